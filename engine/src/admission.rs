@@ -1,0 +1,224 @@
+//! The caller's side of a write: resolve names, take units early, queue.
+//!
+//! Nothing here is final but a refusal that the durable view confirms. What is taken here keeps others from being
+//! promised the same unit meanwhile; whether it is really granted is decided in log order, by the
+//! [`sequencer`](crate::sequencer).
+
+use crate::command::{Command, Failure, Movement, NameRef, Refusal, Reserve, ReserveLine, Short};
+use crate::event::{Few, MovementKind, Purpose};
+use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::level::{Constraint, Floor, StockChange};
+use crate::matrix::CellId;
+use crate::reservation::State as ReservationState;
+use crate::state::State;
+
+/// A promise that is asked for, by name.
+#[derive(Debug, Clone)]
+pub struct ReserveRequest {
+    /// Through which channel.
+    pub channel: Name,
+    /// For what.
+    pub purpose: Purpose,
+    /// For whom.
+    pub customer: Option<Box<str>>,
+    /// For which order.
+    pub order: Option<Box<str>>,
+    /// How long it is held.
+    pub ttl_seconds: u32,
+    /// Whether it is confirmed in the same step.
+    pub confirm: bool,
+    /// Whether fewer units than asked for will do.
+    pub allow_partial: bool,
+    /// The hold that this one replaces.
+    pub supersedes: Option<ReservationId>,
+    /// What is asked for.
+    pub lines: Few<LineRequest>,
+}
+
+/// One line of it.
+#[derive(Debug, Clone)]
+pub struct LineRequest {
+    /// The SKU.
+    pub sku: Name,
+    /// Where.
+    pub location: Name,
+    /// Units, at least 1.
+    pub quantity: u32,
+}
+
+/// A movement that is reported, by name.
+#[derive(Debug, Clone)]
+pub struct MovementRequest {
+    /// Why.
+    pub kind: MovementKind,
+    /// The SKU.
+    pub sku: Name,
+    /// Where.
+    pub location: Name,
+    /// Added to `on_hand`, signed.
+    pub change: i64,
+    /// When it happened, where the caller says so.
+    pub occurred_at: Option<Timestamp>,
+    /// The caller's own document.
+    pub reference: Option<String>,
+}
+
+/// What all lines together ask of one cell.
+struct Demand {
+    cell: CellId,
+    line: usize,
+    wanted: u32,
+    taken: u32,
+}
+
+impl State {
+    /// A name on its way in.
+    pub fn sku_ref(&self, name: &Name) -> NameRef<SkuId> {
+        self.catalogue.skus.id(name.as_str()).map_or_else(|| NameRef::New(name.clone()), NameRef::Known)
+    }
+
+    /// A name on its way in.
+    pub fn location_ref(&self, name: &Name) -> NameRef<LocationId> {
+        self.catalogue.locations.id(name.as_str()).map_or_else(|| NameRef::New(name.clone()), NameRef::Known)
+    }
+
+    /// A name on its way in.
+    pub fn channel_ref(&self, name: &Name) -> NameRef<ChannelId> {
+        self.catalogue.channels.id(name.as_str()).map_or_else(|| NameRef::New(name.clone()), NameRef::Known)
+    }
+
+    /// Admits a promise: on success its units are taken from the promise words and travel with the command.
+    pub(crate) fn admit_reserve(&self, request: ReserveRequest) -> Result<Command, Failure> {
+        let mut lines: Few<ReserveLine> = Few::new();
+        let mut unknown = Vec::new();
+        for (at, line) in request.lines.iter().enumerate() {
+            let sku = self.catalogue.skus.id(line.sku.as_str());
+            let location = self.catalogue.locations.id(line.location.as_str());
+            match sku.zip(location) {
+                Some((sku, location)) => lines.push(ReserveLine { sku, location, quantity: line.quantity }),
+                None => unknown.push(Short {
+                    line: at,
+                    requested: line.quantity,
+                    available: 0,
+                    constraint: Constraint::UnknownCell,
+                }),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(Refusal::Insufficient(unknown).into());
+        }
+        let mut reserve = Reserve {
+            channel: self.channel_ref(&request.channel),
+            purpose: request.purpose,
+            customer: request.customer,
+            order: request.order,
+            ttl_seconds: request.ttl_seconds,
+            confirm: request.confirm,
+            allow_partial: request.allow_partial,
+            supersedes: request.supersedes,
+            lines,
+            admitted: Few::new(),
+        };
+        reserve.admitted = self.admit_lines(&reserve)?;
+        Ok(Command::Reserve(Box::new(reserve)))
+    }
+
+    /// Takes the units of resolved lines; none where only admissions in flight stand in the way, so that the command
+    /// waits in the queue behind them and is decided when they are.
+    ///
+    /// # Errors
+    /// A refusal that the durable view confirms.
+    pub fn admit_lines(&self, reserve: &Reserve) -> Result<Few<(CellId, StockChange)>, Failure> {
+        let buffer = match &reserve.channel {
+            NameRef::Known(channel) => self.catalogue.buffer(*channel),
+            NameRef::New(_) => 0,
+        };
+        let floor_of = |cell: CellId| Floor { safety_stock: self.matrix.cell(cell).safety_stock(), buffer };
+        let Some(mut demands) = self.demands(reserve) else { return Ok(Few::new()) };
+        // All lines are checked before any is taken, so that a cart which must fail disturbs nobody.
+        let mut shorts = Vec::new();
+        for demand in &mut demands {
+            let cell = self.matrix.cell(demand.cell);
+            let floor = floor_of(demand.cell);
+            demand.taken = demand.wanted.min(cell.promised().available(floor));
+            if demand.taken < demand.wanted
+                && let Err(constraint) = cell.durable().reserve(demand.wanted, floor)
+            {
+                let available = cell.durable().available(floor);
+                shorts.push(Short { line: demand.line, requested: demand.wanted, available, constraint });
+            }
+        }
+        let nothing_left = shorts.len() == demands.len() && shorts.iter().all(|short| short.available == 0);
+        if !shorts.is_empty() && (!reserve.allow_partial || nothing_left) {
+            shorts.sort_by_key(|short| short.line);
+            return Err(Refusal::Insufficient(shorts).into());
+        }
+        // One canonical order, so that two carts with the same lines meet at the first of them.
+        demands.sort_unstable_by_key(|demand| demand.cell);
+        let mut taken = Few::new();
+        for demand in demands.iter().filter(|demand| demand.taken > 0) {
+            let complete = demand.taken == demand.wanted || reserve.allow_partial;
+            if complete && self.matrix.cell(demand.cell).admit(demand.taken, floor_of(demand.cell)).is_ok() {
+                taken.push((demand.cell, StockChange::reserve(demand.taken)));
+            } else {
+                self.give_back(&taken);
+                return Ok(Few::new());
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Gives back what was taken for a command that never reached the log.
+    pub fn give_back(&self, taken: &[(CellId, StockChange)]) {
+        for (cell, change) in taken {
+            self.matrix.cell(*cell).adjust_promise(change.inverse());
+        }
+    }
+
+    /// What the lines ask of each cell, beyond what a hold that they replace gives back; `None` where a cell does not
+    /// exist, which the journal thread will say, since it may exist by then.
+    fn demands(&self, reserve: &Reserve) -> Option<Few<Demand>> {
+        let old = reserve.supersedes.and_then(|id| self.reservations.get(id));
+        let old = old.filter(|old| old.state == ReservationState::Held);
+        let mut demands: Few<Demand> = Few::new();
+        for (at, line) in reserve.lines.iter().enumerate() {
+            let cell = self.matrix.find(line.sku, line.location)?;
+            match demands.iter_mut().find(|demand| demand.cell == cell) {
+                Some(demand) => demand.wanted = demand.wanted.saturating_add(line.quantity),
+                None => demands.push(Demand { cell, line: at, wanted: line.quantity, taken: 0 }),
+            }
+        }
+        for held in old.iter().flat_map(|old| &old.lines) {
+            let cell = self.matrix.find(held.sku, held.location)?;
+            if let Some(demand) = demands.iter_mut().find(|demand| demand.cell == cell) {
+                demand.wanted = demand.wanted.saturating_sub(held.outstanding());
+            }
+        }
+        Some(demands)
+    }
+
+    /// Admits movements: what goes out is taken from the promise words at once, so that nobody else is promised it.
+    pub(crate) fn admit_movements(&self, requests: Vec<MovementRequest>) -> Command {
+        let admit = |request: MovementRequest| {
+            let (sku, location) = (self.sku_ref(&request.sku), self.location_ref(&request.location));
+            let cell = match (&sku, &location) {
+                (NameRef::Known(sku), NameRef::Known(location)) => self.matrix.find(*sku, *location),
+                _ => None,
+            };
+            let admitted = cell.filter(|_| request.change < 0).map(|cell| (cell, StockChange::bring(request.change)));
+            if let Some((cell, change)) = admitted {
+                self.matrix.cell(cell).adjust_promise(change);
+            }
+            Movement {
+                kind: request.kind,
+                sku,
+                location,
+                change: request.change,
+                occurred_at: request.occurred_at,
+                reference: request.reference,
+                admitted,
+            }
+        };
+        Command::Move(requests.into_iter().map(admit).collect())
+    }
+}

@@ -1,0 +1,412 @@
+//! What callers ask for, and what they are told.
+//!
+//! A command has passed the edge: its names are valid and, where they were known, interned; its numbers are in range.
+//! What it comes to is decided by the journal thread, in log order. Refusals are data: expected, counted, answered.
+
+use std::sync::Arc;
+
+use crate::catalogue::{ChannelDetails, LocationKind, Price};
+use crate::event::{Cause, Counted, Few, ImportKind, Imported, Moved, MovementKind, Purpose, RowError};
+use crate::ids::{ChannelId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::level::{Constraint, StockChange};
+use crate::matrix::CellId;
+use crate::reservation::{Reservation, State};
+
+/// A name on its way in: interned, or not known yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameRef<I> {
+    /// Interned and durable.
+    Known(I),
+    /// Never seen before when the command was made.
+    New(Name),
+}
+
+/// Called once, by the journal thread, when the outcome is known. It must be quick and must not block.
+pub type Completion = Box<dyn FnOnce(Result<Outcome, Failure>) + Send>;
+
+/// A command on the queue.
+pub struct Queued {
+    /// What is asked for.
+    pub command: Command,
+    /// Who asks.
+    pub cause: Option<Box<Cause>>,
+    /// Whom to tell.
+    pub done: Completion,
+}
+
+/// Everything that can be asked of the journal thread.
+#[derive(Debug)]
+pub enum Command {
+    /// Promise units.
+    Reserve(Box<Reserve>),
+    /// Take a reservation one step on.
+    Step(ReservationId, StepRequest),
+    /// Move stock.
+    Move(Vec<Movement>),
+    /// Count stock.
+    Count(Vec<Count>),
+    /// Load rows of an import. Each chunk is one command; an atomic import is one chunk.
+    Load {
+        /// The rows.
+        rows: Rows,
+        /// Whether one bad row refuses all.
+        atomic: bool,
+        /// The end of the import, where this is its last chunk.
+        finish: Option<Box<Imported>>,
+    },
+    /// Set the details of one thing.
+    Put(Box<Put>),
+}
+
+/// A promise that is asked for.
+#[derive(Debug, Clone)]
+pub struct Reserve {
+    /// Through which channel.
+    pub channel: NameRef<ChannelId>,
+    /// For what.
+    pub purpose: Purpose,
+    /// For whom.
+    pub customer: Option<Box<str>>,
+    /// For which order.
+    pub order: Option<Box<str>>,
+    /// How long it is held.
+    pub ttl_seconds: u32,
+    /// Whether it is confirmed in the same step.
+    pub confirm: bool,
+    /// Whether fewer units than asked for will do.
+    pub allow_partial: bool,
+    /// The hold that this one replaces.
+    pub supersedes: Option<ReservationId>,
+    /// What is asked for.
+    pub lines: Few<ReserveLine>,
+    /// What was already taken from promise words, cell by cell, before the command was queued.
+    pub admitted: Few<(CellId, StockChange)>,
+}
+
+/// One line of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReserveLine {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// Units, at least 1.
+    pub quantity: u32,
+}
+
+/// A step in a reservation's life that is asked for.
+#[derive(Debug, Clone)]
+pub enum StepRequest {
+    /// It becomes an order.
+    Confirm {
+        /// When it expires after all.
+        pickup_by: Option<Timestamp>,
+        /// The order it belongs to.
+        order: Option<Box<str>>,
+    },
+    /// It is put aside. The code comes from outside: the engine draws no random numbers.
+    Ready {
+        /// 30 random bits for the code.
+        entropy: u64,
+    },
+    /// It is handed over.
+    Collect {
+        /// Only these units.
+        lines: Option<Vec<LineUnits>>,
+        /// What the customer shows.
+        pickup_code: Option<String>,
+    },
+    /// It is given back.
+    Cancel {
+        /// Only these units.
+        lines: Option<Vec<LineUnits>>,
+        /// Why.
+        reason: Option<Box<str>>,
+    },
+    /// It gets more time.
+    Extend {
+        /// From now.
+        ttl_seconds: u32,
+    },
+}
+
+/// Units of a reservation's line, named by what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineUnits {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where; may be left out while only one line has the SKU.
+    pub location: Option<LocationId>,
+    /// Units, at least 1.
+    pub quantity: u32,
+}
+
+/// A movement that is reported.
+#[derive(Debug, Clone)]
+pub struct Movement {
+    /// Why.
+    pub kind: MovementKind,
+    /// The SKU.
+    pub sku: NameRef<SkuId>,
+    /// Where.
+    pub location: NameRef<LocationId>,
+    /// Added to `on_hand`, signed.
+    pub change: i64,
+    /// When it happened, where the caller says so.
+    pub occurred_at: Option<Timestamp>,
+    /// The caller's own document.
+    pub reference: Option<String>,
+    /// What was already taken from the promise word.
+    pub admitted: Option<(CellId, StockChange)>,
+}
+
+/// A count that is reported.
+#[derive(Debug, Clone)]
+pub struct Count {
+    /// Line of the import it came from; 0 for none.
+    pub line: u64,
+    /// The SKU.
+    pub sku: NameRef<SkuId>,
+    /// Where.
+    pub location: NameRef<LocationId>,
+    /// What was found.
+    pub on_hand: i32,
+    /// When it was true, where the caller says so.
+    pub counted_at: Option<Timestamp>,
+    /// Units to hold back from now on; `None` keeps what is there.
+    pub safety_stock: Option<u32>,
+}
+
+/// Rows of an import.
+#[derive(Debug, Clone)]
+pub enum Rows {
+    /// Locations.
+    Locations(Vec<Row<LocationId, LocationFields>>),
+    /// Groups with their members.
+    Groups(Vec<(u64, Name, Vec<Name>)>),
+    /// SKUs.
+    Skus(Vec<Row<SkuId, SkuFields>>),
+    /// Counts.
+    Stock {
+        /// The rows.
+        counts: Vec<Count>,
+        /// Whether unknown SKUs and locations are created.
+        create: bool,
+    },
+    /// Prices.
+    Prices(Vec<(u64, Name, Price)>),
+    /// None: the file ended.
+    None(ImportKind),
+}
+
+/// One row: its line, what it names, and what it says of it.
+#[derive(Debug, Clone)]
+pub struct Row<I, F> {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// What it names.
+    pub id: NameRef<I>,
+    /// What it says.
+    pub fields: F,
+}
+
+/// What is said of a SKU. `None` says nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SkuFields {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Global Trade Item Number.
+    pub gtin: Option<String>,
+    /// Unit of measure.
+    pub unit: Option<String>,
+    /// Decimal places.
+    pub decimals: Option<u8>,
+    /// The product of which it is a variant.
+    pub product: Option<String>,
+    /// Categories.
+    pub categories: Option<Vec<String>>,
+    /// Attributes; those named are set, others keep their value.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// What is said of a location. `None` says nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LocationFields {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is.
+    pub kind: Option<LocationKind>,
+    /// Degrees north and east.
+    pub coordinates: Option<(f64, f64)>,
+    /// IANA time zone.
+    pub timezone: Option<String>,
+    /// Whether customers may fetch orders here.
+    pub pickup: Option<bool>,
+    /// Whether orders are shipped from here.
+    pub ship: Option<bool>,
+    /// Exactly the groups it is in.
+    pub groups: Option<Vec<Name>>,
+}
+
+/// One thing to set, whole, if it still has the version that the caller saw.
+#[derive(Debug, Clone)]
+pub struct Put {
+    /// What.
+    pub what: PutWhat,
+    /// Only at this version; 0 matches any version that exists.
+    pub if_match: Option<Seq>,
+}
+
+/// What to set.
+#[derive(Debug, Clone)]
+pub enum PutWhat {
+    /// A SKU.
+    Sku(Name, SkuFields),
+    /// A location.
+    Location(Name, LocationFields),
+    /// A group.
+    Group(Name, Vec<Name>),
+    /// A channel.
+    Channel(Name, ChannelDetails),
+}
+
+/// What was done.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// The reservation as it is now.
+    Reservation(Arc<Reservation>),
+    /// The movements, with the cells after each.
+    Moved {
+        /// The record.
+        seq: Seq,
+        /// Row by row.
+        rows: Vec<Moved>,
+    },
+    /// The counts, with the cells after each.
+    Counted {
+        /// The record.
+        seq: Seq,
+        /// Row by row.
+        rows: Vec<Counted>,
+    },
+    /// What became of the rows of one chunk.
+    Loaded(Loaded),
+    /// The end of an import.
+    Imported {
+        /// The record.
+        seq: Seq,
+        /// Its counts.
+        imported: Box<Imported>,
+    },
+    /// The thing is set.
+    Put {
+        /// Its version.
+        seq: Seq,
+    },
+}
+
+/// What became of the rows of one chunk.
+#[derive(Debug, Clone, Default)]
+pub struct Loaded {
+    /// Rows that changed something.
+    pub accepted: u64,
+    /// Rows that said what was known.
+    pub unchanged: u64,
+    /// Rows that were refused, with the reason.
+    pub errors: Vec<RowError>,
+    /// The last record; the visible `seq` where nothing was logged.
+    pub seq: Seq,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failure {
+    /// It may not be done.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The engine takes no writes.
+    #[error("the engine is read-only: {0}")]
+    ReadOnly(String),
+    /// The journal failed while it was in flight: it may be durable or not.
+    #[error("the journal failed while the write was in flight: {0}")]
+    Unknown(String),
+    /// More is in flight than the engine takes; nothing was done.
+    #[error("overloaded: {0}")]
+    Overloaded(String),
+    /// The same request was done before, at this `seq`: its first answer stands.
+    #[error("done before, at {0}")]
+    Replayed(Seq),
+}
+
+/// An expected no.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Refusal {
+    /// There is not enough of something.
+    #[error("there is not enough stock for {} of the lines", .0.len())]
+    Insufficient(Vec<Short>),
+    /// The reservation is in a state from which this cannot happen.
+    #[error("a reservation that is {0:?} cannot do this")]
+    WrongState(State),
+    /// More units of a line than it has left.
+    #[error("lines[{line}].quantity: the reservation has {left} of these left")]
+    TooManyUnits {
+        /// The reservation's state.
+        state: State,
+        /// Which line of the request, from 0.
+        line: usize,
+        /// Units left.
+        left: u32,
+    },
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A field says something that cannot be.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// The field, as a path.
+        field: String,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// The thing has another version by now.
+    #[error("the version is {actual}, not the one given")]
+    StaleVersion {
+        /// The version it has; 0 where it does not exist.
+        actual: Seq,
+    },
+    /// The pickup code is wrong.
+    #[error("the pickup code is not this reservation's")]
+    WrongPickupCode,
+    /// The same idempotency key came with another body.
+    #[error("the idempotency key was used with another body")]
+    IdempotencyMismatch,
+    /// An atomic import has bad rows.
+    #[error("{} rows are wrong, so none was loaded", .0.len())]
+    BadRows(Vec<RowError>),
+}
+
+/// A line that was short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Short {
+    /// Which line of the request, from 0.
+    pub line: usize,
+    /// Units that all its lines asked of the cell.
+    pub requested: u32,
+    /// Units that could be had at that moment.
+    pub available: u32,
+    /// What was short.
+    pub constraint: Constraint,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Refusal {
+    /// A field that says something that cannot be.
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), reason: reason.into() }
+    }
+}

@@ -1,0 +1,498 @@
+//! The engine as its callers see it: one handle, shared by every thread of every channel.
+//!
+//! Writes are admitted on the caller's thread, queued, and answered by the journal thread through a completion. Reads go
+//! to the durable view and wait for nobody. The engine draws no random numbers and reads no clock: both come from
+//! outside, as arguments or through [`Clock`].
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+use crossbeam::queue::SegQueue;
+use crossbeam::sync::{Parker, Unparker};
+use crossbeam::utils::CachePadded;
+
+use crate::admission::{MovementRequest, ReserveRequest};
+use crate::command::{Command, Completion, Failure, Outcome, Queued};
+use crate::event::{Cause, IdempotencyKey, Record};
+use crate::idempotency::{Begin, Done, Wake};
+use crate::ids::{Epoch, Seq, Timestamp};
+use crate::image;
+use crate::journal::{Journal, JournalReader, ReadError};
+use crate::sequencer::{Observer, Sequencer, Turn};
+use crate::settings::Settings;
+use crate::state::{Folder, State};
+
+/// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
+const IDLE_MS: u64 = 50;
+
+/// Where time comes from. It must not go back, and should not jump; the log takes care of its own order in any case.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// What the journal thread did, counted since the start; for metrics.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Batches made durable.
+    pub batches: CachePadded<AtomicU64>,
+    /// Records in them.
+    pub records: AtomicU64,
+    /// Bytes of them.
+    pub bytes: AtomicU64,
+    /// Reservations that expired.
+    pub expired: AtomicU64,
+    /// Images taken.
+    pub images: AtomicU64,
+}
+
+/// Whether the engine takes writes, and if not, why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Ready,
+    /// The journal failed; a restart recovers.
+    Failed(String),
+    /// The engine is closing.
+    Closing,
+}
+
+struct Shared {
+    state: Arc<State>,
+    epoch: Epoch,
+    settings: Settings,
+    reader: Arc<dyn JournalReader>,
+    clock: Arc<dyn Clock>,
+    queue: SegQueue<Queued>,
+    in_flight: CachePadded<AtomicUsize>,
+    waker: Unparker,
+    closing: AtomicBool,
+    failure: OnceLock<String>,
+    expiry_frozen: AtomicBool,
+    trim_before: AtomicU64,
+    counters: Counters,
+}
+
+/// The engine. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    threads: Arc<Mutex<Threads>>,
+}
+
+#[derive(Default)]
+struct Threads {
+    journal: Option<JoinHandle<()>>,
+    images: Option<(Sender<ImageRequest>, JoinHandle<()>)>,
+}
+
+/// Somebody wants an image, and may want to know when it is there.
+struct ImageRequest(Option<Sender<Result<image::Summary, String>>>);
+
+/// A recovered state with what it takes to go on writing.
+pub(crate) struct Recovered {
+    pub state: Arc<State>,
+    pub folder: Folder,
+    pub journal: Box<dyn Journal>,
+    pub epoch: Epoch,
+    pub images: Option<PathBuf>,
+    pub expiry_frozen: bool,
+}
+
+impl Engine {
+    pub(crate) fn start(
+        recovered: Recovered,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        observer: Option<Box<dyn Observer>>,
+    ) -> Self {
+        let Recovered { state, folder, journal, epoch, images, expiry_frozen } = recovered;
+        let parker = Parker::new();
+        let shared = Arc::new(Shared {
+            state: Arc::clone(&state),
+            epoch,
+            settings: settings.clone(),
+            reader: journal.reader(),
+            clock,
+            queue: SegQueue::new(),
+            in_flight: CachePadded::default(),
+            waker: parker.unparker().clone(),
+            closing: AtomicBool::new(false),
+            failure: OnceLock::new(),
+            expiry_frozen: AtomicBool::new(expiry_frozen),
+            trim_before: AtomicU64::new(0),
+            counters: Counters::default(),
+        });
+        let mut threads = Threads::default();
+        let (ask, asked) = bounded(1);
+        if let Some(directory) = images {
+            let shared = Arc::clone(&shared);
+            let run = move || take_images(&shared, &directory, &asked);
+            let thread = std::thread::Builder::new().name("images".into()).spawn(run);
+            threads.images = Some((ask.clone(), thread.expect("a thread can be started")));
+        }
+        let sequencer = Sequencer::new(state, folder, journal, settings, observer);
+        let run = {
+            let shared = Arc::clone(&shared);
+            move || JournalThread { shared, sequencer, parker, ask_image: ask, bytes_since_image: 0 }.run()
+        };
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(run);
+        threads.journal = Some(thread.expect("a thread can be started"));
+        Self { shared, threads: Arc::new(Mutex::new(threads)) }
+    }
+
+    /// The durable view; all reads go through it.
+    pub fn state(&self) -> &State {
+        &self.shared.state
+    }
+
+    /// The identity of the log.
+    pub fn epoch(&self) -> Epoch {
+        self.shared.epoch
+    }
+
+    /// What the operator set.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Now, as the log sees it: never before its last record.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now().max(self.shared.state.last_time())
+    }
+
+    /// What the journal thread did since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Commands on their way to the log.
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Whether the engine takes writes.
+    pub fn health(&self) -> Health {
+        if let Some(reason) = self.shared.failure.get() {
+            Health::Failed(reason.clone())
+        } else if self.shared.closing.load(Ordering::Relaxed) {
+            Health::Closing
+        } else {
+            Health::Ready
+        }
+    }
+
+    /// Whether holds are kept alive because the clock jumped at start.
+    pub fn expiry_frozen(&self) -> bool {
+        self.shared.expiry_frozen.load(Ordering::Relaxed)
+    }
+
+    /// The operator says that the clock is right after all: what is due expires now.
+    pub fn trust_clock(&self) {
+        self.shared.expiry_frozen.store(false, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Takes in a request with an idempotency key. After [`Begin::First`] the same key must be submitted, in its cause,
+    /// or abandoned.
+    pub fn begin(&self, key: &IdempotencyKey, wake: impl FnOnce() -> Wake) -> Begin {
+        self.shared.state.idempotency.begin(key, wake)
+    }
+
+    /// Asks for a promise. `done` hears the outcome; a refusal that the durable view confirms is told at once.
+    pub fn reserve(&self, request: ReserveRequest, cause: Option<Box<Cause>>, done: Completion) {
+        self.submit_admitted(cause, done, |state| state.admit_reserve(request));
+    }
+
+    /// Reports movements.
+    pub fn move_stock(&self, movements: Vec<MovementRequest>, cause: Option<Box<Cause>>, done: Completion) {
+        self.submit_admitted(cause, done, |state| Ok(state.admit_movements(movements)));
+    }
+
+    /// Queues a command that takes nothing early.
+    pub fn submit(&self, command: Command, cause: Option<Box<Cause>>, done: Completion) {
+        self.submit_admitted(cause, done, |_| Ok(command));
+    }
+
+    /// The permit first, then the units: whoever has taken units always finds room in the queue.
+    fn submit_admitted(
+        &self,
+        cause: Option<Box<Cause>>,
+        done: Completion,
+        admit: impl FnOnce(&State) -> Result<Command, Failure>,
+    ) {
+        let shared = &*self.shared;
+        let admitted = match self.health() {
+            Health::Failed(reason) => Err(Failure::ReadOnly(reason)),
+            Health::Closing => Err(Failure::ReadOnly("the server is shutting down".into())),
+            Health::Ready => {
+                let before = shared.in_flight.fetch_add(1, Ordering::Relaxed);
+                let permitted = if before < shared.settings.in_flight_max {
+                    admit(&shared.state)
+                } else {
+                    Err(Failure::Overloaded(format!("{before} writes are in flight; try again in a moment")))
+                };
+                permitted.inspect_err(|_| {
+                    shared.in_flight.fetch_sub(1, Ordering::Relaxed);
+                })
+            }
+        };
+        match admitted {
+            Ok(command) => {
+                shared.queue.push(Queued { command, cause, done });
+                self.wake();
+            }
+            Err(failure) => {
+                if let Some(key) = cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) {
+                    shared.state.idempotency.abandon(key.scope);
+                }
+                done(Err(failure));
+            }
+        }
+    }
+
+    /// Runs one command and waits for its outcome; for callers with a thread to spare.
+    ///
+    /// # Errors
+    /// Whatever the command came to.
+    pub fn run(&self, submit: impl FnOnce(&Self, Completion)) -> Result<Outcome, Failure> {
+        let (tx, rx) = bounded(1);
+        submit(self, Box::new(move |outcome| drop(tx.send(outcome))));
+        rx.recv().unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))
+    }
+
+    /// The first answer of a request that was done before.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the log no longer has it.
+    pub fn replay(&self, done: &Done) -> Result<Option<Outcome>, ReadError> {
+        if let Some(id) = done.reservation {
+            let reservation = self.shared.state.reservations.get(id);
+            return Ok(reservation.map(|now| Outcome::Reservation(Arc::new(now.as_of(done.seq)))));
+        }
+        let mut outcome = None;
+        self.shared.reader.read(done.seq, &mut |batch| {
+            let records = batch.records().unwrap_or_default();
+            outcome = records.iter().find(|record| record.seq == done.seq).and_then(Outcome::of_record);
+            ControlFlow::Break(())
+        })?;
+        Ok(outcome)
+    }
+
+    /// Up to `limit` records after `after`, none of them beyond the visible `seq`.
+    ///
+    /// # Errors
+    /// [`ReadError::Trimmed`] where the log no longer has them.
+    pub fn events(&self, after: Seq, limit: usize) -> Result<Vec<Record>, ReadError> {
+        let visible = self.shared.state.view.seq();
+        let mut found: Vec<Record> = Vec::new();
+        if after >= visible {
+            return Ok(found);
+        }
+        let mut unreadable = None;
+        self.shared.reader.read(after + 1, &mut |batch| {
+            match batch.records() {
+                Ok(records) => {
+                    let wanted = records.into_iter().filter(|record| record.seq > after && record.seq <= visible);
+                    found.extend(wanted.take(limit - found.len()));
+                }
+                Err(error) => {
+                    unreadable = Some(crate::journal::Damage { seq: error.seq, what: error.what });
+                    return ControlFlow::Break(());
+                }
+            }
+            if found.len() >= limit || batch.last_seq() >= visible {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        match unreadable {
+            Some(damage) => Err(ReadError::Damaged(damage)),
+            None => Ok(found),
+        }
+    }
+
+    /// The oldest record that the log still has.
+    pub fn oldest(&self) -> Seq {
+        self.shared.reader.oldest()
+    }
+
+    /// Takes an image now and waits for it. `None` where the engine keeps no images.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub fn take_image(&self) -> Result<Option<image::Summary>, String> {
+        let ask = self.lock_threads().images.as_ref().map(|(ask, _)| ask.clone());
+        let Some(ask) = ask else { return Ok(None) };
+        let (tx, rx) = bounded(1);
+        ask.send(ImageRequest(Some(tx))).map_err(|error| error.to_string())?;
+        rx.recv().map_err(|error| error.to_string())?.map(Some)
+    }
+
+    /// Stops taking writes, finishes those in flight, takes a last image, and returns when all is on disk.
+    ///
+    /// # Errors
+    /// Why the last image could not be taken; the log has everything nevertheless.
+    pub fn close(&self) -> Result<(), String> {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        self.wake();
+        let journal = self.lock_threads().journal.take();
+        if let Some(thread) = journal {
+            thread.join().map_err(|_| "the journal thread panicked".to_owned())?;
+        }
+        let image = if self.shared.failure.get().is_none() { self.take_image().map(drop) } else { Ok(()) };
+        let images = self.lock_threads().images.take();
+        if let Some((ask, thread)) = images {
+            drop(ask);
+            thread.join().map_err(|_| "the image thread panicked".to_owned())?;
+        }
+        image
+    }
+
+    /// Wakes the journal thread; for tests that move a clock by hand.
+    pub fn wake(&self) {
+        self.shared.waker.unpark();
+    }
+
+    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct JournalThread {
+    shared: Arc<Shared>,
+    sequencer: Sequencer,
+    parker: Parker,
+    ask_image: Sender<ImageRequest>,
+    bytes_since_image: u64,
+}
+
+/// Ends the process should the journal thread panic: memory may be half folded, and must not be served.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+impl JournalThread {
+    fn run(mut self) {
+        let _abort = AbortOnPanic;
+        let mut commands = Vec::new();
+        let mut last_sync = self.shared.clock.now();
+        loop {
+            let closing = self.shared.closing.load(Ordering::SeqCst);
+            let limit = self.shared.settings.batch_commands_max;
+            commands.extend(std::iter::from_fn(|| self.shared.queue.pop()).take(limit));
+            let now = self.shared.clock.now();
+            self.sequencer.expiry_frozen = self.shared.expiry_frozen.load(Ordering::Relaxed);
+            let taken = commands.len();
+            let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
+            if taken > 0 || due {
+                let turn = self.sequencer.turn(now, &mut commands);
+                self.shared.in_flight.fetch_sub(taken, Ordering::Relaxed);
+                self.count(&turn);
+            }
+            if let Some(interval) = self.shared.settings.sync_interval_ms
+                && (closing || now.since_ms(last_sync) >= interval)
+            {
+                self.sequencer.sync();
+                last_sync = now;
+            }
+            let trim_before = self.shared.trim_before.load(Ordering::Relaxed);
+            if trim_before > 0 && self.sequencer.trim(trim_before) {
+                self.shared.trim_before.store(0, Ordering::Relaxed);
+            }
+            if let Some(error) = self.sequencer.failure() {
+                self.shared.failure.get_or_init(|| error.to_string());
+            }
+            if taken == 0 {
+                // A command may be between its permit and the queue; its caller is waiting for an answer.
+                if closing && self.shared.queue.is_empty() && self.shared.in_flight.load(Ordering::SeqCst) == 0 {
+                    break;
+                }
+                let now = self.shared.clock.now();
+                let until = self.sequencer.next_deadline().map_or(IDLE_MS, |deadline| deadline.since_ms(now));
+                self.parker.park_timeout(Duration::from_millis(until.clamp(1, IDLE_MS)));
+            }
+        }
+        self.sequencer.sync();
+    }
+
+    fn count(&mut self, turn: &Turn) {
+        let counters = &self.shared.counters;
+        if turn.records > 0 {
+            counters.batches.fetch_add(1, Ordering::Relaxed);
+            counters.records.fetch_add(turn.records as u64, Ordering::Relaxed);
+            counters.bytes.fetch_add(turn.bytes as u64, Ordering::Relaxed);
+            counters.expired.fetch_add(turn.expired as u64, Ordering::Relaxed);
+        }
+        self.bytes_since_image += turn.bytes as u64;
+        if self.bytes_since_image >= self.shared.settings.checkpoint_bytes
+            && self.ask_image.try_send(ImageRequest(None)).is_ok()
+        {
+            self.bytes_since_image = 0;
+        }
+    }
+}
+
+/// Takes an image whenever one is asked for, and says how much of the log is no longer needed.
+fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<ImageRequest>) {
+    for ImageRequest(tell) in asked {
+        let now = shared.clock.now();
+        let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
+        shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
+        let taken = image::write(&shared.state, shared.epoch, directory).map_err(|error| error.to_string());
+        if taken.is_ok() {
+            shared.counters.images.fetch_add(1, Ordering::Relaxed);
+            if let Ok(Some(needed_from)) = image::keep_two(directory) {
+                let kept_from = first_seq_since(shared, kept_ms(shared.settings.log_retention_seconds));
+                shared.trim_before.store(kept_from.min(needed_from + 1), Ordering::Relaxed);
+            }
+        }
+        if let Some(tell) = tell {
+            let _ = tell.send(taken);
+        }
+    }
+}
+
+/// The first `seq` logged at or after `time`: a binary search in the log, whose times never go back.
+fn first_seq_since(shared: &Shared, time: Timestamp) -> Seq {
+    let (mut low, mut high) = (shared.reader.oldest(), shared.state.view.seq() + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let mut logged_at = None;
+        let read = shared.reader.read(middle, &mut |batch| {
+            logged_at = Some(batch.time);
+            ControlFlow::Break(())
+        });
+        match logged_at {
+            Some(at) if read.is_ok() && at < time => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    low
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // Engines that are not closed end with their process; a test that drops one must not leave a thread behind
+        // that holds its directory.
+        self.images = None;
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("epoch", &self.shared.epoch).field("seq", &self.shared.state.view.seq()).finish()
+    }
+}

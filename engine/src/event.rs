@@ -1,0 +1,442 @@
+//! The events of the log: what happened, as effects.
+//!
+//! An event says what became true, never what somebody asked for, so folding it needs no rule and no clock. Every event
+//! that touches stock carries the level of each touched cell *after* it: folding is storing, folding twice is harmless,
+//! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::verify) checks those
+//! levels against the arithmetic of the quantities beside them.
+//!
+//! These types are version 1 of the log's format: their fields and the order of variants are frozen, and the golden
+//! files of [`journal`](crate::journal) hold them to it. A change is a new version beside this one.
+
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::level::StockLevel;
+
+/// One logged event with its place, its time and its cause.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its position in the log, dense and strictly increasing.
+    pub seq: Seq,
+    /// When it was logged; never goes back.
+    pub time: Timestamp,
+    /// Who asked for it, where that is more than the event itself tells.
+    pub cause: Option<Box<Cause>>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Who asked, and for which request.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Cause {
+    /// The channel that asked.
+    pub channel: Option<Name>,
+    /// Who asked: the name of a key, or of a part of the engine.
+    pub actor: Option<String>,
+    /// The caller's own document, such as an order or a till receipt.
+    pub reference: Option<String>,
+    /// `traceparent` of the request.
+    pub trace: Option<String>,
+    /// The key under which a repeat gets the same answer.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+/// An idempotency key with what it is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyKey {
+    /// The key as the caller sent it.
+    pub key: String,
+    /// A digest of caller, method, path and key: what a repeat must agree on to be one.
+    pub scope: u128,
+    /// A digest of the body: what a repeat must send again.
+    pub fingerprint: u128,
+}
+
+/// A cell after an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellAfter {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// Its level.
+    pub level: StockLevel,
+    /// Units held back from every channel.
+    pub safety_stock: u32,
+}
+
+/// Lines of a reservation; nearly all have one.
+pub type Few<T> = SmallVec<[T; 1]>;
+
+/// Everything that can happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// Names got their interned ids. Comes before the first record that uses them.
+    Defined(Box<Definitions>),
+    /// SKUs were described.
+    SkusSet(Vec<(SkuId, SkuDetails)>),
+    /// Locations were described.
+    LocationsSet(Vec<(LocationId, LocationDetails)>),
+    /// Groups got their members.
+    GroupsSet(Vec<(GroupId, GroupDetails)>),
+    /// Channels got their settings.
+    ChannelsSet(Vec<(ChannelId, ChannelDetails)>),
+    /// SKUs got their prices.
+    PricesSet(Vec<(SkuId, Vec<Price>)>),
+    /// Stock moved.
+    Moved(Vec<Moved>),
+    /// Stock was counted.
+    Counted(Vec<Counted>),
+    /// Units were promised.
+    Reserved(Box<Reserved>),
+    /// A promise became an order.
+    Confirmed(Box<Confirmed>),
+    /// A promise was put aside for its customer.
+    Readied(Box<Readied>),
+    /// Promised units were handed over.
+    Collected(Box<Collected>),
+    /// Promised units were given back.
+    Cancelled(Box<Cancelled>),
+    /// A hold got a new deadline.
+    Extended(Extended),
+    /// A promise outlived its deadline, and its units went back.
+    Expired(Box<Expired>),
+    /// On hand no longer covers what is promised, or covers less of it than before.
+    ShortageGrew(CellAfter),
+    /// On hand covers what is promised again.
+    ShortageCleared(CellAfter),
+    /// An import came to its end.
+    Imported(Box<Imported>),
+}
+
+/// Names and the ids they are interned to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definitions {
+    /// SKUs.
+    pub skus: Vec<(SkuId, Name)>,
+    /// Locations.
+    pub locations: Vec<(LocationId, Name)>,
+    /// Groups.
+    pub groups: Vec<(GroupId, Name)>,
+    /// Channels.
+    pub channels: Vec<(ChannelId, Name)>,
+}
+
+impl Definitions {
+    /// Whether nothing is defined.
+    pub fn is_empty(&self) -> bool {
+        self.skus.is_empty() && self.locations.is_empty() && self.groups.is_empty() && self.channels.is_empty()
+    }
+}
+
+/// Why stock moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum MovementKind {
+    /// Goods came in.
+    Receipt,
+    /// A till sold them.
+    Sale,
+    /// A customer brought them back.
+    Return,
+    /// Somebody corrected the books.
+    Adjustment,
+    /// They can no longer be sold.
+    Damage,
+}
+
+/// One movement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Why.
+    pub kind: MovementKind,
+    /// What the caller added to `on_hand`, signed.
+    pub change: i64,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Whether a count already knew of it, so that it changed nothing.
+    pub absorbed: bool,
+    /// Whether the cell was unknown until now.
+    pub created: bool,
+    /// The caller's own document.
+    pub reference: Option<String>,
+    /// The cell after it.
+    pub cell: CellAfter,
+}
+
+/// One counted cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// What the count found at `counted_at`.
+    pub counted: i32,
+    /// What the books said for that moment.
+    pub expected: i32,
+    /// The moment for which the count is true.
+    pub counted_at: Timestamp,
+    /// Whether a newer count is in force, so that this one changed nothing.
+    pub outdated: bool,
+    /// Whether the cell was unknown until now.
+    pub created: bool,
+    /// The cell after it.
+    pub cell: CellAfter,
+}
+
+/// What a reservation is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum Purpose {
+    /// Somebody is still shopping.
+    #[default]
+    Cart,
+    /// To be fetched at a store.
+    Pickup,
+    /// To be sent.
+    Delivery,
+}
+
+/// A promise as it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// Through which channel.
+    pub channel: ChannelId,
+    /// For what.
+    pub purpose: Purpose,
+    /// Whether it was confirmed in the same step.
+    pub confirmed: bool,
+    /// When it dies unless confirmed.
+    pub expires_at: Timestamp,
+    /// For whom.
+    pub customer: Option<Box<str>>,
+    /// For which order.
+    pub order: Option<Box<str>>,
+    /// What was promised, in the order in which it was asked for.
+    #[serde(with = "short")]
+    pub lines: Few<ReservedLine>,
+    /// The hold that this one replaces.
+    pub supersedes: Option<Box<Superseded>>,
+}
+
+/// The hold that a new one replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Superseded {
+    /// Which.
+    pub reservation: ReservationId,
+    /// What it gave back, by line of its own.
+    #[serde(with = "short")]
+    pub lines: Few<LineChange>,
+}
+
+/// One line of a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservedLine {
+    /// Units asked for.
+    pub requested: u32,
+    /// Units promised.
+    pub quantity: u32,
+    /// The cell after the whole event.
+    pub cell: CellAfter,
+}
+
+/// Units of one line that were handed over or given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineChange {
+    /// Which line of the reservation, from 0.
+    pub line: u16,
+    /// How many units.
+    pub quantity: u32,
+    /// The cell after the whole event.
+    pub cell: CellAfter,
+}
+
+/// A promise became an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// Which.
+    pub reservation: ReservationId,
+    /// When it expires after all, if nobody fetches it.
+    pub pickup_by: Option<Timestamp>,
+    /// The order it belongs to, where it was named only now.
+    pub order: Option<Box<str>>,
+}
+
+/// A promise was put aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readied {
+    /// Which.
+    pub reservation: ReservationId,
+    /// What the customer shows.
+    pub pickup_code: Box<str>,
+}
+
+/// Promised units were handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collected {
+    /// Which.
+    pub reservation: ReservationId,
+    /// Whether the customer showed the code; otherwise it was the staff's own judgement.
+    pub code_shown: bool,
+    /// What was handed over.
+    #[serde(with = "short")]
+    pub lines: Few<LineChange>,
+}
+
+/// Promised units were given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Which.
+    pub reservation: ReservationId,
+    /// Whether everything that was left went back at once.
+    pub whole: bool,
+    /// Why.
+    pub reason: Option<Box<str>>,
+    /// What was given back.
+    #[serde(with = "short")]
+    pub lines: Few<LineChange>,
+}
+
+/// A hold got a new deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extended {
+    /// Which.
+    pub reservation: ReservationId,
+    /// When it dies unless confirmed.
+    pub expires_at: Timestamp,
+}
+
+/// A promise outlived its deadline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expired {
+    /// Which.
+    pub reservation: ReservationId,
+    /// What went back.
+    #[serde(with = "short")]
+    pub lines: Few<LineChange>,
+}
+
+/// What an import loads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ImportKind {
+    /// Locations and the groups they are in.
+    Locations,
+    /// Groups and their members.
+    Groups,
+    /// The catalogue.
+    Skus,
+    /// Counts of stock.
+    Stock,
+    /// Prices.
+    Prices,
+}
+
+/// An import came to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// What was loaded.
+    pub kind: ImportKind,
+    /// Rows that changed something.
+    pub accepted: u64,
+    /// Rows that said what was known.
+    pub unchanged: u64,
+    /// Rows that were refused.
+    pub rejected: u64,
+    /// Why, for the first of them.
+    pub errors: Vec<RowError>,
+}
+
+/// Why a row of an import was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowError {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// The column, where one is to blame.
+    pub field: Option<String>,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+impl Event {
+    /// Calls `visit` with every cell that the event touched, as it was after the event.
+    pub fn for_each_cell(&self, mut visit: impl FnMut(&CellAfter)) {
+        match self {
+            Self::Moved(rows) => rows.iter().for_each(|row| visit(&row.cell)),
+            Self::Counted(rows) => rows.iter().for_each(|row| visit(&row.cell)),
+            Self::Reserved(reserved) => {
+                if let Some(superseded) = &reserved.supersedes {
+                    superseded.lines.iter().for_each(|line| visit(&line.cell));
+                }
+                reserved.lines.iter().for_each(|line| visit(&line.cell));
+            }
+            Self::Collected(collected) => collected.lines.iter().for_each(|line| visit(&line.cell)),
+            Self::Cancelled(cancelled) => cancelled.lines.iter().for_each(|line| visit(&line.cell)),
+            Self::Expired(expired) => expired.lines.iter().for_each(|line| visit(&line.cell)),
+            Self::Defined(_)
+            | Self::SkusSet(_)
+            | Self::LocationsSet(_)
+            | Self::GroupsSet(_)
+            | Self::ChannelsSet(_)
+            | Self::PricesSet(_)
+            | Self::Confirmed(_)
+            | Self::Readied(_)
+            | Self::Extended(_)
+            | Self::ShortageGrew(_)
+            | Self::ShortageCleared(_)
+            | Self::Imported(_) => {}
+        }
+    }
+
+    /// The existing reservation whose lifecycle the event is a step of; none for the event that creates one.
+    pub fn changed_reservation(&self) -> Option<ReservationId> {
+        match self {
+            Self::Confirmed(event) => Some(event.reservation),
+            Self::Readied(event) => Some(event.reservation),
+            Self::Collected(event) => Some(event.reservation),
+            Self::Cancelled(event) => Some(event.reservation),
+            Self::Extended(event) => Some(event.reservation),
+            Self::Expired(event) => Some(event.reservation),
+            _ => None,
+        }
+    }
+}
+
+/// Sequences with a length of two bytes instead of eight: most have one element, and the log is made of them.
+mod short {
+    use std::fmt;
+    use std::marker::PhantomData;
+
+    use serde::de::{Error, SeqAccess, Visitor};
+    use serde::ser::{Error as _, SerializeTuple};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Few;
+
+    pub fn serialize<T: Serialize, S: Serializer>(items: &Few<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        let length = u16::try_from(items.len()).map_err(|_| S::Error::custom("more than 65,535 lines"))?;
+        let mut tuple = serializer.serialize_tuple(items.len() + 1)?;
+        tuple.serialize_element(&length)?;
+        for item in items {
+            tuple.serialize_element(item)?;
+        }
+        tuple.end()
+    }
+
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Few<T>, D::Error> {
+        struct Items<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
+            type Value = Few<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a length of two bytes and as many items")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Few<T>, A::Error> {
+                let length: u16 = seq.next_element()?.ok_or_else(|| A::Error::custom("no length"))?;
+                (0..length)
+                    .map(|_| seq.next_element()?.ok_or_else(|| A::Error::custom("fewer items than its length says")))
+                    .collect()
+            }
+        }
+
+        deserializer.deserialize_tuple(usize::from(u16::MAX) + 1, Items(PhantomData))
+    }
+}

@@ -1,0 +1,308 @@
+//! Images: the durable view written down, so that a restart need not read the whole log.
+//!
+//! An image is taken by a thread of its own, which is just another reader: it copies a few hundred items at a time,
+//! each piece exact at some `seq`, while writes go on. So its pieces differ in age, from `start_seq` on, and a restart
+//! replays the log from there. That mends every difference: levels in the log are absolute, reservations and movements
+//! carry the `seq` of their last change, and kept keys are copied last, so that a key whose answer rests on a
+//! reservation in the image is in the image, too.
+//!
+//! ```text
+//!  header: "ANAQUEL\0" | format u16 | epoch u64 | start_seq u64
+//!  frames: kind u8 | length u32 | crc32 u32 | payload        …, the last one being End
+//! ```
+//!
+//! The file is written under another name, synced, and renamed: an image is whole, or is not there. Two generations are
+//! kept, and the log is kept from the start of the older one.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, Registry, SkuDetails, Versioned};
+use crate::event::{CellAfter, Definitions};
+use crate::idempotency::Done;
+use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
+use crate::journal::codec::{decode_value, encode_value};
+use crate::movements::Recent;
+use crate::reservation::Reservation;
+use crate::state::{Folder, State};
+
+const MAGIC: [u8; 8] = *b"ANAQUEL\0";
+const FORMAT: u16 = 1;
+const HEADER: usize = 8 + 2 + 8 + 8;
+
+/// Items in one frame, and cells copied in one durable read: some tens of microseconds.
+const ITEMS_PER_FRAME: usize = 1024;
+
+/// The largest frame that is believed while reading.
+const FRAME_BYTES_MAX: u32 = 64 << 20;
+
+#[derive(Serialize, Deserialize)]
+enum Frame {
+    Names(Definitions),
+    Skus(Vec<(SkuId, Versioned<SkuDetails>)>),
+    Locations(Vec<(LocationId, Versioned<LocationDetails>)>),
+    Groups(Vec<(GroupId, Versioned<GroupDetails>)>),
+    Channels(Vec<(ChannelId, Versioned<ChannelDetails>)>),
+    Prices(Vec<(SkuId, Versioned<Vec<Price>>)>),
+    Cells(Vec<(CellAfter, Timestamp)>),
+    Movements(Vec<((SkuId, LocationId), Recent)>),
+    Reservations(Vec<Reservation>),
+    Keys(Vec<(u128, Done)>),
+    End(Summary),
+}
+
+/// What an image holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Everything up to here is in the image; the log is replayed from the next record on.
+    pub start_seq: Seq,
+    /// Something up to here may be in the image; the log must reach it.
+    pub end_seq: Seq,
+    /// The time of the last record that is certainly in it.
+    pub last_time: Timestamp,
+    /// Cells in it.
+    pub cells: u64,
+    /// Reservations in it.
+    pub reservations: u64,
+}
+
+/// Why an image cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the image {path} cannot be used: {what}")]
+pub struct ImageError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+struct Writer {
+    out: BufWriter<File>,
+}
+
+impl Writer {
+    fn frame(&mut self, frame: &Frame) -> io::Result<()> {
+        let payload = encode_value(frame);
+        let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
+        self.out.write_all(&length.to_le_bytes())?;
+        self.out.write_all(&crc32fast::hash(&payload).to_le_bytes())?;
+        self.out.write_all(&payload)
+    }
+
+    fn frames<T>(&mut self, items: impl Iterator<Item = T>, frame: impl Fn(Vec<T>) -> Frame) -> io::Result<()> {
+        let mut items = items.peekable();
+        while items.peek().is_some() {
+            self.frame(&frame(items.by_ref().take(ITEMS_PER_FRAME).collect()))?;
+        }
+        Ok(())
+    }
+
+    fn details<I, D>(
+        &mut self,
+        registry: &Registry<I, D>,
+        frame: impl Fn(Vec<(I, Versioned<D>)>) -> Frame,
+    ) -> io::Result<()>
+    where
+        I: From<u32> + Into<u32> + Copy + Eq + std::hash::Hash,
+        D: Default + Clone,
+    {
+        let ids = (0..registry.count()).map(I::from);
+        self.frames(ids.filter_map(|id| Some((id, registry.details(id)?.as_ref().clone()))), frame)
+    }
+}
+
+/// Writes an image of `state` into `directory` and returns what it holds. Takes no lock that a writer waits for.
+///
+/// # Errors
+/// What the file system said; no image is left behind then.
+pub fn write(state: &State, epoch: Epoch, directory: &Path) -> io::Result<Summary> {
+    fs::create_dir_all(directory)?;
+    let (start_seq, last_time) = state.view.read(|| state.last_time());
+    let unfinished = directory.join("image.unfinished");
+    let mut writer = Writer { out: BufWriter::with_capacity(1 << 20, File::create(&unfinished)?) };
+    writer.out.write_all(&MAGIC)?;
+    writer.out.write_all(&FORMAT.to_le_bytes())?;
+    writer.out.write_all(&epoch.0.to_le_bytes())?;
+    writer.out.write_all(&start_seq.to_le_bytes())?;
+
+    let catalogue = &state.catalogue;
+    let skus = (0..catalogue.skus.count()).map(SkuId);
+    writer.frames(skus.clone().map(|id| (id, catalogue.skus.name(id).clone())), |skus| {
+        Frame::Names(Definitions { skus, ..Definitions::default() })
+    })?;
+    let named = Definitions {
+        skus: Vec::new(),
+        locations: (0..catalogue.locations.count())
+            .map(|n| (n.into(), catalogue.locations.name(n.into()).clone()))
+            .collect(),
+        groups: (0..catalogue.groups.count()).map(|n| (n.into(), catalogue.groups.name(n.into()).clone())).collect(),
+        channels: (0..catalogue.channels.count())
+            .map(|n| (n.into(), catalogue.channels.name(n.into()).clone()))
+            .collect(),
+    };
+    writer.frame(&Frame::Names(named))?;
+    writer.details(&catalogue.skus, Frame::Skus)?;
+    writer.details(&catalogue.locations, Frame::Locations)?;
+    writer.details(&catalogue.groups, Frame::Groups)?;
+    writer.details(&catalogue.channels, Frame::Channels)?;
+    let prices = skus.clone().filter_map(|sku| Some((sku, catalogue.prices(sku)?.as_ref().clone())));
+    writer.frames(prices, Frame::Prices)?;
+
+    let mut cells = 0;
+    let mut pending = Vec::new();
+    for sku in skus {
+        let mut ids: Vec<_> = state.matrix.row(sku).map(|(id, cell)| (cell.location(), id)).collect();
+        ids.sort_unstable();
+        for chunk in ids.chunks(ITEMS_PER_FRAME) {
+            // Each cell whole: its words belong together.
+            let (_, copied) = state.view.read(|| {
+                let copy = |(location, id): &(LocationId, crate::matrix::CellId)| {
+                    let cell = state.matrix.cell(*id);
+                    let (level, safety_stock) = (cell.durable(), cell.safety_stock());
+                    (CellAfter { sku, location: *location, level, safety_stock }, cell.counted_at())
+                };
+                chunk.iter().map(copy).collect::<Vec<_>>()
+            });
+            cells += copied.len() as u64;
+            pending.extend(copied);
+            if pending.len() >= ITEMS_PER_FRAME {
+                writer.frame(&Frame::Cells(std::mem::take(&mut pending)))?;
+            }
+        }
+    }
+    writer.frame(&Frame::Cells(pending))?;
+    writer.frames(state.movements.copy().into_iter(), Frame::Movements)?;
+    let mut reservations = 0;
+    let kept = state.reservations.segments().flatten().inspect(|_| reservations += 1);
+    writer.frames(kept.map(|reservation| reservation.as_ref().clone()), Frame::Reservations)?;
+    let mut keys = state.idempotency.done();
+    keys.sort_unstable_by_key(|(_, done)| done.seq);
+    writer.frames(keys.into_iter(), Frame::Keys)?;
+
+    let summary = Summary { start_seq, end_seq: state.view.seq(), last_time, cells, reservations };
+    writer.frame(&Frame::End(summary))?;
+    let file = writer.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path_of(directory, start_seq))?;
+    File::open(directory)?.sync_all()?;
+    Ok(summary)
+}
+
+fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
+    directory.join(format!("image-{start_seq:020}"))
+}
+
+/// The images in `directory`, newest first, by the `seq` at which they start.
+///
+/// # Errors
+/// What the file system said.
+pub fn list(directory: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(seq) = name.strip_prefix("image-").and_then(|digits| digits.parse().ok()) {
+            found.push((seq, path));
+        }
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(found)
+}
+
+/// Keeps the two newest images and tells where the older one starts: the log is needed from there on.
+///
+/// # Errors
+/// What the file system said.
+pub fn keep_two(directory: &Path) -> io::Result<Option<Seq>> {
+    let images = list(directory)?;
+    for (_, path) in images.iter().skip(2) {
+        fs::remove_file(path)?;
+    }
+    Ok(images.get(1).map(|(seq, _)| *seq))
+}
+
+/// Loads an image into an empty state.
+///
+/// # Errors
+/// [`ImageError`] for a file that is damaged or another log's; the state must be thrown away then.
+pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder) -> Result<Summary, ImageError> {
+    let wrong = |what: String| ImageError { path: path.to_owned(), what };
+    let io = |error: io::Error| wrong(error.to_string());
+    let mut input = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
+    let mut header = [0; HEADER];
+    input.read_exact(&mut header).map_err(io)?;
+    let (magic, rest) = header.split_at(8);
+    let (format, rest) = rest.split_at(2);
+    let (image_epoch, start_seq) = rest.split_at(8);
+    if magic != MAGIC {
+        return Err(wrong("it is not an image".into()));
+    }
+    if format != FORMAT.to_le_bytes() {
+        return Err(wrong(format!("its format is not {FORMAT}, the one that this build reads")));
+    }
+    if image_epoch != epoch.0.to_le_bytes() {
+        return Err(wrong("it belongs to another log".into()));
+    }
+    loop {
+        let frame: Frame = read_frame(&mut input).map_err(wrong)?;
+        match frame {
+            Frame::Names(names) => crate::state::fold_definitions(state, &names),
+            Frame::Skus(rows) => {
+                rows.into_iter().for_each(|(id, set)| state.catalogue.skus.fold_details(id, set.version, set.details));
+            }
+            Frame::Locations(rows) => {
+                rows.into_iter()
+                    .for_each(|(id, set)| state.catalogue.locations.fold_details(id, set.version, set.details));
+            }
+            Frame::Groups(rows) => {
+                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_group(id, set.version, set.details))
+            }
+            Frame::Channels(rows) => {
+                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_channel(id, set.version, set.details));
+            }
+            Frame::Prices(rows) => {
+                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_prices(id, set.version, set.details));
+            }
+            Frame::Cells(cells) => {
+                for (cell, counted_at) in &cells {
+                    folder.restore_cell(state, cell, *counted_at);
+                }
+            }
+            Frame::Movements(rows) => {
+                rows.into_iter().for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent));
+            }
+            Frame::Reservations(rows) => {
+                rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation));
+            }
+            Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
+            Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {
+                state.restore_time(summary.last_time);
+                return Ok(summary);
+            }
+            Frame::End(_) => return Err(wrong("its end belongs to another image".into())),
+        }
+    }
+}
+
+fn read_frame<T: DeserializeOwned>(input: &mut impl Read) -> Result<T, String> {
+    let mut envelope = [0; 8];
+    input.read_exact(&mut envelope).map_err(|_| "it is cut off".to_owned())?;
+    let (length, check) = envelope.split_at(4);
+    let length = u32::from_le_bytes(length.try_into().map_err(|_| "it is cut off")?);
+    if length > FRAME_BYTES_MAX {
+        return Err(format!("a frame claims {length} bytes"));
+    }
+    let mut payload = vec![0; length as usize];
+    input.read_exact(&mut payload).map_err(|_| "it is cut off".to_owned())?;
+    if crc32fast::hash(&payload).to_le_bytes() != check {
+        return Err("a checksum is wrong".into());
+    }
+    decode_value(&payload)
+}

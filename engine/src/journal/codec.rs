@@ -1,0 +1,122 @@
+//! Records to bytes and back, in one explicit encoding: fixed integers, little endian, limited, nothing left over.
+//!
+//! bincode 1.3 has no schema evolution, so the version stands outside of it, in the envelope of each part
+//! ([`part`](super::part)); inside a version the types of [`event`](crate::event) are frozen.
+
+use bincode::Options;
+use serde::{Deserialize, Serialize};
+
+use super::Batch;
+use crate::event::{Cause, Event, Record};
+use crate::ids::{Seq, Timestamp};
+
+/// The largest encoded record. A request of 1,000 rows with the longest references stays well below.
+pub const RECORD_BYTES_MAX: usize = 4 << 20;
+
+#[derive(Serialize)]
+struct StoredRef<'a> {
+    cause: &'a Option<Box<Cause>>,
+    event: &'a Event,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    cause: Option<Box<Cause>>,
+    event: Event,
+}
+
+fn options() -> impl Options {
+    bincode::DefaultOptions::new()
+        .with_fixint_encoding()
+        .with_little_endian()
+        .with_limit(RECORD_BYTES_MAX as u64)
+        .reject_trailing_bytes()
+}
+
+/// Why bytes are not records.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq} cannot be decoded: {what}")]
+pub struct CodecError {
+    /// The record.
+    pub seq: Seq,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// Encodes `value` in the encoding of the log; for images, which share it.
+pub(crate) fn encode_value<T: Serialize>(value: &T) -> Vec<u8> {
+    options().with_no_limit().serialize(value).expect("plain data always encodes")
+}
+
+/// Decodes what [`encode_value`] encoded.
+pub(crate) fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
+    options().with_limit(bytes.len() as u64 * 2 + 64).deserialize(bytes).map_err(|error| error.to_string())
+}
+
+/// Collects the records of one batch, encoding each as it comes.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    batch: Batch,
+}
+
+impl BatchBuilder {
+    /// An empty batch that continues the log at `first_seq`.
+    pub fn new(first_seq: Seq, time: Timestamp) -> Self {
+        Self { batch: Batch { first_seq, count: 0, time, body: Vec::new() } }
+    }
+
+    /// Starts over at `first_seq`, keeping the buffer.
+    pub fn restart(&mut self, first_seq: Seq, time: Timestamp) {
+        let Batch { body, .. } = &mut self.batch;
+        body.clear();
+        self.batch = Batch { first_seq, count: 0, time, body: std::mem::take(body) };
+    }
+
+    /// Adds a record and tells its `seq`.
+    pub fn push(&mut self, cause: &Option<Box<Cause>>, event: &Event) -> Seq {
+        let body = &mut self.batch.body;
+        let at = body.len();
+        body.extend_from_slice(&[0; 4]);
+        options()
+            .serialize_into(&mut *body, &StoredRef { cause, event })
+            .expect("the edge bounds what a record holds well below its limit");
+        let length = u32::try_from(body.len() - at - 4).expect("limited above");
+        body.get_mut(at..at + 4).expect("just pushed").copy_from_slice(&length.to_le_bytes());
+        self.batch.count += 1;
+        self.batch.last_seq()
+    }
+
+    /// The `seq` that the next record gets.
+    pub fn next_seq(&self) -> Seq {
+        self.batch.first_seq + Seq::from(self.batch.count)
+    }
+
+    /// Whether nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.batch.count == 0
+    }
+
+    /// The batch so far.
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+}
+
+/// Decodes all records of a batch.
+pub(super) fn decode(batch: &Batch) -> Result<Vec<Record>, CodecError> {
+    let mut rest = batch.body.as_slice();
+    let mut records = Vec::with_capacity(batch.count as usize);
+    for seq in batch.first_seq..=batch.last_seq() {
+        let wrong = |what: &str| CodecError { seq, what: what.to_owned() };
+        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| wrong("its length is cut off"))?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (bytes, after) = after.split_at_checked(length).ok_or_else(|| wrong("it is cut off"))?;
+        let stored: Stored = options().deserialize(bytes).map_err(|error| wrong(&error.to_string()))?;
+        records.push(Record { seq, time: batch.time, cause: stored.cause, event: stored.event });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        return Err(CodecError { seq: batch.last_seq(), what: format!("{} bytes follow it", rest.len()) });
+    }
+    Ok(records)
+}

@@ -1,0 +1,205 @@
+//! A log in memory, for tests: the same parts as on disk, on a *disk* that can be cut off at any moment.
+//!
+//! The disk has a live image and a durable one. What was appended and not synced is in the live image only;
+//! [`MemoryDisk::crash`] keeps the durable image and as many of the later parts as it is told, as a power cut does.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::part::{self, Assembler};
+use super::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
+use crate::ids::{Seq, Timestamp};
+
+/// What the next append shall do wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Report a full disk, having written nothing.
+    Full,
+    /// Write this many parts, then fail.
+    TornWrite(usize),
+    /// Write everything, then fail to sync.
+    FailedSync,
+}
+
+#[derive(Debug, Default)]
+struct Image {
+    parts: Vec<(Seq, Vec<u8>)>,
+    synced: usize,
+    fault: Option<(u64, Fault)>,
+    appends: u64,
+}
+
+/// The medium. Clones share it, so a test keeps one while a journal writes to another.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryDisk(Arc<Mutex<Image>>);
+
+impl MemoryDisk {
+    fn image(&self) -> MutexGuard<'_, Image> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A power cut: of what was not synced, the first `kept` parts survive.
+    pub fn crash(&self, kept: usize) {
+        let mut image = self.image();
+        let survivors = image.parts.len().min(image.synced + kept);
+        image.parts.truncate(survivors);
+        image.synced = survivors;
+        image.fault = None;
+    }
+
+    /// Parts that were written and never synced.
+    pub fn unsynced(&self) -> usize {
+        let image = self.image();
+        image.parts.len() - image.synced
+    }
+
+    /// Lets the append after `appends` more go wrong.
+    pub fn inject(&self, appends: u64, fault: Fault) {
+        let mut image = self.image();
+        image.fault = Some((image.appends + appends, fault));
+    }
+
+    /// Flips one bit of a stored part.
+    pub fn flip(&self, part: usize, bit: usize) {
+        let mut image = self.image();
+        if let Some((_, bytes)) = image.parts.get_mut(part)
+            && let Some(byte) = bytes.get_mut(bit / 8)
+        {
+            *byte ^= 1 << (bit % 8);
+        }
+    }
+
+    /// Parts on it.
+    pub fn parts(&self) -> usize {
+        self.image().parts.len()
+    }
+
+    /// Takes one part away.
+    pub fn remove(&self, part: usize) {
+        let mut image = self.image();
+        image.parts.remove(part);
+        image.synced = image.synced.min(image.parts.len());
+    }
+}
+
+/// The log on such a disk.
+#[derive(Debug)]
+pub struct MemoryJournal {
+    disk: MemoryDisk,
+    chain: u32,
+    next_seq: Seq,
+}
+
+impl MemoryJournal {
+    /// Reads what is on `disk`, handing every batch to `visit`, and drops an unfinished one at its end.
+    ///
+    /// # Errors
+    /// [`Damage`] anywhere but in that end.
+    pub fn open(disk: MemoryDisk, visit: &mut dyn FnMut(Batch)) -> Result<(Self, Recovered), Damage> {
+        let mut recovered = Recovered::default();
+        let mut assembler = Assembler::default();
+        let parts = disk.image().parts.clone();
+        let mut chain = 0;
+        for (seq, bytes) in &parts {
+            recovered.bytes += bytes.len() as u64;
+            if let Some(batch) = assembler.push(&part::parse(bytes, *seq)?)? {
+                recovered.last_seq = batch.last_seq();
+                recovered.last_time = batch.time;
+                recovered.batches += 1;
+                chain = assembler.chain();
+                visit(batch);
+            }
+        }
+        if let Some((seq, torn)) = assembler.unfinished() {
+            recovered.torn_parts = u64::from(torn);
+            disk.image().parts.retain(|(first, _)| *first < seq);
+        }
+        {
+            let mut image = disk.image();
+            image.synced = image.parts.len();
+        }
+        Ok((Self { disk, chain, next_seq: recovered.last_seq + 1 }, recovered))
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&mut self, batch: &Batch) -> Result<(), AppendError> {
+        let mut image = self.disk.image();
+        let fault = image.fault.filter(|(at, _)| *at == image.appends).map(|(_, fault)| fault);
+        image.appends += 1;
+        if batch.first_seq != self.next_seq {
+            return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
+        }
+        if fault == Some(Fault::Full) {
+            image.fault = None;
+            return Err(AppendError::Full { free: 0, needed: batch.body.len() as u64 });
+        }
+        let mut written = 0;
+        let mut buffer = Vec::new();
+        let chain = part::cut(batch, self.chain, &mut buffer, |_, bytes| {
+            if fault == Some(Fault::TornWrite(written)) {
+                return Err(AppendError::Unknown("injected: the write was torn".into()));
+            }
+            written += 1;
+            image.parts.push((batch.first_seq, bytes.to_vec()));
+            Ok(())
+        })?;
+        if matches!(fault, Some(Fault::FailedSync | Fault::TornWrite(_))) {
+            return Err(AppendError::Unknown("injected: the sync failed".into()));
+        }
+        image.synced = image.parts.len();
+        self.chain = chain;
+        self.next_seq = batch.last_seq() + 1;
+        Ok(())
+    }
+
+    fn trim(&mut self, before: Seq) -> Result<bool, AppendError> {
+        let mut image = self.disk.image();
+        let last_kept = image.parts.iter().map(|(seq, _)| *seq).take_while(|seq| *seq <= before).last().unwrap_or(0);
+        image.parts.retain(|(seq, _)| *seq >= last_kept);
+        image.synced = image.parts.len();
+        Ok(true)
+    }
+
+    fn reader(&self) -> Arc<dyn JournalReader> {
+        Arc::new(self.disk.clone())
+    }
+}
+
+impl JournalReader for MemoryDisk {
+    fn read(&self, from: Seq, visit: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError> {
+        let oldest = self.oldest();
+        if from < oldest {
+            return Err(ReadError::Trimmed { oldest });
+        }
+        let parts = self.image().parts.clone();
+        let start = parts.iter().map(|(seq, _)| *seq).take_while(|seq| *seq <= from).last().unwrap_or(0);
+        let mut assembler = Assembler::default();
+        for (seq, bytes) in parts.iter().filter(|(seq, _)| *seq >= start) {
+            let batch = part::parse(bytes, *seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
+            if let Some(batch) = batch
+                && batch.last_seq() >= from
+                && visit(batch).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn oldest(&self) -> Seq {
+        self.image().parts.first().map_or(1, |(seq, _)| *seq)
+    }
+}
+
+impl Recovered {
+    /// Where the log goes on.
+    pub fn next_seq(&self) -> Seq {
+        self.last_seq + 1
+    }
+
+    /// The time before which nothing may be logged any more.
+    pub fn not_before(&self) -> Timestamp {
+        self.last_time
+    }
+}

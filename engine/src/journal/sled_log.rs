@@ -1,0 +1,392 @@
+//! The log on disk: sled's log-structured store, made durable in earnest.
+//!
+//! What sled 0.34 leaves to its user, and what is done about it here:
+//! - Its `flush` ends in `sync_file_range`, which flushes neither the drive's cache nor file metadata. So every append is
+//!   ordered inserts, one `flush`, and one `fdatasync` of its `db` file.
+//! - A crash while it writes its snapshot at open leaves `snap.*.generating`, which it would then fail on for ever. The
+//!   rename is its commit, so such files are deleted before it is opened.
+//! - Damage can make it panic, or lose the end of its log without a word. It is opened under `catch_unwind`, every part
+//!   carries its own checksum and the one before it, and the *high-water mark* beside it says how far the log was known
+//!   to be durable: a log that ends before its mark is refused.
+//! - Values over some 8 KiB leave the log for files that are never synced; parts are at most 4 KiB.
+//!
+//! The mark is written before the append is acknowledged and synced by a thread of its own, in parallel with the next
+//! append. So after a kill it is exact, and after a power cut it lags by as much as one sync of it took.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use super::part::{self, Assembler, PART_BYTES_MAX};
+use super::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
+use crate::ids::Seq;
+
+/// Memory that sled may use for pages it has read; the log is read from its end, so little is enough.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// Bytes written between two looks at how much room is left.
+const ROOM_CHECK_BYTES: u64 = 1 << 20;
+
+/// Values removed at a time when the log is trimmed, so that an append never waits long behind it.
+const TRIM_PARTS_MAX: usize = 512;
+
+/// When an append is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before it returns.
+    Always,
+    /// When [`Journal::sync`] is called next. A crash in between loses what was acknowledged.
+    Interval,
+}
+
+/// How the log is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct SledOptions {
+    /// When an append is durable.
+    pub sync: SyncPolicy,
+    /// Bytes of the file system that stay free: an append that would go below is refused before it is begun.
+    pub reserve_bytes: u64,
+}
+
+impl Default for SledOptions {
+    fn default() -> Self {
+        Self { sync: SyncPolicy::Always, reserve_bytes: 64 << 20 }
+    }
+}
+
+/// Why the log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file system said no.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file or directory.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The log holds something else than what was written.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+}
+
+impl OpenError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+}
+
+/// The writing end.
+#[derive(Debug)]
+pub struct SledJournal {
+    db: sled::Db,
+    db_file: File,
+    directory: PathBuf,
+    options: SledOptions,
+    mark: HighWater,
+    chain: u32,
+    next_seq: Seq,
+    unsynced: Option<Seq>,
+    unchecked_bytes: u64,
+    buffer: Vec<u8>,
+}
+
+fn key(first_seq: Seq, part: u32) -> [u8; 12] {
+    let mut key = [0; 12];
+    let (seq_bytes, part_bytes) = key.split_at_mut(8);
+    seq_bytes.copy_from_slice(&first_seq.to_be_bytes());
+    part_bytes.copy_from_slice(&part.to_be_bytes());
+    key
+}
+
+fn seq_of(key: &[u8]) -> Result<Seq, Damage> {
+    let bytes = key.first_chunk::<8>().filter(|_| key.len() == 12);
+    let bytes = bytes.ok_or(Damage { seq: 0, what: format!("a key has {} bytes instead of 12", key.len()) })?;
+    Ok(Seq::from_be_bytes(*bytes))
+}
+
+impl SledJournal {
+    /// Opens the log in `directory`, made if it is not there, checks all of it, and hands every batch to `visit` in
+    /// order. An unfinished batch at the end was never acknowledged: it is removed, and the removal synced, before this
+    /// returns, so that no `seq` is ever used twice.
+    ///
+    /// # Errors
+    /// [`OpenError::Damaged`] names the record, for damage anywhere else.
+    pub fn open(
+        directory: &Path,
+        options: SledOptions,
+        visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
+    ) -> Result<(Self, Recovered), OpenError> {
+        fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+        remove_unfinished_snapshots(directory).map_err(OpenError::io(directory))?;
+        let db = open_sled(directory)?;
+        let db_path = directory.join("db");
+        let db_file = File::options().read(true).write(true).open(&db_path).map_err(OpenError::io(&db_path))?;
+        // What a kill left in the page cache is replayed now and may be lost later: sync it before believing it.
+        db_file.sync_all().map_err(OpenError::io(&db_path))?;
+        sync_directory(directory)?;
+
+        let mark_path = directory.join("high-water");
+        let (mark, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
+        let (recovered, chain, unfinished) = read_all(&db, visit)?;
+        if recovered.last_seq < marked {
+            let what = format!("the log ends at {}, and was durable up to {marked}", recovered.last_seq);
+            return Err(Damage { seq: recovered.last_seq + 1, what }.into());
+        }
+        if let Some(first_seq) = unfinished {
+            for part in 0..recovered.torn_parts {
+                db.remove(key(first_seq, part as u32)).map_err(|error| lost(first_seq, &error))?;
+            }
+            db.flush().map_err(|error| lost(first_seq, &error))?;
+            db_file.sync_data().map_err(OpenError::io(&db_path))?;
+        }
+        let journal = Self {
+            db,
+            db_file,
+            directory: directory.to_owned(),
+            options,
+            mark,
+            chain,
+            next_seq: recovered.last_seq + 1,
+            unsynced: None,
+            unchecked_bytes: ROOM_CHECK_BYTES,
+            buffer: Vec::with_capacity(PART_BYTES_MAX),
+        };
+        Ok((journal, recovered))
+    }
+
+    /// Refuses while there is room to keep the log whole, not in the middle of a write.
+    fn check_room(&mut self, bytes: u64) -> Result<(), AppendError> {
+        self.unchecked_bytes += bytes;
+        if self.unchecked_bytes < ROOM_CHECK_BYTES {
+            return Ok(());
+        }
+        let stat = rustix::fs::statvfs(&self.directory).map_err(|error| AppendError::Unknown(error.to_string()))?;
+        let free = stat.f_bavail * stat.f_frsize;
+        let needed = self.options.reserve_bytes + 4 * bytes;
+        if free < needed {
+            return Err(AppendError::Full { free, needed });
+        }
+        self.unchecked_bytes = 0;
+        Ok(())
+    }
+}
+
+impl Journal for SledJournal {
+    fn append(&mut self, batch: &Batch) -> Result<(), AppendError> {
+        if batch.first_seq != self.next_seq {
+            return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
+        }
+        self.check_room(batch.body.len() as u64)?;
+        let (db, buffer) = (&self.db, &mut self.buffer);
+        self.chain = part::cut(batch, self.chain, buffer, |part, bytes| {
+            db.insert(key(batch.first_seq, part), bytes)
+                .map(drop)
+                .map_err(|error| AppendError::Unknown(error.to_string()))
+        })?;
+        self.next_seq = batch.last_seq() + 1;
+        self.unsynced = Some(batch.last_seq());
+        match self.options.sync {
+            SyncPolicy::Always => self.sync(),
+            SyncPolicy::Interval => Ok(()),
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), AppendError> {
+        let Some(last_seq) = self.unsynced.take() else { return Ok(()) };
+        let unknown = |error: &dyn std::fmt::Display| AppendError::Unknown(error.to_string());
+        self.db.flush().map_err(|error| unknown(&error))?;
+        self.db_file.sync_data().map_err(|error| unknown(&error))?;
+        self.mark.raise(last_seq).map_err(|error| unknown(&error))
+    }
+
+    fn trim(&mut self, before: Seq) -> Result<bool, AppendError> {
+        let unknown = |error: sled::Error| AppendError::Unknown(error.to_string());
+        let Some(last_kept) = self.db.range(..=key(before, u32::MAX)).next_back() else { return Ok(true) };
+        let (last_kept, _) = last_kept.map_err(unknown)?;
+        let first_part = key(seq_of(&last_kept).map_err(|damage| AppendError::Unknown(damage.what))?, 0);
+        let mut removed = 0;
+        for stored in self.db.range(..first_part).take(TRIM_PARTS_MAX) {
+            let (key, _) = stored.map_err(unknown)?;
+            self.db.remove(key).map_err(unknown)?;
+            removed += 1;
+        }
+        Ok(removed < TRIM_PARTS_MAX)
+    }
+
+    fn reader(&self) -> Arc<dyn JournalReader> {
+        Arc::new(SledReader { db: self.db.clone() })
+    }
+}
+
+struct SledReader {
+    db: sled::Db,
+}
+
+impl JournalReader for SledReader {
+    fn read(&self, from: Seq, visit: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError> {
+        let damaged = |seq: Seq| move |error: sled::Error| ReadError::Damaged(Damage { seq, what: error.to_string() });
+        let holder = self.db.range(..=key(from, u32::MAX)).next_back().transpose().map_err(damaged(from))?;
+        let start = match holder {
+            Some((found, _)) => seq_of(&found).map_err(ReadError::Damaged)?,
+            None => match self.oldest() {
+                oldest if from < oldest => return Err(ReadError::Trimmed { oldest }),
+                _ => from,
+            },
+        };
+        let mut assembler = Assembler::default();
+        for stored in self.db.range(key(start, 0)..) {
+            let (found, bytes) = stored.map_err(damaged(start))?;
+            let seq = seq_of(&found).map_err(ReadError::Damaged)?;
+            let batch = part::parse(&bytes, seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
+            if let Some(batch) = batch
+                && batch.last_seq() >= from
+                && visit(batch).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn oldest(&self) -> Seq {
+        // The oldest batch may have lost its first parts to a trim that goes on.
+        let whole = self.db.iter().keys().filter_map(Result::ok).find(|found| found.ends_with(&[0; 4]));
+        whole.and_then(|found| seq_of(&found).ok()).unwrap_or(1)
+    }
+}
+
+fn lost(seq: Seq, error: &dyn std::fmt::Display) -> OpenError {
+    Damage { seq, what: format!("the store cannot read it: {error}") }.into()
+}
+
+fn open_sled(directory: &Path) -> Result<sled::Db, OpenError> {
+    let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    // Damage can panic inside sled; it is named like any other damage.
+    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+        Ok(Ok(db)) => Ok(db),
+        Ok(Err(sled::Error::Io(error))) => {
+            Err(OpenError::Io { path: directory.to_owned(), source: io::Error::new(error.kind(), error.to_string()) })
+        }
+        Ok(Err(error)) => Err(lost(0, &error)),
+        Err(panic) => {
+            let what = panic.downcast_ref::<String>().map(String::as_str);
+            let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            Err(lost(0, &format!("its files are inconsistent ({what})")))
+        }
+    }
+}
+
+/// Reads the whole log once: checks it, hands its batches on, and finds an unfinished one at its end.
+fn read_all(
+    db: &sled::Db,
+    visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
+) -> Result<(Recovered, u32, Option<Seq>), OpenError> {
+    let mut recovered = Recovered::default();
+    let mut assembler = Assembler::default();
+    let mut chain = 0;
+    let mut stored = db.iter();
+    loop {
+        // Damage can also panic while a page is read.
+        let next = catch_unwind(AssertUnwindSafe(|| stored.next()))
+            .map_err(|_| lost(recovered.last_seq + 1, &"its files are inconsistent"))?;
+        let Some(next) = next else { break };
+        let (found, bytes) = next.map_err(|error| lost(recovered.last_seq + 1, &error))?;
+        recovered.bytes += bytes.len() as u64;
+        let part = part::parse(&bytes, seq_of(&found)?)?;
+        if let Some(batch) = assembler.push(&part)? {
+            recovered.last_seq = batch.last_seq();
+            recovered.last_time = batch.time;
+            recovered.batches += 1;
+            chain = assembler.chain();
+            visit(batch)?;
+        }
+    }
+    let unfinished = assembler.unfinished();
+    recovered.torn_parts = unfinished.map_or(0, |(_, parts)| u64::from(parts));
+    Ok((recovered, chain, unfinished.map(|(seq, _)| seq)))
+}
+
+fn remove_unfinished_snapshots(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a directory's entries durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), OpenError> {
+    File::open(directory).and_then(|handle| handle.sync_all()).map_err(OpenError::io(directory))
+}
+
+/// The mark beside the log: two slots of 16 bytes, written in turn, so that a torn write leaves the other.
+#[derive(Debug)]
+struct HighWater {
+    file: Arc<File>,
+    slot: u64,
+    dirty: Option<Sender<()>>,
+    syncer: Option<JoinHandle<()>>,
+}
+
+const SLOT_BYTES: u64 = 512;
+
+impl HighWater {
+    fn open(path: &Path) -> io::Result<(Self, Seq)> {
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let newest = (0..2).filter_map(|slot| Some((Self::read_slot(&file, slot)?, slot))).max();
+        let (marked, slot) = newest.unwrap_or((0, 0));
+        file.set_len(2 * SLOT_BYTES)?;
+        file.sync_all()?;
+        let file = Arc::new(file);
+        let (dirty, work): (Sender<()>, Receiver<()>) = bounded(1);
+        let synced = Arc::clone(&file);
+        let syncer = std::thread::Builder::new().name("high-water".into()).spawn(move || {
+            // A failed sync of the mark costs only the knowledge that a tail was lost; the log has its own sync.
+            while work.recv().is_ok() {
+                let _ = synced.sync_data();
+            }
+        })?;
+        Ok((Self { file, slot, dirty: Some(dirty), syncer: Some(syncer) }, marked))
+    }
+
+    fn read_slot(file: &File, slot: u64) -> Option<Seq> {
+        let mut bytes = [0; 12];
+        file.read_exact_at(&mut bytes, slot * SLOT_BYTES).ok()?;
+        let (seq, check) = bytes.split_at(8);
+        (crc32fast::hash(seq).to_le_bytes() == check).then(|| seq.first_chunk().map(|b| Seq::from_le_bytes(*b)))?
+    }
+
+    fn raise(&mut self, seq: Seq) -> io::Result<()> {
+        self.slot ^= 1;
+        let mut bytes = [0; 12];
+        let (seq_bytes, check) = bytes.split_at_mut(8);
+        seq_bytes.copy_from_slice(&seq.to_le_bytes());
+        check.copy_from_slice(&crc32fast::hash(seq_bytes).to_le_bytes());
+        self.file.write_all_at(&bytes, self.slot * SLOT_BYTES)?;
+        if let Some(dirty) = &self.dirty {
+            // Full means that a sync is already asked for, and will cover this write too.
+            let _ = dirty.try_send(());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for HighWater {
+    fn drop(&mut self) {
+        self.dirty = None;
+        if let Some(syncer) = self.syncer.take() {
+            let _ = syncer.join();
+        }
+    }
+}

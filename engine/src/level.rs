@@ -1,0 +1,259 @@
+//! The arithmetic of one cell, as plain copyable values.
+//!
+//! ```text
+//!   63            32 31             0
+//!  +----------------+----------------+
+//!  |  on_hand: i32  |  reserved: u32 |      one 64-bit word
+//!  +----------------+----------------+
+//! ```
+//!
+//! Nothing here knows of threads, of the log or of rules: a floor arrives as a number. `on_hand` may be negative: that
+//! is a shortage which a till reported, not an error.
+
+use serde::{Deserialize, Serialize};
+
+/// The largest quantity of one line.
+pub const LINE_QUANTITY_MAX: u32 = 1_000_000_000;
+
+/// The bounds of a cell's `on_hand` once sequenced: inside an `i32`, with room to spare for what is in flight.
+pub const ON_HAND_RANGE: std::ops::RangeInclusive<i64> = -2_000_000_000..=2_000_000_000;
+
+/// What is physically there, and what of it is promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct StockLevel {
+    /// Units physically there. Negative: more were sold than were known of.
+    pub on_hand: i32,
+    /// Units promised and still there.
+    pub reserved: u32,
+}
+
+/// A difference between two levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StockChange {
+    /// Added to `on_hand`.
+    pub on_hand: i64,
+    /// Added to `reserved`.
+    pub reserved: i64,
+}
+
+/// What must remain free in a cell after a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Floor {
+    /// Held back from every channel.
+    pub safety_stock: u32,
+    /// Left for others by the asking channel.
+    pub buffer: u32,
+}
+
+/// What was short when a promise was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Constraint {
+    /// Fewer units are there than were asked for.
+    OnHand,
+    /// They are there, but promised to others.
+    Reserved,
+    /// They are free, but held back as safety stock.
+    SafetyStock,
+    /// They are free, but the asking channel must leave them to others.
+    Buffer,
+    /// The location does not stock the SKU, or one of the two is unknown.
+    UnknownCell,
+    /// The cell would leave its 32 bits.
+    Capacity,
+}
+
+impl Floor {
+    /// Units that must remain.
+    pub fn units(self) -> i64 {
+        i64::from(self.safety_stock) + i64::from(self.buffer)
+    }
+}
+
+impl StockLevel {
+    /// The level as one word.
+    pub fn pack(self) -> u64 {
+        (u64::from(self.on_hand.cast_unsigned()) << 32) | u64::from(self.reserved)
+    }
+
+    /// The level that [`StockLevel::pack`] made `word` of.
+    pub fn unpack(word: u64) -> Self {
+        Self { on_hand: ((word >> 32) as u32).cast_signed(), reserved: word as u32 }
+    }
+
+    /// Units there and not promised; negative where promises exceed what is there.
+    pub fn free(self) -> i64 {
+        i64::from(self.on_hand) - i64::from(self.reserved)
+    }
+
+    /// Units that may still be promised above `floor`.
+    pub fn available(self, floor: Floor) -> u32 {
+        (self.free() - floor.units()).clamp(0, i64::from(u32::MAX)) as u32
+    }
+
+    /// Promised units that `on_hand` no longer covers, and units sold beyond it.
+    pub fn shortage(self) -> u32 {
+        (-self.free()).clamp(0, i64::from(u32::MAX)) as u32
+    }
+
+    /// The level after promising `quantity` more, if that leaves the floor.
+    ///
+    /// # Errors
+    /// The constraint that was short, the nearest to the shelf first.
+    pub fn reserve(self, quantity: u32, floor: Floor) -> Result<Self, Constraint> {
+        let wanted = i64::from(quantity);
+        if self.free() - floor.units() >= wanted {
+            return Ok(Self { reserved: self.reserved + quantity, ..self });
+        }
+        Err(if i64::from(self.on_hand) < wanted {
+            Constraint::OnHand
+        } else if self.free() < wanted {
+            Constraint::Reserved
+        } else if self.free() - i64::from(floor.safety_stock) < wanted {
+            Constraint::SafetyStock
+        } else {
+            Constraint::Buffer
+        })
+    }
+
+    /// The level after `change`, or `None` where it would leave the bounds of a cell.
+    #[must_use]
+    pub fn checked_add(self, change: StockChange) -> Option<Self> {
+        let on_hand = i64::from(self.on_hand) + change.on_hand;
+        let reserved = i64::from(self.reserved) + change.reserved;
+        if !ON_HAND_RANGE.contains(&on_hand) {
+            return None;
+        }
+        Some(Self { on_hand: on_hand as i32, reserved: u32::try_from(reserved).ok()? })
+    }
+
+    /// The level after `change`, each half modulo 2^32.
+    ///
+    /// Only for promise words, which admit and never decide: whatever wraps while changes are in flight is exact again
+    /// when they have all been sequenced, and the decision is made on a level that cannot wrap.
+    #[must_use]
+    pub fn wrapping_add(self, change: StockChange) -> Self {
+        Self {
+            on_hand: self.on_hand.wrapping_add(change.on_hand as i32),
+            reserved: self.reserved.wrapping_add(change.reserved as u32),
+        }
+    }
+
+    /// What leads from `earlier` to this level.
+    pub fn since(self, earlier: Self) -> StockChange {
+        StockChange {
+            on_hand: i64::from(self.on_hand) - i64::from(earlier.on_hand),
+            reserved: i64::from(self.reserved) - i64::from(earlier.reserved),
+        }
+    }
+}
+
+impl StockChange {
+    /// Nothing.
+    pub const NONE: Self = Self { on_hand: 0, reserved: 0 };
+
+    /// Units promised.
+    pub fn reserve(quantity: u32) -> Self {
+        Self { on_hand: 0, reserved: i64::from(quantity) }
+    }
+
+    /// Units brought (positive) or taken (negative).
+    pub fn bring(on_hand: i64) -> Self {
+        Self { on_hand, reserved: 0 }
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_none(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// This change without what `part` already did.
+    #[must_use]
+    pub fn minus(self, part: Self) -> Self {
+        Self { on_hand: self.on_hand - part.on_hand, reserved: self.reserved - part.reserved }
+    }
+
+    /// Both changes.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { on_hand: self.on_hand + other.on_hand, reserved: self.reserved + other.reserved }
+    }
+
+    /// The change that undoes this one.
+    #[must_use]
+    pub fn inverse(self) -> Self {
+        Self::NONE.minus(self)
+    }
+
+    /// Units by which it lowers what is free; 0 where it does not.
+    pub fn debit(self) -> i64 {
+        (self.reserved - self.on_hand).max(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NO_FLOOR: Floor = Floor { safety_stock: 0, buffer: 0 };
+
+    fn level(on_hand: i32, reserved: u32) -> StockLevel {
+        StockLevel { on_hand, reserved }
+    }
+
+    #[test]
+    fn the_constraint_names_what_was_short() {
+        let floor = Floor { safety_stock: 2, buffer: 3 };
+        let cases = [
+            (level(4, 0), 5, Constraint::OnHand),
+            (level(8, 4), 5, Constraint::Reserved),
+            (level(10, 4), 5, Constraint::SafetyStock),
+            (level(10, 2), 5, Constraint::Buffer),
+            (level(-1, 0), 1, Constraint::OnHand),
+        ];
+        for (level, quantity, constraint) in cases {
+            assert_eq!(level.reserve(quantity, floor), Err(constraint), "{level:?}");
+        }
+        assert_eq!(level(10, 0).reserve(5, floor), Ok(level(10, 5)));
+    }
+
+    #[test]
+    fn extremes_neither_wrap_nor_panic() {
+        let top = level(i32::MAX, 0);
+        assert_eq!(top.available(NO_FLOOR), i32::MAX as u32);
+        assert_eq!(level(i32::MIN, u32::MAX).available(NO_FLOOR), 0);
+        assert_eq!(level(i32::MIN, u32::MAX).shortage(), u32::MAX);
+        assert_eq!(level(2_000_000_000, 0).checked_add(StockChange::bring(1)), None);
+        assert_eq!(level(0, 0).checked_add(StockChange { on_hand: 0, reserved: -1 }), None);
+    }
+
+    proptest! {
+        #[test]
+        fn packing_is_lossless(on_hand: i32, reserved: u32) {
+            prop_assert_eq!(StockLevel::unpack(level(on_hand, reserved).pack()), level(on_hand, reserved));
+        }
+
+        #[test]
+        fn a_granted_promise_leaves_the_floor(
+            on_hand: i32, reserved in 0..u32::MAX / 2, quantity in 1..=LINE_QUANTITY_MAX,
+            safety_stock in 0..1000u32, buffer in 0..1000u32,
+        ) {
+            let floor = Floor { safety_stock, buffer };
+            let before = level(on_hand, reserved);
+            match before.reserve(quantity, floor) {
+                Ok(after) => {
+                    prop_assert!(after.free() >= floor.units());
+                    prop_assert_eq!(after.since(before), StockChange::reserve(quantity));
+                }
+                Err(_) => prop_assert!(before.available(floor) < quantity),
+            }
+        }
+
+        #[test]
+        fn wrapping_halves_come_back(on_hand: i32, reserved: u32, a in -1_000_000_000i64..1_000_000_000, b: u32) {
+            let change = StockChange { on_hand: a, reserved: i64::from(b) };
+            let start = level(on_hand, reserved);
+            prop_assert_eq!(start.wrapping_add(change).wrapping_add(change.inverse()), start);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Anaquel's engine: how many of this can be promised, here, now, and taking one without promising it twice.
+//!
+//! It knows no sockets, no HTTP and no async runtime; time, ids and storage are arguments. Start reading at
+//! [`engine`] for what callers do, at [`sequencer`] for the order of steps that the promises rest on, and at
+//! [`matrix`] for where stock lives.
+//!
+//! ```text
+//!   ids, level ◄── matrix (cell, row) ◄── state ◄── sequencer ──► journal
+//!        ▲            event, reservation ──┘  ▲         ▲             ▲
+//!        └── catalogue, movements, deadlines ─┘     admission      recovery, image, verify
+//! ```
+
+pub mod admission;
+pub mod catalogue;
+pub mod command;
+mod deadlines;
+pub mod engine;
+pub mod event;
+pub mod hash;
+pub mod idempotency;
+pub mod ids;
+pub mod image;
+pub mod journal;
+pub mod level;
+pub mod matrix;
+pub mod movements;
+pub mod query;
+pub mod recovery;
+pub mod reservation;
+pub mod sequencer;
+pub mod settings;
+pub mod state;
+pub mod verify;
+pub mod view;
+
+pub use engine::{Clock, Engine, Health};

@@ -1,0 +1,154 @@
+//! The store-by-SKU matrix: every stocked cell, found by (SKU, location), read by SKU, never moved.
+//!
+//! It owns the words of stock and the index that leads to them. It does not know reservations, the log or any rule: a
+//! floor arrives as a number, and who may call what is settled by [`MatrixWriter`], which exists once.
+//!
+//! Cells are made in the order in which they are first stocked. An import makes a SKU's cells side by side, and a
+//! restart lays out each SKU's cells together, because the common read is *one SKU, all stores*.
+
+mod arena;
+mod cell;
+mod row;
+
+pub use arena::Arena;
+pub use cell::StockCell;
+pub use row::CellId;
+
+use crate::ids::{LocationId, SkuId};
+use row::{Cells, Rows, RowsWriter};
+
+/// All cells. Readers and admissions share it freely.
+#[derive(Debug)]
+pub struct Matrix {
+    cells: Cells,
+    rows: Rows,
+}
+
+/// The right to make cells. There is one for each matrix, and the journal thread has it.
+#[derive(Debug, Default)]
+pub struct MatrixWriter {
+    rows: RowsWriter,
+    next_cell: u32,
+}
+
+impl Default for Matrix {
+    fn default() -> Self {
+        Self { cells: Cells::new(), rows: Rows::new() }
+    }
+}
+
+impl Matrix {
+    /// The cell of `sku` at `location`, if it is stocked there.
+    #[inline]
+    pub fn find(&self, sku: SkuId, location: LocationId) -> Option<CellId> {
+        self.rows.find(&self.cells, sku, location)
+    }
+
+    /// The cell itself.
+    ///
+    /// # Panics
+    /// For an id that this matrix did not give out.
+    #[inline]
+    pub fn cell(&self, id: CellId) -> &StockCell {
+        self.cells.get(id.0 as usize).expect("cell ids come from find, and cells never go away")
+    }
+
+    /// The cell of `sku` at `location`, itself.
+    #[inline]
+    pub fn get(&self, sku: SkuId, location: LocationId) -> Option<&StockCell> {
+        self.find(sku, location).map(|id| self.cell(id))
+    }
+
+    /// All cells of a SKU, in no particular order. Exact inside a durable read.
+    pub fn row(&self, sku: SkuId) -> impl Iterator<Item = (CellId, &StockCell)> {
+        self.rows.row(&self.cells, sku)
+    }
+
+    /// Cells `from..to` in the order in which they were made; shorter where there are not so many.
+    pub fn range(&self, from: u32, to: u32) -> impl Iterator<Item = (CellId, &StockCell)> {
+        (from..to).map_while(|id| self.cells.get(id as usize).map(|cell| (CellId(id), cell)))
+    }
+
+    /// Makes the cell of `sku` at `location`, empty, unless it is there already.
+    pub fn make(&self, writer: &mut MatrixWriter, sku: SkuId, location: LocationId) -> CellId {
+        if let Some(found) = self.find(sku, location) {
+            return found;
+        }
+        let id = CellId(writer.next_cell);
+        self.cells.reach(id.0 as usize).place(sku, location);
+        writer.next_cell = writer.next_cell.checked_add(1).expect("a matrix has fewer than 2^32 cells");
+        self.rows.insert(&mut writer.rows, &self.cells, id);
+        id
+    }
+
+    /// Bytes allocated for cells and the index that finds them.
+    pub fn bytes(&self) -> usize {
+        self.cells.chunks_allocated() * (size_of::<StockCell>() << 16) + self.rows.bytes()
+    }
+}
+
+impl MatrixWriter {
+    /// Cells made so far.
+    pub fn cells(&self) -> u32 {
+        self.next_cell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn finds_what_a_plain_map_finds(places in proptest::collection::vec((0..20u32, 0..300u32), 0..800)) {
+            let (matrix, mut writer) = (Matrix::default(), MatrixWriter::default());
+            let mut model = BTreeMap::new();
+            for (sku, location) in places {
+                let made = matrix.make(&mut writer, SkuId(sku), LocationId(location));
+                let known = *model.entry((sku, location)).or_insert(made);
+                prop_assert_eq!(known, made);
+            }
+            for sku in 0..20 {
+                let mut row: Vec<_> = matrix.row(SkuId(sku)).map(|(id, cell)| ((sku, cell.location().0), id)).collect();
+                row.sort();
+                let expected: Vec<_> = model.range((sku, 0)..(sku, 300)).map(|(k, v)| (*k, *v)).collect();
+                prop_assert_eq!(row, expected);
+                for location in 0..300 {
+                    let found = matrix.find(SkuId(sku), LocationId(location));
+                    prop_assert_eq!(found, model.get(&(sku, location)).copied());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn readers_find_published_cells_while_rows_grow() {
+        let matrix = Matrix::default();
+        let published = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut writer = MatrixWriter::default();
+                for location in 0..20_000 {
+                    for sku in 0..3 {
+                        matrix.make(&mut writer, SkuId(sku), LocationId(location));
+                    }
+                    published.store(location + 1, std::sync::atomic::Ordering::Release);
+                }
+            });
+            scope.spawn(|| {
+                loop {
+                    let sure = published.load(std::sync::atomic::Ordering::Acquire);
+                    for location in (0..sure).step_by(97) {
+                        let cell = matrix.get(SkuId(1), LocationId(location)).expect("published");
+                        assert_eq!((cell.sku(), cell.location()), (SkuId(1), LocationId(location)));
+                    }
+                    if sure == 20_000 {
+                        break;
+                    }
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,509 @@
+//! A reservation and its lifecycle, as a plain value: no thread, no log, no clock.
+//!
+//! ```text
+//!                confirm          ready           collect
+//!     held ───────────────► confirmed ───► ready ─────────► collected
+//!      │                        │  └───────────────────────────▲
+//!      │ deadline or cancel     │ pickup_by or cancel
+//!      └──────► expired, cancelled ◄───────┘
+//! ```
+//!
+//! Every change bumps the *version* (the `seq` of its record) and can be undone, which is how the record *as it was* at
+//! any of its versions is told: a repeated request gets its first answer from [`Reservation::as_of`] without anything
+//! having been stored for it. What is outstanding in a line is `quantity − collected`; summed over all reservations it
+//! is the cell's `reserved`, always.
+
+mod store;
+
+pub use store::{Filter, ReservationStore};
+
+use smallvec::SmallVec;
+
+use crate::event::{Event, Few, Purpose, Record};
+use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Where a reservation is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum State {
+    /// Promised until its deadline.
+    Held,
+    /// Promised for good.
+    Confirmed,
+    /// Put aside in the store.
+    Ready,
+    /// Handed over.
+    Collected,
+    /// Given back.
+    Cancelled,
+    /// Given back because its deadline passed.
+    Expired,
+}
+
+impl State {
+    /// Whether units are still promised.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Held | Self::Confirmed | Self::Ready)
+    }
+}
+
+/// One line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// Units asked for.
+    pub requested: u32,
+    /// Units promised and not given back.
+    pub quantity: u32,
+    /// Units of them that were handed over.
+    pub collected: u32,
+}
+
+impl Line {
+    /// Units promised and still there.
+    pub fn outstanding(&self) -> u32 {
+        self.quantity - self.collected
+    }
+}
+
+/// A promise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// Its identity.
+    pub id: ReservationId,
+    /// The `seq` of its last change.
+    pub version: Seq,
+    /// Where it is in its life.
+    pub state: State,
+    /// Through which channel it was made.
+    pub channel: ChannelId,
+    /// For what.
+    pub purpose: Purpose,
+    /// For whom.
+    pub customer: Option<Box<str>>,
+    /// For which order.
+    pub order: Option<Box<str>>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it dies while held.
+    pub expires_at: Timestamp,
+    /// When it dies after that, if nobody fetches it.
+    pub pickup_by: Option<Timestamp>,
+    /// What the customer shows.
+    pub pickup_code: Option<Box<str>>,
+    /// What is promised.
+    pub lines: Few<Line>,
+    /// What happened since it was made, oldest first.
+    pub changes: Vec<Change>,
+}
+
+/// One step of a life, with what it takes to undo it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The `seq` of its record.
+    pub seq: Seq,
+    /// When.
+    pub time: Timestamp,
+    /// The state before it.
+    pub from: State,
+    /// The state after it.
+    pub to: State,
+    /// Who asked, where known.
+    pub actor: Option<Box<str>>,
+    /// What it was.
+    pub step: Step,
+}
+
+/// What a change was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Became an order.
+    Confirmed {
+        /// The order named before.
+        order_before: Option<Box<str>>,
+    },
+    /// Put aside.
+    Readied,
+    /// Units handed over, by line.
+    Collected {
+        /// Whether the customer showed the code.
+        code_shown: bool,
+        /// Line and units.
+        lines: SmallVec<[(u16, u32); 1]>,
+    },
+    /// Units given back, by line.
+    Cancelled {
+        /// Why.
+        reason: Option<Box<str>>,
+        /// Line and units.
+        lines: SmallVec<[(u16, u32); 1]>,
+    },
+    /// Replaced by another hold.
+    Superseded {
+        /// Line and units.
+        lines: SmallVec<[(u16, u32); 1]>,
+    },
+    /// Got a new deadline.
+    Extended {
+        /// The deadline before.
+        expires_before: Timestamp,
+    },
+    /// Outlived its deadline.
+    Expired {
+        /// Line and units.
+        lines: SmallVec<[(u16, u32); 1]>,
+    },
+}
+
+/// What a request to change a reservation comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may be done.
+    Go,
+    /// It was done before, or is behind: the record as it is answers the request.
+    AlreadyThere,
+    /// It cannot happen from this state.
+    WrongState(State),
+}
+
+impl Reservation {
+    /// The reservation that `record` created.
+    pub fn created_by(record: &Record) -> Option<Self> {
+        let Event::Reserved(made) = &record.event else { return None };
+        let lines = made.lines.iter().map(|line| Line {
+            sku: line.cell.sku,
+            location: line.cell.location,
+            requested: line.requested,
+            quantity: line.quantity,
+            collected: 0,
+        });
+        Some(Self {
+            id: ReservationId(record.seq),
+            version: record.seq,
+            state: if made.confirmed { State::Confirmed } else { State::Held },
+            channel: made.channel,
+            purpose: made.purpose,
+            customer: made.customer.clone(),
+            order: made.order.clone(),
+            created_at: record.time,
+            expires_at: made.expires_at,
+            pickup_by: None,
+            pickup_code: None,
+            lines: lines.collect(),
+            changes: Vec::new(),
+        })
+    }
+
+    /// When it dies if nothing else happens.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Held => Some(self.expires_at),
+            State::Confirmed | State::Ready => self.pickup_by,
+            State::Collected | State::Cancelled | State::Expired => None,
+        }
+    }
+
+    /// Its state for anyone who looks at `now`: a hold is dead at its deadline, whether or not that is logged yet.
+    pub fn state_at(&self, now: Timestamp) -> State {
+        match self.deadline() {
+            Some(deadline) if now >= deadline => State::Expired,
+            _ => self.state,
+        }
+    }
+
+    /// Whether `confirm` may be done at `now`.
+    pub fn may_confirm(&self, now: Timestamp) -> Verdict {
+        match self.state_at(now) {
+            State::Held => Verdict::Go,
+            State::Confirmed | State::Ready | State::Collected => Verdict::AlreadyThere,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `ready` may be done at `now`.
+    pub fn may_ready(&self, now: Timestamp) -> Verdict {
+        match self.state_at(now) {
+            State::Confirmed => Verdict::Go,
+            State::Ready | State::Collected => Verdict::AlreadyThere,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `collect` may be done at `now`.
+    pub fn may_collect(&self, now: Timestamp) -> Verdict {
+        match self.state_at(now) {
+            State::Confirmed | State::Ready => Verdict::Go,
+            State::Collected => Verdict::AlreadyThere,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `cancel` may be done at `now`.
+    pub fn may_cancel(&self, now: Timestamp) -> Verdict {
+        match self.state_at(now) {
+            State::Held | State::Confirmed | State::Ready => Verdict::Go,
+            State::Cancelled => Verdict::AlreadyThere,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `extend` may be done at `now`.
+    pub fn may_extend(&self, now: Timestamp) -> Verdict {
+        match self.state_at(now) {
+            State::Held => Verdict::Go,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Units of all lines that are promised and still there.
+    pub fn outstanding(&self) -> u64 {
+        self.lines.iter().map(|line| u64::from(line.outstanding())).sum()
+    }
+
+    /// Applies a record that changes this reservation. Called once for each, in log order, live and in replay alike; a
+    /// record that is already in (an image may be newer than the replay) changes nothing.
+    pub fn apply(&mut self, record: &Record) {
+        if record.seq <= self.version {
+            return;
+        }
+        let from = self.state;
+        let step = match &record.event {
+            Event::Confirmed(event) => {
+                self.state = State::Confirmed;
+                self.pickup_by = event.pickup_by;
+                let order_before = self.order.clone();
+                if event.order.is_some() {
+                    self.order.clone_from(&event.order);
+                }
+                Step::Confirmed { order_before }
+            }
+            Event::Readied(event) => {
+                self.state = State::Ready;
+                self.pickup_code = Some(event.pickup_code.clone());
+                Step::Readied
+            }
+            Event::Collected(event) => {
+                let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
+                self.each(&lines, |line, quantity| line.collected += quantity);
+                if self.outstanding() == 0 {
+                    self.state = State::Collected;
+                }
+                Step::Collected { code_shown: event.code_shown, lines }
+            }
+            Event::Cancelled(event) => {
+                let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
+                self.give_back(&lines);
+                if event.whole {
+                    self.state = State::Cancelled;
+                } else if self.outstanding() == 0 {
+                    let some_collected = self.lines.iter().any(|line| line.collected > 0);
+                    self.state = if some_collected { State::Collected } else { State::Cancelled };
+                }
+                Step::Cancelled { reason: event.reason.clone(), lines }
+            }
+            Event::Extended(event) => {
+                let expires_before = std::mem::replace(&mut self.expires_at, event.expires_at);
+                Step::Extended { expires_before }
+            }
+            Event::Expired(event) => {
+                let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
+                self.give_back(&lines);
+                self.state = State::Expired;
+                Step::Expired { lines }
+            }
+            Event::Reserved(event) => {
+                let Some(superseded) = event.supersedes.as_deref() else { return };
+                let lines = superseded.lines.iter().map(|line| (line.line, line.quantity)).collect();
+                self.give_back(&lines);
+                self.state = State::Cancelled;
+                Step::Superseded { lines }
+            }
+            _ => return,
+        };
+        let actor = record.cause.as_ref().and_then(|cause| cause.actor.as_deref()).map(Into::into);
+        self.changes.push(Change { seq: record.seq, time: record.time, from, to: self.state, actor, step });
+        self.version = record.seq;
+    }
+
+    /// The record as it was right after the change at `seq`.
+    #[must_use]
+    pub fn as_of(&self, seq: Seq) -> Self {
+        let mut earlier = self.clone();
+        while earlier.version > seq {
+            let Some(change) = earlier.changes.pop() else { break };
+            earlier.state = change.from;
+            match change.step {
+                Step::Confirmed { order_before } => {
+                    earlier.order = order_before;
+                    earlier.pickup_by = None;
+                }
+                Step::Readied => earlier.pickup_code = None,
+                Step::Collected { lines, .. } => earlier.each(&lines, |line, quantity| line.collected -= quantity),
+                Step::Cancelled { lines, .. } | Step::Superseded { lines } | Step::Expired { lines } => {
+                    earlier.each(&lines, |line, quantity| line.quantity += quantity);
+                }
+                Step::Extended { expires_before } => earlier.expires_at = expires_before,
+            }
+            earlier.version = earlier.changes.last().map_or(earlier.id.0, |change| change.seq);
+        }
+        earlier
+    }
+
+    fn give_back(&mut self, lines: &SmallVec<[(u16, u32); 1]>) {
+        self.each(lines, |line, quantity| line.quantity -= quantity);
+    }
+
+    fn each(&mut self, lines: &SmallVec<[(u16, u32); 1]>, change: impl Fn(&mut Line, u32)) {
+        for (index, quantity) in lines {
+            let line = self.lines.get_mut(usize::from(*index));
+            change(line.expect("a record names lines that its reservation has"), *quantity);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Cancelled, CellAfter, Collected, Confirmed, Expired, Extended, LineChange, Readied, Reserved};
+    use crate::event::{Few, ReservedLine};
+    use crate::level::StockLevel;
+    use proptest::prelude::*;
+
+    const CELL: CellAfter = CellAfter {
+        sku: SkuId(1),
+        location: LocationId(2),
+        level: StockLevel { on_hand: 0, reserved: 0 },
+        safety_stock: 0,
+    };
+
+    fn record(seq: Seq, event: Event) -> Record {
+        Record { seq, time: Timestamp(seq * 1000), cause: None, event }
+    }
+
+    fn hold(quantities: &[u32]) -> Reservation {
+        let line = |quantity: &u32| ReservedLine { requested: *quantity, quantity: *quantity, cell: CELL };
+        let made = Reserved {
+            channel: ChannelId(0),
+            purpose: Purpose::Cart,
+            confirmed: false,
+            expires_at: Timestamp(100_000),
+            customer: None,
+            order: Some("first".into()),
+            lines: quantities.iter().map(line).collect(),
+            supersedes: None,
+        };
+        Reservation::created_by(&record(1, Event::Reserved(Box::new(made)))).expect("a creating record")
+    }
+
+    fn units(lines: &[(u16, u32)]) -> Few<LineChange> {
+        lines.iter().map(|(line, quantity)| LineChange { line: *line, quantity: *quantity, cell: CELL }).collect()
+    }
+
+    #[test]
+    fn a_hold_is_dead_at_its_deadline_not_a_moment_before() {
+        let hold = hold(&[1]);
+        assert_eq!(hold.may_confirm(Timestamp(99_999)), Verdict::Go);
+        assert_eq!(hold.may_confirm(Timestamp(100_000)), Verdict::WrongState(State::Expired));
+    }
+
+    #[test]
+    fn what_cannot_happen_is_refused_with_the_state() {
+        use State::{Cancelled, Collected, Confirmed, Expired, Held, Ready};
+        use Verdict::{AlreadyThere, Go, WrongState};
+        let at = |state| Reservation { state, ..hold(&[1]) };
+        let now = Timestamp(0);
+        // state, confirm, ready, collect, cancel, extend
+        let table = [
+            (Held, Go, WrongState(Held), WrongState(Held), Go, Go),
+            (Confirmed, AlreadyThere, Go, Go, Go, WrongState(Confirmed)),
+            (Ready, AlreadyThere, AlreadyThere, Go, Go, WrongState(Ready)),
+            (Collected, AlreadyThere, AlreadyThere, AlreadyThere, WrongState(Collected), WrongState(Collected)),
+            (
+                Cancelled,
+                WrongState(Cancelled),
+                WrongState(Cancelled),
+                WrongState(Cancelled),
+                AlreadyThere,
+                WrongState(Cancelled),
+            ),
+            (
+                Expired,
+                WrongState(Expired),
+                WrongState(Expired),
+                WrongState(Expired),
+                WrongState(Expired),
+                WrongState(Expired),
+            ),
+        ];
+        for (state, confirm, ready, collect, cancel, extend) in table {
+            let reservation = at(state);
+            assert_eq!(reservation.may_confirm(now), confirm, "confirm when {state:?}");
+            assert_eq!(reservation.may_ready(now), ready, "ready when {state:?}");
+            assert_eq!(reservation.may_collect(now), collect, "collect when {state:?}");
+            assert_eq!(reservation.may_cancel(now), cancel, "cancel when {state:?}");
+            assert_eq!(reservation.may_extend(now), extend, "extend when {state:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_pick_of_a_part_collected_order_ends_collected() {
+        let mut order = hold(&[3]);
+        let id = order.id;
+        order
+            .apply(&record(2, Event::Confirmed(Box::new(Confirmed { reservation: id, pickup_by: None, order: None }))));
+        order.apply(&record(
+            3,
+            Event::Collected(Box::new(Collected { reservation: id, code_shown: false, lines: units(&[(0, 2)]) })),
+        ));
+        assert_eq!(order.state, State::Confirmed);
+        order.apply(&record(
+            4,
+            Event::Cancelled(Box::new(Cancelled {
+                reservation: id,
+                whole: false,
+                reason: None,
+                lines: units(&[(0, 1)]),
+            })),
+        ));
+        assert_eq!(order.state, State::Collected);
+        assert_eq!((order.lines[0].quantity, order.lines[0].collected), (2, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn every_earlier_version_can_be_told(steps in proptest::collection::vec((0..6u8, 0..3u16, 1..4u32), 0..20)) {
+            let mut now = hold(&[5, 1, 9]);
+            let mut versions = vec![now.clone()];
+            for (seq, (kind, line, quantity)) in (2..).zip(steps) {
+                let reservation = now.id;
+                let quantity = quantity.min(now.lines[usize::from(line)].outstanding());
+                let lines = units(&[(line, quantity)]);
+                let event = match kind {
+                    0 => Event::Confirmed(Box::new(Confirmed { reservation, pickup_by: Some(Timestamp(seq)), order: Some("o".into()) })),
+                    1 => Event::Readied(Box::new(Readied { reservation, pickup_code: "X".into() })),
+                    2 => Event::Collected(Box::new(Collected { reservation, code_shown: true, lines })),
+                    3 => Event::Cancelled(Box::new(Cancelled { reservation, whole: false, reason: None, lines })),
+                    4 => Event::Extended(Extended { reservation, expires_at: Timestamp(seq * 7) }),
+                    _ => Event::Expired(Box::new(Expired { reservation, lines })),
+                };
+                // Only lives that the lifecycle allows: a step may set what the next one rests on.
+                let allowed = match kind {
+                    0 | 4 => now.state == State::Held,
+                    1 => now.state == State::Confirmed,
+                    2 => matches!(now.state, State::Confirmed | State::Ready),
+                    _ => now.state.is_open(),
+                };
+                if allowed {
+                    now.apply(&record(seq, event));
+                    versions.push(now.clone());
+                }
+            }
+            for version in versions {
+                prop_assert_eq!(now.as_of(version.version), version);
+            }
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! A batch in the making: the records so far, and what the durable view would be if they were in it.
+//!
+//! Every decision is made against the draft, which is the durable view plus the batch so far. Nobody else sees it; if
+//! the batch cannot be appended, the draft is dropped and the view never knew.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
+use crate::command::{Completion, Loaded, NameRef};
+use crate::event::{Cause, CellAfter, Definitions, Event, Few, Record};
+use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::journal::BatchBuilder;
+use crate::level::{Floor, StockChange, StockLevel};
+use crate::matrix::CellId;
+use crate::reservation::Reservation;
+use crate::state::State;
+
+/// A cell as the batch so far leaves it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CellNow {
+    /// Its place in the matrix, unless this batch makes it.
+    pub id: Option<CellId>,
+    /// Whether it exists, in the view or in this batch.
+    pub exists: bool,
+    pub level: StockLevel,
+    pub safety_stock: u32,
+    pub counted_at: Timestamp,
+    /// What this batch moved, and when that happened.
+    pub moved: SmallVec<[(Timestamp, i64); 0]>,
+    /// How it was before the command that is being decided, once that touched it.
+    before: Option<Before>,
+}
+
+/// What a command that is refused must leave behind.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    exists: bool,
+    level: StockLevel,
+    safety_stock: u32,
+    counted_at: Timestamp,
+    moved: usize,
+}
+
+/// What the command being decided did to the matrix, for settling its promise words.
+pub(super) type Touched = SmallVec<[(SkuId, LocationId); 1]>;
+
+/// What a command's caller is told once its records are durable.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The reservation as it was at this record.
+    Reservation(ReservationId, Seq),
+    /// What the record holds.
+    Record(Seq),
+    /// What became of a chunk of an import.
+    Loaded(Loaded),
+    /// A thing was set at this record.
+    Put(Seq),
+}
+
+/// A decided command, waiting for its records to become durable.
+pub(super) struct Decided {
+    /// Whom to tell what; none for what the engine does by itself.
+    pub done: Option<(Completion, Answer)>,
+    /// Its key, if it came with one.
+    pub scope: Option<u128>,
+    /// One past its last record.
+    pub end_seq: Seq,
+    /// Debits that promise words already carry: to be taken back should the batch come to nothing.
+    pub debited: Few<(CellId, StockChange)>,
+    /// Credits that promise words get once the records are durable.
+    pub credits: Few<(SkuId, LocationId, StockChange)>,
+}
+
+/// Names interned in this batch, and details set in it.
+#[derive(Debug)]
+struct Fresh<I, D> {
+    names: FxHashMap<Name, I>,
+    details: FxHashMap<I, (Seq, Arc<D>)>,
+}
+
+impl<I, D> Default for Fresh<I, D> {
+    fn default() -> Self {
+        Self { names: FxHashMap::default(), details: FxHashMap::default() }
+    }
+}
+
+impl<I, D> Fresh<I, D> {
+    fn clear(&mut self) {
+        self.names.clear();
+        self.details.clear();
+    }
+}
+
+/// The batch in the making.
+pub(super) struct Draft {
+    pub state: Arc<State>,
+    pub now: Timestamp,
+    pub builder: BatchBuilder,
+    pub records: Vec<Record>,
+    pub decided: Vec<Decided>,
+    cells: FxHashMap<(SkuId, LocationId), CellNow>,
+    touched: Touched,
+    reservations: FxHashMap<ReservationId, Reservation>,
+    skus: Fresh<SkuId, SkuDetails>,
+    locations: Fresh<LocationId, LocationDetails>,
+    groups: Fresh<GroupId, GroupDetails>,
+    channels: Fresh<ChannelId, ChannelDetails>,
+    prices: FxHashMap<SkuId, Vec<Price>>,
+    undefined: Definitions,
+}
+
+impl Draft {
+    pub fn new(state: Arc<State>) -> Self {
+        let next_seq = state.view.seq() + 1;
+        Self {
+            state,
+            now: Timestamp(0),
+            builder: BatchBuilder::new(next_seq, Timestamp(0)),
+            records: Vec::new(),
+            decided: Vec::new(),
+            cells: FxHashMap::default(),
+            touched: Touched::new(),
+            reservations: FxHashMap::default(),
+            skus: Fresh::default(),
+            locations: Fresh::default(),
+            groups: Fresh::default(),
+            channels: Fresh::default(),
+            prices: FxHashMap::default(),
+            undefined: Definitions::default(),
+        }
+    }
+
+    /// Forgets everything and starts the batch that follows the durable view.
+    pub fn restart(&mut self, now: Timestamp) {
+        self.now = now;
+        self.builder.restart(self.state.view.seq() + 1, now);
+        self.records.clear();
+        self.decided.clear();
+        self.cells.clear();
+        self.touched.clear();
+        self.reservations.clear();
+        self.undefined = Definitions::default();
+        self.skus.clear();
+        self.locations.clear();
+        self.groups.clear();
+        self.channels.clear();
+        self.prices.clear();
+    }
+
+    /// The prices of a SKU as the batch so far leaves them.
+    pub fn prices(&self, sku: SkuId) -> Vec<Price> {
+        let durable = || self.state.catalogue.prices(sku).map(|prices| prices.details.clone());
+        self.prices.get(&sku).cloned().or_else(durable).unwrap_or_default()
+    }
+
+    /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.
+    pub fn log(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
+        if !self.undefined.is_empty() {
+            let definitions = std::mem::take(&mut self.undefined);
+            self.push(None, Event::Defined(Box::new(definitions)));
+        }
+        self.push(cause, event)
+    }
+
+    /// Whether names were interned that no record has defined yet.
+    pub fn has_definitions(&self) -> bool {
+        !self.undefined.is_empty()
+    }
+
+    /// Logs definitions by themselves: names were declared, and nothing more was said of them.
+    pub fn log_definitions(&mut self) -> Seq {
+        let definitions = std::mem::take(&mut self.undefined);
+        self.push(None, Event::Defined(Box::new(definitions)))
+    }
+
+    /// Forgets names that were interned for a command which came to nothing.
+    pub fn forget_definitions(&mut self) {
+        let Definitions { skus, locations, groups, channels } = std::mem::take(&mut self.undefined);
+        self.skus.names.retain(|name, _| !skus.iter().any(|(_, gone)| gone == name));
+        self.locations.names.retain(|name, _| !locations.iter().any(|(_, gone)| gone == name));
+        self.groups.names.retain(|name, _| !groups.iter().any(|(_, gone)| gone == name));
+        self.channels.names.retain(|name, _| !channels.iter().any(|(_, gone)| gone == name));
+    }
+
+    fn push(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
+        let seq = self.builder.push(&cause, &event);
+        let record = Record { seq, time: self.now, cause, event };
+        if let Some(id) = record.event.changed_reservation()
+            && let Some(reservation) = self.reservations.get_mut(&id)
+        {
+            reservation.apply(&record);
+        }
+        if let Event::Reserved(reserved) = &record.event
+            && let Some(superseded) = &reserved.supersedes
+            && let Some(reservation) = self.reservations.get_mut(&superseded.reservation)
+        {
+            reservation.apply(&record);
+        }
+        self.records.push(record);
+        seq
+    }
+
+    /// A cell as the batch so far leaves it.
+    pub fn cell(&mut self, sku: SkuId, location: LocationId) -> &mut CellNow {
+        let state = &self.state;
+        self.cells.entry((sku, location)).or_insert_with(|| {
+            let Some(id) = state.matrix.find(sku, location) else { return CellNow::default() };
+            let cell = state.matrix.cell(id);
+            CellNow {
+                id: Some(id),
+                exists: true,
+                level: cell.durable(),
+                safety_stock: cell.safety_stock(),
+                counted_at: cell.counted_at(),
+                ..CellNow::default()
+            }
+        })
+    }
+
+    /// The same, to be changed by the command being decided: every change to a cell goes through here, so that a
+    /// command that is refused after all leaves none.
+    pub fn touch(&mut self, sku: SkuId, location: LocationId) -> &mut CellNow {
+        if self.cell(sku, location).before.is_none() {
+            self.touched.push((sku, location));
+        }
+        let cell = self.cell(sku, location);
+        cell.before.get_or_insert(Before {
+            exists: cell.exists,
+            level: cell.level,
+            safety_stock: cell.safety_stock,
+            counted_at: cell.counted_at,
+            moved: cell.moved.len(),
+        });
+        cell.exists = true;
+        cell
+    }
+
+    /// Sets a cell's level as part of the command being decided.
+    pub fn set_level(&mut self, sku: SkuId, location: LocationId, level: StockLevel) {
+        self.touch(sku, location).level = level;
+    }
+
+    /// The cell as an event tells it.
+    pub fn cell_after(&mut self, sku: SkuId, location: LocationId) -> CellAfter {
+        let cell = self.cell(sku, location);
+        CellAfter { sku, location, level: cell.level, safety_stock: cell.safety_stock }
+    }
+
+    /// What must remain free in a cell after a promise through `channel`.
+    pub fn floor(&mut self, sku: SkuId, location: LocationId, channel: ChannelId) -> Floor {
+        let buffer = match self.channels.details.get(&channel) {
+            Some((_, details)) => details.buffer,
+            None => self.state.catalogue.buffer(channel),
+        };
+        Floor { safety_stock: self.cell(sku, location).safety_stock, buffer }
+    }
+
+    /// A reservation as the batch so far leaves it; later records of the batch are applied to the same copy.
+    pub fn reservation(&mut self, id: ReservationId) -> Option<&Reservation> {
+        if !self.reservations.contains_key(&id) {
+            let durable = self.state.reservations.get(id)?;
+            self.reservations.insert(id, Arc::unwrap_or_clone(durable));
+        }
+        self.reservations.get(&id)
+    }
+
+    /// What moved in a cell after `time`, this batch included; `None` where that is no longer known.
+    pub fn moved_since(&mut self, sku: SkuId, location: LocationId, time: Timestamp) -> Option<i64> {
+        let earlier = self.state.movements.since(sku, location, time)?;
+        let here: i64 = self.cell(sku, location).moved.iter().filter(|(at, _)| *at > time).map(|(_, c)| c).sum();
+        Some(earlier + here)
+    }
+
+    /// What the command did to each cell, and the shortages that came or went with it. Ends the command's touch list.
+    pub fn take_touched(&mut self) -> SmallVec<[(SkuId, LocationId, Option<CellId>, StockChange); 1]> {
+        let touched = std::mem::take(&mut self.touched);
+        let mut changes = SmallVec::new();
+        for (sku, location) in touched {
+            let cell = self.cell(sku, location);
+            let (id, after) = (cell.id, cell.level);
+            let before = cell.before.take().map_or(after, |before| before.level);
+            changes.push((sku, location, id, after.since(before)));
+            let (short_before, short_after) = (before.shortage(), after.shortage());
+            if short_after > short_before {
+                let cell = self.cell_after(sku, location);
+                self.log(None, Event::ShortageGrew(cell));
+            } else if short_before > 0 && short_after == 0 {
+                let cell = self.cell_after(sku, location);
+                self.log(None, Event::ShortageCleared(cell));
+            }
+        }
+        changes
+    }
+
+    /// Takes back every change to a cell that the command being decided made; it is refused.
+    pub fn undo_touched(&mut self) {
+        for (sku, location) in std::mem::take(&mut self.touched) {
+            let cell = self.cell(sku, location);
+            if let Some(before) = cell.before.take() {
+                cell.exists = before.exists;
+                cell.level = before.level;
+                cell.safety_stock = before.safety_stock;
+                cell.counted_at = before.counted_at;
+                cell.moved.truncate(before.moved);
+            }
+        }
+    }
+
+    /// Takes back every detail that the command being decided set: what the records of the batch say is what holds.
+    pub fn undo_details(&mut self) {
+        self.skus.details.clear();
+        self.locations.details.clear();
+        self.groups.details.clear();
+        self.channels.details.clear();
+        let records = std::mem::take(&mut self.records);
+        records.iter().for_each(|record| self.remember_details(record));
+        self.records = records;
+    }
+
+    /// Lets later decisions in this batch see the details that `record` set.
+    pub fn remember_details(&mut self, record: &Record) {
+        let seq = record.seq;
+        match &record.event {
+            Event::SkusSet(rows) => {
+                rows.iter().for_each(|(id, details)| self.set_sku_details(*id, seq, details.clone()))
+            }
+            Event::LocationsSet(rows) => {
+                rows.iter().for_each(|(id, details)| self.set_location_details(*id, seq, details.clone()));
+            }
+            Event::GroupsSet(rows) => {
+                rows.iter().for_each(|(id, details)| self.set_group_details(*id, seq, details.clone()));
+            }
+            Event::ChannelsSet(rows) => {
+                rows.iter().for_each(|(id, details)| self.set_channel_details(*id, seq, *details));
+            }
+            Event::PricesSet(rows) => {
+                rows.iter().for_each(|(id, prices)| drop(self.prices.insert(*id, prices.clone())));
+            }
+            _ => {}
+        }
+    }
+}
+
+macro_rules! names {
+    ($intern:ident, $known:ident, $count_max:expr, $id:ident, $field:ident) => {
+        impl Draft {
+            /// The interned id, defined in this batch if nobody defined it before. `None` where no more ids are left.
+            pub fn $intern(&mut self, name: &NameRef<$id>) -> Option<$id> {
+                let name = match name {
+                    NameRef::Known(id) => return Some(*id),
+                    NameRef::New(name) => name,
+                };
+                if let Some(id) = self.$known(name) {
+                    return Some(id);
+                }
+                let next = self.state.catalogue.$field.count() + self.$field.names.len() as u32;
+                if next >= $count_max {
+                    return None;
+                }
+                self.$field.names.insert(name.clone(), $id(next));
+                self.undefined.$field.push(($id(next), name.clone()));
+                Some($id(next))
+            }
+
+            /// The interned id, if the view or this batch has it.
+            pub fn $known(&self, name: &Name) -> Option<$id> {
+                let fresh = self.$field.names.get(name).copied();
+                fresh.or_else(|| self.state.catalogue.$field.id(name.as_str()))
+            }
+        }
+    };
+}
+
+/// SKUs, groups and channels that there may be; the tables that hold them reach no further.
+const IDS_MAX: u32 = 1 << 31;
+const CHANNELS_MAX: u32 = 1 << 16;
+
+names!(intern_sku, known_sku, IDS_MAX, SkuId, skus);
+names!(intern_location, known_location, LOCATIONS_MAX, LocationId, locations);
+names!(intern_group, known_group, IDS_MAX, GroupId, groups);
+names!(intern_channel, known_channel, CHANNELS_MAX, ChannelId, channels);
+
+macro_rules! details {
+    ($get:ident, $set:ident, $id:ident, $details:ident, $field:ident) => {
+        impl Draft {
+            /// The details as the batch so far leaves them, with their version; `None` where none were ever set.
+            pub fn $get(&self, id: $id) -> Option<(Seq, Arc<$details>)> {
+                let fresh = self.$field.details.get(&id).cloned();
+                fresh.or_else(|| {
+                    let set = self.state.catalogue.$field.details(id)?;
+                    Some((set.version, Arc::new(set.details.clone())))
+                })
+            }
+
+            /// Lets later decisions in this batch see the details.
+            pub fn $set(&mut self, id: $id, seq: Seq, details: $details) {
+                self.$field.details.insert(id, (seq, Arc::new(details)));
+            }
+        }
+    };
+}
+
+details!(sku_details, set_sku_details, SkuId, SkuDetails, skus);
+details!(location_details, set_location_details, LocationId, LocationDetails, locations);
+details!(group_details, set_group_details, GroupId, GroupDetails, groups);
+details!(channel_details, set_channel_details, ChannelId, ChannelDetails, channels);

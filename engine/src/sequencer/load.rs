@@ -1,0 +1,374 @@
+//! Deciding what is loaded: rows of imports, and single things that are set.
+//!
+//! A row that says what is known is counted as unchanged and logs nothing. A row that is wrong is told by its line and
+//! spoils nothing else, unless the import is atomic: then one wrong row refuses all.
+
+use std::collections::BTreeMap;
+
+use super::draft::Answer;
+use super::stock::CountVerdict;
+use super::{Decision, Sequencer, no_ids_left};
+use crate::catalogue::{GroupDetails, LocationDetails, Price, SkuDetails, is_gtin};
+use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, SkuFields};
+use crate::event::{Cause, Event, Imported, RowError};
+use crate::ids::{GroupId, LocationId, Name, Seq, SkuId};
+
+/// Rows in one record. An import is cut into records of so many, so that no delta of the stream is ever larger.
+const ROWS_PER_RECORD: usize = 1000;
+
+impl Sequencer {
+    pub(super) fn load(
+        &mut self,
+        rows: Rows,
+        atomic: bool,
+        finish: Option<Box<Imported>>,
+        cause: &mut Option<Box<Cause>>,
+    ) -> Decision {
+        let mut loaded = Loaded { seq: self.state.view.seq(), ..Loaded::default() };
+        // Events are collected first: an atomic import with a wrong row must log none of them.
+        let mut events = Vec::new();
+        match rows {
+            Rows::Locations(rows) => {
+                let mut set = Vec::new();
+                let mut groups = BTreeMap::new();
+                for row in rows {
+                    let Some(location) = self.draft.intern_location(&row.id) else {
+                        loaded.errors.push(too_many(row.line, "location"));
+                        continue;
+                    };
+                    match self.describe_location(location, &row.fields, true, &mut groups) {
+                        Ok(details) => loaded.count(details.map(|details| set.push((location, details)))),
+                        Err(failure) => loaded.errors.push(row_error(row.line, failure)),
+                    }
+                }
+                events.extend(chunks(set, Event::LocationsSet));
+                events.extend(chunks(groups.into_iter().collect(), Event::GroupsSet));
+            }
+            Rows::Groups(rows) => {
+                let mut set = BTreeMap::new();
+                for (line, group, members) in rows {
+                    match self.describe_group(&group, &members) {
+                        Ok((group, details)) => loaded.count(details.map(|details| set.insert(group, details))),
+                        Err(failure) => loaded.errors.push(row_error(line, failure)),
+                    }
+                }
+                events.extend(chunks(set.into_iter().collect(), Event::GroupsSet));
+            }
+            Rows::Skus(rows) => {
+                let mut set = Vec::new();
+                for row in rows {
+                    let Some(sku) = self.draft.intern_sku(&row.id) else {
+                        loaded.errors.push(too_many(row.line, "sku"));
+                        continue;
+                    };
+                    match self.describe_sku(sku, &row.fields, true) {
+                        Ok(details) => loaded.count(details.map(|details| set.push((sku, details)))),
+                        Err(failure) => loaded.errors.push(row_error(row.line, failure)),
+                    }
+                }
+                events.extend(chunks(set, Event::SkusSet));
+            }
+            Rows::Stock { mut counts, create } => {
+                // Side by side in memory: a SKU's cells are made together.
+                counts.sort_by(|a, b| sku_order(&a.sku).cmp(&sku_order(&b.sku)).then(a.line.cmp(&b.line)));
+                let mut set = Vec::new();
+                for count in &counts {
+                    match self.load_count(count, create) {
+                        Ok(CountVerdict::Counted { counted, changed }) => {
+                            loaded.count(changed.then_some(()));
+                            set.push(counted);
+                        }
+                        Ok(CountVerdict::Unchanged) => loaded.count::<()>(None),
+                        Err(failure) => loaded.errors.push(row_error(count.line, failure)),
+                    }
+                }
+                events.extend(chunks(set, Event::Counted));
+            }
+            Rows::Prices(rows) => {
+                let mut set: BTreeMap<SkuId, Vec<Price>> = BTreeMap::new();
+                for (line, sku, price) in rows {
+                    match self.draft.known_sku(&sku) {
+                        Some(sku) => loaded.count(self.set_price(sku, price, &mut set)),
+                        None => loaded.errors.push(row_error(line, unknown("sku", &sku))),
+                    }
+                }
+                events.extend(chunks(set.into_iter().collect(), Event::PricesSet));
+            }
+            Rows::None(_) => {}
+        }
+        if atomic && !loaded.errors.is_empty() {
+            loaded.errors.sort_by_key(|error| error.line);
+            self.draft.forget_definitions();
+            self.draft.undo_details();
+            return Err(Refusal::BadRows(loaded.errors).into());
+        }
+        loaded.errors.sort_by_key(|error| error.line);
+        if self.draft.has_definitions() && events.is_empty() {
+            loaded.seq = self.draft.log_definitions();
+        }
+        for event in events {
+            loaded.seq = self.log_details(event);
+        }
+        match finish {
+            None => Ok(Answer::Loaded(loaded)),
+            Some(mut imported) => {
+                imported.accepted += loaded.accepted;
+                imported.unchanged += loaded.unchanged;
+                imported.rejected += loaded.errors.len() as u64;
+                let room = IMPORT_ERRORS_MAX.saturating_sub(imported.errors.len());
+                imported.errors.extend(loaded.errors.into_iter().take(room));
+                Ok(Answer::Record(self.draft.log(cause.take(), Event::Imported(imported))))
+            }
+        }
+    }
+
+    pub(super) fn put(&mut self, put: Put, cause: &mut Option<Box<Cause>>) -> Decision {
+        let version = self.version_of(&put.what);
+        if let Some(expected) = put.if_match
+            && (version == 0 || (expected != 0 && expected != version))
+        {
+            return Err(Refusal::StaleVersion { actual: version }.into());
+        }
+        let mut groups = BTreeMap::new();
+        let event = match put.what {
+            PutWhat::Sku(name, fields) => {
+                let sku = self.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| no_ids_left("sku"))?;
+                self.describe_sku(sku, &fields, false)?.map(|details| Event::SkusSet(vec![(sku, details)]))
+            }
+            PutWhat::Location(name, fields) => {
+                let location =
+                    self.draft.intern_location(&NameRef::New(name)).ok_or_else(|| no_ids_left("location"))?;
+                let details = self.describe_location(location, &fields, false, &mut groups)?;
+                details.map(|details| Event::LocationsSet(vec![(location, details)]))
+            }
+            PutWhat::Group(name, members) => {
+                let (group, details) = self.describe_group(&name, &members)?;
+                details.map(|details| Event::GroupsSet(vec![(group, details)]))
+            }
+            PutWhat::Channel(name, details) => {
+                let channel = self.draft.intern_channel(&NameRef::New(name)).ok_or_else(|| no_ids_left("channel"))?;
+                let known = self.draft.channel_details(channel).is_some_and(|(_, known)| *known == details);
+                (!known).then_some(Event::ChannelsSet(vec![(channel, details)]))
+            }
+        };
+        let Some(event) = event else { return Ok(Answer::Put(version)) };
+        if !groups.is_empty() {
+            self.log_details(Event::GroupsSet(groups.into_iter().collect()));
+        }
+        let seq = self.draft.log(cause.take(), event);
+        self.remember_last();
+        Ok(Answer::Put(seq))
+    }
+
+    fn log_details(&mut self, event: Event) -> Seq {
+        let seq = self.draft.log(None, event);
+        self.remember_last();
+        seq
+    }
+
+    /// Gives details set in the draft the `seq` that their record really got.
+    fn remember_last(&mut self) {
+        if let Some(record) = self.draft.records.pop() {
+            self.draft.remember_details(&record);
+            self.draft.records.push(record);
+        }
+    }
+
+    fn version_of(&self, what: &PutWhat) -> Seq {
+        let draft = &self.draft;
+        let version = match what {
+            PutWhat::Sku(name, _) => draft.known_sku(name).and_then(|id| draft.sku_details(id)).map(|(v, _)| v),
+            PutWhat::Location(name, _) => {
+                draft.known_location(name).and_then(|id| draft.location_details(id)).map(|(v, _)| v)
+            }
+            PutWhat::Group(name, _) => draft.known_group(name).and_then(|id| draft.group_details(id)).map(|(v, _)| v),
+            PutWhat::Channel(name, _) => {
+                draft.known_channel(name).and_then(|id| draft.channel_details(id)).map(|(v, _)| v)
+            }
+        };
+        version.unwrap_or(0)
+    }
+
+    /// The details that `fields` lead to; `None` where they are what is known. A row of an import keeps what it does not
+    /// mention; a thing that is put is replaced.
+    fn describe_sku(&mut self, sku: SkuId, fields: &SkuFields, keep: bool) -> Result<Option<SkuDetails>, Failure> {
+        if let Some(gtin) = fields.gtin.as_deref().filter(|gtin| !is_gtin(gtin)) {
+            return Err(Refusal::invalid(
+                "gtin",
+                format!("{gtin:?} is not a GTIN: its length or its check digit is wrong"),
+            )
+            .into());
+        }
+        let known = self.draft.sku_details(sku);
+        let mut details = known.as_ref().filter(|_| keep).map(|(_, known)| (**known).clone()).unwrap_or_default();
+        overwrite(&mut details.name, &fields.name);
+        overwrite(&mut details.gtin, &fields.gtin);
+        overwrite(&mut details.unit, &fields.unit);
+        overwrite(&mut details.product, &fields.product);
+        details.decimals = fields.decimals.unwrap_or(details.decimals);
+        if let Some(categories) = &fields.categories {
+            details.categories.clone_from(categories);
+        }
+        details.attributes.extend(fields.attributes.iter().cloned());
+        if known.is_some_and(|(_, known)| *known == details) {
+            return Ok(None);
+        }
+        self.draft.set_sku_details(sku, self.draft.builder.next_seq(), details.clone());
+        Ok(Some(details))
+    }
+
+    fn describe_location(
+        &mut self,
+        location: LocationId,
+        fields: &LocationFields,
+        keep: bool,
+        groups: &mut BTreeMap<GroupId, GroupDetails>,
+    ) -> Result<Option<LocationDetails>, Failure> {
+        let known = self.draft.location_details(location);
+        let mut details = known.as_ref().filter(|_| keep).map(|(_, known)| (**known).clone()).unwrap_or_default();
+        overwrite(&mut details.name, &fields.name);
+        overwrite(&mut details.timezone, &fields.timezone);
+        details.kind = fields.kind.unwrap_or(details.kind);
+        details.coordinates = fields.coordinates.or(details.coordinates);
+        details.pickup = fields.pickup.unwrap_or(details.pickup);
+        details.ship = fields.ship.unwrap_or(details.ship);
+        let mut regrouped = false;
+        if let Some(names) = &fields.groups {
+            regrouped = self.set_groups_of(location, names, groups)?;
+        }
+        if known.is_some_and(|(_, known)| *known == details) && !regrouped {
+            return Ok(None);
+        }
+        self.draft.set_location_details(location, self.draft.builder.next_seq(), details.clone());
+        Ok(Some(details))
+    }
+
+    /// Puts a location into exactly the named groups; true where that changed one.
+    fn set_groups_of(
+        &mut self,
+        location: LocationId,
+        names: &[Name],
+        changed: &mut BTreeMap<GroupId, GroupDetails>,
+    ) -> Result<bool, Failure> {
+        let mut wanted = Vec::new();
+        for name in names {
+            wanted.push(self.draft.intern_group(&NameRef::New(name.clone())).ok_or_else(|| no_ids_left("groups"))?);
+        }
+        let mut touched: Vec<GroupId> = self.state.catalogue.groups_of(location);
+        touched.extend(changed.keys().copied());
+        touched.extend(&wanted);
+        touched.sort_unstable();
+        touched.dedup();
+        let mut any = false;
+        for group in touched {
+            let mut details = self.draft.group_details(group).map(|(_, known)| (*known).clone()).unwrap_or_default();
+            match (details.locations.binary_search(&location), wanted.contains(&group)) {
+                (Err(at), true) => details.locations.insert(at, location),
+                (Ok(at), false) => drop(details.locations.remove(at)),
+                _ => continue,
+            }
+            self.draft.set_group_details(group, self.draft.builder.next_seq(), details.clone());
+            changed.insert(group, details);
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn describe_group(&mut self, name: &Name, members: &[Name]) -> Result<(GroupId, Option<GroupDetails>), Failure> {
+        let mut locations = Vec::with_capacity(members.len());
+        for member in members {
+            locations.push(self.draft.known_location(member).ok_or_else(|| unknown("locations", member))?);
+        }
+        locations.sort_unstable();
+        locations.dedup();
+        let group = self.draft.intern_group(&NameRef::New(name.clone())).ok_or_else(|| no_ids_left("group"))?;
+        let details = GroupDetails { locations };
+        if self.draft.group_details(group).is_some_and(|(_, known)| *known == details) {
+            return Ok((group, None));
+        }
+        self.draft.set_group_details(group, self.draft.builder.next_seq(), details.clone());
+        Ok((group, Some(details)))
+    }
+
+    fn load_count(&mut self, count: &crate::command::Count, create: bool) -> Result<CountVerdict, Failure> {
+        if !create {
+            let known_sku = match &count.sku {
+                NameRef::New(name) => self.draft.known_sku(name).ok_or_else(|| unknown("sku", name)).map(drop),
+                NameRef::Known(_) => Ok(()),
+            };
+            let known_location = match &count.location {
+                NameRef::New(name) => {
+                    self.draft.known_location(name).ok_or_else(|| unknown("location", name)).map(drop)
+                }
+                NameRef::Known(_) => Ok(()),
+            };
+            known_sku.and(known_location)?;
+        }
+        self.count_one(count, &|field| field.to_owned())
+    }
+
+    /// Adds a price, or replaces the one for the same currency, channel and location.
+    fn set_price(&self, sku: SkuId, price: Price, set: &mut BTreeMap<SkuId, Vec<Price>>) -> Option<()> {
+        let mut prices = set.get(&sku).cloned().unwrap_or_else(|| self.draft.prices(sku));
+        let same = |known: &&mut Price| {
+            (&known.currency, &known.channel, &known.location) == (&price.currency, &price.channel, &price.location)
+        };
+        match prices.iter_mut().find(same) {
+            Some(known) if known.amount == price.amount => return None,
+            Some(known) => known.amount = price.amount,
+            None => prices.push(price),
+        }
+        prices.sort_unstable();
+        set.insert(sku, prices);
+        Some(())
+    }
+}
+
+/// Row errors kept with the record of an import; its answer carries no more either.
+pub const IMPORT_ERRORS_MAX: usize = 1000;
+
+impl Loaded {
+    fn count<T>(&mut self, changed: Option<T>) {
+        match changed {
+            Some(_) => self.accepted += 1,
+            None => self.unchanged += 1,
+        }
+    }
+}
+
+fn overwrite(field: &mut Option<String>, said: &Option<String>) {
+    if said.is_some() {
+        field.clone_from(said);
+    }
+}
+
+fn chunks<T>(mut rows: Vec<T>, event: impl Fn(Vec<T>) -> Event) -> Vec<Event> {
+    let mut events = Vec::new();
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(ROWS_PER_RECORD));
+        events.push(event(std::mem::replace(&mut rows, rest)));
+    }
+    events
+}
+
+fn sku_order(sku: &NameRef<SkuId>) -> (u32, &str) {
+    match sku {
+        NameRef::Known(id) => (id.0, ""),
+        NameRef::New(name) => (u32::MAX, name.as_str()),
+    }
+}
+
+fn unknown(field: &str, name: &Name) -> Failure {
+    Refusal::invalid(field, format!("{name} is unknown; declare it first, or pass create=true")).into()
+}
+
+fn too_many(line: u64, field: &str) -> RowError {
+    row_error(line, no_ids_left(field))
+}
+
+fn row_error(line: u64, failure: Failure) -> RowError {
+    match failure {
+        Failure::Refused(Refusal::Invalid { field, reason }) => RowError { line, field: Some(field), reason },
+        other => RowError { line, field: None, reason: other.to_string() },
+    }
+}

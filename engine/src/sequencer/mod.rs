@@ -1,0 +1,363 @@
+//! The journal thread's mind: takes commands in order, decides each, and makes the batch durable before anybody hears.
+//!
+//! ```text
+//!   queue ──► decide against the draft ──► append ──► fold ──► credits ──► seq ──► answers
+//!             (durable view + batch so far)  durable    view    promises  visible
+//! ```
+//!
+//! # The order of steps, and what a crash between any two of them leaves
+//!
+//! *Admit early.* A caller takes its units from the promise words by compare-and-swap (or finds them gone, which the
+//! durable words must confirm before it is told so) and queues the command. A crash here leaves nothing: promise words
+//! are memory, and are rebuilt from the durable ones. *Decide in log order.* The journal thread checks each command once
+//! more, against the durable view and what the batch already holds, and writes down what became true. What no longer
+//! holds is given back and refused. A crash here leaves nothing either: nothing was written, nobody was answered.
+//! *Append.* The batch is written and flushed. A crash during it leaves a batch that is whole or torn: a torn one is
+//! dropped at the next start, a whole one counts although nobody was told, and a caller who asks again with its key
+//! learns of it. *Fold, credit, publish.* Only now, and in this order, are the durable words stored, what was freed
+//! given to the promise words, and the batch's `seq` made visible: so memory never shows a unit that the durable log
+//! does not grant, and a crash here loses only memory. *Answer.* Last, so whoever has an answer sees its effect. A crash
+//! before it leaves a durable change whose caller does not know; its key tells.
+//!
+//! One batch is in flight at a time, so the durable view is all that is durable whenever something is decided, and a
+//! refusal made here is final: everything before it in the queue is already in the log or refused.
+
+mod draft;
+mod load;
+mod reserve;
+mod step;
+mod stock;
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::command::{Command, Failure, Outcome, Queued, Refusal};
+use crate::event::{Cause, Event, Few, Record};
+use crate::ids::{LocationId, Seq, SkuId, Timestamp};
+use crate::journal::{AppendError, Journal};
+use crate::level::StockChange;
+use crate::matrix::CellId;
+use crate::settings::Settings;
+use crate::state::{Folder, State};
+use draft::{Answer, Decided, Draft};
+
+/// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
+const FOLD_GROUP: usize = 64;
+
+/// Expiries in one batch. More fall due one batch after the other, oldest first, so that other commands get through.
+const EXPIRIES_PER_BATCH: usize = 4096;
+
+/// What deciding a command comes to.
+type Decision = Result<Answer, Failure>;
+
+/// Hears of every record, in log order, once it is durable and folded.
+pub trait Observer: Send {
+    /// `records` just became visible.
+    fn published(&mut self, records: &[Record]);
+}
+
+/// What a turn did, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Records made durable.
+    pub records: usize,
+    /// Bytes of them.
+    pub bytes: usize,
+    /// Expiries among them.
+    pub expired: usize,
+}
+
+/// Decides, appends, folds. There is one, and it has the journal.
+pub(crate) struct Sequencer {
+    state: Arc<State>,
+    journal: Box<dyn Journal>,
+    folder: Folder,
+    settings: Settings,
+    observer: Option<Box<dyn Observer>>,
+    draft: Draft,
+    /// Why nothing is written any more, once that is so.
+    failed: Option<AppendError>,
+    /// Whether deadlines are left alone, since the clock cannot be trusted.
+    pub expiry_frozen: bool,
+}
+
+impl Sequencer {
+    pub fn new(
+        state: Arc<State>,
+        folder: Folder,
+        journal: Box<dyn Journal>,
+        settings: Settings,
+        observer: Option<Box<dyn Observer>>,
+    ) -> Self {
+        let draft = Draft::new(Arc::clone(&state));
+        Self { state, journal, folder, settings, observer, draft, failed: None, expiry_frozen: false }
+    }
+
+    /// When the next reservation dies, if the clock counts.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.folder.deadlines.next().filter(|_| !self.expiry_frozen && self.failed.is_none())
+    }
+
+    /// The first failure of the journal; nothing is written after it.
+    pub fn failure(&self) -> Option<&AppendError> {
+        self.failed.as_ref()
+    }
+
+    /// Takes `commands` in order, and whatever is due at `now`, through all steps. Returns when everybody was answered.
+    pub fn turn(&mut self, now: Timestamp, commands: &mut Vec<Queued>) -> Turn {
+        let now = now.max(self.state.last_time());
+        if let Some(error) = &self.failed {
+            let reason = error.to_string();
+            for queued in commands.drain(..) {
+                self.refuse(queued, Failure::ReadOnly(reason.clone()));
+            }
+            return Turn::default();
+        }
+        self.draft.restart(now);
+        let expired = if self.expiry_frozen { Vec::new() } else { self.expire(now) };
+        for queued in commands.drain(..) {
+            self.decide(queued);
+        }
+        let mut turn = Turn { expired: expired.len(), ..Turn::default() };
+        if self.draft.builder.is_empty() {
+            self.publish();
+        } else {
+            match self.journal.append(self.draft.builder.batch()) {
+                Ok(()) => {
+                    turn.records = self.draft.records.len();
+                    turn.bytes = self.draft.builder.batch().body.len();
+                    self.publish();
+                }
+                Err(error) => {
+                    for (deadline, id) in expired {
+                        self.folder.deadlines.insert(deadline, id);
+                    }
+                    self.abandon(error);
+                }
+            }
+        }
+        let before = |seconds: u64| Timestamp(now.0.saturating_sub(seconds * 1000));
+        let settings = &self.settings;
+        self.folder.forget(
+            &self.state,
+            before(settings.idempotency_retention_seconds),
+            before(settings.closed_reservation_retention_seconds.max(settings.idempotency_retention_seconds)),
+        );
+        turn
+    }
+
+    /// Makes durable what an interval policy left behind.
+    pub fn sync(&mut self) {
+        if self.failed.is_none()
+            && let Err(error) = self.journal.sync()
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    /// Lets go of some log that no image needs and nobody may ask for any more; true when none is left.
+    pub fn trim(&mut self, before: Seq) -> bool {
+        match self.journal.trim(before) {
+            Ok(done) => done,
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                true
+            }
+        }
+    }
+
+    fn decide(&mut self, queued: Queued) {
+        let Queued { command, mut cause, done } = queued;
+        let scope = scope_of(&cause);
+        let admitted = admitted(&command);
+        let decision = match command {
+            Command::Reserve(reserve) => self.reserve(*reserve, &mut cause),
+            Command::Step(id, request) => self.step(id, request, &mut cause),
+            Command::Move(movements) => self.move_stock(movements, &mut cause),
+            Command::Count(counts) => self.count(counts, &mut cause),
+            Command::Load { rows, atomic, finish } => self.load(rows, atomic, finish, &mut cause),
+            Command::Put(put) => self.put(*put, &mut cause),
+        };
+        match decision {
+            Ok(answer) => {
+                // A key that no record took along had no effect: its repeat is decided anew.
+                let logged = scope.filter(|_| scope_of(&cause).is_none());
+                if let Some(scope) = scope.filter(|_| logged.is_none()) {
+                    self.state.idempotency.abandon(scope);
+                }
+                self.settle(Some((done, answer)), logged, admitted);
+            }
+            Err(failure) => {
+                self.draft.undo_touched();
+                for (cell, change) in admitted {
+                    self.state.matrix.cell(cell).adjust_promise(change.inverse());
+                }
+                if let Some(scope) = scope {
+                    self.state.idempotency.abandon(scope);
+                }
+                done(Err(failure));
+            }
+        }
+    }
+
+    /// Gives back what was admitted for a command that is not even decided.
+    fn refuse(&self, queued: Queued, failure: Failure) {
+        for (cell, change) in admitted(&queued.command) {
+            self.state.matrix.cell(cell).adjust_promise(change.inverse());
+        }
+        if let Some(scope) = scope_of(&queued.cause) {
+            self.state.idempotency.abandon(scope);
+        }
+        (queued.done)(Err(failure));
+    }
+
+    /// Splits what a decided command does to promise words into debits, applied now, and credits, applied once durable.
+    fn settle(
+        &mut self,
+        done: Option<(crate::command::Completion, Answer)>,
+        scope: Option<u128>,
+        admitted: Few<(CellId, StockChange)>,
+    ) {
+        let mut rests: SmallVec<[(SkuId, LocationId, Option<CellId>, StockChange); 1]> = self.draft.take_touched();
+        for (cell, taken) in &admitted {
+            match rests.iter_mut().find(|(_, _, id, _)| *id == Some(*cell)) {
+                Some((_, _, _, rest)) => *rest = rest.minus(*taken),
+                None => {
+                    let stock = self.state.matrix.cell(*cell);
+                    rests.push((stock.sku(), stock.location(), Some(*cell), taken.inverse()));
+                }
+            }
+        }
+        let (mut debited, mut credits) = (admitted, Few::new());
+        for (sku, location, cell, rest) in rests {
+            match cell {
+                Some(cell) if rest.debit() > 0 => {
+                    self.state.matrix.cell(cell).adjust_promise(rest);
+                    debited.push((cell, rest));
+                }
+                _ if rest.is_none() => {}
+                _ => credits.push((sku, location, rest)),
+            }
+        }
+        self.draft.decided.push(Decided { done, scope, end_seq: self.draft.builder.next_seq(), debited, credits });
+    }
+
+    /// The batch is durable: fold it, credit what it freed, show its `seq`, answer, tell the observer.
+    fn publish(&mut self) {
+        let records = std::mem::take(&mut self.draft.records);
+        let decided = std::mem::take(&mut self.draft.decided);
+        let mut rest = records.as_slice();
+        let mut folded = decided.as_slice();
+        while !rest.is_empty() {
+            // A group ends where a command ends, so that nobody ever sees half of one.
+            let mut commands = 0;
+            let mut length = 0;
+            let first = rest.first().map_or(0, |record| record.seq);
+            while length < FOLD_GROUP
+                && let Some(next) = folded.get(commands)
+            {
+                length = (next.end_seq - first) as usize;
+                commands += 1;
+            }
+            let (group, after) = rest.split_at(length.min(rest.len()));
+            let (settled, unsettled) = folded.split_at(commands);
+            let last_seq = group.last().map_or(first, |record| record.seq);
+            let (state, folder) = (&self.state, &mut self.folder);
+            state.view.fold(last_seq, || {
+                for record in group {
+                    folder.fold(state, record);
+                }
+                for (sku, location, credit) in settled.iter().flat_map(|decided| &decided.credits) {
+                    if let Some(cell) = folder.find(state, *sku, *location) {
+                        state.matrix.cell(cell).adjust_promise(*credit);
+                    }
+                }
+            });
+            (rest, folded) = (after, unsettled);
+        }
+        let first_seq = records.first().map_or(0, |record| record.seq);
+        for decided in decided {
+            if let Some((done, answer)) = decided.done {
+                done(Ok(self.answer(answer, first_seq, &records)));
+            }
+        }
+        if let Some(observer) = &mut self.observer {
+            observer.published(&records);
+        }
+        self.draft.records = records;
+    }
+
+    fn answer(&self, answer: Answer, first_seq: Seq, records: &[Record]) -> Outcome {
+        let record = |seq: Seq| records.get((seq - first_seq) as usize);
+        match answer {
+            Answer::Reservation(id, seq) => {
+                let reservation = self.state.reservations.get(id).expect("what was just folded is there");
+                if reservation.version == seq {
+                    Outcome::Reservation(reservation)
+                } else {
+                    Outcome::Reservation(Arc::new(reservation.as_of(seq)))
+                }
+            }
+            Answer::Record(seq) => {
+                let record = record(seq).expect("an answer names a record of its own batch");
+                Outcome::of_record(record).expect("the record of a movement, a count or an import tells its outcome")
+            }
+            Answer::Loaded(loaded) => Outcome::Loaded(loaded),
+            Answer::Put(seq) => Outcome::Put { seq },
+        }
+    }
+
+    /// The batch is not durable, or nobody knows: give back what was taken and say so.
+    fn abandon(&mut self, error: AppendError) {
+        let failure = || match &error {
+            AppendError::Full { .. } => Failure::ReadOnly(error.to_string()),
+            AppendError::Fenced { .. } | AppendError::Unknown(_) => Failure::Unknown(error.to_string()),
+        };
+        for decided in std::mem::take(&mut self.draft.decided) {
+            for (cell, change) in decided.debited {
+                self.state.matrix.cell(cell).adjust_promise(change.inverse());
+            }
+            if let Some(scope) = decided.scope {
+                self.state.idempotency.abandon(scope);
+            }
+            if let Some((done, _)) = decided.done {
+                done(Err(failure()));
+            }
+        }
+        if !matches!(error, AppendError::Full { .. }) {
+            self.failed = Some(error);
+        }
+    }
+}
+
+impl Outcome {
+    /// The outcome that the record of a movement, a count or an import tells by itself.
+    pub fn of_record(record: &Record) -> Option<Self> {
+        let seq = record.seq;
+        match &record.event {
+            Event::Moved(rows) => Some(Self::Moved { seq, rows: rows.clone() }),
+            Event::Counted(rows) => Some(Self::Counted { seq, rows: rows.clone() }),
+            Event::Imported(imported) => Some(Self::Imported { seq, imported: imported.clone() }),
+            _ => None,
+        }
+    }
+}
+
+fn scope_of(cause: &Option<Box<Cause>>) -> Option<u128> {
+    cause.as_ref()?.idempotency.as_ref().map(|key| key.scope)
+}
+
+/// What the caller already took from promise words for a command.
+fn admitted(command: &Command) -> Few<(CellId, StockChange)> {
+    match command {
+        Command::Reserve(reserve) => reserve.admitted.clone(),
+        Command::Move(movements) => movements.iter().filter_map(|movement| movement.admitted).collect(),
+        Command::Step(..) | Command::Count(_) | Command::Load { .. } | Command::Put(_) => Few::new(),
+    }
+}
+
+/// A refusal of a name for which no id is left.
+fn no_ids_left(field: &str) -> Failure {
+    Refusal::invalid(field, "no more of these can be declared; the limit is reached").into()
+}

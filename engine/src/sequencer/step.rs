@@ -1,0 +1,175 @@
+//! Deciding a step in a reservation's life, and ending those whose deadline passed.
+
+use super::draft::Answer;
+use super::{Decision, EXPIRIES_PER_BATCH, Sequencer};
+use crate::command::{Failure, LineUnits, Refusal, StepRequest};
+use crate::event::{Cancelled, Cause, Collected, Confirmed, Event, Expired, Extended, Few, LineChange, Readied};
+use crate::ids::{ReservationId, Timestamp, crockford};
+use crate::level::StockChange;
+use crate::reservation::{Line, Reservation, Verdict};
+
+/// Digits of a pickup code: 30 bits, read out over a counter.
+const PICKUP_CODE_DIGITS: u32 = 6;
+
+impl Sequencer {
+    pub(super) fn step(&mut self, id: ReservationId, request: StepRequest, cause: &mut Option<Box<Cause>>) -> Decision {
+        let now = if self.expiry_frozen { Timestamp(0) } else { self.draft.now };
+        let Some(reservation) = self.draft.reservation(id) else { return Err(Refusal::NotFound("reservation").into()) };
+        let verdict = match &request {
+            StepRequest::Confirm { .. } => reservation.may_confirm(now),
+            StepRequest::Ready { .. } => reservation.may_ready(now),
+            StepRequest::Collect { .. } => reservation.may_collect(now),
+            StepRequest::Cancel { .. } => reservation.may_cancel(now),
+            StepRequest::Extend { .. } => reservation.may_extend(now),
+        };
+        match verdict {
+            Verdict::Go => {}
+            Verdict::WrongState(state) => return Err(Refusal::WrongState(state).into()),
+            // Nothing is logged, but what is told may rest on this batch, so it waits for it.
+            Verdict::AlreadyThere => return Ok(Answer::Reservation(id, reservation.version)),
+        }
+        let seq = match request {
+            StepRequest::Confirm { pickup_by, order } => {
+                if pickup_by.is_some_and(|by| by <= self.draft.now) {
+                    return Err(Refusal::invalid("pickup_by", "is not in the future").into());
+                }
+                let event = Confirmed { reservation: id, pickup_by, order };
+                self.draft.log(cause.take(), Event::Confirmed(Box::new(event)))
+            }
+            StepRequest::Ready { entropy } => {
+                let event = Readied { reservation: id, pickup_code: self.pickup_code(entropy).into() };
+                self.draft.log(cause.take(), Event::Readied(Box::new(event)))
+            }
+            StepRequest::Collect { lines, pickup_code } => {
+                let code_shown = code_fits(reservation, pickup_code.as_deref())?;
+                let changes = outstanding(reservation, lines.as_deref())?;
+                let lines = self.change_lines(&changes, |quantity| StockChange {
+                    on_hand: -i64::from(quantity),
+                    reserved: -i64::from(quantity),
+                })?;
+                let event = Collected { reservation: id, code_shown, lines };
+                self.draft.log(cause.take(), Event::Collected(Box::new(event)))
+            }
+            StepRequest::Cancel { lines, reason } => {
+                let whole = lines.is_none();
+                let changes = outstanding(reservation, lines.as_deref())?;
+                let lines = self.change_lines(&changes, |quantity| StockChange::reserve(quantity).inverse())?;
+                let event = Cancelled { reservation: id, whole, reason, lines };
+                self.draft.log(cause.take(), Event::Cancelled(Box::new(event)))
+            }
+            StepRequest::Extend { ttl_seconds } => {
+                let cap = reservation.created_at.plus_seconds(self.settings.hold_seconds_max);
+                let expires_at = self.draft.now.plus_seconds(ttl_seconds.into()).min(cap);
+                self.draft.log(cause.take(), Event::Extended(Extended { reservation: id, expires_at }))
+            }
+        };
+        Ok(Answer::Reservation(id, seq))
+    }
+
+    /// Ends what is due at `now`, oldest first, and returns it, to be put back should the batch come to nothing.
+    pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Timestamp, ReservationId)> {
+        let mut expired = Vec::new();
+        for id in self.folder.deadlines.take_due(now, EXPIRIES_PER_BATCH) {
+            let Some(reservation) = self.draft.reservation(id) else { continue };
+            let Some(deadline) = reservation.deadline().filter(|deadline| *deadline <= now) else { continue };
+            let changes = outstanding(reservation, None).expect("all that is outstanding can be given back");
+            let lines = self.change_lines(&changes, |quantity| StockChange::reserve(quantity).inverse());
+            let lines = lines.expect("a reservation's units are among the reserved ones of its cells");
+            self.draft.log(None, Event::Expired(Box::new(Expired { reservation: id, lines })));
+            self.settle(None, None, Few::new());
+            expired.push((deadline, id));
+        }
+        expired
+    }
+
+    /// Changes the cells behind some lines, and tells how each is afterwards.
+    fn change_lines(
+        &mut self,
+        changes: &[(u16, Line, u32)],
+        change: impl Fn(u32) -> StockChange,
+    ) -> Result<Few<LineChange>, Failure> {
+        for (_, line, quantity) in changes {
+            let level = self.draft.cell(line.sku, line.location).level;
+            let level = level.checked_add(change(*quantity)).ok_or_else(|| {
+                Refusal::invalid("lines", format!("on_hand would fall below {}", crate::level::ON_HAND_RANGE.start()))
+            })?;
+            self.draft.set_level(line.sku, line.location, level);
+        }
+        let after = |(index, line, quantity): &(u16, Line, u32)| LineChange {
+            line: *index,
+            quantity: *quantity,
+            cell: self.draft.cell_after(line.sku, line.location),
+        };
+        Ok(changes.iter().map(after).collect())
+    }
+
+    /// A code that no open reservation has, from random bits that came from outside.
+    fn pickup_code(&self, entropy: u64) -> String {
+        let taken = |code: &String| {
+            let filter = crate::reservation::Filter { pickup_code: Some(code.clone()), ..Default::default() };
+            !self.state.reservations.list(&filter, Timestamp(0), None, 1).is_empty()
+        };
+        let candidates = (0..64).map(|n| crockford(entropy.rotate_right(n), PICKUP_CODE_DIGITS));
+        let fallback = crockford(entropy, PICKUP_CODE_DIGITS);
+        candidates.into_iter().find(|code| !taken(code)).unwrap_or(fallback)
+    }
+}
+
+/// Whether the customer showed the code. None at all is the staff's own judgement; a wrong one is refused.
+fn code_fits(reservation: &Reservation, shown: Option<&str>) -> Result<bool, Failure> {
+    let Some(shown) = shown else { return Ok(false) };
+    // People read 0 for O and 1 for I or L; the alphabet has neither letter.
+    let read = |c: char| match c.to_ascii_uppercase() {
+        'O' => '0',
+        'I' | 'L' => '1',
+        c => c,
+    };
+    let shown: String = shown.chars().filter(|c| !matches!(c, ' ' | '-')).map(read).collect();
+    match reservation.pickup_code.as_deref() {
+        Some(code) if code == shown => Ok(true),
+        _ => Err(Refusal::WrongPickupCode.into()),
+    }
+}
+
+/// The lines and units that a request means: those it names, or all that is left.
+fn outstanding(reservation: &Reservation, wanted: Option<&[LineUnits]>) -> Result<Few3, Failure> {
+    let left = (0..).zip(reservation.lines.iter().copied());
+    let Some(wanted) = wanted else {
+        let open = left.filter(|(_, line)| line.outstanding() > 0);
+        return Ok(open.map(|(index, line)| (index, line, line.outstanding())).collect());
+    };
+    let mut changes = Few3::new();
+    let mut lines: Vec<(u16, Line)> = left.collect();
+    for (at, units) in wanted.iter().enumerate() {
+        let fits =
+            |line: &Line| line.sku == units.sku && units.location.is_none_or(|location| line.location == location);
+        let mut places: Vec<_> = lines.iter().filter(|(_, line)| fits(line)).map(|(_, line)| line.location).collect();
+        places.dedup();
+        match places.as_slice() {
+            [] => return Err(Refusal::invalid(format!("lines[{at}].sku"), "is not in this reservation").into()),
+            [_] => {}
+            _ => {
+                return Err(
+                    Refusal::invalid(format!("lines[{at}].location"), "several lines have this SKU; name one").into()
+                );
+            }
+        }
+        // Several lines may be on one cell: use them up in order.
+        let mut missing = units.quantity;
+        for (index, line) in lines.iter_mut().filter(|(_, line)| fits(line)) {
+            let taken = missing.min(line.outstanding());
+            if taken > 0 {
+                missing -= taken;
+                line.quantity -= taken;
+                changes.push((*index, *line, taken));
+            }
+        }
+        if missing > 0 {
+            let left = units.quantity - missing;
+            return Err(Refusal::TooManyUnits { state: reservation.state, line: at, left }.into());
+        }
+    }
+    Ok(changes)
+}
+
+type Few3 = smallvec::SmallVec<[(u16, Line, u32); 1]>;

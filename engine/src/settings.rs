@@ -1,0 +1,48 @@
+//! What an operator may set. Each has a default that suits a retailer of ordinary size, and a unit in its name.
+
+/// Bounds and retentions of the engine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The longest that extensions may keep a hold alive, counted from its creation.
+    pub hold_seconds_max: u64,
+    /// How long a repeated request gets its first answer.
+    pub idempotency_retention_seconds: u64,
+    /// Keys kept at most; new keyed writes are refused beyond. Some 100 bytes each.
+    pub idempotency_keys_max: usize,
+    /// How long a closed reservation can be read. Never shorter than the retention of keys.
+    pub closed_reservation_retention_seconds: u64,
+    /// How long the log is kept; it is the window in which streams resume and events can be read.
+    pub log_retention_seconds: u64,
+    /// How long movements are kept for counts that come late.
+    pub movement_retention_seconds: u64,
+    /// Commands on their way to the log; more are refused as overload.
+    pub in_flight_max: usize,
+    /// Commands decided in one batch.
+    pub batch_commands_max: usize,
+    /// Bytes of log after which a new image is taken.
+    pub checkpoint_bytes: u64,
+    /// How far the clock may be ahead of the log at start before expiry is frozen: killing every hold because of a
+    /// clock that jumped is worse than keeping dead ones for a while.
+    pub clock_jump_seconds_max: u64,
+    /// With an interval policy, the longest that an acknowledged write may wait for the disk.
+    pub sync_interval_ms: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 60 * 60;
+        Self {
+            hold_seconds_max: 31 * DAY,
+            idempotency_retention_seconds: DAY,
+            idempotency_keys_max: 5_000_000,
+            closed_reservation_retention_seconds: 7 * DAY,
+            log_retention_seconds: 7 * DAY,
+            movement_retention_seconds: 7 * DAY,
+            in_flight_max: 65_536,
+            batch_commands_max: 8_192,
+            checkpoint_bytes: 256 << 20,
+            clock_jump_seconds_max: DAY,
+            sync_interval_ms: None,
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Everything that the durable log says, in memory, and the one way it gets there: [`Folder::fold`].
+//!
+//! Live, a batch is folded when it is durable; after a restart the same function folds what is replayed. It stores what
+//! events say and decides nothing. Replaying a record that an image already knew changes nothing: levels are absolute,
+//! and what accumulates carries the `seq` of its last change.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use crate::catalogue::Catalogue;
+use crate::deadlines::Deadlines;
+use crate::event::{CellAfter, Definitions, Event, Record};
+use crate::hash::{self, StateHash};
+use crate::idempotency::{Done, IdempotencyTable, Retention};
+use crate::ids::{LocationId, ReservationId, SkuId, Timestamp};
+use crate::matrix::{CellId, Matrix, MatrixWriter};
+use crate::movements::RecentMovements;
+use crate::reservation::{Reservation, ReservationStore};
+use crate::view::DurableView;
+
+/// The durable view of everything. Reads use it alone; only the journal thread writes it.
+#[derive(Debug)]
+pub struct State {
+    /// Which `seq` it shows.
+    pub view: DurableView,
+    /// Stock.
+    pub matrix: Matrix,
+    /// Names and details.
+    pub catalogue: Catalogue,
+    /// Promises.
+    pub reservations: ReservationStore,
+    /// Requests that had an effect.
+    pub idempotency: IdempotencyTable,
+    /// What moved since the last counts.
+    pub movements: RecentMovements,
+    /// One number for all cells and open reservations.
+    pub hash: StateHash,
+    shortages: Mutex<BTreeSet<(SkuId, LocationId)>>,
+    cells: AtomicU32,
+    last_time: AtomicU64,
+}
+
+impl State {
+    pub(crate) fn new(idempotency_keys_max: usize) -> Self {
+        Self {
+            view: DurableView::default(),
+            matrix: Matrix::default(),
+            catalogue: Catalogue::default(),
+            reservations: ReservationStore::default(),
+            idempotency: IdempotencyTable::new(idempotency_keys_max),
+            movements: RecentMovements::default(),
+            hash: StateHash::default(),
+            shortages: Mutex::default(),
+            cells: AtomicU32::new(0),
+            last_time: AtomicU64::new(0),
+        }
+    }
+
+    /// Stocked cells.
+    pub fn cells(&self) -> u32 {
+        self.cells.load(Relaxed)
+    }
+
+    /// The time of the last record.
+    pub fn last_time(&self) -> Timestamp {
+        Timestamp(self.last_time.load(Relaxed))
+    }
+
+    /// Puts back the time of the last record that an image holds.
+    pub(crate) fn restore_time(&self, time: Timestamp) {
+        self.last_time.store(time.0, Relaxed);
+    }
+
+    /// Cells whose `on_hand` does not cover what is promised.
+    pub fn shortages(&self) -> Vec<(SkuId, LocationId)> {
+        self.short_cells().iter().copied().collect()
+    }
+
+    /// How many there are.
+    pub fn shortage_count(&self) -> usize {
+        self.short_cells().len()
+    }
+
+    fn short_cells(&self) -> std::sync::MutexGuard<'_, BTreeSet<(SkuId, LocationId)>> {
+        self.shortages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one writer of a [`State`], with what it alone needs to know.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    pub cells: MatrixWriter,
+    pub deadlines: Deadlines,
+    keys: Retention,
+    closed: VecDeque<(Timestamp, ReservationId)>,
+}
+
+impl Folder {
+    /// Stores what `record` says.
+    pub fn fold(&mut self, state: &State, record: &Record) {
+        match &record.event {
+            Event::Defined(definitions) => fold_definitions(state, definitions),
+            Event::SkusSet(rows) => {
+                for (sku, details) in rows {
+                    state.catalogue.skus.fold_details(*sku, record.seq, details.clone());
+                }
+            }
+            Event::LocationsSet(rows) => {
+                for (location, details) in rows {
+                    state.catalogue.locations.fold_details(*location, record.seq, details.clone());
+                }
+            }
+            Event::GroupsSet(rows) => {
+                for (group, details) in rows {
+                    state.catalogue.fold_group(*group, record.seq, details.clone());
+                }
+            }
+            Event::ChannelsSet(rows) => {
+                for (channel, details) in rows {
+                    state.catalogue.fold_channel(*channel, record.seq, *details);
+                }
+            }
+            Event::PricesSet(rows) => {
+                for (sku, prices) in rows {
+                    state.catalogue.fold_prices(*sku, record.seq, prices.clone());
+                }
+            }
+            Event::Moved(rows) => {
+                for (row, moved) in (0..).zip(rows) {
+                    self.fold_cell(state, &moved.cell, None);
+                    if !moved.absorbed {
+                        let CellAfter { sku, location, .. } = moved.cell;
+                        state.movements.fold_moved(sku, location, (record.seq, row), moved.occurred_at, moved.change);
+                    }
+                }
+            }
+            Event::Counted(rows) => {
+                for counted in rows {
+                    let counted_at = (!counted.outdated).then_some(counted.counted_at);
+                    self.fold_cell(state, &counted.cell, counted_at);
+                    if let Some(counted_at) = counted_at {
+                        state.movements.fold_counted(counted.cell.sku, counted.cell.location, counted_at);
+                    }
+                }
+            }
+            Event::Reserved(reserved) => {
+                record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
+                if let Some(superseded) = &reserved.supersedes {
+                    self.fold_change(state, superseded.reservation, record);
+                }
+                if let Some(reservation) = Reservation::created_by(record) {
+                    self.fold_new(state, reservation);
+                }
+            }
+            Event::Collected(collected) => {
+                for (row, line) in (0..).zip(&collected.lines) {
+                    self.fold_cell(state, &line.cell, None);
+                    let CellAfter { sku, location, .. } = line.cell;
+                    let change = -i64::from(line.quantity);
+                    state.movements.fold_moved(sku, location, (record.seq, row), record.time, change);
+                }
+                self.fold_change(state, collected.reservation, record);
+            }
+            Event::Confirmed(_) | Event::Readied(_) | Event::Cancelled(_) | Event::Extended(_) | Event::Expired(_) => {
+                record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
+                if let Some(id) = record.event.changed_reservation() {
+                    self.fold_change(state, id, record);
+                }
+            }
+            Event::ShortageGrew(cell) => {
+                state.short_cells().insert((cell.sku, cell.location));
+            }
+            Event::ShortageCleared(cell) => {
+                state.short_cells().remove(&(cell.sku, cell.location));
+            }
+            Event::Imported(_) => {}
+        }
+        self.fold_key(state, record);
+        state.last_time.store(record.time.0, Relaxed);
+    }
+
+    fn fold_cell(&mut self, state: &State, after: &CellAfter, counted_at: Option<Timestamp>) {
+        let made_before = self.cells.cells();
+        let id = state.matrix.make(&mut self.cells, after.sku, after.location);
+        let cell = state.matrix.cell(id);
+        let digest = |cell: &crate::matrix::StockCell| {
+            hash::cell(after.sku, after.location, cell.durable(), cell.safety_stock(), cell.counted_at())
+        };
+        if self.cells.cells() == made_before {
+            state.hash.remove(digest(cell));
+        } else {
+            state.cells.store(self.cells.cells(), Relaxed);
+        }
+        cell.fold_level(after.level);
+        if cell.safety_stock() != after.safety_stock {
+            cell.fold_safety_stock(after.safety_stock);
+        }
+        if let Some(counted_at) = counted_at {
+            cell.fold_counted_at(counted_at);
+        }
+        state.hash.add(digest(cell));
+    }
+
+    fn fold_new(&mut self, state: &State, reservation: Reservation) {
+        if state.reservations.get(reservation.id).is_some() {
+            return;
+        }
+        state.hash.add(hash::reservation(reservation.id, reservation.version, reservation.outstanding()));
+        if let Some(deadline) = reservation.deadline() {
+            self.deadlines.insert(deadline, reservation.id);
+        }
+        state.reservations.insert(reservation);
+    }
+
+    fn fold_change(&mut self, state: &State, id: ReservationId, record: &Record) {
+        state.reservations.change(id, |reservation| {
+            if record.seq <= reservation.version {
+                return;
+            }
+            state.hash.remove(hash::reservation(id, reservation.version, reservation.outstanding()));
+            let deadline_before = reservation.deadline();
+            reservation.apply(record);
+            if reservation.state.is_open() {
+                state.hash.add(hash::reservation(id, reservation.version, reservation.outstanding()));
+                if let Some(deadline) = reservation.deadline().filter(|deadline| Some(*deadline) != deadline_before) {
+                    self.deadlines.insert(deadline, id);
+                }
+            } else {
+                self.closed.push_back((record.time, id));
+            }
+        });
+    }
+
+    fn fold_key(&mut self, state: &State, record: &Record) {
+        let Some(key) = record.cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) else { return };
+        let reservation = match &record.event {
+            Event::Reserved(_) => Some(ReservationId(record.seq)),
+            event => event.changed_reservation(),
+        };
+        let done = Done { seq: record.seq, time: record.time, fingerprint: key.fingerprint, reservation };
+        state.idempotency.complete(key.scope, done);
+        self.keys.push(record.time, key.scope);
+    }
+
+    /// Forgets keys and closed reservations that have outlived their retention, a bounded number at a time.
+    pub fn forget(&mut self, state: &State, keys_before: Timestamp, closed_before: Timestamp) {
+        const AT_A_TIME: usize = 1024;
+        self.keys.forget(&state.idempotency, keys_before);
+        for _ in 0..AT_A_TIME {
+            let Some((_, id)) = self.closed.pop_front_if(|(time, _)| *time < closed_before) else { break };
+            state.reservations.forget(id);
+        }
+    }
+
+    /// Puts back a reservation from an image.
+    pub fn restore_reservation(&mut self, state: &State, reservation: Reservation) {
+        if !reservation.state.is_open() {
+            let closed_at = reservation.changes.last().map_or(reservation.created_at, |change| change.time);
+            self.closed.push_back((closed_at, reservation.id));
+            state.reservations.insert(reservation);
+        } else {
+            self.fold_new(state, reservation);
+        }
+    }
+
+    /// Puts back a cell from an image.
+    pub fn restore_cell(&mut self, state: &State, after: &CellAfter, counted_at: Timestamp) {
+        if after.level.shortage() > 0 {
+            state.short_cells().insert((after.sku, after.location));
+        }
+        self.fold_cell(state, after, Some(counted_at));
+    }
+
+    /// Puts back a kept key from an image.
+    pub fn restore_key(&mut self, state: &State, scope: u128, done: Done) {
+        state.idempotency.complete(scope, done);
+        self.keys.push(done.time, scope);
+    }
+
+    /// Before serving: nothing is in flight, so what may be promised is what the log grants.
+    pub fn rebuild_promises(&mut self, state: &State) {
+        for (_, cell) in state.matrix.range(0, self.cells.cells()) {
+            cell.rebuild_promise();
+        }
+        self.closed.make_contiguous().sort_unstable();
+    }
+
+    /// The cell of (SKU, location) if it is made; for crediting its promise word after a fold.
+    pub fn find(&self, state: &State, sku: SkuId, location: LocationId) -> Option<CellId> {
+        state.matrix.find(sku, location)
+    }
+}
+
+pub(crate) fn fold_definitions(state: &State, definitions: &Definitions) {
+    for (sku, name) in &definitions.skus {
+        state.catalogue.skus.fold_definition(*sku, name);
+    }
+    for (location, name) in &definitions.locations {
+        state.catalogue.locations.fold_definition(*location, name);
+    }
+    for (group, name) in &definitions.groups {
+        state.catalogue.groups.fold_definition(*group, name);
+    }
+    for (channel, name) in &definitions.channels {
+        state.catalogue.channels.fold_definition(*channel, name);
+    }
+}

@@ -1,0 +1,371 @@
+//! The public proof: replay the log with a second, simpler implementation and check every promise at every record.
+//!
+//! The auditor below shares the format of events with the engine and nothing else: it keeps plain maps, adds up
+//! quantities by itself, and compares the levels that the log states with its own. At every record it holds that
+//! - no promise was made of a unit that was not there and free above the safety stock,
+//! - every stated level is what the quantities lead to,
+//! - no unit was handed over or given back twice, and no step was taken that the lifecycle does not allow,
+//! - a cell's `reserved` is the sum of what its reservations have outstanding.
+//!
+//! A log whose beginning was trimmed cannot be proven from nothing; then the auditor starts from the image, and says so.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::event::{CellAfter, Event, LineChange, Moved, Record};
+use crate::ids::{Epoch, LocationId, ReservationId, Seq, SkuId};
+use crate::journal::sled_log::{OpenError, SledOptions};
+use crate::journal::{Batch, Damage};
+use crate::level::StockLevel;
+use crate::recovery::{DataDirectory, Report, recover};
+use crate::reservation::{Reservation, State as Life};
+use crate::state::State;
+
+/// What the auditor found.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// The identity of the log.
+    pub epoch: Epoch,
+    /// The last record.
+    pub seq: Seq,
+    /// Records checked one by one.
+    pub records_checked: u64,
+    /// The `seq` of the image that the check starts from; 0 for the whole log.
+    pub checked_after: Seq,
+    /// Cells.
+    pub cells: u64,
+    /// Reservations that are open.
+    pub open_reservations: u64,
+    /// Units promised.
+    pub reserved: u64,
+    /// Cells that are short.
+    pub shortages: u64,
+    /// What was found at start.
+    pub report: Report,
+    /// The state hash, as a running server shows it at the same `seq`.
+    pub state_hash: String,
+}
+
+/// Why there is no proof.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log breaks a promise.
+    #[error("record {seq} breaks an invariant: {what}")]
+    Violation {
+        /// The record.
+        seq: Seq,
+        /// The invariant, with both numbers.
+        what: String,
+    },
+}
+
+/// One line of a reservation as the auditor keeps it: cell, units promised and not given back, units handed over.
+type AuditedLine = ((SkuId, LocationId), u32, u32);
+
+#[derive(Debug, Default)]
+struct Audited {
+    lines: Vec<AuditedLine>,
+    state: Option<Life>,
+}
+
+/// The second implementation.
+#[derive(Debug, Default)]
+pub struct Auditor {
+    cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
+    reservations: BTreeMap<ReservationId, Audited>,
+    next_seq: Option<Seq>,
+    records: u64,
+}
+
+impl Auditor {
+    /// Starts from what an image says instead of from nothing.
+    fn start_from(&mut self, state: &State, seq: Seq) {
+        for (_, cell) in state.matrix.range(0, state.cells()) {
+            self.cells.insert((cell.sku(), cell.location()), (cell.durable(), cell.safety_stock()));
+        }
+        for reservation in state.reservations.segments().flatten() {
+            self.reservations.insert(reservation.id, Audited::from(reservation.as_ref()));
+        }
+        self.next_seq = Some(seq + 1);
+    }
+
+    /// Checks one record against everything before it.
+    ///
+    /// # Errors
+    /// What is wrong, with both numbers.
+    pub fn check(&mut self, record: &Record) -> Result<(), String> {
+        let expected = self.next_seq.unwrap_or(1);
+        if record.seq != expected {
+            return Err(format!("record {expected} should come here"));
+        }
+        self.next_seq = Some(record.seq + 1);
+        self.records += 1;
+        match &record.event {
+            Event::Moved(rows) => rows.iter().try_for_each(|row| self.check_moved(row)),
+            Event::Counted(rows) => {
+                for row in rows {
+                    let key = (row.cell.sku, row.cell.location);
+                    let before = self.level(key);
+                    let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
+                    let on_hand = i64::from(before.on_hand) + difference;
+                    self.state_level(&row.cell, on_hand, i64::from(before.reserved))?;
+                    self.cells.insert(key, (row.cell.level, row.cell.safety_stock));
+                }
+                Ok(())
+            }
+            Event::Reserved(reserved) => {
+                let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
+                let mut gave_back: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
+                if let Some(superseded) = &reserved.supersedes {
+                    for line in &superseded.lines {
+                        let key = self.use_up(superseded.reservation, line, false)?;
+                        *changes.entry(key).or_default() -= i64::from(line.quantity);
+                        *gave_back.entry(key).or_default() += i64::from(line.quantity);
+                    }
+                    self.end(superseded.reservation, &[Life::Held], Life::Cancelled)?;
+                }
+                let mut audited = Audited { lines: Vec::new(), state: Some(Life::Held) };
+                for line in &reserved.lines {
+                    let key = (line.cell.sku, line.cell.location);
+                    if line.quantity > line.requested {
+                        return Err(format!(
+                            "{} units were promised where {} were asked for",
+                            line.quantity, line.requested
+                        ));
+                    }
+                    *changes.entry(key).or_default() += i64::from(line.quantity);
+                    audited.lines.push((key, line.quantity, 0));
+                }
+                audited.state = Some(if reserved.confirmed { Life::Confirmed } else { Life::Held });
+                let mut after: BTreeMap<(SkuId, LocationId), CellAfter> = BTreeMap::new();
+                record.event.for_each_cell(|cell| {
+                    after.insert((cell.sku, cell.location), *cell);
+                });
+                for (key, change) in &changes {
+                    let (before, safety_stock) = self.cells.get(key).copied().unwrap_or_default();
+                    let free = before.free() - i64::from(safety_stock);
+                    if *change > 0 && free < *change {
+                        return Err(format!("{change} units were promised where {free} were free: oversold"));
+                    }
+                    let stated = after.get(key).ok_or("a promised cell is not among the cells of its record")?;
+                    self.state_level(stated, i64::from(before.on_hand), i64::from(before.reserved) + change)?;
+                }
+                self.reservations.insert(ReservationId(record.seq), audited);
+                Ok(())
+            }
+            Event::Collected(event) => {
+                self.use_up_lines(event.reservation, &event.lines, true)?;
+                self.step(event.reservation, &[Life::Confirmed, Life::Ready], None, Life::Collected)
+            }
+            Event::Cancelled(event) => {
+                self.use_up_lines(event.reservation, &event.lines, false)?;
+                let to = if event.whole { Some(Life::Cancelled) } else { None };
+                self.step(event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], to, Life::Cancelled)
+            }
+            Event::Expired(event) => {
+                self.use_up_lines(event.reservation, &event.lines, false)?;
+                self.end(event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], Life::Expired)
+            }
+            Event::Confirmed(event) => self.end(event.reservation, &[Life::Held], Life::Confirmed),
+            Event::Readied(event) => self.end(event.reservation, &[Life::Confirmed], Life::Ready),
+            Event::Extended(event) => self.end(event.reservation, &[Life::Held], Life::Held),
+            Event::ShortageGrew(cell) => {
+                let level = self.level((cell.sku, cell.location));
+                if level.shortage() == 0 { Err("a shortage is told of a cell that has none".into()) } else { Ok(()) }
+            }
+            Event::ShortageCleared(cell) => match self.level((cell.sku, cell.location)).shortage() {
+                0 => Ok(()),
+                missing => Err(format!("a shortage of {missing} is told to be over")),
+            },
+            Event::Defined(_)
+            | Event::SkusSet(_)
+            | Event::LocationsSet(_)
+            | Event::GroupsSet(_)
+            | Event::ChannelsSet(_)
+            | Event::PricesSet(_)
+            | Event::Imported(_) => Ok(()),
+        }
+    }
+
+    fn level(&self, key: (SkuId, LocationId)) -> StockLevel {
+        self.cells.get(&key).map(|(level, _)| *level).unwrap_or_default()
+    }
+
+    fn check_moved(&mut self, row: &Moved) -> Result<(), String> {
+        let before = self.level((row.cell.sku, row.cell.location));
+        let change = if row.absorbed { 0 } else { row.change };
+        self.state_level(&row.cell, i64::from(before.on_hand) + change, before.reserved.into())
+    }
+
+    /// Compares a stated level with the computed one, and keeps it.
+    fn state_level(&mut self, stated: &CellAfter, on_hand: i64, reserved: i64) -> Result<(), String> {
+        let (said_on_hand, said_reserved) = (i64::from(stated.level.on_hand), i64::from(stated.level.reserved));
+        if (said_on_hand, said_reserved) != (on_hand, reserved) {
+            return Err(format!(
+                "a cell is told to hold {said_on_hand} with {said_reserved} reserved, and the quantities lead to {on_hand} with {reserved}"
+            ));
+        }
+        self.cells.entry((stated.sku, stated.location)).or_default().0 = stated.level;
+        Ok(())
+    }
+
+    fn use_up(&mut self, id: ReservationId, line: &LineChange, collected: bool) -> Result<(SkuId, LocationId), String> {
+        let reservation = self.reservations.get_mut(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
+        let (key, quantity, handed_over) =
+            reservation.lines.get_mut(usize::from(line.line)).ok_or_else(|| format!("it has no line {}", line.line))?;
+        let left = *quantity - *handed_over;
+        if line.quantity > left {
+            return Err(format!("{} units of a line that has {left} left", line.quantity));
+        }
+        if collected {
+            *handed_over += line.quantity;
+        } else {
+            *quantity -= line.quantity;
+        }
+        Ok(*key)
+    }
+
+    fn use_up_lines(&mut self, id: ReservationId, lines: &[LineChange], collected: bool) -> Result<(), String> {
+        let mut changes: BTreeMap<(SkuId, LocationId), (i64, CellAfter)> = BTreeMap::new();
+        for line in lines {
+            let key = self.use_up(id, line, collected)?;
+            let (sum, after) = changes.entry(key).or_insert((0, line.cell));
+            *sum += i64::from(line.quantity);
+            *after = line.cell;
+        }
+        for (key, (units, stated)) in changes {
+            let before = self.level(key);
+            let on_hand = i64::from(before.on_hand) - if collected { units } else { 0 };
+            self.state_level(&stated, on_hand, i64::from(before.reserved) - units)?;
+        }
+        Ok(())
+    }
+
+    /// A step after which the reservation ends if nothing is left of it.
+    fn step(&mut self, id: ReservationId, from: &[Life], to: Option<Life>, empty: Life) -> Result<(), String> {
+        let reservation = self.reservations.get(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
+        let left = reservation.lines.iter().any(|(_, quantity, collected)| quantity > collected);
+        let some_collected = reservation.lines.iter().any(|(_, _, collected)| *collected > 0);
+        let end = match (to, left) {
+            (Some(to), _) => to,
+            (None, true) => reservation.state.unwrap_or(empty),
+            (None, false) if some_collected => Life::Collected,
+            (None, false) => empty,
+        };
+        self.end(id, from, end)
+    }
+
+    fn end(&mut self, id: ReservationId, from: &[Life], to: Life) -> Result<(), String> {
+        let reservation = self.reservations.get_mut(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
+        match reservation.state {
+            Some(state) if from.contains(&state) => {
+                reservation.state = Some(to);
+                Ok(())
+            }
+            state => Err(format!("a reservation that is {state:?} became {to:?}")),
+        }
+    }
+
+    /// Compares what was added up with what the engine's own fold of the log holds.
+    fn compare(&self, state: &State) -> Result<(), String> {
+        let mut reserved: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
+        for (key, quantity, collected) in self.reservations.values().flat_map(|reservation| &reservation.lines) {
+            *reserved.entry(*key).or_default() += i64::from(quantity - collected);
+        }
+        for ((sku, location), (level, safety_stock)) in &self.cells {
+            let promised = reserved.get(&(*sku, *location)).copied().unwrap_or_default();
+            if promised != i64::from(level.reserved) {
+                return Err(format!("a cell has {} reserved, and its reservations {promised}", level.reserved));
+            }
+            let Some(cell) = state.matrix.get(*sku, *location) else {
+                return Err("a cell is missing in memory".into());
+            };
+            if cell.durable() != *level || cell.safety_stock() != *safety_stock {
+                return Err(format!("memory holds {:?} for a cell, and the log leads to {level:?}", cell.durable()));
+            }
+            if cell.promised() != *level {
+                return Err(format!("{:?} may be promised of a cell that holds {level:?}", cell.promised()));
+            }
+        }
+        if self.cells.len() != state.cells() as usize {
+            return Err(format!("memory has {} cells, and the log {}", state.cells(), self.cells.len()));
+        }
+        for (id, audited) in &self.reservations {
+            let known = state.reservations.get(*id).map(|reservation| Audited::from(reservation.as_ref()));
+            if known.as_ref().is_some_and(|known| (&known.lines, known.state) != (&audited.lines, audited.state)) {
+                return Err(format!("memory and log disagree on reservation {}", id.0));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<&Reservation> for Audited {
+    fn from(reservation: &Reservation) -> Self {
+        let line = |line: &crate::reservation::Line| ((line.sku, line.location), line.quantity, line.collected);
+        Self { lines: reservation.lines.iter().map(line).collect(), state: Some(reservation.state) }
+    }
+}
+
+/// Replays the log in `directory` and checks it, record by record.
+///
+/// # Errors
+/// The first violation, or why the log cannot be read.
+pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
+    let directory = DataDirectory::open(directory, 0)?;
+    let mut auditor = Auditor::default();
+    let mut violation = None;
+    let mut checked_after = 0;
+    let (state, _, journal, report) = recover(
+        &directory,
+        usize::MAX,
+        SledOptions::default(),
+        &mut |state: &State, image: Option<Seq>, batch: &Batch| {
+            if auditor.next_seq.is_none() && batch.first_seq > 1 {
+                // The beginning was trimmed. From the end of the image on, what was replayed so far is exact.
+                if image.is_none_or(|end_seq| batch.first_seq <= end_seq) {
+                    return Ok(());
+                }
+                checked_after = batch.first_seq - 1;
+                auditor.start_from(state, checked_after);
+            }
+            if violation.is_some() {
+                return Ok(());
+            }
+            let records = batch.records().map_err(|error| Damage { seq: error.seq, what: error.what })?;
+            for record in &records {
+                if let Err(what) = auditor.check(record) {
+                    violation = Some(VerifyError::Violation { seq: record.seq, what });
+                    break;
+                }
+            }
+            Ok(())
+        },
+    )?;
+    drop(journal);
+    if let Some(violation) = violation {
+        return Err(violation);
+    }
+    let seq = state.view.seq();
+    if auditor.next_seq.is_none() && seq > 0 {
+        checked_after = seq;
+        auditor.start_from(&state, seq);
+    }
+    auditor.compare(&state).map_err(|what| VerifyError::Violation { seq, what })?;
+    let reserved = auditor.cells.values().map(|(level, _)| u64::from(level.reserved)).sum();
+    Ok(Proof {
+        epoch: directory.epoch,
+        seq,
+        records_checked: auditor.records,
+        checked_after,
+        cells: auditor.cells.len() as u64,
+        open_reservations: state.reservations.open() as u64,
+        reserved,
+        shortages: state.shortage_count() as u64,
+        report,
+        state_hash: state.hash.show(),
+    })
+}
