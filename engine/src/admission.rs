@@ -133,6 +133,13 @@ impl State {
             NameRef::Known(channel) => self.catalogue.buffer(*channel),
             NameRef::New(_) => 0,
         };
+        if let Some(superseded) = reserve.supersedes {
+            match self.reservations.get(superseded).map(|old| old.state) {
+                None => return Err(Refusal::NotFound("reservation to supersede").into()),
+                Some(ReservationState::Held | ReservationState::Expired) => {}
+                Some(state) => return Err(Refusal::WrongState(state).into()),
+            }
+        }
         let floor_of = |cell: CellId| Floor { safety_stock: self.matrix.cell(cell).safety_stock(), buffer };
         let Some(mut demands) = self.demands(reserve) else { return Ok(Few::new()) };
         // All lines are checked before any is taken, so that a cart which must fail disturbs nobody.

@@ -112,7 +112,7 @@ pub struct Versioned<D> {
 #[derive(Debug)]
 pub struct Registry<I, D> {
     ids: Map<Name, u32>,
-    names: Arena<OnceLock<Name>, 12, 20>,
+    names: Arena<OnceLock<Name>, 14, 13>,
     details: Map<u32, Arc<Versioned<D>>>,
     count: AtomicU32,
     kind: PhantomData<I>,

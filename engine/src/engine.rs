@@ -85,8 +85,8 @@ pub struct Engine {
     threads: Arc<Mutex<Threads>>,
 }
 
-#[derive(Default)]
 struct Threads {
+    shared: Arc<Shared>,
     journal: Option<JoinHandle<()>>,
     images: Option<(Sender<ImageRequest>, JoinHandle<()>)>,
 }
@@ -128,7 +128,7 @@ impl Engine {
             trim_before: AtomicU64::new(0),
             counters: Counters::default(),
         });
-        let mut threads = Threads::default();
+        let mut threads = Threads { shared: Arc::clone(&shared), journal: None, images: None };
         let (ask, asked) = bounded(1);
         if let Some(directory) = images {
             let shared = Arc::clone(&shared);
@@ -484,10 +484,17 @@ fn first_seq_since(shared: &Shared, time: Timestamp) -> Seq {
 }
 
 impl Drop for Threads {
+    /// The last handle is gone: end the threads, which hold the data directory. [`Engine::close`] does more.
     fn drop(&mut self) {
-        // Engines that are not closed end with their process; a test that drops one must not leave a thread behind
-        // that holds its directory.
-        self.images = None;
+        self.shared.closing.store(true, Ordering::SeqCst);
+        self.shared.waker.unpark();
+        if let Some(journal) = self.journal.take() {
+            let _ = journal.join();
+        }
+        if let Some((ask, images)) = self.images.take() {
+            drop(ask);
+            let _ = images.join();
+        }
     }
 }
 

@@ -98,6 +98,14 @@ impl IdempotencyTable {
         }
     }
 
+    /// What the key did, if it is kept.
+    pub fn kept(&self, scope: u128) -> Option<Done> {
+        match self.entries.get(&scope)?.value() {
+            Entry::Done(done) => Some(*done),
+            Entry::InFlight { .. } => None,
+        }
+    }
+
     /// The request came to nothing: its repeat is decided anew.
     pub fn abandon(&self, scope: u128) {
         let removed = self.entries.remove_if(&scope, |_, entry| matches!(entry, Entry::InFlight { .. }));

@@ -1,1 +1,25 @@
-fn main() {}
+//! `anaquel`: the server and its tools, in one binary.
+
+use std::process::ExitCode;
+
+use anaquel_server::cli::{Cli, Command};
+use anaquel_server::commands;
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(args) => commands::serve(args),
+        Command::Import(args) => commands::import(args),
+        Command::Export(args) => commands::export(args),
+        Command::Verify(args) => commands::verify(&args),
+        Command::Inspect(args) => commands::inspect(&args),
+        Command::Completions { shell } => commands::completions(shell),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("anaquel: {error:#}");
+        ExitCode::from(2)
+    })
+}

@@ -41,7 +41,7 @@ impl MemoryDisk {
     /// A power cut: of what was not synced, the first `kept` parts survive.
     pub fn crash(&self, kept: usize) {
         let mut image = self.image();
-        let survivors = image.parts.len().min(image.synced + kept);
+        let survivors = image.parts.len().min(image.synced.saturating_add(kept));
         image.parts.truncate(survivors);
         image.synced = survivors;
         image.fault = None;

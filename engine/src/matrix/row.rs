@@ -29,7 +29,7 @@ pub(super) type Cells = Arena<StockCell, 16, 16>;
 /// The tables of all rows.
 #[derive(Debug)]
 pub(super) struct Rows {
-    rows: Arena<AtomicU64, 12, 20>,
+    rows: Arena<AtomicU64, 14, 13>,
     entries: Arena<AtomicU32, 18, 14>,
 }
 
@@ -186,7 +186,7 @@ impl Rows {
 
     /// Bytes allocated for rows and tables.
     pub(super) fn bytes(&self) -> usize {
-        self.rows.chunks_allocated() * (8 << 12) + self.entries.chunks_allocated() * (4 << 18)
+        self.rows.chunks_allocated() * (8 << 14) + self.entries.chunks_allocated() * (4 << 18)
     }
 }
 

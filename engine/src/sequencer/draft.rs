@@ -375,7 +375,7 @@ macro_rules! names {
 }
 
 /// SKUs, groups and channels that there may be; the tables that hold them reach no further.
-const IDS_MAX: u32 = 1 << 31;
+const IDS_MAX: u32 = 1 << 27;
 const CHANNELS_MAX: u32 = 1 << 16;
 
 names!(intern_sku, known_sku, IDS_MAX, SkuId, skus);

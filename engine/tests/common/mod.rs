@@ -1,0 +1,235 @@
+//! A small retailer on a log in memory, with a clock that a test moves by hand.
+#![allow(dead_code, reason = "each test file uses its own part of the harness")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anaquel_engine::admission::{LineRequest, MovementRequest, ReserveRequest};
+use anaquel_engine::command::{Command, Count, Failure, LineUnits, NameRef, Outcome, Refusal, StepRequest};
+use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose};
+use anaquel_engine::ids::{Name, ReservationId, Timestamp};
+use anaquel_engine::journal::memory::MemoryDisk;
+use anaquel_engine::level::{Constraint, StockLevel};
+use anaquel_engine::reservation::Reservation;
+use anaquel_engine::settings::Settings;
+use anaquel_engine::{Clock, Engine};
+
+/// Time stands still until a test moves it.
+#[derive(Debug)]
+pub struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    pub fn at(ms: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(ms)))
+    }
+
+    pub fn set(&self, ms: u64) {
+        self.0.store(ms, Ordering::SeqCst);
+    }
+
+    pub fn advance(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub const START_MS: u64 = 1_800_000_000_000;
+
+pub struct Shop {
+    pub engine: Engine,
+    pub clock: Arc<ManualClock>,
+    pub disk: MemoryDisk,
+}
+
+pub fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
+    let line = |(sku, location, quantity): &(&str, &str, u32)| LineRequest {
+        sku: name(sku),
+        location: name(location),
+        quantity: *quantity,
+    };
+    ReserveRequest {
+        channel: name("web"),
+        purpose: Purpose::Cart,
+        customer: None,
+        order: None,
+        ttl_seconds: 900,
+        confirm: false,
+        allow_partial: false,
+        supersedes: None,
+        lines: lines.iter().map(line).collect(),
+    }
+}
+
+pub fn keyed(scope: u128) -> Option<Box<Cause>> {
+    let idempotency = Some(IdempotencyKey { key: format!("k-{scope}"), scope, fingerprint: 7 });
+    Some(Box::new(Cause { idempotency, ..Cause::default() }))
+}
+
+impl Shop {
+    pub fn open() -> Self {
+        Self::on(MemoryDisk::default(), ManualClock::at(START_MS), Settings::default())
+    }
+
+    pub fn on(disk: MemoryDisk, clock: Arc<ManualClock>, settings: Settings) -> Self {
+        let engine = Engine::in_memory(disk.clone(), settings, clock.clone(), None).unwrap();
+        Self { engine, clock, disk }
+    }
+
+    /// Stops the engine and opens what the disk holds, as after a restart.
+    pub fn restart(self) -> Self {
+        self.engine.close().unwrap();
+        Self::on(self.disk, self.clock, self.engine.settings().clone())
+    }
+
+    pub fn try_reserve(&self, request: ReserveRequest) -> Result<Arc<Reservation>, Failure> {
+        self.try_reserve_for(request, None)
+    }
+
+    pub fn try_reserve_for(
+        &self,
+        request: ReserveRequest,
+        cause: Option<Box<Cause>>,
+    ) -> Result<Arc<Reservation>, Failure> {
+        match self.engine.run(|engine, done| engine.reserve(request, cause, done))? {
+            Outcome::Reservation(reservation) => Ok(reservation),
+            other => panic!("a reservation was expected, not {other:?}"),
+        }
+    }
+
+    pub fn reserve(&self, lines: &[(&str, &str, u32)]) -> Arc<Reservation> {
+        self.try_reserve(hold(lines)).unwrap()
+    }
+
+    /// The constraint of the first short line.
+    pub fn refusal(&self, request: ReserveRequest) -> (Constraint, u32) {
+        match self.try_reserve(request).unwrap_err() {
+            Failure::Refused(Refusal::Insufficient(shorts)) => (shorts[0].constraint, shorts[0].available),
+            other => panic!("a refusal for want of stock was expected, not {other:?}"),
+        }
+    }
+
+    pub fn try_step(&self, id: ReservationId, request: StepRequest) -> Result<Arc<Reservation>, Failure> {
+        match self.engine.run(|engine, done| engine.submit(Command::Step(id, request), None, done))? {
+            Outcome::Reservation(reservation) => Ok(reservation),
+            other => panic!("a reservation was expected, not {other:?}"),
+        }
+    }
+
+    pub fn confirm(&self, id: ReservationId) -> Result<Arc<Reservation>, Failure> {
+        self.try_step(id, StepRequest::Confirm { pickup_by: None, order: None })
+    }
+
+    pub fn collect(&self, id: ReservationId) -> Result<Arc<Reservation>, Failure> {
+        self.try_step(id, StepRequest::Collect { lines: None, pickup_code: None })
+    }
+
+    pub fn cancel(&self, id: ReservationId) -> Result<Arc<Reservation>, Failure> {
+        self.try_step(id, StepRequest::Cancel { lines: None, reason: None })
+    }
+
+    pub fn units(&self, sku: &str, location: &str, quantity: u32) -> LineUnits {
+        let catalogue = &self.engine.state().catalogue;
+        LineUnits { sku: catalogue.skus.id(sku).unwrap(), location: catalogue.locations.id(location), quantity }
+    }
+
+    pub fn movement(&self, kind: MovementKind, sku: &str, location: &str, change: i64) -> MovementRequest {
+        MovementRequest { kind, sku: name(sku), location: name(location), change, occurred_at: None, reference: None }
+    }
+
+    pub fn try_move(&self, movements: Vec<MovementRequest>) -> Result<Vec<Moved>, Failure> {
+        match self.engine.run(|engine, done| engine.move_stock(movements, None, done))? {
+            Outcome::Moved { rows, .. } => Ok(rows),
+            other => panic!("movements were expected, not {other:?}"),
+        }
+    }
+
+    pub fn receive(&self, sku: &str, location: &str, quantity: i64) {
+        self.try_move(vec![self.movement(MovementKind::Receipt, sku, location, quantity)]).unwrap();
+    }
+
+    pub fn sell(&self, sku: &str, location: &str, quantity: i64) -> Moved {
+        self.try_move(vec![self.movement(MovementKind::Sale, sku, location, -quantity)]).unwrap().remove(0)
+    }
+
+    pub fn sell_at(&self, sku: &str, location: &str, quantity: i64, ms: u64) -> Moved {
+        let mut movement = self.movement(MovementKind::Sale, sku, location, -quantity);
+        movement.occurred_at = Some(Timestamp(ms));
+        self.try_move(vec![movement]).unwrap().remove(0)
+    }
+
+    pub fn try_count(&self, sku: &str, location: &str, on_hand: i32, at: Option<u64>) -> Result<Counted, Failure> {
+        self.try_count_with(sku, location, on_hand, at, None)
+    }
+
+    pub fn try_count_with(
+        &self,
+        sku: &str,
+        location: &str,
+        on_hand: i32,
+        at: Option<u64>,
+        safety_stock: Option<u32>,
+    ) -> Result<Counted, Failure> {
+        let count = Count {
+            line: 0,
+            sku: NameRef::New(name(sku)),
+            location: NameRef::New(name(location)),
+            on_hand,
+            counted_at: at.map(Timestamp),
+            safety_stock,
+        };
+        match self.engine.run(|engine, done| engine.submit(Command::Count(vec![count]), None, done))? {
+            Outcome::Counted { rows, .. } => Ok(rows[0]),
+            other => panic!("counts were expected, not {other:?}"),
+        }
+    }
+
+    pub fn count(&self, sku: &str, location: &str, on_hand: i32) -> Counted {
+        self.try_count(sku, location, on_hand, None).unwrap()
+    }
+
+    pub fn level(&self, sku: &str, location: &str) -> StockLevel {
+        let catalogue = &self.engine.state().catalogue;
+        let ids = catalogue.skus.id(sku).zip(catalogue.locations.id(location));
+        let cell = ids.and_then(|(sku, location)| self.engine.state().matrix.get(sku, location));
+        cell.map(|cell| cell.durable()).unwrap_or_default()
+    }
+
+    /// With nothing in flight, what may be promised is exactly what the log grants, in every cell.
+    pub fn check_promises(&self) {
+        let state = self.engine.state();
+        for (_, cell) in state.matrix.range(0, state.cells()) {
+            assert_eq!(
+                cell.promised(),
+                cell.durable(),
+                "promise and durable word of {:?}",
+                (cell.sku(), cell.location())
+            );
+        }
+    }
+
+    /// Waits until the journal thread has done what is due; it is bounded by the test's own patience.
+    pub fn wait_until(&self, what: &str, done: impl Fn() -> bool) {
+        for _ in 0..2000 {
+            self.engine.wake();
+            if done() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        panic!("never came true: {what}");
+    }
+}
+
+pub fn level(on_hand: i32, reserved: u32) -> StockLevel {
+    StockLevel { on_hand, reserved }
+}

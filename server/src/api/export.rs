@@ -1,0 +1,51 @@
+//! Files out.
+
+use anaquel_engine::event::ImportKind;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::stream;
+use http::{HeaderValue, header};
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::extract::PathId;
+use crate::load;
+use crate::problem::Problem;
+
+/// Bytes that go out together.
+const PIECE_BYTES: usize = 64 << 10;
+
+/// Write out what an import reads.
+#[utoipa::path(
+    get, path = "/v1/export/{kind}", tag = "loading",
+    params(("kind" = String, Path, description = "locations, groups, skus, stock or prices")),
+    responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),
+              (status = 404, description = "not-found"))
+)]
+pub async fn export(State(app): State<App>, PathId(kind): PathId) -> Result<Response, Problem> {
+    let kind: ImportKind = load::parse_kind(&kind).ok_or_else(|| Problem::not_found("kind of export"))?;
+    let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
+    tokio::task::spawn_blocking(move || {
+        let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, Pieces(pieces));
+        // A reader that went away ends the export.
+        let _ = load::export::export(&app.engine, kind, &mut out).and_then(|_| std::io::Write::flush(&mut out));
+    });
+    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) });
+    let mut response = Response::new(Body::from_stream(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    Ok(response)
+}
+
+struct Pieces(mpsc::Sender<std::io::Result<Bytes>>);
+
+impl std::io::Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
+        sent.map(|()| bytes.len()).map_err(|_| std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

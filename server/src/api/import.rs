@@ -1,0 +1,163 @@
+//! Files in: streamed, never buffered whole.
+
+use std::io::{BufReader, Read};
+use std::time::Duration;
+
+use anaquel_engine::command::{Command, Failure, Outcome};
+use anaquel_engine::event::Imported;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use futures_util::StreamExt;
+use http::header;
+use tokio::sync::mpsc;
+
+use super::{json_answer, replayed, unexpected};
+use crate::app::{App, Caller, Executed};
+use crate::extract::{self, Params, PathId};
+use crate::load::{self, Format, LoadError, Plan};
+use crate::problem::{Problem, Slug};
+
+/// How long the next piece of a body may take to arrive.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Pieces of a body between the network and the parser.
+const PIECES: usize = 8;
+
+/// Load a file.
+#[utoipa::path(
+    post, path = "/v1/import/{kind}", tag = "loading",
+    params(
+        ("kind" = String, Path, description = "locations, groups, skus, stock or prices", example = "stock"),
+        ("atomic" = Option<bool>, Query, description = "One bad row refuses all"),
+        ("create" = Option<bool>, Query, description = "Stock for unknown SKUs and locations creates them"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Bound to the hash of what was received")
+    ),
+    request_body(content = String, content_type = "text/csv", example = "sku,location,on_hand\nTSHIRT-RED-M,mx-014,4\n"),
+    responses(
+        (status = 200, description = "What became of the rows; the three counts add up to them", example = json!({
+            "accepted": 1, "unchanged": 0, "rejected": 0, "errors": [], "seq": 1844
+        })),
+        (status = 400, description = "invalid-request: the header, or an atomic import with bad rows"),
+        (status = 413, description = "payload-too-large"), (status = 415, description = "unsupported-media-type")
+    )
+)]
+pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Request) -> Result<Response, Problem> {
+    let kind = load::parse_kind(&kind).ok_or_else(|| Problem::not_found("kind of import"))?;
+    let (parts, body) = request.into_parts();
+    let mut params = Params::parse(parts.uri.query().unwrap_or_default());
+    let (atomic, create) = (params.flag("atomic")?, params.flag("create")?);
+    params.done()?;
+    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = match media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "text/csv" => Format::Csv,
+        "application/x-ndjson" => Format::Ndjson,
+        _ => {
+            let detail = "Content-Type: send text/csv or application/x-ndjson";
+            return Err(Problem::new(Slug::UnsupportedMediaType, detail));
+        }
+    };
+    let key = extract::key(&parts.headers)?;
+    if key.is_none() && app.config.idempotency.required {
+        return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
+    }
+    let trace = extract::trace(&parts.headers);
+    let plan = Plan { kind, format, atomic, create };
+
+    // The body goes piece by piece to a thread that parses and loads it; a slow disk slows the sender down.
+    let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(PIECES);
+    let limit = app.config.limits.import_bytes;
+    let feed = tokio::spawn(feed(body.into_data_stream(), pieces, limit));
+    let worker = app.clone();
+    let runtime = tokio::runtime::Handle::current();
+    let loaded = tokio::task::spawn_blocking(move || {
+        let mut reader = BufReader::with_capacity(64 << 10, Pieces::new(received));
+        let bind = |hash| key.clone().map(|key| extract::bind_key(key, &parts, hash));
+        // A file that was loaded before is only read, to see whether it is the same.
+        if let Some(done) =
+            bind(blake3::hash(b"")).and_then(|probe| worker.engine.state().idempotency.kept(probe.scope))
+        {
+            std::io::copy(&mut reader, &mut std::io::sink())?;
+            let same = bind(reader.get_ref().hash.finalize()).is_some_and(|key| key.fingerprint == done.fingerprint);
+            if !same {
+                return Err(Failure::from(anaquel_engine::command::Refusal::IdempotencyMismatch).into());
+            }
+            return match worker.engine.replay(&done) {
+                Ok(Some(Outcome::Imported { seq, imported })) => Ok((seq, imported, true)),
+                _ => Err(Failure::Replayed(done.seq).into()),
+            };
+        }
+        let imported = load::load(&worker.engine, plan, &mut reader)?;
+        let hash = reader.get_ref().hash.finalize();
+        let caller = Caller { idempotency: bind(hash), trace };
+        let executed: Executed = runtime.block_on(end(&worker, &caller, imported))?;
+        match executed.outcome {
+            Outcome::Imported { seq, imported } => Ok((seq, imported, executed.replayed)),
+            other => Err(LoadError::Refused(unexpected(&other))),
+        }
+    });
+    let loaded = loaded.await.map_err(|_| Problem::new(Slug::Internal, "the import ended in a defect"))?;
+    feed.abort();
+    let (seq, imported, again) = loaded?;
+    let answer = json_answer(&crate::load::summary(&imported, seq));
+    Ok(replayed(answer, again))
+}
+
+async fn end(app: &App, caller: &Caller, imported: Box<Imported>) -> Result<Executed, Failure> {
+    let command: Command = load::end_of(imported);
+    app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await
+}
+
+async fn feed(mut body: axum::body::BodyDataStream, pieces: mpsc::Sender<std::io::Result<Bytes>>, limit: u64) {
+    use std::io::{Error, ErrorKind};
+    let mut total = 0;
+    loop {
+        let piece = match tokio::time::timeout(PIECE_TIMEOUT, body.next()).await {
+            Err(_) => Err(Error::new(ErrorKind::TimedOut, "the body did not go on for 30 seconds")),
+            Ok(None) => return,
+            Ok(Some(Err(error))) => Err(Error::other(error)),
+            Ok(Some(Ok(bytes))) => {
+                total += bytes.len() as u64;
+                if total > limit {
+                    Err(Error::new(ErrorKind::FileTooLarge, format!("an import has at most {limit} bytes")))
+                } else {
+                    Ok(bytes)
+                }
+            }
+        };
+        let last = piece.is_err();
+        if pieces.send(piece).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// Reads the pieces of a body, hashing them on the way.
+struct Pieces {
+    received: mpsc::Receiver<std::io::Result<Bytes>>,
+    current: Bytes,
+    hash: blake3::Hasher,
+}
+
+impl Pieces {
+    fn new(received: mpsc::Receiver<std::io::Result<Bytes>>) -> Self {
+        Self { received, current: Bytes::new(), hash: blake3::Hasher::new() }
+    }
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.current.is_empty() {
+            match self.received.blocking_recv() {
+                None => return Ok(0),
+                Some(piece) => self.current = piece?,
+            }
+        }
+        let length = self.current.len().min(buffer.len());
+        let piece = self.current.split_to(length);
+        let (head, _) = buffer.split_at_mut(length);
+        head.copy_from_slice(&piece);
+        self.hash.update(&piece);
+        Ok(length)
+    }
+}

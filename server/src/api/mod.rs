@@ -1,0 +1,175 @@
+//! The HTTP surface, as one flat list, and what all handlers have in common.
+
+mod catalogue;
+mod events;
+mod export;
+mod import;
+mod operating;
+mod reservations;
+mod stock;
+
+use anaquel_engine::command::{Failure, Outcome};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
+use std::time::Instant;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::problem::{Problem, Slug};
+
+/// The served OpenAPI document, before the handlers add their paths.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Anaquel",
+        description = "Real-time stock availability: how many of this can be promised, here, now, and taking one \
+                       without promising it twice. Every answer that carries stock carries the `seq` it reflects; \
+                       every 2xx answer to a write is durable. Errors are RFC 9457 problem documents.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "stock", description = "What is there, and what may be promised"),
+        (name = "reservations", description = "Promises and their lives"),
+        (name = "catalogue", description = "SKUs, locations, groups, channels, prices"),
+        (name = "loading", description = "Files in and out"),
+        (name = "operating", description = "Health, metrics, the log")
+    )
+)]
+struct ApiDoc;
+
+/// All routes.
+pub fn router(app: App) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(ApiDoc::openapi())
+        .routes(routes!(stock::availability))
+        .routes(routes!(stock::availability_query))
+        .routes(routes!(stock::stock))
+        .routes(routes!(stock::movements))
+        .routes(routes!(stock::counts))
+        .routes(routes!(stock::shortages))
+        .routes(routes!(events::events))
+        .routes(routes!(reservations::reserve, reservations::list))
+        .routes(routes!(reservations::get))
+        .routes(routes!(reservations::confirm))
+        .routes(routes!(reservations::ready))
+        .routes(routes!(reservations::collect))
+        .routes(routes!(reservations::cancel))
+        .routes(routes!(reservations::extend))
+        .routes(routes!(import::import))
+        .routes(routes!(export::export))
+        .routes(routes!(catalogue::list_skus))
+        .routes(routes!(catalogue::get_sku, catalogue::put_sku))
+        .routes(routes!(catalogue::list_locations))
+        .routes(routes!(catalogue::get_location, catalogue::put_location))
+        .routes(routes!(catalogue::list_groups))
+        .routes(routes!(catalogue::get_group, catalogue::put_group))
+        .routes(routes!(catalogue::list_channels))
+        .routes(routes!(catalogue::get_channel, catalogue::put_channel))
+        .routes(routes!(catalogue::prices))
+        .routes(routes!(operating::healthz))
+        .routes(routes!(operating::readyz))
+        .routes(routes!(operating::metrics))
+        .routes(routes!(operating::info))
+        .routes(routes!(operating::trust_clock))
+        .split_for_parts();
+    router
+        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn(observe))
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+        .with_state(app)
+}
+
+async fn no_such_path(request: Request) -> Problem {
+    Problem::new(Slug::NotFound, format!("nothing is at {}", request.uri().path()))
+}
+
+async fn no_such_method(request: Request) -> Problem {
+    Problem::new(Slug::MethodNotAllowed, format!("{} does not take {}", request.uri().path(), request.method()))
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::new(Slug::Internal, "this is a defect; the log tells more").into_response()
+}
+
+/// Counts and times every request, and logs those that failed. No SKU or store is ever a label.
+async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", |path| path.as_str()).to_owned();
+    let method = request.method().clone();
+    let trace = crate::extract::trace(request.headers());
+    let response = next.run(request).await;
+    let elapsed = started.elapsed();
+    let status = response.status();
+    metrics::histogram!(
+        "anaquel_http_request_duration_seconds",
+        "method" => method_label(&method),
+        "route" => route.clone(),
+        "status" => status.as_u16().to_string()
+    )
+    .record(elapsed.as_secs_f64());
+    if status.is_server_error() {
+        tracing::warn!(%method, route, status = status.as_u16(), elapsed_us = elapsed.as_micros() as u64, trace, "failed");
+    } else {
+        tracing::debug!(%method, route, status = status.as_u16(), elapsed_us = elapsed.as_micros() as u64, trace, "served");
+    }
+    response
+}
+
+fn method_label(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        _ => "other",
+    }
+}
+
+/// A JSON answer.
+fn ok(body: impl Into<Body>) -> Response {
+    answer(StatusCode::OK, body)
+}
+
+fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn json_answer(value: &Value) -> Response {
+    ok(value.to_string())
+}
+
+/// A page of a list.
+fn page(items: Vec<Value>, next: Option<String>) -> Response {
+    json_answer(&serde_json::json!({"items": items, "next": next}))
+}
+
+/// Marks an answer that is the first one told again.
+fn replayed(mut response: Response, again: bool) -> Response {
+    if again {
+        let name = HeaderName::from_static("idempotent-replayed");
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+/// A write came to another outcome than its kind can: a defect, told instead of hidden.
+fn unexpected(outcome: &Outcome) -> Problem {
+    tracing::error!(?outcome, "a write came to an outcome of another kind");
+    Failure::Unknown("the outcome is of another kind than the request".into()).into()
+}
+
+/// A version as an entity tag.
+fn etag(version: u64) -> String {
+    format!("\"{version}\"")
+}

@@ -1,0 +1,222 @@
+//! Promises and their lives.
+
+use anaquel_engine::command::{Command, Outcome, StepRequest};
+use anaquel_engine::ids::ReservationId;
+use anaquel_engine::reservation::{Filter, Reservation};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderValue, StatusCode, Uri, header};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::{answer, json_answer, ok, replayed, unexpected};
+use crate::app::{App, Executed};
+use crate::extract::{self, JsonRequest, Params, PathId};
+use crate::problem::Problem;
+use crate::wire::reservation::{
+    CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, ReservationView, ReserveBody, parse_state,
+};
+
+/// The record as JSON, as it was when it was answered.
+fn record(app: &App, reservation: &Reservation) -> String {
+    // The answer to a write shows what the write led to, not what the clock has made of it since.
+    let view = ReservationView::new(&app.engine, reservation, anaquel_engine::ids::Timestamp(0));
+    serde_json::to_string(&view).unwrap_or_default()
+}
+
+fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
+    app.engine.epoch().parse_reservation(id).ok_or_else(|| Problem::not_found("reservation"))
+}
+
+/// Promise units.
+#[utoipa::path(
+    post, path = "/v1/reservations", tag = "reservations",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = ReserveBody,
+    responses(
+        (status = 201, description = "Promised, and durable", body = inline(ReservationView<'static>)),
+        (status = 400, description = "invalid-request"),
+        (status = 409, description = "insufficient-stock, with the lines that were short and the constraint of each", example = json!({
+            "type": "/problems/insufficient-stock", "title": "There is not enough stock", "status": 409,
+            "detail": "2 of TSHIRT-RED-M were asked for at mx-014, and 1 can be promised",
+            "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "requested": 2, "available": 1, "constraint": "reserved"}]
+        })),
+        (status = 422, description = "idempotency-mismatch"), (status = 503, description = "read-only or overloaded")
+    )
+)]
+pub async fn reserve(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let request = extract::json::<ReserveBody>(&app, request).await?;
+    request.params.done()?;
+    let reserve = request.body.into_request(&app.engine)?;
+    let lines = reserve.lines.clone();
+    let executed = app.execute(&request.caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
+    let executed = executed.map_err(|failure| {
+        Problem::from_failure(failure, |at| lines.get(at).map(|line| (line.sku.to_string(), line.location.to_string())))
+    })?;
+    let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
+    let mut response = answer(StatusCode::CREATED, record(&app, reservation));
+    let location = format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id));
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(replayed(response, executed.replayed))
+}
+
+/// One reservation, with its history.
+#[utoipa::path(
+    get, path = "/v1/reservations/{id}", tag = "reservations",
+    params(
+        ("id" = String, Path, description = "The reservation", example = "r-7K2M9-1841"),
+        ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
+    ),
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"))
+)]
+pub async fn get(State(app): State<App>, PathId(id): PathId, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let min_seq = params.number("min_seq")?;
+    params.done()?;
+    app.wait_for(min_seq).await?;
+    let (_, reservation) = app.engine.state().reservation(find(&app, &id)?);
+    let reservation = reservation.ok_or_else(|| Problem::not_found("reservation"))?;
+    let view = ReservationView::new(&app.engine, &reservation, app.engine.now()).with_history(&reservation);
+    Ok(ok(serde_json::to_string(&view).unwrap_or_default()))
+}
+
+/// Reservations that match, newest first.
+#[utoipa::path(
+    get, path = "/v1/reservations", tag = "reservations",
+    params(
+        ("location" = Option<String>, Query, description = "With a line at this location"),
+        ("customer" = Option<String>, Query, description = "Of this customer"),
+        ("state" = Option<String>, Query, description = "In this state"),
+        ("channel" = Option<String>, Query, description = "Made through this channel"),
+        ("order" = Option<String>, Query, description = "Of this order"),
+        ("pickup_code" = Option<String>, Query, description = "With this code"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
+        ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
+    ),
+    responses((status = 200, description = "A page of reservations"), (status = 400, description = "invalid-request"))
+)]
+pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let (location, channel) = (params.name("location")?, params.name("channel")?);
+    let (customer, order) = (params.name("customer")?, params.name("order")?);
+    let pickup_code = params.one("pickup_code")?.map(|code| code.to_ascii_uppercase());
+    let state = params.one("state")?.as_deref().map(parse_state).transpose()?;
+    let (after, limit, min_seq) = (params.one("after")?, params.limit()?, params.number("min_seq")?);
+    params.done()?;
+    app.wait_for(min_seq).await?;
+    let before = match after {
+        Some(text) => Some(find(&app, &text).map_err(|_| Problem::invalid("after", "is not the next of a page"))?),
+        None => None,
+    };
+    let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
+    // What nobody declared matches nothing.
+    let location = location.map(|name| catalogue.locations.id(name.as_str()));
+    let channel = channel.map(|name| catalogue.channels.id(name.as_str()));
+    let found = if location == Some(None) || channel == Some(None) {
+        Vec::new()
+    } else {
+        let filter = Filter {
+            location: location.flatten(),
+            customer: customer.map(|name| name.to_string()),
+            state,
+            channel: channel.flatten(),
+            order: order.map(|name| name.to_string()),
+            pickup_code,
+        };
+        engine.state().reservations.list(&filter, engine.now(), before, limit)
+    };
+    let next = found.get(limit - 1).map(|last| engine.epoch().reservation(last.id));
+    let items: Vec<_> = found.iter().map(|found| ReservationView::new(engine, found, engine.now())).collect();
+    Ok(json_answer(&json!({"seq": engine.state().view.seq(), "items": items, "next": next})))
+}
+
+/// Takes a reservation one step on.
+async fn step<T: DeserializeOwned>(
+    app: &App,
+    id: &str,
+    request: Request,
+    step: impl FnOnce(T) -> Result<StepRequest, Problem>,
+) -> Result<Response, Problem> {
+    let id = find(app, id)?;
+    let JsonRequest { caller, body, params } = extract::json::<T>(app, request).await?;
+    params.done()?;
+    let step = step(body)?;
+    let some_lines =
+        matches!(&step, StepRequest::Collect { lines: Some(_), .. } | StepRequest::Cancel { lines: Some(_), .. });
+    if some_lines && caller.idempotency.is_none() {
+        return Err(Problem::invalid("Idempotency-Key", "is required with lines: it is what makes a repeat safe"));
+    }
+    let executed: Executed =
+        app.execute(&caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await?;
+    let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
+    Ok(replayed(ok(record(app, reservation)), executed.replayed))
+}
+
+/// It becomes an order: the TTL no longer counts.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/confirm", tag = "reservations",
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = ConfirmBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn confirm(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step(&app, &id, request, ConfirmBody::into_step).await
+}
+
+/// It is put aside in the store; the record now has a pickup code.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/ready", tag = "reservations",
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = ReadyBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    let entropy = crate::random()?;
+    step(&app, &id, request, |_: ReadyBody| Ok(StepRequest::Ready { entropy })).await
+}
+
+/// It is handed over, whole or in part.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/collect", tag = "reservations",
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
+    request_body = CollectBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 403, description = "forbidden: the code is wrong"),
+              (status = 404, description = "not-found"), (status = 409, description = "wrong-state"))
+)]
+pub async fn collect(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step(&app, &id, request, |body: CollectBody| body.into_step(&app.engine)).await
+}
+
+/// It is given back, whole or in part.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/cancel", tag = "reservations",
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
+    request_body = CancelBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step(&app, &id, request, |body: CancelBody| body.into_step(&app.engine)).await
+}
+
+/// It gets more time, up to a cap.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/extend", tag = "reservations",
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = ExtendBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn extend(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step(&app, &id, request, ExtendBody::into_step).await
+}

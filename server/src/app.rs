@@ -1,0 +1,154 @@
+//! What every handler shares, and the one way from a request to an outcome.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anaquel_engine::command::{Completion, Failure, Outcome};
+use anaquel_engine::event::{Cause, IdempotencyKey, Record};
+use anaquel_engine::idempotency::{Begin, Wake};
+use anaquel_engine::ids::Seq;
+use anaquel_engine::sequencer::Observer;
+use anaquel_engine::{Clock, Engine};
+use tokio::sync::{oneshot, watch};
+
+use crate::config::Config;
+use crate::problem::{Problem, Slug};
+
+/// How long a read with `min_seq` waits for it.
+const MIN_SEQ_WAIT: Duration = Duration::from_secs(5);
+
+/// The longest that `/v1/events` holds an answer.
+pub const EVENTS_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// What every handler shares.
+#[derive(Clone)]
+pub struct App(pub Arc<Inner>);
+
+/// Behind the [`App`].
+pub struct Inner {
+    /// The engine.
+    pub engine: Engine,
+    /// The settings in force.
+    pub config: Config,
+    /// Renders `/metrics`.
+    pub metrics: metrics_exporter_prometheus::PrometheusHandle,
+    /// The visible `seq`, for those who wait for one.
+    pub visible: watch::Receiver<Seq>,
+    /// True once the server stops taking requests.
+    pub stopping: watch::Receiver<bool>,
+    /// When the process started.
+    pub started: Instant,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// Passes the visible `seq` on to whoever waits for it.
+pub struct VisibleSeq(pub watch::Sender<Seq>);
+
+impl Observer for VisibleSeq {
+    fn published(&mut self, records: &[Record]) {
+        if let Some(last) = records.last() {
+            self.0.send_replace(last.seq);
+        }
+    }
+}
+
+/// The wall clock, read once and then carried on by the monotonic one: a clock that is set while the server runs moves
+/// no deadline.
+pub struct SystemClock {
+    started_at_ms: u64,
+    started: Instant,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        let started_at_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0);
+        Self { started_at_ms, started: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> anaquel_engine::ids::Timestamp {
+        anaquel_engine::ids::Timestamp(self.started_at_ms + self.started.elapsed().as_millis() as u64)
+    }
+}
+
+/// The outcome of a write, and whether it is the first answer told again.
+pub struct Executed {
+    pub outcome: Outcome,
+    pub replayed: bool,
+}
+
+/// Who asks, and under which key.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    pub idempotency: Option<IdempotencyKey>,
+    pub trace: Option<String>,
+}
+
+impl Caller {
+    /// What goes into the record; nothing where there is nothing to tell.
+    pub fn cause(&self) -> Option<Box<Cause>> {
+        if self.idempotency.is_none() && self.trace.is_none() {
+            return None;
+        }
+        Some(Box::new(Cause { idempotency: self.idempotency.clone(), trace: self.trace.clone(), ..Cause::default() }))
+    }
+}
+
+impl App {
+    /// Submits a write and waits for its outcome. With a key, its effect happens once: a repeat waits for the first, and
+    /// gets its answer.
+    pub async fn execute(
+        &self,
+        caller: &Caller,
+        submit: impl FnOnce(&Engine, Option<Box<Cause>>, Completion),
+    ) -> Result<Executed, Failure> {
+        if let Some(key) = &caller.idempotency {
+            loop {
+                let (tx, woken) = oneshot::channel::<()>();
+                let wake = || -> Wake { Box::new(move || tx.send(()).unwrap_or_default()) };
+                match self.engine.begin(key, wake) {
+                    Begin::First => break,
+                    Begin::Wait => drop(woken.await),
+                    Begin::Done(done) => {
+                        let outcome = self.engine.replay(&done).ok().flatten();
+                        let outcome = outcome.ok_or(Failure::Replayed(done.seq))?;
+                        return Ok(Executed { outcome, replayed: true });
+                    }
+                    Begin::Mismatch => {
+                        return Err(anaquel_engine::command::Refusal::IdempotencyMismatch.into());
+                    }
+                    Begin::Full => {
+                        let kept = self.engine.settings().idempotency_keys_max;
+                        return Err(Failure::Overloaded(format!("{kept} idempotency keys are kept, and no more fit")));
+                    }
+                }
+            }
+        }
+        let (tx, rx) = oneshot::channel();
+        submit(&self.engine, caller.cause(), Box::new(move |outcome| drop(tx.send(outcome))));
+        let outcome = rx.await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
+        Ok(Executed { outcome, replayed: false })
+    }
+
+    /// Waits until `seq` is visible.
+    pub async fn wait_for(&self, seq: Option<Seq>) -> Result<(), Problem> {
+        let Some(seq) = seq.filter(|seq| *seq > self.engine.state().view.seq()) else { return Ok(()) };
+        let mut visible = self.visible.clone();
+        let reached = tokio::time::timeout(MIN_SEQ_WAIT, visible.wait_for(|visible| *visible >= seq)).await;
+        match reached {
+            Ok(Ok(_)) => Ok(()),
+            _ => {
+                let at = self.engine.state().view.seq();
+                Err(Problem::new(Slug::Overloaded, format!("min_seq: {seq} is not visible yet; the log is at {at}")))
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The command line: what can be said, and what it means.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Real-time stock availability: how many of this can be promised, here, now.
+#[derive(Debug, Parser)]
+#[command(name = "anaquel", version, about, long_about = None, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server.
+    ///
+    /// Try it: `anaquel serve --demo`, then `curl '127.0.0.1:7070/v1/stock?location=es-001'`, or open
+    /// http://127.0.0.1:7070/docs. Ctrl-C stops it in order: what is in flight is finished and made durable.
+    Serve(ServeArgs),
+    /// Load a file into a data directory that no server has open, or into a running server.
+    ///
+    /// The file is CSV with a header row, or NDJSON where its name ends in .ndjson or .jsonl. `-` reads standard input.
+    /// Rows that are wrong are told by line and do not spoil the rest. Exit code 1 if any row was rejected.
+    Import(ImportArgs),
+    /// Write out what an import reads, as CSV.
+    Export(ExportArgs),
+    /// Prove what happened: replay the log, recompute every cell and reservation, and check every promise at every
+    /// record.
+    ///
+    /// Prints counts and the state hash, which a server at the same seq shows at /v1/info. Exit code 1 at the first
+    /// violation, naming the record.
+    Verify(DataArgs),
+    /// Look into a log without changing it.
+    ///
+    /// Prints records as JSON lines; with --summary, what the directory holds.
+    Inspect(InspectArgs),
+    /// Print shell completions.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Where the log and its images are [default: ./data].
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:7070].
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Load a small believable retailer into an empty store.
+    #[arg(long)]
+    pub demo: bool,
+    /// A TOML file of settings. Flags are stronger than ANAQUEL_* variables, and those than the file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the settings in force, and exit.
+    #[arg(long)]
+    pub print_config: bool,
+    /// The clock is right even if it is far ahead of the log: what is due expires.
+    #[arg(long)]
+    pub trust_clock: bool,
+}
+
+/// What can be loaded and written out.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Kind {
+    Locations,
+    Groups,
+    Skus,
+    Stock,
+    Prices,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "target", multiple = false)]
+pub struct Target {
+    /// A data directory that no server has open [default: ./data].
+    #[arg(long, value_name = "DIR", group = "target")]
+    pub data: Option<PathBuf>,
+    /// A running server, such as http://127.0.0.1:7070.
+    #[arg(long, value_name = "URL", group = "target")]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// What the file holds.
+    pub kind: Kind,
+    /// The file; `-` for standard input.
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub target: Target,
+    /// One bad row refuses all.
+    #[arg(long)]
+    pub atomic: bool,
+    /// Stock for unknown SKUs and locations creates them.
+    #[arg(long)]
+    pub create: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// What to write out.
+    pub kind: Kind,
+    /// The file; standard output if left out.
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// The data directory. No server may have it open.
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub data: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// From the record after this one.
+    #[arg(long, default_value_t = 0)]
+    pub after: u64,
+    /// So many records.
+    #[arg(long, default_value_t = 100)]
+    pub limit: usize,
+    /// Only what the directory holds.
+    #[arg(long)]
+    pub summary: bool,
+}
+
+impl From<Kind> for anaquel_engine::event::ImportKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Locations => Self::Locations,
+            Kind::Groups => Self::Groups,
+            Kind::Skus => Self::Skus,
+            Kind::Stock => Self::Stock,
+            Kind::Prices => Self::Prices,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `anaquel import` and `anaquel export`.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anaquel_engine::command::Outcome;
+use anaquel_engine::event::ImportKind;
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+use super::client;
+use crate::cli::{ExportArgs, ImportArgs, Target};
+use crate::config::Config;
+use crate::load::{self, Format, Plan};
+use crate::problem::Problem;
+
+/// Row errors shown on the terminal.
+const ERRORS_SHOWN: usize = 20;
+
+/// Loads a file.
+///
+/// # Errors
+/// The file cannot be read, or the engine does not take it.
+pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
+    let kind = ImportKind::from(args.kind);
+    let format = match args.file.extension().and_then(|extension| extension.to_str()) {
+        Some("ndjson" | "jsonl") => Format::Ndjson,
+        _ => Format::Csv,
+    };
+    let plan = Plan { kind, format, atomic: args.atomic, create: args.create };
+    let (input, bytes) = open(&args.file)?;
+    let progress = progress(bytes);
+    let input = progress.wrap_read(input);
+    let summary = match &args.target {
+        Target { url: Some(url), .. } => {
+            let media_type = if format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
+            let name = load::kind_name(kind);
+            let path = format!("/v1/import/{name}?atomic={}&create={}", args.atomic, args.create);
+            client::post(url, &path, media_type, input)?
+        }
+        Target { data, .. } => {
+            let config = config(data.clone());
+            let (engine, _) = crate::serve::open_engine(&config, None)?;
+            let problem =
+                |problem: Problem| anyhow::anyhow!("{}", problem.to_json()["detail"].as_str().unwrap_or_default());
+            let imported = load::load(&engine, plan, BufReader::new(input)).map_err(|error| problem(error.into()))?;
+            let end = load::end_of(imported);
+            let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;
+            let Outcome::Imported { seq, imported } = outcome else { anyhow::bail!("an import came to {outcome:?}") };
+            engine.close().map_err(|error| anyhow::anyhow!(error))?;
+            load::summary(&imported, seq)
+        }
+    };
+    progress.finish_and_clear();
+    Ok(tell(&summary))
+}
+
+/// Writes out what an import reads.
+///
+/// # Errors
+/// The data cannot be read, or the file not written.
+pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
+    let kind = ImportKind::from(args.kind);
+    let mut out: Box<dyn Write> = match &args.file {
+        Some(path) => Box::new(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?)),
+        None => Box::new(BufWriter::new(io::stdout().lock())),
+    };
+    match &args.target {
+        Target { url: Some(url), .. } => client::get(url, &format!("/v1/export/{}", load::kind_name(kind)), &mut out)?,
+        Target { data, .. } => {
+            let config = config(data.clone());
+            anyhow::ensure!(config.data.join("identity").exists(), "{} is not a data directory", config.data.display());
+            let (engine, _) = crate::serve::open_engine(&config, None)?;
+            load::export::export(&engine, kind, &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn config(data: Option<PathBuf>) -> Config {
+    let config = Config::default();
+    Config { data: data.unwrap_or(config.data), ..Config::default() }
+}
+
+fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let bytes = file.metadata().ok().map(|metadata| metadata.len());
+    Ok((Box::new(file), bytes))
+}
+
+fn progress(bytes: Option<u64>) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    match bytes {
+        Some(bytes) => {
+            let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} eta {eta}");
+            ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        }
+        None => ProgressBar::new_spinner(),
+    }
+}
+
+fn tell(summary: &Value) -> ExitCode {
+    let count = |name: &str| summary.get(name).and_then(Value::as_u64).unwrap_or(0);
+    println!(
+        "{} accepted, {} unchanged, {} rejected, durable at seq {}",
+        count("accepted"),
+        count("unchanged"),
+        count("rejected"),
+        count("seq")
+    );
+    let errors = summary.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+    for error in errors.iter().take(ERRORS_SHOWN) {
+        let text = |name: &str| error.get(name).map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
+        let field = text("field").filter(|field| field != "null").map(|field| format!(" {field}")).unwrap_or_default();
+        eprintln!("line {}:{field} {}", text("line").unwrap_or_default(), text("reason").unwrap_or_default());
+    }
+    if count("rejected") > ERRORS_SHOWN as u64 {
+        eprintln!("… and {} more", count("rejected") - ERRORS_SHOWN as u64);
+    }
+    if count("rejected") > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,106 @@
+//! What each command does.
+
+mod client;
+mod load;
+
+use std::process::ExitCode;
+
+use anaquel_engine::verify::{VerifyError, verify as prove};
+use clap::CommandFactory;
+
+use crate::cli::{Cli, DataArgs, InspectArgs, ServeArgs};
+use crate::config::Config;
+
+pub use load::{export, import};
+
+/// Runs the server.
+///
+/// # Errors
+/// Why it could not start.
+pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
+    let mut config = Config::load(args.config.as_deref())?;
+    config.data = args.data.unwrap_or(config.data);
+    config.listen = args.listen.unwrap_or(config.listen);
+    config.trust_clock |= args.trust_clock;
+    if args.print_config {
+        print!("{}", toml::to_string_pretty(&config)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    crate::serve::serve(config, args.demo)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Proves what happened.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn verify(args: &DataArgs) -> anyhow::Result<ExitCode> {
+    let proof = match prove(&args.data) {
+        Ok(proof) => proof,
+        Err(violation @ VerifyError::Violation { .. }) => {
+            eprintln!("anaquel: {violation}");
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(VerifyError::Open(error @ anaquel_engine::journal::sled_log::OpenError::Damaged(_))) => {
+            eprintln!("anaquel: {error}");
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    println!("epoch               {}", proof.epoch);
+    println!("seq                 {}", proof.seq);
+    println!("records checked     {}", proof.records_checked);
+    if proof.checked_after > 0 {
+        println!("checked from        {} (the log before it was trimmed)", proof.checked_after + 1);
+    }
+    println!("cells               {}", proof.cells);
+    println!("open reservations   {}", proof.open_reservations);
+    println!("units reserved      {}", proof.reserved);
+    println!("shortages           {}", proof.shortages);
+    if proof.report.log.torn_parts > 0 {
+        println!("torn parts dropped  {}", proof.report.log.torn_parts);
+    }
+    println!("state hash          {}", proof.state_hash);
+    println!("ok: every invariant holds at every record");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Looks into a log.
+///
+/// # Errors
+/// The log cannot be read.
+pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(args.data.data.join("identity").exists(), "{} is not a data directory", args.data.data.display());
+    let config = Config { data: args.data.data.clone(), trust_clock: false, ..Config::default() };
+    let (engine, report) = crate::serve::open_engine(&config, None)?;
+    if args.summary {
+        let state = engine.state();
+        println!("epoch              {}", engine.epoch());
+        println!("seq                {}", state.view.seq());
+        println!("oldest seq kept    {}", engine.oldest());
+        println!(
+            "image              {}",
+            report.image.map_or("none".into(), |image| format!("from {}", image.start_seq))
+        );
+        println!("replayed           {}", report.replayed);
+        println!("log bytes          {}", report.log.bytes);
+        println!("cells              {}", state.cells());
+        println!("open reservations  {}", state.reservations.open());
+        println!("shortages          {}", state.shortage_count());
+        println!("state hash         {}", state.hash.show());
+        return Ok(ExitCode::SUCCESS);
+    }
+    for record in engine.events(args.after, args.limit)? {
+        println!("{}", crate::wire::event::record(&engine, &record));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints shell completions.
+///
+/// # Errors
+/// None.
+pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    clap_complete::generate(shell, &mut Cli::command(), "anaquel", &mut std::io::stdout());
+    Ok(ExitCode::SUCCESS)
+}

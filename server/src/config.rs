@@ -1,0 +1,239 @@
+//! Settings: flags over `ANAQUEL_*` environment variables over a TOML file over the defaults.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anaquel_engine::journal::sled_log::{SledOptions, SyncPolicy};
+use anaquel_engine::settings::Settings;
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+/// Everything that may be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where the log and its images are.
+    pub data: PathBuf,
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// Whether the clock is right even if it is far ahead of the log.
+    pub trust_clock: bool,
+    pub journal: JournalConfig,
+    pub idempotency: IdempotencyConfig,
+    pub reservations: ReservationsConfig,
+    pub limits: LimitsConfig,
+    pub log: LogConfig,
+}
+
+/// How the log is kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JournalConfig {
+    /// `always`: a write is on disk before it is acknowledged. `interval`: it is on disk within `sync_interval_ms`, and
+    /// a crash of the process or of the machine loses what was acknowledged since.
+    pub sync: Sync,
+    /// With `interval` only.
+    pub sync_interval_ms: u64,
+    /// How long events can be read and streams resumed.
+    pub retention_seconds: u64,
+    /// Bytes of log after which a new image is taken.
+    pub image_bytes: u64,
+    /// Bytes of the file system that stay free.
+    pub reserve_bytes: u64,
+}
+
+/// When an acknowledged write is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sync {
+    Always,
+    Interval,
+}
+
+/// How repeats are told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdempotencyConfig {
+    /// Whether every write must have a key.
+    pub required: bool,
+    /// How long a key is kept; at least 86,400.
+    pub retention_seconds: u64,
+    /// Keys kept at most.
+    pub keys_max: usize,
+}
+
+/// How long promises live.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReservationsConfig {
+    /// The longest that extensions may keep a hold alive.
+    pub hold_seconds_max: u64,
+    /// How long a closed reservation can be read.
+    pub closed_retention_seconds: u64,
+}
+
+/// Bounds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// The largest JSON body.
+    pub body_bytes: usize,
+    /// The largest import.
+    pub import_bytes: u64,
+    /// Connections at a time.
+    pub connections: usize,
+    /// Writes on their way to the log.
+    pub in_flight: usize,
+    /// How long a request's head may take to arrive.
+    pub header_seconds: u64,
+    /// How long a shutdown waits for requests to end.
+    pub shutdown_seconds: u64,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `anaquel=debug,hyper=warn`.
+    pub level: String,
+    /// `auto` (for people on a terminal, JSON otherwise), `human` or `json`.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Auto,
+    Human,
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("./data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
+            trust_clock: false,
+            journal: JournalConfig::default(),
+            idempotency: IdempotencyConfig::default(),
+            reservations: ReservationsConfig::default(),
+            limits: LimitsConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for JournalConfig {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            sync: Sync::Always,
+            sync_interval_ms: 100,
+            retention_seconds: settings.log_retention_seconds,
+            image_bytes: settings.checkpoint_bytes,
+            reserve_bytes: SledOptions::default().reserve_bytes,
+        }
+    }
+}
+
+impl Default for IdempotencyConfig {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            required: false,
+            retention_seconds: settings.idempotency_retention_seconds,
+            keys_max: settings.idempotency_keys_max,
+        }
+    }
+}
+
+impl Default for ReservationsConfig {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            hold_seconds_max: settings.hold_seconds_max,
+            closed_retention_seconds: settings.closed_reservation_retention_seconds,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            import_bytes: 4 << 30,
+            connections: 20_000,
+            in_flight: Settings::default().in_flight_max,
+            header_seconds: 5,
+            shutdown_seconds: 10,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Auto }
+    }
+}
+
+impl Config {
+    /// Reads a file and the environment over the defaults. Flags come last, and are the caller's to apply.
+    ///
+    /// # Errors
+    /// Names the file or variable, and what is wrong with it.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let defaults = config::Config::try_from(&Self::default())?;
+        let mut builder = config::Config::builder().add_source(defaults);
+        if let Some(file) = file {
+            builder = builder.add_source(config::File::from(file).format(config::FileFormat::Toml));
+        }
+        // ANAQUEL_LISTEN, ANAQUEL_JOURNAL__SYNC: two underscores stand for the dot.
+        let environment = config::Environment::with_prefix("ANAQUEL").prefix_separator("_").separator("__");
+        builder = builder.add_source(environment.try_parsing(true));
+        let config: Self = builder.build()?.try_deserialize().context("the settings")?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        const DAY: u64 = 86_400;
+        anyhow::ensure!(
+            self.idempotency.retention_seconds >= DAY,
+            "idempotency.retention_seconds: keys are kept for at least {DAY} seconds"
+        );
+        anyhow::ensure!(
+            self.journal.retention_seconds >= self.idempotency.retention_seconds,
+            "journal.retention_seconds: the log must be kept as long as the keys whose answers it holds"
+        );
+        anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: at least 1");
+        anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: at least 1");
+        Ok(())
+    }
+
+    /// The engine's part.
+    pub fn engine_settings(&self) -> Settings {
+        Settings {
+            hold_seconds_max: self.reservations.hold_seconds_max,
+            idempotency_retention_seconds: self.idempotency.retention_seconds,
+            idempotency_keys_max: self.idempotency.keys_max,
+            closed_reservation_retention_seconds: self.reservations.closed_retention_seconds,
+            log_retention_seconds: self.journal.retention_seconds,
+            in_flight_max: self.limits.in_flight,
+            checkpoint_bytes: self.journal.image_bytes,
+            sync_interval_ms: (self.journal.sync == Sync::Interval).then_some(self.journal.sync_interval_ms),
+            ..Settings::default()
+        }
+    }
+
+    /// The log's part.
+    pub fn sled_options(&self) -> SledOptions {
+        SledOptions {
+            sync: match self.journal.sync {
+                Sync::Always => SyncPolicy::Always,
+                Sync::Interval => SyncPolicy::Interval,
+            },
+            reserve_bytes: self.journal.reserve_bytes,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A small believable retailer: fashion, about 40 stores and two warehouses in Spain and Mexico, sparse and uneven stock.
+//! The same seed makes the same retailer every time.
+
+mod places;
+mod products;
+
+use anaquel_engine::Engine;
+use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
+use anaquel_engine::command::{Command, Count, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows};
+use anaquel_engine::ids::Name;
+use anyhow::Context;
+
+use places::{PLACES, Place};
+use products::{Variant, variants};
+
+const SEED: u64 = 0x0A7A_90E1;
+
+/// Rows in one command.
+const ROWS: usize = 4000;
+
+/// A small generator of numbers that look random (splitmix64): the same from the same seed, everywhere.
+pub struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// True in `percent` of a hundred cases.
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+}
+
+/// Loads the retailer, unless something is there already.
+///
+/// # Errors
+/// The engine did not take it.
+pub fn load(engine: &Engine) -> anyhow::Result<()> {
+    if engine.state().catalogue.skus.count() > 0 || engine.state().cells() > 0 {
+        tracing::info!("the store is not empty, so the demo is not loaded again");
+        return Ok(());
+    }
+    let mut numbers = Numbers(SEED);
+    let variants = variants(&mut numbers);
+    run(engine, Rows::Locations(PLACES.iter().map(location).collect::<anyhow::Result<_>>()?))?;
+    for chunk in variants.chunks(ROWS) {
+        let row =
+            |variant: &Variant| Ok(Row { line: 0, id: NameRef::New(sku(&variant.sku)?), fields: variant.fields() });
+        run(engine, Rows::Skus(chunk.iter().map(row).collect::<anyhow::Result<_>>()?))?;
+        let mut prices = Vec::new();
+        for variant in chunk {
+            for (currency, amount) in [("EUR", variant.cents), ("MXN", variant.cents * 20)] {
+                let price = Price { currency: currency.into(), channel: None, location: None, amount };
+                prices.push((0, sku(&variant.sku)?, price));
+            }
+        }
+        run(engine, Rows::Prices(prices))?;
+    }
+    let counts = stock(&variants, &mut numbers)?;
+    for chunk in counts.chunks(ROWS) {
+        run(engine, Rows::Stock { counts: chunk.to_vec(), create: false })?;
+    }
+    for (channel, buffer) in [("web", 1), ("app", 1), ("marketplace", 3), ("contact-centre", 0), ("pos", 0)] {
+        let put = Put { what: PutWhat::Channel(name(channel)?, ChannelDetails { buffer }), if_match: None };
+        engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))?;
+    }
+    tracing::info!(
+        locations = PLACES.len(),
+        skus = variants.len(),
+        cells = engine.state().cells(),
+        "the demo retailer is loaded; try /v1/availability?sku={}",
+        variants.first().map_or("", |variant| variant.sku.as_str())
+    );
+    Ok(())
+}
+
+fn run(engine: &Engine, rows: Rows) -> anyhow::Result<()> {
+    let command = Command::Load { rows, atomic: true, finish: None };
+    match engine.run(|engine, done| engine.submit(command, None, done))? {
+        Outcome::Loaded(_) => Ok(()),
+        other => anyhow::bail!("the demo came to {other:?}"),
+    }
+}
+
+fn name(text: &str) -> anyhow::Result<Name> {
+    Name::parse(text).with_context(|| text.to_owned())
+}
+
+fn sku(text: &str) -> anyhow::Result<Name> {
+    Name::parse_sku(text).with_context(|| text.to_owned())
+}
+
+fn location(place: &Place) -> anyhow::Result<Row<anaquel_engine::ids::LocationId, LocationFields>> {
+    let groups: Vec<&str> = match (place.kind, place.country) {
+        (LocationKind::Store, "es") => vec!["spain", "stores"],
+        (LocationKind::Store, _) => vec!["mexico", "stores"],
+        (_, "es") => vec!["spain", "warehouses"],
+        _ => vec!["mexico", "warehouses"],
+    };
+    let fields = LocationFields {
+        name: Some(place.name.to_owned()),
+        kind: Some(place.kind),
+        coordinates: Some((place.latitude, place.longitude)),
+        timezone: Some(place.timezone.to_owned()),
+        pickup: Some(place.kind == LocationKind::Store),
+        ship: Some(place.kind == LocationKind::Warehouse || place.size >= 8),
+        groups: Some(groups.into_iter().map(name).collect::<anyhow::Result<_>>()?),
+    };
+    Ok(Row { line: 0, id: NameRef::New(name(place.id)?), fields })
+}
+
+/// Warehouses hold most of everything, large stores much, small ones little; popular sizes more than rare ones, and
+/// here and there a shelf is empty.
+fn stock(variants: &[Variant], numbers: &mut Numbers) -> anyhow::Result<Vec<Count>> {
+    let mut counts = Vec::new();
+    for variant in variants {
+        for place in PLACES {
+            let warehouse = place.kind == LocationKind::Warehouse;
+            let carried = if warehouse { 95 } else { 6 + place.size * 4 };
+            if !numbers.chance(carried) {
+                continue;
+            }
+            let most = if warehouse { 40 * variant.popularity } else { 1 + place.size * variant.popularity / 4 };
+            let on_hand = if numbers.chance(12) { 0 } else { numbers.below(most + 1) as i32 };
+            counts.push(Count {
+                line: 0,
+                sku: NameRef::New(sku(&variant.sku)?),
+                location: NameRef::New(name(place.id)?),
+                on_hand,
+                counted_at: None,
+                safety_stock: Some(u32::from(warehouse) * 2),
+            });
+        }
+    }
+    Ok(counts)
+}

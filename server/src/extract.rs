@@ -1,0 +1,233 @@
+//! Reading requests: bodies, queries, paths and headers, each with an error that names what is wrong.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use anaquel_engine::event::IdempotencyKey;
+use anaquel_engine::ids::Name;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, RawPathParams, Request};
+use http::request::Parts;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::app::{App, Caller};
+use crate::problem::{Problem, Slug};
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest idempotency key.
+const KEY_CHARACTERS_MAX: usize = 255;
+
+/// A JSON request: who asks, and what.
+pub struct JsonRequest<T> {
+    pub caller: Caller,
+    pub body: T,
+    pub params: Params,
+}
+
+/// Reads a JSON body, and the idempotency key that it came with.
+pub async fn json<T: DeserializeOwned>(app: &App, request: Request) -> Result<JsonRequest<T>, Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = read_body(app, &parts.headers, body).await?;
+    let params = Params::parse(parts.uri.query().unwrap_or_default());
+    let caller = caller(app, &parts, &bytes)?;
+    // A body whose fields are all optional may be left out whole.
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    Ok(JsonRequest { caller, body: parse_json(text)?, params })
+}
+
+/// Reads a JSON body that asks and changes nothing, so that no key is needed.
+pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Params, T), Problem> {
+    let (parts, body) = request.into_parts();
+    let bytes = read_body(app, &parts.headers, body).await?;
+    Ok((Params::parse(parts.uri.query().unwrap_or_default()), parse_json(&bytes)?))
+}
+
+/// Reads JSON, naming the field that is wrong.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if let Err(error) = std::str::from_utf8(bytes) {
+        return Err(Problem::new(
+            Slug::InvalidRequest,
+            format!("the body is not UTF-8 from byte {} on", error.valid_up_to()),
+        ));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = error.into_inner().to_string();
+        if path == "." {
+            Problem::new(Slug::InvalidRequest, format!("the body: {reason}"))
+        } else {
+            Problem::invalid(&path, reason)
+        }
+    })?;
+    json.end().map_err(|error| Problem::new(Slug::InvalidRequest, format!("the body: {error}")))?;
+    Ok(body)
+}
+
+async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let limit = app.config.limits.body_bytes;
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let too_large = || Problem::new(Slug::PayloadTooLarge, format!("a body has at most {limit} bytes"));
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(too_large());
+    }
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
+    let collected = collected.map_err(|_| {
+        Problem::new(Slug::Timeout, format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()))
+    })?;
+    let bytes = collected.map_err(|error| {
+        if error.downcast_ref::<LengthLimitError>().is_some() {
+            too_large()
+        } else {
+            Problem::new(Slug::InvalidRequest, "the body was cut off")
+        }
+    })?;
+    let bytes = bytes.to_bytes();
+    let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let is_json = media_type.is_none_or(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    });
+    if !bytes.is_empty() && !is_json {
+        return Err(Problem::new(Slug::UnsupportedMediaType, "Content-Type: send application/json"));
+    }
+    Ok(bytes)
+}
+
+/// Who asks, and under which key.
+pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> {
+    let idempotency = match key(&parts.headers)? {
+        Some(key) => Some(bind_key(key, parts, blake3::hash(body))),
+        None if app.config.idempotency.required => {
+            return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
+        }
+        None => None,
+    };
+    Ok(Caller { idempotency, trace: trace(&parts.headers) })
+}
+
+/// `traceparent`, where it is one.
+pub fn trace(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("traceparent")?.to_str().ok()?;
+    let well_formed = text.len() == 55 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    well_formed.then(|| text.to_owned())
+}
+
+/// The idempotency key, bare or quoted.
+pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let invalid = |reason: &str| Problem::invalid("Idempotency-Key", reason);
+    let text = value.to_str().map_err(|_| invalid("has characters that are not ASCII"))?.trim();
+    let bare = match text.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"').ok_or_else(|| invalid("begins with a quote and does not end with one"))?,
+        None => text,
+    };
+    if bare.is_empty() || bare.len() > KEY_CHARACTERS_MAX {
+        return Err(invalid("has 1 to 255 characters"));
+    }
+    Ok(Some(bare.to_owned()))
+}
+
+/// Binds a key to its scope (caller, method, path) and to the body it came with.
+pub fn bind_key(key: String, parts: &Parts, body: blake3::Hash) -> IdempotencyKey {
+    let mut scope = blake3::Hasher::new();
+    for part in [parts.method.as_str(), parts.uri.path(), &key] {
+        scope.update(&(part.len() as u64).to_le_bytes());
+        scope.update(part.as_bytes());
+    }
+    IdempotencyKey { scope: digest(scope.finalize()), fingerprint: digest(body), key }
+}
+
+fn digest(hash: blake3::Hash) -> u128 {
+    let (head, _) = hash.as_bytes().split_first_chunk().unwrap_or((&[0; 16], &[]));
+    u128::from_le_bytes(*head)
+}
+
+/// The query of a request. Each parameter is taken by name; what is left over is refused.
+#[derive(Debug, Default)]
+pub struct Params(BTreeMap<String, Vec<String>>);
+
+impl Params {
+    /// Reads a query string.
+    pub fn parse(query: &str) -> Self {
+        let mut params: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+            params.entry(key.into_owned()).or_default().push(value.into_owned());
+        }
+        Self(params)
+    }
+
+    /// All values of a parameter that may repeat.
+    pub fn all(&mut self, name: &str) -> Vec<String> {
+        self.0.remove(name).unwrap_or_default()
+    }
+
+    /// The value of a parameter that may not repeat.
+    pub fn one(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        let mut values = self.all(name);
+        if values.len() > 1 {
+            return Err(Problem::invalid(name, "is given more than once"));
+        }
+        Ok(values.pop())
+    }
+
+    /// The same as a number.
+    pub fn number<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Problem> {
+        let value = self.one(name)?;
+        value
+            .map(|text| {
+                text.parse().map_err(|_| Problem::invalid(name, format!("{text:?} is not a whole number in range")))
+            })
+            .transpose()
+    }
+
+    /// The same as `true` or `false`.
+    pub fn flag(&mut self, name: &str) -> Result<bool, Problem> {
+        match self.one(name)?.as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(Problem::invalid(name, format!("{other:?} is not true or false"))),
+        }
+    }
+
+    /// The page size: 100 if nothing is said, at most 1,000.
+    pub fn limit(&mut self) -> Result<usize, Problem> {
+        match self.number::<usize>("limit")? {
+            None => Ok(100),
+            Some(limit @ 1..=1000) => Ok(limit),
+            Some(other) => Err(Problem::invalid("limit", format!("{other} is not between 1 and 1000"))),
+        }
+    }
+
+    /// An id.
+    pub fn name(&mut self, field: &str) -> Result<Option<Name>, Problem> {
+        self.one(field)?.map(|text| crate::wire::name(field, &text)).transpose()
+    }
+
+    /// Refuses what nobody took.
+    pub fn done(self) -> Result<(), Problem> {
+        match self.0.keys().next() {
+            None => Ok(()),
+            Some(name) => Err(Problem::invalid(name, "is not a parameter of this call")),
+        }
+    }
+}
+
+/// The one id in a path, percent-decoded, as it came: whether it exists is for the handler to say.
+pub struct PathId(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // An id that is not even UTF-8 names nothing.
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found("thing"))?;
+        let id = params.iter().next().map(|(_, value)| value.to_owned());
+        id.map(PathId).ok_or_else(|| Problem::not_found("thing"))
+    }
+}

@@ -1,0 +1,132 @@
+//! Writing out what an import reads: the same columns, so that what is exported can be loaded again.
+
+use std::io::{self, Write};
+
+use anaquel_engine::Engine;
+use anaquel_engine::event::ImportKind;
+use anaquel_engine::ids::{GroupId, LocationId, SkuId, Timestamp};
+
+use super::csv::quote;
+use crate::wire;
+use crate::wire::catalogue::kind_name;
+
+/// Cells read together.
+const CELLS_AT_A_TIME: usize = 1000;
+
+/// Writes everything of one kind as CSV, and tells how many rows.
+///
+/// # Errors
+/// What `out` said.
+pub fn export(engine: &Engine, kind: ImportKind, out: &mut impl Write) -> io::Result<u64> {
+    match kind {
+        ImportKind::Locations => locations(engine, out),
+        ImportKind::Groups => groups(engine, out),
+        ImportKind::Skus => skus(engine, out),
+        ImportKind::Stock => stock(engine, out),
+        ImportKind::Prices => prices(engine, out),
+    }
+}
+
+fn row(out: &mut impl Write, fields: &[String]) -> io::Result<()> {
+    let quoted: Vec<String> = fields.iter().map(|field| quote(field)).collect();
+    writeln!(out, "{}", quoted.join(","))
+}
+
+fn locations(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+    let catalogue = &engine.state().catalogue;
+    writeln!(out, "location,name,kind,latitude,longitude,timezone,pickup,ship,groups")?;
+    for id in (0..catalogue.locations.count()).map(LocationId) {
+        let details = catalogue.locations.details_or_default(id);
+        let groups: Vec<_> =
+            catalogue.groups_of(id).into_iter().map(|g| catalogue.groups.name(g).to_string()).collect();
+        let degrees = |of: fn((f64, f64)) -> f64| details.coordinates.map(|at| of(at).to_string()).unwrap_or_default();
+        let fields = [
+            catalogue.locations.name(id).to_string(),
+            details.name.clone().unwrap_or_default(),
+            kind_name(details.kind).to_owned(),
+            degrees(|(latitude, _)| latitude),
+            degrees(|(_, longitude)| longitude),
+            details.timezone.clone().unwrap_or_default(),
+            details.pickup.to_string(),
+            details.ship.to_string(),
+            groups.join(";"),
+        ];
+        row(out, &fields)?;
+    }
+    Ok(catalogue.locations.count().into())
+}
+
+fn groups(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+    let catalogue = &engine.state().catalogue;
+    writeln!(out, "group,locations")?;
+    for id in (0..catalogue.groups.count()).map(GroupId) {
+        let members = catalogue.groups.details_or_default(id).locations;
+        let members: Vec<_> = members.into_iter().map(|member| catalogue.locations.name(member).to_string()).collect();
+        row(out, &[catalogue.groups.name(id).to_string(), members.join(";")])?;
+    }
+    Ok(catalogue.groups.count().into())
+}
+
+fn skus(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+    let registry = &engine.state().catalogue.skus;
+    let all = || (0..registry.count()).map(SkuId);
+    let mut attributes: Vec<String> =
+        all().flat_map(|id| registry.details_or_default(id).attributes.into_keys()).collect();
+    attributes.sort_unstable();
+    attributes.dedup();
+    let columns: String = attributes.iter().map(|key| format!(",attr.{key}")).collect();
+    writeln!(out, "sku,name,gtin,unit,decimals,product,categories{columns}")?;
+    for id in all() {
+        let details = registry.details_or_default(id);
+        let mut fields = vec![
+            registry.name(id).to_string(),
+            details.name.unwrap_or_default(),
+            details.gtin.unwrap_or_default(),
+            details.unit.unwrap_or_default(),
+            details.decimals.to_string(),
+            details.product.unwrap_or_default(),
+            details.categories.join(";"),
+        ];
+        fields.extend(attributes.iter().map(|key| details.attributes.get(key).cloned().unwrap_or_default()));
+        row(out, &fields)?;
+    }
+    Ok(registry.count().into())
+}
+
+fn stock(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+    let state = engine.state();
+    writeln!(out, "sku,location,on_hand,counted_at,safety_stock")?;
+    let (mut from, total) = (0, state.cells());
+    while from < total {
+        let to = from.saturating_add(CELLS_AT_A_TIME as u32).min(total);
+        let (_, cells) = state.view.read(|| {
+            let cells = state.matrix.range(from, to).map(|(_, cell)| {
+                (cell.sku(), cell.location(), cell.durable().on_hand, cell.counted_at(), cell.safety_stock())
+            });
+            cells.collect::<Vec<_>>()
+        });
+        for (sku, location, on_hand, counted_at, safety_stock) in cells {
+            let counted_at = if counted_at == Timestamp(0) { String::new() } else { wire::time(counted_at) };
+            let (sku, location) = (state.catalogue.skus.name(sku), state.catalogue.locations.name(location));
+            writeln!(out, "{sku},{location},{on_hand},{counted_at},{safety_stock}")?;
+        }
+        from = to;
+    }
+    Ok(total.into())
+}
+
+fn prices(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+    let catalogue = &engine.state().catalogue;
+    writeln!(out, "sku,currency,amount,channel,location")?;
+    let mut rows = 0;
+    for id in (0..catalogue.skus.count()).map(SkuId) {
+        let prices = catalogue.prices(id).map(|prices| prices.details.clone()).unwrap_or_default();
+        for price in prices {
+            let name = |name: Option<anaquel_engine::ids::Name>| name.map(|name| name.to_string()).unwrap_or_default();
+            let (channel, location) = (name(price.channel), name(price.location));
+            writeln!(out, "{},{},{},{channel},{location}", catalogue.skus.name(id), price.currency, price.amount)?;
+            rows += 1;
+        }
+    }
+    Ok(rows)
+}

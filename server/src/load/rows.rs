@@ -1,0 +1,359 @@
+//! What a row says: columns of a CSV file, or members of a JSON object, as rows for the engine.
+
+use std::collections::BTreeMap;
+
+use anaquel_engine::Engine;
+use anaquel_engine::catalogue::Price;
+use anaquel_engine::command::{Count, LocationFields, NameRef, Row, Rows, SkuFields};
+use anaquel_engine::event::{ImportKind, RowError};
+use anaquel_engine::ids::{LocationId, Name, SkuId, Timestamp};
+use anaquel_engine::level::LINE_QUANTITY_MAX;
+use serde_json::Value;
+
+use super::{Plan, csv};
+use crate::problem::Problem;
+use crate::wire::catalogue::{TEXT_BYTES_MAX, coordinates, decimals, parse_kind};
+use crate::wire::stock::counted;
+
+/// Which columns a kind has; the first `required` must be there.
+struct Shape {
+    columns: &'static [&'static str],
+    required: usize,
+    /// Whether `attr.<name>` columns are taken, too.
+    attributes: bool,
+}
+
+fn shape(kind: ImportKind) -> Shape {
+    match kind {
+        ImportKind::Locations => Shape {
+            columns: &["location", "name", "kind", "latitude", "longitude", "timezone", "pickup", "ship", "groups"],
+            required: 1,
+            attributes: false,
+        },
+        ImportKind::Groups => Shape { columns: &["group", "locations"], required: 2, attributes: false },
+        ImportKind::Skus => Shape {
+            columns: &["sku", "name", "gtin", "unit", "decimals", "product", "categories"],
+            required: 1,
+            attributes: true,
+        },
+        ImportKind::Stock => Shape {
+            columns: &["sku", "location", "on_hand", "counted_at", "safety_stock"],
+            required: 3,
+            attributes: false,
+        },
+        ImportKind::Prices => {
+            Shape { columns: &["sku", "currency", "amount", "channel", "location"], required: 3, attributes: false }
+        }
+    }
+}
+
+/// The columns of a file, in its order.
+pub struct Columns {
+    kind: ImportKind,
+    /// `None` for JSON, whose rows name their members themselves.
+    names: Option<Vec<String>>,
+}
+
+impl Columns {
+    /// Rows that name their members themselves.
+    pub fn json(kind: ImportKind) -> Self {
+        Self { kind, names: None }
+    }
+
+    /// Reads a header row.
+    pub fn parse(kind: ImportKind, header: &str) -> Result<Self, Problem> {
+        let mut names = Vec::new();
+        csv::split(header, &mut names).map_err(|reason| Problem::invalid("header", reason))?;
+        let shape = shape(kind);
+        for (at, name) in names.iter().enumerate() {
+            check_column(&shape, name).map_err(|reason| Problem::invalid(name, reason))?;
+            if names.iter().take(at).any(|earlier| earlier == name) {
+                return Err(Problem::invalid(name, "is named twice in the header"));
+            }
+        }
+        if let Some(missing) =
+            shape.columns.iter().take(shape.required).find(|column| !names.iter().any(|n| n == *column))
+        {
+            return Err(Problem::invalid(missing, format!("is a required column; the columns are {}", known(&shape))));
+        }
+        Ok(Self { kind, names: Some(names) })
+    }
+}
+
+fn known(shape: &Shape) -> String {
+    let attributes = if shape.attributes { ", attr.<name>" } else { "" };
+    format!("{}{attributes}", shape.columns.join(", "))
+}
+
+fn check_column(shape: &Shape, name: &str) -> Result<(), String> {
+    let attribute = shape.attributes && name.strip_prefix("attr.").is_some_and(|key| Name::parse(key).is_ok());
+    if attribute || shape.columns.contains(&name) {
+        Ok(())
+    } else {
+        Err(format!("is not a column of this import; the columns are {}", known(shape)))
+    }
+}
+
+/// The cells of one row by column, the empty ones left out.
+type Cells = BTreeMap<String, String>;
+
+/// What is wrong with a row: the column, and why.
+type Wrong = (Option<String>, String);
+
+fn wrong(field: &str, reason: impl ToString) -> Wrong {
+    (Some(field.to_owned()), reason.to_string())
+}
+
+/// Rows that wait for their chunk to be full.
+pub struct Collector {
+    plan: Plan,
+    rows: Rows,
+    fields: Vec<String>,
+}
+
+impl Collector {
+    pub fn new(plan: Plan) -> Self {
+        Self { plan, rows: empty(plan), fields: Vec::new() }
+    }
+
+    pub fn len(&self) -> usize {
+        match &self.rows {
+            Rows::Locations(rows) => rows.len(),
+            Rows::Groups(rows) => rows.len(),
+            Rows::Skus(rows) => rows.len(),
+            Rows::Stock { counts, .. } => counts.len(),
+            Rows::Prices(rows) => rows.len(),
+            Rows::None(_) => 0,
+        }
+    }
+
+    /// Hands over what was collected.
+    pub fn take(&mut self) -> Rows {
+        std::mem::replace(&mut self.rows, empty(self.plan))
+    }
+
+    /// Reads one line.
+    pub fn push(&mut self, columns: &Columns, line: u64, text: &str, engine: &Engine) -> Result<(), RowError> {
+        let cells = match &columns.names {
+            Some(names) => self.cells_of_csv(names, text),
+            None => cells_of_json(columns.kind, text),
+        };
+        let read = cells.and_then(|cells| self.read(line, cells, engine));
+        read.map_err(|(field, reason)| RowError { line, field, reason })
+    }
+
+    fn cells_of_csv(&mut self, names: &[String], text: &str) -> Result<Cells, Wrong> {
+        csv::split(text, &mut self.fields).map_err(|reason| (None, reason.to_owned()))?;
+        if self.fields.len() != names.len() {
+            let reason = format!("has {} fields, and the header names {}", self.fields.len(), names.len());
+            return Err((None, reason));
+        }
+        let filled = names.iter().zip(&self.fields).filter(|(_, field)| !field.is_empty());
+        Ok(filled.map(|(name, field)| (name.clone(), field.clone())).collect())
+    }
+
+    fn read(&mut self, line: u64, mut cells: Cells, engine: &Engine) -> Result<(), Wrong> {
+        let state = engine.state();
+        match &mut self.rows {
+            Rows::Locations(rows) => {
+                let location = name(&mut cells, "location")?;
+                rows.push(Row { line, id: state.location_ref(&location), fields: location_fields(&mut cells)? });
+            }
+            Rows::Groups(rows) => {
+                let group = name(&mut cells, "group")?;
+                let members = names(cells.remove("locations").unwrap_or_default().as_str(), "locations")?;
+                rows.push((line, group, members));
+            }
+            Rows::Skus(rows) => {
+                let sku = sku(&mut cells)?;
+                rows.push(Row { line, id: state.sku_ref(&sku), fields: sku_fields(cells)? });
+            }
+            Rows::Stock { counts, .. } => {
+                let (sku, location) = (sku(&mut cells)?, name(&mut cells, "location")?);
+                let on_hand = required(&mut cells, "on_hand")?;
+                let on_hand = whole("on_hand", &on_hand).and_then(|n| counted(n).map_err(|r| wrong("on_hand", r)))?;
+                let counted_at = cells.remove("counted_at").map(|text| time(&text)).transpose()?;
+                let safety_stock = cells.remove("safety_stock").map(|text| safety_stock(&text)).transpose()?;
+                let (sku, location): (NameRef<SkuId>, NameRef<LocationId>) =
+                    (state.sku_ref(&sku), state.location_ref(&location));
+                counts.push(Count { line, sku, location, on_hand, counted_at, safety_stock });
+            }
+            Rows::Prices(rows) => {
+                let sku = sku(&mut cells)?;
+                let currency = required(&mut cells, "currency")?;
+                if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
+                    return Err(wrong("currency", format!("{currency:?} is not an ISO 4217 code")));
+                }
+                let amount = required(&mut cells, "amount")?;
+                let amount = whole("amount", &amount)?;
+                if amount < 0 {
+                    return Err(wrong("amount", format!("{amount} is negative")));
+                }
+                let optional = |cells: &mut Cells, column: &str| {
+                    cells.remove(column).map(|text| Name::parse(&text).map_err(|e| wrong(column, e))).transpose()
+                };
+                let (channel, location) = (optional(&mut cells, "channel")?, optional(&mut cells, "location")?);
+                rows.push((line, sku, Price { currency, channel, location, amount }));
+            }
+            Rows::None(_) => {}
+        }
+        Ok(())
+    }
+}
+
+fn empty(plan: Plan) -> Rows {
+    match plan.kind {
+        ImportKind::Locations => Rows::Locations(Vec::new()),
+        ImportKind::Groups => Rows::Groups(Vec::new()),
+        ImportKind::Skus => Rows::Skus(Vec::new()),
+        ImportKind::Stock => Rows::Stock { counts: Vec::new(), create: plan.create },
+        ImportKind::Prices => Rows::Prices(Vec::new()),
+    }
+}
+
+fn cells_of_json(kind: ImportKind, text: &str) -> Result<Cells, Wrong> {
+    let row: BTreeMap<String, Value> =
+        serde_json::from_str(text).map_err(|error| (None, format!("is not a JSON object: {error}")))?;
+    let shape = shape(kind);
+    let mut cells = Cells::new();
+    for (column, value) in row {
+        let text = match (column.as_str(), value) {
+            (_, Value::Null) => continue,
+            ("attributes", Value::Object(attributes)) if shape.attributes => {
+                for (key, value) in attributes {
+                    Name::parse(&key).map_err(|error| wrong("attributes", error))?;
+                    let Value::String(value) = value else {
+                        return Err(wrong("attributes", format!("{key} is not a string")));
+                    };
+                    cells.insert(format!("attr.{key}"), value);
+                }
+                continue;
+            }
+            (_, Value::String(text)) => text,
+            (_, Value::Number(number)) => number.to_string(),
+            (_, Value::Bool(flag)) => flag.to_string(),
+            ("categories" | "groups" | "locations", Value::Array(items)) => {
+                let item = |item: Value| match item {
+                    Value::String(text) => Ok(text),
+                    other => Err(wrong(&column, format!("{other} is not a string"))),
+                };
+                items.into_iter().map(item).collect::<Result<Vec<_>, _>>()?.join(";")
+            }
+            (_, other) => return Err(wrong(&column, format!("{other} is not a text or a number"))),
+        };
+        check_column(&shape, &column).map_err(|reason| wrong(&column, reason))?;
+        if !text.trim().is_empty() {
+            cells.insert(column, text.trim().to_owned());
+        }
+    }
+    Ok(cells)
+}
+
+fn required(cells: &mut Cells, column: &str) -> Result<String, Wrong> {
+    cells.remove(column).ok_or_else(|| wrong(column, "is required and empty"))
+}
+
+fn name(cells: &mut Cells, column: &str) -> Result<Name, Wrong> {
+    let text = required(cells, column)?;
+    Name::parse(&text).map_err(|error| wrong(column, error))
+}
+
+fn sku(cells: &mut Cells) -> Result<Name, Wrong> {
+    let text = required(cells, "sku")?;
+    Name::parse_sku(&text).map_err(|error| wrong("sku", error))
+}
+
+/// Names between semicolons.
+fn names(text: &str, column: &str) -> Result<Vec<Name>, Wrong> {
+    let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
+    parts.map(|part| Name::parse(part).map_err(|error| wrong(column, format!("{part:?} {error}")))).collect()
+}
+
+fn whole(column: &str, text: &str) -> Result<i64, Wrong> {
+    text.parse().map_err(|_| wrong(column, format!("{:?} is not a whole number", shorten(text))))
+}
+
+fn number(column: &str, text: &str) -> Result<f64, Wrong> {
+    text.parse().map_err(|_| wrong(column, format!("{:?} is not a number", shorten(text))))
+}
+
+fn flag(column: &str, text: &str) -> Result<bool, Wrong> {
+    text.parse().map_err(|_| wrong(column, format!("{:?} is not true or false", shorten(text))))
+}
+
+fn text(cells: &mut Cells, column: &str) -> Result<Option<String>, Wrong> {
+    match cells.remove(column) {
+        Some(text) if text.len() > TEXT_BYTES_MAX => {
+            Err(wrong(column, format!("is longer than {TEXT_BYTES_MAX} bytes")))
+        }
+        text => Ok(text),
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, Wrong> {
+    let at: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| wrong("counted_at", format!("{:?} is not an RFC 3339 time with an offset", shorten(text))))?;
+    let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
+    ms.map(Timestamp).ok_or_else(|| wrong("counted_at", "lies outside 1970 to 2109"))
+}
+
+fn safety_stock(text: &str) -> Result<u32, Wrong> {
+    let value = whole("safety_stock", text)?;
+    u32::try_from(value)
+        .ok()
+        .filter(|value| *value <= LINE_QUANTITY_MAX)
+        .ok_or_else(|| wrong("safety_stock", format!("{value} is not between 0 and {LINE_QUANTITY_MAX}")))
+}
+
+fn location_fields(cells: &mut Cells) -> Result<LocationFields, Wrong> {
+    let kind =
+        cells.remove("kind").map(|text| parse_kind(&text).map_err(|reason| wrong("kind", reason))).transpose()?;
+    let latitude = cells.remove("latitude").map(|text| number("latitude", &text)).transpose()?;
+    let longitude = cells.remove("longitude").map(|text| number("longitude", &text)).transpose()?;
+    let coordinates = match (latitude, longitude) {
+        (None, None) => None,
+        (Some(latitude), Some(longitude)) => {
+            Some(coordinates(latitude, longitude).map_err(|(field, reason)| wrong(field, reason))?)
+        }
+        (None, Some(_)) => return Err(wrong("latitude", "is needed beside longitude")),
+        (Some(_), None) => return Err(wrong("longitude", "is needed beside latitude")),
+    };
+    Ok(LocationFields {
+        name: text(cells, "name")?,
+        kind,
+        coordinates,
+        timezone: text(cells, "timezone")?,
+        pickup: cells.remove("pickup").map(|text| flag("pickup", &text)).transpose()?,
+        ship: cells.remove("ship").map(|text| flag("ship", &text)).transpose()?,
+        groups: cells.remove("groups").map(|text| names(&text, "groups")).transpose()?,
+    })
+}
+
+fn sku_fields(mut cells: Cells) -> Result<SkuFields, Wrong> {
+    let places = cells.remove("decimals").map(|text| {
+        whole("decimals", &text).and_then(|value| decimals(value).map_err(|reason| wrong("decimals", reason)))
+    });
+    let fields = SkuFields {
+        name: text(&mut cells, "name")?,
+        gtin: text(&mut cells, "gtin")?,
+        unit: text(&mut cells, "unit")?,
+        decimals: places.transpose()?,
+        product: text(&mut cells, "product")?,
+        categories: text(&mut cells, "categories")?
+            .map(|text| text.split(';').map(|part| part.trim().to_owned()).collect()),
+        attributes: Vec::new(),
+    };
+    let attribute = |(column, value): (String, String)| {
+        if value.len() > TEXT_BYTES_MAX {
+            return Err(wrong(&column, format!("is longer than {TEXT_BYTES_MAX} bytes")));
+        }
+        Ok((column.strip_prefix("attr.").unwrap_or(&column).to_owned(), value))
+    };
+    Ok(SkuFields { attributes: cells.into_iter().map(attribute).collect::<Result<_, _>>()?, ..fields })
+}
+
+/// As much of a bad value as an error needs to show.
+fn shorten(text: &str) -> String {
+    text.chars().take(40).collect()
+}

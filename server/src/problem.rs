@@ -1,0 +1,212 @@
+//! Bad news on the wire: RFC 9457 problem documents, one slug a kind.
+//!
+//! Every error of the API passes through here; the slugs and their status codes stand in one table.
+
+use anaquel_engine::command::{Failure, Refusal};
+use anaquel_engine::level::Constraint;
+use anaquel_engine::reservation::State;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use crate::wire::reservation::state_name;
+
+/// A kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slug {
+    InvalidRequest,
+    NotFound,
+    MethodNotAllowed,
+    Forbidden,
+    Timeout,
+    InsufficientStock,
+    WrongState,
+    Gone,
+    StaleVersion,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    IdempotencyMismatch,
+    Internal,
+    ReadOnly,
+    Overloaded,
+}
+
+impl Slug {
+    /// Slug, status and title.
+    pub fn describe(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest => ("invalid-request", StatusCode::BAD_REQUEST, "The request is not valid"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "This may not be done"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is no such thing"),
+            Self::MethodNotAllowed => {
+                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path does not take that method")
+            }
+            Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive"),
+            Self::InsufficientStock => ("insufficient-stock", StatusCode::CONFLICT, "There is not enough stock"),
+            Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "The reservation's state does not allow this"),
+            Self::Gone => ("gone", StatusCode::GONE, "The log no longer has this"),
+            Self::StaleVersion => {
+                ("stale-version", StatusCode::PRECONDITION_FAILED, "It was changed since you read it")
+            }
+            Self::PayloadTooLarge => ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's type is not understood here")
+            }
+            Self::IdempotencyMismatch => (
+                "idempotency-mismatch",
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "The idempotency key was used with another body",
+            ),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here"),
+            Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "No writes are taken now"),
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too much is going on right now"),
+        }
+    }
+}
+
+/// One problem, with fields of its own.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    slug: Slug,
+    detail: String,
+    fields: Map<String, Value>,
+}
+
+impl Problem {
+    pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
+        Self { slug, detail: detail.into(), fields: Map::new() }
+    }
+
+    /// A field that says something that cannot be.
+    pub fn invalid(field: &str, reason: impl std::fmt::Display) -> Self {
+        Self::new(Slug::InvalidRequest, format!("{field}: {reason}")).with("field", field)
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Slug::NotFound, format!("there is no such {what}"))
+    }
+
+    #[must_use]
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(field.to_owned(), value.into());
+        self
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.slug.describe().1
+    }
+
+    pub fn slug(&self) -> &'static str {
+        self.slug.describe().0
+    }
+
+    /// The document.
+    pub fn to_json(&self) -> Value {
+        let (slug, status, title) = self.slug.describe();
+        let mut document = json!({
+            "type": format!("/problems/{slug}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Value::Object(members) = &mut document {
+            members.extend(self.fields.clone());
+        }
+        document
+    }
+
+    /// What a reservation's refusal or failure is on the wire. `line` names a line of the request.
+    pub fn from_failure(failure: Failure, line: impl Fn(usize) -> Option<(String, String)>) -> Self {
+        match failure {
+            Failure::Refused(refusal) => Self::from_refusal(refusal, line),
+            Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
+            Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
+            Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
+            Failure::Replayed(seq) => Self::new(Slug::Internal, format!("the answer given at {seq} cannot be told")),
+        }
+    }
+
+    fn from_refusal(refusal: Refusal, line: impl Fn(usize) -> Option<(String, String)>) -> Self {
+        match refusal {
+            Refusal::Insufficient(shorts) => {
+                let lines: Vec<Value> = shorts
+                    .iter()
+                    .map(|short| {
+                        let (sku, location) = line(short.line).unwrap_or_default();
+                        json!({
+                            "sku": sku,
+                            "location": location,
+                            "requested": short.requested,
+                            "available": short.available,
+                            "constraint": constraint_name(short.constraint),
+                        })
+                    })
+                    .collect();
+                let detail = match (shorts.as_slice(), shorts.first().and_then(|short| line(short.line))) {
+                    ([short], Some((sku, location))) => format!(
+                        "{} of {sku} were asked for at {location}, and {} can be promised",
+                        short.requested, short.available
+                    ),
+                    _ => format!("{} lines ask for more than can be promised", shorts.len()),
+                };
+                Self::new(Slug::InsufficientStock, detail).with("lines", lines)
+            }
+            Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state_name(state))),
+            refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
+            Refusal::NotFound(what) => Self::not_found(what),
+            Refusal::Invalid { field, reason } => Self::invalid(&field, reason),
+            Refusal::StaleVersion { actual } => {
+                Self::new(Slug::StaleVersion, format!("its version is \"{actual}\"")).with("version", actual)
+            }
+            Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: it is not this reservation's"),
+            Refusal::IdempotencyMismatch => {
+                Self::new(Slug::IdempotencyMismatch, "Idempotency-Key: send a new key with a new body")
+            }
+            Refusal::BadRows(errors) => {
+                let rejected = errors.len();
+                let rows: Vec<_> = errors.iter().take(1000).map(crate::wire::row_error).collect();
+                Self::new(Slug::InvalidRequest, format!("{rejected} rows are wrong, so none was loaded"))
+                    .with("rejected", rejected)
+                    .with("errors", rows)
+            }
+        }
+    }
+
+    fn wrong_state(state: State, detail: String) -> Self {
+        Self::new(Slug::WrongState, detail).with("state", state_name(state))
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::from_failure(failure, |_| None)
+    }
+}
+
+/// A constraint's name on the wire.
+pub fn constraint_name(constraint: Constraint) -> &'static str {
+    match constraint {
+        Constraint::OnHand => "on_hand",
+        Constraint::Reserved => "reserved",
+        Constraint::SafetyStock => "safety_stock",
+        Constraint::Buffer => "buffer",
+        Constraint::UnknownCell => "unknown_cell",
+        Constraint::Capacity => "capacity",
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        metrics::counter!("anaquel_problems_total", "type" => self.slug()).increment(1);
+        let mut response = Response::new(Body::from(self.to_json().to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

@@ -1,0 +1,169 @@
+//! The running server: opens the engine, accepts connections, and ends in order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anaquel_engine::Engine;
+use anaquel_engine::recovery::{Options, Report};
+use anyhow::Context;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+use crate::app::{App, Inner, SystemClock, VisibleSeq};
+use crate::config::{Config, Sync};
+use crate::{api, demo, telemetry};
+
+/// Opens the engine that `config` describes.
+///
+/// # Errors
+/// What is wrong with the data directory, and what to do.
+pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Result<(Engine, Report)> {
+    let options = Options {
+        settings: config.engine_settings(),
+        sled: config.sled_options(),
+        entropy: crate::random().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?,
+        trust_clock: config.trust_clock,
+    };
+    let observer = observer.map(|observer| Box::new(observer) as Box<dyn anaquel_engine::sequencer::Observer>);
+    Engine::open(&config.data, options, Arc::new(SystemClock::default()), observer)
+        .with_context(|| format!("the data directory {}", config.data.display()))
+}
+
+/// Runs until the process is told to stop.
+///
+/// # Errors
+/// Why it could not start, or could not end in order.
+pub fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
+    telemetry::log(&config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(config, with_demo))
+}
+
+async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let metrics = telemetry::collect_metrics()?;
+    let (visible_tx, visible) = watch::channel(0);
+    let opening = config.clone();
+    let (engine, report) =
+        tokio::task::spawn_blocking(move || open_engine(&opening, Some(VisibleSeq(visible_tx)))).await??;
+    tell(&config, &report, &engine, started);
+    if with_demo {
+        let loading = engine.clone();
+        tokio::task::spawn_blocking(move || demo::load(&loading)).await??;
+    }
+    let (stop, stopping) = watch::channel(false);
+    let app =
+        App(Arc::new(Inner { engine: engine.clone(), config: config.clone(), metrics, visible, stopping, started }));
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(%address, "anyone who reaches this address may read and write: there is no authentication yet");
+    }
+    tracing::info!(%address, docs = format!("http://{address}/docs"), "listening");
+    accept(listener, app, &config, stop).await;
+    tracing::info!("finishing what is in flight, and taking a last image");
+    let closing = engine.clone();
+    tokio::task::spawn_blocking(move || closing.close()).await?.map_err(|error| anyhow::anyhow!(error))?;
+    tracing::info!(seq = engine.state().view.seq(), "closed");
+    Ok(())
+}
+
+/// Says what was found at start, so that nobody has to guess.
+fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
+    let state = engine.state();
+    tracing::info!(
+        data = %config.data.display(),
+        epoch = %engine.epoch(),
+        seq = state.view.seq(),
+        cells = state.cells(),
+        reservations_open = state.reservations.open(),
+        replayed = report.replayed,
+        log_bytes = report.log.bytes,
+        created = report.created,
+        elapsed_ms = started.elapsed().as_millis() as u64,
+        "recovered"
+    );
+    for bad in &report.bad_images {
+        tracing::warn!(bad, "an image was passed over; the log made up for it");
+    }
+    if report.log.torn_parts > 0 {
+        tracing::warn!(parts = report.log.torn_parts, "an unfinished, never acknowledged batch was dropped");
+    }
+    if let Some(seconds) = report.clock_ahead_seconds {
+        tracing::error!(
+            seconds,
+            "the clock is far ahead of the log; nothing expires until the clock is trusted: POST /v1/clock/trust, or start with --trust-clock"
+        );
+    }
+    if let Some(seconds) = report.clock_behind_seconds {
+        tracing::error!(seconds, "the clock is behind the log; time goes on from the log");
+    }
+    if config.journal.sync == Sync::Interval {
+        tracing::warn!(
+            interval_ms = config.journal.sync_interval_ms,
+            "sync = interval: a crash loses what was acknowledged since the last sync"
+        );
+    }
+}
+
+/// Takes connections until told to stop, then lets those that are open finish.
+async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::Sender<bool>) {
+    let limits = &config.limits;
+    let service = TowerToHyperService::new(api::router(app));
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Both halves belong together: without a timer, the timeout panics.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(limits.header_seconds));
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(limits.connections));
+    let mut signal = std::pin::pin!(stop_signal());
+    loop {
+        let permit = Arc::clone(&room).acquire_owned().await;
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut signal => break,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, mostly: it passes when connections close.
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let _ = stream.set_nodelay(true);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service.clone());
+        let connection = graceful.watch(connection.into_owned());
+        tokio::spawn(async move {
+            let _permit = permit;
+            if let Err(error) = connection.await {
+                tracing::debug!(%peer, error, "a connection ended early");
+            }
+        });
+    }
+    tracing::info!("stopping: no new connections are taken");
+    drop(listener);
+    stop.send_replace(true);
+    let patience = Duration::from_secs(limits.shutdown_seconds);
+    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+        tracing::warn!(seconds = patience.as_secs(), "some requests did not end; they are cut off");
+    }
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}

@@ -1,0 +1,96 @@
+//! Logs and metrics.
+
+use std::io::IsTerminal;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::app::App;
+use crate::config::{LogConfig, LogFormat};
+
+/// Histograms drain into their buckets this often; without it they would grow without end.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Sends log lines to standard error: for people on a terminal, JSON otherwise.
+///
+/// # Errors
+/// A filter that cannot be read.
+pub fn log(config: &LogConfig) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.level)?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let people = match config.format {
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => std::io::stderr().is_terminal(),
+    };
+    if people {
+        registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false)).try_init()?;
+    } else {
+        registry
+            .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
+            .try_init()?;
+    }
+    Ok(())
+}
+
+/// Collects metrics from here on.
+///
+/// # Errors
+/// Another recorder is there already.
+pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
+    // From 20 microseconds, a read, to 10 seconds, an import.
+    const SECONDS: [f64; 18] = [
+        0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
+        10.0,
+    ];
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
+        .install_recorder()?;
+    metrics::describe_histogram!("anaquel_http_request_duration_seconds", "From a request's head to its answer");
+    metrics::describe_counter!("anaquel_problems_total", "Problem documents answered, by type");
+    metrics::describe_gauge!("anaquel_seq", "The last visible record");
+    metrics::describe_gauge!("anaquel_shortages", "Cells whose on_hand does not cover what is promised");
+    metrics::describe_gauge!("anaquel_reservations_open", "Reservations that promise units");
+    metrics::describe_gauge!("anaquel_cells", "Stocked cells");
+    metrics::describe_gauge!("anaquel_in_flight", "Writes on their way to the log");
+    metrics::describe_gauge!("anaquel_idempotency_keys", "Idempotency keys kept and in flight");
+    metrics::describe_gauge!("anaquel_ready", "1 while writes are taken");
+    metrics::describe_gauge!("anaquel_expiry_frozen", "1 while holds are kept alive because the clock jumped");
+    metrics::describe_counter!("anaquel_journal_batches_total", "Batches made durable");
+    metrics::describe_counter!("anaquel_journal_records_total", "Records made durable");
+    metrics::describe_counter!("anaquel_journal_bytes_total", "Bytes of records made durable");
+    metrics::describe_counter!("anaquel_expired_total", "Reservations that expired");
+    metrics::describe_counter!("anaquel_images_total", "Images taken");
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(UPKEEP);
+        loop {
+            tick.tick().await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+/// Reads what the engine counts, for the answer that is about to be given.
+pub fn measure(app: &App) {
+    let (state, counters) = (app.engine.state(), app.engine.counters());
+    metrics::gauge!("anaquel_seq").set(state.view.seq() as f64);
+    metrics::gauge!("anaquel_shortages").set(state.shortage_count() as f64);
+    metrics::gauge!("anaquel_reservations_open").set(state.reservations.open() as f64);
+    metrics::gauge!("anaquel_cells").set(f64::from(state.cells()));
+    metrics::gauge!("anaquel_in_flight").set(app.engine.in_flight() as f64);
+    metrics::gauge!("anaquel_idempotency_keys").set(state.idempotency.len() as f64);
+    let ready = app.engine.health() == anaquel_engine::Health::Ready;
+    metrics::gauge!("anaquel_ready").set(f64::from(u8::from(ready)));
+    metrics::gauge!("anaquel_expiry_frozen").set(f64::from(u8::from(app.engine.expiry_frozen())));
+    metrics::counter!("anaquel_journal_batches_total").absolute(counters.batches.load(Relaxed));
+    metrics::counter!("anaquel_journal_records_total").absolute(counters.records.load(Relaxed));
+    metrics::counter!("anaquel_journal_bytes_total").absolute(counters.bytes.load(Relaxed));
+    metrics::counter!("anaquel_expired_total").absolute(counters.expired.load(Relaxed));
+    metrics::counter!("anaquel_images_total").absolute(counters.images.load(Relaxed));
+}

@@ -1,0 +1,274 @@
+//! SKUs, locations, groups, channels and prices on the wire.
+
+use std::collections::BTreeMap;
+
+use anaquel_engine::Engine;
+use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
+use anaquel_engine::command::{LocationFields, SkuFields};
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use anaquel_engine::level::LINE_QUANTITY_MAX;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::name;
+use crate::problem::Problem;
+
+/// The longest text of a detail, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1024;
+
+/// Names in one list.
+const LIST_MAX: usize = 10_000;
+
+/// What is known of a SKU.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SkuBody {
+    /// What people call it.
+    #[schema(example = "T-shirt, red, M")]
+    pub name: Option<String>,
+    /// Global Trade Item Number; its check digit is verified.
+    pub gtin: Option<String>,
+    /// Unit of measure.
+    #[schema(example = "piece")]
+    pub unit: Option<String>,
+    /// Decimal places of the unit that one counted unit stands for, 0 to 9.
+    pub decimals: Option<i64>,
+    /// The product of which it is a variant.
+    pub product: Option<String>,
+    /// Categories it is filed under.
+    pub categories: Option<Vec<String>>,
+    /// Free attributes.
+    pub attributes: Option<BTreeMap<String, String>>,
+}
+
+/// What is known of a location.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LocationBody {
+    /// What people call it.
+    #[schema(example = "Madrid, Gran V\u{ed}a")]
+    pub name: Option<String>,
+    /// `store` (default), `warehouse` or `supplier`.
+    #[schema(example = "store")]
+    pub kind: Option<String>,
+    /// Degrees north.
+    pub latitude: Option<f64>,
+    /// Degrees east.
+    pub longitude: Option<f64>,
+    /// IANA time zone.
+    #[schema(example = "Europe/Madrid")]
+    pub timezone: Option<String>,
+    /// Whether customers may fetch orders here; yes if left out.
+    pub pickup: Option<bool>,
+    /// Whether orders are shipped from here; yes if left out.
+    pub ship: Option<bool>,
+    /// Exactly the groups it is in; left out, it stays in those it is in.
+    pub groups: Option<Vec<String>>,
+}
+
+/// The members of a group.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GroupBody {
+    /// Its locations; each must be known.
+    pub locations: Vec<String>,
+}
+
+/// What holds for a channel.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelBody {
+    /// Units of every cell that it must leave to others.
+    #[schema(example = 2)]
+    #[serde(default)]
+    pub buffer: i64,
+}
+
+impl SkuBody {
+    /// The fields, validated.
+    pub fn into_fields(self) -> Result<SkuFields, Problem> {
+        let decimals =
+            self.decimals.map(decimals).transpose().map_err(|reason| Problem::invalid("decimals", reason))?;
+        let attributes: Vec<_> = self.attributes.unwrap_or_default().into_iter().collect();
+        for (key, value) in &attributes {
+            bounded(&format!("attributes.{key}"), value)?;
+            name("attributes", key)?;
+        }
+        for category in self.categories.iter().flatten() {
+            bounded("categories", category)?;
+        }
+        Ok(SkuFields {
+            name: text("name", self.name)?,
+            gtin: text("gtin", self.gtin)?,
+            unit: text("unit", self.unit)?,
+            decimals,
+            product: text("product", self.product)?,
+            categories: self.categories,
+            attributes,
+        })
+    }
+}
+
+impl LocationBody {
+    /// The fields, validated.
+    pub fn into_fields(self) -> Result<LocationFields, Problem> {
+        let kind =
+            self.kind.as_deref().map(parse_kind).transpose().map_err(|reason| Problem::invalid("kind", reason))?;
+        let coordinates = match (self.latitude, self.longitude) {
+            (None, None) => None,
+            (Some(latitude), Some(longitude)) => {
+                Some(coordinates(latitude, longitude).map_err(|(field, reason)| Problem::invalid(field, reason))?)
+            }
+            (None, Some(_)) => return Err(Problem::invalid("latitude", "is needed beside longitude")),
+            (Some(_), None) => return Err(Problem::invalid("longitude", "is needed beside latitude")),
+        };
+        let groups = self.groups.map(|groups| names("groups", &groups)).transpose()?;
+        Ok(LocationFields {
+            name: text("name", self.name)?,
+            kind,
+            coordinates,
+            timezone: text("timezone", self.timezone)?,
+            pickup: self.pickup,
+            ship: self.ship,
+            groups,
+        })
+    }
+}
+
+impl GroupBody {
+    /// The members, validated.
+    pub fn into_names(self) -> Result<Vec<Name>, Problem> {
+        names("locations", &self.locations)
+    }
+}
+
+impl ChannelBody {
+    /// The settings, validated.
+    pub fn into_details(self) -> Result<ChannelDetails, Problem> {
+        let buffer = u32::try_from(self.buffer).ok().filter(|buffer| *buffer <= LINE_QUANTITY_MAX);
+        let reason = || Problem::invalid("buffer", format!("{} is not between 0 and {LINE_QUANTITY_MAX}", self.buffer));
+        Ok(ChannelDetails { buffer: buffer.ok_or_else(reason)? })
+    }
+}
+
+fn text(field: &str, value: Option<String>) -> Result<Option<String>, Problem> {
+    value.map(|value| bounded(field, &value).map(|()| value)).transpose()
+}
+
+fn bounded(field: &str, value: &str) -> Result<(), Problem> {
+    if value.len() > TEXT_BYTES_MAX {
+        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes")));
+    }
+    Ok(())
+}
+
+fn names(field: &str, texts: &[String]) -> Result<Vec<Name>, Problem> {
+    if texts.len() > LIST_MAX {
+        return Err(Problem::invalid(field, format!("has {} entries; up to {LIST_MAX} are taken", texts.len())));
+    }
+    texts.iter().enumerate().map(|(at, text)| name(&format!("{field}[{at}]"), text)).collect()
+}
+
+/// Reads a number of decimal places.
+pub fn decimals(value: i64) -> Result<u8, String> {
+    u8::try_from(value).ok().filter(|places| *places <= 9).ok_or_else(|| format!("{value} is not between 0 and 9"))
+}
+
+/// Reads a pair of coordinates.
+pub fn coordinates(latitude: f64, longitude: f64) -> Result<(f64, f64), (&'static str, String)> {
+    if !(-90.0..=90.0).contains(&latitude) {
+        return Err(("latitude", format!("{latitude} is not between -90 and 90")));
+    }
+    if !(-180.0..=180.0).contains(&longitude) {
+        return Err(("longitude", format!("{longitude} is not between -180 and 180")));
+    }
+    Ok((latitude, longitude))
+}
+
+/// Reads a location's kind.
+pub fn parse_kind(text: &str) -> Result<LocationKind, String> {
+    match text {
+        "store" => Ok(LocationKind::Store),
+        "warehouse" => Ok(LocationKind::Warehouse),
+        "supplier" => Ok(LocationKind::Supplier),
+        other => Err(format!("{other:?} is not store, warehouse or supplier")),
+    }
+}
+
+/// A location's kind on the wire.
+pub fn kind_name(kind: LocationKind) -> &'static str {
+    match kind {
+        LocationKind::Store => "store",
+        LocationKind::Warehouse => "warehouse",
+        LocationKind::Supplier => "supplier",
+    }
+}
+
+/// A SKU with its version.
+pub fn sku(engine: &Engine, id: SkuId) -> (u64, Value) {
+    let registry = &engine.state().catalogue.skus;
+    let set = registry.details(id);
+    let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
+    let item = json!({
+        "sku": registry.name(id).as_str(),
+        "name": details.name,
+        "gtin": details.gtin,
+        "unit": details.unit,
+        "decimals": details.decimals,
+        "product": details.product,
+        "categories": details.categories,
+        "attributes": details.attributes,
+    });
+    (set.map_or(0, |set| set.version), item)
+}
+
+/// A location with its version.
+pub fn location(engine: &Engine, id: LocationId) -> (u64, Value) {
+    let catalogue = &engine.state().catalogue;
+    let set = catalogue.locations.details(id);
+    let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
+    let groups: Vec<_> =
+        catalogue.groups_of(id).into_iter().map(|group| catalogue.groups.name(group).to_string()).collect();
+    let item = json!({
+        "location": catalogue.locations.name(id).as_str(),
+        "name": details.name,
+        "kind": kind_name(details.kind),
+        "latitude": details.coordinates.map(|(latitude, _)| latitude),
+        "longitude": details.coordinates.map(|(_, longitude)| longitude),
+        "timezone": details.timezone,
+        "pickup": details.pickup,
+        "ship": details.ship,
+        "groups": groups,
+    });
+    (set.map_or(0, |set| set.version), item)
+}
+
+/// A group with its version.
+pub fn group(engine: &Engine, id: GroupId) -> (u64, Value) {
+    let catalogue = &engine.state().catalogue;
+    let set = catalogue.groups.details(id);
+    let members = set.as_deref().map(|set| set.details.locations.clone()).unwrap_or_default();
+    let members: Vec<_> = members.into_iter().map(|member| catalogue.locations.name(member).to_string()).collect();
+    let item = json!({"group": catalogue.groups.name(id).as_str(), "locations": members});
+    (set.map_or(0, |set| set.version), item)
+}
+
+/// A channel with its version.
+pub fn channel(engine: &Engine, id: ChannelId) -> (u64, Value) {
+    let registry = &engine.state().catalogue.channels;
+    let set = registry.details(id);
+    let buffer = set.as_deref().map_or(0, |set| set.details.buffer);
+    (set.map_or(0, |set| set.version), json!({"channel": registry.name(id).as_str(), "buffer": buffer}))
+}
+
+/// A price of a SKU.
+pub fn price(sku: &str, price: &Price) -> Value {
+    json!({
+        "sku": sku,
+        "currency": price.currency,
+        "amount": price.amount,
+        "channel": price.channel.as_ref().map(Name::as_str),
+        "location": price.location.as_ref().map(Name::as_str),
+    })
+}

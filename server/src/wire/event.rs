@@ -1,0 +1,194 @@
+//! Records of the log on the wire.
+
+use anaquel_engine::Engine;
+use anaquel_engine::event::{CellAfter, Event, LineChange, Record};
+use anaquel_engine::ids::ReservationId;
+use serde_json::{Map, Value, json};
+
+use super::reservation::purpose_name;
+use super::stock::{cell_after, movement_name};
+use super::{row_error, time};
+
+/// A record, whole.
+pub fn record(engine: &Engine, record: &Record) -> Value {
+    let (kind, body) = describe(engine, &record.event);
+    let mut item = Map::new();
+    item.insert("seq".into(), record.seq.into());
+    item.insert("time".into(), time(record.time).into());
+    item.insert("kind".into(), kind.into());
+    if let Event::Reserved(_) = &record.event {
+        item.insert("reservation".into(), engine.epoch().reservation(ReservationId(record.seq)).into());
+    }
+    if let Value::Object(body) = body {
+        item.extend(body);
+    }
+    item.insert("cause".into(), cause(engine, record));
+    Value::Object(item)
+}
+
+fn cause(engine: &Engine, record: &Record) -> Value {
+    let given = record.cause.as_deref();
+    let reservation = match &record.event {
+        Event::Reserved(_) => Some(ReservationId(record.seq)),
+        event => event.changed_reservation(),
+    };
+    let reservation = reservation.and_then(|id| engine.state().reservations.get(id));
+    let reserved_through = match &record.event {
+        Event::Reserved(reserved) => Some(reserved.channel),
+        _ => reservation.as_ref().map(|reservation| reservation.channel),
+    };
+    let channel = given
+        .and_then(|cause| cause.channel.as_ref().map(|name| name.as_str().to_owned()))
+        .or_else(|| Some(engine.state().catalogue.channels.name(reserved_through?).as_str().to_owned()));
+    let order = reservation.as_ref().and_then(|reservation| reservation.order.as_deref().map(str::to_owned));
+    json!({
+        "channel": channel,
+        "actor": given.and_then(|cause| cause.actor.clone()),
+        "reference": given.and_then(|cause| cause.reference.clone()).or(order),
+        "idempotency_key": given.and_then(|cause| cause.idempotency.as_ref().map(|key| key.key.clone())),
+        "traceparent": given.and_then(|cause| cause.trace.clone()),
+    })
+}
+
+fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
+    let catalogue = &engine.state().catalogue;
+    let sku = |id| catalogue.skus.name(id).as_str().to_owned();
+    let location = |id| catalogue.locations.name(id).as_str().to_owned();
+    let id = |id: ReservationId| engine.epoch().reservation(id);
+    let cell = |cell: &CellAfter| cell_after(engine, cell);
+    let changes = |lines: &[LineChange]| -> Vec<Value> {
+        let change = |change: &LineChange| {
+            let mut item = cell(&change.cell);
+            if let Value::Object(members) = &mut item {
+                members.insert("line".into(), change.line.into());
+                members.insert("quantity".into(), change.quantity.into());
+            }
+            item
+        };
+        lines.iter().map(change).collect()
+    };
+    match event {
+        Event::Defined(definitions) => {
+            let names = |names: Vec<String>| Value::from(names);
+            (
+                "defined",
+                json!({
+                    "skus": names(definitions.skus.iter().map(|(_, name)| name.to_string()).collect()),
+                    "locations": names(definitions.locations.iter().map(|(_, name)| name.to_string()).collect()),
+                    "groups": names(definitions.groups.iter().map(|(_, name)| name.to_string()).collect()),
+                    "channels": names(definitions.channels.iter().map(|(_, name)| name.to_string()).collect()),
+                }),
+            )
+        }
+        Event::SkusSet(rows) => ("skus_set", json!({"skus": rows.iter().map(|(id, _)| sku(*id)).collect::<Vec<_>>()})),
+        Event::LocationsSet(rows) => {
+            ("locations_set", json!({"locations": rows.iter().map(|(id, _)| location(*id)).collect::<Vec<_>>()}))
+        }
+        Event::GroupsSet(rows) => {
+            let group = |(group, details): &(_, anaquel_engine::catalogue::GroupDetails)| {
+                let members: Vec<_> = details.locations.iter().map(|member| location(*member)).collect();
+                json!({"group": catalogue.groups.name(*group).as_str(), "locations": members})
+            };
+            ("groups_set", json!({"groups": rows.iter().map(group).collect::<Vec<_>>()}))
+        }
+        Event::ChannelsSet(rows) => {
+            let channel = |(channel, details): &(_, anaquel_engine::catalogue::ChannelDetails)| json!({"channel": catalogue.channels.name(*channel).as_str(), "buffer": details.buffer});
+            ("channels_set", json!({"channels": rows.iter().map(channel).collect::<Vec<_>>()}))
+        }
+        Event::PricesSet(rows) => {
+            ("prices_set", json!({"skus": rows.iter().map(|(id, _)| sku(*id)).collect::<Vec<_>>()}))
+        }
+        Event::Moved(rows) => {
+            let row = |row: &anaquel_engine::event::Moved| {
+                let mut item = super::stock::moved(engine, row);
+                if let Value::Object(members) = &mut item {
+                    members.insert("movement".into(), movement_name(row.kind).into());
+                    members.insert("quantity".into(), row.change.into());
+                    members.insert("occurred_at".into(), time(row.occurred_at).into());
+                    members.insert("reference".into(), row.reference.clone().into());
+                }
+                item
+            };
+            ("moved", json!({"items": rows.iter().map(row).collect::<Vec<_>>()}))
+        }
+        Event::Counted(rows) => {
+            let row = |row: &anaquel_engine::event::Counted| {
+                let mut item = super::stock::counted_row(engine, row);
+                if let Value::Object(members) = &mut item {
+                    members.insert("counted_at".into(), time(row.counted_at).into());
+                    members.insert("safety_stock".into(), row.cell.safety_stock.into());
+                }
+                item
+            };
+            ("counted", json!({"items": rows.iter().map(row).collect::<Vec<_>>()}))
+        }
+        Event::Reserved(reserved) => {
+            let line = |line: &anaquel_engine::event::ReservedLine| {
+                let mut item = cell(&line.cell);
+                if let Value::Object(members) = &mut item {
+                    members.insert("requested".into(), line.requested.into());
+                    members.insert("quantity".into(), line.quantity.into());
+                }
+                item
+            };
+            let superseded = reserved.supersedes.as_ref().map(
+                |superseded| json!({"reservation": id(superseded.reservation), "items": changes(&superseded.lines)}),
+            );
+            (
+                "reserved",
+                json!({
+                    "channel": catalogue.channels.name(reserved.channel).as_str(),
+                    "purpose": purpose_name(reserved.purpose),
+                    "confirmed": reserved.confirmed,
+                    "customer": reserved.customer,
+                    "order": reserved.order,
+                    "expires_at": time(reserved.expires_at),
+                    "items": reserved.lines.iter().map(line).collect::<Vec<_>>(),
+                    "supersedes": superseded,
+                }),
+            )
+        }
+        Event::Confirmed(event) => (
+            "confirmed",
+            json!({"reservation": id(event.reservation), "pickup_by": event.pickup_by.map(time), "order": event.order}),
+        ),
+        Event::Readied(event) => ("ready", json!({"reservation": id(event.reservation)})),
+        Event::Collected(event) => (
+            "collected",
+            json!({
+                "reservation": id(event.reservation),
+                "code_shown": event.code_shown,
+                "items": changes(&event.lines),
+            }),
+        ),
+        Event::Cancelled(event) => (
+            "cancelled",
+            json!({"reservation": id(event.reservation), "reason": event.reason, "items": changes(&event.lines)}),
+        ),
+        Event::Extended(event) => {
+            ("extended", json!({"reservation": id(event.reservation), "expires_at": time(event.expires_at)}))
+        }
+        Event::Expired(event) => {
+            ("expired", json!({"reservation": id(event.reservation), "items": changes(&event.lines)}))
+        }
+        Event::ShortageGrew(short) => ("shortage", shortage(cell(short), short)),
+        Event::ShortageCleared(short) => ("shortage_cleared", shortage(cell(short), short)),
+        Event::Imported(imported) => (
+            "imported",
+            json!({
+                "import": crate::load::kind_name(imported.kind),
+                "accepted": imported.accepted,
+                "unchanged": imported.unchanged,
+                "rejected": imported.rejected,
+                "errors": imported.errors.iter().map(row_error).collect::<Vec<_>>(),
+            }),
+        ),
+    }
+}
+
+fn shortage(mut item: Value, cell: &CellAfter) -> Value {
+    if let Value::Object(members) = &mut item {
+        members.insert("missing".into(), cell.level.shortage().into());
+    }
+    item
+}

@@ -1,0 +1,59 @@
+//! The words of the wire: what each answer looks like in JSON, and how each request is read.
+//!
+//! Quantities are integers in the SKU's smallest unit, times RFC 3339 in UTC, names as the glossary has them. Requests
+//! know their fields: one that the contract does not have is refused by name.
+
+pub mod catalogue;
+pub mod event;
+pub mod reservation;
+pub mod stock;
+
+use anaquel_engine::event::RowError;
+use anaquel_engine::ids::{Name, NameError, Timestamp};
+use anaquel_engine::level::LINE_QUANTITY_MAX;
+use serde_json::{Value, json};
+
+use crate::problem::Problem;
+
+/// A time on the wire.
+pub fn time(at: Timestamp) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0 as i64).unwrap_or(jiff::Timestamp::MAX);
+    format!("{at:.3}")
+}
+
+/// Reads a time.
+pub fn parse_time(field: &str, text: &str) -> Result<Timestamp, Problem> {
+    let at: jiff::Timestamp = text
+        .parse()
+        .map_err(|_| Problem::invalid(field, format!("{text:?} is not an RFC 3339 time with an offset")))?;
+    let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
+    ms.map(Timestamp).ok_or_else(|| Problem::invalid(field, "lies outside 1970 to 2109"))
+}
+
+/// Reads an id of anything but a SKU.
+pub fn name(field: &str, text: &str) -> Result<Name, Problem> {
+    Name::parse(text).map_err(|error: NameError| Problem::invalid(field, error))
+}
+
+/// Reads a SKU.
+pub fn sku_name(field: &str, text: &str) -> Result<Name, Problem> {
+    Name::parse_sku(text).map_err(|error| Problem::invalid(field, error))
+}
+
+/// Reads an optional id.
+pub fn optional_name(field: &str, text: Option<&str>) -> Result<Option<Box<str>>, Problem> {
+    text.map(|text| name(field, text).map(|name| name.as_str().into())).transpose()
+}
+
+/// Reads the quantity of a line.
+pub fn quantity(field: &str, value: i64) -> Result<u32, Problem> {
+    u32::try_from(value)
+        .ok()
+        .filter(|quantity| (1..=LINE_QUANTITY_MAX).contains(quantity))
+        .ok_or_else(|| Problem::invalid(field, format!("{value} is not between 1 and {LINE_QUANTITY_MAX}")))
+}
+
+/// Why a row of an import was refused.
+pub fn row_error(error: &RowError) -> Value {
+    json!({"line": error.line, "field": error.field, "reason": error.reason})
+}

@@ -1,0 +1,400 @@
+//! Reservations on the wire.
+
+use anaquel_engine::Engine;
+use anaquel_engine::admission::{LineRequest, ReserveRequest};
+use anaquel_engine::command::{LineUnits, StepRequest};
+use anaquel_engine::event::Purpose;
+use anaquel_engine::ids::Timestamp;
+use anaquel_engine::reservation::{Change, Reservation, State, Step};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{name, optional_name, parse_time, quantity, sku_name, time};
+use crate::problem::Problem;
+
+/// Lines of one reservation.
+pub const LINES_MAX: usize = 100;
+
+/// The longest that a hold may be asked for, in seconds: 31 days.
+pub const TTL_SECONDS_MAX: i64 = 2_678_400;
+
+/// How long a hold lives if nothing is said.
+pub const TTL_SECONDS_DEFAULT: i64 = 900;
+
+/// The longest reason, in bytes.
+const REASON_BYTES_MAX: usize = 255;
+
+/// A promise that is asked for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReserveBody {
+    /// Through which channel.
+    #[schema(example = "web")]
+    pub channel: String,
+    /// For whom.
+    #[schema(example = "c-81")]
+    pub customer: Option<String>,
+    /// `cart` (default), `pickup` or `delivery`.
+    #[schema(example = "pickup")]
+    pub purpose: Option<String>,
+    /// 1 to 2,678,400; 900 if left out.
+    #[schema(example = 900)]
+    pub ttl_seconds: Option<i64>,
+    /// For which order.
+    #[schema(example = "W-1007")]
+    pub order: Option<String>,
+    /// 1 to 100; all or none, unless `allow_partial`.
+    pub lines: Vec<LineBody>,
+    /// Whether fewer units than asked for will do.
+    #[serde(default)]
+    pub allow_partial: bool,
+    /// Whether it is confirmed in the same step.
+    #[serde(default)]
+    pub confirm: bool,
+    /// The hold that this one replaces.
+    pub supersedes: Option<String>,
+}
+
+/// One line.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LineBody {
+    /// The SKU.
+    #[schema(example = "TSHIRT-RED-M")]
+    pub sku: String,
+    /// Where.
+    #[schema(example = "mx-014")]
+    pub location: String,
+    /// Units, at least 1.
+    #[schema(example = 1)]
+    pub quantity: i64,
+}
+
+/// Units of a reservation's line.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnitsBody {
+    /// The SKU.
+    pub sku: String,
+    /// Where; may be left out while only one line has the SKU.
+    pub location: Option<String>,
+    /// Units, at least 1.
+    pub quantity: i64,
+}
+
+/// It becomes an order.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmBody {
+    /// When it expires after all, if nobody fetches it.
+    pub pickup_by: Option<String>,
+    /// The order it belongs to.
+    pub order: Option<String>,
+}
+
+/// Nothing needs to be said.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadyBody {}
+
+/// It is handed over.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CollectBody {
+    /// Only these units. Needs an idempotency key.
+    pub lines: Option<Vec<UnitsBody>>,
+    /// What the customer shows.
+    pub pickup_code: Option<String>,
+}
+
+/// It is given back.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelBody {
+    /// Only these units. Needs an idempotency key.
+    pub lines: Option<Vec<UnitsBody>>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// It gets more time.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendBody {
+    /// From now, 1 to 2,678,400.
+    #[schema(example = 900)]
+    pub ttl_seconds: i64,
+}
+
+impl ReserveBody {
+    /// The request, validated.
+    pub fn into_request(self, engine: &Engine) -> Result<ReserveRequest, Problem> {
+        if !(1..=LINES_MAX).contains(&self.lines.len()) {
+            return Err(Problem::invalid(
+                "lines",
+                format!("has {} entries; 1 to {LINES_MAX} are taken", self.lines.len()),
+            ));
+        }
+        let purpose = match self.purpose.as_deref() {
+            None | Some("cart") => Purpose::Cart,
+            Some("pickup") => Purpose::Pickup,
+            Some("delivery") => Purpose::Delivery,
+            Some(other) => {
+                return Err(Problem::invalid("purpose", format!("{other:?} is not cart, pickup or delivery")));
+            }
+        };
+        let supersedes = match self.supersedes.as_deref() {
+            None => None,
+            Some(id) => Some(
+                engine
+                    .epoch()
+                    .parse_reservation(id)
+                    .ok_or_else(|| Problem::not_found("reservation").with("field", "supersedes"))?,
+            ),
+        };
+        let line = |(at, body): (usize, LineBody)| {
+            Ok(LineRequest {
+                sku: sku_name(&format!("lines[{at}].sku"), &body.sku)?,
+                location: name(&format!("lines[{at}].location"), &body.location)?,
+                quantity: quantity(&format!("lines[{at}].quantity"), body.quantity)?,
+            })
+        };
+        Ok(ReserveRequest {
+            channel: name("channel", &self.channel)?,
+            purpose,
+            customer: optional_name("customer", self.customer.as_deref())?,
+            order: optional_name("order", self.order.as_deref())?,
+            ttl_seconds: ttl(self.ttl_seconds.unwrap_or(TTL_SECONDS_DEFAULT))?,
+            confirm: self.confirm,
+            allow_partial: self.allow_partial,
+            supersedes,
+            lines: self.lines.into_iter().enumerate().map(line).collect::<Result<_, Problem>>()?,
+        })
+    }
+}
+
+impl ConfirmBody {
+    /// The step, validated.
+    pub fn into_step(self) -> Result<StepRequest, Problem> {
+        Ok(StepRequest::Confirm {
+            pickup_by: self.pickup_by.map(|text| parse_time("pickup_by", &text)).transpose()?,
+            order: optional_name("order", self.order.as_deref())?,
+        })
+    }
+}
+
+impl CollectBody {
+    /// The step, validated.
+    pub fn into_step(self, engine: &Engine) -> Result<StepRequest, Problem> {
+        let lines = self.lines.map(|lines| units(engine, lines)).transpose()?;
+        Ok(StepRequest::Collect { lines, pickup_code: self.pickup_code })
+    }
+}
+
+impl CancelBody {
+    /// The step, validated.
+    pub fn into_step(self, engine: &Engine) -> Result<StepRequest, Problem> {
+        if self.reason.as_ref().is_some_and(|reason| reason.len() > REASON_BYTES_MAX) {
+            return Err(Problem::invalid("reason", format!("is longer than {REASON_BYTES_MAX} bytes")));
+        }
+        let lines = self.lines.map(|lines| units(engine, lines)).transpose()?;
+        Ok(StepRequest::Cancel { lines, reason: self.reason.map(Into::into) })
+    }
+}
+
+impl ExtendBody {
+    /// The step, validated.
+    pub fn into_step(self) -> Result<StepRequest, Problem> {
+        Ok(StepRequest::Extend { ttl_seconds: ttl(self.ttl_seconds)? })
+    }
+}
+
+fn ttl(seconds: i64) -> Result<u32, Problem> {
+    u32::try_from(seconds)
+        .ok()
+        .filter(|seconds| (1..=TTL_SECONDS_MAX).contains(&i64::from(*seconds)))
+        .ok_or_else(|| Problem::invalid("ttl_seconds", format!("{seconds} is not between 1 and {TTL_SECONDS_MAX}")))
+}
+
+fn units(engine: &Engine, lines: Vec<UnitsBody>) -> Result<Vec<LineUnits>, Problem> {
+    if !(1..=LINES_MAX).contains(&lines.len()) {
+        return Err(Problem::invalid("lines", format!("has {} entries; 1 to {LINES_MAX} are taken", lines.len())));
+    }
+    let catalogue = &engine.state().catalogue;
+    let read = |(at, body): (usize, UnitsBody)| {
+        let field = |name: &str| format!("lines[{at}].{name}");
+        let quantity = quantity(&field("quantity"), body.quantity)?;
+        let sku = sku_name(&field("sku"), &body.sku)?;
+        let sku = catalogue.skus.id(sku.as_str());
+        let sku = sku.ok_or_else(|| Problem::invalid(&field("sku"), "is not in this reservation"))?;
+        let location = match body.location {
+            None => None,
+            Some(text) => {
+                let location = name(&field("location"), &text)?;
+                let location = catalogue.locations.id(location.as_str());
+                Some(location.ok_or_else(|| Problem::invalid(&field("location"), "is not in this reservation"))?)
+            }
+        };
+        Ok(LineUnits { sku, location, quantity })
+    };
+    lines.into_iter().enumerate().map(read).collect()
+}
+
+/// A state's name on the wire.
+pub fn state_name(state: State) -> &'static str {
+    match state {
+        State::Held => "held",
+        State::Confirmed => "confirmed",
+        State::Ready => "ready",
+        State::Collected => "collected",
+        State::Cancelled => "cancelled",
+        State::Expired => "expired",
+    }
+}
+
+/// Reads a state.
+pub fn parse_state(text: &str) -> Result<State, Problem> {
+    let states = [State::Held, State::Confirmed, State::Ready, State::Collected, State::Cancelled, State::Expired];
+    states.into_iter().find(|state| state_name(*state) == text).ok_or_else(|| {
+        Problem::invalid("state", format!("{text:?} is not held, confirmed, ready, collected, cancelled or expired"))
+    })
+}
+
+/// A purpose's name on the wire.
+pub fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Cart => "cart",
+        Purpose::Pickup => "pickup",
+        Purpose::Delivery => "delivery",
+    }
+}
+
+/// The record of a reservation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReservationView<'a> {
+    /// Its identity.
+    #[schema(example = "r-7K2M9-1841")]
+    id: String,
+    /// `held`, `confirmed`, `ready`, `collected`, `cancelled` or `expired`.
+    #[schema(example = "held")]
+    state: &'static str,
+    /// Through which channel it was made.
+    channel: &'a str,
+    /// For whom.
+    customer: Option<&'a str>,
+    /// For what.
+    purpose: &'static str,
+    /// For which order.
+    order: Option<&'a str>,
+    /// What is promised.
+    lines: Vec<LineView<'a>>,
+    /// When it was made.
+    created_at: String,
+    /// When it dies unless confirmed.
+    expires_at: Option<String>,
+    /// When it dies after that, if nobody fetches it.
+    pickup_by: Option<String>,
+    /// What the customer shows.
+    pickup_code: Option<&'a str>,
+    /// The `seq` of its last change.
+    seq: u64,
+    /// What happened to it, oldest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    history: Option<Vec<Value>>,
+}
+
+/// One line of a reservation.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LineView<'a> {
+    /// The SKU.
+    sku: &'a str,
+    /// Where.
+    location: &'a str,
+    /// Units asked for.
+    requested: u32,
+    /// Units promised and not given back.
+    quantity: u32,
+    /// Units of them that were handed over.
+    collected: u32,
+}
+
+impl<'a> ReservationView<'a> {
+    /// The record as it is for somebody who looks at `now`.
+    pub fn new(engine: &'a Engine, reservation: &'a Reservation, now: Timestamp) -> Self {
+        let catalogue = &engine.state().catalogue;
+        let now = if engine.expiry_frozen() { Timestamp(0) } else { now };
+        let state = reservation.state_at(now);
+        let line = |line: &anaquel_engine::reservation::Line| LineView {
+            sku: catalogue.skus.name(line.sku).as_str(),
+            location: catalogue.locations.name(line.location).as_str(),
+            requested: line.requested,
+            quantity: line.quantity,
+            collected: line.collected,
+        };
+        let was_held = !matches!(state, State::Confirmed | State::Ready | State::Collected);
+        Self {
+            id: engine.epoch().reservation(reservation.id),
+            state: state_name(state),
+            channel: catalogue.channels.name(reservation.channel).as_str(),
+            customer: reservation.customer.as_deref(),
+            purpose: purpose_name(reservation.purpose),
+            order: reservation.order.as_deref(),
+            lines: reservation.lines.iter().map(line).collect(),
+            created_at: time(reservation.created_at),
+            expires_at: was_held.then(|| time(reservation.expires_at)),
+            pickup_by: reservation.pickup_by.map(time),
+            pickup_code: reservation.pickup_code.as_deref(),
+            seq: reservation.version,
+            history: None,
+        }
+    }
+
+    /// The same with everything that happened to it.
+    #[must_use]
+    pub fn with_history(mut self, reservation: &Reservation) -> Self {
+        let born = reservation.as_of(reservation.id.0);
+        let mut history = vec![json!({
+            "seq": reservation.id.0,
+            "time": time(reservation.created_at),
+            "kind": "reserved",
+            "state": state_name(born.state),
+        })];
+        history.extend(reservation.changes.iter().map(|change| self.step(change)));
+        self.history = Some(history);
+        self
+    }
+
+    fn step(&self, change: &Change) -> Value {
+        let units = |lines: &[(u16, u32)]| -> Vec<Value> {
+            let named = |(index, quantity): &(u16, u32)| {
+                let line = self.lines.get(usize::from(*index))?;
+                Some(json!({"sku": line.sku, "location": line.location, "quantity": quantity}))
+            };
+            lines.iter().filter_map(named).collect()
+        };
+        let (kind, more) = match &change.step {
+            Step::Confirmed { .. } => ("confirmed", json!({})),
+            Step::Readied => ("ready", json!({})),
+            Step::Collected { code_shown, lines } => {
+                ("collected", json!({"code_shown": code_shown, "lines": units(lines)}))
+            }
+            Step::Cancelled { reason, lines } => ("cancelled", json!({"reason": reason, "lines": units(lines)})),
+            Step::Superseded { lines } => ("superseded", json!({"lines": units(lines)})),
+            Step::Extended { .. } => ("extended", json!({})),
+            Step::Expired { lines } => ("expired", json!({"lines": units(lines)})),
+        };
+        let mut step = json!({
+            "seq": change.seq,
+            "time": time(change.time),
+            "kind": kind,
+            "state": state_name(change.to),
+            "actor": change.actor,
+        });
+        if let (Value::Object(step), Value::Object(more)) = (&mut step, more) {
+            step.extend(more);
+        }
+        step
+    }
+}

@@ -1,0 +1,308 @@
+//! Stock on the wire: cells, movements, counts, shortages.
+
+use std::fmt::Write;
+
+use anaquel_engine::Engine;
+use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
+use anaquel_engine::level::Floor;
+use anaquel_engine::query::{CellView, GroupView, Shortage};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{parse_time, quantity};
+use crate::problem::Problem;
+use anaquel_engine::admission::MovementRequest;
+use anaquel_engine::command::{Count, NameRef};
+use anaquel_engine::level::LINE_QUANTITY_MAX;
+
+/// Movements or counts in one request.
+pub const ROWS_MAX: usize = 1000;
+
+/// The longest reference.
+const REFERENCE_BYTES_MAX: usize = 64;
+
+/// Stock that moved.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MovementsBody {
+    /// Up to 1,000; all or none.
+    pub movements: Vec<MovementBody>,
+}
+
+/// One movement.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MovementBody {
+    /// `receipt`, `sale`, `return`, `adjustment` or `damage`.
+    #[schema(example = "sale")]
+    pub kind: String,
+    /// The SKU.
+    #[schema(example = "TSHIRT-RED-M")]
+    pub sku: String,
+    /// Where.
+    #[schema(example = "mx-014")]
+    pub location: String,
+    /// Units, at least 1; signed for an adjustment.
+    #[schema(example = 1)]
+    pub quantity: i64,
+    /// The caller's own document.
+    pub reference: Option<String>,
+    /// When it happened, if not now.
+    pub occurred_at: Option<String>,
+}
+
+/// Stock that was counted.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountsBody {
+    /// Up to 1,000; all or none.
+    pub counts: Vec<CountBody>,
+}
+
+/// One count.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountBody {
+    /// The SKU.
+    #[schema(example = "TSHIRT-RED-M")]
+    pub sku: String,
+    /// Where.
+    #[schema(example = "mx-014")]
+    pub location: String,
+    /// What was found.
+    #[schema(example = 12)]
+    pub on_hand: i64,
+    /// The moment for which it is true, if not now.
+    pub counted_at: Option<String>,
+}
+
+/// Many SKUs at once.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AvailabilityBody {
+    /// Up to 1,000.
+    pub skus: Vec<String>,
+    /// Only here; everywhere if neither this nor `groups` is given.
+    pub locations: Option<Vec<String>>,
+    /// Added up over each of these.
+    pub groups: Option<Vec<String>>,
+    /// For whom.
+    pub channel: Option<String>,
+}
+
+impl MovementsBody {
+    /// The movements, validated.
+    pub fn into_requests(self) -> Result<Vec<MovementRequest>, Problem> {
+        bounded("movements", self.movements.len())?;
+        self.movements.into_iter().enumerate().map(|(at, body)| body.into_request(at)).collect()
+    }
+}
+
+impl MovementBody {
+    fn into_request(self, at: usize) -> Result<MovementRequest, Problem> {
+        let field = |name: &str| format!("movements[{at}].{name}");
+        let kind = movement_kind(&self.kind)
+            .ok_or_else(|| Problem::invalid(&field("kind"), "is one of receipt, sale, return, adjustment, damage"))?;
+        let change = match kind {
+            MovementKind::Adjustment => {
+                let most = i64::from(LINE_QUANTITY_MAX);
+                if self.quantity == 0 || !(-most..=most).contains(&self.quantity) {
+                    let reason = format!("{} is 0, or not between -{most} and {most}", self.quantity);
+                    return Err(Problem::invalid(&field("quantity"), reason));
+                }
+                self.quantity
+            }
+            MovementKind::Receipt | MovementKind::Return => quantity(&field("quantity"), self.quantity)?.into(),
+            MovementKind::Sale | MovementKind::Damage => -i64::from(quantity(&field("quantity"), self.quantity)?),
+        };
+        if let Some(reference) = &self.reference {
+            super::name(&field("reference"), reference)?;
+            debug_assert!(reference.len() <= REFERENCE_BYTES_MAX);
+        }
+        Ok(MovementRequest {
+            kind,
+            sku: super::sku_name(&field("sku"), &self.sku)?,
+            location: super::name(&field("location"), &self.location)?,
+            change,
+            occurred_at: self.occurred_at.map(|text| parse_time(&field("occurred_at"), &text)).transpose()?,
+            reference: self.reference,
+        })
+    }
+}
+
+impl CountsBody {
+    /// The counts, validated.
+    pub fn into_counts(self) -> Result<Vec<Count>, Problem> {
+        bounded("counts", self.counts.len())?;
+        let read = |(at, body): (usize, CountBody)| {
+            let field = |name: &str| format!("counts[{at}].{name}");
+            Ok(Count {
+                line: 0,
+                sku: NameRef::New(super::sku_name(&field("sku"), &body.sku)?),
+                location: NameRef::New(super::name(&field("location"), &body.location)?),
+                on_hand: counted(body.on_hand).map_err(|reason| Problem::invalid(&field("on_hand"), reason))?,
+                counted_at: body.counted_at.map(|text| parse_time(&field("counted_at"), &text)).transpose()?,
+                safety_stock: None,
+            })
+        };
+        self.counts.into_iter().enumerate().map(read).collect()
+    }
+}
+
+/// A counted quantity: what is physically there is never negative.
+pub fn counted(value: i64) -> Result<i32, String> {
+    i32::try_from(value)
+        .ok()
+        .filter(|on_hand| (0..=LINE_QUANTITY_MAX as i32).contains(on_hand))
+        .ok_or_else(|| format!("{value} is not between 0 and {LINE_QUANTITY_MAX}"))
+}
+
+fn bounded(field: &str, rows: usize) -> Result<(), Problem> {
+    if (1..=ROWS_MAX).contains(&rows) {
+        Ok(())
+    } else {
+        Err(Problem::invalid(field, format!("has {rows} entries; 1 to {ROWS_MAX} are taken")))
+    }
+}
+
+fn movement_kind(text: &str) -> Option<MovementKind> {
+    match text {
+        "receipt" => Some(MovementKind::Receipt),
+        "sale" => Some(MovementKind::Sale),
+        "return" => Some(MovementKind::Return),
+        "adjustment" => Some(MovementKind::Adjustment),
+        "damage" => Some(MovementKind::Damage),
+        _ => None,
+    }
+}
+
+/// A movement's name on the wire.
+pub fn movement_name(kind: MovementKind) -> &'static str {
+    match kind {
+        MovementKind::Receipt => "receipt",
+        MovementKind::Sale => "sale",
+        MovementKind::Return => "return",
+        MovementKind::Adjustment => "adjustment",
+        MovementKind::Damage => "damage",
+    }
+}
+
+/// Appends a cell. Names need no escaping: their alphabet has neither quotes nor backslashes.
+pub fn write_cell(out: &mut String, engine: &Engine, cell: &CellView) {
+    let catalogue = &engine.state().catalogue;
+    let _ = write!(
+        out,
+        r#"{{"sku":"{}","location":"{}","on_hand":{},"reserved":{},"safety_stock":{},"available":{}}}"#,
+        catalogue.skus.name(cell.sku),
+        catalogue.locations.name(cell.location),
+        cell.level.on_hand,
+        cell.level.reserved,
+        cell.safety_stock,
+        cell.available,
+    );
+}
+
+/// Appends `items` as a JSON array.
+pub fn write_array<T>(out: &mut String, items: &[T], mut write: impl FnMut(&mut String, &T)) {
+    out.push('[');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write(out, item);
+    }
+    out.push(']');
+}
+
+/// Appends one SKU in one group.
+pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView) {
+    let catalogue = &engine.state().catalogue;
+    let _ = write!(
+        out,
+        r#"{{"sku":"{}","group":"{}","on_hand":{},"reserved":{},"available":{},"locations":{}}}"#,
+        catalogue.skus.name(group.sku),
+        catalogue.groups.name(group.group),
+        group.on_hand,
+        group.reserved,
+        group.available,
+        group.locations,
+    );
+}
+
+/// A cell after an event.
+pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let floor = Floor { safety_stock: cell.safety_stock, buffer: 0 };
+    json!({
+        "sku": catalogue.skus.name(cell.sku).as_str(),
+        "location": catalogue.locations.name(cell.location).as_str(),
+        "on_hand": cell.level.on_hand,
+        "reserved": cell.level.reserved,
+        "safety_stock": cell.safety_stock,
+        "available": cell.level.available(floor),
+    })
+}
+
+/// A movement's row in its answer: the cell after it, and what became of it.
+pub fn moved(engine: &Engine, row: &Moved) -> Value {
+    let mut item = cell_after(engine, &row.cell);
+    if let Value::Object(members) = &mut item {
+        if row.created {
+            members.insert("created".into(), true.into());
+        }
+        if row.absorbed {
+            members.insert("absorbed".into(), true.into());
+        }
+    }
+    item
+}
+
+/// A count's row in its answer.
+pub fn counted_row(engine: &Engine, row: &Counted) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let delta = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
+    let mut item = json!({
+        "sku": catalogue.skus.name(row.cell.sku).as_str(),
+        "location": catalogue.locations.name(row.cell.location).as_str(),
+        "expected": row.expected,
+        "counted": row.counted,
+        "delta": delta,
+        "on_hand": row.cell.level.on_hand,
+        "reserved": row.cell.level.reserved,
+    });
+    if let Value::Object(members) = &mut item
+        && row.outdated
+    {
+        members.insert("outdated".into(), true.into());
+    }
+    item
+}
+
+/// A cell that is short.
+pub fn shortage(engine: &Engine, shortage: &Shortage) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let promises: Vec<Value> = shortage
+        .at_risk
+        .iter()
+        .filter_map(|(id, units)| {
+            let reservation = engine.state().reservations.get(*id)?;
+            Some(json!({
+                "reservation": engine.epoch().reservation(*id),
+                "quantity": units,
+                "state": super::reservation::state_name(reservation.state),
+                "channel": catalogue.channels.name(reservation.channel).as_str(),
+                "customer": reservation.customer,
+                "order": reservation.order,
+            }))
+        })
+        .collect();
+    json!({
+        "sku": catalogue.skus.name(shortage.cell.sku).as_str(),
+        "location": catalogue.locations.name(shortage.cell.location).as_str(),
+        "on_hand": shortage.cell.level.on_hand,
+        "reserved": shortage.cell.level.reserved,
+        "missing": shortage.missing,
+        "promises": promises,
+    })
+}
