@@ -67,8 +67,18 @@ pub struct MovementRequest {
 struct Demand {
     cell: CellId,
     line: usize,
-    wanted: u32,
+    /// Units asked for.
+    requested: u32,
+    /// Units of them that the replaced hold gives back.
+    released: u32,
     taken: u32,
+}
+
+impl Demand {
+    /// Units that must come from what is free.
+    fn wanted(&self) -> u32 {
+        self.requested.saturating_sub(self.released)
+    }
 }
 
 impl State {
@@ -147,12 +157,14 @@ impl State {
         for demand in &mut demands {
             let cell = self.matrix.cell(demand.cell);
             let floor = floor_of(demand.cell);
-            demand.taken = demand.wanted.min(cell.promised().available(floor));
-            if demand.taken < demand.wanted
-                && let Err(constraint) = cell.durable().reserve(demand.wanted, floor)
-            {
-                let available = cell.durable().available(floor);
-                shorts.push(Short { line: demand.line, requested: demand.wanted, available, constraint });
+            demand.taken = demand.wanted().min(cell.promised().available(floor));
+            if demand.taken < demand.wanted() {
+                // A record folds row by row: only what is read between folds is a level that the log grants.
+                let (_, level) = self.view.read(|| cell.durable());
+                if let Err(constraint) = level.reserve(demand.wanted(), floor) {
+                    let available = level.available(floor).saturating_add(demand.released);
+                    shorts.push(Short { line: demand.line, requested: demand.requested, available, constraint });
+                }
             }
         }
         let nothing_left = shorts.len() == demands.len() && shorts.iter().all(|short| short.available == 0);
@@ -163,8 +175,8 @@ impl State {
         // One canonical order, so that two carts with the same lines meet at the first of them.
         demands.sort_unstable_by_key(|demand| demand.cell);
         let mut taken = Few::new();
-        for demand in demands.iter().filter(|demand| demand.taken > 0) {
-            let complete = demand.taken == demand.wanted || reserve.allow_partial;
+        for demand in demands.iter().filter(|demand| demand.wanted() > 0) {
+            let complete = demand.taken == demand.wanted() || (reserve.allow_partial && demand.taken > 0);
             if complete && self.matrix.cell(demand.cell).admit(demand.taken, floor_of(demand.cell)).is_ok() {
                 taken.push((demand.cell, StockChange::reserve(demand.taken)));
             } else {
@@ -191,14 +203,14 @@ impl State {
         for (at, line) in reserve.lines.iter().enumerate() {
             let cell = self.matrix.find(line.sku, line.location)?;
             match demands.iter_mut().find(|demand| demand.cell == cell) {
-                Some(demand) => demand.wanted = demand.wanted.saturating_add(line.quantity),
-                None => demands.push(Demand { cell, line: at, wanted: line.quantity, taken: 0 }),
+                Some(demand) => demand.requested = demand.requested.saturating_add(line.quantity),
+                None => demands.push(Demand { cell, line: at, requested: line.quantity, released: 0, taken: 0 }),
             }
         }
         for held in old.iter().flat_map(|old| &old.lines) {
             let cell = self.matrix.find(held.sku, held.location)?;
             if let Some(demand) = demands.iter_mut().find(|demand| demand.cell == cell) {
-                demand.wanted = demand.wanted.saturating_sub(held.outstanding());
+                demand.released += held.outstanding();
             }
         }
         Some(demands)

@@ -67,7 +67,7 @@ struct Shared {
     epoch: Epoch,
     settings: Settings,
     reader: Arc<dyn JournalReader>,
-    clock: Arc<dyn Clock>,
+    clock: PacedClock,
     queue: SegQueue<Queued>,
     in_flight: CachePadded<AtomicUsize>,
     waker: Unparker,
@@ -75,7 +75,43 @@ struct Shared {
     failure: OnceLock<String>,
     expiry_frozen: AtomicBool,
     trim_before: AtomicU64,
+    /// Bytes of the file system that images leave free.
+    reserve_bytes: u64,
+    /// With an interval policy: up to where the log is durable, and whether somebody waits for it to be.
+    synced: AtomicU64,
+    sync_wanted: AtomicBool,
     counters: Counters,
+}
+
+/// Time as the log sees it. While the clock stands far ahead of the log and is not trusted, or behind it, time goes on
+/// from the last record at the clock's pace: a wrong clock never gets into the log.
+struct PacedClock {
+    clock: Arc<dyn Clock>,
+    started_at: Timestamp,
+    last_logged: Timestamp,
+    paced: AtomicBool,
+}
+
+impl PacedClock {
+    fn new(clock: Arc<dyn Clock>, last_logged: Timestamp, distrusted: bool) -> Self {
+        let started_at = clock.now();
+        let paced = AtomicBool::new(distrusted || started_at < last_logged);
+        Self { clock, started_at, last_logged, paced }
+    }
+
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        if self.paced.load(Ordering::Relaxed) {
+            Timestamp(self.last_logged.0.saturating_add(now.since_ms(self.started_at)))
+        } else {
+            now
+        }
+    }
+
+    /// The operator says that the clock is right. One that is behind the log still cannot turn it back.
+    fn trust(&self) {
+        self.paced.store(self.started_at < self.last_logged, Ordering::Relaxed);
+    }
 }
 
 /// The engine. Clones share it.
@@ -102,6 +138,7 @@ pub(crate) struct Recovered {
     pub epoch: Epoch,
     pub images: Option<PathBuf>,
     pub expiry_frozen: bool,
+    pub reserve_bytes: u64,
 }
 
 impl Engine {
@@ -111,14 +148,17 @@ impl Engine {
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
-        let Recovered { state, folder, journal, epoch, images, expiry_frozen } = recovered;
+        let Recovered { state, folder, journal, epoch, images, expiry_frozen, reserve_bytes } = recovered;
         let parker = Parker::new();
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
             epoch,
             settings: settings.clone(),
             reader: journal.reader(),
-            clock,
+            clock: PacedClock::new(clock, state.last_time(), expiry_frozen),
+            reserve_bytes,
+            synced: AtomicU64::new(0),
+            sync_wanted: AtomicBool::new(false),
             queue: SegQueue::new(),
             in_flight: CachePadded::default(),
             waker: parker.unparker().clone(),
@@ -176,11 +216,16 @@ impl Engine {
         self.shared.in_flight.load(Ordering::Relaxed)
     }
 
+    /// Commands that the journal thread has not taken yet.
+    pub fn queued(&self) -> usize {
+        self.shared.queue.len()
+    }
+
     /// Whether the engine takes writes.
     pub fn health(&self) -> Health {
         if let Some(reason) = self.shared.failure.get() {
             Health::Failed(reason.clone())
-        } else if self.shared.closing.load(Ordering::Relaxed) {
+        } else if self.shared.closing.load(Ordering::SeqCst) {
             Health::Closing
         } else {
             Health::Ready
@@ -194,6 +239,7 @@ impl Engine {
 
     /// The operator says that the clock is right after all: what is due expires now.
     pub fn trust_clock(&self) {
+        self.shared.clock.trust();
         self.shared.expiry_frozen.store(false, Ordering::Relaxed);
         self.wake();
     }
@@ -227,21 +273,20 @@ impl Engine {
         admit: impl FnOnce(&State) -> Result<Command, Failure>,
     ) {
         let shared = &*self.shared;
+        // The permit before the look at `closing`, both SeqCst: either this sees that the engine closes, or the journal
+        // thread, which ends only once it closes and no permit is out, sees this permit and waits for the command.
+        let before = shared.in_flight.fetch_add(1, Ordering::SeqCst);
         let admitted = match self.health() {
             Health::Failed(reason) => Err(Failure::ReadOnly(reason)),
             Health::Closing => Err(Failure::ReadOnly("the server is shutting down".into())),
-            Health::Ready => {
-                let before = shared.in_flight.fetch_add(1, Ordering::Relaxed);
-                let permitted = if before < shared.settings.in_flight_max {
-                    admit(&shared.state)
-                } else {
-                    Err(Failure::Overloaded(format!("{before} writes are in flight; try again in a moment")))
-                };
-                permitted.inspect_err(|_| {
-                    shared.in_flight.fetch_sub(1, Ordering::Relaxed);
-                })
+            Health::Ready if before >= shared.settings.in_flight_max => {
+                Err(Failure::Overloaded(format!("{before} writes are in flight; try again in a moment")))
             }
+            Health::Ready => admit(&shared.state),
         };
+        if admitted.is_err() {
+            shared.in_flight.fetch_sub(1, Ordering::SeqCst);
+        }
         match admitted {
             Ok(command) => {
                 shared.queue.push(Queued { command, cause, done });
@@ -402,11 +447,12 @@ impl JournalThread {
                 self.shared.in_flight.fetch_sub(taken, Ordering::Relaxed);
                 self.count(&turn);
             }
-            if let Some(interval) = self.shared.settings.sync_interval_ms
-                && (closing || now.since_ms(last_sync) >= interval)
-            {
-                self.sequencer.sync();
-                last_sync = now;
+            if let Some(interval) = self.shared.settings.sync_interval_ms {
+                let wanted = self.shared.sync_wanted.swap(false, Ordering::Relaxed);
+                if wanted || closing || now.since_ms(last_sync) >= interval {
+                    self.sync();
+                    last_sync = now;
+                }
             }
             let trim_before = self.shared.trim_before.load(Ordering::Relaxed);
             if trim_before > 0 && self.sequencer.trim(trim_before) {
@@ -425,7 +471,14 @@ impl JournalThread {
                 self.parker.park_timeout(Duration::from_millis(until.clamp(1, IDLE_MS)));
             }
         }
+        self.sync();
+    }
+
+    fn sync(&mut self) {
         self.sequencer.sync();
+        if self.sequencer.failure().is_none() {
+            self.shared.synced.store(self.shared.state.view.seq(), Ordering::Release);
+        }
     }
 
     fn count(&mut self, turn: &Turn) {
@@ -451,17 +504,40 @@ fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<ImageRequest>
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
-        let taken = image::write(&shared.state, shared.epoch, directory).map_err(|error| error.to_string());
+        let taken =
+            image::write(&shared.state, shared.epoch, directory, shared.reserve_bytes, |seq| shared.sync_up_to(seq));
+        let taken = taken.map_err(|error| error.to_string());
         if taken.is_ok() {
             shared.counters.images.fetch_add(1, Ordering::Relaxed);
             if let Ok(Some(needed_from)) = image::keep_two(directory) {
-                let kept_from = first_seq_since(shared, kept_ms(shared.settings.log_retention_seconds));
+                let kept_from = first_seq_since(
+                    shared,
+                    kept_ms(shared.settings.log_retention_seconds.max(shared.settings.idempotency_retention_seconds)),
+                );
                 shared.trim_before.store(kept_from.min(needed_from + 1), Ordering::Relaxed);
             }
         }
         if let Some(tell) = tell {
             let _ = tell.send(taken);
         }
+    }
+}
+
+impl Shared {
+    /// Whether the log is durable up to `seq`; where an interval policy left something behind, waits for the sync.
+    fn sync_up_to(&self, seq: Seq) -> bool {
+        if self.settings.sync_interval_ms.is_none() {
+            return true;
+        }
+        while self.synced.load(Ordering::Acquire) < seq {
+            if self.failure.get().is_some() {
+                return false;
+            }
+            self.sync_wanted.store(true, Ordering::Relaxed);
+            self.waker.unpark();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
 }
 

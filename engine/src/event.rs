@@ -364,7 +364,8 @@ impl Event {
                 if let Some(superseded) = &reserved.supersedes {
                     superseded.lines.iter().for_each(|line| visit(&line.cell));
                 }
-                reserved.lines.iter().for_each(|line| visit(&line.cell));
+                // A line of a partial promise that got nothing touched nothing.
+                reserved.lines.iter().filter(|line| line.quantity > 0).for_each(|line| visit(&line.cell));
             }
             Self::Collected(collected) => collected.lines.iter().for_each(|line| visit(&line.cell)),
             Self::Cancelled(cancelled) => cancelled.lines.iter().for_each(|line| visit(&line.cell)),

@@ -212,6 +212,13 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)).min(Self::MAX.0))
     }
 
+    /// When something happened that was not told a time of its own: now, and after a count at `counted_at`, even in the
+    /// same millisecond.
+    #[must_use]
+    pub fn after_count(self, counted_at: Self) -> Self {
+        self.max(Self(counted_at.0 + 1))
+    }
+
     /// Milliseconds from `earlier` to this time, 0 if it is not earlier.
     pub fn since_ms(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)

@@ -37,8 +37,14 @@ const HEADER: usize = 8 + 2 + 8 + 8;
 /// Items in one frame, and cells copied in one durable read: some tens of microseconds.
 const ITEMS_PER_FRAME: usize = 1024;
 
-/// The largest frame that is believed while reading.
-const FRAME_BYTES_MAX: u32 = 64 << 20;
+/// The largest frame that is believed while reading: far more than 1,024 groups of every location.
+const FRAME_BYTES_MAX: u32 = 1 << 30;
+
+/// Bytes written between two looks at how much room is left.
+const ROOM_CHECK_BYTES: u64 = 8 << 20;
+
+/// An image that is being written.
+const UNFINISHED: &str = "image.unfinished";
 
 #[derive(Serialize, Deserialize)]
 enum Frame {
@@ -80,13 +86,25 @@ pub struct ImageError {
     pub what: String,
 }
 
-struct Writer {
+struct Writer<'a> {
     out: BufWriter<File>,
+    directory: &'a Path,
+    reserve_bytes: u64,
+    unchecked_bytes: u64,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn frame(&mut self, frame: &Frame) -> io::Result<()> {
         let payload = encode_value(frame);
+        // An image must never take the room that the log needs to stay whole.
+        self.unchecked_bytes += payload.len() as u64;
+        if self.unchecked_bytes >= ROOM_CHECK_BYTES {
+            let stat = rustix::fs::statvfs(self.directory)?;
+            if stat.f_bavail * stat.f_frsize < self.reserve_bytes + 2 * ROOM_CHECK_BYTES {
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "there is no room for an image beside the log"));
+            }
+            self.unchecked_bytes = 0;
+        }
         let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
         self.out.write_all(&length.to_le_bytes())?;
         self.out.write_all(&crc32fast::hash(&payload).to_le_bytes())?;
@@ -116,14 +134,38 @@ impl Writer {
 }
 
 /// Writes an image of `state` into `directory` and returns what it holds. Takes no lock that a writer waits for.
+/// `reserve_bytes` of the file system stay free. `durable_up_to` makes the log durable up to a `seq` and says whether it
+/// is: an image that knows more than the log would refuse to start.
 ///
 /// # Errors
 /// What the file system said; no image is left behind then.
-pub fn write(state: &State, epoch: Epoch, directory: &Path) -> io::Result<Summary> {
+pub fn write(
+    state: &State,
+    epoch: Epoch,
+    directory: &Path,
+    reserve_bytes: u64,
+    durable_up_to: impl Fn(Seq) -> bool,
+) -> io::Result<Summary> {
     fs::create_dir_all(directory)?;
+    let unfinished = directory.join(UNFINISHED);
+    let written = write_unfinished(state, epoch, directory, &unfinished, reserve_bytes, durable_up_to);
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+fn write_unfinished(
+    state: &State,
+    epoch: Epoch,
+    directory: &Path,
+    unfinished: &Path,
+    reserve_bytes: u64,
+    durable_up_to: impl Fn(Seq) -> bool,
+) -> io::Result<Summary> {
     let (start_seq, last_time) = state.view.read(|| state.last_time());
-    let unfinished = directory.join("image.unfinished");
-    let mut writer = Writer { out: BufWriter::with_capacity(1 << 20, File::create(&unfinished)?) };
+    let out = BufWriter::with_capacity(1 << 20, File::create(unfinished)?);
+    let mut writer = Writer { out, directory, reserve_bytes, unchecked_bytes: ROOM_CHECK_BYTES };
     writer.out.write_all(&MAGIC)?;
     writer.out.write_all(&FORMAT.to_le_bytes())?;
     writer.out.write_all(&epoch.0.to_le_bytes())?;
@@ -155,7 +197,8 @@ pub fn write(state: &State, epoch: Epoch, directory: &Path) -> io::Result<Summar
     let mut cells = 0;
     let mut pending = Vec::new();
     for sku in skus {
-        let mut ids: Vec<_> = state.matrix.row(sku).map(|(id, cell)| (cell.location(), id)).collect();
+        let (_, mut ids) =
+            state.view.read(|| state.matrix.row(sku).map(|(id, cell)| (cell.location(), id)).collect::<Vec<_>>());
         ids.sort_unstable();
         for chunk in ids.chunks(ITEMS_PER_FRAME) {
             // Each cell whole: its words belong together.
@@ -183,11 +226,15 @@ pub fn write(state: &State, epoch: Epoch, directory: &Path) -> io::Result<Summar
     keys.sort_unstable_by_key(|(_, done)| done.seq);
     writer.frames(keys.into_iter(), Frame::Keys)?;
 
-    let summary = Summary { start_seq, end_seq: state.view.seq(), last_time, cells, reservations };
+    let (end_seq, ()) = state.view.read(|| ());
+    let summary = Summary { start_seq, end_seq, last_time, cells, reservations };
     writer.frame(&Frame::End(summary))?;
     let file = writer.out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
-    fs::rename(&unfinished, path_of(directory, start_seq))?;
+    if !durable_up_to(end_seq) {
+        return Err(io::Error::other("the log is not durable up to the end of the image"));
+    }
+    fs::rename(unfinished, path_of(directory, start_seq))?;
     File::open(directory)?.sync_all()?;
     Ok(summary)
 }
@@ -214,6 +261,20 @@ pub fn list(directory: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
     }
     found.sort_unstable_by(|a, b| b.cmp(a));
     Ok(found)
+}
+
+/// Sets a file aside that is not a usable image, so that it counts for no generation, and one that was never finished.
+///
+/// # Errors
+/// What the file system said.
+pub(crate) fn set_aside(directory: &Path, bad: &[PathBuf]) -> io::Result<()> {
+    for path in bad {
+        let mut aside = path.clone().into_os_string();
+        aside.push(".bad");
+        fs::rename(path, aside)?;
+    }
+    let unfinished = directory.join(UNFINISHED);
+    if unfinished.exists() { fs::remove_file(unfinished) } else { Ok(()) }
 }
 
 /// Keeps the two newest images and tells where the older one starts: the log is needed from there on.

@@ -78,7 +78,7 @@ impl RecentMovements {
         }
     }
 
-    /// Lets go of what happened before `before`, and of cells that then have nothing left to tell.
+    /// Lets go of what happened before `before`. A cell remembers that something was let go.
     pub(crate) fn let_go(&self, before: Timestamp) {
         self.cells.alter_all(|_, mut recent| {
             recent.let_go(before);

@@ -145,7 +145,7 @@ impl State {
         limit: usize,
         channel: Option<ChannelId>,
     ) -> (Seq, Vec<CellView>) {
-        let mut cells: Vec<_> = self.matrix.row(sku).map(|(_, cell)| cell).collect();
+        let (_, mut cells) = self.view.read(|| self.matrix.row(sku).map(|(_, cell)| cell).collect::<Vec<_>>());
         cells.sort_by_key(|cell| cell.location());
         let from = after.map_or(0, |after| cells.partition_point(|cell| cell.location() <= after));
         let page = cells.get(from..).unwrap_or(&[]);

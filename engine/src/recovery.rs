@@ -42,7 +42,7 @@ pub struct Report {
     /// The image that was loaded.
     pub image: Option<image::Summary>,
     /// Images that could not be used, and why. The log made up for them.
-    pub bad_images: Vec<String>,
+    pub bad_images: Vec<Arc<image::ImageError>>,
     /// Records replayed after it.
     pub replayed: u64,
     /// What the log was found to hold.
@@ -72,6 +72,8 @@ impl Engine {
             recover(&directory, options.settings.idempotency_keys_max, options.sled, &mut |_, _, _| Ok(()))?;
         report.created = directory.created;
         let frozen = judge_clock(&mut report, &options, clock.now());
+        let bad: Vec<_> = report.bad_images.iter().map(|bad| bad.path.clone()).collect();
+        image::set_aside(&directory.images(), &bad).map_err(OpenError::io(&directory.images()))?;
         let recovered = Recovered {
             state: Arc::new(state),
             folder,
@@ -79,6 +81,7 @@ impl Engine {
             epoch: directory.epoch,
             images: Some(directory.images()),
             expiry_frozen: frozen,
+            reserve_bytes: options.sled.reserve_bytes,
         };
         Ok((Self::start(recovered, options.settings, clock, observer), report))
     }
@@ -112,6 +115,7 @@ impl Engine {
             epoch: Epoch(1),
             images: None,
             expiry_frozen: false,
+            reserve_bytes: 0,
         };
         Ok(Self::start(recovered, settings, clock, observer))
     }
@@ -126,6 +130,15 @@ pub(crate) struct DataDirectory {
 }
 
 impl DataDirectory {
+    /// Opens a directory that must be there already; for those who only look.
+    pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        if !path.join("identity").exists() {
+            let source = io::Error::new(io::ErrorKind::NotFound, "this is not a data directory");
+            return Err(OpenError::Io { path: path.to_owned(), source });
+        }
+        Self::open(path, 0)
+    }
+
     pub fn open(path: &Path, entropy: u64) -> Result<Self, OpenError> {
         fs::create_dir_all(path).map_err(OpenError::io(path))?;
         let lock_path = path.join("lock");
@@ -136,6 +149,10 @@ impl DataDirectory {
             source: io::Error::new(io::ErrorKind::WouldBlock, "another process has this data directory open"),
         })?;
         let identity = path.join("identity");
+        if !identity.exists() && path.join("journal").exists() {
+            let what = "the file `identity` is missing beside a log".to_owned();
+            return Err(Damage { seq: 0, what }.into());
+        }
         if !identity.exists() {
             let epoch = Epoch(entropy);
             let unfinished = path.join("identity.unfinished");
@@ -221,7 +238,7 @@ pub(crate) fn recover(
                 break;
             }
             Err(error) => {
-                report.bad_images.push(error.to_string());
+                report.bad_images.push(Arc::new(error));
                 (state, folder) = (State::new(idempotency_keys_max), Folder::default());
             }
         }

@@ -158,7 +158,9 @@ impl Folder {
                     self.fold_cell(state, &line.cell, None);
                     let CellAfter { sku, location, .. } = line.cell;
                     let change = -i64::from(line.quantity);
-                    state.movements.fold_moved(sku, location, (record.seq, row), record.time, change);
+                    let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
+                    let at = record.time.after_count(counted_at);
+                    state.movements.fold_moved(sku, location, (record.seq, row), at, change);
                 }
                 self.fold_change(state, collected.reservation, record);
             }

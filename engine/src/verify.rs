@@ -144,7 +144,7 @@ impl Auditor {
                 record.event.for_each_cell(|cell| {
                     after.insert((cell.sku, cell.location), *cell);
                 });
-                for (key, change) in &changes {
+                for (key, change) in changes.iter().filter(|(key, change)| **change != 0 || after.contains_key(*key)) {
                     let (before, safety_stock) = self.cells.get(key).copied().unwrap_or_default();
                     let free = before.free() - i64::from(safety_stock);
                     if *change > 0 && free < *change {
@@ -315,7 +315,7 @@ impl From<&Reservation> for Audited {
 /// # Errors
 /// The first violation, or why the log cannot be read.
 pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
-    let directory = DataDirectory::open(directory, 0)?;
+    let directory = DataDirectory::open_existing(directory)?;
     let mut auditor = Auditor::default();
     let mut violation = None;
     let mut checked_after = 0;

@@ -137,7 +137,9 @@ fn any_order_of_arrival_leads_to_the_same_stock() {
             shop.clock.advance(6 * HOUR);
             for arrival in arrivals {
                 match arrival {
-                    Arrival::Count => drop(shop.try_count("A", "s1", 20, Some(START_MS + 3 * HOUR)).unwrap()),
+                    Arrival::Count => {
+                        assert!(!shop.try_count("A", "s1", 20, Some(START_MS + 3 * HOUR)).unwrap().outdated)
+                    }
                     Arrival::Sale(hour) => drop(shop.sell_at("A", "s1", 1, START_MS + hour * HOUR)),
                 }
             }

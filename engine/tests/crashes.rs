@@ -380,3 +380,98 @@ fn definitions_come_before_what_uses_them() {
     }
     assert!(name("A1").as_str() == "A1");
 }
+
+#[test]
+fn a_wrong_clock_at_start_never_gets_into_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START_MS);
+    let shop = open(directory.path(), &clock);
+    shop.receive("A", "s1", 1);
+    let held = shop.reserve(&[("A", "s1", 1)]);
+    drop(shop);
+    // Ten years ahead, one sale, and back.
+    clock.advance(3650 * 86_400_000);
+    let wrong = Options { trust_clock: false, ..options() };
+    let (engine, _) = Engine::open(directory.path(), wrong, clock.clone(), None).unwrap();
+    let shop = Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() };
+    clock.advance(2000);
+    shop.receive("B", "s1", 1);
+    let last = shop.engine.events(0, 100).unwrap().pop().unwrap();
+    assert_eq!(last.time.0, START_MS + 2000, "time goes on from the log");
+    drop(shop);
+    clock.set(START_MS + 3000);
+    let right = Options { trust_clock: false, ..options() };
+    let (engine, report) = Engine::open(directory.path(), right, clock.clone(), None).unwrap();
+    let shop = Shop { engine, clock, disk: MemoryDisk::default() };
+    assert_eq!(report.clock_behind_seconds, None);
+    shop.receive("B", "s1", 1);
+    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, State::Held);
+}
+
+#[test]
+fn a_clock_behind_the_log_at_start_does_not_stop_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START_MS);
+    drop({
+        let shop = open(directory.path(), &clock);
+        shop.receive("A", "s1", 1);
+        shop
+    });
+    clock.set(START_MS - 3_600_000);
+    let shop = open(directory.path(), &clock);
+    shop.reserve(&[("A", "s1", 1)]);
+    clock.advance(901_000);
+    shop.wait_until("the hold died after its fifteen minutes", || shop.level("A", "s1") == level(1, 0));
+}
+
+#[test]
+fn after_a_failed_sync_only_what_was_durable_is_believed() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START_MS);
+    let shop = open(directory.path(), &clock);
+    shop.receive("A", "s1", 5);
+    let live = hash(&shop.engine);
+    drop(shop);
+    // What a failed sync leaves behind.
+    std::fs::write(directory.path().join("journal").join("failed"), "").unwrap();
+    let shop = open(directory.path(), &clock);
+    assert_eq!(hash(&shop.engine), live);
+    assert!(!directory.path().join("journal").join("failed").exists(), "the log lies in a fresh directory");
+    shop.receive("A", "s1", 5);
+    assert_eq!(shop.level("A", "s1"), level(10, 0));
+}
+
+#[test]
+fn with_an_interval_policy_an_image_never_knows_more_than_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = ManualClock::at(START_MS);
+    let mut slow = options();
+    slow.sled.sync = anaquel_engine::journal::sled_log::SyncPolicy::Interval;
+    slow.settings.sync_interval_ms = Some(u64::MAX);
+    let (engine, _) = Engine::open(directory.path(), slow, clock.clone(), None).unwrap();
+    let shop = Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() };
+    shop.receive("A", "s1", 5);
+    let image = shop.engine.take_image().unwrap().unwrap();
+    // As the disk is at this moment, without what an orderly end would add.
+    let copy = tempfile::tempdir().unwrap();
+    for sub in ["", "journal", "images"] {
+        std::fs::create_dir_all(copy.path().join(sub)).unwrap();
+        for entry in std::fs::read_dir(directory.path().join(sub)).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_file() {
+                std::fs::copy(entry.path(), copy.path().join(sub).join(entry.file_name())).unwrap();
+            }
+        }
+    }
+    let reopened = open(copy.path(), &clock);
+    assert!(reopened.engine.state().view.seq() >= image.end_seq);
+    assert_eq!(reopened.level("A", "s1"), level(5, 0));
+}
+
+#[test]
+fn looking_at_a_path_that_is_not_there_makes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let nowhere = directory.path().join("nowhere");
+    assert!(verify::verify(&nowhere).is_err());
+    assert!(!nowhere.exists());
+}

@@ -88,7 +88,7 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
         "recovered"
     );
     for bad in &report.bad_images {
-        tracing::warn!(bad, "an image was passed over; the log made up for it");
+        tracing::warn!(%bad, "an image was passed over; the log made up for it");
     }
     if report.log.torn_parts > 0 {
         tracing::warn!(parts = report.log.torn_parts, "an unfinished, never acknowledged batch was dropped");

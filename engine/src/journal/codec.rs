@@ -10,8 +10,9 @@ use super::Batch;
 use crate::event::{Cause, Event, Record};
 use crate::ids::{Seq, Timestamp};
 
-/// The largest encoded record. A request of 1,000 rows with the longest references stays well below.
-pub const RECORD_BYTES_MAX: usize = 4 << 20;
+/// The largest encoded record. Whoever makes records keeps them below 2 MiB: rows are bounded at the edge and cut into
+/// records by weight.
+pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
 #[derive(Serialize)]
 struct StoredRef<'a> {

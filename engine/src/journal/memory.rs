@@ -69,6 +69,11 @@ impl MemoryDisk {
         }
     }
 
+    /// Makes every append wait until the guard is dropped, so that a test can let commands queue up for one batch.
+    pub fn stall(&self) -> impl Drop + '_ {
+        self.image()
+    }
+
     /// Parts on it.
     pub fn parts(&self) -> usize {
         self.image().parts.len()

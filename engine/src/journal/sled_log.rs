@@ -37,6 +37,10 @@ const ROOM_CHECK_BYTES: u64 = 1 << 20;
 /// Values removed at a time when the log is trimmed, so that an append never waits long behind it.
 const TRIM_PARTS_MAX: usize = 512;
 
+/// How often, and how long in between, to wait for sled's own lock.
+const LOCK_ATTEMPTS: usize = 300;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// When an append is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SyncPolicy {
@@ -124,8 +128,15 @@ impl SledJournal {
         options: SledOptions,
         visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
     ) -> Result<(Self, Recovered), OpenError> {
+        let fresh = directory.with_extension("fresh");
+        if !directory.exists() && fresh.exists() {
+            // The process died between the two renames of an earlier move.
+            fs::rename(&fresh, directory).map_err(OpenError::io(directory))?;
+        }
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
-        remove_unfinished_snapshots(directory).map_err(OpenError::io(directory))?;
+        if directory.join(FAILED).exists() {
+            move_to_fresh_directory(directory)?;
+        }
         let db = open_sled(directory)?;
         let db_path = directory.join("db");
         let db_file = File::options().read(true).write(true).open(&db_path).map_err(OpenError::io(&db_path))?;
@@ -133,7 +144,7 @@ impl SledJournal {
         db_file.sync_all().map_err(OpenError::io(&db_path))?;
         sync_directory(directory)?;
 
-        let mark_path = directory.join("high-water");
+        let mark_path = directory.join(MARK);
         let (mark, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
         let (recovered, chain, unfinished) = read_all(&db, visit)?;
         if recovered.last_seq < marked {
@@ -201,10 +212,13 @@ impl Journal for SledJournal {
 
     fn sync(&mut self) -> Result<(), AppendError> {
         let Some(last_seq) = self.unsynced.take() else { return Ok(()) };
-        let unknown = |error: &dyn std::fmt::Display| AppendError::Unknown(error.to_string());
-        self.db.flush().map_err(|error| unknown(&error))?;
-        self.db_file.sync_data().map_err(|error| unknown(&error))?;
-        self.mark.raise(last_seq).map_err(|error| unknown(&error))
+        let flushed = self.db.flush().map(drop).map_err(|error| error.to_string());
+        let synced = flushed.and_then(|()| self.db_file.sync_data().map_err(|error| error.to_string()));
+        synced.and_then(|()| self.mark.raise(last_seq).map_err(|error| error.to_string())).map_err(|error| {
+            // From here on the page cache may show what the disk does not hold; the next start must know.
+            let _ = File::create(self.directory.join(FAILED)).and_then(|marker| marker.sync_all());
+            AppendError::Unknown(error)
+        })
     }
 
     fn trim(&mut self, before: Seq) -> Result<bool, AppendError> {
@@ -242,15 +256,21 @@ impl JournalReader for SledReader {
             },
         };
         let mut assembler = Assembler::default();
+        let mut first = true;
         for stored in self.db.range(key(start, 0)..) {
             let (found, bytes) = stored.map_err(damaged(start))?;
             let seq = seq_of(&found).map_err(ReadError::Damaged)?;
             let batch = part::parse(&bytes, seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
             if let Some(batch) = batch
                 && batch.last_seq() >= from
-                && visit(batch).is_break()
             {
-                break;
+                if std::mem::take(&mut first) && batch.first_seq > from {
+                    // What held it is being trimmed at this moment.
+                    return Err(ReadError::Trimmed { oldest: batch.first_seq });
+                }
+                if visit(batch).is_break() {
+                    break;
+                }
             }
         }
         Ok(())
@@ -263,14 +283,67 @@ impl JournalReader for SledReader {
     }
 }
 
+/// Present after a failed flush or sync: what lies beyond the mark may be in the page cache alone.
+const FAILED: &str = "failed";
+
+/// After a failed sync, nothing past the mark is believed, and nothing stays where it was: what is believed is written
+/// anew into a fresh directory and synced before anything is promised on it.
+fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
+    let io = OpenError::io;
+    let (fresh, old) = (directory.with_extension("fresh"), directory.with_extension("old"));
+    for leftover in [&fresh, &old] {
+        if leftover.exists() {
+            fs::remove_dir_all(leftover).map_err(io(leftover))?;
+        }
+    }
+    let mark_path = directory.join(MARK);
+    let (_, marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
+    fs::create_dir_all(&fresh).map_err(io(&fresh))?;
+    {
+        let (from, to) = (open_sled(directory)?, open_sled(&fresh)?);
+        for stored in from.iter() {
+            let (key, part) = stored.map_err(|error| lost(marked, &error))?;
+            if seq_of(&key)? > marked {
+                break;
+            }
+            to.insert(key, part).map_err(|error| lost(marked, &error))?;
+        }
+        to.flush().map_err(|error| lost(marked, &error))?;
+    }
+    let db_path = fresh.join("db");
+    File::open(&db_path).and_then(|db| db.sync_all()).map_err(io(&db_path))?;
+    fs::copy(&mark_path, fresh.join(MARK))
+        .and_then(|_| File::open(fresh.join(MARK))?.sync_all())
+        .map_err(io(&fresh))?;
+    sync_directory(&fresh)?;
+    fs::rename(directory, &old).and_then(|()| fs::rename(&fresh, directory)).map_err(io(directory))?;
+    if let Some(parent) = directory.parent() {
+        sync_directory(parent)?;
+    }
+    fs::remove_dir_all(&old).map_err(io(&old))
+}
+
 fn lost(seq: Seq, error: &dyn std::fmt::Display) -> OpenError {
     Damage { seq, what: format!("the store cannot read it: {error}") }.into()
 }
 
 fn open_sled(directory: &Path) -> Result<sled::Db, OpenError> {
+    remove_unfinished_snapshots(directory).map_err(OpenError::io(directory))?;
     let config = sled::Config::new().path(directory).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    // sled lets go of its own lock only when its last deferred clean-up ran, some moments after it was closed. The
+    // directory's lock was taken before, so whoever has sled's is no other process.
+    let mut opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+    for _ in 0..LOCK_ATTEMPTS {
+        match &opened {
+            Ok(Err(sled::Error::Io(error))) if error.to_string().contains("could not acquire lock") => {
+                std::thread::sleep(LOCK_PAUSE);
+                opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+            }
+            _ => break,
+        }
+    }
     // Damage can panic inside sled; it is named like any other damage.
-    match catch_unwind(AssertUnwindSafe(|| config.open())) {
+    match opened {
         Ok(Ok(db)) => Ok(db),
         Ok(Err(sled::Error::Io(error))) => {
             Err(OpenError::Io { path: directory.to_owned(), source: io::Error::new(error.kind(), error.to_string()) })
@@ -340,6 +413,8 @@ struct HighWater {
 }
 
 const SLOT_BYTES: u64 = 512;
+
+const MARK: &str = "high-water";
 
 impl HighWater {
     fn open(path: &Path) -> io::Result<(Self, Seq)> {

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
-use crate::command::{Completion, Loaded, NameRef};
+use crate::command::{Completion, Failure, Loaded, NameRef};
 use crate::event::{Cause, CellAfter, Definitions, Event, Few, Record};
 use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::BatchBuilder;
@@ -62,8 +62,9 @@ pub(super) enum Answer {
 
 /// A decided command, waiting for its records to become durable.
 pub(super) struct Decided {
-    /// Whom to tell what; none for what the engine does by itself.
-    pub done: Option<(Completion, Answer)>,
+    /// Whom to tell what; none for what the engine does by itself. A refusal waits here, too, where the batch is not
+    /// empty: it may rest on what is not durable yet.
+    pub done: Option<(Completion, Result<Answer, Failure>)>,
     /// Its key, if it came with one.
     pub scope: Option<u128>,
     /// One past its last record.
@@ -73,6 +74,19 @@ pub(super) struct Decided {
     /// Credits that promise words get once the records are durable.
     pub credits: Few<(SkuId, LocationId, StockChange)>,
 }
+
+/// Names in one record of definitions, of each kind.
+const NAMES_PER_RECORD: usize = 4096;
+
+/// Splits the first names off, as many as go into one record.
+fn first<T>(names: &mut Vec<T>) -> Vec<T> {
+    let rest = names.split_off(names.len().min(NAMES_PER_RECORD));
+    std::mem::replace(names, rest)
+}
+
+/// How many names of each kind wait for their definition.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct DefinedSoFar([usize; 4]);
 
 /// Names interned in this batch, and details set in it.
 #[derive(Debug)]
@@ -159,8 +173,7 @@ impl Draft {
     /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.
     pub fn log(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
         if !self.undefined.is_empty() {
-            let definitions = std::mem::take(&mut self.undefined);
-            self.push(None, Event::Defined(Box::new(definitions)));
+            self.log_definitions();
         }
         self.push(cause, event)
     }
@@ -172,13 +185,37 @@ impl Draft {
 
     /// Logs definitions by themselves: names were declared, and nothing more was said of them.
     pub fn log_definitions(&mut self) -> Seq {
-        let definitions = std::mem::take(&mut self.undefined);
-        self.push(None, Event::Defined(Box::new(definitions)))
+        let mut rest = std::mem::take(&mut self.undefined);
+        loop {
+            let first = Definitions {
+                skus: first(&mut rest.skus),
+                locations: first(&mut rest.locations),
+                groups: first(&mut rest.groups),
+                channels: first(&mut rest.channels),
+            };
+            let seq = self.push(None, Event::Defined(Box::new(first)));
+            if rest.is_empty() {
+                return seq;
+            }
+        }
     }
 
-    /// Forgets names that were interned for a command which came to nothing.
-    pub fn forget_definitions(&mut self) {
-        let Definitions { skus, locations, groups, channels } = std::mem::take(&mut self.undefined);
+    /// How many names wait for their definition: where to go back to, should what comes next come to nothing.
+    pub fn defined_so_far(&self) -> DefinedSoFar {
+        let Definitions { skus, locations, groups, channels } = &self.undefined;
+        DefinedSoFar([skus.len(), locations.len(), groups.len(), channels.len()])
+    }
+
+    /// Forgets names that were interned since for something which came to nothing.
+    pub fn forget_definitions(&mut self, since: DefinedSoFar) {
+        let DefinedSoFar([skus, locations, groups, channels]) = since;
+        let skus = self.undefined.skus.split_off(skus.min(self.undefined.skus.len()));
+        let locations = self.undefined.locations.split_off(locations.min(self.undefined.locations.len()));
+        let groups = self.undefined.groups.split_off(groups.min(self.undefined.groups.len()));
+        let channels = self.undefined.channels.split_off(channels.min(self.undefined.channels.len()));
+        if skus.len() + locations.len() + groups.len() + channels.len() == 0 {
+            return;
+        }
         self.skus.names.retain(|name, _| !skus.iter().any(|(_, gone)| gone == name));
         self.locations.names.retain(|name, _| !locations.iter().any(|(_, gone)| gone == name));
         self.groups.names.retain(|name, _| !groups.iter().any(|(_, gone)| gone == name));
@@ -307,6 +344,12 @@ impl Draft {
                 cell.moved.truncate(before.moved);
             }
         }
+    }
+
+    /// Groups that this batch put `location` into.
+    pub fn fresh_groups_of(&self, location: LocationId) -> Vec<GroupId> {
+        let holds = |details: &GroupDetails| details.locations.binary_search(&location).is_ok();
+        self.groups.details.iter().filter(|(_, (_, details))| holds(details)).map(|(group, _)| *group).collect()
     }
 
     /// Takes back every detail that the command being decided set: what the records of the batch say is what holds.

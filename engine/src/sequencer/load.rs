@@ -16,6 +16,9 @@ use crate::ids::{GroupId, LocationId, Name, Seq, SkuId};
 /// Rows in one record. An import is cut into records of so many, so that no delta of the stream is ever larger.
 const ROWS_PER_RECORD: usize = 1000;
 
+/// Bytes, roughly, in one record.
+const RECORD_WEIGHT_MAX: usize = 1 << 20;
+
 impl Sequencer {
     pub(super) fn load(
         &mut self,
@@ -32,17 +35,21 @@ impl Sequencer {
                 let mut set = Vec::new();
                 let mut groups = BTreeMap::new();
                 for row in rows {
+                    let defined = self.draft.defined_so_far();
                     let Some(location) = self.draft.intern_location(&row.id) else {
                         loaded.errors.push(too_many(row.line, "location"));
                         continue;
                     };
                     match self.describe_location(location, &row.fields, true, &mut groups) {
                         Ok(details) => loaded.count(details.map(|details| set.push((location, details)))),
-                        Err(failure) => loaded.errors.push(row_error(row.line, failure)),
+                        Err(failure) => {
+                            self.draft.forget_definitions(defined);
+                            loaded.errors.push(row_error(row.line, failure));
+                        }
                     }
                 }
-                events.extend(chunks(set, Event::LocationsSet));
-                events.extend(chunks(groups.into_iter().collect(), Event::GroupsSet));
+                events.extend(chunks(set, |_| 256, Event::LocationsSet));
+                events.extend(chunks(groups.into_iter().collect(), group_weight, Event::GroupsSet));
             }
             Rows::Groups(rows) => {
                 let mut set = BTreeMap::new();
@@ -52,37 +59,45 @@ impl Sequencer {
                         Err(failure) => loaded.errors.push(row_error(line, failure)),
                     }
                 }
-                events.extend(chunks(set.into_iter().collect(), Event::GroupsSet));
+                events.extend(chunks(set.into_iter().collect(), group_weight, Event::GroupsSet));
             }
             Rows::Skus(rows) => {
                 let mut set = Vec::new();
                 for row in rows {
+                    let defined = self.draft.defined_so_far();
                     let Some(sku) = self.draft.intern_sku(&row.id) else {
                         loaded.errors.push(too_many(row.line, "sku"));
                         continue;
                     };
                     match self.describe_sku(sku, &row.fields, true) {
                         Ok(details) => loaded.count(details.map(|details| set.push((sku, details)))),
-                        Err(failure) => loaded.errors.push(row_error(row.line, failure)),
+                        Err(failure) => {
+                            self.draft.forget_definitions(defined);
+                            loaded.errors.push(row_error(row.line, failure));
+                        }
                     }
                 }
-                events.extend(chunks(set, Event::SkusSet));
+                events.extend(chunks(set, sku_weight, Event::SkusSet));
             }
             Rows::Stock { mut counts, create } => {
                 // Side by side in memory: a SKU's cells are made together.
                 counts.sort_by(|a, b| sku_order(&a.sku).cmp(&sku_order(&b.sku)).then(a.line.cmp(&b.line)));
                 let mut set = Vec::new();
                 for count in &counts {
+                    let defined = self.draft.defined_so_far();
                     match self.load_count(count, create) {
                         Ok(CountVerdict::Counted { counted, changed }) => {
                             loaded.count(changed.then_some(()));
                             set.push(counted);
                         }
                         Ok(CountVerdict::Unchanged) => loaded.count::<()>(None),
-                        Err(failure) => loaded.errors.push(row_error(count.line, failure)),
+                        Err(failure) => {
+                            self.draft.forget_definitions(defined);
+                            loaded.errors.push(row_error(count.line, failure));
+                        }
                     }
                 }
-                events.extend(chunks(set, Event::Counted));
+                events.extend(chunks(set, |_| 64, Event::Counted));
             }
             Rows::Prices(rows) => {
                 let mut set: BTreeMap<SkuId, Vec<Price>> = BTreeMap::new();
@@ -92,13 +107,12 @@ impl Sequencer {
                         None => loaded.errors.push(row_error(line, unknown("sku", &sku))),
                     }
                 }
-                events.extend(chunks(set.into_iter().collect(), Event::PricesSet));
+                events.extend(chunks(set.into_iter().collect(), |(_, prices)| 64 * prices.len(), Event::PricesSet));
             }
             Rows::None(_) => {}
         }
         if atomic && !loaded.errors.is_empty() {
             loaded.errors.sort_by_key(|error| error.line);
-            self.draft.forget_definitions();
             self.draft.undo_details();
             return Err(Refusal::BadRows(loaded.errors).into());
         }
@@ -193,11 +207,9 @@ impl Sequencer {
     /// mention; a thing that is put is replaced.
     fn describe_sku(&mut self, sku: SkuId, fields: &SkuFields, keep: bool) -> Result<Option<SkuDetails>, Failure> {
         if let Some(gtin) = fields.gtin.as_deref().filter(|gtin| !is_gtin(gtin)) {
-            return Err(Refusal::invalid(
-                "gtin",
-                format!("{gtin:?} is not a GTIN: its length or its check digit is wrong"),
-            )
-            .into());
+            let shown: String = gtin.chars().take(20).collect();
+            let reason = format!("{shown:?} is not a GTIN: its length or its check digit is wrong");
+            return Err(Refusal::invalid("gtin", reason).into());
         }
         let known = self.draft.sku_details(sku);
         let mut details = known.as_ref().filter(|_| keep).map(|(_, known)| (**known).clone()).unwrap_or_default();
@@ -255,6 +267,7 @@ impl Sequencer {
             wanted.push(self.draft.intern_group(&NameRef::New(name.clone())).ok_or_else(|| no_ids_left("groups"))?);
         }
         let mut touched: Vec<GroupId> = self.state.catalogue.groups_of(location);
+        touched.extend(self.draft.fresh_groups_of(location));
         touched.extend(changed.keys().copied());
         touched.extend(&wanted);
         touched.sort_unstable();
@@ -342,13 +355,38 @@ fn overwrite(field: &mut Option<String>, said: &Option<String>) {
     }
 }
 
-fn chunks<T>(mut rows: Vec<T>, event: impl Fn(Vec<T>) -> Event) -> Vec<Event> {
-    let mut events = Vec::new();
-    while !rows.is_empty() {
-        let rest = rows.split_off(rows.len().min(ROWS_PER_RECORD));
-        events.push(event(std::mem::replace(&mut rows, rest)));
+/// Cuts rows into records, by number and by weight.
+fn chunks<T>(rows: Vec<T>, weight: impl Fn(&T) -> usize, event: impl Fn(Vec<T>) -> Event) -> Vec<Event> {
+    let (mut events, mut chunk, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for row in rows {
+        let row_bytes = weight(&row);
+        if !chunk.is_empty() && (chunk.len() >= ROWS_PER_RECORD || bytes + row_bytes > RECORD_WEIGHT_MAX) {
+            events.push(event(std::mem::take(&mut chunk)));
+            bytes = 0;
+        }
+        bytes += row_bytes;
+        chunk.push(row);
+    }
+    if !chunk.is_empty() {
+        events.push(event(chunk));
     }
     events
+}
+
+fn group_weight((_, details): &(GroupId, GroupDetails)) -> usize {
+    16 + 4 * details.locations.len()
+}
+
+fn sku_weight((_, details): &(SkuId, SkuDetails)) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let categories: usize = details.categories.iter().map(|category| 8 + category.len()).sum();
+    let attributes: usize = details.attributes.iter().map(|(key, value)| 16 + key.len() + value.len()).sum();
+    64 + text(&details.name)
+        + text(&details.gtin)
+        + text(&details.unit)
+        + text(&details.product)
+        + categories
+        + attributes
 }
 
 fn sku_order(sku: &NameRef<SkuId>) -> (u32, &str) {

@@ -20,7 +20,8 @@
 //! before it leaves a durable change whose caller does not know; its key tells.
 //!
 //! One batch is in flight at a time, so the durable view is all that is durable whenever something is decided, and a
-//! refusal made here is final: everything before it in the queue is already in the log or refused.
+//! refusal made here is final: everything before it in the queue is already in the log, in this batch, or refused. One
+//! that may rest on this batch is told when the batch is durable, like everything else.
 
 mod draft;
 mod load;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::command::{Command, Failure, Outcome, Queued, Refusal};
+use crate::command::{Command, Completion, Failure, Outcome, Queued, Refusal};
 use crate::event::{Cause, Event, Few, Record};
 use crate::ids::{LocationId, Seq, SkuId, Timestamp};
 use crate::journal::{AppendError, Journal};
@@ -137,7 +138,7 @@ impl Sequencer {
                 }
             }
         }
-        let before = |seconds: u64| Timestamp(now.0.saturating_sub(seconds * 1000));
+        let before = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         let settings = &self.settings;
         self.folder.forget(
             &self.state,
@@ -171,6 +172,7 @@ impl Sequencer {
         let Queued { command, mut cause, done } = queued;
         let scope = scope_of(&cause);
         let admitted = admitted(&command);
+        let defined_so_far = self.draft.defined_so_far();
         let decision = match command {
             Command::Reserve(reserve) => self.reserve(*reserve, &mut cause),
             Command::Step(id, request) => self.step(id, request, &mut cause),
@@ -186,26 +188,30 @@ impl Sequencer {
                 if let Some(scope) = scope.filter(|_| logged.is_none()) {
                     self.state.idempotency.abandon(scope);
                 }
-                self.settle(Some((done, answer)), logged, admitted);
+                self.settle(Some((done, Ok(answer))), logged, admitted);
             }
             Err(failure) => {
                 self.draft.undo_touched();
-                for (cell, change) in admitted {
-                    self.state.matrix.cell(cell).adjust_promise(change.inverse());
-                }
+                self.draft.forget_definitions(defined_so_far);
+                self.state.give_back(&admitted);
                 if let Some(scope) = scope {
                     self.state.idempotency.abandon(scope);
                 }
-                done(Err(failure));
+                if self.draft.builder.is_empty() {
+                    done(Err(failure));
+                } else {
+                    let end_seq = self.draft.builder.next_seq();
+                    let done = Some((done, Err(failure)));
+                    let (debited, credits) = (Few::new(), Few::new());
+                    self.draft.decided.push(Decided { done, scope: None, end_seq, debited, credits });
+                }
             }
         }
     }
 
     /// Gives back what was admitted for a command that is not even decided.
     fn refuse(&self, queued: Queued, failure: Failure) {
-        for (cell, change) in admitted(&queued.command) {
-            self.state.matrix.cell(cell).adjust_promise(change.inverse());
-        }
+        self.state.give_back(&admitted(&queued.command));
         if let Some(scope) = scope_of(&queued.cause) {
             self.state.idempotency.abandon(scope);
         }
@@ -215,7 +221,7 @@ impl Sequencer {
     /// Splits what a decided command does to promise words into debits, applied now, and credits, applied once durable.
     fn settle(
         &mut self,
-        done: Option<(crate::command::Completion, Answer)>,
+        done: Option<(Completion, Decision)>,
         scope: Option<u128>,
         admitted: Few<(CellId, StockChange)>,
     ) {
@@ -279,7 +285,7 @@ impl Sequencer {
         let first_seq = records.first().map_or(0, |record| record.seq);
         for decided in decided {
             if let Some((done, answer)) = decided.done {
-                done(Ok(self.answer(answer, first_seq, &records)));
+                done(answer.map(|answer| self.answer(answer, first_seq, &records)));
             }
         }
         if let Some(observer) = &mut self.observer {
@@ -315,9 +321,7 @@ impl Sequencer {
             AppendError::Fenced { .. } | AppendError::Unknown(_) => Failure::Unknown(error.to_string()),
         };
         for decided in std::mem::take(&mut self.draft.decided) {
-            for (cell, change) in decided.debited {
-                self.state.matrix.cell(cell).adjust_promise(change.inverse());
-            }
+            self.state.give_back(&decided.debited);
             if let Some(scope) = decided.scope {
                 self.state.idempotency.abandon(scope);
             }

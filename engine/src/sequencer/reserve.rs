@@ -74,7 +74,7 @@ impl Sequencer {
             channel,
             purpose: reserve.purpose,
             confirmed: reserve.confirm,
-            expires_at: self.draft.now.plus_seconds(reserve.ttl_seconds.into()),
+            expires_at: self.draft.now.plus_seconds(u64::from(reserve.ttl_seconds).min(self.settings.hold_seconds_max)),
             customer: reserve.customer,
             order: reserve.order,
             lines,

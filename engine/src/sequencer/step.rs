@@ -93,7 +93,13 @@ impl Sequencer {
             let level = level.checked_add(change(*quantity)).ok_or_else(|| {
                 Refusal::invalid("lines", format!("on_hand would fall below {}", crate::level::ON_HAND_RANGE.start()))
             })?;
-            self.draft.set_level(line.sku, line.location, level);
+            let now = self.draft.now;
+            let cell = self.draft.touch(line.sku, line.location);
+            cell.level = level;
+            if change(*quantity).on_hand != 0 {
+                // Handed over now, after whatever was counted: a late count in this very batch must know of it.
+                cell.moved.push((now.after_count(cell.counted_at), change(*quantity).on_hand));
+            }
         }
         let after = |(index, line, quantity): &(u16, Line, u32)| LineChange {
             line: *index,

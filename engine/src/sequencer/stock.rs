@@ -37,7 +37,7 @@ impl Sequencer {
             let created = !cell.exists;
             // A count knows of what happened up to it. What carries no time of its own happens now, after every count.
             let absorbed = told_at.is_some_and(|time| time <= cell.counted_at);
-            let occurred_at = told_at.unwrap_or(now.max(Timestamp(cell.counted_at.0 + 1)));
+            let occurred_at = told_at.unwrap_or(now.after_count(cell.counted_at));
             let change = if absorbed { StockChange::NONE } else { StockChange::bring(movement.change) };
             let level = cell.level.checked_add(change).ok_or_else(|| out_of_range(field("quantity")))?;
             let cell = self.draft.touch(sku, location);

@@ -204,6 +204,36 @@ impl Shop {
         cell.map(|cell| cell.durable()).unwrap_or_default()
     }
 
+    /// Runs all of `calls`, in order, in one batch.
+    pub fn in_one_batch<T: Send>(&self, calls: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
+        let batches = || self.engine.counters().batches.load(Ordering::Relaxed);
+        let before = batches();
+        let results = self.in_one_batch_that_fails(calls);
+        self.wait_until("both batches are counted", || batches() == before + 2);
+        results
+    }
+
+    /// The same, whatever becomes of the batch.
+    pub fn in_one_batch_that_fails<T: Send>(&self, calls: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
+        std::thread::scope(|scope| {
+            let stalled = self.disk.stall();
+            let blocker = scope.spawn(|| self.receive("BLOCKER", "s0", 1));
+            while self.engine.queued() > 0 || self.engine.in_flight() == 0 {
+                std::thread::yield_now();
+            }
+            let mut running = Vec::new();
+            for (nth, call) in calls.into_iter().enumerate() {
+                running.push(scope.spawn(call));
+                while self.engine.queued() <= nth {
+                    std::thread::yield_now();
+                }
+            }
+            drop(stalled);
+            blocker.join().unwrap();
+            running.into_iter().map(|call| call.join().unwrap()).collect()
+        })
+    }
+
     /// With nothing in flight, what may be promised is exactly what the log grants, in every cell.
     pub fn check_promises(&self) {
         let state = self.engine.state();

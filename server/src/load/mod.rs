@@ -30,6 +30,9 @@ const LINE_BYTES_MAX: usize = 64 << 10;
 /// Row errors that an answer carries.
 const ERRORS_MAX: usize = 1000;
 
+/// The longest field or reason of an error; a row may be the worst of nonsense.
+const ERROR_BYTES_MAX: usize = 300;
+
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -235,7 +238,9 @@ fn run_chunk(engine: &Engine, rows: Rows, atomic: bool) -> Result<Loaded, Failur
 fn reject(summary: &mut Imported, error: RowError) {
     summary.rejected += 1;
     if summary.errors.len() < ERRORS_MAX {
-        summary.errors.push(error);
+        let short = |text: String| if text.len() <= ERROR_BYTES_MAX { text } else { text.chars().take(80).collect() };
+        let (field, reason) = (error.field.map(short), short(error.reason));
+        summary.errors.push(RowError { line: error.line, field, reason });
     }
 }
 

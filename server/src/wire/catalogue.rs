@@ -17,6 +17,9 @@ use crate::problem::Problem;
 /// The longest text of a detail, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024;
 
+/// Attributes of a SKU, and categories it is filed under.
+const ATTRIBUTES_MAX: usize = 64;
+
 /// Names in one list.
 const LIST_MAX: usize = 10_000;
 
@@ -91,6 +94,11 @@ impl SkuBody {
         let decimals =
             self.decimals.map(decimals).transpose().map_err(|reason| Problem::invalid("decimals", reason))?;
         let attributes: Vec<_> = self.attributes.unwrap_or_default().into_iter().collect();
+        let categories = self.categories.as_ref().map_or(0, Vec::len);
+        if attributes.len() > ATTRIBUTES_MAX || categories > ATTRIBUTES_MAX {
+            let reason = format!("at most {ATTRIBUTES_MAX} attributes and as many categories are taken");
+            return Err(Problem::invalid("attributes", reason));
+        }
         for (key, value) in &attributes {
             bounded(&format!("attributes.{key}"), value)?;
             name("attributes", key)?;
