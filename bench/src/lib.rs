@@ -1,1 +1,131 @@
+//! What the benchmarks share: retailers of any size, made in process, and a generator of places in them.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anaquel_engine::command::{Command, Count, NameRef, Outcome, Reserve, ReserveLine, Rows};
+use anaquel_engine::event::{Few, Purpose};
+use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
+use anaquel_engine::journal::memory::MemoryDisk;
+use anaquel_engine::journal::sled_log::SledOptions;
+use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::settings::Settings;
+use anaquel_engine::{Clock, Engine};
+
+/// The clock of a process that measures.
+pub struct Monotonic(Instant);
+
+impl Default for Monotonic {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for Monotonic {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_800_000_000_000 + self.0.elapsed().as_millis() as u64)
+    }
+}
+
+/// Numbers that look random (xorshift): cheap enough not to be what is measured.
+#[derive(Debug, Clone)]
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    /// The next one.
+    #[inline]
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// One below `bound`.
+    #[inline]
+    pub fn below(&mut self, bound: u32) -> u32 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u32
+    }
+}
+
+fn settings() -> Settings {
+    Settings { in_flight_max: 1 << 20, ..Settings::default() }
+}
+
+/// An engine on a log in memory.
+///
+/// # Panics
+/// Never on an empty disk.
+pub fn in_memory() -> Engine {
+    Engine::in_memory(MemoryDisk::default(), settings(), Arc::new(Monotonic::default()), None)
+        .expect("an empty disk opens")
+}
+
+/// An engine on sled in `directory`.
+///
+/// # Errors
+/// What is wrong with the directory.
+pub fn on_disk(directory: &Path) -> anyhow::Result<(Engine, Report)> {
+    let options = Options { settings: settings(), sled: SledOptions::default(), entropy: 7, trust_clock: true };
+    Ok(Engine::open(directory, options, Arc::new(Monotonic::default()), None)?)
+}
+
+/// Stocks every one of `skus` SKUs in every one of `locations` locations with `on_hand` units, SKU by SKU.
+///
+/// # Panics
+/// Where the engine does not take it.
+pub fn stock(engine: &Engine, skus: u32, locations: u32, on_hand: i32) {
+    let chunk = (20_000 / locations).max(1);
+    for first in (0..skus).step_by(chunk as usize) {
+        let count = |sku: u32, location: u32| Count {
+            line: 0,
+            sku: NameRef::New(name("sku", sku)),
+            location: NameRef::New(name("location", location)),
+            on_hand,
+            counted_at: None,
+            safety_stock: Some(0),
+        };
+        let last = (first + chunk).min(skus);
+        let counts = (first..last).flat_map(|sku| (0..locations).map(move |location| count(sku, location))).collect();
+        let command = Command::Load { rows: Rows::Stock { counts, create: true }, atomic: false, finish: None };
+        let loaded = engine.run(|engine, done| engine.submit(command, None, done)).expect("stock loads");
+        assert!(matches!(loaded, Outcome::Loaded(loaded) if loaded.errors.is_empty()));
+    }
+}
+
+/// The name of the nth thing of a kind.
+///
+/// # Panics
+/// Never: the pattern is a valid name.
+pub fn name(kind: &str, n: u32) -> Name {
+    Name::parse(&format!("{kind}-{n:07}")).expect("a valid name")
+}
+
+/// A promise of one unit by interned ids, as the edge hands it over after resolving names.
+pub fn one(sku: u32, location: u32) -> Reserve {
+    Reserve {
+        channel: NameRef::Known(ChannelId(0)),
+        purpose: Purpose::Cart,
+        customer: None,
+        order: None,
+        ttl_seconds: 900,
+        confirm: false,
+        allow_partial: false,
+        supersedes: None,
+        lines: Few::from_buf([ReserveLine { sku: SkuId(sku), location: LocationId(location), quantity: 1 }]),
+        admitted: Few::new(),
+    }
+}
+
+/// The median of some measurements.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Resident memory of this process, in bytes.
+pub fn resident_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
+}

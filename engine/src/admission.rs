@@ -150,6 +150,9 @@ impl State {
                 Some(state) => return Err(Refusal::WrongState(state).into()),
             }
         }
+        if let ([line], None, false) = (reserve.lines.as_slice(), reserve.supersedes, reserve.allow_partial) {
+            return self.admit_line(line, buffer);
+        }
         let floor_of = |cell: CellId| Floor { safety_stock: self.matrix.cell(cell).safety_stock(), buffer };
         let Some(mut demands) = self.demands(reserve) else { return Ok(Few::new()) };
         // All lines are checked before any is taken, so that a cart which must fail disturbs nobody.
@@ -185,6 +188,24 @@ impl State {
             }
         }
         Ok(taken)
+    }
+
+    /// The common case: one line, all or nothing.
+    #[inline]
+    fn admit_line(&self, line: &ReserveLine, buffer: u32) -> Result<Few<(CellId, StockChange)>, Failure> {
+        let Some((id, cell)) = self.matrix.find_cell(line.sku, line.location) else { return Ok(Few::new()) };
+        let floor = Floor { safety_stock: cell.safety_stock(), buffer };
+        if cell.admit(line.quantity, floor).is_ok() {
+            return Ok(Few::from_buf([(id, StockChange::reserve(line.quantity))]));
+        }
+        let (_, level) = self.view.read(|| cell.durable());
+        match level.reserve(line.quantity, floor) {
+            Ok(_) => Ok(Few::new()),
+            Err(constraint) => {
+                let short = Short { line: 0, requested: line.quantity, available: level.available(floor), constraint };
+                Err(Refusal::Insufficient(vec![short]).into())
+            }
+        }
     }
 
     /// Gives back what was taken for a command that never reached the log.

@@ -128,8 +128,8 @@ impl StockLevel {
 
     /// The level after `change`, each half modulo 2^32.
     ///
-    /// Only for promise words, which admit and never decide: whatever wraps while changes are in flight is exact again
-    /// when they have all been sequenced, and the decision is made on a level that cannot wrap.
+    /// What happens to promise words, which admit and never decide: whatever wraps while changes are in flight is exact
+    /// again when they have all been sequenced, and the decision is made on a level that cannot wrap.
     #[must_use]
     pub fn wrapping_add(self, change: StockChange) -> Self {
         Self {

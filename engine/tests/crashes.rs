@@ -200,7 +200,12 @@ fn a_clock_that_is_set_back_does_not_turn_the_log_back() {
 
 fn options() -> Options {
     Options {
-        settings: Settings { checkpoint_bytes: 20_000, log_retention_seconds: 60, ..Settings::default() },
+        settings: Settings {
+            checkpoint_bytes: 20_000,
+            log_retention_seconds: 60,
+            idempotency_retention_seconds: 60,
+            ..Settings::default()
+        },
         sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
         entropy: 42,
         trust_clock: true,

@@ -92,20 +92,12 @@ impl StockCell {
     }
 
     /// Adds `change` to the promise word whatever it holds: an unconditional debit, what is given back, a credit that
-    /// became durable.
+    /// became durable. One addition serves both halves: whatever lowers `reserved` was counted in it before, so the lower
+    /// half never borrows from the upper one, and the upper one may wrap while changes are in flight.
     #[inline]
     pub fn adjust_promise(&self, change: StockChange) {
-        if change.is_none() {
-            return;
-        }
-        let mut seen = self.promise.load(Relaxed);
-        loop {
-            let after = StockLevel::unpack(seen).wrapping_add(change).pack();
-            match self.promise.compare_exchange_weak(seen, after, Relaxed, Relaxed) {
-                Ok(_) => return,
-                Err(now) => seen = now,
-            }
-        }
+        let both = (change.on_hand << 32).wrapping_add(change.reserved);
+        self.promise.fetch_add(both.cast_unsigned(), Relaxed);
     }
 
     /// Journal thread only, inside a fold: the level that the log now grants.
@@ -146,6 +138,19 @@ mod tests {
         cell.place(SkuId(7), LocationId(131_000));
         cell.fold_counted_at(Timestamp::MAX);
         assert_eq!((cell.sku(), cell.location(), cell.counted_at()), (SkuId(7), LocationId(131_000), Timestamp::MAX));
+    }
+
+    #[test]
+    fn one_addition_serves_both_halves() {
+        let cell = StockCell::default();
+        let changes = [(5, 0), (-7, 2), (0, 3), (1, -4), (-3, -1), (4, 0)];
+        let mut model = StockLevel::default();
+        for (on_hand, reserved) in changes {
+            let change = StockChange { on_hand, reserved };
+            cell.adjust_promise(change);
+            model = model.wrapping_add(change);
+            assert_eq!(cell.promised(), model, "after {change:?}");
+        }
     }
 
     #[test]

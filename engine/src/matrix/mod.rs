@@ -41,6 +41,12 @@ impl Matrix {
     /// The cell of `sku` at `location`, if it is stocked there.
     #[inline]
     pub fn find(&self, sku: SkuId, location: LocationId) -> Option<CellId> {
+        self.rows.find(&self.cells, sku, location).map(|(id, _)| id)
+    }
+
+    /// The cell of `sku` at `location` with its id.
+    #[inline]
+    pub fn find_cell(&self, sku: SkuId, location: LocationId) -> Option<(CellId, &StockCell)> {
         self.rows.find(&self.cells, sku, location)
     }
 
@@ -56,7 +62,7 @@ impl Matrix {
     /// The cell of `sku` at `location`, itself.
     #[inline]
     pub fn get(&self, sku: SkuId, location: LocationId) -> Option<&StockCell> {
-        self.find(sku, location).map(|id| self.cell(id))
+        self.find_cell(sku, location).map(|(_, cell)| cell)
     }
 
     /// All cells of a SKU, in no particular order. Exact inside a durable read.

@@ -1,18 +1,22 @@
 //! From (SKU, location) to a cell: one small hash table a SKU, four bytes an entry.
 //!
 //! ```text
-//!  row[sku] = table (40 bits) | capacity (24 bits)       entries[table .. table + capacity] = cell + 1, or 0
+//!  row[sku].table = start (40 bits) | capacity (24 bits)      entries[start .. start + capacity] = cell + 1, or 0
+//!  row[sku].run   = cell (32 bits) | location (17) | length (15)
 //! ```
 //!
+//! The *run* is a short cut: the cells of a SKU that is stocked in neighbouring locations one after the other, as an
+//! import or a restart makes them, lie side by side, and the table need not be asked. A guess from it is checked against
+//! the cell like any other.
+//!
 //! Tables live in one append-only arena and probe linearly from the location's hash. Only the journal thread writes.
-//! A row that outgrows its table gets a new one, filled before the row's word is swapped to it; the old table is kept
-//! for another row of its size. A reader may therefore probe a table that was just given away: it can miss, or meet
+//! A row that outgrows its table gets a new one, filled before the row's word is swapped to it; the old one's room is kept
+//! for other rows. A reader may therefore probe a table that was just given away: it can miss, or meet
 //! another SKU's cells, but never take them for its own, since every hit is checked against the cell itself, and a miss
 //! is believed only while the row's word is still the one it started from.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Release};
-
-use rustc_hash::FxHashMap;
 
 use super::arena::Arena;
 use super::cell::StockCell;
@@ -20,25 +24,124 @@ use crate::ids::{LocationId, SkuId};
 
 const CAPACITY_BITS: u32 = 24;
 
+const ENTRY_CHUNK_BITS: u32 = 18;
+const ENTRIES_PER_CHUNK: usize = 1 << ENTRY_CHUNK_BITS;
+
 /// A cell's place in the arena of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellId(pub u32);
 
 pub(super) type Cells = Arena<StockCell, 16, 16>;
 
+/// What leads to the cells of one SKU.
+#[derive(Debug, Default)]
+struct Row {
+    table: AtomicU64,
+    run: AtomicU64,
+}
+
+/// Neighbouring cells for neighbouring locations.
+#[derive(Clone, Copy)]
+struct Run {
+    cell: u32,
+    location: u32,
+    length: u32,
+}
+
+impl Run {
+    const LENGTH_BITS: u32 = 15;
+    const LOCATION_BITS: u32 = 17;
+
+    #[inline]
+    fn unpack(word: u64) -> Self {
+        Self {
+            cell: (word >> 32) as u32,
+            location: ((word >> Self::LENGTH_BITS) & ((1 << Self::LOCATION_BITS) - 1)) as u32,
+            length: (word & ((1 << Self::LENGTH_BITS) - 1)) as u32,
+        }
+    }
+
+    fn pack(self) -> u64 {
+        (u64::from(self.cell) << 32) | (u64::from(self.location) << Self::LENGTH_BITS) | u64::from(self.length)
+    }
+
+    /// Where the cell of `location` is, if the run reaches it.
+    #[inline]
+    fn guess(self, location: LocationId) -> Option<u32> {
+        let nth = location.0.wrapping_sub(self.location);
+        (nth < self.length).then(|| self.cell + nth)
+    }
+
+    /// The run with one cell more, if that continues it.
+    fn continued(self, cell: CellId, location: LocationId) -> Option<Self> {
+        let longest = (1 << Self::LENGTH_BITS) - 1;
+        match self.length {
+            0 => Some(Self { cell: cell.0, location: location.0, length: 1 }),
+            length if length < longest && cell.0 == self.cell + length && location.0 == self.location + length => {
+                Some(Self { length: length + 1, ..self })
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The tables of all rows.
 #[derive(Debug)]
 pub(super) struct Rows {
-    rows: Arena<AtomicU64, 14, 13>,
-    entries: Arena<AtomicU32, 18, 14>,
+    rows: Arena<Row, 14, 13>,
+    entries: Arena<AtomicU32, ENTRY_CHUNK_BITS, 14>,
 }
 
-/// What only the one writer knows: where the next table goes, and which tables were given up.
+/// What only the one writer knows: where the next table goes, and which room was given up.
 #[derive(Debug, Default)]
 pub(super) struct RowsWriter {
     next_entry: usize,
-    given_up: FxHashMap<usize, Vec<usize>>,
+    given_up: GivenUp,
     lengths: Vec<u32>,
+}
+
+/// Room that tables gave up, neighbours joined: rows that grow in step leave their old tables side by side, and what
+/// they leave together has room for tables of any size.
+#[derive(Debug, Default)]
+struct GivenUp {
+    by_start: BTreeMap<usize, usize>,
+    by_length: BTreeSet<(usize, usize)>,
+}
+
+impl GivenUp {
+    fn put(&mut self, mut start: usize, mut length: usize) {
+        let before = self.by_start.range(..start).next_back().map(|(start, length)| (*start, *length));
+        if let Some((earlier, earlier_length)) = before.filter(|(earlier, length)| {
+            earlier + length == start && earlier / ENTRIES_PER_CHUNK == start / ENTRIES_PER_CHUNK
+        }) {
+            self.remove(earlier, earlier_length);
+            (start, length) = (earlier, earlier_length + length);
+        }
+        let after = start + length;
+        if let Some(later_length) = self.by_start.get(&after).copied()
+            && after % ENTRIES_PER_CHUNK != 0
+        {
+            self.remove(after, later_length);
+            length += later_length;
+        }
+        self.by_start.insert(start, length);
+        self.by_length.insert((length, start));
+    }
+
+    /// The smallest room that is large enough, cut to size.
+    fn take(&mut self, wanted: usize) -> Option<usize> {
+        let (length, start) = *self.by_length.range((wanted, 0)..).next()?;
+        self.remove(start, length);
+        if length > wanted {
+            self.put(start + wanted, length - wanted);
+        }
+        Some(start)
+    }
+
+    fn remove(&mut self, start: usize, length: usize) {
+        self.by_start.remove(&start);
+        self.by_length.remove(&(length, start));
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -80,17 +183,30 @@ impl Rows {
     }
 
     #[inline]
-    pub(super) fn find(&self, cells: &Cells, sku: SkuId, location: LocationId) -> Option<CellId> {
+    pub(super) fn find<'a>(
+        &self,
+        cells: &'a Cells,
+        sku: SkuId,
+        location: LocationId,
+    ) -> Option<(CellId, &'a StockCell)> {
         let row = self.rows.get(sku.0 as usize)?;
+        // Pairs with the Release in `insert`: the cells of the run know their SKU and location.
+        if let Some(guess) = Run::unpack(row.run.load(Acquire)).guess(location)
+            && let Some(cell) = cells.get(guess as usize)
+            && cell.location() == location
+            && cell.sku() == sku
+        {
+            return Some((CellId(guess), cell));
+        }
         // Pairs with the Release in `insert`: the table that this word names is filled.
-        let mut word = row.load(Acquire);
+        let mut word = row.table.load(Acquire);
         loop {
             let table = Table::unpack(word);
             let found = self.probe(table, cells, sku, location);
             if found.is_some() {
                 return found;
             }
-            let now = row.load(Acquire);
+            let now = row.table.load(Acquire);
             if now == word {
                 return None;
             }
@@ -99,7 +215,13 @@ impl Rows {
     }
 
     #[inline]
-    fn probe(&self, table: Table, cells: &Cells, sku: SkuId, location: LocationId) -> Option<CellId> {
+    fn probe<'a>(
+        &self,
+        table: Table,
+        cells: &'a Cells,
+        sku: SkuId,
+        location: LocationId,
+    ) -> Option<(CellId, &'a StockCell)> {
         let entries = self.entries.slice(table.start, table.capacity);
         let start = home(location, table.capacity).min(entries.len());
         let (before, from_home) = entries.split_at(start);
@@ -108,7 +230,7 @@ impl Rows {
             let cell = entry.load(Acquire).checked_sub(1)?;
             let found = cells.get(cell as usize)?;
             if found.location() == location && found.sku() == sku {
-                return Some(CellId(cell));
+                return Some((CellId(cell), found));
             }
         }
         None
@@ -117,7 +239,7 @@ impl Rows {
     /// The cells of `sku` in the order of its table. Inside a durable read, which repeats whatever raced with a fold,
     /// the set is exact.
     pub(super) fn row<'a>(&'a self, cells: &'a Cells, sku: SkuId) -> impl Iterator<Item = (CellId, &'a StockCell)> {
-        let word = self.rows.get(sku.0 as usize).map_or(0, |row| row.load(Acquire));
+        let word = self.rows.get(sku.0 as usize).map_or(0, |row| row.table.load(Acquire));
         let table = Table::unpack(word);
         self.entries.slice(table.start, table.capacity).iter().filter_map(move |entry| {
             let id = entry.load(Acquire).checked_sub(1)?;
@@ -136,7 +258,12 @@ impl Rows {
         let length = writer.lengths.get_mut(sku).expect("resized above");
         *length += 1;
         let length = *length as usize;
-        let table = Table::unpack(row.load(Acquire));
+        let location = cells.get(cell.0 as usize).expect("the cell was just made").location();
+        if let Some(run) = Run::unpack(row.run.load(Acquire)).continued(cell, location) {
+            // Pairs with the Acquire in `find`.
+            row.run.store(run.pack(), Release);
+        }
+        let table = Table::unpack(row.table.load(Acquire));
         let capacity = capacity_for(length);
         if capacity <= table.capacity {
             self.put(table, cells, cell);
@@ -150,9 +277,9 @@ impl Rows {
         }
         self.put(grown, cells, cell);
         // Pairs with the Acquire in `find` and `row`.
-        row.store(grown.pack(), Release);
+        row.table.store(grown.pack(), Release);
         if table.capacity > 0 {
-            writer.given_up.entry(table.capacity).or_default().push(table.start);
+            writer.given_up.put(table.start, table.capacity);
         }
     }
 
@@ -167,16 +294,17 @@ impl Rows {
 
     /// An empty table: one that was given up, or a fresh one that lies within one chunk.
     fn allocate(&self, writer: &mut RowsWriter, capacity: usize) -> usize {
-        if let Some(start) = writer.given_up.get_mut(&capacity).and_then(Vec::pop) {
+        if let Some(start) = writer.given_up.take(capacity) {
             for entry in self.entries.slice(start, capacity) {
                 entry.store(0, Release);
             }
             return start;
         }
-        const CHUNK: usize = 1 << 18;
-        let room = CHUNK - (writer.next_entry & (CHUNK - 1));
+        let room = ENTRIES_PER_CHUNK - writer.next_entry % ENTRIES_PER_CHUNK;
         if capacity > room {
+            writer.given_up.put(writer.next_entry, room);
             writer.next_entry += room;
+            self.entries.reach(writer.next_entry - 1);
         }
         let start = writer.next_entry;
         writer.next_entry += capacity;
@@ -186,7 +314,7 @@ impl Rows {
 
     /// Bytes allocated for rows and tables.
     pub(super) fn bytes(&self) -> usize {
-        self.rows.chunks_allocated() * (8 << 14) + self.entries.chunks_allocated() * (4 << 18)
+        self.rows.chunks_allocated() * (size_of::<Row>() << 14) + self.entries.chunks_allocated() * (4 << 18)
     }
 }
 
@@ -194,6 +322,26 @@ impl Rows {
 mod tests {
     use super::*;
     use crate::ids::LOCATIONS_MAX;
+
+    #[test]
+    fn every_location_fits_a_run() {
+        assert!(LOCATIONS_MAX <= 1 << Run::LOCATION_BITS);
+        let run = Run { cell: u32::MAX, location: LOCATIONS_MAX - 1, length: 32_767 };
+        let same = Run::unpack(run.pack());
+        assert_eq!((same.cell, same.location, same.length), (run.cell, run.location, run.length));
+    }
+
+    #[test]
+    fn room_that_was_given_up_is_joined_and_cut() {
+        let mut given_up = GivenUp::default();
+        for start in [0, 8, 4, 100] {
+            given_up.put(start, 4);
+        }
+        assert_eq!(given_up.take(12), Some(0));
+        assert_eq!(given_up.take(3), Some(100));
+        assert_eq!(given_up.take(2), None);
+        assert_eq!(given_up.take(1), Some(103));
+    }
 
     #[test]
     fn a_sku_stocked_everywhere_fits_one_chunk() {

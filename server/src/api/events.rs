@@ -10,7 +10,6 @@ use axum::response::Response;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Uri, header};
 
-use super::page;
 use crate::app::{App, EVENTS_WAIT_MAX};
 use crate::extract::Params;
 use crate::problem::{Problem, Slug};
@@ -55,8 +54,9 @@ pub async fn events(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Res
         return stream_lines(app, after, limit).await;
     }
     let records = read(&app, after, limit).await?;
-    let next = records.get(limit - 1).map(|last| last.seq.to_string());
-    Ok(page(records.iter().map(|record| event::record(&app.engine, record)).collect(), next))
+    let next = records.get(limit - 1).map(|last| last.seq);
+    let items: Vec<_> = records.iter().map(|record| event::record(&app.engine, record)).collect();
+    Ok(super::json_answer(&serde_json::json!({"items": items, "next": next})))
 }
 
 /// Reads off the worker threads: what is old comes from the disk.

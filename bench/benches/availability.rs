@@ -1,0 +1,24 @@
+//! What does it cost to read one SKU in 1, 200 and 10,000 stores, warm and at random?
+
+use anaquel_bench::{Numbers, in_memory, stock};
+use anaquel_engine::ids::SkuId;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+
+fn availability(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("availability");
+    for (locations, skus) in [(1, 200_000), (200, 10_000), (10_000, 200)] {
+        let engine = in_memory();
+        stock(&engine, skus, locations, 5);
+        group.bench_with_input(BenchmarkId::new("one SKU, warm", locations), &locations, |bencher, _| {
+            bencher.iter(|| engine.state().availability(&[SkuId(7)], None, None));
+        });
+        let mut numbers = Numbers(9);
+        group.bench_with_input(BenchmarkId::new("a random SKU", locations), &locations, |bencher, _| {
+            bencher.iter(|| engine.state().availability(&[SkuId(numbers.below(skus))], None, None));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, availability);
+criterion_main!(benches);

@@ -1,0 +1,306 @@
+//! `anaquel-bench`: the floors that the core must hold, measured beside what they are ratios of, in one run.
+//!
+//! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anaquel_bench::{Numbers, in_memory, median, name, on_disk, one, resident_bytes, stock};
+use anaquel_engine::admission::{LineRequest, ReserveRequest};
+use anaquel_engine::event::{Few, Purpose};
+use anaquel_engine::level::{Floor, StockLevel};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const THREADS: u64 = 2;
+const ROUNDS: usize = 5;
+const SLICE: Duration = Duration::from_millis(800);
+
+fn main() -> anyhow::Result<()> {
+    match std::env::args().nth(1).as_deref() {
+        Some("admission") => admission(),
+        Some("durable") => durable()?,
+        Some("memory") => memory(std::env::args().nth(2).as_deref() == Some("by-location")),
+        Some("restart") => restart()?,
+        Some("all") => {
+            admission();
+            durable()?;
+            memory(false);
+            restart()?;
+        }
+        _ => anyhow::bail!("say admission, durable, memory, restart or all"),
+    }
+    Ok(())
+}
+
+/// Runs `step` on both cores for a slice of time; operations a second.
+fn rate(step: impl Fn(&mut Numbers) + Sync) -> f64 {
+    let done = AtomicU64::new(0);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for thread in 1..=THREADS {
+            let (step, done) = (&step, &done);
+            scope.spawn(move || {
+                let mut numbers = Numbers(0x9E37_79B9 * thread);
+                let mut count = 0;
+                while started.elapsed() < SLICE {
+                    for _ in 0..256 {
+                        step(&mut numbers);
+                    }
+                    count += 256;
+                }
+                done.fetch_add(count, Ordering::Relaxed);
+            });
+        }
+    });
+    done.into_inner() as f64 / started.elapsed().as_secs_f64()
+}
+
+/// How does admission and give-back, look-up included, compare with a bare compare-and-swap on the same random cells?
+/// And a cell that both cores hit with spread cells?
+fn admission() {
+    const SKUS: u32 = 10_000;
+    const LOCATIONS: u32 = 200;
+    let engine = in_memory();
+    stock(&engine, SKUS, LOCATIONS, 1_000_000);
+    let state = engine.state();
+    let words: Vec<AtomicU64> =
+        (0..SKUS * LOCATIONS).map(|_| AtomicU64::new(StockLevel { on_hand: 1_000_000, reserved: 0 }.pack())).collect();
+    let (mut bare, mut spread, mut hot, mut bare_hot) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let take_and_give = |word: &AtomicU64| {
+        for change in [1u64, 1u64.wrapping_neg()] {
+            let mut seen = word.load(Ordering::Relaxed);
+            loop {
+                let level = StockLevel::unpack(seen);
+                if level.available(Floor::default()) == 0 {
+                    break;
+                }
+                match word.compare_exchange_weak(seen, seen.wrapping_add(change), Ordering::Relaxed, Ordering::Relaxed)
+                {
+                    Ok(_) => break,
+                    Err(now) => seen = now,
+                }
+            }
+        }
+    };
+    for _ in 0..ROUNDS {
+        bare.push(rate(|numbers| {
+            let (sku, location) = (numbers.below(SKUS), numbers.below(LOCATIONS));
+            if let Some(word) = words.get((sku * LOCATIONS + location) as usize) {
+                take_and_give(word);
+            }
+        }));
+        spread.push(rate(|numbers| {
+            let reserve = one(numbers.below(SKUS), numbers.below(LOCATIONS));
+            let taken = state.admit_lines(&reserve).unwrap_or_default();
+            state.give_back(&taken);
+        }));
+        hot.push(rate(|numbers| {
+            let _ = (numbers.next(), numbers.next());
+            let taken = state.admit_lines(&one(7, 7)).unwrap_or_default();
+            state.give_back(&taken);
+        }));
+        bare_hot.push(rate(|numbers| {
+            let _ = (numbers.next(), numbers.next());
+            if let Some(word) = words.get(7) {
+                take_and_give(word);
+            }
+        }));
+    }
+    let (bare, spread, hot, bare_hot) = (median(bare), median(spread), median(hot), median(bare_hot));
+    println!("admission and give-back on 2,000,000 cells, both cores, median of {ROUNDS}");
+    println!("  bare loop               {bare:>14.0} /s");
+    println!("  engine, spread          {spread:>14.0} /s   {:.2} of bare", spread / bare);
+    println!("  engine, one hot cell    {hot:>14.0} /s   {:.2} of spread", hot / spread);
+    println!("  bare loop, one hot cell {bare_hot:>14.0} /s");
+}
+
+fn request(sku: u32, location: u32) -> ReserveRequest {
+    ReserveRequest {
+        channel: name("channel", 0),
+        purpose: Purpose::Cart,
+        customer: None,
+        order: None,
+        ttl_seconds: 900,
+        confirm: false,
+        allow_partial: false,
+        supersedes: None,
+        lines: Few::from_iter([LineRequest {
+            sku: name("sku", sku),
+            location: name("location", location),
+            quantity: 1,
+        }]),
+    }
+}
+
+/// How many durable single-line reservations a second with 4,096 in flight, names resolved at the edge? And how long
+/// does a lone caller wait?
+fn durable() -> anyhow::Result<()> {
+    const SKUS: u32 = 2_000;
+    const LOCATIONS: u32 = 100;
+    const IN_FLIGHT: usize = 4096;
+    let directory = tempfile::tempdir()?;
+    let (engine, _) = on_disk(directory.path())?;
+    stock(&engine, SKUS, LOCATIONS, 1_000_000);
+    let (mut rates, mut batches) = (Vec::new(), Vec::new());
+    let bytes = |engine: &anaquel_engine::Engine| engine.counters().bytes.load(Ordering::Relaxed);
+    let records = |engine: &anaquel_engine::Engine| engine.counters().records.load(Ordering::Relaxed);
+    let (first_bytes, first_records) = (bytes(&engine), records(&engine));
+    let prepared: Vec<ReserveRequest> = {
+        let mut numbers = Numbers(42);
+        (0..65_536).map(|_| request(numbers.below(SKUS), numbers.below(LOCATIONS))).collect()
+    };
+    for _ in 0..ROUNDS {
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let done = Arc::new(AtomicU64::new(0));
+        let batches_before = engine.counters().batches.load(Ordering::Relaxed);
+        let started = Instant::now();
+        let mut next = prepared.iter().cycle();
+        while started.elapsed() < Duration::from_secs(2) {
+            if in_flight.load(Ordering::Relaxed) >= IN_FLIGHT {
+                std::thread::yield_now();
+                continue;
+            }
+            let Some(request) = next.next() else { break };
+            in_flight.fetch_add(1, Ordering::Relaxed);
+            let (in_flight, done) = (Arc::clone(&in_flight), Arc::clone(&done));
+            engine.reserve(
+                request.clone(),
+                None,
+                Box::new(move |outcome| {
+                    in_flight.fetch_sub(1, Ordering::Relaxed);
+                    done.fetch_add(u64::from(outcome.is_ok()), Ordering::Relaxed);
+                }),
+            );
+        }
+        let elapsed = started.elapsed();
+        rates.push(done.load(Ordering::Relaxed) as f64 / elapsed.as_secs_f64());
+        batches.push((engine.counters().batches.load(Ordering::Relaxed) - batches_before) as f64);
+        while in_flight.load(Ordering::Relaxed) > 0 {
+            std::thread::yield_now();
+        }
+    }
+    let record_bytes = (bytes(&engine) - first_bytes) as f64 / (records(&engine) - first_records) as f64;
+    let mut waits = Vec::new();
+    for _ in 0..1000 {
+        let started = Instant::now();
+        engine.run(|engine, done| engine.reserve(request(1, 1), None, done))?;
+        waits.push(started.elapsed().as_secs_f64() * 1000.0);
+    }
+    let mut flushes = Vec::new();
+    let probe = directory.path().join("probe");
+    let mut file = std::fs::File::create(&probe)?;
+    for _ in 0..1000 {
+        let started = Instant::now();
+        std::io::Write::write_all(&mut file, &[7; 4096])?;
+        file.sync_data()?;
+        flushes.push(started.elapsed().as_secs_f64() * 1000.0);
+    }
+    println!("durable single-line reservations, sled, sync = always, {IN_FLIGHT} in flight, median of {ROUNDS}");
+    println!("  rate                    {:>14.0} /s", median(rates));
+    println!("  a record                {record_bytes:>14.1} bytes");
+    println!("  batches in 2 s          {:>14.0}", median(batches));
+    println!("  a lone caller waits     {:>14.3} ms (median of 1,000)", median(waits));
+    println!("  4 KiB append+fdatasync  {:>14.3} ms (median of 1,000, same disk, same run)", median(flushes));
+    engine.close().map_err(|error| anyhow::anyhow!(error))
+}
+
+/// How much memory does a stocked cell take, both words, index, safety stock and `counted_at` included?
+fn memory(by_location: bool) {
+    const SKUS: u32 = 50_000;
+    const LOCATIONS: u32 = 200;
+    let order = if by_location { "location by location" } else { "SKU by SKU" };
+    {
+        let before = resident_bytes();
+        let matrix = anaquel_engine::matrix::Matrix::default();
+        let mut writer = anaquel_engine::matrix::MatrixWriter::default();
+        for outer in 0..if by_location { LOCATIONS } else { SKUS } {
+            for inner in 0..if by_location { SKUS } else { LOCATIONS } {
+                let (sku, location) = if by_location { (inner, outer) } else { (outer, inner) };
+                matrix.make(&mut writer, anaquel_engine::ids::SkuId(sku), anaquel_engine::ids::LocationId(location));
+            }
+        }
+        let cells = f64::from(writer.cells());
+        println!("memory of {cells:.0} cells, made {order}");
+        println!("  allocated a cell        {:>14.1} bytes", matrix.bytes() as f64 / cells);
+        println!("  resident a cell         {:>14.1} bytes", (resident_bytes() - before) as f64 / cells);
+    }
+}
+
+/// How long does a restart take with 2 million cells, 100,000 open reservations and a tail of a million events?
+fn restart() -> anyhow::Result<()> {
+    const SKUS: u32 = 10_000;
+    const LOCATIONS: u32 = 200;
+    const OPEN: u32 = 100_000;
+    const TAIL: u32 = 1_000_000;
+    let directory = tempfile::tempdir()?;
+    let (engine, _) = on_disk(directory.path())?;
+    stock(&engine, SKUS, LOCATIONS, 1_000_000);
+    let mut numbers = Numbers(1);
+    let in_flight = Arc::new(AtomicUsize::new(0));
+    let submit = |engine: &anaquel_engine::Engine, request: ReserveRequest| {
+        while in_flight.load(Ordering::Relaxed) > 8192 {
+            std::thread::yield_now();
+        }
+        in_flight.fetch_add(1, Ordering::Relaxed);
+        let in_flight = Arc::clone(&in_flight);
+        engine.reserve(
+            request,
+            None,
+            Box::new(move |_| {
+                in_flight.fetch_sub(1, Ordering::Relaxed);
+            }),
+        );
+    };
+    for _ in 0..OPEN {
+        submit(&engine, request(numbers.below(SKUS), numbers.below(LOCATIONS)));
+    }
+    while in_flight.load(Ordering::Relaxed) > 0 {
+        std::thread::yield_now();
+    }
+    engine.take_image().map_err(|error| anyhow::anyhow!(error))?;
+    let imaged = engine.state().view.seq();
+    // The tail: holds that are made and given back, so that the number of open ones stays.
+    let mut made = Vec::new();
+    for _ in 0..TAIL / 2 / 8192 + 1 {
+        let (tx, rx) = crossbeam::channel::unbounded();
+        for _ in 0..8192 {
+            let tx = tx.clone();
+            let request = request(numbers.below(SKUS), numbers.below(LOCATIONS));
+            engine.reserve(request, None, Box::new(move |outcome| drop(tx.send(outcome))));
+        }
+        drop(tx);
+        for outcome in rx {
+            if let anaquel_engine::command::Outcome::Reservation(reservation) = outcome? {
+                made.push(reservation.id);
+            }
+        }
+        let (tx, rx) = crossbeam::channel::unbounded();
+        for id in made.drain(..) {
+            let tx = tx.clone();
+            let cancel = anaquel_engine::command::StepRequest::Cancel { lines: None, reason: None };
+            let command = anaquel_engine::command::Command::Step(id, cancel);
+            engine.submit(command, None, Box::new(move |outcome| drop(tx.send(outcome))));
+        }
+        drop(tx);
+        for outcome in rx {
+            outcome?;
+        }
+    }
+    let tail = engine.state().view.seq() - imaged;
+    let hash = engine.state().hash.show();
+    drop(engine);
+    let before = resident_bytes();
+    let started = Instant::now();
+    let (engine, report) = on_disk(directory.path())?;
+    let elapsed = started.elapsed();
+    assert_eq!(engine.state().hash.show(), hash, "the restart leads to the same state");
+    println!("restart with {} cells, {} open reservations", engine.state().cells(), engine.state().reservations.open());
+    println!("  records replayed        {:>14} of a tail of {tail}", report.replayed);
+    println!("  ready within            {:>14.2} s", elapsed.as_secs_f64());
+    println!("  log read                {:>14.1} MB", report.log.bytes as f64 / 1e6);
+    println!("  resident grew by        {:>14.1} MB", resident_bytes().saturating_sub(before) as f64 / 1e6);
+    Ok(())
+}
