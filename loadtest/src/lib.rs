@@ -1,1 +1,8 @@
+//! An outsider's view of Anaquel: it starts the real binary, speaks HTTP to it over loopback, and believes nothing that
+//! it cannot check afterwards.
 
+pub mod client;
+pub mod kill;
+pub mod rate;
+pub mod replay;
+pub mod server;

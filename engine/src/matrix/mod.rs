@@ -89,7 +89,7 @@ impl Matrix {
 
     /// Bytes allocated for cells and the index that finds them.
     pub fn bytes(&self) -> usize {
-        self.cells.chunks_allocated() * (size_of::<StockCell>() << 16) + self.rows.bytes()
+        self.cells.chunks_allocated() * (size_of::<StockCell>() << 18) + self.rows.bytes()
     }
 }
 

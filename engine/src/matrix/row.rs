@@ -31,7 +31,7 @@ const ENTRIES_PER_CHUNK: usize = 1 << ENTRY_CHUNK_BITS;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellId(pub u32);
 
-pub(super) type Cells = Arena<StockCell, 16, 16>;
+pub(super) type Cells = Arena<StockCell, 18, 14>;
 
 /// What leads to the cells of one SKU.
 #[derive(Debug, Default)]

@@ -1,0 +1,229 @@
+//! Kill -9 at a random moment under load, restart, audit; again and again on the same data.
+//!
+//! Each worker keeps a ledger of what it was told. After every restart the ledger must be found again: each
+//! acknowledged reservation in the state it was told, each sale counted, no cell with more promised than was there, and
+//! for a request that was cut off, the same key tells what became of it.
+
+#![allow(clippy::indexing_slicing, reason = "JSON members and ledgers of a size known beforehand")]
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::server::{Server, verify};
+
+const WORKERS: u64 = 8;
+const CELLS: u64 = 40;
+const OPENING: i64 = 100_000;
+
+/// What was found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Report {
+    /// Times the server was killed.
+    pub rounds: u64,
+    /// Writes that were acknowledged.
+    pub acknowledged: u64,
+    /// Writes that were cut off.
+    pub cut_off: u64,
+    /// Of those, how many turned out to have happened.
+    pub had_happened: u64,
+}
+
+/// Everything that the server told to anybody.
+#[derive(Debug, Default)]
+struct Ledger {
+    /// Reservation id, and the state it was told.
+    reservations: Vec<(String, String)>,
+    /// Units sold, by cell.
+    sold: Vec<i64>,
+    /// Key, path, body of requests without an answer.
+    unanswered: Vec<(String, String, Value)>,
+}
+
+/// A small generator of numbers that look random.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+fn cell(n: u64) -> (String, String) {
+    (format!("K-{}", n % 10), format!("s{}", n / 10))
+}
+
+/// Runs `rounds` rounds on a fresh directory.
+///
+/// # Errors
+/// The first thing that was promised and is not so.
+pub fn run(binary: &Path, data: &Path, rounds: u64, seed: u64) -> anyhow::Result<Report> {
+    let mut numbers = Numbers(seed | 1);
+    let mut report = Report::default();
+    let ledger = Mutex::new(Ledger { sold: vec![0; CELLS as usize], ..Ledger::default() });
+    let mut server = Server::start(binary, data, &[])?;
+    let counts: Vec<Value> =
+        (0..CELLS).map(|n| json!({"sku": cell(n).0, "location": cell(n).1, "on_hand": OPENING})).collect();
+    ensure!(server.client().post("/v1/stock/counts", &json!({"counts": counts}))?.status == 200, "opening stock");
+    for round in 1..=rounds {
+        let stop = AtomicBool::new(false);
+        let acknowledged = AtomicU64::new(0);
+        let pause = Duration::from_millis(20 + numbers.below(250));
+        let address = server.address;
+        let seeds: Vec<u64> = (0..WORKERS).map(|_| numbers.below(u64::MAX) | 1).collect();
+        std::thread::scope(|scope| {
+            for (worker, seed) in (0..).zip(&seeds) {
+                let (stop, acknowledged, ledger) = (&stop, &acknowledged, &ledger);
+                scope.spawn(move || {
+                    let mut worker = Worker {
+                        client: Client::new(address),
+                        numbers: Numbers(*seed),
+                        ledger,
+                        tag: format!("{round}-{worker}"),
+                        count: 0,
+                    };
+                    while !stop.load(Ordering::Relaxed) && worker.step().is_ok() {
+                        acknowledged.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            std::thread::sleep(pause);
+            let killed = server.kill();
+            stop.store(true, Ordering::Relaxed);
+            killed
+        })?;
+        report.rounds = round;
+        report.acknowledged += acknowledged.into_inner();
+        verify(binary, data).with_context(|| format!("round {round}, seed {seed}"))?;
+        server = Server::start(binary, data, &[])?;
+        let mut ledger = ledger.lock().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
+        audit(&server, &mut ledger, &mut report).with_context(|| format!("round {round}, seed {seed}"))?;
+    }
+    server.stop()?;
+    verify(binary, data)?;
+    Ok(report)
+}
+
+struct Worker<'a> {
+    client: Client,
+    numbers: Numbers,
+    ledger: &'a Mutex<Ledger>,
+    tag: String,
+    count: u64,
+}
+
+impl Worker<'_> {
+    fn step(&mut self) -> anyhow::Result<()> {
+        self.count += 1;
+        let n = self.numbers.below(CELLS);
+        let (sku, location) = cell(n);
+        let key = format!("k-{}-{}", self.tag, self.count);
+        if self.numbers.below(4) == 0 {
+            let body = json!({"movements": [{"kind": "sale", "sku": sku, "location": location, "quantity": 1}]});
+            let answer = self.ask("/v1/stock/movements", &key, body)?;
+            ensure!(answer.status == 200, "a sale was refused: {answer:?}");
+            self.note(|ledger| ledger.sold[n as usize] += 1);
+            return Ok(());
+        }
+        let body = json!({"channel": "web", "lines": [{"sku": sku, "location": location, "quantity": 2}]});
+        let answer = self.ask("/v1/reservations", &key, body)?;
+        ensure!(answer.status == 201, "a reservation was refused: {answer:?}");
+        let id = answer.json()["id"].as_str().unwrap_or_default().to_owned();
+        self.note(|ledger| ledger.reservations.push((id.clone(), "held".into())));
+        for (step, state) in [("confirm", "confirmed"), ("collect", "collected")] {
+            if self.numbers.below(2) == 0 {
+                break;
+            }
+            let path = format!("/v1/reservations/{id}/{step}");
+            let answer = self.ask(&path, &format!("{key}-{step}"), json!({}));
+            if answer.is_err() {
+                // What became of it is told by its key; until then the state is open.
+                self.note(|ledger| ledger.reservations.retain(|(kept, _)| *kept != id));
+            }
+            ensure!(answer?.status == 200, "a step was refused");
+            self.note(|ledger| {
+                if let Some(entry) = ledger.reservations.iter_mut().rev().find(|(kept, _)| *kept == id) {
+                    entry.1 = state.into();
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, path: &str, key: &str, body: Value) -> anyhow::Result<crate::client::Answer> {
+        let answer = self.client.post_keyed(path, key, &body);
+        if answer.is_err() {
+            self.note(|ledger| ledger.unanswered.push((key.to_owned(), path.to_owned(), body)));
+        }
+        answer
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Ledger)) {
+        if let Ok(mut ledger) = self.ledger.lock() {
+            change(&mut ledger);
+        }
+    }
+}
+
+fn audit(server: &Server, ledger: &mut Ledger, report: &mut Report) -> anyhow::Result<()> {
+    let mut client = server.client();
+    // Whoever was cut off asks again: it happens now, or the first answer is told.
+    for (key, path, body) in std::mem::take(&mut ledger.unanswered) {
+        let answer = client.post_keyed(&path, &key, &body)?;
+        report.cut_off += 1;
+        report.had_happened += u64::from(answer.header("idempotent-replayed").is_some());
+        ensure!(answer.status < 300, "a repeat was refused: {path} {answer:?}");
+        if path == "/v1/stock/movements" {
+            let sold = body["movements"][0].clone();
+            let n = (0..CELLS).find(|n| cell(*n) == (text(&sold["sku"]), text(&sold["location"])));
+            ledger.sold[n.context("a known cell")? as usize] += 1;
+        } else {
+            let told = answer.json();
+            ledger.reservations.push((text(&told["id"]), text(&told["state"])));
+        }
+    }
+    let mut reserved = vec![0i64; CELLS as usize];
+    let mut collected = vec![0i64; CELLS as usize];
+    for (id, state) in &ledger.reservations {
+        let answer = client.get(&format!("/v1/reservations/{id}"))?;
+        ensure!(answer.status == 200, "an acknowledged reservation is gone: {id}");
+        let record = answer.json();
+        ensure!(record["state"] == **state, "{id} was told to be {state}, and is {}", record["state"]);
+        let line = &record["lines"][0];
+        let n =
+            (0..CELLS).find(|n| cell(*n) == (text(&line["sku"]), text(&line["location"]))).context("a known cell")?;
+        let units = line["quantity"].as_i64().unwrap_or(0);
+        if state == "collected" { collected[n as usize] += units } else { reserved[n as usize] += units }
+    }
+    for n in 0..CELLS {
+        let (sku, location) = cell(n);
+        let found = client.get(&format!("/v1/availability?sku={sku}&location={location}"))?.json();
+        let item = &found["items"][0];
+        let at = n as usize;
+        let expected = OPENING - ledger.sold[at] - collected[at];
+        ensure!(
+            item["on_hand"] == expected,
+            "{sku} at {location}: {} on hand, and {expected} by the ledger",
+            item["on_hand"]
+        );
+        ensure!(
+            item["reserved"] == reserved[at],
+            "{sku} at {location}: {} reserved, and {} by the ledger",
+            item["reserved"],
+            reserved[at]
+        );
+    }
+    Ok(())
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,137 @@
+//! A server of one's own: started, waited for, killed, proven.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+
+use crate::client::Client;
+
+/// How long a server may take to be ready.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `anaquel serve`. Dropping it kills it.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// The binary that stands beside this one, or in the folder above, as cargo lays them out.
+///
+/// # Errors
+/// It is not there: build it with `cargo build -p anaquel-server` and the same profile.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let found = here.ancestors().skip(1).take(2).map(|folder| folder.join("anaquel")).find(|path| path.is_file());
+    found.with_context(|| format!("no `anaquel` beside {}; build it: cargo build -p anaquel-server", here.display()))
+}
+
+/// A port that is free right now.
+///
+/// # Errors
+/// There is none.
+pub fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+impl Server {
+    /// Starts `binary` on `data` and waits until it takes writes.
+    ///
+    /// # Errors
+    /// It ended, or was not ready in time; what it said is in the error.
+    pub fn start(binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        let address = free_address()?;
+        let log = data.with_extension("log");
+        let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
+        let child = Command::new(binary)
+            .arg("serve")
+            .arg("--data")
+            .arg(data)
+            .arg("--listen")
+            .arg(address.to_string())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log_file)
+            .spawn()
+            .with_context(|| format!("starting {}", binary.display()))?;
+        let mut server = Self { child, address };
+        let started = Instant::now();
+        loop {
+            if let Ok(answer) = Client::new(address).get("/readyz")
+                && answer.status == 200
+            {
+                return Ok(server);
+            }
+            if let Some(status) = server.child.try_wait()? {
+                bail!("the server ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+            }
+            ensure!(started.elapsed() < START_PATIENCE, "the server was not ready within {START_PATIENCE:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// A client of it.
+    pub fn client(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL: the process is gone at once.
+    ///
+    /// # Errors
+    /// It was not there any more.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// SIGTERM, and waits for it to end in order.
+    ///
+    /// # Errors
+    /// It did not, or not with exit code 0.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        let told = Command::new("kill").arg(self.child.id().to_string()).status()?;
+        ensure!(told.success(), "kill: {told}");
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command of the binary to its end.
+///
+/// # Errors
+/// It could not be started.
+pub fn run(binary: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
+    Command::new(binary).args(arguments).output().with_context(|| format!("running {}", binary.display()))
+}
+
+/// `anaquel verify` on a data directory that no server has open; the state hash that it proved.
+///
+/// # Errors
+/// It found a violation.
+pub fn verify(binary: &Path, data: &Path) -> anyhow::Result<String> {
+    let data = data.to_str().context("a path that is text")?;
+    let output = run(binary, &["verify", "--data", data])?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "verify: {said}{}", String::from_utf8_lossy(&output.stderr));
+    let hash = said.lines().find_map(|line| line.strip_prefix("state hash")).context("verify tells a state hash")?;
+    Ok(hash.trim().to_owned())
+}
