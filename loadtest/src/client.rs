@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -44,12 +44,16 @@ impl Answer {
 pub struct Client {
     address: SocketAddr,
     stream: Option<BufReader<TcpStream>>,
+    last_used: Instant,
 }
+
+/// A connection that was idle for longer is not trusted to be open still: servers close idle ones.
+const IDLE_MAX: Duration = Duration::from_secs(3);
 
 impl Client {
     /// A client of the server at `address`; it connects when it has something to say.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, stream: None }
+        Self { address, stream: None, last_used: Instant::now() }
     }
 
     /// `GET path`.
@@ -112,6 +116,10 @@ impl Client {
     }
 
     fn exchange(&mut self, head: &[u8], body: &[u8]) -> anyhow::Result<Answer> {
+        if self.last_used.elapsed() > IDLE_MAX {
+            self.stream = None;
+        }
+        self.last_used = Instant::now();
         if self.stream.is_none() {
             let stream = TcpStream::connect(self.address).with_context(|| format!("connecting to {}", self.address))?;
             stream.set_nodelay(true)?;
@@ -124,6 +132,7 @@ impl Client {
         let answer = read_answer(stream);
         match (written, answer) {
             (_, Ok(answer)) => {
+                self.last_used = Instant::now();
                 if answer.header("connection") == Some("close") {
                     self.stream = None;
                 }

@@ -84,7 +84,7 @@ pub struct LimitsConfig {
     pub connections: usize,
     /// Writes on their way to the log.
     pub in_flight: usize,
-    /// How long a request's head may take to arrive.
+    /// How long a request's head may take to arrive, and how long a connection may be idle between two requests.
     pub header_seconds: u64,
     /// How long a shutdown waits for requests to end.
     pub shutdown_seconds: u64,
@@ -165,7 +165,7 @@ impl Default for LimitsConfig {
             import_bytes: 4 << 30,
             connections: 20_000,
             in_flight: Settings::default().in_flight_max,
-            header_seconds: 5,
+            header_seconds: 15,
             shutdown_seconds: 10,
         }
     }
