@@ -87,15 +87,15 @@ pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow
         };
         report.lines += 1;
         let quantity: i64 = quantity.parse().with_context(|| row.clone())?;
-        if quantity == 0 {
-            report.zero += 1;
-            continue;
-        }
         if !products.contains(*product) {
             unknown.insert((*product).to_owned());
         }
         let (sku, location) = ((*product).to_owned(), format!("store-{store}"));
         *sold.entry((sku.clone(), location.clone())).or_default() += quantity;
+        if quantity == 0 {
+            report.zero += 1;
+            continue;
+        }
         let at = *by_id.entry((*basket).to_owned()).or_insert_with(|| {
             baskets.push(Basket { id: (*basket).to_owned(), store: location.clone(), lines: Vec::new() });
             baskets.len() - 1

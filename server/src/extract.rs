@@ -19,6 +19,9 @@ use crate::problem::{Problem, Slug};
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bytes of a refused body that are read and thrown away.
+const DISCARD_BYTES_MAX: usize = 64 << 20;
+
 /// The longest idempotency key.
 const KEY_CHARACTERS_MAX: usize = 255;
 
@@ -69,25 +72,42 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(body)
 }
 
+/// Reads what is left of a body that is refused, within bounds: a client that is still sending would otherwise see its
+/// connection break instead of the answer.
+pub async fn discard(mut body: Body) {
+    let drain = async {
+        let mut left = DISCARD_BYTES_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(BODY_TIMEOUT, drain).await;
+}
+
 async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let limit = app.config.limits.body_bytes;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = || Problem::new(Slug::PayloadTooLarge, format!("a body has at most {limit} bytes"));
     if announced.is_some_and(|length| length > limit as u64) {
+        discard(body).await;
         return Err(too_large());
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await;
+    let mut body = body;
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(&mut body, limit).collect()).await;
     let collected = collected.map_err(|_| {
         Problem::new(Slug::Timeout, format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()))
     })?;
-    let bytes = collected.map_err(|error| {
-        if error.downcast_ref::<LengthLimitError>().is_some() {
-            too_large()
-        } else {
-            Problem::new(Slug::InvalidRequest, "the body was cut off")
+    let bytes = match collected {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            discard(body).await;
+            return Err(too_large());
         }
-    })?;
-    let bytes = bytes.to_bytes();
+        Err(_) => return Err(Problem::new(Slug::InvalidRequest, "the body was cut off")),
+    };
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let is_json = media_type.is_none_or(|value| {
         let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -184,7 +184,10 @@ fn bodies_that_are_too_large_or_of_another_kind() {
 #[test]
 fn a_connection_that_says_nothing_is_closed() {
     use std::io::{Read, Write};
-    let shop = Shop::default();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("anaquel.toml");
+    std::fs::write(&config, "[limits]\nheader_seconds = 1\n").unwrap();
+    let shop = Shop::with(&["--config", config.to_str().unwrap()]);
     let mut slow = std::net::TcpStream::connect(shop.server.address).unwrap();
     slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Half").unwrap();
     slow.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();

@@ -79,6 +79,17 @@ impl MemoryDisk {
         self.image().parts.len()
     }
 
+    /// The bytes of all parts, as they would lie on a disk.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.image().parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    /// A disk that holds one part.
+    pub fn of_part(first_seq: Seq, bytes: Vec<u8>) -> Self {
+        let image = Image { parts: vec![(first_seq, bytes)], synced: 1, ..Image::default() };
+        Self(Arc::new(Mutex::new(image)))
+    }
+
     /// Takes one part away.
     pub fn remove(&self, part: usize) {
         let mut image = self.image();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anaquel_engine::command::{Command, Failure, Outcome};
 use anaquel_engine::event::Imported;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
 use futures_util::StreamExt;
@@ -53,6 +53,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         "text/csv" => Format::Csv,
         "application/x-ndjson" => Format::Ndjson,
         _ => {
+            extract::discard(body).await;
             let detail = "Content-Type: send text/csv or application/x-ndjson";
             return Err(Problem::new(Slug::UnsupportedMediaType, detail));
         }
@@ -67,7 +68,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     // The body goes piece by piece to a thread that parses and loads it; a slow disk slows the sender down.
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(PIECES);
     let limit = app.config.limits.import_bytes;
-    let feed = tokio::spawn(feed(body.into_data_stream(), pieces, limit));
+    let feed = tokio::spawn(feed(body, pieces, limit));
     let worker = app.clone();
     let runtime = tokio::runtime::Handle::current();
     let loaded = tokio::task::spawn_blocking(move || {
@@ -97,7 +98,8 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         }
     });
     let loaded = loaded.await.map_err(|_| Problem::new(Slug::Internal, "the import ended in a defect"))?;
-    feed.abort();
+    // What was refused early is read to its end, so that the sender hears the answer.
+    let _ = feed.await;
     let (seq, imported, again) = loaded?;
     let answer = json_answer(&crate::load::summary(&imported, seq));
     Ok(replayed(answer, again))
@@ -108,8 +110,9 @@ async fn end(app: &App, caller: &Caller, imported: Box<Imported>) -> Result<Exec
     app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await
 }
 
-async fn feed(mut body: axum::body::BodyDataStream, pieces: mpsc::Sender<std::io::Result<Bytes>>, limit: u64) {
+async fn feed(body: Body, pieces: mpsc::Sender<std::io::Result<Bytes>>, limit: u64) {
     use std::io::{Error, ErrorKind};
+    let mut body = body.into_data_stream();
     let mut total = 0;
     loop {
         let piece = match tokio::time::timeout(PIECE_TIMEOUT, body.next()).await {
@@ -127,6 +130,8 @@ async fn feed(mut body: axum::body::BodyDataStream, pieces: mpsc::Sender<std::io
         };
         let last = piece.is_err();
         if pieces.send(piece).await.is_err() || last {
+            drop(pieces);
+            extract::discard(Body::from_stream(body)).await;
             return;
         }
     }

@@ -1,0 +1,184 @@
+//! The bytes of every format that was ever shipped can be read, and today's are what they were.
+//!
+//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1. It is never changed
+//! again; another format gets a file of its own.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+use anaquel_engine::catalogue::{ChannelDetails, GroupDetails, LocationDetails, LocationKind, Price, SkuDetails};
+use anaquel_engine::event::*;
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
+use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
+use anaquel_engine::journal::{Batch, BatchBuilder, Journal};
+use anaquel_engine::level::StockLevel;
+
+const V1: &str = include_str!("golden/v1.hex");
+
+fn name(text: &str) -> Name {
+    Name::parse_sku(text).unwrap()
+}
+
+fn cell(on_hand: i32) -> CellAfter {
+    let level = StockLevel { on_hand, reserved: 2 };
+    CellAfter { sku: SkuId(7), location: LocationId(3), level, safety_stock: 1 }
+}
+
+fn lines() -> Few<LineChange> {
+    Few::from_vec(vec![
+        LineChange { line: 0, quantity: 1, cell: cell(4) },
+        LineChange { line: 1, quantity: 2, cell: cell(-4) },
+    ])
+}
+
+/// One record of every kind.
+fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
+    let id = ReservationId(9);
+    let sku = SkuDetails {
+        name: Some("Shirt".into()),
+        gtin: Some("4006381333931".into()),
+        unit: Some("piece".into()),
+        decimals: 3,
+        product: Some("SHIRT".into()),
+        categories: vec!["tops".into()],
+        attributes: [("colour".to_owned(), "red".to_owned())].into(),
+    };
+    let location = LocationDetails {
+        name: Some("One".into()),
+        kind: LocationKind::Warehouse,
+        coordinates: Some((40.5, -3.25)),
+        timezone: Some("Europe/Madrid".into()),
+        pickup: false,
+        ship: true,
+    };
+    let price = Price { currency: "EUR".into(), channel: Some(name("web")), location: None, amount: 1995 };
+    let cause = Cause {
+        channel: Some(name("web")),
+        actor: Some("till".into()),
+        reference: Some("R-1".into()),
+        trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        idempotency: Some(IdempotencyKey { key: "k".into(), scope: 1 << 100, fingerprint: 7 }),
+    };
+    let definitions = Definitions {
+        skus: vec![(SkuId(7), name("RED SHIRT"))],
+        locations: vec![(LocationId(3), name("s1"))],
+        groups: vec![(GroupId(0), name("north"))],
+        channels: vec![(ChannelId(0), name("web"))],
+    };
+    let moved = Moved {
+        kind: MovementKind::Damage,
+        change: -3,
+        occurred_at: Timestamp(1_800_000_000_000),
+        absorbed: true,
+        created: true,
+        reference: Some("till-1".into()),
+        cell: cell(-5),
+    };
+    let counted =
+        Counted { counted: 5, expected: 6, counted_at: Timestamp(77), outdated: true, created: false, cell: cell(5) };
+    let reserved = Reserved {
+        channel: ChannelId(0),
+        purpose: Purpose::Delivery,
+        confirmed: true,
+        expires_at: Timestamp(88),
+        customer: Some("c-81".into()),
+        order: Some("W-1007".into()),
+        lines: Few::from_vec(vec![ReservedLine { requested: 3, quantity: 2, cell: cell(5) }]),
+        supersedes: Some(Box::new(Superseded { reservation: id, lines: lines() })),
+    };
+    let imported = Imported {
+        kind: ImportKind::Prices,
+        accepted: 1,
+        unchanged: 2,
+        rejected: 3,
+        errors: vec![RowError { line: 4, field: Some("amount".into()), reason: "is negative".into() }],
+    };
+    let events = vec![
+        Event::Defined(Box::new(definitions)),
+        Event::SkusSet(vec![(SkuId(7), sku)]),
+        Event::LocationsSet(vec![(LocationId(3), location)]),
+        Event::GroupsSet(vec![(GroupId(0), GroupDetails { locations: vec![LocationId(3)] })]),
+        Event::ChannelsSet(vec![(ChannelId(0), ChannelDetails { buffer: 2 })]),
+        Event::PricesSet(vec![(SkuId(7), vec![price])]),
+        Event::Moved(vec![moved]),
+        Event::Counted(vec![counted]),
+        Event::Reserved(Box::new(reserved)),
+        Event::Confirmed(Box::new(Confirmed {
+            reservation: id,
+            pickup_by: Some(Timestamp(99)),
+            order: Some("o".into()),
+        })),
+        Event::Readied(Box::new(Readied { reservation: id, pickup_code: "7K2M9X".into() })),
+        Event::Collected(Box::new(Collected { reservation: id, code_shown: true, lines: lines() })),
+        Event::Cancelled(Box::new(Cancelled {
+            reservation: id,
+            whole: true,
+            reason: Some("r".into()),
+            lines: lines(),
+        })),
+        Event::Extended(Extended { reservation: id, expires_at: Timestamp(111) }),
+        Event::Expired(Box::new(Expired { reservation: id, lines: lines() })),
+        Event::ShortageGrew(cell(-1)),
+        Event::ShortageCleared(cell(9)),
+        Event::Imported(Box::new(imported)),
+    ];
+    let mut cause = Some(Box::new(cause));
+    events.into_iter().map(|event| (cause.take(), event)).collect()
+}
+
+fn encoded() -> Vec<u8> {
+    let mut builder = BatchBuilder::new(1, Timestamp(1_800_000_000_000));
+    for (cause, event) in every_event() {
+        builder.push(&cause, &event);
+    }
+    let disk = MemoryDisk::default();
+    let (mut journal, _) = MemoryJournal::open(disk.clone(), &mut |_| ()).unwrap();
+    journal.append(builder.batch()).unwrap();
+    assert_eq!(disk.parts(), 1, "the golden batch is one part");
+    disk.bytes()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.chunks(60).map(|row| row.concat() + "\n").collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: String = text.split_whitespace().collect();
+    digits
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}
+
+fn read(bytes: Vec<u8>) -> Result<Vec<Batch>, String> {
+    let mut batches = Vec::new();
+    let opened = MemoryJournal::open(MemoryDisk::of_part(1, bytes), &mut |batch| batches.push(batch));
+    opened.map(|_| batches).map_err(|damage| damage.to_string())
+}
+
+#[test]
+fn format_1_is_read_as_it_was_written() {
+    let batches = read(unhex(V1)).unwrap();
+    let read: Vec<_> = batches[0].records().unwrap().into_iter().map(|record| (record.cause, record.event)).collect();
+    assert_eq!(read, every_event());
+}
+
+#[test]
+fn format_1_is_written_as_it_was() {
+    assert_eq!(hex(&encoded()), V1, "a change of the format needs a new version beside this one");
+}
+
+#[test]
+fn an_unknown_format_is_refused_by_number() {
+    let mut bytes = unhex(V1);
+    bytes[0] = 99;
+    let refused = read(bytes).unwrap_err();
+    assert!(refused.contains("its format is 99, and this build reads format 1"), "{refused}");
+}
+
+/// Writes the file of the current format, when a new one is made.
+#[test]
+#[ignore = "run by hand when a format is added: cargo test -p anaquel-engine --test golden -- --ignored"]
+fn write_golden_file() {
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.hex"), hex(&encoded())).unwrap();
+}
