@@ -15,13 +15,12 @@ use crate::extract::{self, JsonRequest, Params, PathId};
 use crate::problem::Problem;
 use crate::wire::reservation::{
     CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, ReservationView, ReserveBody, parse_state,
+    write_record,
 };
 
 /// The record as JSON, as it was when it was answered.
 fn record(app: &App, reservation: &Reservation) -> String {
-    // The answer to a write shows what the write led to, not what the clock has made of it since.
-    let view = ReservationView::new(&app.engine, reservation, anaquel_engine::ids::Timestamp(0));
-    serde_json::to_string(&view).unwrap_or_default()
+    write_record(&app.engine, reservation)
 }
 
 fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
