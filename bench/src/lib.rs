@@ -35,7 +35,7 @@ pub struct Numbers(pub u64);
 impl Numbers {
     /// The next one.
     #[inline]
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -45,7 +45,7 @@ impl Numbers {
     /// One below `bound`.
     #[inline]
     pub fn below(&mut self, bound: u32) -> u32 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u32
+        ((u128::from(self.draw()) * u128::from(bound)) >> 64) as u32
     }
 }
 

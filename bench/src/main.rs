@@ -98,12 +98,12 @@ fn admission() {
             state.give_back(&taken);
         }));
         hot.push(rate(|numbers| {
-            let _ = (numbers.next(), numbers.next());
+            let _ = (numbers.draw(), numbers.draw());
             let taken = state.admit_lines(&one(7, 7)).unwrap_or_default();
             state.give_back(&taken);
         }));
         bare_hot.push(rate(|numbers| {
-            let _ = (numbers.next(), numbers.next());
+            let _ = (numbers.draw(), numbers.draw());
             if let Some(word) = words.get(7) {
                 take_and_give(word);
             }

@@ -220,13 +220,16 @@ impl journal::Journal for Locked {
     }
 }
 
+/// Sees every batch of the log before it is replayed, with the state so far and where the image ends.
+pub(crate) type Check<'a> = dyn FnMut(&State, Option<Seq>, &Batch) -> Result<(), Damage> + 'a;
+
 /// Loads the newest image that is whole and replays the log from there. `check` sees
 /// every batch of the log before it is replayed, with the state so far and where the image ends.
 pub(crate) fn recover(
     directory: &DataDirectory,
     idempotency_keys_max: usize,
     options: SledOptions,
-    check: &mut dyn FnMut(&State, Option<Seq>, &Batch) -> Result<(), Damage>,
+    check: &mut Check<'_>,
 ) -> Result<(State, Folder, SledJournal, Report), OpenError> {
     let mut report = Report::default();
     let (mut state, mut folder) = (State::new(idempotency_keys_max), Folder::default());

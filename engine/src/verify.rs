@@ -269,8 +269,11 @@ impl Auditor {
         }
     }
 
-    /// Compares what was added up with what the engine's own fold of the log holds.
-    fn compare(&self, state: &State) -> Result<(), String> {
+    /// Compares what was added up with what the engine's own fold of the log holds, with nothing in flight.
+    ///
+    /// # Errors
+    /// Where they differ.
+    pub fn compare(&self, state: &State) -> Result<(), String> {
         let mut reserved: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
         for (key, quantity, collected) in self.reservations.values().flat_map(|reservation| &reservation.lines) {
             *reserved.entry(*key).or_default() += i64::from(quantity - collected);

@@ -97,6 +97,10 @@ impl Problem {
         self.slug.describe().1
     }
 
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     pub fn slug(&self) -> &'static str {
         self.slug.describe().0
     }

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_cell_is_half_a_cache_line() {
         assert_eq!(size_of::<StockCell>(), 32);
-        assert!(crate::ids::LOCATIONS_MAX < 1 << LOCATION_BITS);
+        const { assert!(crate::ids::LOCATIONS_MAX < 1 << LOCATION_BITS) };
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl GivenUp {
         }
         let after = start + length;
         if let Some(later_length) = self.by_start.get(&after).copied()
-            && after % ENTRIES_PER_CHUNK != 0
+            && !after.is_multiple_of(ENTRIES_PER_CHUNK)
         {
             self.remove(after, later_length);
             length += later_length;
@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn every_location_fits_a_run() {
-        assert!(LOCATIONS_MAX <= 1 << Run::LOCATION_BITS);
+        const { assert!(LOCATIONS_MAX <= 1 << Run::LOCATION_BITS) };
         let run = Run { cell: u32::MAX, location: LOCATIONS_MAX - 1, length: 32_767 };
         let same = Run::unpack(run.pack());
         assert_eq!((same.cell, same.location, same.length), (run.cell, run.location, run.length));

@@ -44,6 +44,9 @@ struct Before {
     moved: usize,
 }
 
+/// A cell, its place in the matrix where it has one yet, and what a command did to it.
+pub(super) type CellChange = (SkuId, LocationId, Option<CellId>, StockChange);
+
 /// What the command being decided did to the matrix, for settling its promise words.
 pub(super) type Touched = SmallVec<[(SkuId, LocationId); 1]>;
 
@@ -312,9 +315,9 @@ impl Draft {
     }
 
     /// What the command did to each cell, and the shortages that came or went with it. Ends the command's touch list.
-    pub fn take_touched(&mut self) -> SmallVec<[(SkuId, LocationId, Option<CellId>, StockChange); 1]> {
+    pub fn take_touched(&mut self) -> Few<CellChange> {
         let touched = std::mem::take(&mut self.touched);
-        let mut changes = SmallVec::new();
+        let mut changes = Few::new();
         for (sku, location) in touched {
             let cell = self.cell(sku, location);
             let (id, after) = (cell.id, cell.level);

@@ -31,11 +31,9 @@ mod stock;
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Refusal};
 use crate::event::{Cause, Event, Few, Record};
-use crate::ids::{LocationId, Seq, SkuId, Timestamp};
+use crate::ids::{Seq, Timestamp};
 use crate::journal::{AppendError, Journal};
 use crate::level::StockChange;
 use crate::matrix::CellId;
@@ -225,7 +223,7 @@ impl Sequencer {
         scope: Option<u128>,
         admitted: Few<(CellId, StockChange)>,
     ) {
-        let mut rests: SmallVec<[(SkuId, LocationId, Option<CellId>, StockChange); 1]> = self.draft.take_touched();
+        let mut rests = self.draft.take_touched();
         for (cell, taken) in &admitted {
             match rests.iter_mut().find(|(_, _, id, _)| *id == Some(*cell)) {
                 Some((_, _, _, rest)) => *rest = rest.minus(*taken),

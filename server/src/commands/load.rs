@@ -44,8 +44,7 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
         Target { data, .. } => {
             let config = config(data.clone());
             let (engine, _) = crate::serve::open_engine(&config, None)?;
-            let problem =
-                |problem: Problem| anyhow::anyhow!("{}", problem.to_json()["detail"].as_str().unwrap_or_default());
+            let problem = |problem: Problem| anyhow::anyhow!("{}", problem.detail());
             let imported = load::load(&engine, plan, BufReader::new(input)).map_err(|error| problem(error.into()))?;
             let end = load::end_of(imported);
             let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;

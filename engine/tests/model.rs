@@ -1,0 +1,140 @@
+//! Random lives of a shop from several threads, with crashes in between, against the auditor: a second and simpler
+//! implementation that adds the log up by itself. The seed is printed; `ANAQUEL_SEED` runs one again.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+mod common;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anaquel_engine::command::{Failure, StepRequest};
+use anaquel_engine::event::MovementKind;
+use anaquel_engine::ids::ReservationId;
+use anaquel_engine::settings::Settings;
+use anaquel_engine::verify::Auditor;
+use common::{START_MS, Shop, hold};
+
+const THREADS: u64 = 4;
+const STEPS: u64 = 150;
+
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// An expected no, or a bug.
+fn expected(outcome: Result<impl Sized, Failure>) {
+    match outcome {
+        Ok(_) | Err(Failure::Refused(_)) => {}
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut numbers: Numbers) {
+    for _ in 0..STEPS {
+        let cell = |numbers: &mut Numbers| (format!("A{}", numbers.below(4)), format!("s{}", numbers.below(2)));
+        let (sku, location) = cell(&mut numbers);
+        let some = |numbers: &mut Numbers| {
+            let made = made.lock().unwrap();
+            made.get(numbers.below(made.len().max(1) as u64) as usize).copied()
+        };
+        match numbers.below(12) {
+            0..=3 => {
+                let (other_sku, other_location) = cell(&mut numbers);
+                let mut request = hold(&[
+                    (&sku, &location, 1 + numbers.below(3) as u32),
+                    (&other_sku, &other_location, 1 + numbers.below(2) as u32),
+                ]);
+                request.ttl_seconds = 1 + numbers.below(5) as u32;
+                request.allow_partial = numbers.below(3) == 0;
+                request.confirm = numbers.below(6) == 0;
+                request.supersedes = some(&mut numbers).filter(|_| numbers.below(3) == 0);
+                let outcome = shop.try_reserve(request);
+                if let Ok(reservation) = &outcome {
+                    made.lock().unwrap().push(reservation.id);
+                }
+                expected(outcome);
+            }
+            4 => shop.receive(&sku, &location, 1 + numbers.below(6) as i64),
+            5 => drop(shop.sell(&sku, &location, 1 + numbers.below(2) as i64)),
+            6 => {
+                let at = START_MS + numbers.below(clock.load(Ordering::Relaxed) + 1);
+                let time = Some(at).filter(|_| numbers.below(2) == 0);
+                let safety = Some(numbers.below(3) as u32);
+                expected(shop.try_count_with(&sku, &location, numbers.below(12) as i32, time, safety));
+            }
+            7 => expected(shop.try_move(vec![
+                shop.movement(MovementKind::Adjustment, &sku, &location, numbers.below(5) as i64 - 7),
+                shop.movement(MovementKind::Return, &sku, &location, 2),
+            ])),
+            8 => {
+                clock.fetch_add(700, Ordering::Relaxed);
+                shop.clock.advance(700);
+                shop.engine.wake();
+            }
+            kind => {
+                let Some(id) = some(&mut numbers) else { continue };
+                let lines = Some(vec![shop.units(&sku, &location, 1)]).filter(|_| kind == 11);
+                expected(match numbers.below(4) {
+                    0 => shop.confirm(id),
+                    1 => shop.try_step(id, StepRequest::Ready { entropy: numbers.below(u64::MAX) }),
+                    2 => shop.try_step(id, StepRequest::Collect { lines, pickup_code: None }),
+                    _ => shop.try_step(id, StepRequest::Cancel { lines, reason: None }),
+                });
+            }
+        }
+    }
+}
+
+fn audit(shop: &Shop) {
+    let mut auditor = Auditor::default();
+    for record in shop.engine.events(0, usize::MAX).unwrap() {
+        auditor.check(&record).unwrap_or_else(|what| panic!("record {}: {what}", record.seq));
+    }
+    auditor.compare(shop.engine.state()).unwrap();
+}
+
+#[test]
+fn no_interleaving_breaks_a_promise() {
+    let given = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let first: u64 = given.unwrap_or_else(|| u64::from(std::process::id()) * 7919);
+    let rounds = if given.is_some() { 1 } else { 12 };
+    for seed in first..first + rounds {
+        println!("seed {seed}");
+        let mut numbers = Numbers(seed | 1);
+        let mut shop = Shop::open();
+        let (made, clock) = (Mutex::default(), AtomicU64::new(0));
+        for n in 0..4 {
+            for location in ["s0", "s1"] {
+                shop.receive(&format!("A{n}"), location, 8);
+            }
+        }
+        for _ in 0..3 {
+            std::thread::scope(|scope| {
+                for _ in 0..THREADS {
+                    let numbers = Numbers(numbers.below(u64::MAX) | 1);
+                    scope.spawn(|| live(&shop, &made, &clock, numbers));
+                }
+            });
+            shop.clock.advance(10_000);
+            clock.fetch_add(10_000, Ordering::Relaxed);
+            shop.sell("A0", "s0", 1);
+            shop.wait_until("nothing is in flight", || shop.engine.in_flight() == 0);
+            audit(&shop);
+            // A crash: what is durable is replayed, and leads to the same.
+            let before = shop.engine.state().view.read(|| shop.engine.state().hash.show());
+            let (disk, manual) = (shop.disk.clone(), shop.clock.clone());
+            drop(shop);
+            disk.crash(0);
+            shop = Shop::on(disk, manual, Settings::default());
+            assert_eq!(shop.engine.state().view.read(|| shop.engine.state().hash.show()), before);
+            audit(&shop);
+        }
+    }
+}
