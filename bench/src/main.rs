@@ -25,9 +25,10 @@ fn main() -> anyhow::Result<()> {
         Some("memory") => memory(std::env::args().nth(2).as_deref() == Some("by-location")),
         Some("restart") => restart()?,
         Some("all") => {
+            // First, while nothing else has made and left memory behind.
+            memory(false);
             admission();
             durable()?;
-            memory(false);
             restart()?;
         }
         _ => anyhow::bail!("say admission, durable, memory, restart or all"),
@@ -225,7 +226,7 @@ fn memory(by_location: bool) {
         let cells = f64::from(writer.cells());
         println!("memory of {cells:.0} cells, made {order}");
         println!("  allocated a cell        {:>14.1} bytes", matrix.bytes() as f64 / cells);
-        println!("  resident a cell         {:>14.1} bytes", (resident_bytes() - before) as f64 / cells);
+        println!("  resident a cell         {:>14.1} bytes", resident_bytes().saturating_sub(before) as f64 / cells);
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Counters {
 pub enum Health {
     /// It does.
     Ready,
+    /// There is no room to write; it passes when there is some again.
+    Full(String),
     /// The journal failed; a restart recovers.
     Failed(String),
     /// The engine is closing.
@@ -73,6 +75,7 @@ struct Shared {
     waker: Unparker,
     closing: AtomicBool,
     failure: OnceLock<String>,
+    full: Mutex<Option<String>>,
     expiry_frozen: AtomicBool,
     trim_before: AtomicU64,
     /// Bytes of the file system that images leave free.
@@ -164,6 +167,7 @@ impl Engine {
             waker: parker.unparker().clone(),
             closing: AtomicBool::new(false),
             failure: OnceLock::new(),
+            full: Mutex::default(),
             expiry_frozen: AtomicBool::new(expiry_frozen),
             trim_before: AtomicU64::new(0),
             counters: Counters::default(),
@@ -223,6 +227,17 @@ impl Engine {
 
     /// Whether the engine takes writes.
     pub fn health(&self) -> Health {
+        match self.writable() {
+            Health::Ready => match &*self.shared.lock_full() {
+                Some(reason) => Health::Full(reason.clone()),
+                None => Health::Ready,
+            },
+            other => other,
+        }
+    }
+
+    /// The same without a look at the room that is left: a write is tried in any case, and told if there is none.
+    fn writable(&self) -> Health {
         if let Some(reason) = self.shared.failure.get() {
             Health::Failed(reason.clone())
         } else if self.shared.closing.load(Ordering::SeqCst) {
@@ -276,8 +291,8 @@ impl Engine {
         // The permit before the look at `closing`, both SeqCst: either this sees that the engine closes, or the journal
         // thread, which ends only once it closes and no permit is out, sees this permit and waits for the command.
         let before = shared.in_flight.fetch_add(1, Ordering::SeqCst);
-        let admitted = match self.health() {
-            Health::Failed(reason) => Err(Failure::ReadOnly(reason)),
+        let admitted = match self.writable() {
+            Health::Failed(reason) | Health::Full(reason) => Err(Failure::ReadOnly(reason)),
             Health::Closing => Err(Failure::ReadOnly("the server is shutting down".into())),
             Health::Ready if before >= shared.settings.in_flight_max => {
                 Err(Failure::Overloaded(format!("{before} writes are in flight; try again in a moment")))
@@ -458,6 +473,11 @@ impl JournalThread {
             if trim_before > 0 && self.sequencer.trim(trim_before) {
                 self.shared.trim_before.store(0, Ordering::Relaxed);
             }
+            let was_full = self.shared.lock_full().is_some();
+            let full = self.sequencer.full();
+            if was_full || full.is_some() {
+                *self.shared.lock_full() = full.cloned();
+            }
             if let Some(error) = self.sequencer.failure() {
                 self.shared.failure.get_or_init(|| error.to_string());
             }
@@ -524,6 +544,10 @@ fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<ImageRequest>
 }
 
 impl Shared {
+    fn lock_full(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.full.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the log is durable up to `seq`; where an interval policy left something behind, waits for the sync.
     fn sync_up_to(&self, seq: Seq) -> bool {
         if self.settings.sync_interval_ms.is_none() {

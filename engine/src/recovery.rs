@@ -211,6 +211,10 @@ impl journal::Journal for Locked {
         self.journal.sync()
     }
 
+    fn has_room(&mut self) -> bool {
+        self.journal.has_room()
+    }
+
     fn trim(&mut self, before: Seq) -> Result<bool, journal::AppendError> {
         self.journal.trim(before)
     }

@@ -117,6 +117,7 @@ fn a_full_disk_refuses_and_recovers_by_itself() {
     let refused = shop.try_reserve(hold(&[("A", "s1", 1)])).unwrap_err();
     assert!(matches!(refused, Failure::ReadOnly(_)), "{refused}");
     shop.check_promises();
+    shop.wait_until("there is room again", || shop.engine.health() == Health::Ready);
     assert_eq!(shop.reserve(&[("A", "s1", 5)]).state, State::Held);
 }
 

@@ -64,6 +64,11 @@ pub trait Journal: Send {
         Ok(())
     }
 
+    /// Whether there is room for an append; asked while one was refused for want of it.
+    fn has_room(&mut self) -> bool {
+        true
+    }
+
     /// Lets go of some whole batches that end before `before`; true when none is left. A bounded step, so that an append
     /// never waits long behind it.
     ///

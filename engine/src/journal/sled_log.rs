@@ -221,6 +221,10 @@ impl Journal for SledJournal {
         })
     }
 
+    fn has_room(&mut self) -> bool {
+        self.check_room(ROOM_CHECK_BYTES).is_ok()
+    }
+
     fn trim(&mut self, before: Seq) -> Result<bool, AppendError> {
         let unknown = |error: sled::Error| AppendError::Unknown(error.to_string());
         let Some(last_kept) = self.db.range(..=key(before, u32::MAX)).next_back() else { return Ok(true) };

@@ -77,6 +77,8 @@ pub(crate) struct Sequencer {
     draft: Draft,
     /// Why nothing is written any more, once that is so.
     failed: Option<AppendError>,
+    /// Why the last batch was refused for want of room, until there is some again.
+    full: Option<String>,
     /// Whether deadlines are left alone, since the clock cannot be trusted.
     pub expiry_frozen: bool,
 }
@@ -90,7 +92,7 @@ impl Sequencer {
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
         let draft = Draft::new(Arc::clone(&state));
-        Self { state, journal, folder, settings, observer, draft, failed: None, expiry_frozen: false }
+        Self { state, journal, folder, settings, observer, draft, failed: None, full: None, expiry_frozen: false }
     }
 
     /// When the next reservation dies, if the clock counts.
@@ -101,6 +103,14 @@ impl Sequencer {
     /// The first failure of the journal; nothing is written after it.
     pub fn failure(&self) -> Option<&AppendError> {
         self.failed.as_ref()
+    }
+
+    /// Why there is no room to write, looking anew where there was none.
+    pub fn full(&mut self) -> Option<&String> {
+        if self.full.is_some() && self.journal.has_room() {
+            self.full = None;
+        }
+        self.full.as_ref()
     }
 
     /// Takes `commands` in order, and whatever is due at `now`, through all steps. Returns when everybody was answered.
@@ -124,6 +134,7 @@ impl Sequencer {
         } else {
             match self.journal.append(self.draft.builder.batch()) {
                 Ok(()) => {
+                    self.full = None;
                     turn.records = self.draft.records.len();
                     turn.bytes = self.draft.builder.batch().body.len();
                     self.publish();
@@ -327,8 +338,9 @@ impl Sequencer {
                 done(Err(failure()));
             }
         }
-        if !matches!(error, AppendError::Full { .. }) {
-            self.failed = Some(error);
+        match error {
+            AppendError::Full { .. } => self.full = Some(error.to_string()),
+            AppendError::Fenced { .. } | AppendError::Unknown(_) => self.failed = Some(error),
         }
     }
 }

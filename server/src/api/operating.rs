@@ -22,7 +22,7 @@ pub async fn healthz() -> Response {
 pub async fn readyz(State(app): State<App>) -> Response {
     match app.engine.health() {
         Health::Ready => json_answer(&json!({"status": "ready", "expiry_frozen": app.engine.expiry_frozen()})),
-        Health::Failed(reason) => Problem::new(Slug::ReadOnly, reason).into_response(),
+        Health::Failed(reason) | Health::Full(reason) => Problem::new(Slug::ReadOnly, reason).into_response(),
         Health::Closing => Problem::new(Slug::ReadOnly, "the server is shutting down").into_response(),
     }
 }
@@ -45,6 +45,7 @@ pub async fn info(State(app): State<App>) -> Response {
     let health = match app.engine.health() {
         Health::Ready => "ready",
         Health::Failed(_) => "failed",
+        Health::Full(_) => "full",
         Health::Closing => "closing",
     };
     json_answer(&json!({
