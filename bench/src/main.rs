@@ -1,6 +1,7 @@
 //! `anaquel-bench`: the floors that the core must hold, measured beside what they are ratios of, in one run.
 //!
-//! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`.
+//! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`,
+//! `expiry`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -8,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use anaquel_bench::{Numbers, in_memory, median, name, on_disk, one, resident_bytes, stock};
 use anaquel_engine::admission::{LineRequest, ReserveRequest};
+use anaquel_engine::command::Reserve;
 use anaquel_engine::event::{Few, Purpose};
+use anaquel_engine::ids::{LocationId, SkuId};
 use anaquel_engine::level::{Floor, StockLevel};
 
 #[global_allocator]
@@ -24,31 +27,33 @@ fn main() -> anyhow::Result<()> {
         Some("durable") => durable()?,
         Some("memory") => memory(std::env::args().nth(2).as_deref() == Some("by-location")),
         Some("restart") => restart()?,
+        Some("expiry") => expiry()?,
         Some("all") => {
             // First, while nothing else has made and left memory behind.
             memory(false);
             admission();
             durable()?;
             restart()?;
+            expiry()?;
         }
-        _ => anyhow::bail!("say admission, durable, memory, restart or all"),
+        _ => anyhow::bail!("say admission, durable, memory, restart, expiry or all"),
     }
     Ok(())
 }
 
 /// Runs `step` on both cores for a slice of time; operations a second.
-fn rate(step: impl Fn(&mut Numbers) + Sync) -> f64 {
+fn rate(step: impl Fn(&mut Numbers, &mut Reserve) + Sync) -> f64 {
     let done = AtomicU64::new(0);
     let started = Instant::now();
     std::thread::scope(|scope| {
         for thread in 1..=THREADS {
             let (step, done) = (&step, &done);
             scope.spawn(move || {
-                let mut numbers = Numbers(0x9E37_79B9 * thread);
+                let (mut numbers, mut reserve) = (Numbers(0x9E37_79B9 * thread), one(7, 7));
                 let mut count = 0;
                 while started.elapsed() < SLICE {
                     for _ in 0..256 {
-                        step(&mut numbers);
+                        step(&mut numbers, &mut reserve);
                     }
                     count += 256;
                 }
@@ -87,23 +92,25 @@ fn admission() {
         }
     };
     for _ in 0..ROUNDS {
-        bare.push(rate(|numbers| {
+        bare.push(rate(|numbers, _| {
             let (sku, location) = (numbers.below(SKUS), numbers.below(LOCATIONS));
             if let Some(word) = words.get((sku * LOCATIONS + location) as usize) {
                 take_and_give(word);
             }
         }));
-        spread.push(rate(|numbers| {
-            let reserve = one(numbers.below(SKUS), numbers.below(LOCATIONS));
-            let taken = state.admit_lines(&reserve).unwrap_or_default();
+        spread.push(rate(|numbers, reserve| {
+            if let Some(line) = reserve.lines.first_mut() {
+                (line.sku, line.location) = (SkuId(numbers.below(SKUS)), LocationId(numbers.below(LOCATIONS)));
+            }
+            let taken = state.admit_lines(reserve).unwrap_or_default();
             state.give_back(&taken);
         }));
-        hot.push(rate(|numbers| {
+        hot.push(rate(|numbers, reserve| {
             let _ = (numbers.draw(), numbers.draw());
-            let taken = state.admit_lines(&one(7, 7)).unwrap_or_default();
+            let taken = state.admit_lines(reserve).unwrap_or_default();
             state.give_back(&taken);
         }));
-        bare_hot.push(rate(|numbers| {
+        bare_hot.push(rate(|numbers, _| {
             let _ = (numbers.draw(), numbers.draw());
             if let Some(word) = words.get(7) {
                 take_and_give(word);
@@ -304,4 +311,50 @@ fn restart() -> anyhow::Result<()> {
     println!("  log read                {:>14.1} MB", report.log.bytes as f64 / 1e6);
     println!("  resident grew by        {:>14.1} MB", resident_bytes().saturating_sub(before) as f64 / 1e6);
     Ok(())
+}
+
+/// With a million open holds, how long after their deadline are the units of 20,000 that fall due at once free again?
+fn expiry() -> anyhow::Result<()> {
+    const SKUS: u32 = 2_000;
+    const LOCATIONS: u32 = 100;
+    const OPEN: usize = 1_000_000;
+    const DUE: usize = 20_000;
+    let directory = tempfile::tempdir()?;
+    let (engine, _) = on_disk(directory.path())?;
+    stock(&engine, SKUS, LOCATIONS, 1_000_000);
+    let mut numbers = Numbers(3);
+    let mut hold = |count: usize, ttl_seconds: u32| -> anyhow::Result<u64> {
+        let mut last = 0;
+        let mut left = count;
+        while left > 0 {
+            let (tx, rx) = crossbeam::channel::unbounded();
+            let now = left.min(20_000);
+            for _ in 0..now {
+                let (tx, place) = (tx.clone(), request(numbers.below(SKUS), numbers.below(LOCATIONS)));
+                let request = ReserveRequest { ttl_seconds, ..place };
+                engine.reserve(request, None, Box::new(move |outcome| drop(tx.send(outcome))));
+            }
+            drop(tx);
+            for outcome in rx {
+                if let anaquel_engine::command::Outcome::Reservation(made) = outcome? {
+                    last = last.max(made.expires_at.0);
+                }
+            }
+            left -= now;
+        }
+        Ok(last)
+    };
+    hold(OPEN, 86_400)?;
+    let before = engine.state().reservations.open();
+    let mut lags = Vec::new();
+    for _ in 0..ROUNDS {
+        let last_deadline = hold(DUE, 3)?;
+        while engine.state().reservations.open() > before {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        lags.push(engine.now().0.saturating_sub(last_deadline) as f64);
+    }
+    println!("expiry of {DUE} holds made together, with {before} open, median of {ROUNDS}");
+    println!("  all units free after    {:>14.0} ms (from the last deadline)", median(lags));
+    engine.close().map_err(|error| anyhow::anyhow!(error))
 }
