@@ -4,6 +4,7 @@
 //! [`MemoryDisk::crash`] keeps the durable image and as many of the later parts as it is told, as a power cut does.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::part::{self, Assembler};
@@ -31,11 +32,18 @@ struct Image {
 
 /// The medium. Clones share it, so a test keeps one while a journal writes to another.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryDisk(Arc<Mutex<Image>>);
+pub struct MemoryDisk(Arc<Medium>);
+
+#[derive(Debug, Default)]
+struct Medium {
+    image: Mutex<Image>,
+    /// Appends that are about to write.
+    appending: AtomicUsize,
+}
 
 impl MemoryDisk {
     fn image(&self) -> MutexGuard<'_, Image> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.image.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A power cut: of what was not synced, the first `kept` parts survive.
@@ -79,6 +87,11 @@ impl MemoryDisk {
         self.image().parts.len()
     }
 
+    /// Appends that are under way, or wait for a stall to end.
+    pub fn appending(&self) -> usize {
+        self.0.appending.load(Ordering::SeqCst)
+    }
+
     /// The bytes of all parts, as they would lie on a disk.
     pub fn bytes(&self) -> Vec<u8> {
         self.image().parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
@@ -87,7 +100,7 @@ impl MemoryDisk {
     /// A disk that holds one part.
     pub fn of_part(first_seq: Seq, bytes: Vec<u8>) -> Self {
         let image = Image { parts: vec![(first_seq, bytes)], synced: 1, ..Image::default() };
-        Self(Arc::new(Mutex::new(image)))
+        Self(Arc::new(Medium { image: Mutex::new(image), appending: AtomicUsize::new(0) }))
     }
 
     /// Takes one part away.
@@ -140,7 +153,9 @@ impl MemoryJournal {
 
 impl Journal for MemoryJournal {
     fn append(&mut self, batch: &Batch) -> Result<(), AppendError> {
+        self.disk.0.appending.fetch_add(1, Ordering::SeqCst);
         let mut image = self.disk.image();
+        self.disk.0.appending.fetch_sub(1, Ordering::SeqCst);
         let fault = image.fault.filter(|(at, _)| *at == image.appends).map(|(_, fault)| fault);
         image.appends += 1;
         if batch.first_seq != self.next_seq {

@@ -218,7 +218,8 @@ impl Shop {
         std::thread::scope(|scope| {
             let stalled = self.disk.stall();
             let blocker = scope.spawn(|| self.receive("BLOCKER", "s0", 1));
-            while self.engine.queued() > 0 || self.engine.in_flight() == 0 {
+            // The journal thread has taken the blocker and stands before the disk: what comes now queues up behind it.
+            while self.disk.appending() == 0 {
                 std::thread::yield_now();
             }
             let mut running = Vec::new();
