@@ -7,7 +7,7 @@ pub struct Settings {
     pub hold_seconds_max: u64,
     /// How long a repeated request gets its first answer.
     pub idempotency_retention_seconds: u64,
-    /// Keys kept at most; new keyed writes are refused beyond. Some 100 bytes each.
+    /// Keys kept at most; new keyed writes are refused beyond.
     pub idempotency_keys_max: usize,
     /// How long a closed reservation can be read. Never shorter than the retention of keys.
     pub closed_reservation_retention_seconds: u64,
