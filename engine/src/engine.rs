@@ -19,6 +19,7 @@ use crossbeam::utils::CachePadded;
 use crate::admission::{MovementRequest, ReserveRequest};
 use crate::command::{Command, Completion, Failure, Outcome, Queued};
 use crate::event::{Cause, IdempotencyKey, Record};
+use crate::feed::Feed;
 use crate::idempotency::{Begin, Done, Wake};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::image;
@@ -121,11 +122,14 @@ impl PacedClock {
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+    feed: Feed,
     threads: Arc<Mutex<Threads>>,
 }
 
 struct Threads {
     shared: Arc<Shared>,
+    feed: Feed,
+    telling: Option<JoinHandle<()>>,
     journal: Option<JoinHandle<()>>,
     images: Option<(Sender<ImageRequest>, JoinHandle<()>)>,
 }
@@ -172,7 +176,9 @@ impl Engine {
             trim_before: AtomicU64::new(0),
             counters: Counters::default(),
         });
-        let mut threads = Threads { shared: Arc::clone(&shared), journal: None, images: None };
+        let feed = Feed::new(Arc::clone(&state), epoch, settings.feed.clone(), Arc::clone(&shared.reader));
+        let mut threads =
+            Threads { shared: Arc::clone(&shared), feed: feed.clone(), telling: None, journal: None, images: None };
         let (ask, asked) = bounded(1);
         if let Some(directory) = images {
             let shared = Arc::clone(&shared);
@@ -180,14 +186,28 @@ impl Engine {
             let thread = std::thread::Builder::new().name("images".into()).spawn(run);
             threads.images = Some((ask.clone(), thread.expect("a thread can be started")));
         }
-        let sequencer = Sequencer::new(state, folder, journal, settings, observer);
+        let run = {
+            let feed = feed.clone();
+            move || {
+                let _abort = AbortOnPanic;
+                feed.run();
+            }
+        };
+        let thread = std::thread::Builder::new().name("feed".into()).spawn(run);
+        threads.telling = Some(thread.expect("a thread can be started"));
+        let sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
         let run = {
             let shared = Arc::clone(&shared);
             move || JournalThread { shared, sequencer, parker, ask_image: ask, bytes_since_image: 0 }.run()
         };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(run);
         threads.journal = Some(thread.expect("a thread can be started"));
-        Self { shared, threads: Arc::new(Mutex::new(threads)) }
+        Self { shared, feed, threads: Arc::new(Mutex::new(threads)) }
+    }
+
+    /// Live changes.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// The durable view; all reads go through it.
@@ -406,6 +426,11 @@ impl Engine {
         if let Some(thread) = journal {
             thread.join().map_err(|_| "the journal thread panicked".to_owned())?;
         }
+        self.feed.close();
+        let telling = self.lock_threads().telling.take();
+        if let Some(thread) = telling {
+            thread.join().map_err(|_| "the feed thread panicked".to_owned())?;
+        }
         let image = if self.shared.failure.get().is_none() { self.take_image().map(drop) } else { Ok(()) };
         let images = self.lock_threads().images.take();
         if let Some((ask, thread)) = images {
@@ -433,7 +458,8 @@ struct JournalThread {
     bytes_since_image: u64,
 }
 
-/// Ends the process should the journal thread panic: memory may be half folded, and must not be served.
+/// Ends the process should the journal or the feed thread panic: memory may be half folded, or a change told to some
+/// only, and neither must go on.
 struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
@@ -590,6 +616,10 @@ impl Drop for Threads {
         self.shared.waker.unpark();
         if let Some(journal) = self.journal.take() {
             let _ = journal.join();
+        }
+        self.feed.close();
+        if let Some(telling) = self.telling.take() {
+            let _ = telling.join();
         }
         if let Some((ask, images)) = self.images.take() {
             drop(ask);

@@ -16,6 +16,7 @@ pub mod command;
 mod deadlines;
 pub mod engine;
 pub mod event;
+pub mod feed;
 pub mod hash;
 pub mod idempotency;
 pub mod ids;

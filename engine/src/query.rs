@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
 use crate::level::{Floor, StockLevel};
 use crate::matrix::StockCell;
@@ -20,6 +21,14 @@ pub struct CellView {
     pub safety_stock: u32,
     /// Units that the asking channel may promise.
     pub available: u32,
+}
+
+impl CellView {
+    /// A cell after an event, as a channel sees it that leaves `buffer` units.
+    pub fn after(cell: &CellAfter, buffer: u32) -> Self {
+        let CellAfter { sku, location, level, safety_stock } = *cell;
+        Self { sku, location, level, safety_stock, available: level.available(Floor { safety_stock, buffer }) }
+    }
 }
 
 /// One SKU in a group of locations.
@@ -51,7 +60,7 @@ pub struct Shortage {
     pub at_risk: Vec<(ReservationId, u32)>,
 }
 
-fn view(cell: &StockCell, buffer: u32) -> CellView {
+pub(crate) fn view(cell: &StockCell, buffer: u32) -> CellView {
     let (level, safety_stock) = (cell.durable(), cell.safety_stock());
     CellView {
         sku: cell.sku(),

@@ -26,6 +26,35 @@ pub struct Settings {
     pub clock_jump_seconds_max: u64,
     /// With an interval policy, the longest that an acknowledged write may wait for the disk.
     pub sync_interval_ms: Option<u64>,
+    /// Bounds of the feed.
+    pub feed: FeedSettings,
+}
+
+/// Bounds of the feed.
+#[derive(Debug, Clone)]
+pub struct FeedSettings {
+    /// Keys (SKU and place) that all subscriptions track together.
+    pub keys_max: usize,
+    /// Keys that one subscription tracks.
+    pub subscription_keys_max: usize,
+    /// Cells that one subscription's snapshot may have.
+    pub subscription_cells_max: usize,
+    /// Changed cells kept for a conflated subscriber that does not read; beyond, it starts over.
+    pub dirty_cells_max: usize,
+    /// Changes kept for a lossless subscriber that does not read; beyond, it is cut off.
+    pub lossless_changes_max: usize,
+}
+
+impl Default for FeedSettings {
+    fn default() -> Self {
+        Self {
+            keys_max: 10_000_000,
+            subscription_keys_max: 100_000,
+            subscription_cells_max: 250_000,
+            dirty_cells_max: 32_768,
+            lossless_changes_max: 16_384,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -43,6 +72,7 @@ impl Default for Settings {
             checkpoint_bytes: 256 << 20,
             clock_jump_seconds_max: DAY,
             sync_interval_ms: None,
+            feed: FeedSettings::default(),
         }
     }
 }

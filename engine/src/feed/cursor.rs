@@ -1,0 +1,97 @@
+//! A position in a stream that survives everything but a new log: opaque to clients, and one value, so that no part of
+//! it can be kept apart from the others.
+
+use std::fmt;
+
+use crate::ids::{Epoch, Name, Seq};
+
+/// Where a subscription stands: in which log, after which record, and what it selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The log.
+    pub epoch: Epoch,
+    /// Everything up to this record is known to whoever holds the cursor.
+    pub seq: Seq,
+    /// The digest of the selection; see [`Digest`].
+    pub selection: u64,
+}
+
+/// The longest text that can be a cursor.
+pub const CURSOR_BYTES_MAX: usize = 64;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "1-{}-{}-{:016x}", self.epoch, self.seq, self.selection)
+    }
+}
+
+impl Cursor {
+    /// Reads back what [`Display`](fmt::Display) wrote; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("1-")?.split('-');
+        let (epoch, seq, selection) = (parts.next()?, parts.next()?, parts.next()?);
+        let hexadecimal =
+            |text: &str| if text.len() == 16 { u64::from_str_radix(text, 16).ok() } else { None };
+        let cursor = Self { epoch: Epoch(hexadecimal(epoch)?), seq: seq.parse().ok()?, selection: hexadecimal(selection)? };
+        (parts.next().is_none() && cursor.to_string() == text).then_some(cursor)
+    }
+}
+
+/// What a selection comes to in one number: a sum over its names, so that names can come and go in any order. It is part
+/// of cursors that clients keep, hence of no algorithm that another release might change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Digest(pub u64);
+
+impl Digest {
+    /// With `name` as one of `kind`.
+    pub fn add(&mut self, kind: u8, name: &Name) {
+        self.0 = self.0.wrapping_add(digest(kind, name));
+    }
+
+    /// Without it.
+    pub fn remove(&mut self, kind: u8, name: &Name) {
+        self.0 = self.0.wrapping_sub(digest(kind, name));
+    }
+}
+
+/// FNV-1a over the kind and the name, its bits spread by the finaliser of SplitMix64.
+fn digest(kind: u8, name: &Name) -> u64 {
+    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let mut hash = name.as_str().bytes().fold(fnv(0xcbf2_9ce4_8422_2325, kind), fnv);
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_written_is_read() {
+        let cursor = Cursor { epoch: Epoch(0xfeed), seq: 1841, selection: 7 };
+        let text = cursor.to_string();
+        assert!(text.len() <= CURSOR_BYTES_MAX);
+        assert_eq!(Cursor::parse(&text), Some(cursor));
+        for wrong in ["", "1", "1---", &text[1..], &format!("{text}-"), &text.replace("1841", "01841"), &text.replace("1-", "2-")] {
+            assert_eq!(Cursor::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_digest_forgets_the_order_but_not_the_kind() {
+        let name = |text: &str| Name::parse(text).expect("a name");
+        let (mut one, mut other) = (Digest::default(), Digest::default());
+        one.add(0, &name("A"));
+        one.add(1, &name("B"));
+        other.add(1, &name("B"));
+        other.add(0, &name("X"));
+        other.add(0, &name("A"));
+        assert_ne!(one, other);
+        other.remove(0, &name("X"));
+        assert_eq!(one, other);
+        other.remove(0, &name("A"));
+        other.add(1, &name("A"));
+        assert_ne!(one, other);
+    }
+}

@@ -1,0 +1,377 @@
+//! What a subscription selects, and the keys under which a change finds it.
+//!
+//! A cell is selected by its SKU, or by all SKUs being selected, and by its place: anywhere, its location, or a group that
+//! its location is in. So a change at one cell looks under `2 × (1 + groups of the location) + 1` keys, whatever the
+//! number of subscriptions, and a location that joins or leaves a group moves no key.
+
+use crate::catalogue::{Catalogue, Registry};
+use crate::ids::{GroupId, LocationId, Name, SkuId};
+use crate::query::{CellView, view};
+use crate::state::State;
+
+use super::cursor::Digest;
+
+/// What a subscriber asks for, by name. Cells of the SKUs, at the locations and in the groups; no SKU means all, no place
+/// means anywhere.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// SKUs.
+    pub skus: Vec<Name>,
+    /// Locations.
+    pub locations: Vec<Name>,
+    /// Groups, whose members count as locations.
+    pub groups: Vec<Name>,
+    /// For whom: its buffer counts.
+    pub channel: Option<Name>,
+}
+
+/// Names that have ids, and names that have none yet.
+#[derive(Debug)]
+pub(super) struct Named<I> {
+    /// Ascending.
+    pub ids: Vec<I>,
+    pub unknown: Vec<Name>,
+}
+
+impl<I> Default for Named<I> {
+    fn default() -> Self {
+        Self { ids: Vec::new(), unknown: Vec::new() }
+    }
+}
+
+impl<I: Copy + Ord + From<u32> + Into<u32> + std::hash::Hash> Named<I> {
+    /// Takes in `name`; its id if it has one and is new here.
+    fn insert<D: Default + Clone>(&mut self, registry: &Registry<I, D>, name: &Name) -> Inserted<I> {
+        // One that was unknown is resolved when the feed comes to its definition, and only then.
+        if self.unknown.contains(name) {
+            return Inserted::Known;
+        }
+        let Some(id) = registry.id(name.as_str()) else {
+            self.unknown.push(name.clone());
+            return Inserted::Unknown;
+        };
+        match self.ids.binary_search(&id) {
+            Ok(_) => Inserted::Known,
+            Err(at) => {
+                self.ids.insert(at, id);
+                Inserted::New(id)
+            }
+        }
+    }
+
+    /// Names among the unknown that have ids by now.
+    fn resolve<D: Default + Clone>(&mut self, registry: &Registry<I, D>) -> Vec<I> {
+        let mut found = Vec::new();
+        self.unknown.retain(|name| match registry.id(name.as_str()) {
+            Some(id) => {
+                found.push(id);
+                false
+            }
+            None => true,
+        });
+        self.ids.extend(&found);
+        self.ids.sort_unstable();
+        found
+    }
+
+    fn len(&self) -> usize {
+        self.ids.len() + self.unknown.len()
+    }
+}
+
+enum Inserted<I> {
+    New(I),
+    Unknown,
+    Known,
+}
+
+/// Under what a change finds its subscriptions.
+pub(super) type Key = u64;
+
+/// A cell in one word.
+pub(super) type CellKey = u64;
+
+const ANY_SKU: u32 = u32::MAX;
+const ANYWHERE: u32 = 0;
+const LOCATION: u32 = 1 << 30;
+const GROUP: u32 = 2 << 30;
+
+fn key(sku: Option<SkuId>, place: u32) -> Key {
+    (u64::from(sku.map_or(ANY_SKU, |sku| sku.0)) << 32) | u64::from(place)
+}
+
+/// The word of a cell.
+pub(super) fn cell_key(sku: SkuId, location: LocationId) -> CellKey {
+    (u64::from(sku.0) << 32) | u64::from(location.0)
+}
+
+/// The keys under which a change of `sku` at `location`, which is in `groups`, finds its subscriptions.
+pub(super) fn keys_of_cell(sku: SkuId, location: LocationId, groups: &[GroupId]) -> impl Iterator<Item = Key> {
+    let places = std::iter::once(LOCATION | location.0).chain(groups.iter().map(|group| GROUP | group.0));
+    let anywhere = std::iter::once(key(Some(sku), ANYWHERE));
+    anywhere.chain(places.flat_map(move |place| [key(Some(sku), place), key(None, place)]))
+}
+
+/// A selection, resolved as far as its names are known.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    pub all_skus: bool,
+    pub skus: Named<SkuId>,
+    pub locations: Named<LocationId>,
+    pub groups: Named<GroupId>,
+    pub channel: Option<Name>,
+    pub digest: Digest,
+}
+
+/// SKUs that were not selected before.
+#[derive(Debug, Default)]
+pub(super) struct Tracked {
+    pub names: Vec<Name>,
+    /// Those of them that are known.
+    pub ids: Vec<SkuId>,
+}
+
+/// What the digest tells apart.
+mod kind {
+    pub const SKU: u8 = 0;
+    pub const LOCATION: u8 = 1;
+    pub const GROUP: u8 = 2;
+    pub const CHANNEL: u8 = 3;
+}
+
+impl Filter {
+    pub fn new(catalogue: &Catalogue, selection: Selection) -> Self {
+        let mut filter = Self { all_skus: selection.skus.is_empty(), ..Self::default() };
+        filter.track(catalogue, &selection.skus);
+        for name in &selection.locations {
+            if !matches!(filter.locations.insert(&catalogue.locations, name), Inserted::Known) {
+                filter.digest.add(kind::LOCATION, name);
+            }
+        }
+        for name in &selection.groups {
+            if !matches!(filter.groups.insert(&catalogue.groups, name), Inserted::Known) {
+                filter.digest.add(kind::GROUP, name);
+            }
+        }
+        if let Some(channel) = &selection.channel {
+            filter.digest.add(kind::CHANNEL, channel);
+        }
+        filter.channel = selection.channel;
+        filter
+    }
+
+    /// Selects `skus` as well.
+    pub fn track(&mut self, catalogue: &Catalogue, skus: &[Name]) -> Tracked {
+        let mut tracked = Tracked::default();
+        for name in skus {
+            match self.skus.insert(&catalogue.skus, name) {
+                Inserted::New(sku) => tracked.ids.push(sku),
+                Inserted::Unknown => {}
+                Inserted::Known => continue,
+            }
+            self.digest.add(kind::SKU, name);
+            tracked.names.push(name.clone());
+        }
+        tracked
+    }
+
+    /// Selects `skus` no longer; those of them that were selected and known.
+    pub fn untrack(&mut self, catalogue: &Catalogue, skus: &[Name]) -> Vec<SkuId> {
+        let mut gone = Vec::new();
+        for name in skus {
+            let known = catalogue.skus.id(name.as_str());
+            let at = known.and_then(|sku| self.skus.ids.binary_search(&sku).ok());
+            let before = self.skus.unknown.len();
+            self.skus.unknown.retain(|unknown| unknown != name);
+            if let Some(at) = at {
+                gone.push(self.skus.ids.remove(at));
+            } else if self.skus.unknown.len() == before {
+                continue;
+            }
+            self.digest.remove(kind::SKU, name);
+        }
+        gone
+    }
+
+    /// Looks up again what was unknown. The SKUs and places that are known now, in the form of keys to add.
+    pub fn resolve(&mut self, catalogue: &Catalogue) -> Vec<Key> {
+        let (skus_before, places_before) = (self.skus.ids.clone(), self.places());
+        let skus = self.skus.resolve(&catalogue.skus);
+        let found = self.locations.resolve(&catalogue.locations).len() + self.groups.resolve(&catalogue.groups).len();
+        let mut keys: Vec<Key> = skus.iter().flat_map(|sku| self.keys_of_sku(*sku)).collect();
+        if found > 0 {
+            let new = self.places().into_iter().filter(|place| !places_before.contains(place));
+            for place in new {
+                if self.all_skus {
+                    keys.push(key(None, place));
+                }
+                keys.extend(skus_before.iter().map(|sku| key(Some(*sku), place)));
+            }
+        }
+        keys
+    }
+
+    /// Whether a name that is unknown here is known to the catalogue by now.
+    pub fn is_outdated(&self, catalogue: &Catalogue) -> bool {
+        self.skus.unknown.iter().any(|name| catalogue.skus.id(name.as_str()).is_some())
+            || self.locations.unknown.iter().any(|name| catalogue.locations.id(name.as_str()).is_some())
+            || self.groups.unknown.iter().any(|name| catalogue.groups.id(name.as_str()).is_some())
+    }
+
+    pub fn has_unknown(&self) -> bool {
+        !(self.skus.unknown.is_empty() && self.locations.unknown.is_empty() && self.groups.unknown.is_empty())
+    }
+
+    pub fn anywhere(&self) -> bool {
+        self.locations.len() + self.groups.len() == 0
+    }
+
+    fn places(&self) -> Vec<u32> {
+        if self.anywhere() {
+            return vec![ANYWHERE];
+        }
+        let locations = self.locations.ids.iter().map(|location| LOCATION | location.0);
+        locations.chain(self.groups.ids.iter().map(|group| GROUP | group.0)).collect()
+    }
+
+    /// The keys of one of its SKUs.
+    pub fn keys_of_sku(&self, sku: SkuId) -> Vec<Key> {
+        self.places().into_iter().map(|place| key(Some(sku), place)).collect()
+    }
+
+    /// All its keys.
+    pub fn keys(&self) -> Vec<Key> {
+        let places = self.places();
+        if self.all_skus {
+            return places.into_iter().map(|place| key(None, place)).collect();
+        }
+        self.skus.ids.iter().flat_map(|sku| places.iter().map(|place| key(Some(*sku), *place))).collect()
+    }
+
+    /// How many keys it has, counting names that are not known yet.
+    pub fn size(&self) -> usize {
+        let places = if self.anywhere() { 1 } else { self.locations.len() + self.groups.len() };
+        if self.all_skus { places } else { self.skus.len() * places }
+    }
+
+    pub fn has_sku(&self, sku: SkuId) -> bool {
+        self.all_skus || self.skus.ids.binary_search(&sku).is_ok()
+    }
+
+    /// Whether a location that is in `groups` is selected.
+    pub fn has_place(&self, location: LocationId, groups: &[GroupId]) -> bool {
+        self.anywhere()
+            || self.locations.ids.binary_search(&location).is_ok()
+            || groups.iter().any(|group| self.groups.ids.binary_search(group).is_ok())
+    }
+
+    /// The units that its channel leaves to others.
+    pub fn buffer(&self, catalogue: &Catalogue) -> u32 {
+        let channel = self.channel.as_ref().and_then(|name| catalogue.channels.id(name.as_str()));
+        channel.map_or(0, |channel| catalogue.buffer(channel))
+    }
+}
+
+/// Cells that a subscription selects, read together.
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    /// The `seq` at which they are exact.
+    pub seq: u64,
+    /// The buffer that was in force.
+    pub buffer: u32,
+    pub cells: Vec<CellView>,
+}
+
+/// Which of a filter's cells.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part<'a> {
+    Whole,
+    Skus(&'a [SkuId]),
+    Locations(&'a [LocationId]),
+}
+
+/// Reads the cells of `filter`, or a part of them, exact at one `seq`; `Err` with their number where there are more than
+/// `limit`.
+pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize) -> Result<Cells, usize> {
+    // Finding cells takes longer than reading them and needs no quiet, since cells never move. Should one be made or a
+    // group change in between, it is found again, at last inside the read.
+    for _ in 0..3 {
+        let (made, members) = (state.cells(), Members::of(state, filter, part));
+        let found: Vec<_> = members.cells(state, filter, part).collect();
+        if found.len() > limit {
+            return Err(found.len());
+        }
+        let (seq, read) = state.view.read(|| {
+            let buffer = filter.buffer(&state.catalogue);
+            let unchanged = state.cells() == made && members.are_current(state, filter);
+            unchanged.then(|| (buffer, found.iter().map(|cell| view(cell, buffer)).collect()))
+        });
+        if let Some((buffer, cells)) = read {
+            return Ok(Cells { seq, buffer, cells });
+        }
+    }
+    let (seq, (buffer, cells)) = state.view.read(|| {
+        let buffer = filter.buffer(&state.catalogue);
+        let cells: Vec<_> =
+            Members::of(state, filter, part).cells(state, filter, part).take(limit + 1).map(|cell| view(cell, buffer)).collect();
+        (buffer, cells)
+    });
+    if cells.len() > limit { Err(cells.len()) } else { Ok(Cells { seq, buffer, cells }) }
+}
+
+/// The locations that a filter selects, as the catalogue has them now.
+struct Members {
+    /// `None`: anywhere.
+    locations: Option<Vec<LocationId>>,
+    versions: Vec<u64>,
+}
+
+impl Members {
+    fn of(state: &State, filter: &Filter, part: Part<'_>) -> Self {
+        let groups = &state.catalogue.groups;
+        let versions = group_versions(state, filter);
+        if let Part::Locations(locations) = part {
+            return Self { locations: Some(locations.to_vec()), versions };
+        }
+        if filter.anywhere() {
+            return Self { locations: None, versions };
+        }
+        let mut locations = filter.locations.ids.clone();
+        for group in &filter.groups.ids {
+            if let Some(details) = groups.details(*group) {
+                locations.extend(&details.details.locations);
+            }
+        }
+        locations.sort_unstable();
+        locations.dedup();
+        Self { locations: Some(locations), versions }
+    }
+
+    fn are_current(&self, state: &State, filter: &Filter) -> bool {
+        self.versions == group_versions(state, filter)
+    }
+
+    fn cells<'a>(
+        &'a self,
+        state: &'a State,
+        filter: &'a Filter,
+        part: Part<'a>,
+    ) -> impl Iterator<Item = &'a crate::matrix::StockCell> {
+        let every = filter.all_skus.then(|| (0..state.catalogue.skus.count()).map(SkuId));
+        let these = match part {
+            Part::Skus(skus) => skus,
+            Part::Whole | Part::Locations(_) => filter.skus.ids.as_slice(),
+        };
+        let skus = every.into_iter().flatten().chain(these.iter().copied());
+        skus.flat_map(move |sku| {
+            let row = self.locations.is_none().then(|| state.matrix.row(sku).map(|(_, cell)| cell));
+            let places = self.locations.as_deref().unwrap_or_default();
+            row.into_iter().flatten().chain(places.iter().filter_map(move |place| state.matrix.get(sku, *place)))
+        })
+    }
+}
+
+fn group_versions(state: &State, filter: &Filter) -> Vec<u64> {
+    let version = |group: &GroupId| state.catalogue.groups.details(*group).map_or(0, |details| details.version);
+    filter.groups.ids.iter().map(version).collect()
+}

@@ -1,0 +1,151 @@
+//! What was: the entries after a given record, from memory while they are fresh, from the log otherwise.
+//!
+//! A restart makes every subscriber resume from the same stretch of log, so a stretch that was read back is kept for the
+//! next who asks. Both parts are bounded: [`FRESH_MAX`] entries of 40 bytes, and [`CHUNKS_MAX`] stretches.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::entry::{Entry, entries_of};
+use crate::ids::Seq;
+use crate::journal::{Damage, JournalReader, ReadError};
+use crate::state::State;
+
+/// Entries kept in memory.
+const FRESH_MAX: usize = 1 << 18;
+
+/// Records in one stretch of the log that is read back.
+const CHUNK_RECORDS: Seq = 4096;
+
+/// Stretches kept.
+const CHUNKS_MAX: usize = 32;
+
+/// The past of the feed.
+pub(super) struct History {
+    reader: Arc<dyn JournalReader>,
+    fresh: Mutex<Fresh>,
+    chunks: Mutex<VecDeque<Arc<Chunk>>>,
+}
+
+struct Fresh {
+    /// Every entry after this record is here.
+    after: Seq,
+    entries: VecDeque<Entry>,
+}
+
+struct Chunk {
+    first: Seq,
+    /// The last record that it holds.
+    last: Seq,
+    entries: Vec<Entry>,
+}
+
+impl History {
+    pub fn new(reader: Arc<dyn JournalReader>, position: Seq) -> Self {
+        Self {
+            reader,
+            fresh: Mutex::new(Fresh { after: position, entries: VecDeque::new() }),
+            chunks: Mutex::default(),
+        }
+    }
+
+    /// Adds what the feed just took in.
+    pub fn extend(&self, entries: &[Entry]) {
+        let mut fresh = self.lock_fresh();
+        fresh.entries.extend(entries.iter().cloned());
+        while fresh.entries.len() > FRESH_MAX {
+            // A record's entries go together: the rest of one would look like all of it.
+            let Some(oldest) = fresh.entries.pop_front() else { break };
+            fresh.after = oldest.seq;
+            while fresh.entries.front().is_some_and(|next| next.seq == oldest.seq) {
+                fresh.entries.pop_front();
+            }
+        }
+    }
+
+    /// Whether the entries after `after` must be read back from the log.
+    pub fn is_old(&self, after: Seq) -> bool {
+        after < self.lock_fresh().after
+    }
+
+    /// Visits entries after `after` up to `until`, at most some thousands at a time, and tells up to which record all
+    /// were visited.
+    pub fn visit(
+        &self,
+        state: &State,
+        after: Seq,
+        until: Seq,
+        mut visit: impl FnMut(&Entry),
+    ) -> Result<Seq, ReadError> {
+        const AT_A_TIME: usize = 8192;
+        {
+            let fresh = self.lock_fresh();
+            if after >= fresh.after {
+                let start = fresh.entries.partition_point(|entry| entry.seq <= after);
+                let mut last = after;
+                for (count, entry) in fresh.entries.range(start..).take_while(|entry| entry.seq <= until).enumerate() {
+                    if count >= AT_A_TIME && entry.seq != last {
+                        return Ok(last);
+                    }
+                    visit(entry);
+                    last = entry.seq;
+                }
+                return Ok(until);
+            }
+        }
+        let chunk = self.chunk(state, after + 1, until)?;
+        let start = chunk.entries.partition_point(|entry| entry.seq <= after);
+        let wanted = chunk.entries.get(start..).unwrap_or_default().iter().take_while(|entry| entry.seq <= until);
+        wanted.for_each(visit);
+        Ok(chunk.last.min(until))
+    }
+
+    /// The stretch that holds `seq`, and `until` as well if that lies in the same one.
+    fn chunk(&self, state: &State, seq: Seq, until: Seq) -> Result<Arc<Chunk>, ReadError> {
+        let first = seq - seq % CHUNK_RECORDS;
+        let wanted = until.min(first + CHUNK_RECORDS - 1);
+        // Whoever comes while the log is read waits, and shares what was read.
+        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = chunks.iter().position(|chunk| chunk.first <= seq && chunk.last >= wanted && chunk.first >= first)
+            && let Some(chunk) = chunks.remove(at)
+        {
+            chunks.push_back(Arc::clone(&chunk));
+            return Ok(chunk);
+        }
+        let last = state.view.seq().min(first + CHUNK_RECORDS - 1);
+        let from = first.max(self.reader.oldest()).max(1);
+        if seq < from {
+            return Err(ReadError::Trimmed { oldest: from });
+        }
+        let entries = read_back(&*self.reader, from, last)?;
+        chunks.retain(|chunk| chunk.first != from);
+        let chunk = Arc::new(Chunk { first: from, last, entries });
+        chunks.push_back(Arc::clone(&chunk));
+        if chunks.len() > CHUNKS_MAX {
+            chunks.pop_front();
+        }
+        Ok(chunk)
+    }
+
+    fn lock_fresh(&self) -> MutexGuard<'_, Fresh> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The entries of the records `first..=last`, from the log.
+pub(super) fn read_back(reader: &dyn JournalReader, first: Seq, last: Seq) -> Result<Vec<Entry>, ReadError> {
+    let mut entries = Vec::new();
+    let mut damage = None;
+    reader.read(first, &mut |batch| {
+        match batch.records() {
+            Ok(records) => {
+                let wanted = records.iter().filter(|record| (first..=last).contains(&record.seq));
+                wanted.for_each(|record| entries_of(record, &mut entries));
+            }
+            Err(error) => damage = Some(Damage { seq: error.seq, what: error.what }),
+        }
+        if damage.is_some() || batch.last_seq() >= last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    damage.map_or(Ok(entries), |damage| Err(ReadError::Damaged(damage)))
+}

@@ -1,0 +1,539 @@
+//! Who must hear of what: subscriptions by key, and what each has not been told yet.
+//!
+//! Only the feed's thread puts changes in, round by round, under the one lock of the index; a subscription's own task
+//! takes them out, under that subscription's lock alone. Registering takes the lock of the index, so it falls between two
+//! rounds: everything after the position at that moment will be heard.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
+
+use super::Counters;
+use super::change::Change;
+use super::entry::{Entry, What};
+use super::filter::{CellKey, Filter, Key, cell_key, keys_of_cell};
+use crate::event::CellAfter;
+use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
+use crate::settings::FeedSettings;
+use crate::state::State;
+
+/// Tells a subscriber that there may be something for it.
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// What a subscriber wants of a cell that changes often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// The latest value of each changed cell.
+    #[default]
+    Conflated,
+    /// Every event, with all of its cells.
+    Lossless,
+}
+
+/// A subscription as the feed sees it.
+pub(super) struct Sub {
+    pub mode: Mode,
+    pub wake: Wake,
+    pub filter: Mutex<Filter>,
+    pub pending: Mutex<Pending>,
+}
+
+/// What a subscription has not been told yet.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// Conflated: the latest change of each cell.
+    pub dirty: FxHashMap<CellKey, Arc<Change>>,
+    /// Conflated: locations that joined (true) or left (false) a selected group, and at which record they did last.
+    pub moved: BTreeMap<LocationId, (Seq, bool)>,
+    /// Conflated: the record that changed the channel's buffer.
+    pub rebuffered: Option<Seq>,
+    /// Lossless: what happened, in order.
+    pub queue: VecDeque<Step>,
+    /// The record of the last thing put in.
+    pub last: Seq,
+    /// When the oldest thing in here came.
+    pub since: Option<Instant>,
+    /// There was more than fits; nothing is put in until the reader starts over.
+    pub overrun: bool,
+    marked: u64,
+}
+
+/// One thing that a lossless subscription hears of.
+pub(super) enum Step {
+    Changed(Arc<Change>),
+    /// A location joined (true) or left (false) a selected group.
+    Moved(Seq, LocationId, bool),
+    Rebuffered(Seq),
+}
+
+impl Step {
+    pub fn seq(&self) -> Seq {
+        match self {
+            Self::Changed(change) => change.seq,
+            Self::Moved(seq, ..) | Self::Rebuffered(seq) => *seq,
+        }
+    }
+}
+
+impl Sub {
+    pub fn lock_filter(&self) -> MutexGuard<'_, Filter> {
+        self.filter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn lock_pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in the index; it is used again when its subscription ends.
+pub(super) type Slot = u32;
+
+type Slots = SmallVec<[Slot; 2]>;
+
+/// All subscriptions.
+#[derive(Default)]
+pub(super) struct Index {
+    /// Everything up to this record was put in.
+    position: Seq,
+    round: u64,
+    subs: Vec<Option<Arc<Sub>>>,
+    unused: Vec<Slot>,
+    conflated: FxHashMap<Key, Slots>,
+    lossless: FxHashMap<Key, Slots>,
+    /// Names that subscriptions wait for, and those with any.
+    waiting: Vec<Slot>,
+    /// Subscriptions by the channel that they asked for.
+    channels: FxHashMap<Name, Slots>,
+    /// Subscriptions that want to be woken once the position is there.
+    held: Vec<(Seq, Slot)>,
+    /// Group membership as of the position.
+    members: FxHashMap<GroupId, Arc<[LocationId]>>,
+    groups_of: FxHashMap<LocationId, SmallVec<[GroupId; 4]>>,
+    /// What channels leave to others, as of the position.
+    buffers: FxHashMap<ChannelId, u32>,
+    keys: usize,
+    marked: Vec<Slot>,
+}
+
+/// What was refused, and by which limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exceeded {
+    /// The setting.
+    pub limit: &'static str,
+    /// Its value.
+    pub most: usize,
+    /// What there would be.
+    pub wanted: usize,
+}
+
+impl Index {
+    pub fn new(state: &State) -> Self {
+        let mut index = Self { position: state.view.seq(), ..Self::default() };
+        for group in (0..state.catalogue.groups.count()).map(GroupId) {
+            if let Some(details) = state.catalogue.groups.details(group) {
+                index.set_members(group, details.details.locations.as_slice().into());
+            }
+        }
+        let channels = (0..state.catalogue.channels.count()).map(ChannelId);
+        index.buffers = channels.map(|channel| (channel, state.catalogue.buffer(channel))).collect();
+        index
+    }
+
+    pub fn position(&self) -> Seq {
+        self.position
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.subs.len() == self.unused.len()
+    }
+
+    pub fn count(&self) -> usize {
+        self.subs.len() - self.unused.len()
+    }
+
+    pub fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// Gives a subscription its slot, if its keys fit. It hears nothing before [`Index::register`].
+    pub fn admit(&mut self, sub: &Arc<Sub>, settings: &FeedSettings) -> Result<Slot, Exceeded> {
+        let size = sub.lock_filter().size();
+        self.make_room(0, size, settings)?;
+        let slot = self.unused.pop().unwrap_or_else(|| {
+            self.subs.push(None);
+            self.subs.len() as Slot - 1
+        });
+        if let Some(place) = self.subs.get_mut(slot as usize) {
+            *place = Some(Arc::clone(sub));
+        }
+        Ok(slot)
+    }
+
+    /// Counts a subscription's keys anew, unless there would be too many.
+    pub fn make_room(&mut self, before: usize, after: usize, settings: &FeedSettings) -> Result<(), Exceeded> {
+        if after > settings.subscription_keys_max {
+            let most = settings.subscription_keys_max;
+            return Err(Exceeded { limit: "stream.subscription_keys", most, wanted: after });
+        }
+        let wanted = self.keys - before + after;
+        if after > before && wanted > settings.keys_max {
+            return Err(Exceeded { limit: "stream.keys", most: settings.keys_max, wanted });
+        }
+        self.keys = wanted;
+        Ok(())
+    }
+
+    /// From here on the subscription hears of everything after the position, which it is told.
+    pub fn register(&mut self, slot: Slot, state: &State) -> Seq {
+        if let Some(sub) = self.sub(slot) {
+            let (keys, waits, channel) = {
+                let mut filter = sub.lock_filter();
+                // Names may have become known since they were looked up.
+                filter.resolve(&state.catalogue);
+                (filter.keys(), filter.has_unknown(), filter.channel.clone())
+            };
+            self.add_keys(sub.mode, slot, keys);
+            if waits {
+                self.waiting.push(slot);
+            }
+            if let Some(name) = channel {
+                self.channels.entry(name).or_default().push(slot);
+            }
+        }
+        self.position
+    }
+
+    /// The subscription is over.
+    pub fn remove(&mut self, slot: Slot) {
+        let Some(sub) = self.subs.get_mut(slot as usize).and_then(Option::take) else { return };
+        let (keys, size, channel) = {
+            let filter = sub.lock_filter();
+            (filter.keys(), filter.size(), filter.channel.clone())
+        };
+        self.remove_keys(sub.mode, slot, keys);
+        if let Some(name) = channel
+            && let Some(slots) = self.channels.get_mut(&name)
+        {
+            slots.retain(|other| *other != slot);
+            if slots.is_empty() {
+                self.channels.remove(&name);
+            }
+        }
+        self.waiting.retain(|other| *other != slot);
+        self.held.retain(|(_, other)| *other != slot);
+        self.keys -= size;
+        self.unused.push(slot);
+    }
+
+    pub fn add_keys(&mut self, mode: Mode, slot: Slot, keys: Vec<Key>) {
+        let index = self.of(mode);
+        for key in keys {
+            let slots = index.entry(key).or_default();
+            debug_assert!(!slots.contains(&slot), "a key is added once");
+            slots.push(slot);
+        }
+    }
+
+    pub fn remove_keys(&mut self, mode: Mode, slot: Slot, keys: Vec<Key>) {
+        let index = self.of(mode);
+        for key in keys {
+            let Some(slots) = index.get_mut(&key) else { continue };
+            if let Some(at) = slots.iter().position(|other| *other == slot) {
+                slots.swap_remove(at);
+            }
+            if slots.is_empty() {
+                index.remove(&key);
+            }
+        }
+    }
+
+    /// The subscription waits for names.
+    pub fn wait_for_names(&mut self, slot: Slot) {
+        if !self.waiting.contains(&slot) {
+            self.waiting.push(slot);
+        }
+    }
+
+    /// Wakes the subscription once the position is at `seq`.
+    pub fn hold(&mut self, slot: Slot, seq: Seq) {
+        if seq > self.position {
+            self.held.push((seq, slot));
+        } else if let Some(sub) = self.sub(slot) {
+            (sub.wake)();
+        }
+    }
+
+    /// Groups of a location, as of the position.
+    pub fn groups_of(&self, location: LocationId) -> &[GroupId] {
+        self.groups_of.get(&location).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// The locations that `filter` selects, as of the position; `None` where it selects any.
+    pub fn places(&self, filter: &Filter) -> Option<FxHashSet<LocationId>> {
+        if filter.anywhere() {
+            return None;
+        }
+        let members = filter.groups.ids.iter().filter_map(|group| self.members.get(group));
+        Some(filter.locations.ids.iter().chain(members.flat_map(|members| members.iter())).copied().collect())
+    }
+
+    /// The units that `filter`'s channel leaves to others, as of the position.
+    pub fn buffer(&self, state: &State, filter: &Filter) -> u32 {
+        let channel = filter.channel.as_ref().and_then(|name| state.catalogue.channels.id(name.as_str()));
+        channel.and_then(|channel| self.buffers.get(&channel)).copied().unwrap_or(0)
+    }
+
+    fn of(&mut self, mode: Mode) -> &mut FxHashMap<Key, Slots> {
+        match mode {
+            Mode::Conflated => &mut self.conflated,
+            Mode::Lossless => &mut self.lossless,
+        }
+    }
+
+    fn sub(&self, slot: Slot) -> Option<Arc<Sub>> {
+        self.subs.get(slot as usize).and_then(Clone::clone)
+    }
+
+    fn set_members(&mut self, group: GroupId, members: Arc<[LocationId]>) {
+        for gone in self.members.insert(group, Arc::clone(&members)).iter().flat_map(|before| before.iter()) {
+            if let Some(groups) = self.groups_of.get_mut(gone) {
+                groups.retain(|other| *other != group);
+            }
+        }
+        for location in members.iter() {
+            self.groups_of.entry(*location).or_default().push(group);
+        }
+    }
+
+    /// Puts in `entries`, after which everything up to `last` is in, and wakes whoever was told something.
+    pub fn round(&mut self, state: &State, entries: &[Entry], last: Seq, shared: &Shared<'_>) {
+        self.round += 1;
+        let now = Instant::now();
+        if self.is_empty() {
+            for entry in entries {
+                self.restructure(state, entry, now);
+            }
+        } else {
+            let mut cells = Vec::new();
+            for entry in entries {
+                match &entry.what {
+                    What::Cell(cell) => cells.push((entry.seq, *cell)),
+                    What::Names | What::Group(..) | What::Channel(..) => {
+                        // What came before this entry is matched as things stood before it.
+                        self.match_cells(&cells, now, shared);
+                        cells.clear();
+                        self.restructure(state, entry, now);
+                    }
+                }
+            }
+            self.match_cells(&cells, now, shared);
+        }
+        self.position = last;
+        // Release: whoever sees this position finds everything up to it in what is pending.
+        shared.position.store(last, Release);
+        let held = &mut self.held;
+        let due: Slots = held.extract_if(.., |(seq, _)| *seq <= last).map(|(_, slot)| slot).collect();
+        for slot in self.marked.drain(..).chain(due) {
+            if let Some(Some(sub)) = self.subs.get(slot as usize) {
+                (sub.wake)();
+            }
+        }
+    }
+
+    fn match_cells(&mut self, cells: &[(Seq, CellAfter)], now: Instant, shared: &Shared<'_>) {
+        if !self.lossless.is_empty() {
+            for (seq, cell) in cells {
+                self.match_lossless(*seq, cell, now, shared);
+            }
+        }
+        if !self.conflated.is_empty() {
+            // Of several changes of a cell in one round, only the last is told.
+            let mut latest = FxHashMap::default();
+            for (at, (_, cell)) in cells.iter().enumerate() {
+                latest.insert(cell_key(cell.sku, cell.location), at);
+            }
+            for (at, (seq, cell)) in cells.iter().enumerate() {
+                if latest.get(&cell_key(cell.sku, cell.location)) == Some(&at) {
+                    self.match_conflated(*seq, cell, now, shared);
+                }
+            }
+        }
+    }
+
+    fn match_conflated(&mut self, seq: Seq, cell: &CellAfter, now: Instant, shared: &Shared<'_>) {
+        let Self { conflated, subs, groups_of, marked, round, .. } = self;
+        let groups = groups_of.get(&cell.location).map_or(&[][..], SmallVec::as_slice);
+        let mut change = None;
+        let mut replaced = 0;
+        for key in keys_of_cell(cell.sku, cell.location, groups) {
+            for slot in conflated.get(&key).into_iter().flatten() {
+                let Some(Some(sub)) = subs.get(*slot as usize) else { continue };
+                let change = change.get_or_insert_with(|| Arc::new(Change::new(seq, *cell)));
+                let mut pending = sub.lock_pending();
+                if pending.overrun {
+                    continue;
+                }
+                let before = pending.dirty.insert(cell_key(cell.sku, cell.location), Arc::clone(change));
+                match before {
+                    Some(before) if before.seq < seq => replaced += 1,
+                    Some(_) => {}
+                    None if pending.dirty.len() > shared.settings.dirty_cells_max => {
+                        pending.dirty = FxHashMap::default();
+                        pending.overrun = true;
+                        shared.counters.overruns.fetch_add(1, Relaxed);
+                    }
+                    None => {}
+                }
+                pending.mark(seq, now, *slot, *round, marked);
+            }
+        }
+        if change.is_some() {
+            shared.counters.matched.fetch_add(1, Relaxed);
+            shared.counters.conflated.fetch_add(replaced, Relaxed);
+        }
+    }
+
+    fn match_lossless(&mut self, seq: Seq, cell: &CellAfter, now: Instant, shared: &Shared<'_>) {
+        let Self { lossless, subs, groups_of, marked, round, .. } = self;
+        let groups = groups_of.get(&cell.location).map_or(&[][..], SmallVec::as_slice);
+        let mut change = None;
+        for key in keys_of_cell(cell.sku, cell.location, groups) {
+            for slot in lossless.get(&key).into_iter().flatten() {
+                let Some(Some(sub)) = subs.get(*slot as usize) else { continue };
+                let change = change.get_or_insert_with(|| Arc::new(Change::new(seq, *cell)));
+                let mut pending = sub.lock_pending();
+                // Found under two keys, it is the same change still.
+                let again = matches!(pending.queue.back(), Some(Step::Changed(last)) if Arc::ptr_eq(last, change));
+                if pending.overrun || again {
+                    continue;
+                }
+                if pending.queue.len() >= shared.settings.lossless_changes_max {
+                    pending.queue = VecDeque::new();
+                    pending.overrun = true;
+                    shared.counters.overruns.fetch_add(1, Relaxed);
+                } else {
+                    pending.queue.push_back(Step::Changed(Arc::clone(change)));
+                }
+                pending.mark(seq, now, *slot, *round, marked);
+            }
+        }
+        if change.is_some() {
+            shared.counters.matched.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Names became known, a group or a channel changed: rare, and may go over all subscriptions.
+    fn restructure(&mut self, state: &State, entry: &Entry, now: Instant) {
+        match &entry.what {
+            What::Cell(_) => {}
+            What::Names => self.resolve_names(state),
+            What::Group(group, members) => self.regroup(entry.seq, *group, members, now),
+            What::Channel(channel, buffer) => {
+                let before = self.buffers.insert(*channel, *buffer).unwrap_or(0);
+                let asked = self.channels.get(state.catalogue.channels.name(*channel));
+                for slot in asked.into_iter().flatten().filter(|_| before != *buffer) {
+                    let Some(Some(sub)) = self.subs.get(*slot as usize) else { continue };
+                    let mut pending = sub.lock_pending();
+                    match sub.mode {
+                        Mode::Conflated => pending.rebuffered = Some(entry.seq),
+                        Mode::Lossless => pending.queue.push_back(Step::Rebuffered(entry.seq)),
+                    }
+                    pending.mark(entry.seq, now, *slot, self.round, &mut self.marked);
+                }
+            }
+        }
+    }
+
+    fn resolve_names(&mut self, state: &State) {
+        for slot in std::mem::take(&mut self.waiting) {
+            self.resolve(slot, state);
+        }
+    }
+
+    /// Looks up a registered subscription's unknown names again.
+    fn resolve(&mut self, slot: Slot, state: &State) {
+        let Some(sub) = self.sub(slot) else { return };
+        let (keys, waits) = {
+            let mut filter = sub.lock_filter();
+            (filter.resolve(&state.catalogue), filter.has_unknown())
+        };
+        self.add_keys(sub.mode, slot, keys);
+        if waits {
+            self.wait_for_names(slot);
+        }
+    }
+
+    /// The same before the cells of a subscription are read.
+    pub fn resolve_before_read(&mut self, slot: Slot, state: &State) {
+        if self.waiting.contains(&slot) {
+            self.resolve(slot, state);
+        }
+    }
+
+    fn regroup(&mut self, seq: Seq, group: GroupId, members: &Arc<[LocationId]>, now: Instant) {
+        let before = self.members.get(&group).cloned().unwrap_or_default();
+        let left = before.iter().filter(|location| members.binary_search(location).is_err());
+        let joined = members.iter().filter(|location| before.binary_search(location).is_err());
+        let moved: Vec<(LocationId, bool)> =
+            left.map(|location| (*location, false)).chain(joined.map(|location| (*location, true))).collect();
+        let groups_before: Vec<_> = moved.iter().map(|(location, _)| self.groups_of(*location).to_vec()).collect();
+        self.set_members(group, Arc::clone(members));
+        for (slot, sub) in (0..).zip(&self.subs) {
+            let Some(sub) = sub else { continue };
+            let filter = sub.lock_filter();
+            if filter.groups.ids.binary_search(&group).is_err() {
+                continue;
+            }
+            let mut pending = sub.lock_pending();
+            for ((location, joins), groups_before) in moved.iter().zip(&groups_before) {
+                // Selected by its own name or by another group, it neither comes nor goes.
+                let had = filter.has_place(*location, groups_before);
+                let has = filter.has_place(*location, self.groups_of(*location));
+                if had == has {
+                    continue;
+                }
+                match sub.mode {
+                    Mode::Conflated => drop(pending.moved.insert(*location, (seq, *joins))),
+                    Mode::Lossless => pending.queue.push_back(Step::Moved(seq, *location, *joins)),
+                }
+                pending.mark(seq, now, slot, self.round, &mut self.marked);
+            }
+        }
+    }
+}
+
+/// What a round needs from the feed.
+pub(super) struct Shared<'a> {
+    pub position: &'a AtomicU64,
+    pub settings: &'a FeedSettings,
+    pub counters: &'a Counters,
+}
+
+impl Pending {
+    fn mark(&mut self, seq: Seq, now: Instant, slot: Slot, round: u64, marked: &mut Vec<Slot>) {
+        self.last = seq;
+        self.since.get_or_insert(now);
+        if self.marked != round {
+            self.marked = round;
+            marked.push(slot);
+        }
+    }
+}
+
+/// Of several cells of one event, the last word on each; in the order of those last words.
+pub(super) fn last_words(changes: Vec<Arc<Change>>) -> Vec<Arc<Change>> {
+    let key = |change: &Change| (change.cell.sku, change.cell.location);
+    if changes.len() < 2 {
+        return changes;
+    }
+    let mut latest: FxHashMap<(SkuId, LocationId), usize> = FxHashMap::default();
+    for (at, change) in changes.iter().enumerate() {
+        latest.insert(key(change), at);
+    }
+    let mut at = 0..;
+    changes.into_iter().filter(|change| latest.get(&key(change)).copied() == at.next()).collect()
+}
