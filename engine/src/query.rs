@@ -27,7 +27,14 @@ impl CellView {
     /// A cell after an event, as a channel sees it that leaves `buffer` units.
     pub fn after(cell: &CellAfter, buffer: u32) -> Self {
         let CellAfter { sku, location, level, safety_stock } = *cell;
-        Self { sku, location, level, safety_stock, available: level.available(Floor { safety_stock, buffer }) }
+        Self { sku, location, level, safety_stock, available: 0 }.seen_with(buffer)
+    }
+
+    /// The same cell as a channel sees it that leaves `buffer` units.
+    #[must_use]
+    pub fn seen_with(self, buffer: u32) -> Self {
+        let floor = Floor { safety_stock: self.safety_stock, buffer };
+        Self { available: self.level.available(floor), ..self }
     }
 }
 

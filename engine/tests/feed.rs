@@ -61,7 +61,9 @@ impl Reader {
         let mut next = Self::new(shop, selection, mode, Start::Cursor(cursor));
         next.cells = self.cells.clone();
         next.deltas = self.deltas.clone();
-        let mut t = self.trace.clone(); t.extend(next.trace); next.trace = t;
+        let mut t = self.trace.clone();
+        t.extend(next.trace);
+        next.trace = t;
         next
     }
 
@@ -145,7 +147,9 @@ impl Model {
             if let Event::GroupsSet(rows) = &record.event {
                 model.members.extend(rows.iter().map(|(group, set)| (*group, set.locations.clone())));
             }
-            record.event.for_each_cell(|cell| drop(model.cells.insert((cell.sku, cell.location), *cell)));
+            record.event.for_each_cell(|cell| {
+                model.cells.insert((cell.sku, cell.location), *cell);
+            });
         }
         model
     }
@@ -184,7 +188,14 @@ fn check(shop: &Shop, reader: &mut Reader, selection: &Selection) {
     for place in &differing {
         println!("{place:?}: told {:?}, in the log {:?}", reader.cells.get(place), expected.get(place));
     }
-    if !differing.is_empty() { for t in reader.trace.iter().rev().take(14).rev() { println!("{t}\n"); } for record in shop.engine.events(0, 2000).unwrap() { println!("{record:?}"); } }
+    if !differing.is_empty() {
+        for t in reader.trace.iter().rev().take(14).rev() {
+            println!("{t}\n");
+        }
+        for record in shop.engine.events(0, 2000).unwrap() {
+            println!("{record:?}");
+        }
+    }
     assert!(differing.is_empty(), "at {seq}, {selection:?}");
 }
 
@@ -418,12 +429,8 @@ fn a_cursor_that_cannot_be_gone_on_from_is_told_why() {
 
 #[test]
 fn limits_are_named() {
-    let settings = FeedSettings {
-        keys_max: 6,
-        subscription_keys_max: 4,
-        subscription_cells_max: 2,
-        ..FeedSettings::default()
-    };
+    let settings =
+        FeedSettings { keys_max: 6, subscription_keys_max: 4, subscription_cells_max: 2, ..FeedSettings::default() };
     let shop = shop_with(settings);
     let ask = |skus: &[&str]| {
         let wanted = selection(skus, &[], &[], None);

@@ -6,3 +6,4 @@ pub mod kill;
 pub mod rate;
 pub mod replay;
 pub mod server;
+pub mod socket;

@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::config::Config;
 use crate::problem::{Problem, Slug};
+use crate::stream::Streams;
 
 /// How long a read with `min_seq` waits for it.
 const MIN_SEQ_WAIT: Duration = Duration::from_secs(5);
@@ -34,6 +35,8 @@ pub struct Inner {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// The visible `seq`, for those who wait for one.
     pub visible: watch::Receiver<Seq>,
+    /// What all streams share.
+    pub streams: Streams,
     /// True once the server stops taking requests.
     pub stopping: watch::Receiver<bool>,
     /// When the process started.

@@ -4,9 +4,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anaquel_engine::journal::sled_log::{SledOptions, SyncPolicy};
-use anaquel_engine::settings::Settings;
+use anaquel_engine::settings::{FeedSettings, Settings};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+
+/// Streams that may be open at a time, at the most.
+const SOCKETS_MAX: usize = 1 << 20;
 
 /// Everything that may be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +24,7 @@ pub struct Config {
     pub journal: JournalConfig,
     pub idempotency: IdempotencyConfig,
     pub reservations: ReservationsConfig,
+    pub stream: StreamConfig,
     pub limits: LimitsConfig,
     pub log: LogConfig,
 }
@@ -72,6 +76,35 @@ pub struct ReservationsConfig {
     pub closed_retention_seconds: u64,
 }
 
+/// Live streams. What one subscription that does not read costs is at most `dirty_cells` times some 300 bytes, or
+/// `lossless_changes` times some 200.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StreamConfig {
+    /// Streams open at a time.
+    pub sockets: usize,
+    /// Subscriptions of one stream.
+    pub subscriptions: usize,
+    /// Keys (SKU and place) that all subscriptions track together.
+    pub keys: usize,
+    /// Keys that one subscription tracks.
+    pub subscription_keys: usize,
+    /// Cells in the snapshot of one subscription.
+    pub subscription_cells: usize,
+    /// Changed cells kept for a conflated subscription that does not read; beyond, it starts over.
+    pub dirty_cells: usize,
+    /// Changes kept for a lossless subscription that does not read; beyond, its stream is closed.
+    pub lossless_changes: usize,
+    /// The largest message from a client.
+    pub message_bytes: usize,
+    /// A stream is told this often up to where everything was told.
+    pub heartbeat_seconds: u64,
+    /// A socket from which nothing came for so long, or that reads nothing, is closed.
+    pub idle_seconds: u64,
+    /// How long the first message of a socket may take to come.
+    pub hello_seconds: u64,
+}
+
 /// Bounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -118,6 +151,7 @@ impl Default for Config {
             journal: JournalConfig::default(),
             idempotency: IdempotencyConfig::default(),
             reservations: ReservationsConfig::default(),
+            stream: StreamConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
         }
@@ -154,6 +188,25 @@ impl Default for ReservationsConfig {
         Self {
             hold_seconds_max: settings.hold_seconds_max,
             closed_retention_seconds: settings.closed_reservation_retention_seconds,
+        }
+    }
+}
+
+impl Default for StreamConfig {
+    fn default() -> Self {
+        let feed = FeedSettings::default();
+        Self {
+            sockets: 20_000,
+            subscriptions: 64,
+            keys: feed.keys_max,
+            subscription_keys: feed.subscription_keys_max,
+            subscription_cells: feed.subscription_cells_max,
+            dirty_cells: feed.dirty_cells_max,
+            lossless_changes: feed.lossless_changes_max,
+            message_bytes: 1 << 20,
+            heartbeat_seconds: 5,
+            idle_seconds: 120,
+            hello_seconds: 30,
         }
     }
 }
@@ -208,6 +261,10 @@ impl Config {
         );
         anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: at least 1");
         anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: at least 1");
+        let StreamConfig { sockets, heartbeat_seconds, idle_seconds, hello_seconds, .. } = self.stream;
+        anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: at most {SOCKETS_MAX}");
+        anyhow::ensure!(heartbeat_seconds > 0, "stream.heartbeat_seconds: at least 1");
+        anyhow::ensure!(idle_seconds > 0 && hello_seconds > 0, "stream.idle_seconds, stream.hello_seconds: at least 1");
         Ok(())
     }
 
@@ -221,6 +278,13 @@ impl Config {
             log_retention_seconds: self.journal.retention_seconds,
             in_flight_max: self.limits.in_flight,
             checkpoint_bytes: self.journal.image_bytes,
+            feed: FeedSettings {
+                keys_max: self.stream.keys,
+                subscription_keys_max: self.stream.subscription_keys,
+                subscription_cells_max: self.stream.subscription_cells,
+                dirty_cells_max: self.stream.dirty_cells,
+                lossless_changes_max: self.stream.lossless_changes,
+            },
             sync_interval_ms: (self.journal.sync == Sync::Interval).then_some(self.journal.sync_interval_ms),
             ..Settings::default()
         }

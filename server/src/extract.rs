@@ -12,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::app::{App, Caller};
 use crate::problem::{Problem, Slug};
@@ -122,7 +123,7 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
 /// Who asks, and under which key.
 pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> {
     let idempotency = match key(&parts.headers)? {
-        Some(key) => Some(bind_key(key, parts, blake3::hash(body))),
+        Some(key) => Some(bind_key(key, parts.method.as_str(), parts.uri.path(), fingerprint(body))),
         None if app.config.idempotency.required => {
             return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
         }
@@ -141,8 +142,15 @@ pub fn trace(headers: &HeaderMap) -> Option<String> {
 /// The idempotency key, bare or quoted.
 pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let invalid = |reason: &str| Problem::invalid("Idempotency-Key", reason);
-    let text = value.to_str().map_err(|_| invalid("has characters that are not ASCII"))?.trim();
+    let text = value.to_str();
+    let text = text.map_err(|_| Problem::invalid("Idempotency-Key", "has characters that are not ASCII"))?;
+    read_key("Idempotency-Key", text).map(Some)
+}
+
+/// The same, from a header or a field of that name.
+pub fn read_key(field: &str, text: &str) -> Result<String, Problem> {
+    let invalid = |reason: &str| Problem::invalid(field, reason);
+    let text = text.trim();
     let bare = match text.strip_prefix('"') {
         Some(rest) => rest.strip_suffix('"').ok_or_else(|| invalid("begins with a quote and does not end with one"))?,
         None => text,
@@ -150,17 +158,32 @@ pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     if bare.is_empty() || bare.len() > KEY_CHARACTERS_MAX {
         return Err(invalid("has 1 to 255 characters"));
     }
-    Ok(Some(bare.to_owned()))
+    Ok(bare.to_owned())
 }
 
 /// Binds a key to its scope (caller, method, path) and to the body it came with.
-pub fn bind_key(key: String, parts: &Parts, body: blake3::Hash) -> IdempotencyKey {
+pub fn bind_key(key: String, method: &str, path: &str, body: blake3::Hash) -> IdempotencyKey {
     let mut scope = blake3::Hasher::new();
-    for part in [parts.method.as_str(), parts.uri.path(), &key] {
+    for part in [method, path, &key] {
         scope.update(&(part.len() as u64).to_le_bytes());
         scope.update(part.as_bytes());
     }
     IdempotencyKey { scope: digest(scope.finalize()), fingerprint: digest(body), key }
+}
+
+/// What two bodies must share to be the same: what they say, not how it is written, so that a repeat may come over
+/// another transport. What is no JSON counts byte by byte; it is refused anyway.
+fn fingerprint(body: &[u8]) -> blake3::Hash {
+    let body = if body.is_empty() { b"{}" } else { body };
+    match serde_json::from_slice::<Value>(body) {
+        Ok(value) => fingerprint_of(&value),
+        Err(_) => blake3::hash(body),
+    }
+}
+
+/// The same of JSON that was read already. Members are in the order of their names.
+pub fn fingerprint_of(body: &Value) -> blake3::Hash {
+    blake3::hash(body.to_string().as_bytes())
 }
 
 fn digest(hash: blake3::Hash) -> u128 {

@@ -11,8 +11,10 @@ pub mod config;
 pub mod demo;
 pub mod extract;
 pub mod load;
+pub mod ops;
 pub mod problem;
 pub mod serve;
+pub mod stream;
 pub mod telemetry;
 pub mod wire;
 

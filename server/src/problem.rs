@@ -27,6 +27,7 @@ pub enum Slug {
     PayloadTooLarge,
     UnsupportedMediaType,
     IdempotencyMismatch,
+    TooManyRequests,
     Internal,
     ReadOnly,
     Overloaded,
@@ -58,6 +59,9 @@ impl Slug {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "The idempotency key was used with another body",
             ),
+            Self::TooManyRequests => {
+                ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "That is more than is allowed")
+            }
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here"),
             Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "No writes are taken now"),
             Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too much is going on right now"),
@@ -103,6 +107,11 @@ impl Problem {
 
     pub fn slug(&self) -> &'static str {
         self.slug.describe().0
+    }
+
+    /// Counts it as told.
+    pub fn count(&self) {
+        metrics::counter!("anaquel_problems_total", "type" => self.slug()).increment(1);
     }
 
     /// The document.
@@ -203,7 +212,7 @@ pub fn constraint_name(constraint: Constraint) -> &'static str {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        metrics::counter!("anaquel_problems_total", "type" => self.slug()).increment(1);
+        self.count();
         let mut response = Response::new(Body::from(self.to_json().to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();

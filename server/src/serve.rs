@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
 use crate::config::{Config, Sync};
+use crate::stream::Streams;
 use crate::{api, demo, telemetry};
 
 /// Opens the engine that `config` describes.
@@ -56,8 +57,15 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
         tokio::task::spawn_blocking(move || demo::load(&loading)).await??;
     }
     let (stop, stopping) = watch::channel(false);
-    let app =
-        App(Arc::new(Inner { engine: engine.clone(), config: config.clone(), metrics, visible, stopping, started }));
+    let app = App(Arc::new(Inner {
+        streams: Streams::new(&config.stream),
+        engine: engine.clone(),
+        config: config.clone(),
+        metrics,
+        visible,
+        stopping,
+        started,
+    }));
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
@@ -113,7 +121,7 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
 /// Takes connections until told to stop, then lets those that are open finish.
 async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::Sender<bool>) {
     let limits = &config.limits;
-    let service = TowerToHyperService::new(api::router(app));
+    let service = TowerToHyperService::new(api::router(app.clone()));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Both halves belong together: without a timer, the timeout panics.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(limits.header_seconds));
@@ -150,7 +158,8 @@ async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::S
     drop(listener);
     stop.send_replace(true);
     let patience = Duration::from_secs(limits.shutdown_seconds);
-    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+    let ended = async { tokio::join!(graceful.shutdown(), app.streams.ended()) };
+    if tokio::time::timeout(patience, ended).await.is_err() {
         tracing::warn!(seconds = patience.as_secs(), "some requests did not end; they are cut off");
     }
 }

@@ -30,9 +30,9 @@ impl Cursor {
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix("1-")?.split('-');
         let (epoch, seq, selection) = (parts.next()?, parts.next()?, parts.next()?);
-        let hexadecimal =
-            |text: &str| if text.len() == 16 { u64::from_str_radix(text, 16).ok() } else { None };
-        let cursor = Self { epoch: Epoch(hexadecimal(epoch)?), seq: seq.parse().ok()?, selection: hexadecimal(selection)? };
+        let hexadecimal = |text: &str| if text.len() == 16 { u64::from_str_radix(text, 16).ok() } else { None };
+        let cursor =
+            Self { epoch: Epoch(hexadecimal(epoch)?), seq: seq.parse().ok()?, selection: hexadecimal(selection)? };
         (parts.next().is_none() && cursor.to_string() == text).then_some(cursor)
     }
 }
@@ -73,7 +73,15 @@ mod tests {
         let text = cursor.to_string();
         assert!(text.len() <= CURSOR_BYTES_MAX);
         assert_eq!(Cursor::parse(&text), Some(cursor));
-        for wrong in ["", "1", "1---", &text[1..], &format!("{text}-"), &text.replace("1841", "01841"), &text.replace("1-", "2-")] {
+        for wrong in [
+            "",
+            "1",
+            "1---",
+            &text[1..],
+            &format!("{text}-"),
+            &text.replace("1841", "01841"),
+            &text.replace("1-", "2-"),
+        ] {
             assert_eq!(Cursor::parse(wrong), None, "{wrong}");
         }
     }

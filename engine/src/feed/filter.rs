@@ -123,12 +123,21 @@ pub(super) struct Filter {
     pub digest: Digest,
 }
 
-/// SKUs that were not selected before.
+/// SKUs that were not selected before, or are not any more.
 #[derive(Debug, Default)]
 pub(super) struct Tracked {
     pub names: Vec<Name>,
     /// Those of them that are known.
     pub ids: Vec<SkuId>,
+}
+
+impl Tracked {
+    /// By how much these change the digest of a selection.
+    pub fn digest(&self) -> u64 {
+        let mut digest = Digest::default();
+        self.names.iter().for_each(|name| digest.add(kind::SKU, name));
+        digest.0
+    }
 }
 
 /// What the digest tells apart.
@@ -175,20 +184,21 @@ impl Filter {
         tracked
     }
 
-    /// Selects `skus` no longer; those of them that were selected and known.
-    pub fn untrack(&mut self, catalogue: &Catalogue, skus: &[Name]) -> Vec<SkuId> {
-        let mut gone = Vec::new();
+    /// Selects `skus` no longer; those of them that were selected.
+    pub fn untrack(&mut self, catalogue: &Catalogue, skus: &[Name]) -> Tracked {
+        let mut gone = Tracked::default();
         for name in skus {
             let known = catalogue.skus.id(name.as_str());
             let at = known.and_then(|sku| self.skus.ids.binary_search(&sku).ok());
             let before = self.skus.unknown.len();
             self.skus.unknown.retain(|unknown| unknown != name);
             if let Some(at) = at {
-                gone.push(self.skus.ids.remove(at));
+                gone.ids.push(self.skus.ids.remove(at));
             } else if self.skus.unknown.len() == before {
                 continue;
             }
             self.digest.remove(kind::SKU, name);
+            gone.names.push(name.clone());
         }
         gone
     }
@@ -312,8 +322,11 @@ pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize)
     }
     let (seq, (buffer, cells)) = state.view.read(|| {
         let buffer = filter.buffer(&state.catalogue);
-        let cells: Vec<_> =
-            Members::of(state, filter, part).cells(state, filter, part).take(limit + 1).map(|cell| view(cell, buffer)).collect();
+        let cells: Vec<_> = Members::of(state, filter, part)
+            .cells(state, filter, part)
+            .take(limit + 1)
+            .map(|cell| view(cell, buffer))
+            .collect();
         (buffer, cells)
     });
     if cells.len() > limit { Err(cells.len()) } else { Ok(Cells { seq, buffer, cells }) }

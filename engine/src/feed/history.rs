@@ -107,7 +107,8 @@ impl History {
         let wanted = until.min(first + CHUNK_RECORDS - 1);
         // Whoever comes while the log is read waits, and shares what was read.
         let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = chunks.iter().position(|chunk| chunk.first <= seq && chunk.last >= wanted && chunk.first >= first)
+        if let Some(at) =
+            chunks.iter().position(|chunk| chunk.first <= seq && chunk.last >= wanted && chunk.first >= first)
             && let Some(chunk) = chunks.remove(at)
         {
             chunks.push_back(Arc::clone(&chunk));

@@ -106,12 +106,7 @@ struct Handed {
 }
 
 impl Feed {
-    pub(crate) fn new(
-        state: Arc<State>,
-        epoch: Epoch,
-        settings: FeedSettings,
-        reader: Arc<dyn JournalReader>,
-    ) -> Self {
+    pub(crate) fn new(state: Arc<State>, epoch: Epoch, settings: FeedSettings, reader: Arc<dyn JournalReader>) -> Self {
         let index = Index::new(&state);
         let position = index.position();
         let shared = Shared {

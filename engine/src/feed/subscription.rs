@@ -147,21 +147,40 @@ enum Phase {
 struct Joining {
     keys: FxHashSet<CellKey>,
     cells: Cells,
-    /// Whether they were asked for, and come as a snapshot.
-    tracked: bool,
+    /// Where they were asked for and come as a snapshot: what that adds to the digest of what the subscriber knows.
+    tracked: Option<u64>,
+}
+
+/// Cells that left because nobody asks for them any more.
+#[derive(Default)]
+struct Untracked {
+    cells: Vec<(SkuId, LocationId)>,
+    /// What that takes from the digest of what the subscriber knows.
+    digest: u64,
 }
 
 /// A snapshot or a delta on its way out, piece by piece.
 enum Pieces {
-    Snapshot { seq: Seq, cells: std::vec::IntoIter<CellView> },
-    Delta { seq: Seq, items: std::vec::IntoIter<Item>, removed: Vec<(SkuId, LocationId)> },
+    Snapshot { seq: Seq, cells: std::vec::IntoIter<CellView>, then: Then },
+    Delta { seq: Seq, items: std::vec::IntoIter<Item>, removed: Vec<(SkuId, LocationId)>, then: Then },
+}
+
+/// What the subscriber knows once the last piece is out.
+#[derive(Clone, Copy)]
+enum Then {
+    /// The same selection, at a later `seq`.
+    Same,
+    /// All of the selection with this digest.
+    Whole(u64),
+    /// More, or less: so much is added to the digest.
+    Changed(u64),
 }
 
 impl Pieces {
-    fn seq(&self) -> Seq {
-        match self {
-            Self::Snapshot { seq, .. } | Self::Delta { seq, .. } => *seq,
-        }
+    /// Whether a cursor must not claim `seq` while this is still to come. What was asked for since is told apart by the
+    /// digest.
+    fn is_due_at(&self, seq: Seq) -> bool {
+        matches!(self, Self::Delta { seq: of, .. } if *of <= seq)
     }
 }
 
@@ -186,7 +205,7 @@ pub struct Subscription {
     buffer: u32,
     joining: VecDeque<Joining>,
     /// Cells that left, and have not been named yet.
-    untracked: Option<Vec<(SkuId, LocationId)>>,
+    untracked: Option<Untracked>,
     since: Option<Instant>,
 }
 
@@ -312,17 +331,16 @@ impl Subscription {
             tracked
         };
         match self.phase {
-            Phase::Live => {
-                match self.read(Part::Skus(&tracked.ids), settings.subscription_cells_max) {
-                    Ok(cells) => self.join(cells, true),
-                    Err(wanted) => {
-                        let exceeded = self.too_large(wanted);
-                        self.untrack(&tracked.names)?;
-                        self.untracked = None;
-                        return Err(TrackError::Exceeded(exceeded));
-                    }
+            Phase::Live => match self.read(Part::Skus(&tracked.ids), settings.subscription_cells_max) {
+                Ok(cells) => self.join(cells, Some(tracked.digest())),
+                Err(wanted) => {
+                    let exceeded = self.too_large(wanted);
+                    let before = self.untracked.take();
+                    self.untrack(&tracked.names)?;
+                    self.untracked = before;
+                    return Err(TrackError::Exceeded(exceeded));
                 }
-            }
+            },
             // What is read at the start will have them.
             Phase::Starting { .. } => {}
             Phase::CatchingUp { .. } => self.phase = Phase::Starting { reset: Some(Reset::SelectionChanged) },
@@ -347,9 +365,11 @@ impl Subscription {
             let before = filter.size();
             let gone = filter.untrack(&state.catalogue, skus);
             let _ = index.make_room(before, filter.size(), &shared.settings);
-            let keys: Vec<_> = gone.iter().flat_map(|sku| filter.keys_of_sku(*sku)).collect();
+            let keys: Vec<_> = gone.ids.iter().flat_map(|sku| filter.keys_of_sku(*sku)).collect();
             (gone, keys)
         };
+        let digest = gone.digest();
+        let gone = gone.ids;
         if self.registered {
             index.remove_keys(self.sub.mode, self.slot, keys);
         }
@@ -377,7 +397,9 @@ impl Subscription {
         let matrix = &state.matrix;
         let removed = gone.iter().flat_map(|sku| matrix.row(*sku)).map(|(_, cell)| (cell.sku(), cell.location()));
         let removed = removed.filter(|(_, location)| places.as_ref().is_none_or(|places| places.contains(location)));
-        self.untracked.get_or_insert_default().extend(removed);
+        let untracked = self.untracked.get_or_insert_default();
+        untracked.cells.extend(removed);
+        untracked.digest = untracked.digest.wrapping_add(digest);
         Ok(())
     }
 
@@ -413,25 +435,24 @@ impl Subscription {
         let prev_seq = self.prev_seq;
         let pieces = self.out.front_mut()?;
         let message = match pieces {
-            Pieces::Snapshot { seq, cells } => {
-                let seq = *seq;
+            Pieces::Snapshot { seq, cells, then } => {
+                let (seq, then) = (*seq, *then);
                 let piece: Vec<_> = cells.take(PIECE_CELLS).collect();
                 let more = cells.len() > 0;
                 if !more {
-                    self.knows = true;
-                    self.sent(seq);
+                    self.sent(seq, then);
                 }
                 self.prev_seq = seq;
                 let cursor = if more { None } else { self.cursor() };
                 Message::Snapshot { seq, cursor, cells: piece, more }
             }
-            Pieces::Delta { seq, items, removed } => {
-                let seq = *seq;
+            Pieces::Delta { seq, items, removed, then } => {
+                let (seq, then) = (*seq, *then);
                 // An event goes out whole; what is conflated is no event, and may be cut.
                 let piece: Vec<_> = items.take(if lossless { usize::MAX } else { PIECE_CELLS }).collect();
                 let removed = std::mem::take(removed);
                 if items.len() == 0 {
-                    self.sent(seq);
+                    self.sent(seq, then);
                 }
                 self.prev_seq = seq;
                 // Before the last piece, the cursor is still that of the message before.
@@ -441,15 +462,18 @@ impl Subscription {
         Some(message)
     }
 
-    /// The last piece of something is out. What the subscriber can go on from moves only where nothing of the same `seq`
-    /// is still to come, be it a piece or a cell that is joining.
-    fn sent(&mut self, seq: Seq) {
+    /// The last piece of something is out. What the subscriber can go on from moves only where nothing that belongs to
+    /// the same `seq` is still to come, be it a delta or a cell that joins by no wish of the subscriber's.
+    fn sent(&mut self, seq: Seq, then: Then) {
         self.out.pop_front();
-        if self.joining.is_empty() && self.out.front().is_none_or(|next| next.seq() > seq) {
+        match then {
+            Then::Same => {}
+            Then::Whole(digest) => (self.selection, self.knows) = (digest, true),
+            Then::Changed(digest) => self.selection = self.selection.wrapping_add(digest),
+        }
+        let joins = self.joining.iter().any(|joining| joining.tracked.is_none());
+        if !joins && !self.out.front().is_some_and(|next| next.is_due_at(seq)) {
             self.told = self.told.max(seq);
-            if self.out.is_empty() && self.untracked.is_none() {
-                self.selection = self.sub.lock_filter().digest.0;
-            }
         }
     }
 
@@ -463,12 +487,14 @@ impl Subscription {
             self.registered = true;
         }
         *self.sub.lock_pending() = Pending::default();
-        let cells = loop {
+        let (cells, digest) = loop {
             let cells = self.read(Part::Whole, shared.settings.subscription_cells_max);
             // Changes up to the read count as known, so it must cover every name that was known by then.
-            if !self.sub.lock_filter().is_outdated(&state.catalogue) {
-                break cells;
+            let filter = self.sub.lock_filter();
+            if !filter.is_outdated(&state.catalogue) {
+                break (cells, filter.digest.0);
             }
+            drop(filter);
             shared.lock_index().resolve_before_read(self.slot, state);
         };
         self.joining.clear();
@@ -476,7 +502,7 @@ impl Subscription {
         match cells {
             Ok(Cells { seq, buffer, cells }) => {
                 (self.base, self.buffer) = (seq, buffer);
-                self.out.push_back(Pieces::Snapshot { seq, cells: cells.into_iter() });
+                self.out.push_back(Pieces::Snapshot { seq, cells: cells.into_iter(), then: Then::Whole(digest) });
                 self.phase = Phase::Live;
                 None
             }
@@ -563,11 +589,22 @@ impl Subscription {
     fn push_delta(&mut self, seq: Seq, changes: Vec<Arc<Change>>, removed: Vec<(SkuId, LocationId)>) {
         if !(changes.is_empty() && removed.is_empty()) {
             let items: Vec<_> = changes.into_iter().map(Item::Changed).collect();
-            self.out.push_back(Pieces::Delta { seq, items: items.into_iter(), removed });
+            self.out.push_back(Pieces::Delta { seq, items: items.into_iter(), removed, then: Then::Same });
         }
     }
 
-    fn join(&mut self, cells: Cells, tracked: bool) {
+    fn push_items(&mut self, seq: Seq, items: Vec<Item>) {
+        let then = Then::Same;
+        self.out.push_back(Pieces::Delta { seq, items: items.into_iter(), removed: Vec::new(), then });
+    }
+
+    /// Names the cells that the subscriber asked to hear of no longer.
+    fn push_untracked(&mut self, seq: Seq, items: Vec<Item>, Untracked { cells, digest }: Untracked) {
+        let then = Then::Changed(digest.wrapping_neg());
+        self.out.push_back(Pieces::Delta { seq, items: items.into_iter(), removed: cells, then });
+    }
+
+    fn join(&mut self, cells: Cells, tracked: Option<u64>) {
         let keys = cells.cells.iter().map(|cell| cell_key(cell.sku, cell.location)).collect();
         self.feed.shared.lock_index().hold(self.slot, cells.seq);
         self.joining.push_back(Joining { keys, cells, tracked });
@@ -611,7 +648,8 @@ impl Subscription {
     /// Conflated: locations came or went, or the buffer changed. What came is read; what went is named.
     fn reselect(&mut self, moved: &BTreeMap<LocationId, (Seq, bool)>, rebuffered: bool) -> Option<Told> {
         let limit = self.feed.shared.settings.subscription_cells_max;
-        let of = |joins: bool| moved.iter().filter(|(_, moved)| moved.1 == joins).map(|(location, _)| *location).collect();
+        let of =
+            |joins: bool| moved.iter().filter(|(_, moved)| moved.1 == joins).map(|(location, _)| *location).collect();
         let (joined, left): (Vec<_>, Vec<_>) = (of(true), of(false));
         let gone = self.read(Part::Locations(&left), usize::MAX).unwrap_or_default();
         let came = self.read(if rebuffered { Part::Whole } else { Part::Locations(&joined) }, limit);
@@ -621,12 +659,12 @@ impl Subscription {
                 joining.cells.cells.retain(|cell| !left.contains(&cell.location));
             }
             let removed = gone.cells.iter().map(|cell| (cell.sku, cell.location));
-            self.untracked.get_or_insert_default().extend(removed);
+            self.untracked.get_or_insert_default().cells.extend(removed);
         }
         match came {
             Ok(cells) => {
                 self.buffer = cells.buffer;
-                self.join(cells, false);
+                self.join(cells, None);
                 Some(Told::Pieces)
             }
             Err(wanted) => {
@@ -644,7 +682,9 @@ impl Subscription {
             let item = |cell: &CellView| {
                 // Read at `cells.seq`, changed since: the change is the later word.
                 let change = dirty.get(&cell_key(cell.sku, cell.location)).filter(|change| change.seq > cells.seq);
-                change.map_or(Item::Read(*cell), |change| Item::Changed(Arc::clone(change)))
+                // Whatever was in force when it was read, all are told by the same buffer.
+                let read = || Item::Read(cell.seen_with(self.buffer));
+                change.map_or_else(read, |change| Item::Changed(Arc::clone(change)))
             };
             joins.push((cells.cells.iter().map(item).collect::<Vec<_>>(), *tracked));
         }
@@ -658,18 +698,23 @@ impl Subscription {
             self.told = self.told.max(position);
             return None;
         }
-        if !changes.is_empty() || untracked.is_some() {
-            let items: Vec<_> = changes.into_iter().map(Item::Changed).collect();
-            let removed = untracked.unwrap_or_default();
-            self.out.push_back(Pieces::Delta { seq: position, items: items.into_iter(), removed });
+        let items: Vec<_> = changes.into_iter().map(Item::Changed).collect();
+        match untracked {
+            Some(untracked) => self.push_untracked(position, items, untracked),
+            None if items.is_empty() => {}
+            None => self.push_items(position, items),
         }
+        // Deltas first: a cursor must not pass one, while a snapshot of what was asked for is told apart by its digest.
+        joins.sort_by_key(|(_, tracked)| tracked.is_some());
         for (items, tracked) in joins {
-            if tracked {
-                let buffer = self.buffer;
-                let cells: Vec<_> = items.into_iter().map(|item| item.view(buffer)).collect();
-                self.out.push_back(Pieces::Snapshot { seq: position, cells: cells.into_iter() });
-            } else if !items.is_empty() {
-                self.out.push_back(Pieces::Delta { seq: position, items: items.into_iter(), removed: Vec::new() });
+            match tracked {
+                Some(digest) => {
+                    let cells: Vec<_> = items.into_iter().map(|item| item.view(self.buffer)).collect();
+                    let then = Then::Changed(digest);
+                    self.out.push_back(Pieces::Snapshot { seq: position, cells: cells.into_iter(), then });
+                }
+                None if items.is_empty() => {}
+                None => self.push_items(position, items),
             }
         }
         Some(Told::Pieces)
@@ -693,7 +738,8 @@ impl Subscription {
                     }
                 }
                 Event::Moved(seq, moved) if seq > self.base => {
-                    let of = |joins: bool| moved.iter().filter(|m| m.1 == joins).map(|(location, _)| *location).collect();
+                    let of =
+                        |joins: bool| moved.iter().filter(|m| m.1 == joins).map(|(location, _)| *location).collect();
                     let (joined, left): (Vec<_>, Vec<_>) = (of(true), of(false));
                     for joining in &mut self.joining {
                         joining.cells.cells.retain(|cell| !left.contains(&cell.location));
@@ -702,7 +748,7 @@ impl Subscription {
                     let limit = self.feed.shared.settings.subscription_cells_max;
                     match self.read(Part::Locations(&joined), limit) {
                         // Before anything of this record is sent: a cursor from now on must not skip what joins.
-                        Ok(cells) if !joined.is_empty() => self.join(cells, false),
+                        Ok(cells) if !joined.is_empty() => self.join(cells, None),
                         Ok(_) => {}
                         // The next snapshot will say that it is too much.
                         Err(_) => return self.restart(Reset::GroupChanged).map(Told::Message),
@@ -768,9 +814,8 @@ impl Subscription {
         if !self.joining.is_empty() {
             return None;
         }
-        if let Some(removed) = self.untracked.take() {
-            let seq = position.max(self.prev_seq);
-            self.out.push_back(Pieces::Delta { seq, items: Vec::new().into_iter(), removed });
+        if let Some(untracked) = self.untracked.take() {
+            self.push_untracked(position.max(self.prev_seq), Vec::new(), untracked);
             return Some(Told::Pieces);
         }
         self.told = self.told.max(position);
@@ -780,16 +825,17 @@ impl Subscription {
     /// Lossless: the first of what is joining has joined.
     fn tell_joined(&mut self) {
         let Some(Joining { cells: Cells { seq, cells, .. }, tracked, .. }) = self.joining.pop_front() else { return };
-        if tracked {
-            // What was let go of before may be among what is asked for now: first it goes, then it comes.
-            if let Some(removed) = self.untracked.take() {
-                self.push_delta(seq, Vec::new(), removed);
+        let Some(digest) = tracked else {
+            if !cells.is_empty() {
+                self.push_items(seq, cells.into_iter().map(Item::Read).collect());
             }
-            self.out.push_back(Pieces::Snapshot { seq, cells: cells.into_iter() });
-        } else if !cells.is_empty() {
-            let items: Vec<_> = cells.into_iter().map(Item::Read).collect();
-            self.out.push_back(Pieces::Delta { seq, items: items.into_iter(), removed: Vec::new() });
+            return;
+        };
+        // What was let go of before may be among what is asked for now: first it goes, then it comes.
+        if let Some(untracked) = self.untracked.take() {
+            self.push_untracked(seq, Vec::new(), untracked);
         }
+        self.out.push_back(Pieces::Snapshot { seq, cells: cells.into_iter(), then: Then::Changed(digest) });
     }
 
     fn overrun(&mut self) -> Message {

@@ -9,9 +9,10 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{etag, json_answer, page, unexpected};
+use super::{etag, json_answer, page};
 use crate::app::App;
 use crate::extract::{self, Params, PathId};
+use crate::ops::unexpected;
 use crate::problem::Problem;
 use crate::wire::catalogue as words;
 

@@ -12,10 +12,11 @@ use futures_util::StreamExt;
 use http::header;
 use tokio::sync::mpsc;
 
-use super::{json_answer, replayed, unexpected};
+use super::{json_answer, replayed};
 use crate::app::{App, Caller, Executed};
 use crate::extract::{self, Params, PathId};
 use crate::load::{self, Format, LoadError, Plan};
+use crate::ops::unexpected;
 use crate::problem::{Problem, Slug};
 
 /// How long the next piece of a body may take to arrive.
@@ -73,7 +74,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let runtime = tokio::runtime::Handle::current();
     let loaded = tokio::task::spawn_blocking(move || {
         let mut reader = BufReader::with_capacity(64 << 10, Pieces::new(received));
-        let bind = |hash| key.clone().map(|key| extract::bind_key(key, &parts, hash));
+        let bind = |hash| key.clone().map(|key| extract::bind_key(key, parts.method.as_str(), parts.uri.path(), hash));
         // A file that was loaded before is only read, to see whether it is the same.
         if let Some(done) =
             bind(blake3::hash(b"")).and_then(|probe| worker.engine.state().idempotency.kept(probe.scope))

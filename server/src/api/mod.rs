@@ -8,7 +8,6 @@ mod operating;
 mod reservations;
 mod stock;
 
-use anaquel_engine::command::{Failure, Outcome};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
@@ -25,6 +24,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::problem::{Problem, Slug};
+use crate::stream;
 
 /// The served OpenAPI document, before the handlers add their paths.
 #[derive(OpenApi)]
@@ -39,6 +39,7 @@ use crate::problem::{Problem, Slug};
     tags(
         (name = "stock", description = "What is there, and what may be promised"),
         (name = "reservations", description = "Promises and their lives"),
+        (name = "live", description = "Stock as it changes"),
         (name = "catalogue", description = "SKUs, locations, groups, channels, prices"),
         (name = "loading", description = "Files in and out"),
         (name = "operating", description = "Health, metrics, the log")
@@ -63,6 +64,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(reservations::collect))
         .routes(routes!(reservations::cancel))
         .routes(routes!(reservations::extend))
+        .routes(routes!(stream::socket))
+        .routes(routes!(stream::sse))
         .routes(routes!(import::import))
         .routes(routes!(export::export))
         .routes(routes!(catalogue::list_skus))
@@ -189,12 +192,6 @@ fn replayed(mut response: Response, again: bool) -> Response {
         response.headers_mut().insert(name, HeaderValue::from_static("true"));
     }
     response
-}
-
-/// A write came to another outcome than its kind can: a defect, told instead of hidden.
-fn unexpected(outcome: &Outcome) -> Problem {
-    tracing::error!(?outcome, "a write came to an outcome of another kind");
-    Failure::Unknown("the outcome is of another kind than the request".into()).into()
 }
 
 /// A version as an entity tag.

@@ -1,31 +1,19 @@
 //! Promises and their lives.
 
-use anaquel_engine::command::{Command, Outcome, StepRequest};
-use anaquel_engine::ids::ReservationId;
-use anaquel_engine::reservation::{Filter, Reservation};
+use anaquel_engine::reservation::Filter;
 use axum::extract::{Request, State};
-use axum::response::Response;
-use http::{HeaderValue, StatusCode, Uri, header};
-use serde::de::DeserializeOwned;
+use axum::response::{IntoResponse, Response};
+use http::Uri;
 use serde_json::json;
 
-use super::{answer, json_answer, ok, replayed, unexpected};
-use crate::app::{App, Executed};
+use super::{json_answer, ok};
+use crate::app::App;
 use crate::extract::{self, JsonRequest, Params, PathId};
+use crate::ops::{self, StepBody, find};
 use crate::problem::Problem;
 use crate::wire::reservation::{
     CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, ReservationView, ReserveBody, parse_state,
-    write_record,
 };
-
-/// The record as JSON, as it was when it was answered.
-fn record(app: &App, reservation: &Reservation) -> String {
-    write_record(&app.engine, reservation)
-}
-
-fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
-    app.engine.epoch().parse_reservation(id).ok_or_else(|| Problem::not_found("reservation"))
-}
 
 /// Promise units.
 #[utoipa::path(
@@ -46,19 +34,7 @@ fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
 pub async fn reserve(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let request = extract::json::<ReserveBody>(&app, request).await?;
     request.params.done()?;
-    let reserve = request.body.into_request(&app.engine)?;
-    let lines = reserve.lines.clone();
-    let executed = app.execute(&request.caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
-    let executed = executed.map_err(|failure| {
-        Problem::from_failure(failure, |at| lines.get(at).map(|line| (line.sku.to_string(), line.location.to_string())))
-    })?;
-    let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    let mut response = answer(StatusCode::CREATED, record(&app, reservation));
-    let location = format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id));
-    if let Ok(location) = HeaderValue::from_str(&location) {
-        response.headers_mut().insert(header::LOCATION, location);
-    }
-    Ok(replayed(response, executed.replayed))
+    Ok(ops::reserve(&app, &request.caller, request.body).await?.into_response())
 }
 
 /// One reservation, with its history.
@@ -133,25 +109,11 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem>
 }
 
 /// Takes a reservation one step on.
-async fn step<T: DeserializeOwned>(
-    app: &App,
-    id: &str,
-    request: Request,
-    step: impl FnOnce(T) -> Result<StepRequest, Problem>,
-) -> Result<Response, Problem> {
-    let id = find(app, id)?;
+async fn step<T: StepBody>(app: &App, id: &str, request: Request) -> Result<Response, Problem> {
+    find(app, id)?;
     let JsonRequest { caller, body, params } = extract::json::<T>(app, request).await?;
     params.done()?;
-    let step = step(body)?;
-    let some_lines =
-        matches!(&step, StepRequest::Collect { lines: Some(_), .. } | StepRequest::Cancel { lines: Some(_), .. });
-    if some_lines && caller.idempotency.is_none() {
-        return Err(Problem::invalid("Idempotency-Key", "is required with lines: it is what makes a repeat safe"));
-    }
-    let executed: Executed =
-        app.execute(&caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await?;
-    let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    Ok(replayed(ok(record(app, reservation)), executed.replayed))
+    Ok(ops::step(app, &caller, id, body).await?.into_response())
 }
 
 /// It becomes an order: the TTL no longer counts.
@@ -164,7 +126,7 @@ async fn step<T: DeserializeOwned>(
               (status = 409, description = "wrong-state"))
 )]
 pub async fn confirm(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
-    step(&app, &id, request, ConfirmBody::into_step).await
+    step::<ConfirmBody>(&app, &id, request).await
 }
 
 /// It is put aside in the store; the record now has a pickup code.
@@ -177,8 +139,7 @@ pub async fn confirm(State(app): State<App>, PathId(id): PathId, request: Reques
               (status = 409, description = "wrong-state"))
 )]
 pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
-    let entropy = crate::random()?;
-    step(&app, &id, request, |_: ReadyBody| Ok(StepRequest::Ready { entropy })).await
+    step::<ReadyBody>(&app, &id, request).await
 }
 
 /// It is handed over, whole or in part.
@@ -191,7 +152,7 @@ pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request)
               (status = 404, description = "not-found"), (status = 409, description = "wrong-state"))
 )]
 pub async fn collect(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
-    step(&app, &id, request, |body: CollectBody| body.into_step(&app.engine)).await
+    step::<CollectBody>(&app, &id, request).await
 }
 
 /// It is given back, whole or in part.
@@ -204,7 +165,7 @@ pub async fn collect(State(app): State<App>, PathId(id): PathId, request: Reques
               (status = 409, description = "wrong-state"))
 )]
 pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
-    step(&app, &id, request, |body: CancelBody| body.into_step(&app.engine)).await
+    step::<CancelBody>(&app, &id, request).await
 }
 
 /// It gets more time, up to a cap.
@@ -217,5 +178,5 @@ pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request
               (status = 409, description = "wrong-state"))
 )]
 pub async fn extend(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
-    step(&app, &id, request, ExtendBody::into_step).await
+    step::<ExtendBody>(&app, &id, request).await
 }

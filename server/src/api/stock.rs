@@ -2,103 +2,18 @@
 
 use std::fmt::Write;
 
-use anaquel_engine::Engine;
-use anaquel_engine::command::{Command, Outcome};
-use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
+use anaquel_engine::ids::{LocationId, SkuId};
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::Uri;
 use serde_json::{Value, json};
 
-use super::{json_answer, ok, replayed, unexpected};
+use super::{json_answer, ok};
 use crate::app::App;
 use crate::extract::{self, Params};
+use crate::ops;
 use crate::problem::Problem;
 use crate::wire::{self, stock as words};
-
-/// SKUs, locations or groups in one question.
-const ASKED_MAX: usize = 1000;
-
-/// A question about availability, its names resolved.
-struct Question {
-    skus: Vec<SkuId>,
-    unknown: Vec<String>,
-    locations: Option<Vec<LocationId>>,
-    groups: Option<Vec<GroupId>>,
-    channel: Option<ChannelId>,
-}
-
-impl Question {
-    fn new(
-        engine: &Engine,
-        skus: Vec<String>,
-        locations: Option<Vec<String>>,
-        groups: Option<Vec<String>>,
-        channel: Option<String>,
-    ) -> Result<Self, Problem> {
-        let catalogue = &engine.state().catalogue;
-        for (field, count) in [
-            ("skus", skus.len()),
-            ("locations", locations.as_ref().map_or(0, Vec::len)),
-            ("groups", groups.as_ref().map_or(0, Vec::len)),
-        ] {
-            if count > ASKED_MAX {
-                return Err(Problem::invalid(field, format!("has {count} entries; up to {ASKED_MAX} are taken")));
-            }
-        }
-        if skus.is_empty() {
-            return Err(Problem::invalid("sku", "at least one is needed"));
-        }
-        if locations.is_some() && groups.is_some() {
-            return Err(Problem::invalid("groups", "ask for locations or for groups, not for both"));
-        }
-        let (mut known, mut unknown) = (Vec::with_capacity(skus.len()), Vec::new());
-        for text in skus {
-            wire::sku_name("sku", &text)?;
-            match catalogue.skus.id(&text) {
-                Some(sku) if known.contains(&sku) => {}
-                Some(sku) => known.push(sku),
-                None if unknown.contains(&text) => {}
-                None => unknown.push(text),
-            }
-        }
-        // A place that nobody declared stocks nothing.
-        let locations = locations.map(|texts| {
-            let id = |text: &String| wire::name("location", text).map(|name| catalogue.locations.id(name.as_str()));
-            texts.iter().map(id).filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
-        });
-        let groups = groups.map(|texts| {
-            let id = |text: &String| wire::name("group", text).map(|name| catalogue.groups.id(name.as_str()));
-            texts.iter().map(id).filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
-        });
-        let channel = match channel {
-            Some(text) => catalogue.channels.id(wire::name("channel", &text)?.as_str()),
-            None => None,
-        };
-        Ok(Self { skus: known, unknown, locations: locations.transpose()?, groups: groups.transpose()?, channel })
-    }
-
-    fn answer(&self, engine: &Engine) -> Response {
-        let mut out = String::with_capacity(256);
-        let seq = match &self.groups {
-            Some(groups) => {
-                let (seq, found) = engine.state().group_availability(&self.skus, groups, self.channel);
-                out.push_str(r#","items":"#);
-                words::write_array(&mut out, &found, |out, group| words::write_group(out, engine, group));
-                seq
-            }
-            None => {
-                let (seq, found) = engine.state().availability(&self.skus, self.locations.as_deref(), self.channel);
-                out.reserve(found.len() * 120);
-                out.push_str(r#","items":"#);
-                words::write_array(&mut out, &found, |out, cell| words::write_cell(out, engine, cell));
-                seq
-            }
-        };
-        let _ = write!(out, r#","unknown":{}}}"#, Value::from(self.unknown.clone()));
-        ok(format!(r#"{{"seq":{seq}{out}"#))
-    }
-}
 
 /// How many can be promised.
 #[utoipa::path(
@@ -127,7 +42,8 @@ pub async fn availability(State(app): State<App>, uri: Uri) -> Result<Response, 
     let channel = params.one("channel")?;
     params.done()?;
     app.wait_for(min_seq).await?;
-    Ok(Question::new(&app.engine, skus, locations, groups, channel)?.answer(&app.engine))
+    let body = words::AvailabilityBody { skus, locations, groups, channel };
+    Ok(ops::availability(&app, body)?.into_response())
 }
 
 /// The same for many: a listing page in one call.
@@ -142,8 +58,7 @@ pub async fn availability_query(State(app): State<App>, request: Request) -> Res
     let min_seq = params.number("min_seq")?;
     params.done()?;
     app.wait_for(min_seq).await?;
-    let words::AvailabilityBody { skus, locations, groups, channel } = body;
-    Ok(Question::new(&app.engine, skus, locations, groups, channel)?.answer(&app.engine))
+    Ok(ops::availability(&app, body)?.into_response())
 }
 
 /// All cells of a place or of a SKU.
@@ -226,12 +141,7 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
 pub async fn movements(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let request = extract::json::<words::MovementsBody>(&app, request).await?;
     request.params.done()?;
-    let movements = request.body.into_requests()?;
-    let executed =
-        app.execute(&request.caller, |engine, cause, done| engine.move_stock(movements, cause, done)).await?;
-    let Outcome::Moved { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    let items: Vec<Value> = rows.iter().map(|row| words::moved(&app.engine, row)).collect();
-    Ok(replayed(json_answer(&json!({"seq": seq, "items": items})), executed.replayed))
+    Ok(ops::movements(&app, &request.caller, request.body).await?.into_response())
 }
 
 /// Somebody counted.
@@ -250,11 +160,7 @@ pub async fn movements(State(app): State<App>, request: Request) -> Result<Respo
 pub async fn counts(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let request = extract::json::<words::CountsBody>(&app, request).await?;
     request.params.done()?;
-    let command = Command::Count(request.body.into_counts()?);
-    let executed = app.execute(&request.caller, |engine, cause, done| engine.submit(command, cause, done)).await?;
-    let Outcome::Counted { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    let items: Vec<Value> = rows.iter().map(|row| words::counted_row(&app.engine, row)).collect();
-    Ok(replayed(json_answer(&json!({"seq": seq, "items": items})), executed.replayed))
+    Ok(ops::counts(&app, &request.caller, request.body).await?.into_response())
 }
 
 /// Cells that no longer cover what is promised, with the promises at risk.

@@ -1,0 +1,236 @@
+//! A small blocking WebSocket client of `/v1/stream`, and what a subscriber knows from what it is told.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
+
+/// How long a message may take to come.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One connection.
+#[derive(Debug)]
+pub struct Socket {
+    socket: WebSocket<TcpStream>,
+}
+
+/// What came.
+#[derive(Debug)]
+pub enum Heard {
+    /// A message.
+    Message(Value),
+    /// The server closed the socket: code and reason.
+    Closed(u16, String),
+    /// The connection broke.
+    Broken,
+}
+
+impl Socket {
+    /// Connects.
+    ///
+    /// # Errors
+    /// The server does not take it.
+    pub fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let (socket, _) = tungstenite::client(format!("ws://{address}/v1/stream"), stream)
+            .map_err(|error| anyhow::anyhow!("the handshake: {error}"))?;
+        Ok(Self { socket })
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn send(&mut self, message: &Value) -> anyhow::Result<()> {
+        Ok(self.socket.send(Message::text(message.to_string()))?)
+    }
+
+    /// Sends a text as it is.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn send_text(&mut self, text: &str) -> anyhow::Result<()> {
+        Ok(self.socket.send(Message::text(text.to_owned()))?)
+    }
+
+    /// Sends bytes in a frame of some kind, whatever they are.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub fn send_raw(&mut self, bytes: &[u8], as_text: bool) -> anyhow::Result<()> {
+        let kind = if as_text { Data::Text } else { Data::Binary };
+        let frame = Frame::message(bytes.to_vec(), OpCode::Data(kind), true);
+        Ok(self.socket.send(Message::Frame(frame))?)
+    }
+
+    /// The next message, whatever it is.
+    ///
+    /// # Errors
+    /// Nothing came in time, or no JSON.
+    pub fn hear(&mut self) -> anyhow::Result<Heard> {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Text(text)) => return Ok(Heard::Message(serde_json::from_str(&text)?)),
+                Ok(Message::Close(frame)) => {
+                    let (code, reason) =
+                        frame.map_or((1005, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+                    return Ok(Heard::Closed(code, reason));
+                }
+                Ok(_) => {}
+                Err(tungstenite::Error::Io(error))
+                    if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) =>
+                {
+                    bail!("nothing came within {PATIENCE:?}")
+                }
+                Err(_) => return Ok(Heard::Broken),
+            }
+        }
+    }
+
+    /// The next message but heartbeats.
+    ///
+    /// # Errors
+    /// None came, or the socket was closed.
+    pub fn next(&mut self) -> anyhow::Result<Value> {
+        loop {
+            match self.hear()? {
+                Heard::Message(message) if message.get("type").and_then(Value::as_str) == Some("heartbeat") => {}
+                Heard::Message(message) => return Ok(message),
+                Heard::Closed(code, reason) => bail!("closed with {code}: {reason}"),
+                Heard::Broken => bail!("the connection broke"),
+            }
+        }
+    }
+
+    /// The next heartbeat; what comes before it is dropped.
+    ///
+    /// # Errors
+    /// None came, or the socket was closed.
+    pub fn heartbeat(&mut self) -> anyhow::Result<Value> {
+        loop {
+            match self.hear()? {
+                Heard::Message(message) if message.get("type").and_then(Value::as_str) == Some("heartbeat") => {
+                    return Ok(message);
+                }
+                Heard::Message(_) => {}
+                other => bail!("{other:?} instead of a heartbeat"),
+            }
+        }
+    }
+
+    /// Sends a request and waits for the answer to it; what else comes meanwhile is dropped.
+    ///
+    /// # Errors
+    /// None came, or the socket was closed.
+    pub fn ask(&mut self, message: &Value) -> anyhow::Result<Value> {
+        self.send(message)?;
+        loop {
+            let answer = self.next()?;
+            let is_answer = matches!(answer.get("type").and_then(Value::as_str), Some("result" | "error"));
+            if is_answer && answer.get("id") == message.get("id") {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Waits until the server has closed the socket; code and reason.
+    ///
+    /// # Errors
+    /// It does not, or breaks the connection without a word.
+    pub fn closed(&mut self) -> anyhow::Result<(u16, String)> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            match self.hear()? {
+                Heard::Message(_) => {}
+                Heard::Closed(code, reason) => return Ok((code, reason)),
+                Heard::Broken => bail!("the connection broke without a word"),
+            }
+        }
+        bail!("it was not closed")
+    }
+}
+
+/// A cell as a subscriber knows it: on hand, reserved, safety stock, available.
+pub type Cell = (i64, i64, i64, i64);
+
+/// What a subscriber knows, from what it is told; it checks the chain.
+#[derive(Debug, Clone, Default)]
+pub struct Mirror {
+    /// The cells by SKU and location.
+    pub cells: BTreeMap<(String, String), Cell>,
+    /// The `seq` of the message before; none before the first.
+    pub seq: Option<u64>,
+    /// Where it can go on from.
+    pub cursor: Option<String>,
+    /// Deltas heard.
+    pub deltas: u64,
+    /// Cells in them.
+    pub changes: u64,
+    /// Times that it had to start over, and why.
+    pub resets: Vec<String>,
+    /// Whether all pieces of the last snapshot came.
+    pub whole: bool,
+}
+
+impl Mirror {
+    /// Takes in a message of its subscription.
+    ///
+    /// # Errors
+    /// There is a gap, or the message is not as it should be.
+    pub fn hear(&mut self, message: &Value) -> anyhow::Result<()> {
+        let number =
+            |name: &str| message.get(name).and_then(Value::as_u64).with_context(|| format!("{name}: {message}"));
+        match message.get("type").and_then(Value::as_str) {
+            Some("snapshot") => {
+                let seq = number("seq")?;
+                ensure!(self.seq.is_none_or(|before| before <= seq), "a snapshot of {seq} after {:?}", self.seq);
+                self.take_items(message)?;
+                self.seq = Some(seq);
+                self.whole = message.get("more") == Some(&json!(false));
+                if let Some(cursor) = message.get("cursor").and_then(Value::as_str) {
+                    self.cursor = Some(cursor.to_owned());
+                }
+            }
+            Some("delta") => {
+                let (seq, prev_seq) = (number("seq")?, number("prev_seq")?);
+                ensure!(self.seq == Some(prev_seq), "a gap: {seq} follows {prev_seq}, and {:?} is known", self.seq);
+                self.changes += self.take_items(message)?;
+                for place in message.get("removed").and_then(Value::as_array).into_iter().flatten() {
+                    self.cells.remove(&key(place)?);
+                }
+                self.seq = Some(seq);
+                self.deltas += 1;
+                self.cursor = Some(message.get("cursor").and_then(Value::as_str).context("a cursor")?.to_owned());
+            }
+            Some("reset") => {
+                let reason = message.get("reason").and_then(Value::as_str).context("a reason")?.to_owned();
+                let resets = std::mem::take(&mut self.resets).into_iter().chain([reason]).collect();
+                *self = Self { resets, deltas: self.deltas, changes: self.changes, ..Self::default() };
+            }
+            _ => bail!("not for a mirror: {message}"),
+        }
+        Ok(())
+    }
+
+    fn take_items(&mut self, message: &Value) -> anyhow::Result<u64> {
+        let items = message.get("items").and_then(Value::as_array).with_context(|| format!("items: {message}"))?;
+        for item in items {
+            let number = |name: &str| item.get(name).and_then(Value::as_i64).with_context(|| format!("{name}: {item}"));
+            let cell = (number("on_hand")?, number("reserved")?, number("safety_stock")?, number("available")?);
+            self.cells.insert(key(item)?, cell);
+        }
+        Ok(items.len() as u64)
+    }
+}
+
+fn key(item: &Value) -> anyhow::Result<(String, String)> {
+    let text = |name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned).with_context(|| name.to_owned());
+    Ok((text("sku")?, text("location")?))
+}

@@ -1,0 +1,105 @@
+//! Questions about availability.
+
+use std::fmt::Write;
+
+use anaquel_engine::Engine;
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
+use serde_json::Value;
+
+use super::Reply;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::wire::{self, stock as words};
+
+/// SKUs, locations or groups in one question.
+const ASKED_MAX: usize = 1000;
+
+/// A question about availability, its names resolved.
+struct Question {
+    skus: Vec<SkuId>,
+    unknown: Vec<String>,
+    locations: Option<Vec<LocationId>>,
+    groups: Option<Vec<GroupId>>,
+    channel: Option<ChannelId>,
+}
+
+impl Question {
+    fn new(
+        engine: &Engine,
+        skus: Vec<String>,
+        locations: Option<Vec<String>>,
+        groups: Option<Vec<String>>,
+        channel: Option<String>,
+    ) -> Result<Self, Problem> {
+        let catalogue = &engine.state().catalogue;
+        for (field, count) in [
+            ("skus", skus.len()),
+            ("locations", locations.as_ref().map_or(0, Vec::len)),
+            ("groups", groups.as_ref().map_or(0, Vec::len)),
+        ] {
+            if count > ASKED_MAX {
+                return Err(Problem::invalid(field, format!("has {count} entries; up to {ASKED_MAX} are taken")));
+            }
+        }
+        if skus.is_empty() {
+            return Err(Problem::invalid("sku", "at least one is needed"));
+        }
+        if locations.is_some() && groups.is_some() {
+            return Err(Problem::invalid("groups", "ask for locations or for groups, not for both"));
+        }
+        let (mut known, mut unknown) = (Vec::with_capacity(skus.len()), Vec::new());
+        for text in skus {
+            wire::sku_name("sku", &text)?;
+            match catalogue.skus.id(&text) {
+                Some(sku) if known.contains(&sku) => {}
+                Some(sku) => known.push(sku),
+                None if unknown.contains(&text) => {}
+                None => unknown.push(text),
+            }
+        }
+        // A place that nobody declared stocks nothing.
+        let locations = locations.map(|texts| {
+            let id = |text: &String| wire::name("location", text).map(|name| catalogue.locations.id(name.as_str()));
+            texts.iter().map(id).filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
+        });
+        let groups = groups.map(|texts| {
+            let id = |text: &String| wire::name("group", text).map(|name| catalogue.groups.id(name.as_str()));
+            texts.iter().map(id).filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
+        });
+        let channel = match channel {
+            Some(text) => catalogue.channels.id(wire::name("channel", &text)?.as_str()),
+            None => None,
+        };
+        Ok(Self { skus: known, unknown, locations: locations.transpose()?, groups: groups.transpose()?, channel })
+    }
+
+    fn answer(&self, engine: &Engine) -> String {
+        let mut out = String::with_capacity(256);
+        let seq = match &self.groups {
+            Some(groups) => {
+                let (seq, found) = engine.state().group_availability(&self.skus, groups, self.channel);
+                out.push_str(r#","items":"#);
+                words::write_array(&mut out, &found, |out, group| words::write_group(out, engine, group));
+                seq
+            }
+            None => {
+                let (seq, found) = engine.state().availability(&self.skus, self.locations.as_deref(), self.channel);
+                out.reserve(found.len() * 120);
+                out.push_str(r#","items":"#);
+                words::write_array(&mut out, &found, |out, cell| words::write_cell(out, engine, cell));
+                seq
+            }
+        };
+        let _ = write!(out, r#","unknown":{}}}"#, Value::from(self.unknown.clone()));
+        format!(r#"{{"seq":{seq}{out}"#)
+    }
+}
+
+/// How many can be promised.
+///
+/// # Errors
+/// What is wrong with the question.
+pub fn availability(app: &App, body: words::AvailabilityBody) -> Result<Reply, Problem> {
+    let words::AvailabilityBody { skus, locations, groups, channel } = body;
+    Ok(Reply::ok(Question::new(&app.engine, skus, locations, groups, channel)?.answer(&app.engine)))
+}

@@ -1,0 +1,90 @@
+//! Promises and the steps of their lives.
+
+use anaquel_engine::command::{Command, Outcome, StepRequest};
+use anaquel_engine::ids::ReservationId;
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use super::{Reply, unexpected};
+use crate::app::{App, Caller};
+use crate::problem::Problem;
+use crate::wire::reservation::{
+    CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, ReserveBody, write_record,
+};
+
+/// Promises units.
+///
+/// # Errors
+/// What was short, what is wrong with the request, or why nothing is written now.
+pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Reply, Problem> {
+    let reserve = body.into_request(&app.engine)?;
+    let lines = reserve.lines.clone();
+    let executed = app.execute(caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
+    let executed = executed.map_err(|failure| {
+        Problem::from_failure(failure, |at| lines.get(at).map(|line| (line.sku.to_string(), line.location.to_string())))
+    })?;
+    let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
+    let reply = Reply::new(StatusCode::CREATED, write_record(&app.engine, reservation)).replayed(executed.replayed);
+    Ok(reply.at(format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id))))
+}
+
+/// What a step of a reservation's life is asked for with.
+pub trait StepBody: DeserializeOwned {
+    /// The step, validated.
+    fn step(self, app: &App) -> Result<StepRequest, Problem>;
+}
+
+impl StepBody for ConfirmBody {
+    fn step(self, _: &App) -> Result<StepRequest, Problem> {
+        self.into_step()
+    }
+}
+
+impl StepBody for ReadyBody {
+    fn step(self, _: &App) -> Result<StepRequest, Problem> {
+        Ok(StepRequest::Ready { entropy: crate::random()? })
+    }
+}
+
+impl StepBody for CollectBody {
+    fn step(self, app: &App) -> Result<StepRequest, Problem> {
+        self.into_step(&app.engine)
+    }
+}
+
+impl StepBody for CancelBody {
+    fn step(self, app: &App) -> Result<StepRequest, Problem> {
+        self.into_step(&app.engine)
+    }
+}
+
+impl StepBody for ExtendBody {
+    fn step(self, _: &App) -> Result<StepRequest, Problem> {
+        self.into_step()
+    }
+}
+
+/// The reservation that `id` names, if this log can have given it out.
+///
+/// # Errors
+/// It cannot.
+pub fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
+    app.engine.epoch().parse_reservation(id).ok_or_else(|| Problem::not_found("reservation"))
+}
+
+/// Takes a reservation one step on.
+///
+/// # Errors
+/// Why it cannot be taken, what is wrong with the request, or why nothing is written now.
+pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) -> Result<Reply, Problem> {
+    let (id, step) = (find(app, id)?, body.step(app)?);
+    let some_lines =
+        matches!(&step, StepRequest::Collect { lines: Some(_), .. } | StepRequest::Cancel { lines: Some(_), .. });
+    if some_lines && caller.idempotency.is_none() {
+        return Err(Problem::invalid("Idempotency-Key", "is required with lines: it is what makes a repeat safe"));
+    }
+    let executed =
+        app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await?;
+    let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
+    Ok(Reply::ok(write_record(&app.engine, reservation)).replayed(executed.replayed))
+}

@@ -1,0 +1,33 @@
+//! Stock that moved, stock that was counted.
+
+use anaquel_engine::command::{Command, Outcome};
+use serde_json::{Value, json};
+
+use super::{Reply, unexpected};
+use crate::app::{App, Caller};
+use crate::problem::Problem;
+use crate::wire::stock::{self as words, CountsBody, MovementsBody};
+
+/// Goods came in, were sold, came back, were corrected or broke.
+///
+/// # Errors
+/// What is wrong with a movement, or why nothing is written now.
+pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Result<Reply, Problem> {
+    let movements = body.into_requests()?;
+    let executed = app.execute(caller, |engine, cause, done| engine.move_stock(movements, cause, done)).await?;
+    let Outcome::Moved { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
+    let items: Vec<Value> = rows.iter().map(|row| words::moved(&app.engine, row)).collect();
+    Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
+}
+
+/// Somebody counted.
+///
+/// # Errors
+/// What is wrong with a count, or why nothing is written now.
+pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Reply, Problem> {
+    let command = Command::Count(body.into_counts()?);
+    let executed = app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await?;
+    let Outcome::Counted { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
+    let items: Vec<Value> = rows.iter().map(|row| words::counted_row(&app.engine, row)).collect();
+    Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
+}

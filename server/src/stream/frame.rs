@@ -1,0 +1,149 @@
+//! What goes out, as JSON. A changed cell is written once for all who hear of it; the rest of a frame is a few numbers.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use anaquel_engine::Engine;
+use anaquel_engine::feed::{Cursor, Item, Message, Subscription};
+use anaquel_engine::ids::{LocationId, Seq, SkuId};
+use anaquel_engine::query::CellView;
+use serde_json::{Value, json};
+
+use super::exceeded;
+use super::measures::Measures;
+use crate::ops::Reply;
+use crate::problem::Problem;
+use crate::wire::stock::{write_array, write_cell};
+
+/// The id of a subscription or a request, as the client chose it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientId {
+    pub text: String,
+    json: String,
+}
+
+impl ClientId {
+    pub fn new(text: String) -> Self {
+        let json = Value::from(text.as_str()).to_string();
+        Self { text, json }
+    }
+}
+
+/// What a message is: its type, its text, and the cursor that it brings.
+pub struct Frame {
+    pub kind: &'static str,
+    pub text: String,
+    pub cursor: Option<Cursor>,
+}
+
+/// Writes what a subscription has to tell.
+pub fn message(
+    engine: &Engine,
+    measures: &Measures,
+    id: &ClientId,
+    subscription: &Subscription,
+    message: Message,
+) -> Frame {
+    let mut out = String::with_capacity(256);
+    match message {
+        Message::Snapshot { seq, cursor, cells, more } => {
+            measures.snapshots.increment(1);
+            measures.cells.increment(cells.len() as u64);
+            out.reserve(cells.len() * 120);
+            open(&mut out, "snapshot", id);
+            let _ = write!(out, r#","seq":{seq},"cursor":"#);
+            let _ = match cursor {
+                Some(cursor) => write!(out, r#""{cursor}""#),
+                None => write!(out, "null"),
+            };
+            out.push_str(r#","items":"#);
+            write_array(&mut out, &cells, |out, cell| write_cell(out, engine, cell));
+            let unknown = subscription.unknown();
+            if !unknown.is_empty() && !more {
+                let unknown: Vec<&str> = unknown.iter().map(|name| name.as_str()).collect();
+                let _ = write!(out, r#","unknown":{}"#, json!(unknown));
+            }
+            let _ = write!(out, r#","more":{more}}}"#);
+            Frame { kind: "snapshot", text: out, cursor }
+        }
+        Message::Delta { seq, prev_seq, cursor, items, removed } => {
+            measures.deltas.increment(1);
+            measures.cells.increment(items.len() as u64);
+            out.reserve(items.len() * 120);
+            open(&mut out, "delta", id);
+            let _ = write!(out, r#","seq":{seq},"prev_seq":{prev_seq},"cursor":"{cursor}","items":"#);
+            let buffer = subscription.buffer();
+            write_array(&mut out, &items, |out, item| match item {
+                Item::Read(cell) => write_cell(out, engine, cell),
+                Item::Changed(change) => out.push_str(&change.form(buffer, |cell, _| {
+                    let mut form = String::new();
+                    write_cell(&mut form, engine, &CellView::after(cell, buffer));
+                    Arc::from(form)
+                })),
+            });
+            if !removed.is_empty() {
+                out.push_str(r#","removed":"#);
+                write_array(&mut out, &removed, |out, place| write_place(out, engine, *place));
+            }
+            out.push('}');
+            Frame { kind: "delta", text: out, cursor: Some(cursor) }
+        }
+        Message::Reset { reason } => {
+            measures.resets.increment(1);
+            open(&mut out, "reset", id);
+            let _ = write!(out, r#","reason":"{}"}}"#, reason.slug());
+            Frame { kind: "reset", text: out, cursor: None }
+        }
+        Message::TooFarBehind { cursor } => {
+            open(&mut out, "closed", id);
+            let _ = write!(out, r#","code":4008,"reason":"too-far-behind","cursor":"{cursor}"}}"#);
+            Frame { kind: "closed", text: out, cursor: Some(cursor) }
+        }
+        Message::TooLarge(limit) => {
+            measures.errors.increment(1);
+            Frame { kind: "error", text: error(Some(id), &exceeded(limit)), cursor: None }
+        }
+    }
+}
+
+fn open(out: &mut String, kind: &str, id: &ClientId) {
+    let _ = write!(out, r#"{{"type":"{kind}","id":{}"#, id.json);
+}
+
+fn write_place(out: &mut String, engine: &Engine, (sku, location): (SkuId, LocationId)) {
+    let catalogue = &engine.state().catalogue;
+    let (sku, location) = (catalogue.skus.name(sku), catalogue.locations.name(location));
+    let _ = write!(out, r#"{{"sku":"{sku}","location":"{location}"}}"#);
+}
+
+/// Everything up to `seq` that concerns these subscriptions was told.
+pub fn heartbeat<'a>(
+    engine: &Engine,
+    seq: Seq,
+    subscriptions: impl Iterator<Item = (&'a ClientId, &'a Subscription)>,
+) -> String {
+    let mut out =
+        format!(r#"{{"type":"heartbeat","seq":{seq},"time":"{}","cursors":{{"#, crate::wire::time(engine.now()));
+    for (at, (id, cursor)) in subscriptions.filter_map(|(id, live)| Some((id, live.cursor()?))).enumerate() {
+        let _ = write!(out, r#"{}{}:"{cursor}""#, if at > 0 { "," } else { "" }, id.json);
+    }
+    out.push_str("}}");
+    out
+}
+
+/// A good answer.
+pub fn result(id: &ClientId, reply: &Reply) -> String {
+    let replayed = if reply.replayed { r#","replayed":true"# } else { "" };
+    format!(
+        r#"{{"type":"result","id":{},"status":{}{replayed},"body":{}}}"#,
+        id.json,
+        reply.status.as_u16(),
+        reply.body
+    )
+}
+
+/// Bad news; without an id where the request had none.
+pub fn error(id: Option<&ClientId>, problem: &Problem) -> String {
+    let id = id.map_or("null", |id| &id.json);
+    format!(r#"{{"type":"error","id":{id},"status":{},"problem":{}}}"#, problem.status().as_u16(), problem.to_json())
+}

@@ -1,0 +1,51 @@
+//! What operations can see of the streams.
+
+use std::time::Instant;
+
+use metrics::{Counter, Histogram};
+
+/// Handles that are looked up once, not for every frame.
+pub struct Measures {
+    pub snapshots: Counter,
+    pub deltas: Counter,
+    pub resets: Counter,
+    pub heartbeats: Counter,
+    pub results: Counter,
+    pub errors: Counter,
+    pub cells: Counter,
+    lag: Histogram,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        let messages = |kind: &'static str| metrics::counter!("anaquel_stream_messages_total", "type" => kind);
+        Self {
+            snapshots: messages("snapshot"),
+            deltas: messages("delta"),
+            resets: messages("reset"),
+            heartbeats: messages("heartbeat"),
+            results: messages("result"),
+            errors: messages("error"),
+            cells: metrics::counter!("anaquel_stream_cells_total"),
+            lag: metrics::histogram!("anaquel_stream_lag_seconds"),
+        }
+    }
+}
+
+impl Measures {
+    /// Something that had been waiting since `since` was just handed to the network.
+    pub fn told(&self, since: Instant) {
+        self.lag.record(since.elapsed().as_secs_f64());
+    }
+
+    /// A stream was ended by the server.
+    pub fn closed(reason: &'static str) {
+        metrics::counter!("anaquel_stream_closed_total", "reason" => reason).increment(1);
+    }
+}
+
+impl std::fmt::Debug for Measures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Measures")
+    }
+}

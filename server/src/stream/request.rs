@@ -1,0 +1,290 @@
+//! What clients send: one JSON object a message, its `op` saying what for.
+
+use anaquel_engine::feed::{CURSOR_BYTES_MAX, Cursor, Mode, Selection, Start};
+use anaquel_engine::ids::Name;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::frame::ClientId;
+use crate::app::{App, Caller};
+use crate::extract::{bind_key, fingerprint_of, read_key};
+use crate::ops::{self, Reply, StepBody};
+use crate::problem::Problem;
+use crate::wire::reservation::{CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, ReserveBody};
+use crate::wire::stock::{AvailabilityBody, CountsBody, MovementsBody};
+use crate::wire::{name, sku_name};
+
+/// The longest id of a request.
+const ID_BYTES_MAX: usize = 64;
+
+/// Names in one list of a subscription.
+const NAMES_MAX: usize = 100_000;
+
+/// What a message asks for.
+pub enum Request {
+    Subscribe { selection: Selection, mode: Mode, start: Start },
+    Track(Vec<Name>),
+    Untrack(Vec<Name>),
+    Unsubscribe,
+    Command(Command),
+}
+
+/// Something that HTTP does as well.
+pub struct Command {
+    op: Op,
+    caller: Caller,
+    reservation: String,
+    body: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Op {
+    Reserve,
+    Confirm,
+    Ready,
+    Collect,
+    Cancel,
+    Extend,
+    Movements,
+    Counts,
+    Availability,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubscribeBody {
+    #[serde(default)]
+    skus: Vec<String>,
+    #[serde(default)]
+    locations: Vec<String>,
+    #[serde(default)]
+    groups: Vec<String>,
+    channel: Option<String>,
+    mode: Option<String>,
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SkusBody {
+    skus: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmptyBody {}
+
+/// Reads a message: the id that it can be answered under, as soon as that is known, and what it asks for.
+pub fn read(app: &App, text: &str) -> (Option<ClientId>, Result<Request, Problem>) {
+    let mut members: Map<String, Value> = match crate::extract::parse_json(text.as_bytes()) {
+        Ok(members) => members,
+        Err(problem) => return (None, Err(problem)),
+    };
+    let id = match take_id(&mut members) {
+        Ok(id) => id,
+        Err(problem) => return (None, Err(problem)),
+    };
+    let request = read_members(app, members);
+    (Some(id), request)
+}
+
+fn take_id(members: &mut Map<String, Value>) -> Result<ClientId, Problem> {
+    match members.remove("id") {
+        Some(Value::String(id)) if (1..=ID_BYTES_MAX).contains(&id.len()) => Ok(ClientId::new(id)),
+        Some(_) => Err(Problem::invalid("id", format!("is a text of 1 to {ID_BYTES_MAX} bytes"))),
+        None => Err(Problem::invalid("id", "is missing; choose one, and the answer carries it")),
+    }
+}
+
+fn read_members(app: &App, mut members: Map<String, Value>) -> Result<Request, Problem> {
+    let op = match members.remove("op") {
+        Some(Value::String(op)) => op,
+        Some(_) => return Err(Problem::invalid("op", "is a text")),
+        None => return Err(Problem::invalid("op", "is missing")),
+    };
+    let op = match op.as_str() {
+        "subscribe" => return subscribe(body(members)?),
+        "track" => return Ok(Request::Track(skus(body(members)?)?)),
+        "untrack" => return Ok(Request::Untrack(skus(body(members)?)?)),
+        "unsubscribe" => {
+            let EmptyBody {} = body(members)?;
+            return Ok(Request::Unsubscribe);
+        }
+        "reserve" => Op::Reserve,
+        "confirm" => Op::Confirm,
+        "ready" => Op::Ready,
+        "collect" => Op::Collect,
+        "cancel" => Op::Cancel,
+        "extend" => Op::Extend,
+        "movements" => Op::Movements,
+        "counts" => Op::Counts,
+        "availability" => Op::Availability,
+        "sale" => {
+            members = as_movements(members);
+            Op::Movements
+        }
+        other => {
+            let known = "subscribe, track, untrack, unsubscribe, reserve, confirm, ready, collect, cancel, extend, sale, \
+                         movements, counts and availability";
+            return Err(Problem::invalid("op", format!("{other:?} is not known here; {known} are")));
+        }
+    };
+    command(app, op, members).map(Request::Command)
+}
+
+/// A sale is one movement, and its repeat may come as such.
+fn as_movements(mut sale: Map<String, Value>) -> Map<String, Value> {
+    let key = sale.remove("idempotency_key");
+    sale.insert("kind".into(), "sale".into());
+    let mut members = Map::new();
+    members.insert("movements".into(), json!([sale]));
+    members.extend(key.map(|key| ("idempotency_key".into(), key)));
+    members
+}
+
+fn command(app: &App, op: Op, mut members: Map<String, Value>) -> Result<Command, Problem> {
+    let key = match members.remove("idempotency_key") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(key)) => Some(read_key("idempotency_key", &key)?),
+        Some(_) => return Err(Problem::invalid("idempotency_key", "is a text")),
+    };
+    let reservation = match (op.step(), members.remove("reservation")) {
+        (None, None) => String::new(),
+        (Some(_), Some(Value::String(id))) => id,
+        (Some(_), None) => return Err(Problem::invalid("reservation", "is missing")),
+        (Some(_), Some(_)) => return Err(Problem::invalid("reservation", "is a text")),
+        (None, Some(_)) => return Err(Problem::invalid("reservation", "is not a field of this op")),
+    };
+    let body = Value::Object(members);
+    let idempotency = match key {
+        _ if op == Op::Availability => None,
+        // The scope of the same request over HTTP: a repeat may take either way.
+        Some(key) => Some(bind_key(key, "POST", &op.path(&reservation), fingerprint_of(&body))),
+        None if app.config.idempotency.required => {
+            return Err(Problem::invalid("idempotency_key", "is required by this server"));
+        }
+        None => None,
+    };
+    Ok(Command { op, caller: Caller { idempotency, trace: None }, reservation, body })
+}
+
+impl Op {
+    /// The last segment of its path, where it is a step of a reservation's life.
+    fn step(self) -> Option<&'static str> {
+        match self {
+            Self::Confirm => Some("confirm"),
+            Self::Ready => Some("ready"),
+            Self::Collect => Some("collect"),
+            Self::Cancel => Some("cancel"),
+            Self::Extend => Some("extend"),
+            Self::Reserve | Self::Movements | Self::Counts | Self::Availability => None,
+        }
+    }
+
+    fn path(self, reservation: &str) -> String {
+        match (self.step(), self) {
+            (Some(step), _) => format!("/v1/reservations/{reservation}/{step}"),
+            (None, Self::Movements) => "/v1/stock/movements".into(),
+            (None, Self::Counts) => "/v1/stock/counts".into(),
+            (None, _) => "/v1/reservations".into(),
+        }
+    }
+}
+
+impl Command {
+    /// Does it.
+    pub async fn run(self, app: App) -> Result<Reply, Problem> {
+        let Self { op, caller, reservation, body } = self;
+        match op {
+            Op::Reserve => ops::reserve(&app, &caller, from_value::<ReserveBody>(body)?).await,
+            Op::Confirm => step::<ConfirmBody>(&app, &caller, &reservation, body).await,
+            Op::Ready => step::<ReadyBody>(&app, &caller, &reservation, body).await,
+            Op::Collect => step::<CollectBody>(&app, &caller, &reservation, body).await,
+            Op::Cancel => step::<CancelBody>(&app, &caller, &reservation, body).await,
+            Op::Extend => step::<ExtendBody>(&app, &caller, &reservation, body).await,
+            Op::Movements => ops::movements(&app, &caller, from_value::<MovementsBody>(body)?).await,
+            Op::Counts => ops::counts(&app, &caller, from_value::<CountsBody>(body)?).await,
+            Op::Availability => ops::availability(&app, from_value::<AvailabilityBody>(body)?),
+        }
+    }
+}
+
+async fn step<T: StepBody>(app: &App, caller: &Caller, reservation: &str, body: Value) -> Result<Reply, Problem> {
+    ops::step(app, caller, reservation, from_value::<T>(body)?).await
+}
+
+fn body<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> {
+    from_value(Value::Object(members))
+}
+
+fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = error.into_inner().to_string();
+        if path == "." { Problem::invalid("message", reason) } else { Problem::invalid(&path, reason) }
+    })
+}
+
+fn skus(SkusBody { skus }: SkusBody) -> Result<Vec<Name>, Problem> {
+    if skus.is_empty() {
+        return Err(Problem::invalid("skus", "names at least one"));
+    }
+    names("skus", &skus, sku_name)
+}
+
+fn subscribe(body: SubscribeBody) -> Result<Request, Problem> {
+    let start = match &body.cursor {
+        None => Start::Fresh,
+        Some(cursor) => read_cursor(cursor)?,
+    };
+    let selection = selection(&body.skus, &body.locations, &body.groups, body.channel.as_deref())?;
+    Ok(Request::Subscribe { selection, mode: mode(body.mode.as_deref())?, start })
+}
+
+/// What a stream is to tell of.
+pub fn selection(
+    skus: &[String],
+    locations: &[String],
+    groups: &[String],
+    channel: Option<&str>,
+) -> Result<Selection, Problem> {
+    if skus.is_empty() && locations.is_empty() && groups.is_empty() {
+        let reason = "selects nothing: name SKUs, locations or groups; without SKUs, all of the places named are meant";
+        return Err(Problem::invalid("skus", reason));
+    }
+    Ok(Selection {
+        skus: names("skus", skus, sku_name)?,
+        locations: names("locations", locations, name)?,
+        groups: names("groups", groups, name)?,
+        channel: channel.map(|text| name("channel", text)).transpose()?,
+    })
+}
+
+fn names(
+    field: &str,
+    texts: &[String],
+    read: impl Fn(&str, &str) -> Result<Name, Problem>,
+) -> Result<Vec<Name>, Problem> {
+    if texts.len() > NAMES_MAX {
+        return Err(Problem::invalid(field, format!("has {} entries; up to {NAMES_MAX} are taken", texts.len())));
+    }
+    texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
+}
+
+/// How often a stream tells.
+pub fn mode(text: Option<&str>) -> Result<Mode, Problem> {
+    match text {
+        None | Some("conflated") => Ok(Mode::Conflated),
+        Some("lossless") => Ok(Mode::Lossless),
+        Some(other) => Err(Problem::invalid("mode", format!("{other:?} is not conflated or lossless"))),
+    }
+}
+
+/// Where a stream goes on from. A text that is no cursor of this server starts the client anew, and says so.
+pub fn read_cursor(text: &str) -> Result<Start, Problem> {
+    if text.len() > 4 * CURSOR_BYTES_MAX {
+        return Err(Problem::invalid("cursor", "is longer than any cursor of this server"));
+    }
+    Ok(Cursor::parse(text).map_or(Start::Unreadable, Start::Cursor))
+}

@@ -1,0 +1,367 @@
+//! The WebSocket: subscriptions and commands, pipelined, on one connection.
+
+use std::time::{Duration, Instant};
+
+use anaquel_engine::feed::TrackError;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{MissedTickBehavior, interval_at, timeout};
+
+use super::exceeded;
+use super::frame::{self, ClientId};
+use super::measures::Measures;
+use super::request::{self, Command, Request};
+use super::session::{Session, Told};
+use crate::app::App;
+use crate::config::StreamConfig;
+use crate::ops::Reply;
+use crate::problem::{Problem, Slug};
+
+/// Bytes kept for reading and for writing. The defaults of the library, 128 KiB each, would be most of what an idle
+/// socket costs.
+const BUFFER_BYTES: usize = 4096;
+
+/// The largest frame that may wait to be written: one event of the log, whole.
+const WRITE_BYTES_MAX: usize = 4 << 20;
+
+/// Commands of one socket that may be under way; no more are read until one is done.
+const COMMANDS_MAX: usize = 256;
+
+/// Messages taken in before what they came to is written.
+const READS_A_TURN: usize = 64;
+
+/// Turns of telling before the socket is read again.
+const TELLS_A_TURN: usize = 8;
+
+/// Why the server ends a socket.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    code: u16,
+    reason: &'static str,
+}
+
+const HELLO_TIMEOUT: Ending = Ending { code: 4002, reason: "hello-timeout" };
+const IDLE_TIMEOUT: Ending = Ending { code: 4003, reason: "idle-timeout" };
+const TOO_FAR_BEHIND: Ending = Ending { code: 4008, reason: "too-far-behind" };
+const TOO_LARGE: Ending = Ending { code: 1009, reason: "message-too-large" };
+const NOT_TEXT: Ending = Ending { code: 1007, reason: "invalid-utf-8" };
+const BAD_PROTOCOL: Ending = Ending { code: 1002, reason: "protocol-error" };
+const RESTART: Ending = Ending { code: 1012, reason: "server-stopping" };
+
+/// Live stock, and commands, over a WebSocket.
+///
+/// What is said on it is told by the AsyncAPI document at `/asyncapi.json`.
+#[utoipa::path(
+    get, path = "/v1/stream", tag = "live",
+    responses(
+        (status = 101, description = "Switching to the WebSocket protocol"),
+        (status = 400, description = "invalid-request: not a WebSocket handshake"),
+        (status = 503, description = "overloaded: stream.sockets are open")
+    )
+)]
+pub async fn socket(
+    State(app): State<App>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let upgrade = upgrade.map_err(|rejection| {
+        Problem::invalid("Upgrade", format!("this path speaks WebSocket, and the handshake is wrong: {rejection}"))
+    })?;
+    let permit = app.streams.enter()?;
+    let upgrade = upgrade
+        .read_buffer_size(BUFFER_BYTES)
+        .write_buffer_size(BUFFER_BYTES)
+        .max_write_buffer_size(WRITE_BYTES_MAX + BUFFER_BYTES)
+        .max_message_size(app.config.stream.message_bytes)
+        .max_frame_size(app.config.stream.message_bytes);
+    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, permit).run()))
+}
+
+type Running = futures_util::future::BoxFuture<'static, String>;
+
+struct Connection {
+    app: App,
+    socket: WebSocket,
+    session: Session,
+    commands: FuturesUnordered<Running>,
+    /// When something last came from the client.
+    heard: Instant,
+    pinged: bool,
+    greeted: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// How a connection came to its end.
+enum End {
+    /// The client is gone.
+    Gone,
+    /// The server ends it.
+    Closing(Ending, String),
+}
+
+impl From<axum::Error> for End {
+    fn from(_: axum::Error) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Ending> for End {
+    fn from(ending: Ending) -> Self {
+        Self::Closing(ending, ending.reason.to_owned())
+    }
+}
+
+impl Connection {
+    fn new(app: App, socket: WebSocket, permit: OwnedSemaphorePermit) -> Self {
+        let session = Session::new(app.clone());
+        let commands = FuturesUnordered::new();
+        Self { app, socket, session, commands, heard: Instant::now(), pinged: false, greeted: false, _permit: permit }
+    }
+
+    async fn run(mut self) {
+        let Err(end) = self.serve().await;
+        if let End::Closing(Ending { code, reason }, text) = end {
+            Measures::closed(reason);
+            tracing::debug!(code, reason, "a stream was closed");
+            let close = Message::Close(Some(CloseFrame { code, reason: text.into() }));
+            let _ = timeout(Duration::from_secs(1), self.socket.send(close)).await;
+        }
+    }
+
+    async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
+        let StreamConfig { heartbeat_seconds, .. } = self.app.config.stream;
+        let every = Duration::from_secs(heartbeat_seconds);
+        let mailbox = std::sync::Arc::clone(&self.session.mailbox);
+        let mut stopping = self.app.stopping.clone();
+        let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
+        heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let more = self.tell().await?;
+            tokio::select! {
+                biased;
+                () = stopped(&mut stopping) => {
+                    while self.tell().await? {}
+                    return Err(RESTART.into());
+                }
+                Some(answer) = self.commands.next(), if !self.commands.is_empty() => self.answer(answer).await?,
+                message = self.socket.next(), if self.commands.len() < COMMANDS_MAX => self.hear(message).await?,
+                () = mailbox.woken() => {}
+                _ = heartbeats.tick() => self.beat().await?,
+                () = std::future::ready(()), if more => {}
+            }
+        }
+    }
+
+    /// Writes what the subscriptions have to tell; whether there may be more.
+    async fn tell(&mut self) -> Result<bool, End> {
+        let mut frames = Vec::new();
+        let mut wrote = false;
+        for _ in 0..TELLS_A_TURN {
+            let told = self.session.tell(|frame| frames.push(frame.text));
+            for text in frames.drain(..) {
+                wrote = true;
+                self.write(text).await?;
+            }
+            match told {
+                Told::More => {}
+                Told::All => {
+                    if wrote {
+                        self.flush().await?;
+                    }
+                    return Ok(false);
+                }
+                Told::TooFarBehind(frame) => {
+                    let text = frame.cursor.map_or_else(String::new, |cursor| format!("too-far-behind {cursor}"));
+                    let heartbeat = self.session.heartbeat();
+                    self.write(heartbeat).await?;
+                    self.flush().await?;
+                    return Err(End::Closing(TOO_FAR_BEHIND, text));
+                }
+            }
+        }
+        self.flush().await?;
+        Ok(true)
+    }
+
+    /// Writes an answer, and those that are ready with it.
+    async fn answer(&mut self, answer: String) -> Result<(), End> {
+        self.write(answer).await?;
+        while let Some(Some(answer)) = self.commands.next().now_or_never() {
+            self.write(answer).await?;
+        }
+        self.flush().await
+    }
+
+    /// Takes in a message, and those that came with it.
+    async fn hear(&mut self, first: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+        let mut next = first;
+        let mut answered = false;
+        for left in (0..READS_A_TURN).rev() {
+            let Some(message) = next else { return Err(End::Gone) };
+            (self.heard, self.pinged) = (Instant::now(), false);
+            let answer = match message {
+                Ok(Message::Text(text)) => self.take(text.as_str()),
+                Ok(Message::Binary(_)) => {
+                    let problem = Problem::invalid("message", "is binary; send JSON as text");
+                    Some(self.refuse(None, &problem))
+                }
+                Ok(Message::Ping(_) | Message::Pong(_)) => None,
+                Ok(Message::Close(_)) => return Err(End::Gone),
+                Err(error) => return Err(self.broken(&error).await),
+            };
+            if let Some(answer) = answer {
+                answered = true;
+                self.write(answer).await?;
+            }
+            if left == 0 || self.commands.len() >= COMMANDS_MAX {
+                break;
+            }
+            match self.socket.next().now_or_never() {
+                Some(message) => next = message,
+                None => break,
+            }
+        }
+        // Polls what was just asked for: most is under way before anything else is looked at.
+        while let Some(Some(answer)) = self.commands.next().now_or_never() {
+            answered = true;
+            self.write(answer).await?;
+        }
+        if answered {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Does what a message asks for, or has it done; the answer, if it is known already.
+    fn take(&mut self, text: &str) -> Option<String> {
+        self.greeted = true;
+        let (id, request) = request::read(&self.app, text);
+        let done = match (id, request) {
+            (id, Err(problem)) => return Some(self.refuse(id.as_ref(), &problem)),
+            (None, Ok(_)) => return None,
+            (Some(id), Ok(request)) => match self.start(&id, request) {
+                Ok(done) => done.then_some(id),
+                Err(problem) => return Some(self.refuse(Some(&id), &problem)),
+            },
+        };
+        done.map(|id| frame::result(&id, &Reply::default()))
+    }
+
+    /// Whether the request is done with; otherwise its answer comes as a message of its own.
+    fn start(&mut self, id: &ClientId, request: Request) -> Result<bool, Problem> {
+        match request {
+            Request::Subscribe { selection, mode, start } => {
+                self.session.subscribe(id.clone(), selection, mode, start)?;
+            }
+            Request::Track(skus) => self.session.find(id)?.track(&skus).map_err(track_error)?,
+            Request::Untrack(skus) => self.session.find(id)?.untrack(&skus).map_err(track_error)?,
+            Request::Unsubscribe => {
+                self.session.unsubscribe(id)?;
+                return Ok(true);
+            }
+            Request::Command(command) => self.commands.push(run(self.app.clone(), id.clone(), command)),
+        }
+        Ok(false)
+    }
+
+    fn refuse(&self, id: Option<&ClientId>, problem: &Problem) -> String {
+        self.app.streams.measures.errors.increment(1);
+        problem.count();
+        frame::error(id, problem)
+    }
+
+    /// The protocol itself was broken: says how, and ends.
+    async fn broken(&mut self, error: &axum::Error) -> End {
+        let most = self.app.config.stream.message_bytes;
+        let text = error.to_string();
+        let (ending, problem) = if text.contains("too long") || text.contains("too big") {
+            let detail = format!("stream.message_bytes: a message has at most {most} bytes");
+            (TOO_LARGE, Problem::new(Slug::PayloadTooLarge, detail).with("limit", "stream.message_bytes"))
+        } else if text.to_ascii_lowercase().contains("utf") {
+            (NOT_TEXT, Problem::invalid("message", "is not UTF-8"))
+        } else if text.contains("protocol") {
+            (BAD_PROTOCOL, Problem::new(Slug::InvalidRequest, format!("the frame breaks the protocol: {text}")))
+        } else {
+            return End::Gone;
+        };
+        let told = self.refuse(None, &problem);
+        if self.write(told).await.is_err() || self.flush().await.is_err() {
+            return End::Gone;
+        }
+        ending.into()
+    }
+
+    /// A sign of life, and a look for one.
+    async fn beat(&mut self) -> Result<(), End> {
+        let StreamConfig { idle_seconds, hello_seconds, .. } = self.app.config.stream;
+        let silent = self.heard.elapsed();
+        if !self.greeted && silent >= Duration::from_secs(hello_seconds) {
+            return Err(HELLO_TIMEOUT.into());
+        }
+        if silent >= Duration::from_secs(idle_seconds) {
+            return Err(IDLE_TIMEOUT.into());
+        }
+        if silent >= Duration::from_secs(idle_seconds) / 3 && !self.pinged {
+            self.pinged = true;
+            self.socket.feed(Message::Ping(bytes::Bytes::new())).await?;
+        }
+        let heartbeat = self.session.heartbeat();
+        self.write(heartbeat).await?;
+        self.flush().await
+    }
+
+    /// Puts a message on its way. Should the client not read, this waits for it: what is pending meanwhile is bounded by
+    /// the feed, and a client that does not read for as long as it may be idle is gone.
+    async fn write(&mut self, text: String) -> Result<(), End> {
+        let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
+        match timeout(patience, self.socket.feed(Message::Text(text.into()))).await {
+            Ok(written) => Ok(written?),
+            Err(_) => {
+                Measures::closed("not-reading");
+                Err(End::Gone)
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
+        match timeout(patience, self.socket.flush()).await {
+            Ok(flushed) => Ok(flushed?),
+            Err(_) => {
+                Measures::closed("not-reading");
+                Err(End::Gone)
+            }
+        }
+    }
+}
+
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+fn run(app: App, id: ClientId, command: Command) -> Running {
+    Box::pin(async move {
+        match command.run(app.clone()).await {
+            Ok(reply) => {
+                app.streams.measures.results.increment(1);
+                frame::result(&id, &reply)
+            }
+            Err(problem) => {
+                app.streams.measures.errors.increment(1);
+                problem.count();
+                frame::error(Some(&id), &problem)
+            }
+        }
+    })
+}
+
+fn track_error(error: TrackError) -> Problem {
+    match error {
+        TrackError::AllSkus => Problem::invalid("skus", "this subscription has all SKUs of its places"),
+        TrackError::Exceeded(limit) => exceeded(limit),
+    }
+}

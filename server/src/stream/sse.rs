@@ -1,0 +1,129 @@
+//! Server-Sent Events: the same for pages behind proxies that break sockets.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anaquel_engine::feed::{Cursor, Start};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Uri, header};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
+
+use super::frame::{ClientId, Frame};
+use super::measures::Measures;
+use super::request::{mode, read_cursor, selection};
+use super::session::{Session, Told};
+use crate::app::App;
+use crate::extract::Params;
+use crate::problem::Problem;
+
+/// How long a browser waits before it connects again.
+const RETRY_MS: u64 = 1000;
+
+/// Live stock as Server-Sent Events.
+#[utoipa::path(
+    get, path = "/v1/stream/sse", tag = "live",
+    params(
+        ("sku" = Option<Vec<String>>, Query, description = "These SKUs; all of the places if left out"),
+        ("location" = Option<Vec<String>>, Query, description = "At these locations"),
+        ("group" = Option<Vec<String>>, Query, description = "And those of these groups; anywhere if neither is given"),
+        ("channel" = Option<String>, Query, description = "For whom: its buffer counts"),
+        ("mode" = Option<String>, Query, description = "conflated (default) or lossless"),
+        ("cursor" = Option<String>, Query, description = "Go on from here, where `Last-Event-ID` cannot be sent"),
+        ("Last-Event-ID" = Option<String>, Header, description = "Go on from the event with this id, a cursor")
+    ),
+    responses(
+        (status = 200, content_type = "text/event-stream", body = String,
+         description = "Events snapshot, delta, reset, heartbeat, error and closed; the id is the cursor"),
+        (status = 400, description = "invalid-request"), (status = 429, description = "too-many-requests"),
+        (status = 503, description = "overloaded: stream.sockets are open")
+    )
+)]
+pub async fn sse(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let (skus, locations, groups) = (params.all("sku"), params.all("location"), params.all("group"));
+    let (channel, mode_text, cursor) = (params.one("channel")?, params.one("mode")?, params.one("cursor")?);
+    params.done()?;
+    let selection = selection(&skus, &locations, &groups, channel.as_deref())?;
+    // What the browser sends by itself is newer than what stands in the address.
+    let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
+    let start = last.or(cursor.as_deref()).map_or(Ok(Start::Fresh), read_cursor)?;
+    let permit = app.streams.enter()?;
+    let mut session = Session::new(app.clone());
+    session.subscribe(ClientId::new("sse".into()), selection, mode(mode_text.as_deref())?, start)?;
+    let every = Duration::from_secs(app.config.stream.heartbeat_seconds);
+    let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
+    heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let chunks = VecDeque::from([Bytes::from(format!("retry: {RETRY_MS}\n\n"))]);
+    let events = Events { app, session, chunks, heartbeats, over: false, _permit: permit };
+    let mut response = Response::new(Body::from_stream(stream::unfold(events, next)));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Proxies that buffer answers would hold events back.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+struct Events {
+    app: App,
+    session: Session,
+    chunks: VecDeque<Bytes>,
+    heartbeats: Interval,
+    over: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The next piece of the answer. It is asked for when the one before is on its way, so a slow reader has nothing but what
+/// the feed keeps for it.
+async fn next(mut events: Events) -> Option<(Result<Bytes, Infallible>, Events)> {
+    let mailbox = Arc::clone(&events.session.mailbox);
+    let mut stopping = events.app.stopping.clone();
+    loop {
+        if let Some(chunk) = events.chunks.pop_front() {
+            return Some((Ok(chunk), events));
+        }
+        if events.over || *stopping.borrow() {
+            return None;
+        }
+        let mut out = String::new();
+        match events.session.tell(|frame| write_event(&mut out, &frame)) {
+            Told::More => {}
+            Told::All => {
+                tokio::select! {
+                    _ = stopping.wait_for(|stopping| *stopping) => {}
+                    () = mailbox.woken() => {}
+                    _ = events.heartbeats.tick() => {
+                        let text = events.session.heartbeat();
+                        write_event(&mut out, &Frame { kind: "heartbeat", text, cursor: events.session.cursor() });
+                    }
+                }
+            }
+            Told::TooFarBehind(frame) => {
+                Measures::closed("too-far-behind");
+                write_event(&mut out, &frame);
+                events.over = true;
+            }
+        }
+        if !out.is_empty() {
+            events.chunks.push_back(out.into());
+        }
+    }
+}
+
+fn write_event(out: &mut String, frame: &Frame) {
+    if let Some(cursor) = &frame.cursor {
+        let cursor: &Cursor = cursor;
+        let _ = writeln!(out, "id: {cursor}");
+    } else if frame.kind == "reset" {
+        // An empty id: should the connection break before the snapshot, nothing is to be gone on from.
+        out.push_str("id\n");
+    }
+    let _ = write!(out, "event: {}\ndata: {}\n\n", frame.kind, frame.text);
+}
