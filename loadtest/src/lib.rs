@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod kill;
+pub mod live;
 pub mod rate;
 pub mod replay;
 pub mod server;

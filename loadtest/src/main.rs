@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::server::{Server, binary, verify};
 use anaquel_loadtest::{kill, rate, replay};
 use clap::{Parser, Subcommand};
@@ -45,6 +46,46 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Many sockets, each tracking some SKUs of many, while reservations go on: from acknowledgement to frame, bytes a
+    /// socket, frames a second.
+    Fanout {
+        /// Subscribers.
+        #[arg(long, default_value_t = 10_000)]
+        sockets: usize,
+        /// SKUs of the catalogue; with 1, all subscribers follow the same one.
+        #[arg(long, default_value_t = 20_000)]
+        skus: u64,
+        /// SKUs that each subscriber tracks.
+        #[arg(long, default_value_t = 20)]
+        track: u64,
+        /// Reservations a second.
+        #[arg(long, default_value_t = 5000)]
+        rate: u64,
+        /// How long.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+    },
+    /// One reader that stops reading: memory, the others' latency, and what it knows when it reads again.
+    Stalled {
+        /// Length of each of the four parts, two of them without reading.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
+    /// Lossless subscribers who are cut off at random while the server is killed: nothing missed, nothing twice.
+    Gapless {
+        /// Changes of cells to make.
+        #[arg(long, default_value_t = 10_000_000)]
+        changes: u64,
+        /// Times to kill the server.
+        #[arg(long, default_value_t = 20)]
+        kills: u64,
+        /// Subscribers.
+        #[arg(long, default_value_t = 12)]
+        subscribers: u64,
+        /// Where the random choices come from; printed, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Serve the bare handler that `rate` compares with.
     #[command(hide = true)]
     BareServer {
@@ -71,6 +112,25 @@ fn main() -> anyhow::Result<()> {
             );
             println!("{report:#?}");
             println!("every cell holds exactly 3, nothing is reserved, and verify agrees: {proven}");
+            Ok(())
+        }
+        Command::Fanout { sockets, skus, track, rate, seconds } => {
+            let temporary = tempfile::tempdir()?;
+            let plan = fanout::Plan { sockets, skus, track, rate, seconds };
+            fanout::run(&binary()?, &temporary.path().join("data"), plan)
+        }
+        Command::Stalled { seconds } => {
+            let temporary = tempfile::tempdir()?;
+            stalled::run(&binary()?, &temporary.path().join("data"), seconds)
+        }
+        Command::Gapless { changes, kills, subscribers, seed } => {
+            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+            println!("seed {seed}");
+            let temporary = tempfile::tempdir()?;
+            let plan = gapless::Plan { changes, kills, subscribers, seed };
+            let report = gapless::run(&binary()?, &temporary.path().join("data"), plan)?;
+            println!("{report:#?}");
+            println!("every subscriber heard of every event of its selection, once, and knows what the log has");
             Ok(())
         }
         Command::Kill { rounds, seed } => {

@@ -378,3 +378,140 @@ fn an_orderly_stop_says_so() {
     let _stopped = shop.stopped();
     assert_eq!(socket.closed().unwrap(), (1012, "server-stopping".into()));
 }
+
+#[test]
+fn every_frame_is_as_the_document_says() {
+    let mut shop = Shop::default();
+    shop.receive("A", "s0", 5);
+    let document = shop.client.get("/asyncapi.json").unwrap().json();
+    let schemas = &document["components"]["schemas"];
+    let validator = |name: &str| {
+        let schema = json!({"$ref": format!("#/components/schemas/{name}"), "components": document["components"]});
+        jsonschema::draft202012::new(&schema).unwrap()
+    };
+    let validate = |name: &str, message: &Value| {
+        let errors: Vec<String> = validator(name).iter_errors(message).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}: {message}");
+    };
+    let mut said = std::collections::BTreeSet::new();
+    let mut say = |socket: &mut Socket, message: Value| {
+        let op = message["op"].as_str().unwrap();
+        let name = if schemas[op].is_object() { op } else { "command" };
+        validate(name, &message);
+        socket.send(&message).unwrap();
+        said.insert(name.to_owned());
+    };
+    let mut socket = connect(&shop);
+    let reserve = json!({"op": "reserve", "id": "r", "idempotency_key": "k", "channel": "web", "lines": [{"sku": "A", "location": "s0", "quantity": 1}]});
+    say(
+        &mut socket,
+        json!({"op": "subscribe", "id": "s", "skus": ["A", "NEW SKU"], "channel": "web", "mode": "lossless", "cursor": null}),
+    );
+    say(&mut socket, json!({"op": "subscribe", "id": "t", "skus": ["A"], "cursor": "made up"}));
+    say(&mut socket, reserve.clone());
+    say(&mut socket, reserve);
+    say(&mut socket, json!({"op": "confirm", "id": "c", "reservation": "r-AAAAA-1"}));
+    say(&mut socket, json!({"op": "sale", "id": "x", "sku": "A", "location": "s0", "quantity": 1}));
+    say(&mut socket, json!({"op": "track", "id": "s", "skus": ["B"]}));
+    say(&mut socket, json!({"op": "untrack", "id": "s", "skus": ["A"]}));
+    say(&mut socket, json!({"op": "unsubscribe", "id": "t"}));
+    socket.send_text("nonsense").unwrap();
+    let mut heard = std::collections::BTreeMap::<String, Value>::new();
+    let mut removed = false;
+    while heard.len() < 6 || !removed {
+        let Heard::Message(message) = socket.hear().unwrap() else { panic!("it ended with {heard:?}") };
+        let kind = message["type"].as_str().unwrap().to_owned();
+        validate(&kind, &message);
+        removed |= message.get("removed").is_some();
+        heard.insert(kind, message);
+    }
+    let kinds: Vec<_> = heard.keys().map(String::as_str).collect();
+    assert_eq!(kinds, ["delta", "error", "heartbeat", "reset", "result", "snapshot"]);
+    // The document says something: a frame that is not as it says is none.
+    for (kind, frame) in &heard {
+        let mut more = frame.clone();
+        more["surprise"] = json!(1);
+        assert!(!validator(kind).is_valid(&more), "{kind} may have any field");
+        let mut less = frame.clone();
+        less.as_object_mut().unwrap().remove("type");
+        assert!(!validator(kind).is_valid(&less), "{kind} needs no type");
+    }
+    assert_eq!(said.len(), 5, "{said:?}");
+}
+
+/// The next Server-Sent Event: id, kind, data.
+fn next_event(lines: &mut impl Iterator<Item = String>) -> (Option<String>, String, Value) {
+    let (mut id, mut kind, mut data) = (None, String::new(), Value::Null);
+    for line in lines {
+        match line.split_once(": ") {
+            Some(("id", text)) => id = Some(text.to_owned()),
+            Some(("event", text)) => text.clone_into(&mut kind),
+            Some(("data", text)) => data = serde_json::from_str(text).unwrap(),
+            _ if line.is_empty() && !kind.is_empty() => return (id, kind, data),
+            // A retry, an empty id, or the length of a chunk.
+            _ => {}
+        }
+    }
+    panic!("the stream ended");
+}
+
+fn events(shop: &Shop, query: &str, last: Option<&str>) -> impl Iterator<Item = String> + use<> {
+    use std::io::{BufRead, BufReader, Write};
+    let mut stream = std::net::TcpStream::connect(shop.server.address).unwrap();
+    stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    let last = last.map(|last| format!("Last-Event-ID: {last}\r\n")).unwrap_or_default();
+    write!(stream, "GET /v1/stream/sse?{query} HTTP/1.1\r\nHost: x\r\n{last}\r\n").unwrap();
+    BufReader::new(stream).lines().map(|line| line.unwrap().trim_end().to_owned())
+}
+
+#[test]
+fn server_sent_events_tell_the_same_and_resume() {
+    let mut shop = Shop::default();
+    shop.receive("A", "s0", 5);
+    let mut lines = events(&shop, "sku=A&location=s0&channel=web", None);
+    let mut mirror = Mirror::default();
+    let (id, kind, snapshot) = next_event(&mut lines);
+    assert_eq!((kind.as_str(), id.as_deref()), ("snapshot", snapshot["cursor"].as_str()));
+    mirror.hear(&snapshot).unwrap();
+    shop.reserved("A", "s0", 1);
+    let (last, kind, delta) = next_event(&mut lines);
+    assert_eq!(kind, "delta");
+    mirror.hear(&delta).unwrap();
+    drop(lines);
+    shop.reserved("A", "s0", 1);
+    let shop = shop.killed_and_restarted();
+    let mut lines = events(&shop, "sku=A&location=s0&channel=web", last.as_deref());
+    let (_, _, delta) = next_event(&mut lines);
+    mirror.hear(&delta).unwrap();
+    assert_eq!(cell(&mirror, "A", "s0"), (5, 2, 0, 3));
+    let (id, kind, heartbeat) = next_event(&mut lines);
+    assert_eq!((kind.as_str(), id.as_deref()), ("heartbeat", heartbeat["cursors"]["sse"].as_str()));
+    let mut lines = events(&shop, "sku=A", last.as_deref());
+    assert_eq!(next_event(&mut lines).2["reason"], "selection-changed");
+    for wrong in ["", "sku=A&mode=often", "sku=A&colour=red", "location=caf%C3%A9"] {
+        let answer = shop.server.client().get(&format!("/v1/stream/sse?{wrong}")).unwrap();
+        assert_eq!((answer.status, answer.slug().as_str()), (400, "invalid-request"), "{wrong}");
+    }
+}
+
+#[test]
+fn the_page_and_the_client_are_part_of_the_binary() {
+    let shop = Shop::default();
+    let mut client = shop.server.client();
+    for (path, media_type) in [
+        ("/live", "text/html"),
+        ("/live/live.js", "text/javascript"),
+        ("/live/live.css", "text/css"),
+        ("/anaquel.js", "text/javascript"),
+        ("/asyncapi.json", "application/json"),
+    ] {
+        let answer = client.get(path).unwrap();
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("content-type").unwrap().starts_with(media_type), "{path}");
+        let tag = answer.header("etag").unwrap().to_owned();
+        assert_eq!(client.send("GET", path, &[("If-None-Match", &tag)], b"").unwrap().status, 304);
+    }
+    let module = String::from_utf8(client.get("/anaquel.js").unwrap().body).unwrap();
+    assert!(module.lines().count() < 300, "small enough to be read");
+    assert!(!module.contains("import "), "without dependencies");
+}

@@ -300,7 +300,7 @@ impl Subscription {
         }
     }
 
-    /// Selects more SKUs; a snapshot of their cells follows.
+    /// Selects more SKUs; a snapshot of their cells follows, for which a [`poll`](Self::poll) is due.
     ///
     /// # Errors
     /// There would be too many keys or cells; or the subscription has all SKUs already.
@@ -349,7 +349,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// Selects fewer SKUs; a delta that names the cells that left follows.
+    /// Selects fewer SKUs; a delta that names the cells that left follows, for which a [`poll`](Self::poll) is due.
     ///
     /// # Errors
     /// The subscription has all SKUs.

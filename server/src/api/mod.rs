@@ -5,6 +5,7 @@ mod events;
 mod export;
 mod import;
 mod operating;
+mod pages;
 mod reservations;
 mod stock;
 
@@ -84,6 +85,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(operating::trust_clock))
         .split_for_parts();
     router
+        .merge(pages::routes())
         .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)

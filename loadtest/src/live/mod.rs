@@ -1,0 +1,51 @@
+//! The live stream under load: many sockets, cuts and kills, readers that do not read.
+
+pub mod fanout;
+pub mod gapless;
+mod pacer;
+pub mod stalled;
+mod swarm;
+
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::client::Client;
+
+/// Xorshift: numbers that a seed makes again.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Loads `on_hand` of `K0` to `K<skus>` at `L0` to `L<locations>`.
+pub(crate) fn stock(client: &mut Client, skus: u64, locations: u64, on_hand: u32) -> anyhow::Result<()> {
+    let mut csv = String::from("sku,location,on_hand\n");
+    for sku in 0..skus {
+        for location in 0..locations {
+            csv.push_str(&format!("K{sku},L{location},{on_hand}\n"));
+        }
+    }
+    let answer = client.import("/v1/import/stock?create=true", csv.as_bytes())?;
+    anyhow::ensure!(answer.status == 200, "{}", answer.json());
+    Ok(())
+}
+
+/// Resident bytes of a process.
+pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib << 10)
+}
