@@ -1,7 +1,7 @@
 //! `anaquel-bench`: the floors that the core must hold, measured beside what they are ratios of, in one run.
 //!
 //! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`,
-//! `expiry`.
+//! `expiry`, `feed`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,6 +11,7 @@ use anaquel_bench::{Numbers, in_memory, median, name, on_disk, one, resident_byt
 use anaquel_engine::admission::{LineRequest, ReserveRequest};
 use anaquel_engine::command::Reserve;
 use anaquel_engine::event::{Few, Purpose};
+use anaquel_engine::feed::{Exceeded, Mode, Selection, Start};
 use anaquel_engine::ids::{LocationId, SkuId};
 use anaquel_engine::level::{Floor, StockLevel};
 
@@ -28,6 +29,7 @@ fn main() -> anyhow::Result<()> {
         Some("memory") => memory(std::env::args().nth(2).as_deref() == Some("by-location")),
         Some("restart") => restart()?,
         Some("expiry") => expiry()?,
+        Some("feed") => feed()?,
         Some("all") => {
             // First, while nothing else has made and left memory behind.
             memory(false);
@@ -35,8 +37,9 @@ fn main() -> anyhow::Result<()> {
             durable()?;
             restart()?;
             expiry()?;
+            feed()?;
         }
-        _ => anyhow::bail!("say admission, durable, memory, restart, expiry or all"),
+        _ => anyhow::bail!("say admission, durable, memory, restart, expiry, feed or all"),
     }
     Ok(())
 }
@@ -357,4 +360,50 @@ fn expiry() -> anyhow::Result<()> {
     println!("expiry of {DUE} holds made together, with {before} open, median of {ROUNDS}");
     println!("  all units free after    {:>14.0} ms (from the last deadline)", median(lags));
     engine.close().map_err(|error| anyhow::anyhow!(error))
+}
+
+/// What does a change cost, from request to everybody woken, with nobody subscribed, and with 100 and 10,000 subscribers
+/// who follow other SKUs?
+fn feed() -> anyhow::Result<()> {
+    const SKUS: u32 = 20_000;
+    const TRACKED: u32 = 20;
+    const CHANGES: u64 = 200_000;
+    let crowds = [0u32, 100, 10_000];
+    let mut taken: Vec<Vec<f64>> = vec![Vec::new(); crowds.len()];
+    let engine = in_memory();
+    stock(&engine, SKUS, 1, 1_000_000_000);
+    for _ in 0..ROUNDS {
+        for (crowd, taken) in crowds.iter().zip(&mut taken) {
+            let mut numbers = Numbers(7);
+            let subscriptions: Result<Vec<_>, _> = (0..*crowd)
+                .map(|_| {
+                    // The second half is followed; the first half changes.
+                    let skus = (0..TRACKED).map(|_| name("sku", SKUS / 2 + numbers.below(SKUS / 2))).collect();
+                    let selection = Selection { skus, locations: vec![name("location", 0)], ..Selection::default() };
+                    let mut live =
+                        engine.feed().subscribe(selection, Mode::Conflated, Start::Fresh, Arc::new(|| {}))?;
+                    while live.poll().is_some() {}
+                    Ok::<_, Exceeded>(live)
+                })
+                .collect();
+            let subscriptions = subscriptions.map_err(|exceeded| anyhow::anyhow!("{exceeded:?}"))?;
+            let before = engine.state().view.seq();
+            let started = Instant::now();
+            for _ in 0..CHANGES {
+                engine.reserve(request(numbers.below(SKUS / 2), 0), None, Box::new(|_| {}));
+            }
+            while engine.feed().position() < before + CHANGES {
+                std::thread::yield_now();
+            }
+            taken.push(started.elapsed().as_secs_f64() * 1e9 / CHANGES as f64);
+            drop(subscriptions);
+        }
+    }
+    println!("{CHANGES} reservations of one unit, in memory, medians of {ROUNDS} interleaved rounds");
+    let alone = median(taken.first().cloned().unwrap_or_default());
+    for (crowd, taken) in crowds.iter().zip(taken) {
+        let cost = median(taken);
+        println!("{crowd:>7} subscribers elsewhere  {cost:>6.0} ns a change, {:.2} x", cost / alone);
+    }
+    Ok(())
 }

@@ -98,7 +98,7 @@ impl Socket {
     ///
     /// # Errors
     /// None came, or the socket was closed.
-    pub fn next(&mut self) -> anyhow::Result<Value> {
+    pub fn message(&mut self) -> anyhow::Result<Value> {
         loop {
             match self.hear()? {
                 Heard::Message(message) if message.get("type").and_then(Value::as_str) == Some("heartbeat") => {}
@@ -132,7 +132,7 @@ impl Socket {
     pub fn ask(&mut self, message: &Value) -> anyhow::Result<Value> {
         self.send(message)?;
         loop {
-            let answer = self.next()?;
+            let answer = self.message()?;
             let is_answer = matches!(answer.get("type").and_then(Value::as_str), Some("result" | "error"));
             if is_answer && answer.get("id") == message.get("id") {
                 return Ok(answer);

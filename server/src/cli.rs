@@ -27,6 +27,10 @@ pub enum Command {
     Import(ImportArgs),
     /// Write out what an import reads, as CSV.
     Export(ExportArgs),
+    /// Watch live stock of a running server: a table on a terminal, JSON lines elsewhere.
+    ///
+    /// Try it: `anaquel watch --location es-001`. A lost connection is taken up again where it was.
+    Watch(WatchArgs),
     /// Prove what happened: replay the log, recompute every cell and reservation, and check every promise at every
     /// record.
     ///
@@ -111,6 +115,25 @@ pub struct ExportArgs {
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub target: Target,
+}
+
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// A running server.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7070")]
+    pub url: String,
+    /// These SKUs; may repeat. All SKUs of the places if left out.
+    #[arg(long, required_unless_present_any = ["location", "group"])]
+    pub sku: Vec<String>,
+    /// At these locations; may repeat.
+    #[arg(long)]
+    pub location: Vec<String>,
+    /// And at those of these groups; may repeat.
+    #[arg(long)]
+    pub group: Vec<String>,
+    /// For whom: its buffer counts.
+    #[arg(long)]
+    pub channel: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -65,6 +65,27 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_counter!("anaquel_journal_bytes_total", "Bytes of records made durable");
     metrics::describe_counter!("anaquel_expired_total", "Reservations that expired");
     metrics::describe_counter!("anaquel_images_total", "Images taken");
+    metrics::describe_gauge!("anaquel_stream_sockets", "Streams open");
+    metrics::describe_gauge!("anaquel_stream_subscriptions", "Subscriptions open");
+    metrics::describe_gauge!("anaquel_stream_keys", "Keys (SKU and place) that subscriptions track");
+    metrics::describe_gauge!("anaquel_stream_position", "The record up to which subscribers were woken");
+    metrics::describe_counter!("anaquel_stream_messages_total", "Messages to subscribers, by type");
+    metrics::describe_counter!("anaquel_stream_cells_total", "Cells in snapshots and deltas");
+    metrics::describe_counter!("anaquel_stream_matched_total", "Changes that somebody had to hear of");
+    metrics::describe_counter!(
+        "anaquel_stream_conflated_total",
+        "Values replaced by a later one before they were told"
+    );
+    metrics::describe_counter!(
+        "anaquel_stream_overruns_total",
+        "Readers that fell behind by more than is kept for one"
+    );
+    metrics::describe_counter!("anaquel_stream_resets_total", "Live subscribers that had to start over");
+    metrics::describe_counter!("anaquel_stream_closed_total", "Streams that the server ended, by reason");
+    metrics::describe_histogram!(
+        "anaquel_stream_lag_seconds",
+        "From a change being durable to its frame being written"
+    );
     let upkeep = handle.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(UPKEEP);
@@ -88,6 +109,16 @@ pub fn measure(app: &App) {
     let ready = app.engine.health() == anaquel_engine::Health::Ready;
     metrics::gauge!("anaquel_ready").set(f64::from(u8::from(ready)));
     metrics::gauge!("anaquel_expiry_frozen").set(f64::from(u8::from(app.engine.expiry_frozen())));
+    let (feed, told) = (app.engine.feed(), app.engine.feed().counters());
+    let (subscriptions, keys) = feed.subscriptions();
+    metrics::gauge!("anaquel_stream_sockets").set(app.streams.open() as f64);
+    metrics::gauge!("anaquel_stream_subscriptions").set(subscriptions as f64);
+    metrics::gauge!("anaquel_stream_keys").set(keys as f64);
+    metrics::gauge!("anaquel_stream_position").set(feed.position() as f64);
+    metrics::counter!("anaquel_stream_matched_total").absolute(told.matched.load(Relaxed));
+    metrics::counter!("anaquel_stream_conflated_total").absolute(told.conflated.load(Relaxed));
+    metrics::counter!("anaquel_stream_overruns_total").absolute(told.overruns.load(Relaxed));
+    metrics::counter!("anaquel_stream_resets_total").absolute(told.resets.load(Relaxed));
     metrics::counter!("anaquel_journal_batches_total").absolute(counters.batches.load(Relaxed));
     metrics::counter!("anaquel_journal_records_total").absolute(counters.records.load(Relaxed));
     metrics::counter!("anaquel_journal_bytes_total").absolute(counters.bytes.load(Relaxed));

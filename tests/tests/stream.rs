@@ -11,13 +11,13 @@ fn connect(shop: &Shop) -> Socket {
 
 fn subscribe(socket: &mut Socket, id: &str, skus: &[&str]) -> Value {
     socket.send(&json!({"op": "subscribe", "id": id, "skus": skus})).unwrap();
-    socket.next().unwrap()
+    socket.message().unwrap()
 }
 
 /// Hears what its subscription is told until it knows everything up to `seq`.
 fn catch_up(socket: &mut Socket, mirror: &mut Mirror, seq: u64) {
     while mirror.seq.is_none_or(|known| known < seq) {
-        mirror.hear(&socket.next().unwrap()).unwrap();
+        mirror.hear(&socket.message().unwrap()).unwrap();
     }
 }
 
@@ -41,7 +41,7 @@ fn a_snapshot_and_then_every_change() {
     assert_eq!(snapshot["items"], json!([expected]));
 
     let record = shop.reserved("A", "s0", 2);
-    let delta = socket.next().unwrap();
+    let delta = socket.message().unwrap();
     assert_eq!((&delta["type"], &delta["seq"]), (&json!("delta"), &record["seq"]));
     assert_eq!(delta["prev_seq"], snapshot["seq"]);
     let expected =
@@ -51,13 +51,13 @@ fn a_snapshot_and_then_every_change() {
     // A step that changes no cell is no change; the next one follows on what was told before.
     assert_eq!(shop.step(&record, "confirm", &json!({})).status, 200);
     assert_eq!(shop.step(&record, "collect", &json!({})).status, 200);
-    let collected = socket.next().unwrap();
+    let collected = socket.message().unwrap();
     assert_eq!(collected["prev_seq"], delta["seq"]);
     assert_eq!((&collected["items"][0]["on_hand"], &collected["items"][0]["reserved"]), (&json!(3), &json!(0)));
 
     // What nobody had heard of is told once it is there.
     shop.receive("NEW", "s7", 1);
-    let born = socket.next().unwrap();
+    let born = socket.message().unwrap();
     assert_eq!((&born["items"][0]["sku"], &born["items"][0]["location"]), (&json!("NEW"), &json!("s7")));
 }
 
@@ -72,19 +72,19 @@ fn imports_counts_expiries_and_safety_stock_are_changes_like_any_other() {
     let hold =
         shop.client.post("/v1/reservations", &json!({"channel": "web", "ttl_seconds": 1, "lines": line})).unwrap();
     assert_eq!(hold.status, 201);
-    mirror.hear(&socket.next().unwrap()).unwrap();
+    mirror.hear(&socket.message().unwrap()).unwrap();
     assert_eq!(cell(&mirror, "A", "s0"), (5, 4, 0, 1));
     // It expires by itself, and is told.
-    mirror.hear(&socket.next().unwrap()).unwrap();
+    mirror.hear(&socket.message().unwrap()).unwrap();
     assert_eq!(cell(&mirror, "A", "s0"), (5, 0, 0, 5));
     let csv = b"sku,location,on_hand,safety_stock\nA,s0,9,2\n";
     let imported = shop.client.import("/v1/import/stock", csv).unwrap();
     assert_eq!(imported.json()["accepted"], 1, "{}", imported.json());
-    mirror.hear(&socket.next().unwrap()).unwrap();
+    mirror.hear(&socket.message().unwrap()).unwrap();
     assert_eq!(cell(&mirror, "A", "s0"), (9, 0, 2, 7));
     let counts = json!({"counts": [{"sku": "A", "location": "s0", "on_hand": 8}]});
     assert_eq!(shop.client.post("/v1/stock/counts", &counts).unwrap().status, 200);
-    mirror.hear(&socket.next().unwrap()).unwrap();
+    mirror.hear(&socket.message().unwrap()).unwrap();
     assert_eq!(cell(&mirror, "A", "s0"), (8, 0, 2, 6));
 }
 
@@ -100,27 +100,27 @@ fn places_groups_and_channels_select() {
     let mut socket = connect(&shop);
     socket.send(&json!({"op": "subscribe", "id": "g", "groups": ["g"], "skus": ["A"], "channel": "web"})).unwrap();
     let mut group = Mirror::default();
-    group.hear(&socket.next().unwrap()).unwrap();
+    group.hear(&socket.message().unwrap()).unwrap();
     assert_eq!(group.cells.len(), 2);
     assert_eq!(cell(&group, "A", "s0"), (5, 0, 0, 4), "what web leaves to others is not available to it");
     let mut place = connect(&shop);
     place.send(&json!({"op": "subscribe", "id": "p", "locations": ["s2"]})).unwrap();
     let mut store = Mirror::default();
-    store.hear(&place.next().unwrap()).unwrap();
+    store.hear(&place.message().unwrap()).unwrap();
     assert_eq!(store.cells.len(), 2, "all SKUs of the place");
 
     shop.receive("B", "s2", 1);
-    store.hear(&place.next().unwrap()).unwrap();
+    store.hear(&place.message().unwrap()).unwrap();
     assert_eq!(cell(&store, "B", "s2").0, 6);
     // s1 leaves the group, s2 joins it; then the buffer changes.
     assert_eq!(shop.client.put("/v1/groups/g", &json!({"locations": ["s0", "s2"]})).unwrap().status, 200);
     while !group.cells.contains_key(&("A".into(), "s2".into())) {
-        group.hear(&socket.next().unwrap()).unwrap();
+        group.hear(&socket.message().unwrap()).unwrap();
     }
     assert!(!group.cells.contains_key(&("A".into(), "s1".into())));
     assert_eq!(shop.client.put("/v1/channels/web", &json!({"buffer": 3})).unwrap().status, 200);
     while cell(&group, "A", "s0").3 != 2 {
-        group.hear(&socket.next().unwrap()).unwrap();
+        group.hear(&socket.message().unwrap()).unwrap();
     }
     assert!(group.resets.is_empty());
 }
@@ -135,20 +135,20 @@ fn skus_are_tracked_and_let_go_of_inside_the_chain() {
     let mut mirror = Mirror::default();
     mirror.hear(&subscribe(&mut socket, "s1", &["A"])).unwrap();
     socket.send(&json!({"op": "track", "id": "s1", "skus": ["C"]})).unwrap();
-    let snapshot = socket.next().unwrap();
+    let snapshot = socket.message().unwrap();
     assert_eq!((&snapshot["type"], &snapshot["items"][0]["sku"]), (&json!("snapshot"), &json!("C")));
     mirror.hear(&snapshot).unwrap();
     shop.receive("C", "s0", 1);
-    let delta = socket.next().unwrap();
+    let delta = socket.message().unwrap();
     assert_eq!(delta["prev_seq"], snapshot["seq"]);
     mirror.hear(&delta).unwrap();
     socket.send(&json!({"op": "untrack", "id": "s1", "skus": ["A"]})).unwrap();
-    let gone = socket.next().unwrap();
+    let gone = socket.message().unwrap();
     assert_eq!(gone["removed"], json!([{"sku": "A", "location": "s0"}]));
     mirror.hear(&gone).unwrap();
     shop.receive("A", "s0", 1);
     shop.receive("C", "s0", 1);
-    mirror.hear(&socket.next().unwrap()).unwrap();
+    mirror.hear(&socket.message().unwrap()).unwrap();
     assert_eq!(mirror.cells.len(), 1);
     assert_eq!(cell(&mirror, "C", "s0").0, 7);
     // The cursor of what is selected now goes on; one subscription does not end another.
@@ -156,7 +156,7 @@ fn skus_are_tracked_and_let_go_of_inside_the_chain() {
     assert_eq!((&answer["type"], &answer["status"]), (&json!("result"), &json!(200)));
     shop.receive("C", "s0", 1);
     socket.send(&json!({"op": "subscribe", "id": "s2", "skus": ["C"], "cursor": mirror.cursor})).unwrap();
-    mirror.hear(&socket.next().unwrap()).unwrap();
+    mirror.hear(&socket.message().unwrap()).unwrap();
     assert_eq!(cell(&mirror, "C", "s0").0, 8);
 }
 
@@ -168,7 +168,7 @@ fn a_cursor_goes_on_exactly_through_a_kill_or_says_why_not() {
     let mut socket = connect(&shop);
     let mut lossless = Mirror::default();
     socket.send(&wanted(&None, "lossless")).unwrap();
-    lossless.hear(&socket.next().unwrap()).unwrap();
+    lossless.hear(&socket.message().unwrap()).unwrap();
     let mut conflated = lossless.clone();
     drop(socket);
     for _ in 0..10 {
@@ -197,9 +197,9 @@ fn a_cursor_goes_on_exactly_through_a_kill_or_says_why_not() {
     socket.send(&json!({"op": "unsubscribe", "id": "s"})).unwrap();
     socket.send(&wanted(&heartbeat["cursors"]["s"].as_str().map(str::to_owned), "conflated")).unwrap();
     shop.reserved("A", "s0", 1);
-    let _ = socket.next().unwrap();
+    let _ = socket.message().unwrap();
     conflated.seq = heartbeat["seq"].as_u64();
-    conflated.hear(&socket.next().unwrap()).unwrap();
+    conflated.hear(&socket.message().unwrap()).unwrap();
     assert_eq!(cell(&conflated, "A", "s0").1, 21);
 
     let other = Shop::default();
@@ -210,14 +210,14 @@ fn a_cursor_goes_on_exactly_through_a_kill_or_says_why_not() {
     ] {
         let mut socket = connect(shop);
         socket.send(&wanted(&Some(cursor), "conflated")).unwrap();
-        let reset = socket.next().unwrap();
+        let reset = socket.message().unwrap();
         assert_eq!((&reset["type"], &reset["reason"]), (&json!("reset"), &json!(reason)));
-        assert_eq!(socket.next().unwrap()["type"], "snapshot");
+        assert_eq!(socket.message().unwrap()["type"], "snapshot");
     }
     // Another selection is another stream.
     let mut socket = connect(&shop);
     socket.send(&json!({"op": "subscribe", "id": "s", "skus": ["A", "B"], "cursor": conflated.cursor})).unwrap();
-    assert_eq!(socket.next().unwrap()["reason"], "selection-changed");
+    assert_eq!(socket.message().unwrap()["reason"], "selection-changed");
 }
 
 #[test]
@@ -284,7 +284,7 @@ fn commands_are_pipelined() {
     }
     let mut statuses = std::collections::BTreeMap::<u64, u32>::new();
     for _ in 0..1000 {
-        *statuses.entry(socket.next().unwrap()["status"].as_u64().unwrap()).or_default() += 1;
+        *statuses.entry(socket.message().unwrap()["status"].as_u64().unwrap()).or_default() += 1;
     }
     assert_eq!(statuses, [(201, 300), (409, 700)].into());
     assert_eq!(shop.cell("A", "s0"), (300, 300, 0));
@@ -317,19 +317,19 @@ fn what_makes_no_sense_is_told_and_the_socket_lives_on() {
     ];
     for (text, id, names) in cases {
         socket.send_text(text).unwrap();
-        let error = socket.next().unwrap();
+        let error = socket.message().unwrap();
         assert_eq!(error["type"], "error", "{text}: {error}");
         assert_eq!(error["id"].as_str(), id, "{text}: {error}");
         assert_eq!(error["status"], error["problem"]["status"]);
         assert!(error["problem"]["detail"].as_str().unwrap().contains(names), "{text}: {error}");
     }
     socket.send_raw(b"{}", false).unwrap();
-    assert!(socket.next().unwrap()["problem"]["detail"].as_str().unwrap().contains("binary"));
+    assert!(socket.message().unwrap()["problem"]["detail"].as_str().unwrap().contains("binary"));
     // Twice the same id, and the first lives on.
     assert_eq!(subscribe(&mut socket, "s1", &["A"])["type"], "snapshot");
     assert_eq!(subscribe(&mut socket, "s1", &["B"])["status"], 400);
     shop.receive("A", "s0", 1);
-    assert_eq!(socket.next().unwrap()["type"], "delta");
+    assert_eq!(socket.message().unwrap()["type"], "delta");
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn what_breaks_the_protocol_is_told_and_ends_the_socket() {
     for (bytes, status, code) in [(huge.as_bytes(), 413, 1009), (&b"\xff\xfe"[..], 400, 1007)] {
         let mut socket = connect(&shop);
         let _ = socket.send_raw(bytes, true);
-        let error = socket.next().unwrap();
+        let error = socket.message().unwrap();
         assert_eq!((&error["type"], &error["status"]), (&json!("error"), &json!(status)), "{error}");
         assert_eq!(socket.closed().unwrap().0, code);
     }
@@ -360,7 +360,7 @@ fn limits_are_named() {
     assert_eq!(subscribe(&mut socket, "a", &["A", "B", "C", "D"])["type"], "snapshot");
     assert_eq!(limit(&subscribe(&mut socket, "b", &["A", "B", "C"])), "stream.keys");
     socket.send(&json!({"op": "track", "id": "a", "skus": ["E"]})).unwrap();
-    let refused = socket.next().unwrap();
+    let refused = socket.message().unwrap();
     assert_eq!((limit(&refused), &refused["status"]), ("stream.subscription_keys".into(), &json!(429)));
     assert_eq!(subscribe(&mut socket, "b", &["A"])["type"], "snapshot");
     assert_eq!(limit(&subscribe(&mut socket, "c", &["A"])), "stream.subscriptions");

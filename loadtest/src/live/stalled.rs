@@ -60,7 +60,7 @@ pub fn run(binary: &Path, data: &Path, seconds: u64) -> anyhow::Result<()> {
     stalled.send(&json!({"op": "subscribe", "id": "s", "locations": ["L0"]}))?;
     let mut mirror = Mirror::default();
     while !mirror.whole {
-        mirror.hear(&stalled.next()?)?;
+        mirror.hear(&stalled.message()?)?;
     }
     round("one does not read")?;
     round("one still does not read")?;
@@ -68,7 +68,7 @@ pub fn run(binary: &Path, data: &Path, seconds: u64) -> anyhow::Result<()> {
     let truth = Mirror::of_location(server.address, "L0")?;
     let mut heard = 0;
     while mirror.seq < truth.seq || !mirror.whole {
-        mirror.hear(&stalled.next()?)?;
+        mirror.hear(&stalled.message()?)?;
         heard += 1;
     }
     anyhow::ensure!(mirror.cells == truth.cells, "the reader knows other values than the server");
@@ -86,7 +86,7 @@ impl Mirror {
         socket.send(&json!({"op": "subscribe", "id": "all", "locations": [location]}))?;
         let mut mirror = Self::default();
         while !mirror.whole {
-            mirror.hear(&socket.next()?)?;
+            mirror.hear(&socket.message()?)?;
         }
         Ok(mirror)
     }

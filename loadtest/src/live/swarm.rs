@@ -114,7 +114,7 @@ impl Swarm {
                 let of = acknowledged.get(sku as usize).and_then(|of| of.get(reserved.checked_sub(1)? as usize));
                 // The writer's own acknowledgement may come after the frame.
                 if let Some(acknowledged) = of {
-                    lags.saturating_record(at.saturating_duration_since(*acknowledged).as_micros() as u64);
+                    lags.record(at.saturating_duration_since(*acknowledged).as_micros() as u64)?;
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 mod client;
 mod load;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use crate::cli::{Cli, DataArgs, InspectArgs, ServeArgs};
 use crate::config::Config;
 
 pub use load::{export, import};
+pub use watch::watch;
 
 /// Runs the server.
 ///
