@@ -39,7 +39,7 @@ pub struct FeedSettings {
     pub subscription_keys_max: usize,
     /// Cells that one subscription's snapshot may have.
     pub subscription_cells_max: usize,
-    /// Changed cells kept for a conflated subscriber that does not read; beyond, it starts over.
+    /// Changed cells kept for a conflated subscriber that does not read, and told in one delta; beyond, it starts over.
     pub dirty_cells_max: usize,
     /// Changes kept for a lossless subscriber that does not read; beyond, it is cut off.
     pub lossless_changes_max: usize,
@@ -49,9 +49,9 @@ impl Default for FeedSettings {
     fn default() -> Self {
         Self {
             keys_max: 10_000_000,
-            subscription_keys_max: 100_000,
-            subscription_cells_max: 250_000,
-            dirty_cells_max: 32_768,
+            subscription_keys_max: 20_000,
+            subscription_cells_max: 100_000,
+            dirty_cells_max: 16_384,
             lossless_changes_max: 16_384,
         }
     }

@@ -105,7 +105,10 @@ impl Reader {
     fn listen(&mut self, messages: usize) {
         if self.woken.swap(false, Ordering::SeqCst) {
             for _ in 0..messages {
-                let Some(message) = self.subscription.poll() else { return };
+                let Some(message) = self.subscription.poll() else {
+                    self.woken.fetch_or(self.subscription.is_busy(), Ordering::SeqCst);
+                    return;
+                };
                 self.hear(message);
             }
             self.woken.store(true, Ordering::SeqCst);
@@ -476,4 +479,23 @@ fn a_location_that_leaves_its_group_is_removed_by_name() {
         assert_eq!(places.len(), 2, "s1 stays by its own name, s2 came, s0 went");
         assert!(reader.resets.is_empty());
     }
+}
+
+#[test]
+fn a_selection_without_skus_is_not_one_from_which_all_were_taken() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 5);
+    let some = selection(&["A"], &["s0"], &[], None);
+    let mut reader = Reader::new(&shop, some, Mode::Conflated, Start::Fresh);
+    reader.catch_up(shop.engine.state().view.seq());
+    reader.subscription.untrack(&[name("A")]).unwrap();
+    shop.receive("A", "s0", 1);
+    reader.woken.store(true, Ordering::SeqCst);
+    reader.catch_up(shop.engine.state().view.seq());
+    assert!(reader.cells.is_empty());
+    let cursor = reader.subscription.cursor().unwrap();
+    let all = selection(&[], &["s0"], &[], None);
+    let mut next = Reader::new(&shop, all.clone(), Mode::Conflated, Start::Cursor(cursor));
+    check(&shop, &mut next, &all);
+    assert_eq!(next.resets, [Reset::SelectionChanged]);
 }

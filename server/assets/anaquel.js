@@ -218,9 +218,11 @@ class Live {
     if (more.length) this.#send({ op: "track", id: this.id, skus: more });
   }
 
-  /** Follows them no longer. */
+  /** Follows them no longer. Without any left, the subscription is over: an empty list would mean all. */
   untrack(skus) {
-    this.#selection.skus = this.#selection.skus.filter((sku) => !skus.includes(sku));
+    const left = this.#selection.skus.filter((sku) => !skus.includes(sku));
+    if (left.length === 0) return this.close();
+    this.#selection.skus = left;
     this.#send({ op: "untrack", id: this.id, skus });
   }
 

@@ -57,7 +57,10 @@ function watch(selection) {
   changes = 0;
   let first = true;
   live = stream.subscribe(selection);
+  let resets = 0;
   live.onchange = ({ items, removed, seq }) => {
+    // Told for one change, so that it can be read, and then gone.
+    if (resets > 0 && --resets === 0) notice("");
     for (const cell of items) draw(cell, !first);
     for (const { sku, location } of removed) {
       rows.get(`${sku}\n${location}`)?.remove();
@@ -70,7 +73,10 @@ function watch(selection) {
     at("empty").hidden = rows.size > 0;
     at("empty").textContent = "Nothing is stocked there yet. It will show as soon as it is.";
   };
-  live.onreset = (reason) => notice(`Everything was fetched anew: ${reason}.`);
+  live.onreset = (reason) => {
+    resets = 2;
+    notice(`Everything was fetched anew: ${reason}.`);
+  };
   live.onrefused = (refused) => notice(refused.message);
 }
 

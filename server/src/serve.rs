@@ -130,9 +130,12 @@ async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::S
     let room = Arc::new(Semaphore::new(limits.connections));
     let mut signal = std::pin::pin!(stop_signal());
     loop {
-        let permit = Arc::clone(&room).acquire_owned().await;
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accepted = async {
+            let permit = Arc::clone(&room).acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            accepted = accepted => accepted,
             () = &mut signal => break,
         };
         let (stream, peer) = match accepted {

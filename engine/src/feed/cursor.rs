@@ -45,19 +45,24 @@ pub struct Digest(pub u64);
 impl Digest {
     /// With `name` as one of `kind`.
     pub fn add(&mut self, kind: u8, name: &Name) {
-        self.0 = self.0.wrapping_add(digest(kind, name));
+        self.0 = self.0.wrapping_add(digest(kind, name.as_str()));
+    }
+
+    /// As one that selects all of a kind: not the same as one from which every name was taken.
+    pub fn add_all(&mut self, kind: u8) {
+        self.0 = self.0.wrapping_add(digest(kind, ""));
     }
 
     /// Without it.
     pub fn remove(&mut self, kind: u8, name: &Name) {
-        self.0 = self.0.wrapping_sub(digest(kind, name));
+        self.0 = self.0.wrapping_sub(digest(kind, name.as_str()));
     }
 }
 
 /// FNV-1a over the kind and the name, its bits spread by the finaliser of SplitMix64.
-fn digest(kind: u8, name: &Name) -> u64 {
+fn digest(kind: u8, name: &str) -> u64 {
     let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    let mut hash = name.as_str().bytes().fold(fnv(0xcbf2_9ce4_8422_2325, kind), fnv);
+    let mut hash = name.bytes().fold(fnv(0xcbf2_9ce4_8422_2325, kind), fnv);
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     hash ^ (hash >> 31)

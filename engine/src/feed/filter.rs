@@ -4,6 +4,8 @@
 //! its location is in. So a change at one cell looks under `2 × (1 + groups of the location) + 1` keys, whatever the
 //! number of subscriptions, and a location that joins or leaves a group moves no key.
 
+use std::collections::BTreeSet;
+
 use crate::catalogue::{Catalogue, Registry};
 use crate::ids::{GroupId, LocationId, Name, SkuId};
 use crate::query::{CellView, view};
@@ -11,8 +13,8 @@ use crate::state::State;
 
 use super::cursor::Digest;
 
-/// What a subscriber asks for, by name. Cells of the SKUs, at the locations and in the groups; no SKU means all, no place
-/// means anywhere.
+/// What a subscriber asks for, by name. Cells of the SKUs, at the locations and in the groups; no SKU means all of the
+/// places, no place means anywhere. One of both must be named.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// SKUs.
@@ -25,17 +27,23 @@ pub struct Selection {
     pub channel: Option<Name>,
 }
 
+impl Selection {
+    /// How many keys it comes to at the most.
+    pub(super) fn size(&self) -> usize {
+        self.skus.len().max(1).saturating_mul((self.locations.len() + self.groups.len()).max(1))
+    }
+}
+
 /// Names that have ids, and names that have none yet.
 #[derive(Debug)]
 pub(super) struct Named<I> {
-    /// Ascending.
-    pub ids: Vec<I>,
-    pub unknown: Vec<Name>,
+    pub ids: BTreeSet<I>,
+    pub unknown: BTreeSet<Name>,
 }
 
 impl<I> Default for Named<I> {
     fn default() -> Self {
-        Self { ids: Vec::new(), unknown: Vec::new() }
+        Self { ids: BTreeSet::new(), unknown: BTreeSet::new() }
     }
 }
 
@@ -47,16 +55,10 @@ impl<I: Copy + Ord + From<u32> + Into<u32> + std::hash::Hash> Named<I> {
             return Inserted::Known;
         }
         let Some(id) = registry.id(name.as_str()) else {
-            self.unknown.push(name.clone());
+            self.unknown.insert(name.clone());
             return Inserted::Unknown;
         };
-        match self.ids.binary_search(&id) {
-            Ok(_) => Inserted::Known,
-            Err(at) => {
-                self.ids.insert(at, id);
-                Inserted::New(id)
-            }
-        }
+        if self.ids.insert(id) { Inserted::New(id) } else { Inserted::Known }
     }
 
     /// Names among the unknown that have ids by now.
@@ -70,7 +72,6 @@ impl<I: Copy + Ord + From<u32> + Into<u32> + std::hash::Hash> Named<I> {
             None => true,
         });
         self.ids.extend(&found);
-        self.ids.sort_unstable();
         found
     }
 
@@ -151,6 +152,9 @@ mod kind {
 impl Filter {
     pub fn new(catalogue: &Catalogue, selection: Selection) -> Self {
         let mut filter = Self { all_skus: selection.skus.is_empty(), ..Self::default() };
+        if filter.all_skus {
+            filter.digest.add_all(kind::SKU);
+        }
         filter.track(catalogue, &selection.skus);
         for name in &selection.locations {
             if !matches!(filter.locations.insert(&catalogue.locations, name), Inserted::Known) {
@@ -188,15 +192,11 @@ impl Filter {
     pub fn untrack(&mut self, catalogue: &Catalogue, skus: &[Name]) -> Tracked {
         let mut gone = Tracked::default();
         for name in skus {
-            let known = catalogue.skus.id(name.as_str());
-            let at = known.and_then(|sku| self.skus.ids.binary_search(&sku).ok());
-            let before = self.skus.unknown.len();
-            self.skus.unknown.retain(|unknown| unknown != name);
-            if let Some(at) = at {
-                gone.ids.push(self.skus.ids.remove(at));
-            } else if self.skus.unknown.len() == before {
+            let known = catalogue.skus.id(name.as_str()).filter(|sku| self.skus.ids.remove(sku));
+            if known.is_none() && !self.skus.unknown.remove(name) {
                 continue;
             }
+            gone.ids.extend(known);
             self.digest.remove(kind::SKU, name);
             gone.names.push(name.clone());
         }
@@ -205,6 +205,9 @@ impl Filter {
 
     /// Looks up again what was unknown. The SKUs and places that are known now, in the form of keys to add.
     pub fn resolve(&mut self, catalogue: &Catalogue) -> Vec<Key> {
+        if !self.is_outdated(catalogue) {
+            return Vec::new();
+        }
         let (skus_before, places_before) = (self.skus.ids.clone(), self.places());
         let skus = self.skus.resolve(&catalogue.skus);
         let found = self.locations.resolve(&catalogue.locations).len() + self.groups.resolve(&catalogue.groups).len();
@@ -265,14 +268,14 @@ impl Filter {
     }
 
     pub fn has_sku(&self, sku: SkuId) -> bool {
-        self.all_skus || self.skus.ids.binary_search(&sku).is_ok()
+        self.all_skus || self.skus.ids.contains(&sku)
     }
 
     /// Whether a location that is in `groups` is selected.
     pub fn has_place(&self, location: LocationId, groups: &[GroupId]) -> bool {
         self.anywhere()
-            || self.locations.ids.binary_search(&location).is_ok()
-            || groups.iter().any(|group| self.groups.ids.binary_search(group).is_ok())
+            || self.locations.ids.contains(&location)
+            || groups.iter().any(|group| self.groups.ids.contains(group))
     }
 
     /// The units that its channel leaves to others.
@@ -307,7 +310,7 @@ pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize)
     // group change in between, it is found again, at last inside the read.
     for _ in 0..3 {
         let (made, members) = (state.cells(), Members::of(state, filter, part));
-        let found: Vec<_> = members.cells(state, filter, part).collect();
+        let found: Vec<_> = members.cells(state, filter, part).take(limit.saturating_add(1)).collect();
         if found.len() > limit {
             return Err(found.len());
         }
@@ -324,7 +327,7 @@ pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize)
         let buffer = filter.buffer(&state.catalogue);
         let cells: Vec<_> = Members::of(state, filter, part)
             .cells(state, filter, part)
-            .take(limit + 1)
+            .take(limit.saturating_add(1))
             .map(|cell| view(cell, buffer))
             .collect();
         (buffer, cells)
@@ -349,7 +352,7 @@ impl Members {
         if filter.anywhere() {
             return Self { locations: None, versions };
         }
-        let mut locations = filter.locations.ids.clone();
+        let mut locations: Vec<_> = filter.locations.ids.iter().copied().collect();
         for group in &filter.groups.ids {
             if let Some(details) = groups.details(*group) {
                 locations.extend(&details.details.locations);
@@ -371,11 +374,11 @@ impl Members {
         part: Part<'a>,
     ) -> impl Iterator<Item = &'a crate::matrix::StockCell> {
         let every = filter.all_skus.then(|| (0..state.catalogue.skus.count()).map(SkuId));
-        let these = match part {
-            Part::Skus(skus) => skus,
-            Part::Whole | Part::Locations(_) => filter.skus.ids.as_slice(),
+        let (some, own) = match part {
+            Part::Skus(skus) => (skus, None),
+            Part::Whole | Part::Locations(_) => (&[][..], Some(&filter.skus.ids)),
         };
-        let skus = every.into_iter().flatten().chain(these.iter().copied());
+        let skus = every.into_iter().flatten().chain(some.iter().chain(own.into_iter().flatten()).copied());
         skus.flat_map(move |sku| {
             let row = self.locations.is_none().then(|| state.matrix.row(sku).map(|(_, cell)| cell));
             let places = self.locations.as_deref().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! What was: the entries after a given record, from memory while they are fresh, from the log otherwise.
 //!
 //! A restart makes every subscriber resume from the same stretch of log, so a stretch that was read back is kept for the
-//! next who asks. Both parts are bounded: [`FRESH_MAX`] entries of 40 bytes, and [`CHUNKS_MAX`] stretches.
+//! next who asks. Both parts are bounded: [`FRESH_MAX`] entries of 40 bytes, and [`CHUNKS_MAX`] stretches of some
+//! [`CHUNK_ENTRIES`].
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -15,8 +16,11 @@ use crate::state::State;
 /// Entries kept in memory.
 const FRESH_MAX: usize = 1 << 18;
 
-/// Records in one stretch of the log that is read back.
+/// Records in one stretch of the log that is read back, at the most.
 const CHUNK_RECORDS: Seq = 4096;
+
+/// Entries after which a stretch ends with the batch that it is in: one record may have a thousand.
+const CHUNK_ENTRIES: usize = 8192;
 
 /// Stretches kept.
 const CHUNKS_MAX: usize = 32;
@@ -94,39 +98,40 @@ impl History {
                 return Ok(until);
             }
         }
-        let chunk = self.chunk(state, after + 1, until)?;
+        let chunk = self.chunk(state, after + 1)?;
         let start = chunk.entries.partition_point(|entry| entry.seq <= after);
         let wanted = chunk.entries.get(start..).unwrap_or_default().iter().take_while(|entry| entry.seq <= until);
         wanted.for_each(visit);
         Ok(chunk.last.min(until))
     }
 
-    /// The stretch that holds `seq`, and `until` as well if that lies in the same one.
-    fn chunk(&self, state: &State, seq: Seq, until: Seq) -> Result<Arc<Chunk>, ReadError> {
-        let first = seq - seq % CHUNK_RECORDS;
-        let wanted = until.min(first + CHUNK_RECORDS - 1);
+    /// A stretch that holds `seq`.
+    fn chunk(&self, state: &State, seq: Seq) -> Result<Arc<Chunk>, ReadError> {
+        let oldest = self.reader.oldest().max(1);
+        if seq < oldest {
+            return Err(ReadError::Trimmed { oldest });
+        }
         // Whoever comes while the log is read waits, and shares what was read.
         let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) =
-            chunks.iter().position(|chunk| chunk.first <= seq && chunk.last >= wanted && chunk.first >= first)
-            && let Some(chunk) = chunks.remove(at)
-        {
-            chunks.push_back(Arc::clone(&chunk));
-            return Ok(chunk);
+        // All begin at the same places, whatever they are asked for; one that ended early is gone on from.
+        let mut first = (seq - seq % CHUNK_RECORDS).max(oldest);
+        let last = (seq - seq % CHUNK_RECORDS + CHUNK_RECORDS - 1).min(state.view.seq());
+        loop {
+            if let Some(at) = chunks.iter().position(|chunk| (chunk.first..=chunk.last).contains(&seq))
+                && let Some(chunk) = chunks.remove(at)
+            {
+                chunks.push_back(Arc::clone(&chunk));
+                return Ok(chunk);
+            }
+            while let Some(before) = chunks.iter().find(|chunk| (chunk.first..=chunk.last).contains(&first)) {
+                first = before.last + 1;
+            }
+            let (entries, last) = read_back(&*self.reader, first, last)?;
+            chunks.push_back(Arc::new(Chunk { first, last, entries }));
+            if chunks.len() > CHUNKS_MAX {
+                chunks.pop_front();
+            }
         }
-        let last = state.view.seq().min(first + CHUNK_RECORDS - 1);
-        let from = first.max(self.reader.oldest()).max(1);
-        if seq < from {
-            return Err(ReadError::Trimmed { oldest: from });
-        }
-        let entries = read_back(&*self.reader, from, last)?;
-        chunks.retain(|chunk| chunk.first != from);
-        let chunk = Arc::new(Chunk { first: from, last, entries });
-        chunks.push_back(Arc::clone(&chunk));
-        if chunks.len() > CHUNKS_MAX {
-            chunks.pop_front();
-        }
-        Ok(chunk)
     }
 
     fn lock_fresh(&self) -> MutexGuard<'_, Fresh> {
@@ -134,9 +139,10 @@ impl History {
     }
 }
 
-/// The entries of the records `first..=last`, from the log.
-pub(super) fn read_back(reader: &dyn JournalReader, first: Seq, last: Seq) -> Result<Vec<Entry>, ReadError> {
-    let mut entries = Vec::new();
+/// The entries of the records `first..=last`, from the log, or of the first of them where there are many; and up to which
+/// record they are.
+pub(super) fn read_back(reader: &dyn JournalReader, first: Seq, last: Seq) -> Result<(Vec<Entry>, Seq), ReadError> {
+    let (mut entries, mut upto) = (Vec::new(), last);
     let mut damage = None;
     reader.read(first, &mut |batch| {
         match batch.records() {
@@ -146,7 +152,9 @@ pub(super) fn read_back(reader: &dyn JournalReader, first: Seq, last: Seq) -> Re
             }
             Err(error) => damage = Some(Damage { seq: error.seq, what: error.what }),
         }
-        if damage.is_some() || batch.last_seq() >= last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        upto = batch.last_seq().min(last);
+        let enough = damage.is_some() || upto >= last || entries.len() >= CHUNK_ENTRIES;
+        if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    damage.map_or(Ok(entries), |damage| Err(ReadError::Damaged(damage)))
+    damage.map_or(Ok((entries, upto)), |damage| Err(ReadError::Damaged(damage)))
 }

@@ -196,6 +196,7 @@ impl Index {
                 filter.resolve(&state.catalogue);
                 (filter.keys(), filter.has_unknown(), filter.channel.clone())
             };
+            *sub.lock_pending() = Pending::default();
             self.add_keys(sub.mode, slot, keys);
             if waits {
                 self.waiting.push(slot);
@@ -315,7 +316,7 @@ impl Index {
         let now = Instant::now();
         if self.is_empty() {
             for entry in entries {
-                self.restructure(state, entry, now);
+                self.restructure(state, entry, now, shared);
             }
         } else {
             let mut cells = Vec::new();
@@ -326,7 +327,7 @@ impl Index {
                         // What came before this entry is matched as things stood before it.
                         self.match_cells(&cells, now, shared);
                         cells.clear();
-                        self.restructure(state, entry, now);
+                        self.restructure(state, entry, now, shared);
                     }
                 }
             }
@@ -411,13 +412,7 @@ impl Index {
                 if pending.overrun || again {
                     continue;
                 }
-                if pending.queue.len() >= shared.settings.lossless_changes_max {
-                    pending.queue = VecDeque::new();
-                    pending.overrun = true;
-                    shared.counters.overruns.fetch_add(1, Relaxed);
-                } else {
-                    pending.queue.push_back(Step::Changed(Arc::clone(change)));
-                }
+                pending.push(Step::Changed(Arc::clone(change)), shared);
                 pending.mark(seq, now, *slot, *round, marked);
             }
         }
@@ -427,11 +422,11 @@ impl Index {
     }
 
     /// Names became known, a group or a channel changed: rare, and may go over all subscriptions.
-    fn restructure(&mut self, state: &State, entry: &Entry, now: Instant) {
+    fn restructure(&mut self, state: &State, entry: &Entry, now: Instant, shared: &Shared<'_>) {
         match &entry.what {
             What::Cell(_) => {}
             What::Names => self.resolve_names(state),
-            What::Group(group, members) => self.regroup(entry.seq, *group, members, now),
+            What::Group(group, members) => self.regroup(entry.seq, *group, members, now, shared),
             What::Channel(channel, buffer) => {
                 let before = self.buffers.insert(*channel, *buffer).unwrap_or(0);
                 let asked = self.channels.get(state.catalogue.channels.name(*channel));
@@ -440,7 +435,7 @@ impl Index {
                     let mut pending = sub.lock_pending();
                     match sub.mode {
                         Mode::Conflated => pending.rebuffered = Some(entry.seq),
-                        Mode::Lossless => pending.queue.push_back(Step::Rebuffered(entry.seq)),
+                        Mode::Lossless => pending.push(Step::Rebuffered(entry.seq), shared),
                     }
                     pending.mark(entry.seq, now, *slot, self.round, &mut self.marked);
                 }
@@ -449,32 +444,23 @@ impl Index {
     }
 
     fn resolve_names(&mut self, state: &State) {
-        for slot in std::mem::take(&mut self.waiting) {
-            self.resolve(slot, state);
-        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|slot| self.resolve(*slot, state));
+        self.waiting = waiting;
     }
 
-    /// Looks up a registered subscription's unknown names again.
-    fn resolve(&mut self, slot: Slot, state: &State) {
-        let Some(sub) = self.sub(slot) else { return };
+    /// Looks up a registered subscription's unknown names again; whether any are left.
+    pub fn resolve(&mut self, slot: Slot, state: &State) -> bool {
+        let Some(sub) = self.sub(slot) else { return false };
         let (keys, waits) = {
             let mut filter = sub.lock_filter();
             (filter.resolve(&state.catalogue), filter.has_unknown())
         };
         self.add_keys(sub.mode, slot, keys);
-        if waits {
-            self.wait_for_names(slot);
-        }
+        waits
     }
 
-    /// The same before the cells of a subscription are read.
-    pub fn resolve_before_read(&mut self, slot: Slot, state: &State) {
-        if self.waiting.contains(&slot) {
-            self.resolve(slot, state);
-        }
-    }
-
-    fn regroup(&mut self, seq: Seq, group: GroupId, members: &Arc<[LocationId]>, now: Instant) {
+    fn regroup(&mut self, seq: Seq, group: GroupId, members: &Arc<[LocationId]>, now: Instant, shared: &Shared<'_>) {
         let before = self.members.get(&group).cloned().unwrap_or_default();
         let left = before.iter().filter(|location| members.binary_search(location).is_err());
         let joined = members.iter().filter(|location| before.binary_search(location).is_err());
@@ -485,7 +471,7 @@ impl Index {
         for (slot, sub) in (0..).zip(&self.subs) {
             let Some(sub) = sub else { continue };
             let filter = sub.lock_filter();
-            if filter.groups.ids.binary_search(&group).is_err() {
+            if !filter.groups.ids.contains(&group) {
                 continue;
             }
             let mut pending = sub.lock_pending();
@@ -498,7 +484,7 @@ impl Index {
                 }
                 match sub.mode {
                     Mode::Conflated => drop(pending.moved.insert(*location, (seq, *joins))),
-                    Mode::Lossless => pending.queue.push_back(Step::Moved(seq, *location, *joins)),
+                    Mode::Lossless => pending.push(Step::Moved(seq, *location, *joins), shared),
                 }
                 pending.mark(seq, now, slot, self.round, &mut self.marked);
             }
@@ -514,6 +500,20 @@ pub(super) struct Shared<'a> {
 }
 
 impl Pending {
+    /// Lossless: one more thing to tell, unless there are too many.
+    fn push(&mut self, step: Step, shared: &Shared<'_>) {
+        if self.overrun {
+            return;
+        }
+        if self.queue.len() >= shared.settings.lossless_changes_max {
+            self.queue = VecDeque::new();
+            self.overrun = true;
+            shared.counters.overruns.fetch_add(1, Relaxed);
+        } else {
+            self.queue.push_back(step);
+        }
+    }
+
     fn mark(&mut self, seq: Seq, now: Instant, slot: Slot, round: u64, marked: &mut Vec<Slot>) {
         self.last = seq;
         self.since.get_or_insert(now);

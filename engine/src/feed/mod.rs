@@ -142,6 +142,10 @@ impl Feed {
         wake: Wake,
     ) -> Result<Subscription, Exceeded> {
         let shared = &self.shared;
+        let (most, wanted) = (shared.settings.subscription_keys_max, selection.size());
+        if wanted > most {
+            return Err(Exceeded { limit: "stream.subscription_keys", most, wanted });
+        }
         let filter = Mutex::new(Filter::new(&shared.state.catalogue, selection));
         let sub = Arc::new(Sub { mode, wake, filter, pending: Mutex::default() });
         let slot = shared.lock_index().admit(&sub, &shared.settings)?;
@@ -268,8 +272,9 @@ impl Shared {
             let until = last.min(position + READ_BACK);
             // The log was written by this process a moment ago. Should it be unreadable now, nothing that could be told
             // would be true.
-            let entries = read_back(&*self.reader, position + 1, until);
-            self.round(&entries.expect("what was just published can be read back"), until);
+            let read = read_back(&*self.reader, position + 1, until);
+            let (entries, upto) = read.expect("what was just published can be read back");
+            self.round(&entries, upto);
         }
     }
 }

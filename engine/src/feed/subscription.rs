@@ -30,7 +30,7 @@ use crate::ids::{LocationId, Name, Seq, SkuId};
 use crate::journal::ReadError;
 use crate::query::CellView;
 
-/// Cells in one piece of a snapshot or of a conflated delta.
+/// Cells in one piece of a snapshot. Deltas are never cut: after each, what the subscriber knows is exact at its `seq`.
 const PIECE_CELLS: usize = 512;
 
 /// Something to tell the subscriber.
@@ -135,7 +135,7 @@ pub enum Start {
 }
 
 enum Phase {
-    CatchingUp { at: Seq },
+    CatchingUp { at: Seq, waits: bool },
     Starting { reset: Option<Reset> },
     Live,
     Over,
@@ -159,10 +159,10 @@ struct Untracked {
     digest: u64,
 }
 
-/// A snapshot or a delta on its way out, piece by piece.
+/// A snapshot, piece by piece, or a delta on its way out.
 enum Pieces {
     Snapshot { seq: Seq, cells: std::vec::IntoIter<CellView>, then: Then },
-    Delta { seq: Seq, items: std::vec::IntoIter<Item>, removed: Vec<(SkuId, LocationId)>, then: Then },
+    Delta { seq: Seq, items: Vec<Item>, removed: Vec<(SkuId, LocationId)>, then: Then },
 }
 
 /// What the subscriber knows once the last piece is out.
@@ -236,7 +236,7 @@ impl Subscription {
                 None => {
                     (subscription.prev_seq, subscription.told) = (cursor.seq, cursor.seq);
                     (subscription.selection, subscription.knows) = (cursor.selection, true);
-                    Phase::CatchingUp { at: cursor.seq }
+                    Phase::CatchingUp { at: cursor.seq, waits: false }
                 }
             },
         };
@@ -291,7 +291,7 @@ impl Subscription {
     /// Whether the next [`poll`](Self::poll) may read the disk or very many cells.
     pub fn may_block(&self) -> bool {
         match self.phase {
-            Phase::CatchingUp { at } => self.feed.shared.history.is_old(at),
+            Phase::CatchingUp { at, .. } => self.feed.shared.history.is_old(at),
             Phase::Starting { .. } => {
                 let filter = self.sub.lock_filter();
                 filter.all_skus || filter.size() > PIECE_CELLS
@@ -307,6 +307,10 @@ impl Subscription {
     pub fn track(&mut self, skus: &[Name]) -> Result<(), TrackError> {
         let Feed { shared } = &self.feed;
         let (state, settings) = (&shared.state, &shared.settings);
+        let most = settings.subscription_keys_max;
+        if skus.len() > most {
+            return Err(TrackError::Exceeded(Exceeded { limit: "stream.subscription_keys", most, wanted: skus.len() }));
+        }
         let tracked = {
             let mut index = shared.lock_index();
             let mut filter = self.sub.lock_filter();
@@ -369,7 +373,7 @@ impl Subscription {
             (gone, keys)
         };
         let digest = gone.digest();
-        let gone = gone.ids;
+        let gone: FxHashSet<SkuId> = gone.ids.into_iter().collect();
         if self.registered {
             index.remove_keys(self.sub.mode, self.slot, keys);
         }
@@ -390,6 +394,8 @@ impl Subscription {
                 places.extend(left.chain(moved));
             }
         }
+        // The delta that names what left is due once the position is beyond what is known.
+        index.hold(self.slot, self.base);
         drop(index);
         for joining in &mut self.joining {
             joining.cells.cells.retain(|cell| !is_gone(cell.sku));
@@ -417,7 +423,14 @@ impl Subscription {
                     Some(Message::Reset { reason })
                 }
                 Phase::Starting { reset: None } => self.start(),
-                Phase::CatchingUp { at } => self.catch_up(at),
+                Phase::CatchingUp { at, .. } => {
+                    let message = self.catch_up(at);
+                    if message.is_none() && self.out.is_empty() && !matches!(self.phase, Phase::Live) {
+                        // One stretch at a time: others have their turn.
+                        return None;
+                    }
+                    message
+                }
                 Phase::Live => match self.live()? {
                     Told::Message(message) => Some(message),
                     Told::Pieces => None,
@@ -431,10 +444,8 @@ impl Subscription {
 
     /// The next piece of what is on its way out.
     fn next_piece(&mut self) -> Option<Message> {
-        let lossless = self.sub.mode == Mode::Lossless;
         let prev_seq = self.prev_seq;
-        let pieces = self.out.front_mut()?;
-        let message = match pieces {
+        let message = match self.out.front_mut()? {
             Pieces::Snapshot { seq, cells, then } => {
                 let (seq, then) = (*seq, *then);
                 let piece: Vec<_> = cells.take(PIECE_CELLS).collect();
@@ -448,15 +459,11 @@ impl Subscription {
             }
             Pieces::Delta { seq, items, removed, then } => {
                 let (seq, then) = (*seq, *then);
-                // An event goes out whole; what is conflated is no event, and may be cut.
-                let piece: Vec<_> = items.take(if lossless { usize::MAX } else { PIECE_CELLS }).collect();
-                let removed = std::mem::take(removed);
-                if items.len() == 0 {
-                    self.sent(seq, then);
-                }
+                let (items, removed) = (std::mem::take(items), std::mem::take(removed));
+                self.sent(seq, then);
                 self.prev_seq = seq;
-                // Before the last piece, the cursor is still that of the message before.
-                Message::Delta { seq, prev_seq, cursor: self.position(), items: piece, removed }
+                // Where something of the same `seq` is still to come, the cursor is that of the message before.
+                Message::Delta { seq, prev_seq, cursor: self.position(), items, removed }
             }
         };
         Some(message)
@@ -471,7 +478,8 @@ impl Subscription {
             Then::Whole(digest) => (self.selection, self.knows) = (digest, true),
             Then::Changed(digest) => self.selection = self.selection.wrapping_add(digest),
         }
-        let joins = self.joining.iter().any(|joining| joining.tracked.is_none());
+        // Changes of what the subscriber let go of are dropped before it is told that they are.
+        let joins = self.joining.iter().any(|joining| joining.tracked.is_none()) || self.untracked.is_some();
         if !joins && !self.out.front().is_some_and(|next| next.is_due_at(seq)) {
             self.told = self.told.max(seq);
         }
@@ -495,7 +503,7 @@ impl Subscription {
                 break (cells, filter.digest.0);
             }
             drop(filter);
-            shared.lock_index().resolve_before_read(self.slot, state);
+            shared.lock_index().resolve(self.slot, state);
         };
         self.joining.clear();
         self.untracked = None;
@@ -513,9 +521,24 @@ impl Subscription {
         }
     }
 
+    /// A delta is one message: what would be more is told as a snapshot.
+    fn delta_cells_max(&self) -> usize {
+        self.feed.shared.settings.dirty_cells_max
+    }
+
     fn too_large(&self, wanted: usize) -> Exceeded {
         let most = self.feed.shared.settings.subscription_cells_max;
         Exceeded { limit: "stream.subscription_cells", most, wanted }
+    }
+
+    /// Whether another [`poll`](Self::poll) is due although the last one came to nothing and nobody will wake.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.phase, Phase::CatchingUp { waits: false, .. })
+    }
+
+    /// Whether more of what was last told is on its way out.
+    pub fn is_sending(&self) -> bool {
+        !self.out.is_empty()
     }
 
     /// Hands out a stretch of what came after the cursor; goes live with the last one.
@@ -523,32 +546,42 @@ impl Subscription {
         /// So near to the feed's position, what is left is read in one go while new changes already pile up.
         const NEAR: Seq = 4096;
         let Feed { shared } = &self.feed;
-        let mut until = shared.position.load(Acquire).max(at);
-        if !self.registered && until - at <= NEAR {
-            until = shared.lock_index().register(self.slot, &shared.state).max(at);
-            self.registered = true;
-        }
-        let mut found = Found { filter_changed: None, cells: Vec::new() };
-        // Members and buffer as of the position: had they changed since the cursor, the stretch tells.
-        let (places, buffer) = {
-            let index = shared.lock_index();
-            let mut filter = self.sub.lock_filter();
-            if !self.registered {
-                filter.resolve(&shared.state.catalogue);
+        let (until, places, buffer) = {
+            let mut index = shared.lock_index();
+            if index.position() < at {
+                // The cursor is ahead of the feed: it is taken up where they meet.
+                index.hold(self.slot, at);
+                self.phase = Phase::CatchingUp { at, waits: true };
+                return None;
             }
-            (index.places(&filter), index.buffer(&shared.state, &filter))
-        };
-        let visited = {
+            if !self.registered {
+                if index.position() - at <= NEAR {
+                    index.register(self.slot, &shared.state);
+                    self.registered = true;
+                } else {
+                    self.sub.lock_filter().resolve(&shared.state.catalogue);
+                }
+            }
+            // Members and buffer as of the position: had they changed since the cursor, the stretch tells.
             let filter = self.sub.lock_filter();
-            let selected = |location| places.as_ref().is_none_or(|places| places.contains(&location));
-            let visit = |entry: &Entry| found.visit(&shared.state, &filter, entry, selected);
-            if until > at { shared.history.visit(&shared.state, at, until, visit) } else { Ok(at) }
+            (index.position(), index.places(&filter), index.buffer(&shared.state, &filter))
+        };
+        let mut entries = Vec::new();
+        let visited = match until > at {
+            true => shared.history.visit(&shared.state, at, until, |entry| entries.push(entry.clone())),
+            false => Ok(at),
         };
         let upto = match visited {
             Ok(upto) => upto,
             Err(ReadError::Trimmed { .. }) => return self.restart(Reset::CursorTooOld),
             Err(ReadError::Damaged(_)) => return self.restart(Reset::LogUnreadable),
         };
+        let mut found = Found { filter_changed: None, cells: Vec::new() };
+        {
+            let filter = self.sub.lock_filter();
+            let selected = |location| places.as_ref().is_none_or(|places| places.contains(&location));
+            entries.iter().for_each(|entry| found.visit(&shared.state, &filter, entry, selected));
+        }
         if let Some(reason) = found.filter_changed {
             return self.restart(reason);
         }
@@ -563,13 +596,19 @@ impl Subscription {
                     self.push_delta(seq, last_words(event), Vec::new());
                 }
             }
-            Mode::Conflated => self.push_delta(upto, last_words(found.cells), Vec::new()),
+            Mode::Conflated => {
+                let changes = last_words(found.cells);
+                if changes.len() > self.delta_cells_max() {
+                    return self.restart(Reset::TooFarBehind);
+                }
+                self.push_delta(upto, changes, Vec::new());
+            }
         }
         if self.registered && upto >= until {
             self.base = upto;
             self.phase = Phase::Live;
         } else {
-            self.phase = Phase::CatchingUp { at: upto };
+            self.phase = Phase::CatchingUp { at: upto, waits: false };
         }
         // Nothing of interest up to there counts as told, once what is before it was.
         if self.out.is_empty() {
@@ -589,19 +628,19 @@ impl Subscription {
     fn push_delta(&mut self, seq: Seq, changes: Vec<Arc<Change>>, removed: Vec<(SkuId, LocationId)>) {
         if !(changes.is_empty() && removed.is_empty()) {
             let items: Vec<_> = changes.into_iter().map(Item::Changed).collect();
-            self.out.push_back(Pieces::Delta { seq, items: items.into_iter(), removed, then: Then::Same });
+            self.out.push_back(Pieces::Delta { seq, items, removed, then: Then::Same });
         }
     }
 
     fn push_items(&mut self, seq: Seq, items: Vec<Item>) {
         let then = Then::Same;
-        self.out.push_back(Pieces::Delta { seq, items: items.into_iter(), removed: Vec::new(), then });
+        self.out.push_back(Pieces::Delta { seq, items, removed: Vec::new(), then });
     }
 
     /// Names the cells that the subscriber asked to hear of no longer.
     fn push_untracked(&mut self, seq: Seq, items: Vec<Item>, Untracked { cells, digest }: Untracked) {
         let then = Then::Changed(digest.wrapping_neg());
-        self.out.push_back(Pieces::Delta { seq, items: items.into_iter(), removed: cells, then });
+        self.out.push_back(Pieces::Delta { seq, items, removed: cells, then });
     }
 
     fn join(&mut self, cells: Cells, tracked: Option<u64>) {
@@ -662,6 +701,11 @@ impl Subscription {
             self.untracked.get_or_insert_default().cells.extend(removed);
         }
         match came {
+            // Too much for one delta.
+            Ok(cells) if cells.cells.len() > self.delta_cells_max() => {
+                let reason = if rebuffered { Reset::BufferChanged } else { Reset::GroupChanged };
+                self.restart(reason).map(Told::Message)
+            }
             Ok(cells) => {
                 self.buffer = cells.buffer;
                 self.join(cells, None);
@@ -694,6 +738,9 @@ impl Subscription {
         let mut changes: Vec<_> = dirty.into_values().collect();
         changes.sort_unstable_by_key(|change| (change.seq, change.cell.sku, change.cell.location));
         let untracked = self.untracked.take();
+        if untracked.as_ref().is_some_and(|untracked| untracked.cells.len() > self.delta_cells_max()) {
+            return self.restart(Reset::SelectionChanged).map(Told::Message);
+        }
         if changes.is_empty() && untracked.is_none() && joins.is_empty() {
             self.told = self.told.max(position);
             return None;
@@ -748,6 +795,9 @@ impl Subscription {
                     let limit = self.feed.shared.settings.subscription_cells_max;
                     match self.read(Part::Locations(&joined), limit) {
                         // Before anything of this record is sent: a cursor from now on must not skip what joins.
+                        Ok(cells) if cells.cells.len().max(gone.cells.len()) > self.delta_cells_max() => {
+                            return self.restart(Reset::GroupChanged).map(Told::Message);
+                        }
                         Ok(cells) if !joined.is_empty() => self.join(cells, None),
                         Ok(_) => {}
                         // The next snapshot will say that it is too much.
@@ -815,6 +865,9 @@ impl Subscription {
             return None;
         }
         if let Some(untracked) = self.untracked.take() {
+            if untracked.cells.len() > self.delta_cells_max() {
+                return self.restart(Reset::SelectionChanged).map(Told::Message);
+            }
             self.push_untracked(position.max(self.prev_seq), Vec::new(), untracked);
             return Some(Told::Pieces);
         }
@@ -902,7 +955,7 @@ impl Found {
             What::Cell(cell) if filter.has_sku(cell.sku) && selected(cell.location) => {
                 self.cells.push(Arc::new(Change::new(entry.seq, *cell)));
             }
-            What::Group(group, _) if filter.groups.ids.binary_search(group).is_ok() => {
+            What::Group(group, _) if filter.groups.ids.contains(group) => {
                 self.filter_changed = Some(Reset::GroupChanged);
             }
             What::Channel(channel, _) if filter.channel.as_ref() == Some(state.catalogue.channels.name(*channel)) => {

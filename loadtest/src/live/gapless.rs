@@ -57,6 +57,10 @@ struct Follower {
     mirror: Mirror,
     heard: Digest,
     resumed: u64,
+    /// Everything up to here was told.
+    told: u64,
+    /// The cursor is that of a heartbeat at this `seq`.
+    resumes_at: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -92,6 +96,8 @@ impl Digest {
 struct Stage {
     address: Mutex<SocketAddr>,
     changes: AtomicU64,
+    /// Subscribers that have their snapshot. Nothing is written before all do.
+    whole: AtomicU64,
     over: AtomicBool,
 }
 
@@ -109,7 +115,12 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
     let first = Server::start(binary, data, &[])?;
     stock(&mut first.client(), SKUS, LOCATIONS, 1_000_000)?;
     let loaded = seq_of(first.address)?;
-    let stage = Stage { address: Mutex::new(first.address), changes: AtomicU64::new(0), over: AtomicBool::new(false) };
+    let stage = Stage {
+        address: Mutex::new(first.address),
+        changes: AtomicU64::new(0),
+        whole: AtomicU64::new(0),
+        over: AtomicBool::new(false),
+    };
     let mut server = Some(first);
     let mut kills = 0;
     let followers = std::thread::scope(|scope| -> anyhow::Result<Vec<Follower>> {
@@ -119,6 +130,11 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
                 scope.spawn(move || follow(stage, numbers, nth))
             })
             .collect();
+        let started = Instant::now();
+        while stage.whole.load(Ordering::SeqCst) < plan.subscribers {
+            ensure!(started.elapsed() < Duration::from_secs(60), "not all subscribers got their snapshot");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let writers: Vec<_> = (0..2)
             .map(|nth| {
                 let (stage, numbers) = (&stage, Numbers::new(plan.seed + 1000 + nth));
@@ -210,6 +226,8 @@ fn follow(stage: &Stage, mut numbers: Numbers, nth: u64) -> anyhow::Result<Follo
         mirror: Mirror::default(),
         heard: Digest::default(),
         resumed: 0,
+        told: 0,
+        resumes_at: None,
     };
     let started = Instant::now();
     let mut last = None;
@@ -244,6 +262,9 @@ fn listen(stage: &Stage, follower: &mut Follower, mut left: u64, last: &mut Opti
     let mut socket = Socket::connect(stage.address()).map_err(|_| Listening::Cut)?;
     let Selection { skus, location } = &follower.selection;
     let locations: Vec<&String> = location.iter().collect();
+    if follower.resumes_at.is_some() {
+        follower.mirror.seq = follower.resumes_at;
+    }
     let cursor = &follower.mirror.cursor;
     let subscribe = json!({"op": "subscribe", "id": "s", "skus": skus, "locations": locations, "mode": "lossless", "cursor": cursor});
     socket.send(&subscribe).map_err(|_| Listening::Cut)?;
@@ -260,13 +281,24 @@ fn listen(stage: &Stage, follower: &mut Follower, mut left: u64, last: &mut Opti
         match message.get("type").and_then(Value::as_str) {
             Some("heartbeat") => {
                 let told = message.get("seq").and_then(Value::as_u64).unwrap_or_default();
+                // A heartbeat's cursor is as good as a delta's, and the next resume may be from it.
+                if let Some(cursor) = message.pointer("/cursors/s").and_then(Value::as_str) {
+                    follower.mirror.cursor = Some(cursor.to_owned());
+                    follower.resumes_at = Some(told);
+                }
                 if last.is_some_and(|last| told >= last) {
+                    follower.told = told;
                     return Ok(true);
                 }
             }
             kind => {
                 ensure_wrong(kind != Some("reset"), || format!("it had to start over: {message}"))?;
+                let was_whole = follower.mirror.whole;
                 follower.mirror.hear(&message)?;
+                if follower.mirror.whole && !was_whole {
+                    stage.whole.fetch_add(1, Ordering::SeqCst);
+                }
+                follower.resumes_at = None;
                 if kind == Some("delta") {
                     let seq = message.get("seq").and_then(Value::as_u64).context("seq")?;
                     follower.heard.add(seq, &cells_in(&message, &follower.selection));
@@ -311,10 +343,9 @@ fn cells_in(value: &Value, selection: &Selection) -> BTreeMap<(String, String), 
     found
 }
 
-/// Reads the whole log, and holds every subscriber to it.
+/// Reads the whole log, and holds every subscriber to it, up to where it was told.
 fn audit(address: SocketAddr, loaded: u64, followers: &[Follower]) -> anyhow::Result<()> {
-    let mut expected = vec![Digest::default(); followers.len()];
-    let mut cells: BTreeMap<(String, String), [i64; 3]> = BTreeMap::new();
+    let mut expected = vec![(Digest::default(), BTreeMap::new()); followers.len()];
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET /v1/events?after={loaded} HTTP/1.0\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n")?;
     let everything = Selection { skus: Vec::new(), location: None };
@@ -331,23 +362,22 @@ fn audit(address: SocketAddr, loaded: u64, followers: &[Follower]) -> anyhow::Re
         }
         let seq = record.get("seq").and_then(Value::as_u64).context("seq")?;
         let changed = cells_in(&record, &everything);
-        for (follower, expected) in followers.iter().zip(&mut expected) {
+        for (follower, (digest, cells)) in followers.iter().zip(&mut expected).filter(|(f, _)| seq <= f.told) {
             let Selection { skus, location } = &follower.selection;
             let selected = |(sku, at): &(String, String)| {
                 (skus.is_empty() || skus.contains(sku)) && location.as_ref().is_none_or(|location| location == at)
             };
-            expected.add(seq, &changed.iter().filter(|(key, _)| selected(key)).map(|(k, v)| (k.clone(), *v)).collect());
+            let changed: BTreeMap<_, _> =
+                changed.iter().filter(|(key, _)| selected(key)).map(|(key, cell)| (key.clone(), *cell)).collect();
+            digest.add(seq, &changed);
+            cells.extend(changed);
         }
-        cells.extend(changed);
     }
-    for (nth, (follower, expected)) in followers.iter().zip(&expected).enumerate() {
-        ensure!(follower.heard == *expected, "subscriber {nth} heard {:?}, the log has {expected:?}", follower.heard);
-        for (key, known) in &follower.mirror.cells {
-            let Some(truth) = cells.get(key) else { continue };
-            ensure!(
-                [known.0, known.1, known.2] == *truth,
-                "subscriber {nth} knows {known:?} of {key:?}, the log {truth:?}"
-            );
+    for (nth, (follower, (digest, cells))) in followers.iter().zip(&expected).enumerate() {
+        ensure!(follower.heard == *digest, "subscriber {nth} heard {:?}, the log has {digest:?}", follower.heard);
+        for (key, truth) in cells {
+            let known = follower.mirror.cells.get(key).map(|cell| [cell.0, cell.1, cell.2]);
+            ensure!(known == Some(*truth), "subscriber {nth} knows {known:?} of {key:?}, the log {truth:?}");
         }
     }
     Ok(())

@@ -88,6 +88,9 @@ async fn listen(args: &WatchArgs, view: &mut View, attempt: &mut u32) -> Result<
     view.state = "open";
     // After a start, the first message follows on whatever was known.
     view.chain = None;
+    if view.cursor.is_none() {
+        view.cells.clear();
+    }
     loop {
         let message = match tokio::time::timeout(if view.stale { FRAME } else { QUIET }, socket.next()).await {
             Ok(message) => message.ok_or(Ended::Broken)??,

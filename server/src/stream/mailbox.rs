@@ -28,6 +28,7 @@ impl Mailbox {
     /// Returns when there may be something to tell. Look only after it returned.
     pub async fn woken(&self) {
         self.notify.notified().await;
-        self.rung.store(false, Ordering::Release);
+        // A swap, not a store: what is looked at next must not be read before this is seen.
+        self.rung.swap(false, Ordering::AcqRel);
     }
 }

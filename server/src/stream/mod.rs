@@ -1,8 +1,9 @@
 //! Live stock: the WebSocket `/v1/stream`, and the same as Server-Sent Events.
 //!
 //! What is told, in which order and when, is the engine's feed's to say; this module reads what clients send, writes what
-//! they are told, and keeps both bounded. A socket costs, beyond its task: 4 KiB each way, one message on its way out, and
-//! for each subscription what [`FeedSettings`](anaquel_engine::settings::FeedSettings) allows it to have pending.
+//! they are told, and keeps both bounded. A socket costs, beyond its task: 4 KiB each way, the frames of one turn on their
+//! way out, one snapshot, and for each subscription what
+//! [`FeedSettings`](anaquel_engine::settings::FeedSettings) allows it to have pending.
 
 mod frame;
 mod mailbox;
@@ -15,7 +16,7 @@ mod sse;
 use std::sync::Arc;
 
 use anaquel_engine::feed::Exceeded;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::config::StreamConfig;
 use crate::problem::{Problem, Slug};
@@ -57,6 +58,11 @@ impl Streams {
             Problem::new(Slug::Overloaded, detail).with("limit", "stream.sockets").with("most", most)
         })
     }
+}
+
+/// Returns once the server stops taking requests.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 /// A limit that is in the way.

@@ -67,8 +67,12 @@ impl Session {
 
     /// Lets the next subscription tell what it has, up to a turn.
     pub fn tell(&mut self, mut out: impl FnMut(Frame)) -> Told {
+        let mut busy = false;
         for _ in 0..self.live.len() {
-            self.next = (self.next + 1) % self.live.len();
+            // One that has more of the same to tell goes on: one snapshot at a time is on its way out.
+            if self.live.get(self.next).is_none_or(|(_, live)| !live.is_sending()) {
+                self.next = (self.next + 1) % self.live.len();
+            }
             let Some((id, live)) = self.live.get_mut(self.next) else { break };
             let mut told = 0;
             while let Some(message) = poll(live) {
@@ -94,8 +98,14 @@ impl Session {
             if told > 0 {
                 return Told::More;
             }
+            busy |= live.is_busy();
         }
-        Told::All
+        if busy { Told::More } else { Told::All }
+    }
+
+    /// Whether there is anything to tell of at all.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
     }
 
     /// Says up to where everything was told, and from where each subscription can go on.

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use anaquel_engine::feed::TrackError;
+use anaquel_engine::feed::{Start, TrackError};
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
 use super::exceeded;
@@ -17,6 +17,7 @@ use super::frame::{self, ClientId};
 use super::measures::Measures;
 use super::request::{self, Command, Request};
 use super::session::{Session, Told};
+use super::stopped;
 use crate::app::App;
 use crate::config::StreamConfig;
 use crate::ops::Reply;
@@ -26,14 +27,18 @@ use crate::problem::{Problem, Slug};
 /// socket costs.
 const BUFFER_BYTES: usize = 4096;
 
-/// The largest frame that may wait to be written: one event of the log, whole.
-const WRITE_BYTES_MAX: usize = 4 << 20;
+/// The largest frame that may wait to be written. A delta of `stream.dirty_cells` cells with the longest names stays well
+/// below it.
+const WRITE_BYTES_MAX: usize = 16 << 20;
 
 /// Commands of one socket that may be under way; no more are read until one is done.
 const COMMANDS_MAX: usize = 256;
 
 /// Messages taken in before what they came to is written.
 const READS_A_TURN: usize = 64;
+
+/// How long a farewell may take.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Turns of telling before the socket is read again.
 const TELLS_A_TURN: usize = 8;
@@ -92,6 +97,8 @@ struct Connection {
     heard: Instant,
     pinged: bool,
     greeted: bool,
+    /// A subscription goes on from a cursor: as soon as everything was told, the client shall know.
+    resumes: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -119,16 +126,37 @@ impl Connection {
     fn new(app: App, socket: WebSocket, permit: OwnedSemaphorePermit) -> Self {
         let session = Session::new(app.clone());
         let commands = FuturesUnordered::new();
-        Self { app, socket, session, commands, heard: Instant::now(), pinged: false, greeted: false, _permit: permit }
+        Self {
+            app,
+            socket,
+            session,
+            commands,
+            heard: Instant::now(),
+            pinged: false,
+            greeted: false,
+            resumes: false,
+            _permit: permit,
+        }
     }
 
     async fn run(mut self) {
         let Err(end) = self.serve().await;
-        if let End::Closing(Ending { code, reason }, text) = end {
-            Measures::closed(reason);
-            tracing::debug!(code, reason, "a stream was closed");
-            let close = Message::Close(Some(CloseFrame { code, reason: text.into() }));
-            let _ = timeout(Duration::from_secs(1), self.socket.send(close)).await;
+        match end {
+            // Sends the answer to the client's own farewell, if it said one.
+            End::Gone => drop(timeout(FAREWELL, self.socket.flush()).await),
+            End::Closing(Ending { code, reason }, text) => {
+                Measures::closed(reason);
+                tracing::debug!(code, reason, "a stream was closed");
+                let close = Message::Close(Some(CloseFrame { code, reason: text.into() }));
+                let farewell = async {
+                    if self.socket.send(close).await.is_ok() {
+                        // What the client still sends is read: unread, it would reset the connection, and the farewell
+                        // might be lost with it.
+                        while let Some(Ok(_)) = self.socket.next().await {}
+                    }
+                };
+                let _ = timeout(FAREWELL, farewell).await;
+            }
         }
     }
 
@@ -143,16 +171,28 @@ impl Connection {
             let more = self.tell().await?;
             tokio::select! {
                 biased;
-                () = stopped(&mut stopping) => {
-                    while self.tell().await? {}
-                    return Err(RESTART.into());
-                }
+                () = stopped(&mut stopping) => return Err(self.finish().await?),
+                _ = heartbeats.tick() => self.beat().await?,
                 Some(answer) = self.commands.next(), if !self.commands.is_empty() => self.answer(answer).await?,
                 message = self.socket.next(), if self.commands.len() < COMMANDS_MAX => self.hear(message).await?,
                 () = mailbox.woken() => {}
-                _ = heartbeats.tick() => self.beat().await?,
                 () = std::future::ready(()), if more => {}
             }
+        }
+    }
+
+    /// Answers what is under way, and tells what is known.
+    async fn finish(&mut self) -> Result<End, End> {
+        let answers = async {
+            while let Some(answer) = self.commands.next().await {
+                self.write(answer).await?;
+            }
+            while self.tell().await? {}
+            self.flush().await
+        };
+        match timeout(FAREWELL, answers).await {
+            Ok(Err(end)) => Err(end),
+            Ok(Ok(())) | Err(_) => Ok(RESTART.into()),
         }
     }
 
@@ -169,6 +209,11 @@ impl Connection {
             match told {
                 Told::More => {}
                 Told::All => {
+                    if std::mem::take(&mut self.resumes) {
+                        let heartbeat = self.session.heartbeat();
+                        self.write(heartbeat).await?;
+                        wrote = true;
+                    }
                     if wrote {
                         self.flush().await?;
                     }
@@ -256,6 +301,7 @@ impl Connection {
         match request {
             Request::Subscribe { selection, mode, start } => {
                 self.session.subscribe(id.clone(), selection, mode, start)?;
+                self.resumes |= matches!(start, Start::Cursor(_));
             }
             Request::Track(skus) => self.session.find(id)?.track(&skus).map_err(track_error)?,
             Request::Untrack(skus) => self.session.find(id)?.untrack(&skus).map_err(track_error)?,
@@ -309,38 +355,42 @@ impl Connection {
             self.pinged = true;
             self.socket.feed(Message::Ping(bytes::Bytes::new())).await?;
         }
+        // As fresh as can be: what came a moment ago is told first.
+        if self.tell().await? {
+            return Ok(());
+        }
         let heartbeat = self.session.heartbeat();
         self.write(heartbeat).await?;
         self.flush().await
     }
 
-    /// Puts a message on its way. Should the client not read, this waits for it: what is pending meanwhile is bounded by
-    /// the feed, and a client that does not read for as long as it may be idle is gone.
+    /// Puts a message on its way.
     async fn write(&mut self, text: String) -> Result<(), End> {
-        let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
-        match timeout(patience, self.socket.feed(Message::Text(text.into()))).await {
-            Ok(written) => Ok(written?),
-            Err(_) => {
-                Measures::closed("not-reading");
-                Err(End::Gone)
-            }
-        }
+        self.wait_for_reader(async |socket| socket.feed(Message::Text(text.into())).await).await
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
-        match timeout(patience, self.socket.flush()).await {
-            Ok(flushed) => Ok(flushed?),
-            Err(_) => {
-                Measures::closed("not-reading");
-                Err(End::Gone)
-            }
-        }
+        self.wait_for_reader(async |socket| socket.flush().await).await
     }
-}
 
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    let _ = stopping.wait_for(|stopping| *stopping).await;
+    /// Should the client not read, this waits for it: what is pending meanwhile is bounded by the feed, and a client that
+    /// does not read for as long as it may be idle is gone.
+    async fn wait_for_reader(
+        &mut self,
+        write: impl AsyncFnOnce(&mut WebSocket) -> Result<(), axum::Error>,
+    ) -> Result<(), End> {
+        let started = Instant::now();
+        let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
+        let Ok(written) = timeout(patience, write(&mut self.socket)).await else {
+            Measures::closed("not-reading");
+            return Err(End::Gone);
+        };
+        if started.elapsed() > Duration::from_secs(1) {
+            // It was silent only because nobody listened; that it reads is a sign of life.
+            self.heard = Instant::now();
+        }
+        Ok(written?)
+    }
 }
 
 fn run(app: App, id: ClientId, command: Command) -> Running {

@@ -1,6 +1,5 @@
 //! Server-Sent Events: the same for pages behind proxies that break sockets.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -12,13 +11,14 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Uri, header};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::frame::{ClientId, Frame};
 use super::measures::Measures;
 use super::request::{mode, read_cursor, selection};
 use super::session::{Session, Told};
+use super::stopped;
 use crate::app::App;
 use crate::extract::Params;
 use crate::problem::Problem;
@@ -60,9 +60,11 @@ pub async fn sse(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Result
     let every = Duration::from_secs(app.config.stream.heartbeat_seconds);
     let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
     heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let chunks = VecDeque::from([Bytes::from(format!("retry: {RETRY_MS}\n\n"))]);
-    let events = Events { app, session, chunks, heartbeats, over: false, _permit: permit };
-    let mut response = Response::new(Body::from_stream(stream::unfold(events, next)));
+    let (chunks, body) = mpsc::channel(1);
+    let events = Events { app, session, chunks, heartbeats, _permit: permit };
+    tokio::spawn(events.run());
+    let body = stream::unfold(body, |mut body| async move { Some((body.recv().await?, body)) });
+    let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -74,45 +76,60 @@ pub async fn sse(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Result
 struct Events {
     app: App,
     session: Session,
-    chunks: VecDeque<Bytes>,
+    chunks: mpsc::Sender<Result<Bytes, Infallible>>,
     heartbeats: Interval,
-    over: bool,
     _permit: OwnedSemaphorePermit,
 }
 
-/// The next piece of the answer. It is asked for when the one before is on its way, so a slow reader has nothing but what
-/// the feed keeps for it.
-async fn next(mut events: Events) -> Option<(Result<Bytes, Infallible>, Events)> {
-    let mailbox = Arc::clone(&events.session.mailbox);
-    let mut stopping = events.app.stopping.clone();
-    loop {
-        if let Some(chunk) = events.chunks.pop_front() {
-            return Some((Ok(chunk), events));
-        }
-        if events.over || *stopping.borrow() {
-            return None;
-        }
-        let mut out = String::new();
-        match events.session.tell(|frame| write_event(&mut out, &frame)) {
-            Told::More => {}
-            Told::All => {
-                tokio::select! {
-                    _ = stopping.wait_for(|stopping| *stopping) => {}
-                    () = mailbox.woken() => {}
-                    _ = events.heartbeats.tick() => {
-                        let text = events.session.heartbeat();
-                        write_event(&mut out, &Frame { kind: "heartbeat", text, cursor: events.session.cursor() });
+impl Events {
+    /// Writes events until the client is gone, the server stops, or there is nothing more to tell. One chunk at a time is
+    /// on its way, so a slow reader has nothing but what the feed keeps for it.
+    async fn run(mut self) {
+        let mailbox = Arc::clone(&self.session.mailbox);
+        let mut stopping = self.app.stopping.clone();
+        let mut out = format!("retry: {RETRY_MS}\n\n");
+        let mut beats = false;
+        while self.send(&mut out).await && !*stopping.borrow() && !self.session.is_empty() {
+            match self.session.tell(|frame| write_event(&mut out, &frame)) {
+                Told::More => {}
+                // As fresh as can be: what came a moment ago was told first.
+                Told::All if std::mem::take(&mut beats) => {
+                    let text = self.session.heartbeat();
+                    write_event(&mut out, &Frame { kind: "heartbeat", text, cursor: self.session.cursor() });
+                }
+                Told::All => {
+                    tokio::select! {
+                        () = stopped(&mut stopping) => {}
+                        () = self.chunks.closed() => {}
+                        () = mailbox.woken() => {}
+                        _ = self.heartbeats.tick() => beats = true,
                     }
                 }
-            }
-            Told::TooFarBehind(frame) => {
-                Measures::closed("too-far-behind");
-                write_event(&mut out, &frame);
-                events.over = true;
+                Told::TooFarBehind(frame) => {
+                    Measures::closed("too-far-behind");
+                    write_event(&mut out, &frame);
+                    self.send(&mut out).await;
+                    return;
+                }
             }
         }
-        if !out.is_empty() {
-            events.chunks.push_back(out.into());
+        self.send(&mut out).await;
+    }
+
+    /// Hands over what was written; false once nobody takes it. A client that reads nothing for as long as a socket may
+    /// be idle is gone.
+    async fn send(&mut self, out: &mut String) -> bool {
+        if out.is_empty() {
+            return !self.chunks.is_closed();
+        }
+        let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
+        let chunk = Bytes::from(std::mem::take(out));
+        match tokio::time::timeout(patience, self.chunks.send(Ok(chunk))).await {
+            Ok(sent) => sent.is_ok(),
+            Err(_) => {
+                Measures::closed("not-reading");
+                false
+            }
         }
     }
 }
