@@ -45,6 +45,9 @@ pub(super) struct Sub {
 /// What a subscription has not been told yet.
 #[derive(Default)]
 pub(super) struct Pending {
+    /// Conflated: what was pending before the round that last put something in, exact at `ready_at`.
+    pub ready: FxHashMap<CellKey, Arc<Change>>,
+    pub ready_at: Seq,
     /// Conflated: the latest change of each cell.
     pub dirty: FxHashMap<CellKey, Arc<Change>>,
     /// Conflated: locations that joined (true) or left (false) a selected group, and at which record they did last.
@@ -366,7 +369,7 @@ impl Index {
     }
 
     fn match_conflated(&mut self, seq: Seq, cell: &CellAfter, now: Instant, shared: &Shared<'_>) {
-        let Self { conflated, subs, groups_of, marked, round, .. } = self;
+        let Self { conflated, subs, groups_of, marked, round, position, .. } = self;
         let groups = groups_of.get(&cell.location).map_or(&[][..], SmallVec::as_slice);
         let mut change = None;
         let mut replaced = 0;
@@ -378,11 +381,13 @@ impl Index {
                 if pending.overrun {
                     continue;
                 }
+                pending.settle(*position, *round);
                 let before = pending.dirty.insert(cell_key(cell.sku, cell.location), Arc::clone(change));
                 match before {
                     Some(before) if before.seq < seq => replaced += 1,
                     Some(_) => {}
-                    None if pending.dirty.len() > shared.settings.dirty_cells_max => {
+                    None if pending.ready.len() + pending.dirty.len() > shared.settings.dirty_cells_max => {
+                        pending.ready = FxHashMap::default();
                         pending.dirty = FxHashMap::default();
                         pending.overrun = true;
                         shared.counters.overruns.fetch_add(1, Relaxed);
@@ -500,6 +505,20 @@ pub(super) struct Shared<'a> {
 }
 
 impl Pending {
+    /// Conflated: before the first thing of a round is put in, what is there is known to be all up to `position`.
+    fn settle(&mut self, position: Seq, round: u64) {
+        if self.marked == round {
+            return;
+        }
+        let dirty = std::mem::take(&mut self.dirty);
+        if self.ready.is_empty() {
+            self.ready = dirty;
+        } else {
+            self.ready.extend(dirty);
+        }
+        self.ready_at = position;
+    }
+
     /// Lossless: one more thing to tell, unless there are too many.
     fn push(&mut self, step: Step, shared: &Shared<'_>) {
         if self.overrun {

@@ -1,0 +1,113 @@
+//! Going on from a cursor: the log after it, a stretch at a time, until the feed is met.
+
+use std::sync::Arc;
+
+use super::super::change::Change;
+use super::super::entry::{Entry, What};
+use super::super::filter::Filter;
+use super::super::index::{Mode, last_words};
+use super::{Feed, Message, Phase, Reset, Subscription};
+use crate::ids::{LocationId, Seq};
+use crate::journal::ReadError;
+use crate::state::State;
+
+impl Subscription {
+    /// Hands out a stretch of what came after the cursor; goes live with the last one.
+    pub(super) fn catch_up(&mut self, at: Seq) -> Option<Message> {
+        /// So near to the feed's position, what is left is read in one go while new changes already pile up.
+        const NEAR: Seq = 4096;
+        let Feed { shared } = &self.feed;
+        let (until, places, buffer) = {
+            let mut index = shared.lock_index();
+            if index.position() < at {
+                // The cursor is ahead of the feed: it is taken up where they meet.
+                index.hold(self.slot, at);
+                self.phase = Phase::CatchingUp { at, waits: true };
+                return None;
+            }
+            if !self.registered {
+                if index.position() - at <= NEAR {
+                    index.register(self.slot, &shared.state);
+                    self.registered = true;
+                } else {
+                    self.sub.lock_filter().resolve(&shared.state.catalogue);
+                }
+            }
+            // Members and buffer as of the position: had they changed since the cursor, the stretch tells.
+            let filter = self.sub.lock_filter();
+            (index.position(), index.places(&filter), index.buffer(&shared.state, &filter))
+        };
+        let mut entries = Vec::new();
+        let visited = match until > at {
+            true => shared.history.visit(&shared.state, at, until, |entry| entries.push(entry.clone())),
+            false => Ok(at),
+        };
+        let upto = match visited {
+            Ok(upto) => upto,
+            Err(ReadError::Trimmed { .. }) => return self.restart(Reset::CursorTooOld),
+            Err(ReadError::Damaged(_)) => return self.restart(Reset::LogUnreadable),
+        };
+        let mut found = Found { filter_changed: None, cells: Vec::new() };
+        {
+            let filter = self.sub.lock_filter();
+            let selected = |location| places.as_ref().is_none_or(|places| places.contains(&location));
+            entries.iter().for_each(|entry| found.visit(&shared.state, &filter, entry, selected));
+        }
+        if let Some(reason) = found.filter_changed {
+            return self.restart(reason);
+        }
+        self.buffer = buffer;
+        match self.sub.mode {
+            Mode::Lossless => {
+                let mut changes = found.cells.into_iter().peekable();
+                while let Some(first) = changes.next() {
+                    let seq = first.seq;
+                    let mut event = vec![first];
+                    event.extend(std::iter::from_fn(|| changes.next_if(|change| change.seq == seq)));
+                    self.push_delta(seq, last_words(event), Vec::new());
+                }
+            }
+            Mode::Conflated => {
+                let changes = last_words(found.cells);
+                if changes.len() > self.delta_cells_max() {
+                    return self.restart(Reset::TooFarBehind);
+                }
+                self.push_delta(upto, changes, Vec::new());
+            }
+        }
+        if self.registered && upto >= until {
+            self.base = upto;
+            self.phase = Phase::Live;
+        } else {
+            self.phase = Phase::CatchingUp { at: upto, waits: false };
+        }
+        // Nothing of interest up to there counts as told, once what is before it was.
+        if self.out.is_empty() {
+            self.told = self.told.max(upto);
+        }
+        None
+    }
+}
+
+/// What a stretch of the log holds for a filter.
+struct Found {
+    filter_changed: Option<Reset>,
+    cells: Vec<Arc<Change>>,
+}
+
+impl Found {
+    fn visit(&mut self, state: &State, filter: &Filter, entry: &Entry, selected: impl Fn(LocationId) -> bool) {
+        match &entry.what {
+            What::Cell(cell) if filter.has_sku(cell.sku) && selected(cell.location) => {
+                self.cells.push(Arc::new(Change::new(entry.seq, *cell)));
+            }
+            What::Group(group, _) if filter.groups.ids.contains(group) => {
+                self.filter_changed = Some(Reset::GroupChanged);
+            }
+            What::Channel(channel, _) if filter.channel.as_ref() == Some(state.catalogue.channels.name(*channel)) => {
+                self.filter_changed = Some(Reset::BufferChanged);
+            }
+            What::Cell(_) | What::Group(..) | What::Channel(..) | What::Names => {}
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Conflated: the latest value of each changed cell.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::super::change::Change;
+use super::super::filter::{CellKey, Part, cell_key};
+use super::outgoing::{Pieces, Then};
+use super::{Item, Joining, Message, Phase, Reset, Subscription, Told};
+use crate::ids::{LocationId, Seq};
+use crate::query::CellView;
+
+impl Subscription {
+    /// Conflated: locations came or went, or the buffer changed. What came is read; what went is named.
+    pub(super) fn reselect(&mut self, moved: &BTreeMap<LocationId, (Seq, bool)>, rebuffered: bool) -> Option<Told> {
+        let limit = self.feed.shared.settings.subscription_cells_max;
+        let of =
+            |joins: bool| moved.iter().filter(|(_, moved)| moved.1 == joins).map(|(location, _)| *location).collect();
+        let (joined, left): (Vec<_>, Vec<_>) = (of(true), of(false));
+        let gone = self.read(Part::Locations(&left), usize::MAX).unwrap_or_default();
+        let came = self.read(if rebuffered { Part::Whole } else { Part::Locations(&joined) }, limit);
+        if !left.is_empty() {
+            let mut pending = self.sub.lock_pending();
+            pending.ready.retain(|_, change| !left.contains(&change.cell.location));
+            pending.dirty.retain(|_, change| !left.contains(&change.cell.location));
+            drop(pending);
+            for joining in &mut self.joining {
+                joining.cells.cells.retain(|cell| !left.contains(&cell.location));
+            }
+            let removed = gone.cells.iter().map(|cell| (cell.sku, cell.location));
+            self.untracked.get_or_insert_default().cells.extend(removed);
+        }
+        match came {
+            // Too much for one delta.
+            Ok(cells) if cells.cells.len() > self.delta_cells_max() => {
+                let reason = if rebuffered { Reset::BufferChanged } else { Reset::GroupChanged };
+                self.restart(reason).map(Told::Message)
+            }
+            Ok(cells) => {
+                self.buffer = cells.buffer;
+                self.join(cells, None);
+                Some(Told::Pieces)
+            }
+            Err(wanted) => {
+                self.phase = Phase::Over;
+                Some(Told::Message(Message::TooLarge(self.too_large(wanted))))
+            }
+        }
+    }
+
+    /// Conflated: everything pending, exact at `position`.
+    pub(super) fn tell_latest(&mut self, position: Seq, mut dirty: FxHashMap<CellKey, Arc<Change>>) -> Option<Told> {
+        dirty.retain(|_, change| change.seq > self.base);
+        let mut joins = Vec::new();
+        for Joining { cells, tracked, .. } in &self.joining {
+            let item = |cell: &CellView| {
+                // Read at `cells.seq`, changed since: the change is the later word.
+                let change = dirty.get(&cell_key(cell.sku, cell.location)).filter(|change| change.seq > cells.seq);
+                // Whatever was in force when it was read, all are told by the same buffer.
+                let read = || Item::Read(cell.seen_with(self.buffer));
+                change.map_or_else(read, |change| Item::Changed(Arc::clone(change)))
+            };
+            joins.push((cells.cells.iter().map(item).collect::<Vec<_>>(), *tracked));
+        }
+        for Joining { keys, .. } in self.joining.drain(..) {
+            dirty.retain(|key, _| !keys.contains(key));
+        }
+        let mut changes: Vec<_> = dirty.into_values().collect();
+        changes.sort_unstable_by_key(|change| (change.seq, change.cell.sku, change.cell.location));
+        let untracked = self.untracked.take();
+        if untracked.as_ref().is_some_and(|untracked| untracked.cells.len() > self.delta_cells_max()) {
+            return self.restart(Reset::SelectionChanged).map(Told::Message);
+        }
+        if changes.is_empty() && untracked.is_none() && joins.is_empty() {
+            self.told = self.told.max(position);
+            return None;
+        }
+        let items: Vec<_> = changes.into_iter().map(Item::Changed).collect();
+        match untracked {
+            Some(untracked) => self.push_untracked(position, items, untracked),
+            None if items.is_empty() => {}
+            None => self.push_items(position, items),
+        }
+        // Deltas first: a cursor must not pass one, while a snapshot of what was asked for is told apart by its digest.
+        joins.sort_by_key(|(_, tracked)| tracked.is_some());
+        for (items, tracked) in joins {
+            match tracked {
+                Some(digest) => {
+                    let cells: Vec<_> = items.into_iter().map(|item| item.view(self.buffer)).collect();
+                    let then = Then::Changed(digest);
+                    self.out.push_back(Pieces::Snapshot { seq: position, cells: cells.into_iter(), then });
+                }
+                None if items.is_empty() => {}
+                None => self.push_items(position, items),
+            }
+        }
+        Some(Told::Pieces)
+    }
+}

@@ -1,0 +1,140 @@
+//! Lossless: every event, with all of its cells, once.
+
+use std::sync::Arc;
+
+use super::super::change::Change;
+use super::super::filter::{Cells, Part, cell_key};
+use super::super::index::{Step, last_words};
+use super::outgoing::{Pieces, Then};
+use super::{Item, Joining, Reset, Subscription, Told};
+use crate::ids::{LocationId, Seq};
+
+/// What a lossless subscription has to tell next.
+enum Event {
+    Changed(Seq, Vec<Arc<Change>>),
+    /// Locations that joined (true) or left (false).
+    Moved(Seq, Vec<(LocationId, bool)>),
+    Rebuffered(Seq),
+}
+
+impl Subscription {
+    /// Lossless: the next event or movement of the selection, as one delta.
+    pub(super) fn tell_events(&mut self, position: Seq) -> Option<Told> {
+        loop {
+            let joins_at = self.joining.front().map(|joining| joining.cells.seq);
+            let next = self.next_event(position.min(joins_at.unwrap_or(Seq::MAX)))?;
+            match next {
+                Event::Changed(seq, mut changes) => {
+                    // Cells that are joining are told when they have.
+                    changes.retain(|change| {
+                        let key = cell_key(change.cell.sku, change.cell.location);
+                        seq > self.base && !self.joining.iter().any(|joining| joining.keys.contains(&key))
+                    });
+                    self.push_delta(seq, last_words(changes), Vec::new());
+                    if !self.out.is_empty() {
+                        return Some(Told::Pieces);
+                    }
+                }
+                Event::Moved(seq, moved) if seq > self.base => {
+                    let of =
+                        |joins: bool| moved.iter().filter(|m| m.1 == joins).map(|(location, _)| *location).collect();
+                    let (joined, left): (Vec<_>, Vec<_>) = (of(true), of(false));
+                    for joining in &mut self.joining {
+                        joining.cells.cells.retain(|cell| !left.contains(&cell.location));
+                    }
+                    let gone = self.read(Part::Locations(&left), usize::MAX).unwrap_or_default();
+                    let limit = self.feed.shared.settings.subscription_cells_max;
+                    match self.read(Part::Locations(&joined), limit) {
+                        // Before anything of this record is sent: a cursor from now on must not skip what joins.
+                        Ok(cells) if cells.cells.len().max(gone.cells.len()) > self.delta_cells_max() => {
+                            return self.restart(Reset::GroupChanged).map(Told::Message);
+                        }
+                        Ok(cells) if !joined.is_empty() => self.join(cells, None),
+                        Ok(_) => {}
+                        // The next snapshot will say that it is too much.
+                        Err(_) => return self.restart(Reset::GroupChanged).map(Told::Message),
+                    }
+                    let removed = gone.cells.iter().map(|cell| (cell.sku, cell.location)).collect();
+                    self.push_delta(seq, Vec::new(), removed);
+                    if !self.out.is_empty() {
+                        return Some(Told::Pieces);
+                    }
+                }
+                Event::Rebuffered(seq) if seq > self.base => {
+                    return self.restart(Reset::BufferChanged).map(Told::Message);
+                }
+                // Known already.
+                Event::Moved(..) | Event::Rebuffered(_) => {}
+            }
+        }
+    }
+
+    /// Takes the next event out of the queue, with all of its cells, if it is not after `upto`.
+    fn next_event(&mut self, upto: Seq) -> Option<Event> {
+        let mut pending = self.sub.lock_pending();
+        let first = pending.queue.pop_front_if(|step| step.seq() <= upto)?;
+        let event = match first {
+            Step::Changed(first) => {
+                let seq = first.seq;
+                let mut changes = vec![first];
+                while let Some(Step::Changed(next)) =
+                    pending.queue.pop_front_if(|step| matches!(step, Step::Changed(change) if change.seq == seq))
+                {
+                    changes.push(next);
+                }
+                Event::Changed(seq, changes)
+            }
+            Step::Moved(seq, location, joins) => {
+                let mut moved = vec![(location, joins)];
+                while let Some(Step::Moved(_, location, joins)) =
+                    pending.queue.pop_front_if(|step| matches!(step, Step::Moved(other, ..) if *other == seq))
+                {
+                    moved.push((location, joins));
+                }
+                Event::Moved(seq, moved)
+            }
+            Step::Rebuffered(seq) => Event::Rebuffered(seq),
+        };
+        self.since = pending.since.or(self.since);
+        if pending.queue.is_empty() {
+            pending.since = None;
+        }
+        Some(event)
+    }
+
+    /// Lossless: what stands behind the events up to `position`.
+    pub(super) fn after_events(&mut self, position: Seq) -> Option<Told> {
+        if self.joining.front().is_some_and(|joining| joining.cells.seq <= position) {
+            self.tell_joined();
+            return Some(Told::Pieces);
+        }
+        if !self.joining.is_empty() {
+            return None;
+        }
+        if let Some(untracked) = self.untracked.take() {
+            if untracked.cells.len() > self.delta_cells_max() {
+                return self.restart(Reset::SelectionChanged).map(Told::Message);
+            }
+            self.push_untracked(position.max(self.prev_seq), Vec::new(), untracked);
+            return Some(Told::Pieces);
+        }
+        self.told = self.told.max(position);
+        None
+    }
+
+    /// Lossless: the first of what is joining has joined.
+    fn tell_joined(&mut self) {
+        let Some(Joining { cells: Cells { seq, cells, .. }, tracked, .. }) = self.joining.pop_front() else { return };
+        let Some(digest) = tracked else {
+            if !cells.is_empty() {
+                self.push_items(seq, cells.into_iter().map(Item::Read).collect());
+            }
+            return;
+        };
+        // What was let go of before may be among what is asked for now: first it goes, then it comes.
+        if let Some(untracked) = self.untracked.take() {
+            self.push_untracked(seq, Vec::new(), untracked);
+        }
+        self.out.push_back(Pieces::Snapshot { seq, cells: cells.into_iter(), then: Then::Changed(digest) });
+    }
+}

@@ -1,0 +1,472 @@
+//! One subscriber's end: what to tell next, in which order, exact at which `seq`.
+//!
+//! A subscription goes through at most three phases. *Catching up* it reads the log after its cursor, not yet in the
+//! index, so that however long that takes nothing piles up. *Starting* it is in the index, and reads the cells that it
+//! selects at some `seq`; whatever is pending up to that `seq` is in what it read. *Live* it hands out what is pending.
+//!
+//! Whatever joins a live subscription (SKUs that are tracked, a location that joins a group, all cells when the buffer
+//! changes) is read at a `seq` of its own and becomes part of what the subscriber knows there: see [`Joining`].
+//!
+//! # When is what is pending exact?
+//! The feed's position is stored after a round's changes were put in. A reader loads the position, then takes the lock;
+//! if nothing pending is newer than the position, then all of it up to the position is there and nothing else. If
+//! something is newer, a round is under way that will wake this subscription when it ends, and there is nothing to do but
+//! wait for that. Should rounds follow each other without a pause, a conflated subscription is told what was pending
+//! before the one that is under way.
+
+mod catch_up;
+mod conflated;
+mod lossless;
+mod message;
+mod outgoing;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::time::Instant;
+
+use rustc_hash::FxHashSet;
+
+use super::Feed;
+use super::cursor::Cursor;
+use super::filter::{self, CellKey, Cells, Filter, Part, cell_key};
+use super::index::{Exceeded, Mode, Pending, Slot, Step, Sub};
+use crate::ids::{Name, Seq, SkuId};
+use outgoing::{PIECE_CELLS, Pieces, Then, Untracked};
+
+pub use message::{Item, Message, Reset, Start};
+
+enum Phase {
+    CatchingUp { at: Seq, waits: bool },
+    Starting { reset: Option<Reset> },
+    Live,
+    Over,
+}
+
+/// Cells on their way into a live subscription, read at `cells.seq`. Lossless, they are told after every event up to
+/// there, and those events without them. Conflated, they are told as soon as the position has reached it, with what
+/// changed since.
+struct Joining {
+    keys: FxHashSet<CellKey>,
+    cells: Cells,
+    /// Where they were asked for and come as a snapshot: what that adds to the digest of what the subscriber knows.
+    tracked: Option<u64>,
+}
+
+/// A live view of some cells. Dropping it ends it.
+pub struct Subscription {
+    feed: Feed,
+    sub: Arc<Sub>,
+    slot: Slot,
+    registered: bool,
+    phase: Phase,
+    out: VecDeque<Pieces>,
+    /// The `seq` of the message before.
+    prev_seq: Seq,
+    /// Everything up to here was told.
+    told: Seq,
+    /// Whether the subscriber knows all cells of the selection; not so between a reset and the end of the snapshot.
+    knows: bool,
+    /// The digest of the selection that the subscriber knows the cells of: what it asked for since is not in it yet.
+    selection: u64,
+    /// What is pending up to here is known to the subscriber already.
+    base: Seq,
+    buffer: u32,
+    joining: VecDeque<Joining>,
+    /// Cells that left, and have not been named yet.
+    untracked: Option<Untracked>,
+    since: Option<Instant>,
+}
+
+impl Subscription {
+    pub(super) fn new(feed: Feed, sub: Arc<Sub>, slot: Slot, start: Start) -> Self {
+        let mut subscription = Self {
+            feed,
+            sub,
+            slot,
+            registered: false,
+            phase: Phase::Over,
+            out: VecDeque::new(),
+            prev_seq: 0,
+            told: 0,
+            knows: false,
+            selection: 0,
+            base: 0,
+            buffer: 0,
+            joining: VecDeque::new(),
+            untracked: None,
+            since: None,
+        };
+        subscription.phase = match start {
+            Start::Fresh => Phase::Starting { reset: None },
+            Start::Unreadable => Phase::Starting { reset: Some(Reset::CursorUnknown) },
+            Start::Cursor(cursor) => match subscription.judge(cursor) {
+                Some(reason) => Phase::Starting { reset: Some(reason) },
+                None => {
+                    (subscription.prev_seq, subscription.told) = (cursor.seq, cursor.seq);
+                    (subscription.selection, subscription.knows) = (cursor.selection, true);
+                    Phase::CatchingUp { at: cursor.seq, waits: false }
+                }
+            },
+        };
+        subscription
+    }
+
+    fn judge(&self, cursor: Cursor) -> Option<Reset> {
+        if cursor.epoch != self.feed.shared.epoch {
+            Some(Reset::EpochChanged)
+        } else if cursor.selection != self.sub.lock_filter().digest.0 {
+            Some(Reset::SelectionChanged)
+        } else if cursor.seq > self.feed.shared.state.view.seq() {
+            Some(Reset::CursorAhead)
+        } else if cursor.seq + 1 < self.feed.shared.oldest() {
+            Some(Reset::CursorTooOld)
+        } else {
+            None
+        }
+    }
+
+    /// The cursor behind everything that was told; none while a snapshot is due.
+    pub fn cursor(&self) -> Option<Cursor> {
+        self.knows.then(|| self.position())
+    }
+
+    fn position(&self) -> Cursor {
+        Cursor { epoch: self.feed.shared.epoch, seq: self.told, selection: self.selection }
+    }
+
+    /// Everything up to this record was told.
+    pub fn told(&self) -> Seq {
+        self.told
+    }
+
+    /// Units that the subscription's channel leaves to others, as they count for what is told now.
+    pub fn buffer(&self) -> u32 {
+        self.buffer
+    }
+
+    /// Names of the selection that nobody declared yet.
+    pub fn unknown(&self) -> Vec<Name> {
+        let filter = self.sub.lock_filter();
+        let Filter { skus, locations, groups, .. } = &*filter;
+        skus.unknown.iter().chain(&locations.unknown).chain(&groups.unknown).cloned().collect()
+    }
+
+    /// Since when the oldest of what was last handed out had been waiting; asked once.
+    pub fn waited_since(&mut self) -> Option<Instant> {
+        self.since.take()
+    }
+
+    /// Whether the next [`poll`](Self::poll) may read the disk or very many cells.
+    pub fn may_block(&self) -> bool {
+        match self.phase {
+            Phase::CatchingUp { at, .. } => self.feed.shared.history.is_old(at),
+            Phase::Starting { .. } => {
+                let filter = self.sub.lock_filter();
+                filter.all_skus || filter.size() > PIECE_CELLS
+            }
+            Phase::Live | Phase::Over => false,
+        }
+    }
+
+    /// Whether another [`poll`](Self::poll) is due although the last one came to nothing and nobody will wake.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.phase, Phase::CatchingUp { waits: false, .. })
+    }
+
+    /// Whether more of what was last told is on its way out.
+    pub fn is_sending(&self) -> bool {
+        !self.out.is_empty()
+    }
+
+    /// Selects more SKUs; a snapshot of their cells follows, for which a [`poll`](Self::poll) is due.
+    ///
+    /// # Errors
+    /// There would be too many keys or cells; or the subscription has all SKUs already.
+    pub fn track(&mut self, skus: &[Name]) -> Result<(), TrackError> {
+        let Feed { shared } = &self.feed;
+        let (state, settings) = (&shared.state, &shared.settings);
+        let most = settings.subscription_keys_max;
+        if skus.len() > most {
+            return Err(TrackError::Exceeded(Exceeded { limit: "stream.subscription_keys", most, wanted: skus.len() }));
+        }
+        let tracked = {
+            let mut index = shared.lock_index();
+            let mut filter = self.sub.lock_filter();
+            if filter.all_skus {
+                return Err(TrackError::AllSkus);
+            }
+            let before = filter.size();
+            let tracked = filter.track(&state.catalogue, skus);
+            if let Err(exceeded) = index.make_room(before, filter.size(), settings) {
+                filter.untrack(&state.catalogue, &tracked.names);
+                return Err(TrackError::Exceeded(exceeded));
+            }
+            let keys = tracked.ids.iter().flat_map(|sku| filter.keys_of_sku(*sku)).collect();
+            let waits = filter.has_unknown();
+            drop(filter);
+            if self.registered {
+                index.add_keys(self.sub.mode, self.slot, keys);
+                if waits {
+                    index.wait_for_names(self.slot);
+                }
+            }
+            tracked
+        };
+        match self.phase {
+            Phase::Live => match self.read(Part::Skus(&tracked.ids), settings.subscription_cells_max) {
+                Ok(cells) => self.join(cells, Some(tracked.digest())),
+                Err(wanted) => {
+                    let exceeded = self.too_large(wanted);
+                    let before = self.untracked.take();
+                    self.untrack(&tracked.names)?;
+                    self.untracked = before;
+                    return Err(TrackError::Exceeded(exceeded));
+                }
+            },
+            // What is read at the start will have them.
+            Phase::Starting { .. } => {}
+            Phase::CatchingUp { .. } => self.phase = Phase::Starting { reset: Some(Reset::SelectionChanged) },
+            Phase::Over => {}
+        }
+        Ok(())
+    }
+
+    /// Selects fewer SKUs; a delta that names the cells that left follows, for which a [`poll`](Self::poll) is due.
+    ///
+    /// # Errors
+    /// The subscription has all SKUs.
+    pub fn untrack(&mut self, skus: &[Name]) -> Result<(), TrackError> {
+        let Feed { shared } = &self.feed;
+        let state = &shared.state;
+        let mut index = shared.lock_index();
+        let (gone, keys) = {
+            let mut filter = self.sub.lock_filter();
+            if filter.all_skus {
+                return Err(TrackError::AllSkus);
+            }
+            let before = filter.size();
+            let gone = filter.untrack(&state.catalogue, skus);
+            let _ = index.make_room(before, filter.size(), &shared.settings);
+            let keys: Vec<_> = gone.ids.iter().flat_map(|sku| filter.keys_of_sku(*sku)).collect();
+            (gone, keys)
+        };
+        let digest = gone.digest();
+        let gone: FxHashSet<SkuId> = gone.ids.into_iter().collect();
+        if self.registered {
+            index.remove_keys(self.sub.mode, self.slot, keys);
+        }
+        // Under the lock of the index no round is under way.
+        let is_gone = |sku: SkuId| gone.contains(&sku);
+        let mut places = index.places(&self.sub.lock_filter());
+        {
+            let mut pending = self.sub.lock_pending();
+            pending.ready.retain(|_, change| !is_gone(change.cell.sku));
+            pending.dirty.retain(|_, change| !is_gone(change.cell.sku));
+            pending.queue.retain(|step| !matches!(step, Step::Changed(change) if is_gone(change.cell.sku)));
+            // Cells of a location that left are known to the subscriber until it was told.
+            let left = pending.queue.iter().filter_map(|step| match step {
+                Step::Moved(_, location, false) => Some(*location),
+                _ => None,
+            });
+            let moved = pending.moved.iter().filter(|(_, (_, joins))| !*joins).map(|(location, _)| *location);
+            if let Some(places) = &mut places {
+                places.extend(left.chain(moved));
+            }
+        }
+        // The delta that names what left is due once the position is beyond what is known.
+        index.hold(self.slot, self.base);
+        drop(index);
+        for joining in &mut self.joining {
+            joining.cells.cells.retain(|cell| !is_gone(cell.sku));
+        }
+        let matrix = &state.matrix;
+        let removed = gone.iter().flat_map(|sku| matrix.row(*sku)).map(|(_, cell)| (cell.sku(), cell.location()));
+        let removed = removed.filter(|(_, location)| places.as_ref().is_none_or(|places| places.contains(location)));
+        let untracked = self.untracked.get_or_insert_default();
+        untracked.cells.extend(removed);
+        untracked.digest = untracked.digest.wrapping_add(digest);
+        Ok(())
+    }
+
+    /// What to tell next. `None`: nothing now; the subscriber will be woken.
+    pub fn poll(&mut self) -> Option<Message> {
+        loop {
+            if let Some(message) = self.next_piece() {
+                return Some(message);
+            }
+            let message = match self.phase {
+                Phase::Over => return None,
+                Phase::Starting { reset: Some(reason) } => {
+                    self.knows = false;
+                    self.phase = Phase::Starting { reset: None };
+                    Some(Message::Reset { reason })
+                }
+                Phase::Starting { reset: None } => self.start(),
+                Phase::CatchingUp { at, .. } => {
+                    let message = self.catch_up(at);
+                    if message.is_none() && self.out.is_empty() && !matches!(self.phase, Phase::Live) {
+                        // One stretch at a time: others have their turn.
+                        return None;
+                    }
+                    message
+                }
+                Phase::Live => match self.live()? {
+                    Told::Message(message) => Some(message),
+                    Told::Pieces => None,
+                },
+            };
+            if message.is_some() {
+                return message;
+            }
+        }
+    }
+
+    /// Reads what is selected, and is live from then on.
+    fn start(&mut self) -> Option<Message> {
+        self.knows = false;
+        let Feed { shared } = &self.feed;
+        let state = &shared.state;
+        if !self.registered {
+            shared.lock_index().register(self.slot, state);
+            self.registered = true;
+        }
+        *self.sub.lock_pending() = Pending::default();
+        let (cells, digest) = loop {
+            let cells = self.read(Part::Whole, shared.settings.subscription_cells_max);
+            // Changes up to the read count as known, so it must cover every name that was known by then.
+            let filter = self.sub.lock_filter();
+            if !filter.is_outdated(&state.catalogue) {
+                break (cells, filter.digest.0);
+            }
+            drop(filter);
+            shared.lock_index().resolve(self.slot, state);
+        };
+        self.joining.clear();
+        self.untracked = None;
+        match cells {
+            Ok(Cells { seq, buffer, cells }) => {
+                (self.base, self.buffer) = (seq, buffer);
+                self.out.push_back(Pieces::Snapshot { seq, cells: cells.into_iter(), then: Then::Whole(digest) });
+                self.phase = Phase::Live;
+                None
+            }
+            Err(wanted) => {
+                self.phase = Phase::Over;
+                Some(Message::TooLarge(self.too_large(wanted)))
+            }
+        }
+    }
+
+    /// A delta is one message: what would be more is told as a snapshot.
+    fn delta_cells_max(&self) -> usize {
+        self.feed.shared.settings.dirty_cells_max
+    }
+
+    fn too_large(&self, wanted: usize) -> Exceeded {
+        let most = self.feed.shared.settings.subscription_cells_max;
+        Exceeded { limit: "stream.subscription_cells", most, wanted }
+    }
+
+    fn restart(&mut self, reason: Reset) -> Option<Message> {
+        self.feed.shared.counters.resets.fetch_add(1, Relaxed);
+        self.out.clear();
+        self.knows = false;
+        self.phase = Phase::Starting { reset: None };
+        Some(Message::Reset { reason })
+    }
+
+    fn join(&mut self, cells: Cells, tracked: Option<u64>) {
+        let keys = cells.cells.iter().map(|cell| cell_key(cell.sku, cell.location)).collect();
+        self.feed.shared.lock_index().hold(self.slot, cells.seq);
+        self.joining.push_back(Joining { keys, cells, tracked });
+    }
+
+    fn live(&mut self) -> Option<Told> {
+        // Before the lock: what is put in up to here is there. See above.
+        let position = self.feed.shared.position.load(Acquire);
+        let sub = Arc::clone(&self.sub);
+        let mut pending = sub.lock_pending();
+        if pending.overrun {
+            drop(pending);
+            return Some(Told::Message(self.overrun()));
+        }
+        match sub.mode {
+            Mode::Conflated => {
+                let base = self.base;
+                let mut moved = std::mem::take(&mut pending.moved);
+                moved.retain(|_, (seq, _)| *seq > base);
+                let rebuffered = pending.rebuffered.take().is_some_and(|seq| seq > base);
+                if rebuffered || !moved.is_empty() {
+                    drop(pending);
+                    return self.reselect(&moved, rebuffered);
+                }
+                let settled = pending.last <= position;
+                let exact = if settled {
+                    position
+                } else if self.untracked.is_none() && !pending.ready.is_empty() {
+                    pending.ready_at
+                } else {
+                    return None;
+                };
+                let waits = self.joining.back().is_some_and(|joining| joining.cells.seq > exact);
+                if exact < self.base || waits {
+                    return None;
+                }
+                let mut dirty = std::mem::take(&mut pending.ready);
+                self.since = pending.since.or(self.since);
+                if settled {
+                    dirty.extend(std::mem::take(&mut pending.dirty));
+                    pending.since = None;
+                }
+                drop(pending);
+                self.tell_latest(exact, dirty)
+            }
+            Mode::Lossless => {
+                drop(pending);
+                self.tell_events(position).or_else(|| self.after_events(position))
+            }
+        }
+    }
+
+    fn read(&self, part: Part<'_>, limit: usize) -> Result<Cells, usize> {
+        filter::read(&self.feed.shared.state, &self.sub.lock_filter(), part, limit)
+    }
+
+    fn overrun(&mut self) -> Message {
+        match self.sub.mode {
+            Mode::Conflated => {
+                self.knows = false;
+                self.feed.shared.counters.resets.fetch_add(1, Relaxed);
+                self.phase = Phase::Starting { reset: None };
+                Message::Reset { reason: Reset::TooFarBehind }
+            }
+            Mode::Lossless => {
+                self.phase = Phase::Over;
+                Message::TooFarBehind { cursor: self.position() }
+            }
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.feed.shared.lock_index().remove(self.slot);
+    }
+}
+
+/// Something came out of a live subscription.
+enum Told {
+    Message(Message),
+    /// It is on its way out, piece by piece.
+    Pieces,
+}
+
+/// Why SKUs were not tracked or untracked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrackError {
+    /// The subscription has all SKUs of its places.
+    AllSkus,
+    /// There would be too many.
+    Exceeded(Exceeded),
+}
