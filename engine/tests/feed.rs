@@ -499,3 +499,48 @@ fn a_selection_without_skus_is_not_one_from_which_all_were_taken() {
     check(&shop, &mut next, &all);
     assert_eq!(next.resets, [Reset::SelectionChanged]);
 }
+
+#[test]
+fn every_delta_is_exact_however_busy_the_feed_is() {
+    const PROMISES: u32 = 30_000;
+    let shop = Shop::open();
+    let skus = ["A0", "A1", "A2", "A3", "A4", "A5"];
+    for sku in skus {
+        shop.receive(sku, "s0", 1_000_000);
+    }
+    let wanted = selection(&skus, &[], &[], None);
+    let mut told: Vec<(Seq, BTreeMap<Place, CellView>)> = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut numbers = Numbers(11);
+            for _ in 0..PROMISES {
+                let mut pick = || skus[numbers.below(6) as usize];
+                let (one, other) = (pick(), pick());
+                shop.engine.reserve(hold(&[(one, "s0", 1), (other, "s0", 2)]), None, Box::new(|_| {}));
+                while shop.engine.in_flight() > 2000 {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let mut reader = Reader::new(&shop, wanted.clone(), Mode::Conflated, Start::Fresh);
+        while told.last().is_none_or(|(seq, _)| *seq < Seq::from(PROMISES)) {
+            // It looks whenever it can, in the middle of rounds, too.
+            if let Some(message) = reader.subscription.poll() {
+                reader.hear(message);
+                told.push((reader.chain.unwrap(), reader.cells.clone()));
+            }
+        }
+        assert!(reader.resets.is_empty());
+    });
+    assert!(told.len() > 20, "{} messages", told.len());
+    let records = shop.engine.events(0, usize::MAX).unwrap();
+    let (mut known, mut next) = (BTreeMap::new(), records.iter().peekable());
+    for (seq, cells) in told {
+        while let Some(record) = next.next_if(|record| record.seq <= seq) {
+            record.event.for_each_cell(|cell| {
+                known.insert((cell.sku, cell.location), CellView::after(cell, 0));
+            });
+        }
+        assert_eq!(cells, known, "at {seq}");
+    }
+}
