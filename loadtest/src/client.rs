@@ -108,7 +108,13 @@ impl Client {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        let answer = self.exchange(head.as_bytes(), body);
+        let reused = self.stream.is_some();
+        let mut answer = self.exchange(head.as_bytes(), body);
+        // A server may close an idle connection just when it is used again; what only asks may ask once more.
+        if answer.is_err() && reused && method == "GET" {
+            self.stream = None;
+            answer = self.exchange(head.as_bytes(), body);
+        }
         if answer.is_err() {
             self.stream = None;
         }

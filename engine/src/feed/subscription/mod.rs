@@ -416,7 +416,12 @@ impl Subscription {
                 let mut dirty = std::mem::take(&mut pending.ready);
                 self.since = pending.since.or(self.since);
                 if settled {
-                    dirty.extend(std::mem::take(&mut pending.dirty));
+                    let latest = std::mem::take(&mut pending.dirty);
+                    if dirty.is_empty() {
+                        dirty = latest;
+                    } else {
+                        dirty.extend(latest);
+                    }
                     pending.since = None;
                 }
                 drop(pending);
