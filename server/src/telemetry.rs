@@ -82,10 +82,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     );
     metrics::describe_counter!("anaquel_stream_resets_total", "Live subscribers that had to start over");
     metrics::describe_counter!("anaquel_stream_closed_total", "Streams that the server ended, by reason");
-    metrics::describe_histogram!(
-        "anaquel_stream_lag_seconds",
-        "From a change being durable to its frame being written"
-    );
+    metrics::describe_histogram!("anaquel_stream_lag_seconds", "From a stream being woken for a change to its frame");
     let upkeep = handle.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(UPKEEP);

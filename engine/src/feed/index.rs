@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -58,8 +57,6 @@ pub(super) struct Pending {
     pub queue: VecDeque<Step>,
     /// The record of the last thing put in.
     pub last: Seq,
-    /// When the oldest thing in here came.
-    pub since: Option<Instant>,
     /// There was more than fits; nothing is put in until the reader starts over.
     pub overrun: bool,
     marked: u64,
@@ -316,10 +313,9 @@ impl Index {
     /// Puts in `entries`, after which everything up to `last` is in, and wakes whoever was told something.
     pub fn round(&mut self, state: &State, entries: &[Entry], last: Seq, shared: &Shared<'_>) {
         self.round += 1;
-        let now = Instant::now();
         if self.is_empty() {
             for entry in entries {
-                self.restructure(state, entry, now, shared);
+                self.restructure(state, entry, shared);
             }
         } else {
             let mut cells = Vec::new();
@@ -328,13 +324,13 @@ impl Index {
                     What::Cell(cell) => cells.push((entry.seq, *cell)),
                     What::Names | What::Group(..) | What::Channel(..) => {
                         // What came before this entry is matched as things stood before it.
-                        self.match_cells(&cells, now, shared);
+                        self.match_cells(&cells, shared);
                         cells.clear();
-                        self.restructure(state, entry, now, shared);
+                        self.restructure(state, entry, shared);
                     }
                 }
             }
-            self.match_cells(&cells, now, shared);
+            self.match_cells(&cells, shared);
         }
         self.position = last;
         // Release: whoever sees this position finds everything up to it in what is pending.
@@ -348,10 +344,10 @@ impl Index {
         }
     }
 
-    fn match_cells(&mut self, cells: &[(Seq, CellAfter)], now: Instant, shared: &Shared<'_>) {
+    fn match_cells(&mut self, cells: &[(Seq, CellAfter)], shared: &Shared<'_>) {
         if !self.lossless.is_empty() {
             for (seq, cell) in cells {
-                self.match_lossless(*seq, cell, now, shared);
+                self.match_lossless(*seq, cell, shared);
             }
         }
         if !self.conflated.is_empty() {
@@ -362,13 +358,13 @@ impl Index {
             }
             for (at, (seq, cell)) in cells.iter().enumerate() {
                 if latest.get(&cell_key(cell.sku, cell.location)) == Some(&at) {
-                    self.match_conflated(*seq, cell, now, shared);
+                    self.match_conflated(*seq, cell, shared);
                 }
             }
         }
     }
 
-    fn match_conflated(&mut self, seq: Seq, cell: &CellAfter, now: Instant, shared: &Shared<'_>) {
+    fn match_conflated(&mut self, seq: Seq, cell: &CellAfter, shared: &Shared<'_>) {
         let Self { conflated, subs, groups_of, marked, round, position, .. } = self;
         let groups = groups_of.get(&cell.location).map_or(&[][..], SmallVec::as_slice);
         let mut change = None;
@@ -394,7 +390,7 @@ impl Index {
                     }
                     None => {}
                 }
-                pending.mark(seq, now, *slot, *round, marked);
+                pending.mark(seq, *slot, *round, marked);
             }
         }
         if change.is_some() {
@@ -403,7 +399,7 @@ impl Index {
         }
     }
 
-    fn match_lossless(&mut self, seq: Seq, cell: &CellAfter, now: Instant, shared: &Shared<'_>) {
+    fn match_lossless(&mut self, seq: Seq, cell: &CellAfter, shared: &Shared<'_>) {
         let Self { lossless, subs, groups_of, marked, round, .. } = self;
         let groups = groups_of.get(&cell.location).map_or(&[][..], SmallVec::as_slice);
         let mut change = None;
@@ -418,7 +414,7 @@ impl Index {
                     continue;
                 }
                 pending.push(Step::Changed(Arc::clone(change)), shared);
-                pending.mark(seq, now, *slot, *round, marked);
+                pending.mark(seq, *slot, *round, marked);
             }
         }
         if change.is_some() {
@@ -427,11 +423,11 @@ impl Index {
     }
 
     /// Names became known, a group or a channel changed: rare, and may go over all subscriptions.
-    fn restructure(&mut self, state: &State, entry: &Entry, now: Instant, shared: &Shared<'_>) {
+    fn restructure(&mut self, state: &State, entry: &Entry, shared: &Shared<'_>) {
         match &entry.what {
             What::Cell(_) => {}
             What::Names => self.resolve_names(state),
-            What::Group(group, members) => self.regroup(entry.seq, *group, members, now, shared),
+            What::Group(group, members) => self.regroup(entry.seq, *group, members, shared),
             What::Channel(channel, buffer) => {
                 let before = self.buffers.insert(*channel, *buffer).unwrap_or(0);
                 let asked = self.channels.get(state.catalogue.channels.name(*channel));
@@ -442,7 +438,7 @@ impl Index {
                         Mode::Conflated => pending.rebuffered = Some(entry.seq),
                         Mode::Lossless => pending.push(Step::Rebuffered(entry.seq), shared),
                     }
-                    pending.mark(entry.seq, now, *slot, self.round, &mut self.marked);
+                    pending.mark(entry.seq, *slot, self.round, &mut self.marked);
                 }
             }
         }
@@ -465,7 +461,7 @@ impl Index {
         waits
     }
 
-    fn regroup(&mut self, seq: Seq, group: GroupId, members: &Arc<[LocationId]>, now: Instant, shared: &Shared<'_>) {
+    fn regroup(&mut self, seq: Seq, group: GroupId, members: &Arc<[LocationId]>, shared: &Shared<'_>) {
         let before = self.members.get(&group).cloned().unwrap_or_default();
         let left = before.iter().filter(|location| members.binary_search(location).is_err());
         let joined = members.iter().filter(|location| before.binary_search(location).is_err());
@@ -491,7 +487,7 @@ impl Index {
                     Mode::Conflated => drop(pending.moved.insert(*location, (seq, *joins))),
                     Mode::Lossless => pending.push(Step::Moved(seq, *location, *joins), shared),
                 }
-                pending.mark(seq, now, slot, self.round, &mut self.marked);
+                pending.mark(seq, slot, self.round, &mut self.marked);
             }
         }
     }
@@ -533,9 +529,8 @@ impl Pending {
         }
     }
 
-    fn mark(&mut self, seq: Seq, now: Instant, slot: Slot, round: u64, marked: &mut Vec<Slot>) {
+    fn mark(&mut self, seq: Seq, slot: Slot, round: u64, marked: &mut Vec<Slot>) {
         self.last = seq;
-        self.since.get_or_insert(now);
         if self.marked != round {
             self.marked = round;
             marked.push(slot);

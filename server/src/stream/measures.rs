@@ -1,6 +1,6 @@
 //! What operations can see of the streams.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use metrics::{Counter, Histogram};
 
@@ -33,9 +33,9 @@ impl Default for Measures {
 }
 
 impl Measures {
-    /// Something that had been waiting since `since` was just handed to the network.
-    pub fn told(&self, since: Instant) {
-        self.lag.record(since.elapsed().as_secs_f64());
+    /// Something that had been waiting for so long is on its way.
+    pub fn told(&self, waited: Duration) {
+        self.lag.record(waited.as_secs_f64());
     }
 
     /// A stream was ended by the server.

@@ -83,8 +83,8 @@ impl Session {
                     return Told::TooFarBehind(frame);
                 }
                 out(frame);
-                if let Some(since) = live.waited_since() {
-                    self.app.streams.measures.told(since);
+                if let Some(waited) = self.mailbox.waited() {
+                    self.app.streams.measures.told(waited);
                 }
                 told += 1;
                 if over {

@@ -95,10 +95,6 @@ impl Subscription {
             }
             Step::Rebuffered(seq) => Event::Rebuffered(seq),
         };
-        self.since = pending.since.or(self.since);
-        if pending.queue.is_empty() {
-            pending.since = None;
-        }
         Some(event)
     }
 

@@ -23,7 +23,6 @@ mod outgoing;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
-use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
@@ -75,7 +74,6 @@ pub struct Subscription {
     joining: VecDeque<Joining>,
     /// Cells that left, and have not been named yet.
     untracked: Option<Untracked>,
-    since: Option<Instant>,
 }
 
 impl Subscription {
@@ -95,7 +93,6 @@ impl Subscription {
             buffer: 0,
             joining: VecDeque::new(),
             untracked: None,
-            since: None,
         };
         subscription.phase = match start {
             Start::Fresh => Phase::Starting { reset: None },
@@ -150,11 +147,6 @@ impl Subscription {
         let filter = self.sub.lock_filter();
         let Filter { skus, locations, groups, .. } = &*filter;
         skus.unknown.iter().chain(&locations.unknown).chain(&groups.unknown).cloned().collect()
-    }
-
-    /// Since when the oldest of what was last handed out had been waiting; asked once.
-    pub fn waited_since(&mut self) -> Option<Instant> {
-        self.since.take()
     }
 
     /// Whether the next [`poll`](Self::poll) may read the disk or very many cells.
@@ -414,7 +406,6 @@ impl Subscription {
                     return None;
                 }
                 let mut dirty = std::mem::take(&mut pending.ready);
-                self.since = pending.since.or(self.since);
                 if settled {
                     let latest = std::mem::take(&mut pending.dirty);
                     if dirty.is_empty() {
@@ -422,7 +413,6 @@ impl Subscription {
                     } else {
                         dirty.extend(latest);
                     }
-                    pending.since = None;
                 }
                 drop(pending);
                 self.tell_latest(exact, dirty)
