@@ -15,7 +15,7 @@ use anaquel_engine::ids::{GroupId, LocationId, Name, Seq, SkuId};
 use anaquel_engine::level::Floor;
 use anaquel_engine::query::CellView;
 use anaquel_engine::settings::{FeedSettings, Settings};
-use common::{ManualClock, START_MS, Shop, hold, name};
+use common::{ManualClock, Numbers, START_MS, Shop, hold, name};
 
 type Place = (SkuId, LocationId);
 
@@ -187,17 +187,6 @@ fn check(shop: &Shop, reader: &mut Reader, selection: &Selection) {
         println!("{place:?}: told {:?}, in the log {:?}", reader.cells.get(place), expected.get(place));
     }
     assert!(differing.is_empty(), "at {seq}, {selection:?}");
-}
-
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
 }
 
 fn put(shop: &Shop, what: PutWhat) {

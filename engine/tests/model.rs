@@ -12,21 +12,10 @@ use anaquel_engine::event::MovementKind;
 use anaquel_engine::ids::ReservationId;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::verify::Auditor;
-use common::{START_MS, Shop, hold};
+use common::{Numbers, START_MS, Shop, hold};
 
 const THREADS: u64 = 4;
 const STEPS: u64 = 150;
-
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
 
 /// An expected no, or a bug.
 fn expected(outcome: Result<impl Sized, Failure>) {

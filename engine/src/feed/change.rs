@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::event::CellAfter;
 use crate::ids::Seq;
-use crate::level::Floor;
+use crate::query::CellView;
 
 /// What became of a cell, and how that reads on the wire: written once for each form, whoever is the first to need it.
 #[derive(Debug)]
@@ -26,15 +26,13 @@ impl Change {
         Self { seq, cell, forms: Mutex::default() }
     }
 
-    /// The cell as `write` tells it to a channel that leaves `buffer` units: the form that was written before, if one
-    /// was. `write` gets the units that such a channel may promise.
-    pub fn form(&self, buffer: u32, write: impl FnOnce(&CellAfter, u32) -> Arc<str>) -> Arc<str> {
+    /// The cell as `write` tells it to a channel that leaves `buffer` units: the form that was written before, if one was.
+    pub fn form(&self, buffer: u32, write: impl FnOnce(&CellView) -> Arc<str>) -> Arc<str> {
         let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, form)) = forms.iter().find(|(of, _)| *of == buffer) {
             return Arc::clone(form);
         }
-        let floor = Floor { safety_stock: self.cell.safety_stock, buffer };
-        let form = write(&self.cell, self.cell.level.available(floor));
+        let form = write(&CellView::after(&self.cell, buffer));
         forms.push((buffer, Arc::clone(&form)));
         form
     }

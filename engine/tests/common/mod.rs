@@ -39,6 +39,18 @@ impl Clock for ManualClock {
     }
 }
 
+/// Xorshift: numbers that a seed makes again.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
 pub const START_MS: u64 = 1_800_000_000_000;
 
 pub struct Shop {

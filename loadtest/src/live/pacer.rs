@@ -1,8 +1,6 @@
 //! Durable reservations of one unit each, at a given rate, pipelined over a few sockets.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
@@ -22,10 +20,8 @@ pub type Acknowledged = Vec<Vec<Instant>>;
 
 /// Reserves for `seconds`, and tells when each was acknowledged. `skus` is how many there are to choose from.
 pub async fn reserve(address: SocketAddr, skus: u64, a_second: u64, seconds: u64) -> anyhow::Result<Acknowledged> {
-    let sent = Arc::new(AtomicU64::new(0));
     let mut writers = Vec::new();
     for nth in 0..SOCKETS {
-        let sent = Arc::clone(&sent);
         writers.push(tokio::spawn(async move {
             let (mut sink, mut stream) = connect(address).await?.split();
             let started = Instant::now();
@@ -60,7 +56,6 @@ pub async fn reserve(address: SocketAddr, skus: u64, a_second: u64, seconds: u64
                 sink.flush().await?;
                 tokio::time::sleep(TICK).await;
             }
-            sent.fetch_add(done, Ordering::Relaxed);
             answers.await?
         }));
     }

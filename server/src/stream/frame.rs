@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anaquel_engine::Engine;
 use anaquel_engine::feed::{Cursor, Item, Message, Subscription};
 use anaquel_engine::ids::{LocationId, Seq, SkuId};
-use anaquel_engine::query::CellView;
 use serde_json::{Value, json};
 
 use super::exceeded;
@@ -75,9 +74,9 @@ pub fn message(
             let buffer = subscription.buffer();
             write_array(&mut out, &items, |out, item| match item {
                 Item::Read(cell) => write_cell(out, engine, cell),
-                Item::Changed(change) => out.push_str(&change.form(buffer, |cell, _| {
+                Item::Changed(change) => out.push_str(&change.form(buffer, |cell| {
                     let mut form = String::new();
-                    write_cell(&mut form, engine, &CellView::after(cell, buffer));
+                    write_cell(&mut form, engine, cell);
                     Arc::from(form)
                 })),
             });
