@@ -7,9 +7,10 @@
 use crate::command::{Command, Failure, Movement, NameRef, Refusal, Reserve, ReserveLine, Short};
 use crate::event::{Few, MovementKind, Purpose};
 use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
-use crate::level::{Constraint, Floor, StockChange};
-use crate::matrix::CellId;
+use crate::level::{Constraint, StockChange};
+use crate::matrix::{CellId, StockCell};
 use crate::reservation::State as ReservationState;
+use crate::rules::{Book, Gate, RuleId};
 use crate::state::State;
 
 /// A promise that is asked for, by name.
@@ -111,6 +112,7 @@ impl State {
                     requested: line.quantity,
                     available: 0,
                     constraint: Constraint::UnknownCell,
+                    rule: None,
                 }),
             }
         }
@@ -139,10 +141,11 @@ impl State {
     /// # Errors
     /// A refusal that the durable view confirms.
     pub fn admit_lines(&self, reserve: &Reserve) -> Result<Few<(CellId, StockChange)>, Failure> {
-        let buffer = match &reserve.channel {
-            NameRef::Known(channel) => self.catalogue.buffer(*channel),
-            NameRef::New(_) => 0,
+        let channel = match &reserve.channel {
+            NameRef::Known(channel) => Some(*channel),
+            NameRef::New(_) => None,
         };
+        let book = self.rules.book();
         if let Some(superseded) = reserve.supersedes {
             match self.reservations.get(superseded).map(|old| old.state) {
                 None => return Err(Refusal::NotFound("reservation to supersede").into()),
@@ -151,22 +154,20 @@ impl State {
             }
         }
         if let ([line], None, false) = (reserve.lines.as_slice(), reserve.supersedes, reserve.allow_partial) {
-            return self.admit_line(line, buffer);
+            return self.admit_line(line, &book, channel);
         }
-        let floor_of = |cell: CellId| Floor { safety_stock: self.matrix.cell(cell).safety_stock(), buffer };
+        let gate_of = |cell: CellId| self.gate(&book, self.matrix.cell(cell), channel);
         let Some(mut demands) = self.demands(reserve) else { return Ok(Few::new()) };
         // All lines are checked before any is taken, so that a cart which must fail disturbs nobody.
         let mut shorts = Vec::new();
         for demand in &mut demands {
             let cell = self.matrix.cell(demand.cell);
-            let floor = floor_of(demand.cell);
-            demand.taken = demand.wanted().min(cell.promised().available(floor));
+            let gate = gate_of(demand.cell);
+            demand.taken = demand.wanted().min(gate.available(cell.promised()));
             if demand.taken < demand.wanted() {
-                // A record folds row by row: only what is read between folds is a level that the log grants.
-                let (_, level) = self.view.read(|| cell.durable());
-                if let Err(constraint) = level.reserve(demand.wanted(), floor) {
-                    let available = level.available(floor).saturating_add(demand.released);
-                    shorts.push(Short { line: demand.line, requested: demand.requested, available, constraint });
+                if let Err((constraint, available, rule)) = self.refused_for_good(cell, demand.wanted(), channel) {
+                    let available = available.saturating_add(demand.released);
+                    shorts.push(Short { line: demand.line, requested: demand.requested, available, constraint, rule });
                 }
             }
         }
@@ -180,7 +181,9 @@ impl State {
         let mut taken = Few::new();
         for demand in demands.iter().filter(|demand| demand.wanted() > 0) {
             let complete = demand.taken == demand.wanted() || (reserve.allow_partial && demand.taken > 0);
-            if complete && self.matrix.cell(demand.cell).admit(demand.taken, floor_of(demand.cell)).is_ok() {
+            let gate = gate_of(demand.cell);
+            let admit = || self.matrix.cell(demand.cell).admit_by(|level| gate.reserve(level, demand.taken));
+            if complete && admit().is_ok() {
                 taken.push((demand.cell, StockChange::reserve(demand.taken)));
             } else {
                 self.give_back(&taken);
@@ -192,20 +195,46 @@ impl State {
 
     /// The common case: one line, all or nothing.
     #[inline]
-    fn admit_line(&self, line: &ReserveLine, buffer: u32) -> Result<Few<(CellId, StockChange)>, Failure> {
+    fn admit_line(
+        &self,
+        line: &ReserveLine,
+        book: &Book,
+        channel: Option<ChannelId>,
+    ) -> Result<Few<(CellId, StockChange)>, Failure> {
         let Some((id, cell)) = self.matrix.find_cell(line.sku, line.location) else { return Ok(Few::new()) };
-        let floor = Floor { safety_stock: cell.safety_stock(), buffer };
-        if cell.admit(line.quantity, floor).is_ok() {
+        let gate = self.gate(book, cell, channel);
+        if cell.admit_by(|level| gate.reserve(level, line.quantity)).is_ok() {
             return Ok(Few::from_buf([(id, StockChange::reserve(line.quantity))]));
         }
-        let (_, level) = self.view.read(|| cell.durable());
-        match level.reserve(line.quantity, floor) {
-            Ok(_) => Ok(Few::new()),
-            Err(constraint) => {
-                let short = Short { line: 0, requested: line.quantity, available: level.available(floor), constraint };
-                Err(Refusal::Insufficient(vec![short]).into())
-            }
-        }
+        let refused = self.refused_for_good(cell, line.quantity, channel);
+        let Err((constraint, available, rule)) = refused else { return Ok(Few::new()) };
+        let short = Short { line: 0, requested: line.quantity, available, constraint, rule };
+        Err(Refusal::Insufficient(vec![short]).into())
+    }
+
+    /// Whether the durable view refuses what the promise word refused: what was short, how many there are, and the rule
+    /// behind it. A record folds row by row, and a rule may have changed since: only a level and rules that are read
+    /// together, between folds, are what the log grants.
+    fn refused_for_good(
+        &self,
+        cell: &StockCell,
+        quantity: u32,
+        channel: Option<ChannelId>,
+    ) -> Result<(), (Constraint, u32, Option<RuleId>)> {
+        let (_, refused) = self.view.read(|| {
+            let book = self.rules.book();
+            let (gate, level) = (self.gate(&book, cell, channel), cell.durable());
+            let refusal = |constraint| (constraint, gate.available(level), gate.rule_behind(constraint));
+            gate.reserve(level, quantity).map(drop).map_err(refusal)
+        });
+        refused
+    }
+
+    /// What a promise through `channel` must pass in a cell.
+    #[inline]
+    pub(crate) fn gate<'a>(&self, book: &'a Book, cell: &StockCell, channel: Option<ChannelId>) -> Gate<'a> {
+        let terms = book.terms(&self.catalogue, cell.sku(), cell.location(), channel);
+        Gate::new(terms, cell.safety_stock(), channel.map_or(0, |channel| self.catalogue.buffer(channel)))
     }
 
     /// Gives back what was taken for a command that never reached the log.

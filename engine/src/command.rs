@@ -11,6 +11,7 @@ use crate::ids::{ChannelId, LocationId, Name, ReservationId, Seq, SkuId, Timesta
 use crate::level::{Constraint, StockChange};
 use crate::matrix::CellId;
 use crate::reservation::{Reservation, State};
+use crate::rules::{Effect, RuleId};
 
 /// A name on its way in: interned, or not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,19 @@ pub enum Command {
     },
     /// Set the details of one thing.
     Put(Box<Put>),
+}
+
+impl Command {
+    /// Whether it may change what rules rest on, and so ends its batch.
+    pub(crate) fn ends_batch(&self) -> bool {
+        match self {
+            Self::Load { rows, .. } => {
+                matches!(rows, Rows::Locations(_) | Rows::Groups(_) | Rows::Skus(_) | Rows::Rules(_))
+            }
+            Self::Put(put) => !matches!(put.what, PutWhat::Channel(..)),
+            Self::Reserve(_) | Self::Step(..) | Self::Move(_) | Self::Count(_) => false,
+        }
+    }
 }
 
 /// A promise that is asked for.
@@ -195,6 +209,8 @@ pub enum Rows {
     },
     /// Prices.
     Prices(Vec<(u64, Name, Price)>),
+    /// Rules.
+    Rules(Vec<(u64, Name, RuleFields)>),
     /// None: the file ended.
     None(ImportKind),
 }
@@ -268,6 +284,33 @@ pub enum PutWhat {
     Group(Name, Vec<Name>),
     /// A channel.
     Channel(Name, ChannelDetails),
+    /// A rule; `None` removes it.
+    Rule(Name, Option<Box<RuleFields>>),
+}
+
+/// What is said of a rule, by name. A name that nobody declared is declared by it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RuleFields {
+    /// One of these SKUs.
+    pub skus: Vec<Name>,
+    /// A SKU in one of these categories.
+    pub categories: Vec<String>,
+    /// A SKU with one of these attributes.
+    pub attributes: Vec<(String, String)>,
+    /// One of these locations.
+    pub locations: Vec<Name>,
+    /// A location in one of these groups.
+    pub groups: Vec<Name>,
+    /// A location of one of these kinds.
+    pub kinds: Vec<LocationKind>,
+    /// One of these channels.
+    pub channels: Vec<Name>,
+    /// What it does.
+    pub effect: Effect,
+    /// From when on.
+    pub starts_at: Option<Timestamp>,
+    /// Until when.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// What was done.
@@ -396,6 +439,8 @@ pub struct Short {
     pub available: u32,
     /// What was short.
     pub constraint: Constraint,
+    /// The rule behind it, where one is.
+    pub rule: Option<RuleId>,
 }
 
 impl From<Refusal> for Failure {

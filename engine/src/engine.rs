@@ -4,6 +4,7 @@
 //! to the durable view and wait for nobody. The engine draws no random numbers and reads no clock: both come from
 //! outside, as arguments or through [`Clock`].
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -473,18 +474,19 @@ impl Drop for AbortOnPanic {
 impl JournalThread {
     fn run(mut self) {
         let _abort = AbortOnPanic;
-        let mut commands = Vec::new();
+        let mut commands = VecDeque::new();
         let mut last_sync = self.shared.clock.now();
         loop {
             let closing = self.shared.closing.load(Ordering::SeqCst);
-            let limit = self.shared.settings.batch_commands_max;
+            let limit = self.shared.settings.batch_commands_max.saturating_sub(commands.len());
             commands.extend(std::iter::from_fn(|| self.shared.queue.pop()).take(limit));
             let now = self.shared.clock.now();
             self.sequencer.expiry_frozen = self.shared.expiry_frozen.load(Ordering::Relaxed);
-            let taken = commands.len();
+            let waiting = commands.len();
             let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
-            if taken > 0 || due {
+            if waiting > 0 || due {
                 let turn = self.sequencer.turn(now, &mut commands);
+                let taken = waiting - commands.len();
                 self.shared.in_flight.fetch_sub(taken, Ordering::Relaxed);
                 self.count(&turn);
             }
@@ -507,7 +509,7 @@ impl JournalThread {
             if let Some(error) = self.sequencer.failure() {
                 self.shared.failure.get_or_init(|| error.to_string());
             }
-            if taken == 0 {
+            if waiting == 0 {
                 // A command may be between its permit and the queue; its caller is waiting for an answer.
                 if closing && self.shared.queue.is_empty() && self.shared.in_flight.load(Ordering::SeqCst) == 0 {
                     break;

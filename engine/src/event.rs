@@ -5,8 +5,9 @@
 //! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::verify) checks those
 //! levels against the arithmetic of the quantities beside them.
 //!
-//! These types are version 1 of the log's format: their fields and the order of variants are frozen, and the golden
-//! files of [`journal`](crate::journal) hold them to it. A change is a new version beside this one.
+//! The log's format is version 2: version 1 and the events from [`Event::RulesSet`] on, which came with rules. What a
+//! version has is frozen, the order of variants and the fields of each, and the golden files in `engine/tests/golden`
+//! hold it to that. New events go to the end and make a new version; a build that does not know them refuses by number.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -14,6 +15,7 @@ use smallvec::SmallVec;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::StockLevel;
+use crate::rules::{Rule, RuleId};
 
 /// One logged event with its place, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +111,23 @@ pub enum Event {
     ShortageCleared(CellAfter),
     /// An import came to its end.
     Imported(Box<Imported>),
+    /// Rules were set, or removed.
+    RulesSet(Vec<RuleSet>),
+    /// The date of rules came: they are in force from here on (true), or are not any more.
+    RulesTurned(Vec<(RuleId, bool)>),
+}
+
+/// A rule that was set, or removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RuleSet {
+    /// Its place in the table of rules.
+    pub id: RuleId,
+    /// Its id.
+    pub name: Name,
+    /// What it says; `None` where it was removed.
+    pub rule: Option<Rule>,
+    /// Whether it is in force from here on.
+    pub in_force: bool,
 }
 
 /// Names and the ids they are interned to.
@@ -326,6 +345,8 @@ pub enum ImportKind {
     Stock,
     /// Prices.
     Prices,
+    /// Rules.
+    Rules,
 }
 
 /// An import came to its end.
@@ -381,7 +402,9 @@ impl Event {
             | Self::Extended(_)
             | Self::ShortageGrew(_)
             | Self::ShortageCleared(_)
-            | Self::Imported(_) => {}
+            | Self::Imported(_)
+            | Self::RulesSet(_)
+            | Self::RulesTurned(_) => {}
         }
     }
 

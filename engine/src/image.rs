@@ -17,6 +17,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -28,10 +29,13 @@ use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
 use crate::movements::Recent;
 use crate::reservation::Reservation;
+use crate::rules::{RuleId, Standing};
 use crate::state::{Folder, State};
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-const FORMAT: u16 = 1;
+/// The format that this build writes; it reads format 1, too, which has fewer kinds of frames.
+const FORMAT: u16 = 2;
+const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
 
 /// Items in one frame, and cells copied in one durable read: some tens of microseconds.
@@ -59,6 +63,7 @@ enum Frame {
     Reservations(Vec<Reservation>),
     Keys(Vec<(u128, Done)>),
     End(Summary),
+    Rules(Vec<(RuleId, Option<Standing>)>),
 }
 
 /// What an image holds.
@@ -193,6 +198,8 @@ fn write_unfinished(
     writer.details(&catalogue.channels, Frame::Channels)?;
     let prices = skus.clone().filter_map(|sku| Some((sku, catalogue.prices(sku)?.as_ref().clone())));
     writer.frames(prices, Frame::Prices)?;
+    let rules = (0..).map(RuleId).zip(state.rules.all());
+    writer.frames(rules.map(|(id, standing)| (id, standing.map(Arc::unwrap_or_clone))), Frame::Rules)?;
 
     let mut cells = 0;
     let mut pending = Vec::new();
@@ -305,8 +312,8 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
     if magic != MAGIC {
         return Err(wrong("it is not an image".into()));
     }
-    if format != FORMAT.to_le_bytes() {
-        return Err(wrong(format!("its format is not {FORMAT}, the one that this build reads")));
+    if !(OLDEST_FORMAT..=FORMAT).any(|known| format == known.to_le_bytes()) {
+        return Err(wrong(format!("its format is not {OLDEST_FORMAT} to {FORMAT}, which this build reads")));
     }
     if image_epoch != epoch.0.to_le_bytes() {
         return Err(wrong("it belongs to another log".into()));
@@ -342,6 +349,7 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
             Frame::Reservations(rows) => {
                 rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation));
             }
+            Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.rules.restore(id, standing)),
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
             Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {
                 state.restore_time(summary.last_time);

@@ -60,6 +60,8 @@ pub enum Constraint {
     UnknownCell,
     /// The cell would leave its 32 bits.
     Capacity,
+    /// The channel may not sell the SKU from there.
+    Access,
 }
 
 impl Floor {

@@ -28,6 +28,7 @@ pub mod movements;
 pub mod query;
 pub mod recovery;
 pub mod reservation;
+pub mod rules;
 pub mod sequencer;
 pub mod settings;
 pub mod state;

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::catalogue::Catalogue;
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
-use crate::level::{Floor, StockLevel};
+use crate::level::StockLevel;
 use crate::matrix::StockCell;
+use crate::rules::{Band, Book, Gate};
 use crate::state::State;
 
 /// One cell as a reader sees it.
@@ -21,20 +23,57 @@ pub struct CellView {
     pub safety_stock: u32,
     /// Units that the asking channel may promise.
     pub available: u32,
+    /// How much that is, for those who are not told the number.
+    pub band: Band,
+    /// Whether the asking channel may tell the numbers.
+    pub exact: bool,
+    /// The safety stock of the cell's own stock row.
+    own_safety_stock: u32,
 }
 
-impl CellView {
-    /// A cell after an event, as a channel sees it that leaves `buffer` units.
-    pub fn after(cell: &CellAfter, buffer: u32) -> Self {
-        let CellAfter { sku, location, level, safety_stock } = *cell;
-        Self { sku, location, level, safety_stock, available: 0 }.seen_with(buffer)
+/// How a channel sees cells: the rules in force, and the units that it leaves to others.
+#[derive(Debug, Clone)]
+pub struct Lens {
+    book: Arc<Book>,
+    channel: Option<ChannelId>,
+    buffer: u32,
+}
+
+impl Lens {
+    pub(crate) fn new(book: Arc<Book>, channel: Option<ChannelId>, buffer: u32) -> Self {
+        Self { book, channel, buffer }
     }
 
-    /// The same cell as a channel sees it that leaves `buffer` units.
-    #[must_use]
-    pub fn seen_with(self, buffer: u32) -> Self {
-        let floor = Floor { safety_stock: self.safety_stock, buffer };
-        Self { available: self.level.available(floor), ..self }
+    /// A cell after an event.
+    pub fn see(&self, catalogue: &Catalogue, cell: &CellAfter) -> CellView {
+        let CellAfter { sku, location, level, safety_stock } = *cell;
+        let gate = Gate::new(self.book.terms(catalogue, sku, location, self.channel), safety_stock, self.buffer);
+        let available = gate.available(level);
+        let (band, exact) = gate.terms().band(available);
+        let held_back = gate.safety_stock(level);
+        CellView {
+            sku,
+            location,
+            level,
+            safety_stock: held_back,
+            available,
+            band,
+            exact,
+            own_safety_stock: safety_stock,
+        }
+    }
+
+    /// A cell that was seen through another lens.
+    pub(crate) fn see_again(&self, catalogue: &Catalogue, cell: &CellView) -> CellView {
+        let CellView { sku, location, level, own_safety_stock, .. } = *cell;
+        self.see(catalogue, &CellAfter { sku, location, level, safety_stock: own_safety_stock })
+    }
+
+    /// A cell as it is. Exact at one `seq` inside the durable view.
+    #[inline]
+    pub(crate) fn view(&self, catalogue: &Catalogue, cell: &StockCell) -> CellView {
+        let (level, safety_stock) = (cell.durable(), cell.safety_stock());
+        self.see(catalogue, &CellAfter { sku: cell.sku(), location: cell.location(), level, safety_stock })
     }
 }
 
@@ -67,20 +106,11 @@ pub struct Shortage {
     pub at_risk: Vec<(ReservationId, u32)>,
 }
 
-pub(crate) fn view(cell: &StockCell, buffer: u32) -> CellView {
-    let (level, safety_stock) = (cell.durable(), cell.safety_stock());
-    CellView {
-        sku: cell.sku(),
-        location: cell.location(),
-        level,
-        safety_stock,
-        available: level.available(Floor { safety_stock, buffer }),
-    }
-}
-
 impl State {
-    fn buffer(&self, channel: Option<ChannelId>) -> u32 {
-        channel.map_or(0, |channel| self.catalogue.buffer(channel))
+    /// How `channel` sees cells now. Exact at one `seq` inside the durable view.
+    pub fn lens(&self, channel: Option<ChannelId>) -> Lens {
+        let buffer = channel.map_or(0, |channel| self.catalogue.buffer(channel));
+        Lens::new(self.rules.share_book(), channel, buffer)
     }
 
     /// The cells of `skus` at `locations`, or everywhere; SKU by SKU.
@@ -93,18 +123,23 @@ impl State {
         let mut found = Vec::new();
         let (seq, ()) = self.view.read(|| {
             found.clear();
-            let buffer = self.buffer(channel);
+            let lens = self.lens(channel);
             for sku in skus {
                 match locations {
-                    None => found.extend(self.matrix.row(*sku).map(|(_, cell)| view(cell, buffer))),
+                    None => found.extend(self.matrix.row(*sku).map(|(_, cell)| lens.view(&self.catalogue, cell))),
                     Some(places) => {
                         let cells = places.iter().filter_map(|place| self.matrix.get(*sku, *place));
-                        found.extend(cells.map(|cell| view(cell, buffer)));
+                        found.extend(cells.map(|cell| lens.view(&self.catalogue, cell)));
                     }
                 }
             }
         });
         (seq, found)
+    }
+
+    /// One cell. Exact at one `seq` inside the durable view.
+    pub fn cell(&self, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> Option<CellView> {
+        self.matrix.get(sku, location).map(|cell| self.lens(channel).view(&self.catalogue, cell))
     }
 
     /// Each of `skus` in each of `groups`, added up.
@@ -117,7 +152,7 @@ impl State {
         let mut found = Vec::new();
         let (seq, ()) = self.view.read(|| {
             found.clear();
-            let buffer = self.buffer(channel);
+            let lens = self.lens(channel);
             for group in groups {
                 let details = self.catalogue.groups.details(*group);
                 let members = details.as_deref().map_or(&[][..], |set| &set.details.locations);
@@ -125,7 +160,7 @@ impl State {
                     let mut sum =
                         GroupView { sku: *sku, group: *group, on_hand: 0, reserved: 0, available: 0, locations: 0 };
                     for cell in members.iter().filter_map(|location| self.matrix.get(*sku, *location)) {
-                        let cell = view(cell, buffer);
+                        let cell = lens.view(&self.catalogue, cell);
                         sum.on_hand += i64::from(cell.level.on_hand);
                         sum.reserved += i64::from(cell.level.reserved);
                         sum.available += u64::from(cell.available);
@@ -150,7 +185,10 @@ impl State {
         let skus = (first..self.catalogue.skus.count()).map(SkuId);
         // Cells stay where they are, so they may be found first and read together.
         let cells: Vec<_> = skus.filter_map(|sku| self.matrix.get(sku, location)).take(limit).collect();
-        self.view.read(|| cells.iter().map(|cell| view(cell, self.buffer(channel))).collect())
+        self.view.read(|| {
+            let lens = self.lens(channel);
+            cells.iter().map(|cell| lens.view(&self.catalogue, cell)).collect()
+        })
     }
 
     /// Up to `limit` cells of a SKU from the location after `after`, in the order in which locations were declared.
@@ -165,7 +203,10 @@ impl State {
         cells.sort_by_key(|cell| cell.location());
         let from = after.map_or(0, |after| cells.partition_point(|cell| cell.location() <= after));
         let page = cells.get(from..).unwrap_or(&[]);
-        self.view.read(|| page.iter().take(limit).map(|cell| view(cell, self.buffer(channel))).collect())
+        self.view.read(|| {
+            let lens = self.lens(channel);
+            page.iter().take(limit).map(|cell| lens.view(&self.catalogue, cell)).collect()
+        })
     }
 
     /// Up to `limit` cells that are short, from the one after `after`, with the promises at risk.
@@ -175,7 +216,11 @@ impl State {
         places.truncate(limit);
         self.view.read(|| {
             let cells = places.iter().filter_map(|(sku, location)| self.matrix.get(*sku, *location));
-            cells.map(|cell| self.shortage(view(cell, 0))).filter(|shortage| shortage.missing > 0).collect()
+            let lens = self.lens(None);
+            cells
+                .map(|cell| self.shortage(lens.view(&self.catalogue, cell)))
+                .filter(|shortage| shortage.missing > 0)
+                .collect()
         })
     }
 

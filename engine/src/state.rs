@@ -17,6 +17,7 @@ use crate::ids::{LocationId, ReservationId, SkuId, Timestamp};
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::reservation::{Reservation, ReservationStore};
+use crate::rules::RuleTable;
 use crate::view::DurableView;
 
 /// The durable view of everything. Reads use it alone; only the journal thread writes it.
@@ -28,6 +29,8 @@ pub struct State {
     pub matrix: Matrix,
     /// Names and details.
     pub catalogue: Catalogue,
+    /// What stands between stock and promises.
+    pub rules: RuleTable,
     /// Promises.
     pub reservations: ReservationStore,
     /// Requests that had an effect.
@@ -47,6 +50,7 @@ impl State {
             view: DurableView::default(),
             matrix: Matrix::default(),
             catalogue: Catalogue::default(),
+            rules: RuleTable::default(),
             reservations: ReservationStore::default(),
             idempotency: IdempotencyTable::new(idempotency_keys_max),
             movements: RecentMovements::default(),
@@ -104,17 +108,20 @@ impl Folder {
             Event::SkusSet(rows) => {
                 for (sku, details) in rows {
                     state.catalogue.skus.fold_details(*sku, record.seq, details.clone());
+                    state.rules.fold_sku(*sku, details);
                 }
             }
             Event::LocationsSet(rows) => {
                 for (location, details) in rows {
                     state.catalogue.locations.fold_details(*location, record.seq, details.clone());
                 }
+                state.rules.fold_places();
             }
             Event::GroupsSet(rows) => {
                 for (group, details) in rows {
                     state.catalogue.fold_group(*group, record.seq, details.clone());
                 }
+                state.rules.fold_places();
             }
             Event::ChannelsSet(rows) => {
                 for (channel, details) in rows {
@@ -177,6 +184,8 @@ impl Folder {
                 state.short_cells().remove(&(cell.sku, cell.location));
             }
             Event::Imported(_) => {}
+            Event::RulesSet(rows) => state.rules.fold_set(record.seq, rows),
+            Event::RulesTurned(rows) => state.rules.fold_turned(record.seq, rows),
         }
         self.fold_key(state, record);
         state.last_time.store(record.time.0, Relaxed);

@@ -55,7 +55,7 @@ fn a_refusal_that_rests_on_the_batch_is_not_told_when_the_batch_comes_to_nothing
     shop.receive("A", "s1", 1);
     let order = shop.reserve(&[("A", "s1", 1)]);
     shop.disk.inject(1, Fault::Full);
-    let outcomes = shop.in_one_batch_that_fails(vec![
+    let outcomes = shop.queued_together(vec![
         Box::new(|| shop.cancel(order.id).map(|record| record.state)),
         Box::new(|| shop.confirm(order.id).map(|record| record.state)),
     ]);
@@ -89,7 +89,7 @@ fn put_location(shop: &Shop, groups: &[&str]) {
 #[test]
 fn a_location_is_in_exactly_the_groups_it_was_last_put_into() {
     let shop = Shop::open();
-    shop.in_one_batch::<()>(vec![
+    shop.queued_together::<()>(vec![
         Box::new(|| put_location(&shop, &["A", "B"])),
         Box::new(|| put_location(&shop, &["B", "C"])),
     ]);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anaquel_engine::Engine;
 use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{Command, Put, PutWhat};
 use anaquel_engine::event::{CellAfter, Event, MovementKind, Record};
@@ -15,7 +16,7 @@ use anaquel_engine::ids::{GroupId, LocationId, Name, Seq, SkuId};
 use anaquel_engine::level::Floor;
 use anaquel_engine::query::CellView;
 use anaquel_engine::settings::{FeedSettings, Settings};
-use common::{ManualClock, Numbers, START_MS, Shop, hold, name};
+use common::{ManualClock, Numbers, START_MS, Shop, hold, name, some_rule};
 
 type Place = (SkuId, LocationId);
 
@@ -23,6 +24,7 @@ type Place = (SkuId, LocationId);
 struct Reader {
     subscription: Subscription,
     woken: Arc<AtomicBool>,
+    engine: Engine,
     cells: BTreeMap<Place, CellView>,
     /// The `seq` of the message before; none before the first.
     chain: Option<Seq>,
@@ -49,7 +51,8 @@ impl Reader {
             Start::Fresh | Start::Unreadable => None,
         };
         let (cells, deltas, resets) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { subscription, woken, cells, chain, deltas, resets, ended: None }
+        let engine = shop.engine.clone();
+        Self { subscription, woken, engine, cells, chain, deltas, resets, ended: None }
     }
 
     /// Cut off, and back with what it knows.
@@ -74,11 +77,11 @@ impl Reader {
             Message::Delta { seq, prev_seq, cursor, items, removed } => {
                 assert_eq!(self.chain, Some(prev_seq), "a gap before {seq}");
                 assert!(prev_seq <= seq && cursor.seq <= seq);
-                let buffer = self.subscription.buffer();
+                let lens = self.subscription.lens().clone();
                 let items: BTreeMap<Place, CellView> = items
                     .iter()
                     .map(|item| match item {
-                        Item::Changed(change) => CellView::after(&change.cell, buffer),
+                        Item::Changed(change) => lens.see(&self.engine.state().catalogue, &change.cell),
                         Item::Read(cell) => *cell,
                     })
                     .map(|cell| ((cell.sku, cell.location), cell))
@@ -164,23 +167,21 @@ impl Model {
             && (anywhere || named(&selection.locations, catalogue.locations.name(location)) || in_group)
     }
 
-    fn view(&self, shop: &Shop, selection: &Selection, buffer: u32) -> BTreeMap<Place, CellView> {
+    /// What a selection should show: the cells of the model, through the lens of now.
+    fn view(&self, shop: &Shop, selection: &Selection) -> BTreeMap<Place, CellView> {
+        let (state, catalogue) = (shop.engine.state(), &shop.engine.state().catalogue);
+        let channel = selection.channel.as_ref().and_then(|name| catalogue.channels.id(name.as_str()));
+        let lens = state.lens(channel);
         let selected = self.cells.iter().filter(|(place, _)| self.selects(shop, selection, **place));
-        selected.map(|(place, cell)| (*place, CellView::after(cell, buffer))).collect()
+        selected.map(|(place, cell)| (*place, lens.see(catalogue, cell))).collect()
     }
-}
-
-fn buffer(shop: &Shop, selection: &Selection) -> u32 {
-    let catalogue = &shop.engine.state().catalogue;
-    let channel = selection.channel.as_ref().and_then(|name| catalogue.channels.id(name.as_str()));
-    channel.map_or(0, |channel| catalogue.buffer(channel))
 }
 
 fn check(shop: &Shop, reader: &mut Reader, selection: &Selection) {
     reader.catch_up(shop.engine.state().view.seq());
     // Something may have expired meanwhile, and been told.
     let seq = reader.subscription.told();
-    let expected = Model::of(shop, seq).view(shop, selection, buffer(shop, selection));
+    let expected = Model::of(shop, seq).view(shop, selection);
     let differ = |place: &&Place| reader.cells.get(place) != expected.get(place);
     let differing: BTreeSet<_> = reader.cells.keys().chain(expected.keys()).filter(differ).collect();
     for place in &differing {
@@ -208,7 +209,7 @@ fn change_something(shop: &Shop, numbers: &mut Numbers, structure: bool) {
     let cell = |numbers: &mut Numbers| (format!("A{}", numbers.below(6)), format!("s{}", numbers.below(4)));
     let (sku, location) = cell(numbers);
     let (other_sku, other_location) = cell(numbers);
-    match numbers.below(if structure { 12 } else { 10 }) {
+    match numbers.below(if structure { 13 } else { 10 }) {
         0..=3 => {
             let mut request = hold(&[(&sku, &location, 1), (&other_sku, &other_location, 2)]);
             request.allow_partial = true;
@@ -231,7 +232,11 @@ fn change_something(shop: &Shop, numbers: &mut Numbers, structure: bool) {
             let members: Vec<String> = (0..4).filter(|_| numbers.below(2) == 0).map(|at| format!("s{at}")).collect();
             set_group(shop, &format!("g{}", numbers.below(2)), &members);
         }
-        _ => set_buffer(shop, "web", numbers.below(3) as u32),
+        11 => set_buffer(shop, "web", numbers.below(3) as u32),
+        _ => {
+            let fields = Some(some_rule(numbers)).filter(|_| numbers.below(4) > 0);
+            drop(shop.put_rule(&format!("r{}", numbers.below(4)), fields));
+        }
     }
 }
 
@@ -311,7 +316,10 @@ fn events_of(shop: &Shop, selection: &Selection, after: Seq) -> Vec<(Seq, BTreeM
         let mut cells = BTreeMap::new();
         record.event.for_each_cell(|cell| {
             if model.selects(shop, selection, (cell.sku, cell.location)) {
-                cells.insert((cell.sku, cell.location), CellView::after(cell, 0));
+                cells.insert(
+                    (cell.sku, cell.location),
+                    shop.engine.state().lens(None).see(&shop.engine.state().catalogue, cell),
+                );
             }
         });
         (record.seq, cells)
@@ -527,7 +535,10 @@ fn every_delta_is_exact_however_busy_the_feed_is() {
     for (seq, cells) in told {
         while let Some(record) = next.next_if(|record| record.seq <= seq) {
             record.event.for_each_cell(|cell| {
-                known.insert((cell.sku, cell.location), CellView::after(cell, 0));
+                known.insert(
+                    (cell.sku, cell.location),
+                    shop.engine.state().lens(None).see(&shop.engine.state().catalogue, cell),
+                );
             });
         }
         assert_eq!(cells, known, "at {seq}");

@@ -1,7 +1,7 @@
 //! The bytes of every format that was ever shipped can be read, and today's are what they were.
 //!
-//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1. It is never changed
-//! again; another format gets a file of its own.
+//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, and `v2.hex` those that
+//! came with format 2. They are never changed again; another format gets a file of its own.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{ChannelDetails, GroupDetails, LocationDetails, LocationKind, Price, SkuDetails};
@@ -10,8 +10,10 @@ use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, S
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
 use anaquel_engine::journal::{Batch, BatchBuilder, Journal};
 use anaquel_engine::level::StockLevel;
+use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId};
 
 const V1: &str = include_str!("golden/v1.hex");
+const V2: &str = include_str!("golden/v2.hex");
 
 fn name(text: &str) -> Name {
     Name::parse_sku(text).unwrap()
@@ -29,7 +31,35 @@ fn lines() -> Few<LineChange> {
     ])
 }
 
-/// One record of every kind.
+/// One record of every kind that came with format 2.
+fn events_of_v2() -> Vec<(Option<Box<Cause>>, Event)> {
+    let rule = Rule {
+        conditions: Conditions {
+            skus: vec![SkuId(7)],
+            categories: vec!["tops".into()],
+            attributes: vec![("size".into(), "XL".into())],
+            locations: vec![LocationId(3)],
+            groups: vec![GroupId(0)],
+            kinds: vec![LocationKind::Store, LocationKind::Warehouse],
+            channels: vec![ChannelId(0)],
+        },
+        effect: Effect::SafetyStock(Amount::Percent(10)),
+        starts_at: Some(Timestamp(5)),
+        ends_at: Some(Timestamp(9)),
+    };
+    let set = |id, rule, in_force| RuleSet { id: RuleId(id), name: name("tees"), rule, in_force };
+    let with = |effect| Some(Rule { effect, starts_at: None, ends_at: None, conditions: Conditions::default() });
+    let rules = vec![
+        set(0, Some(rule), true),
+        set(1, None, false),
+        set(2, with(Effect::SafetyStock(Amount::Units(3))), false),
+        set(3, with(Effect::Access(false)), true),
+        set(4, with(Effect::Band { few_left: 5, exact: false }), true),
+    ];
+    vec![(None, Event::RulesSet(rules)), (None, Event::RulesTurned(vec![(RuleId(0), false), (RuleId(2), true)]))]
+}
+
+/// One record of every kind of format 1.
 fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
     let id = ReservationId(9);
     let sku = SkuDetails {
@@ -124,9 +154,9 @@ fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
     events.into_iter().map(|event| (cause.take(), event)).collect()
 }
 
-fn encoded() -> Vec<u8> {
+fn encoded(events: Vec<(Option<Box<Cause>>, Event)>) -> Vec<u8> {
     let mut builder = BatchBuilder::new(1, Timestamp(1_800_000_000_000));
-    for (cause, event) in every_event() {
+    for (cause, event) in events {
         builder.push(&cause, &event);
     }
     let disk = MemoryDisk::default();
@@ -156,16 +186,23 @@ fn read(bytes: Vec<u8>) -> Result<Vec<Batch>, String> {
     opened.map(|_| batches).map_err(|damage| damage.to_string())
 }
 
-#[test]
-fn format_1_is_read_as_it_was_written() {
-    let batches = read(unhex(V1)).unwrap();
-    let read: Vec<_> = batches[0].records().unwrap().into_iter().map(|record| (record.cause, record.event)).collect();
-    assert_eq!(read, every_event());
+fn events(text: &str) -> Vec<(Option<Box<Cause>>, Event)> {
+    let batches = read(unhex(text)).unwrap();
+    batches[0].records().unwrap().into_iter().map(|record| (record.cause, record.event)).collect()
 }
 
 #[test]
-fn format_1_is_written_as_it_was() {
-    assert_eq!(hex(&encoded()), V1, "a change of the format needs a new version beside this one");
+fn every_format_is_read_as_it_was_written() {
+    assert_eq!(events(V1), every_event());
+    assert_eq!(events(V2), events_of_v2());
+}
+
+#[test]
+fn records_are_written_as_they_were() {
+    const ENVELOPE: usize = 40;
+    let (v1, now) = (unhex(V1), encoded(every_event()));
+    assert_eq!(v1[ENVELOPE..], now[ENVELOPE..], "a change of a record needs a new version beside this one");
+    assert_eq!(hex(&encoded(events_of_v2())), V2, "a change of the format needs a new version beside this one");
 }
 
 #[test]
@@ -173,12 +210,12 @@ fn an_unknown_format_is_refused_by_number() {
     let mut bytes = unhex(V1);
     bytes[0] = 99;
     let refused = read(bytes).unwrap_err();
-    assert!(refused.contains("its format is 99, and this build reads format 1"), "{refused}");
+    assert!(refused.contains("its format is 99, and this build reads formats 1 to 2"), "{refused}");
 }
 
 /// Writes the file of the current format, when a new one is made.
 #[test]
 #[ignore = "run by hand when a format is added: cargo test -p anaquel-engine --test golden -- --ignored"]
 fn write_golden_file() {
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v1.hex"), hex(&encoded())).unwrap();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v2.hex"), hex(&encoded(events_of_v2()))).unwrap();
 }

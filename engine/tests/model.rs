@@ -12,7 +12,7 @@ use anaquel_engine::event::MovementKind;
 use anaquel_engine::ids::ReservationId;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::verify::Auditor;
-use common::{Numbers, START_MS, Shop, hold};
+use common::{Numbers, START_MS, Shop, hold, some_rule};
 
 const THREADS: u64 = 4;
 const STEPS: u64 = 150;
@@ -33,7 +33,7 @@ fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut nu
             let made = made.lock().unwrap();
             made.get(numbers.below(made.len().max(1) as u64) as usize).copied()
         };
-        match numbers.below(12) {
+        match numbers.below(13) {
             0..=3 => {
                 let (other_sku, other_location) = cell(&mut numbers);
                 let mut request = hold(&[
@@ -66,6 +66,10 @@ fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut nu
                 clock.fetch_add(700, Ordering::Relaxed);
                 shop.clock.advance(700);
                 shop.engine.wake();
+            }
+            12 => {
+                let fields = Some(some_rule(&mut numbers)).filter(|_| numbers.below(4) > 0);
+                expected(shop.put_rule(&format!("r{}", numbers.below(3)), fields));
             }
             kind => {
                 let Some(id) = some(&mut numbers) else { continue };

@@ -105,6 +105,14 @@ impl Problem {
         &self.detail
     }
 
+    /// The field that is wrong, and why; for rows of a file, whose errors name them apart.
+    pub fn into_field_and_reason(self) -> (Option<String>, String) {
+        let field = self.fields.get("field").and_then(Value::as_str).map(str::to_owned);
+        let reason = field.as_ref().and_then(|field| self.detail.strip_prefix(&format!("{field}: ")));
+        let reason = reason.unwrap_or(&self.detail).to_owned();
+        (field, reason)
+    }
+
     pub fn slug(&self) -> &'static str {
         self.slug.describe().0
     }
@@ -206,6 +214,7 @@ pub fn constraint_name(constraint: Constraint) -> &'static str {
         Constraint::Buffer => "buffer",
         Constraint::UnknownCell => "unknown_cell",
         Constraint::Capacity => "capacity",
+        Constraint::Access => "access",
     }
 }
 

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use smallvec::SmallVec;
 
+use crate::catalogue::Catalogue;
 use crate::event::CellAfter;
 use crate::ids::Seq;
-use crate::query::CellView;
+use crate::query::{CellView, Lens};
 
 /// What became of a cell, and how that reads on the wire: written once for each form, whoever is the first to need it.
 #[derive(Debug)]
@@ -18,22 +19,23 @@ pub struct Change {
     forms: Mutex<Forms>,
 }
 
-/// By the units that a channel leaves to others.
-type Forms = SmallVec<[(u32, Arc<str>); 1]>;
+/// By what channels see differently.
+type Forms = SmallVec<[(CellView, Arc<str>); 1]>;
 
 impl Change {
     pub(super) fn new(seq: Seq, cell: CellAfter) -> Self {
         Self { seq, cell, forms: Mutex::default() }
     }
 
-    /// The cell as `write` tells it to a channel that leaves `buffer` units: the form that was written before, if one was.
-    pub fn form(&self, buffer: u32, write: impl FnOnce(&CellView) -> Arc<str>) -> Arc<str> {
+    /// The cell as `write` tells it to those who see it through `lens`: the form that was written before, if one was.
+    pub fn form(&self, lens: &Lens, catalogue: &Catalogue, write: impl FnOnce(&CellView) -> Arc<str>) -> Arc<str> {
+        let seen = lens.see(catalogue, &self.cell);
         let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, form)) = forms.iter().find(|(of, _)| *of == buffer) {
+        if let Some((_, form)) = forms.iter().find(|(of, _)| *of == seen) {
             return Arc::clone(form);
         }
-        let form = write(&CellView::after(&self.cell, buffer));
-        forms.push((buffer, Arc::clone(&form)));
+        let form = write(&seen);
+        forms.push((seen, Arc::clone(&form)));
         form
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::event::{CellAfter, Event, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq};
+use crate::rules::Book;
 
 /// Something that subscriptions may have to hear of.
 #[derive(Debug, Clone)]
@@ -22,6 +23,30 @@ pub(super) enum What {
     Group(GroupId, Arc<[LocationId]>),
     /// A channel leaves so many units to others now.
     Channel(ChannelId, u32),
+    /// Rules changed, or something that rules may rest on.
+    Rules(Rests),
+}
+
+/// What made rules count differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rests {
+    /// They changed themselves.
+    OnRules,
+    /// Locations or groups did.
+    OnPlaces,
+    /// SKUs were described anew.
+    OnSkus,
+}
+
+impl Rests {
+    /// Whether cells may count differently for it under the rules of `book`.
+    pub fn matters(self, book: &Book) -> bool {
+        match self {
+            Self::OnRules => true,
+            Self::OnPlaces => !book.is_empty(),
+            Self::OnSkus => book.looks_at_traits(),
+        }
+    }
 }
 
 /// Appends what `record` says to `entries`.
@@ -33,7 +58,11 @@ pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
             for (group, details) in rows {
                 push(What::Group(*group, details.locations.as_slice().into()));
             }
+            push(What::Rules(Rests::OnPlaces));
         }
+        Event::LocationsSet(_) => push(What::Rules(Rests::OnPlaces)),
+        Event::SkusSet(_) => push(What::Rules(Rests::OnSkus)),
+        Event::RulesSet(_) | Event::RulesTurned(_) => push(What::Rules(Rests::OnRules)),
         Event::ChannelsSet(rows) => {
             rows.iter().for_each(|(channel, details)| push(What::Channel(*channel, details.buffer)));
         }

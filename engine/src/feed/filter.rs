@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::{Catalogue, Registry};
-use crate::ids::{GroupId, LocationId, Name, SkuId};
-use crate::query::{CellView, view};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use crate::query::{CellView, Lens};
 use crate::state::State;
 
 use super::cursor::Digest;
@@ -278,20 +278,19 @@ impl Filter {
             || groups.iter().any(|group| self.groups.ids.contains(group))
     }
 
-    /// The units that its channel leaves to others.
-    pub fn buffer(&self, catalogue: &Catalogue) -> u32 {
-        let channel = self.channel.as_ref().and_then(|name| catalogue.channels.id(name.as_str()));
-        channel.map_or(0, |channel| catalogue.buffer(channel))
+    /// The channel for which it is, if that is known.
+    pub fn channel(&self, catalogue: &Catalogue) -> Option<ChannelId> {
+        self.channel.as_ref().and_then(|name| catalogue.channels.id(name.as_str()))
     }
 }
 
 /// Cells that a subscription selects, read together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Cells {
     /// The `seq` at which they are exact.
     pub seq: u64,
-    /// The buffer that was in force.
-    pub buffer: u32,
+    /// How they were seen.
+    pub lens: Lens,
     pub cells: Vec<CellView>,
 }
 
@@ -315,24 +314,27 @@ pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize)
             return Err(found.len());
         }
         let (seq, read) = state.view.read(|| {
-            let buffer = filter.buffer(&state.catalogue);
+            let lens = state.lens(filter.channel(&state.catalogue));
             let unchanged = state.cells() == made && members.are_current(state, filter);
-            unchanged.then(|| (buffer, found.iter().map(|cell| view(cell, buffer)).collect()))
+            unchanged.then(|| {
+                let cells = found.iter().map(|cell| lens.view(&state.catalogue, cell)).collect();
+                (lens, cells)
+            })
         });
-        if let Some((buffer, cells)) = read {
-            return Ok(Cells { seq, buffer, cells });
+        if let Some((lens, cells)) = read {
+            return Ok(Cells { seq, lens, cells });
         }
     }
-    let (seq, (buffer, cells)) = state.view.read(|| {
-        let buffer = filter.buffer(&state.catalogue);
+    let (seq, (lens, cells)) = state.view.read(|| {
+        let lens = state.lens(filter.channel(&state.catalogue));
         let cells: Vec<_> = Members::of(state, filter, part)
             .cells(state, filter, part)
             .take(limit.saturating_add(1))
-            .map(|cell| view(cell, buffer))
+            .map(|cell| lens.view(&state.catalogue, cell))
             .collect();
-        (buffer, cells)
+        (lens, cells)
     });
-    if cells.len() > limit { Err(cells.len()) } else { Ok(Cells { seq, buffer, cells }) }
+    if cells.len() > limit { Err(cells.len()) } else { Ok(Cells { seq, lens, cells }) }
 }
 
 /// The locations that a filter selects, as the catalogue has them now.

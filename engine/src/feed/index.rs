@@ -15,8 +15,10 @@ use super::Counters;
 use super::change::Change;
 use super::entry::{Entry, What};
 use super::filter::{CellKey, Filter, Key, cell_key, keys_of_cell};
+use super::subscription::Reset;
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
+use crate::query::Lens;
 use crate::settings::FeedSettings;
 use crate::state::State;
 
@@ -51,8 +53,8 @@ pub(super) struct Pending {
     pub dirty: FxHashMap<CellKey, Arc<Change>>,
     /// Conflated: locations that joined (true) or left (false) a selected group, and at which record they did last.
     pub moved: BTreeMap<LocationId, (Seq, bool)>,
-    /// Conflated: the record that changed the channel's buffer.
-    pub rebuffered: Option<Seq>,
+    /// Conflated: the record since which all cells count differently, and why.
+    pub recounted: Option<(Seq, Reset)>,
     /// Lossless: what happened, in order.
     pub queue: VecDeque<Step>,
     /// The record of the last thing put in.
@@ -67,14 +69,15 @@ pub(super) enum Step {
     Changed(Arc<Change>),
     /// A location joined (true) or left (false) a selected group.
     Moved(Seq, LocationId, bool),
-    Rebuffered(Seq),
+    /// All cells count differently.
+    Recounted(Seq, Reset),
 }
 
 impl Step {
     pub fn seq(&self) -> Seq {
         match self {
             Self::Changed(change) => change.seq,
-            Self::Moved(seq, ..) | Self::Rebuffered(seq) => *seq,
+            Self::Moved(seq, ..) | Self::Recounted(seq, _) => *seq,
         }
     }
 }
@@ -282,10 +285,12 @@ impl Index {
         Some(filter.locations.ids.iter().chain(members.flat_map(|members| members.iter())).copied().collect())
     }
 
-    /// The units that `filter`'s channel leaves to others, as of the position.
-    pub fn buffer(&self, state: &State, filter: &Filter) -> u32 {
-        let channel = filter.channel.as_ref().and_then(|name| state.catalogue.channels.id(name.as_str()));
-        channel.and_then(|channel| self.buffers.get(&channel)).copied().unwrap_or(0)
+    /// How `filter`'s channel sees cells: its buffer as of the position, under the rules of now. Should those be newer
+    /// than the position, all cells are told again when it comes to them.
+    pub fn lens(&self, state: &State, filter: &Filter) -> Lens {
+        let channel = filter.channel(&state.catalogue);
+        let buffer = channel.and_then(|channel| self.buffers.get(&channel)).copied().unwrap_or(0);
+        Lens::new(state.rules.share_book(), channel, buffer)
     }
 
     fn of(&mut self, mode: Mode) -> &mut FxHashMap<Key, Slots> {
@@ -322,7 +327,7 @@ impl Index {
             for entry in entries {
                 match &entry.what {
                     What::Cell(cell) => cells.push((entry.seq, *cell)),
-                    What::Names | What::Group(..) | What::Channel(..) => {
+                    What::Names | What::Group(..) | What::Channel(..) | What::Rules(_) => {
                         // What came before this entry is matched as things stood before it.
                         self.match_cells(&cells, shared);
                         cells.clear();
@@ -431,16 +436,27 @@ impl Index {
             What::Channel(channel, buffer) => {
                 let before = self.buffers.insert(*channel, *buffer).unwrap_or(0);
                 let asked = self.channels.get(state.catalogue.channels.name(*channel));
-                for slot in asked.into_iter().flatten().filter(|_| before != *buffer) {
-                    let Some(Some(sub)) = self.subs.get(*slot as usize) else { continue };
-                    let mut pending = sub.lock_pending();
-                    match sub.mode {
-                        Mode::Conflated => pending.rebuffered = Some(entry.seq),
-                        Mode::Lossless => pending.push(Step::Rebuffered(entry.seq), shared),
-                    }
-                    pending.mark(entry.seq, *slot, self.round, &mut self.marked);
-                }
+                let asked: Vec<Slot> = asked.into_iter().flatten().filter(|_| before != *buffer).copied().collect();
+                self.recount(entry.seq, Reset::BufferChanged, asked.into_iter(), shared);
             }
+            What::Rules(rests) if rests.matters(&state.rules.book()) => {
+                let all = 0..self.subs.len() as Slot;
+                self.recount(entry.seq, Reset::RulesChanged, all, shared);
+            }
+            What::Rules(_) => {}
+        }
+    }
+
+    /// All cells of some subscriptions count differently.
+    fn recount(&mut self, seq: Seq, reason: Reset, slots: impl Iterator<Item = Slot>, shared: &Shared<'_>) {
+        for slot in slots {
+            let Some(Some(sub)) = self.subs.get(slot as usize) else { continue };
+            let mut pending = sub.lock_pending();
+            match sub.mode {
+                Mode::Conflated => pending.recounted = Some((seq, reason)),
+                Mode::Lossless => pending.push(Step::Recounted(seq, reason), shared),
+            }
+            pending.mark(seq, slot, self.round, &mut self.marked);
         }
     }
 

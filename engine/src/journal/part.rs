@@ -12,8 +12,11 @@
 use super::{Batch, Damage};
 use crate::ids::{Seq, Timestamp};
 
-/// The format that this build writes, and the only one so far.
-pub(super) const FORMAT: u16 = 1;
+/// The format that this build writes.
+pub(super) const FORMAT: u16 = 2;
+
+/// The oldest that it reads. Format 1 has fewer kinds of events and is otherwise the same.
+const OLDEST_FORMAT: u16 = 1;
 
 const HEADER: usize = 40;
 /// The largest part, envelope included.
@@ -74,8 +77,10 @@ pub(super) fn parse(bytes: &[u8], key_seq: Seq) -> Result<Part<'_>, Damage> {
     let (header, body) =
         bytes.split_at_checked(HEADER).ok_or_else(|| damage(format!("a part of {} bytes is cut off", bytes.len())))?;
     let format = u16::from_le_bytes(field(header, 0));
-    if format != FORMAT {
-        return Err(damage(format!("its format is {format}, and this build reads format {FORMAT}")));
+    if !(OLDEST_FORMAT..=FORMAT).contains(&format) {
+        return Err(damage(format!(
+            "its format is {format}, and this build reads formats {OLDEST_FORMAT} to {FORMAT}"
+        )));
     }
     let part = Part {
         part: u32::from_le_bytes(field(header, 4)),

@@ -81,9 +81,18 @@ impl StockCell {
     /// The constraint that was short at that moment.
     #[inline]
     pub fn admit(&self, quantity: u32, floor: Floor) -> Result<(), Constraint> {
+        self.admit_by(|level| level.reserve(quantity, floor))
+    }
+
+    /// The same where what must stay depends on what is there.
+    ///
+    /// # Errors
+    /// Whatever `promise` says of the level at that moment.
+    #[inline]
+    pub fn admit_by<E>(&self, promise: impl Fn(StockLevel) -> Result<StockLevel, E>) -> Result<(), E> {
         let mut seen = self.promise.load(Relaxed);
         loop {
-            let after = StockLevel::unpack(seen).reserve(quantity, floor)?;
+            let after = promise(StockLevel::unpack(seen))?;
             match self.promise.compare_exchange_weak(seen, after.pack(), Relaxed, Relaxed) {
                 Ok(_) => return Ok(()),
                 Err(now) => seen = now,

@@ -13,9 +13,10 @@ use crate::command::{Completion, Failure, Loaded, NameRef};
 use crate::event::{Cause, CellAfter, Definitions, Event, Few, Record};
 use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::BatchBuilder;
-use crate::level::{Floor, StockChange, StockLevel};
+use crate::level::{StockChange, StockLevel};
 use crate::matrix::CellId;
 use crate::reservation::Reservation;
+use crate::rules::{Book, Gate};
 use crate::state::State;
 
 /// A cell as the batch so far leaves it.
@@ -289,13 +290,15 @@ impl Draft {
         CellAfter { sku, location, level: cell.level, safety_stock: cell.safety_stock }
     }
 
-    /// What must remain free in a cell after a promise through `channel`.
-    pub fn floor(&mut self, sku: SkuId, location: LocationId, channel: ChannelId) -> Floor {
+    /// What a promise through `channel` must pass in a cell. The rules are those of the durable view: a command that
+    /// changes them ends its batch.
+    pub fn gate<'a>(&mut self, book: &'a Book, sku: SkuId, location: LocationId, channel: ChannelId) -> Gate<'a> {
         let buffer = match self.channels.details.get(&channel) {
             Some((_, details)) => details.buffer,
             None => self.state.catalogue.buffer(channel),
         };
-        Floor { safety_stock: self.cell(sku, location).safety_stock, buffer }
+        let terms = book.terms(&self.state.catalogue, sku, location, Some(channel));
+        Gate::new(terms, self.cell(sku, location).safety_stock, buffer)
     }
 
     /// A reservation as the batch so far leaves it; later records of the batch are applied to the same copy.

@@ -10,8 +10,9 @@ use super::stock::CountVerdict;
 use super::{Decision, Sequencer, no_ids_left};
 use crate::catalogue::{GroupDetails, LocationDetails, Price, SkuDetails, is_gtin};
 use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, SkuFields};
-use crate::event::{Cause, Event, Imported, RowError};
+use crate::event::{Cause, Event, Imported, RowError, RuleSet};
 use crate::ids::{GroupId, LocationId, Name, Seq, SkuId};
+use crate::rules::Conditions;
 
 /// Rows in one record. An import is cut into records of so many, so that no delta of the stream is ever larger.
 const ROWS_PER_RECORD: usize = 1000;
@@ -109,6 +110,20 @@ impl Sequencer {
                 }
                 events.extend(chunks(set.into_iter().collect(), |(_, prices)| 64 * prices.len(), Event::PricesSet));
             }
+            Rows::Rules(rows) => {
+                let mut set = super::rules::Fresh::new();
+                for (line, name, fields) in rows {
+                    let defined = self.draft.defined_so_far();
+                    match self.describe_rule(&name, fields, &set) {
+                        Ok(rule) => loaded.count(rule.map(|rule| set.insert(name, rule))),
+                        Err(failure) => {
+                            self.draft.forget_definitions(defined);
+                            loaded.errors.push(row_error(line, failure));
+                        }
+                    }
+                }
+                events.extend(chunks(set.into_values().collect(), rule_weight, Event::RulesSet));
+            }
             Rows::None(_) => {}
         }
         if atomic && !loaded.errors.is_empty() {
@@ -159,6 +174,9 @@ impl Sequencer {
                 let (group, details) = self.describe_group(&name, &members)?;
                 details.map(|details| Event::GroupsSet(vec![(group, details)]))
             }
+            PutWhat::Rule(name, fields) => {
+                return self.put_rule(name, fields.map(|fields| *fields), version, cause);
+            }
             PutWhat::Channel(name, details) => {
                 let channel = self.draft.intern_channel(&NameRef::New(name)).ok_or_else(|| no_ids_left("channel"))?;
                 let known = self.draft.channel_details(channel).is_some_and(|(_, known)| *known == details);
@@ -196,6 +214,7 @@ impl Sequencer {
                 draft.known_location(name).and_then(|id| draft.location_details(id)).map(|(v, _)| v)
             }
             PutWhat::Group(name, _) => draft.known_group(name).and_then(|id| draft.group_details(id)).map(|(v, _)| v),
+            PutWhat::Rule(name, _) => self.state.rules.get(name.as_str()).map(|standing| standing.version),
             PutWhat::Channel(name, _) => {
                 draft.known_channel(name).and_then(|id| draft.channel_details(id)).map(|(v, _)| v)
             }
@@ -387,6 +406,14 @@ fn sku_weight((_, details): &(SkuId, SkuDetails)) -> usize {
         + text(&details.product)
         + categories
         + attributes
+}
+
+fn rule_weight(set: &RuleSet) -> usize {
+    let Some(rule) = &set.rule else { return 64 };
+    let Conditions { skus, categories, attributes, locations, groups, kinds, channels } = &rule.conditions;
+    let texts: usize = categories.iter().map(|category| 8 + category.len()).sum();
+    let pairs: usize = attributes.iter().map(|(key, value)| 16 + key.len() + value.len()).sum();
+    256 + texts + pairs + 4 * (skus.len() + locations.len() + groups.len() + kinds.len() + channels.len())
 }
 
 fn sku_order(sku: &NameRef<SkuId>) -> (u32, &str) {

@@ -22,13 +22,19 @@
 //! One batch is in flight at a time, so the durable view is all that is durable whenever something is decided, and a
 //! refusal made here is final: everything before it in the queue is already in the log, in this batch, or refused. One
 //! that may rest on this batch is told when the batch is durable, like everything else.
+//!
+//! What rules rest on (rules, locations, groups, descriptions of SKUs) is always decided against the durable view: a
+//! command that changes any of it is the last of its batch, and a rule whose date has come begins or ends in a batch
+//! that takes no commands. So each command is decided under the rules in force at its `seq`, whatever came before it.
 
 mod draft;
 mod load;
 mod reserve;
+mod rules;
 mod step;
 mod stock;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Refusal};
@@ -81,6 +87,8 @@ pub(crate) struct Sequencer {
     full: Option<String>,
     /// Whether deadlines are left alone, since the clock cannot be trusted.
     pub expiry_frozen: bool,
+    /// When the next rule begins or ends.
+    next_turn: Option<Timestamp>,
 }
 
 impl Sequencer {
@@ -92,12 +100,26 @@ impl Sequencer {
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
         let draft = Draft::new(Arc::clone(&state));
-        Self { state, journal, folder, settings, observer, draft, failed: None, full: None, expiry_frozen: false }
+        // What turned while nobody was there is due at once.
+        let next_turn = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
+        Self {
+            state,
+            journal,
+            folder,
+            settings,
+            observer,
+            draft,
+            failed: None,
+            full: None,
+            expiry_frozen: false,
+            next_turn,
+        }
     }
 
-    /// When the next reservation dies, if the clock counts.
+    /// When the next reservation dies, if the clock counts, or the next rule begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.folder.deadlines.next().filter(|_| !self.expiry_frozen && self.failed.is_none())
+        let expiry = self.folder.deadlines.next().filter(|_| !self.expiry_frozen);
+        [expiry, self.next_turn].into_iter().flatten().min().filter(|_| self.failed.is_none())
     }
 
     /// The first failure of the journal; nothing is written after it.
@@ -113,8 +135,9 @@ impl Sequencer {
         self.full.as_ref()
     }
 
-    /// Takes `commands` in order, and whatever is due at `now`, through all steps. Returns when everybody was answered.
-    pub fn turn(&mut self, now: Timestamp, commands: &mut Vec<Queued>) -> Turn {
+    /// Takes `commands` in order, and whatever is due at `now`, through all steps. Returns when everybody whose command it
+    /// took was answered; commands behind one that ends the batch are left for the next turn.
+    pub fn turn(&mut self, now: Timestamp, commands: &mut VecDeque<Queued>) -> Turn {
         let now = now.max(self.state.last_time());
         if let Some(error) = &self.failed {
             let reason = error.to_string();
@@ -125,7 +148,13 @@ impl Sequencer {
         }
         self.draft.restart(now);
         let expired = if self.expiry_frozen { Vec::new() } else { self.expire(now) };
-        for queued in commands.drain(..) {
+        let rules_turn = self.next_turn.is_some_and(|turn| turn <= now);
+        if rules_turn {
+            self.turn_rules();
+        }
+        let mut ended = rules_turn;
+        while !ended && let Some(queued) = commands.pop_front() {
+            ended = queued.command.ends_batch();
             self.decide(queued);
         }
         let mut turn = Turn { expired: expired.len(), ..Turn::default() };
@@ -146,6 +175,9 @@ impl Sequencer {
                     self.abandon(error);
                 }
             }
+        }
+        if ended {
+            self.next_turn = self.state.rules.next_turn(now);
         }
         let before = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         let settings = &self.settings;
@@ -288,6 +320,7 @@ impl Sequencer {
                         state.matrix.cell(cell).adjust_promise(*credit);
                     }
                 }
+                state.rules.refresh(&state.catalogue);
             });
             (rest, folded) = (after, unsettled);
         }

@@ -7,6 +7,7 @@ use crate::event::{Cause, Event, Few, LineChange, Reserved, ReservedLine, Supers
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId};
 use crate::level::{Constraint, StockChange};
 use crate::reservation::State;
+use crate::rules::{Book, RuleId};
 
 /// What all lines together ask of one cell.
 struct Demand {
@@ -22,10 +23,11 @@ impl Sequencer {
     pub(super) fn reserve(&mut self, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
         let channel = self.draft.intern_channel(&reserve.channel).ok_or_else(|| no_ids_left("channel"))?;
         let released = self.released_by(reserve.supersedes)?;
+        let book = self.state.rules.share_book();
         let mut demands = demands(&reserve, &released);
         let mut shorts = Vec::new();
         for demand in &mut demands {
-            if let Err((constraint, available)) = self.grant(demand, channel) {
+            if let Err((constraint, available, rule)) = self.grant(&book, demand, channel) {
                 if reserve.allow_partial {
                     demand.granted = available;
                 }
@@ -33,7 +35,7 @@ impl Sequencer {
                     let asks =
                         |line: &crate::command::ReserveLine| (line.sku, line.location) == (demand.sku, demand.location);
                     let line = reserve.lines.iter().position(asks).unwrap_or_default();
-                    shorts.push(Short { line, requested: demand.requested, available, constraint });
+                    shorts.push(Short { line, requested: demand.requested, available, constraint, rule });
                 }
             }
         }
@@ -84,20 +86,26 @@ impl Sequencer {
         Ok(Answer::Reservation(ReservationId(seq), seq))
     }
 
-    /// Whether a cell can give what is asked of it, and if not, what was short and how many it can give.
-    fn grant(&mut self, demand: &Demand, channel: ChannelId) -> Result<(), (Constraint, u32)> {
+    /// Whether a cell can give what is asked of it, and if not, what was short, how many it can give, and the rule behind
+    /// it.
+    fn grant(
+        &mut self,
+        book: &Book,
+        demand: &Demand,
+        channel: ChannelId,
+    ) -> Result<(), (Constraint, u32, Option<RuleId>)> {
         let net = demand.requested.saturating_sub(demand.released);
         if net == 0 {
             return Ok(());
         }
-        let floor = self.draft.floor(demand.sku, demand.location, channel);
+        let gate = self.draft.gate(book, demand.sku, demand.location, channel);
         let cell = self.draft.cell(demand.sku, demand.location);
         if !cell.exists {
-            return Err((Constraint::UnknownCell, 0));
+            return Err((Constraint::UnknownCell, 0, None));
         }
-        let free = cell.level.available(floor);
-        let short = |constraint| (constraint, free.saturating_add(demand.released));
-        cell.level.reserve(net, floor).map(drop).map_err(short)
+        let free = gate.available(cell.level);
+        let short = |constraint| (constraint, free.saturating_add(demand.released), gate.rule_behind(constraint));
+        gate.reserve(cell.level, net).map(drop).map_err(short)
     }
 
     /// What the hold that is to be replaced gives back. One that expired gives back nothing more; any other that is no

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anaquel_engine::admission::{LineRequest, MovementRequest, ReserveRequest};
-use anaquel_engine::command::{Command, Count, Failure, LineUnits, NameRef, Outcome, Refusal, StepRequest};
+use anaquel_engine::command::{
+    Command, Count, Failure, LineUnits, NameRef, Outcome, Put, PutWhat, Refusal, RuleFields, StepRequest,
+};
 use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose};
-use anaquel_engine::ids::{Name, ReservationId, Timestamp};
+use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::reservation::Reservation;
+use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
 
@@ -82,6 +85,46 @@ pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
     }
 }
 
+/// A rule that holds everywhere.
+pub fn rule(effect: Effect) -> RuleFields {
+    RuleFields {
+        skus: Vec::new(),
+        categories: Vec::new(),
+        attributes: Vec::new(),
+        locations: Vec::new(),
+        groups: Vec::new(),
+        kinds: Vec::new(),
+        channels: Vec::new(),
+        effect,
+        starts_at: None,
+        ends_at: None,
+    }
+}
+
+/// Some rule about SKUs `A0` to `A5`, locations `s0` to `s3`, groups `g0` and `g1` and channels `web` and `app`.
+pub fn some_rule(numbers: &mut Numbers) -> RuleFields {
+    let effect = match numbers.below(5) {
+        0 | 1 => Effect::SafetyStock(Amount::Units(numbers.below(4) as u32)),
+        2 => Effect::SafetyStock(Amount::Percent(numbers.below(60) as u8)),
+        3 => Effect::Access(numbers.below(2) == 0),
+        _ => Effect::Band { few_left: numbers.below(4) as u32, exact: numbers.below(2) == 0 },
+    };
+    let mut fields = rule(effect);
+    if numbers.below(2) == 0 {
+        fields.skus = vec![name(&format!("A{}", numbers.below(6)))];
+    }
+    if numbers.below(3) == 0 {
+        fields.locations = vec![name(&format!("s{}", numbers.below(4)))];
+    }
+    if numbers.below(4) == 0 {
+        fields.groups = vec![name(&format!("g{}", numbers.below(2)))];
+    }
+    if numbers.below(3) == 0 {
+        fields.channels = vec![name(if numbers.below(2) == 0 { "web" } else { "app" })];
+    }
+    fields
+}
+
 pub fn keyed(scope: u128) -> Option<Box<Cause>> {
     let idempotency = Some(IdempotencyKey { key: format!("k-{scope}"), scope, fingerprint: 7 });
     Some(Box::new(Cause { idempotency, ..Cause::default() }))
@@ -147,6 +190,15 @@ impl Shop {
 
     pub fn cancel(&self, id: ReservationId) -> Result<Arc<Reservation>, Failure> {
         self.try_step(id, StepRequest::Cancel { lines: None, reason: None })
+    }
+
+    /// Sets a rule, or removes it.
+    pub fn put_rule(&self, id: &str, fields: Option<RuleFields>) -> Result<Seq, Failure> {
+        let put = Put { what: PutWhat::Rule(name(id), fields.map(Box::new)), if_match: None };
+        match self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))? {
+            Outcome::Put { seq } => Ok(seq),
+            other => panic!("a version was expected, not {other:?}"),
+        }
     }
 
     pub fn units(&self, sku: &str, location: &str, quantity: u32) -> LineUnits {
@@ -220,13 +272,13 @@ impl Shop {
     pub fn in_one_batch<T: Send>(&self, calls: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
         let batches = || self.engine.counters().batches.load(Ordering::Relaxed);
         let before = batches();
-        let results = self.in_one_batch_that_fails(calls);
+        let results = self.queued_together(calls);
         self.wait_until("both batches are counted", || batches() == before + 2);
         results
     }
 
-    /// The same, whatever becomes of the batch.
-    pub fn in_one_batch_that_fails<T: Send>(&self, calls: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
+    /// Runs all of `calls`, in order, queued behind one append: in one batch, unless one of them ends it or it fails.
+    pub fn queued_together<T: Send>(&self, calls: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
         std::thread::scope(|scope| {
             let stalled = self.disk.stall();
             let blocker = scope.spawn(|| self.receive("BLOCKER", "s0", 1));

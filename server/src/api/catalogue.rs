@@ -1,7 +1,7 @@
 //! SKUs, locations, groups, channels: set one, read it back, list them.
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::{Command, Outcome, Put, PutWhat};
+use anaquel_engine::command::{Command, Completion, Outcome, Put, PutWhat};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -10,14 +10,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{etag, json_answer, page};
-use crate::app::App;
+use crate::app::{App, Caller};
 use crate::extract::{self, Params, PathId};
 use crate::ops::unexpected;
 use crate::problem::Problem;
 use crate::wire::catalogue as words;
 
 /// An item with its entity tag.
-fn tagged((version, item): (Seq, Value)) -> Response {
+pub(super) fn tagged((version, item): (Seq, Value)) -> Response {
     let mut response = json_answer(&item);
     if let Ok(tag) = HeaderValue::from_str(&etag(version)) {
         response.headers_mut().insert(header::ETAG, tag);
@@ -50,21 +50,18 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Seq>, Problem> {
 }
 
 /// Sets one thing and answers with it as it now is.
-async fn put<T: DeserializeOwned>(
+pub(super) async fn put<T: DeserializeOwned>(
     app: &App,
     request: Request,
     what: impl FnOnce(T) -> Result<PutWhat, Problem>,
     read: impl FnOnce(&Engine) -> Option<(Seq, Value)>,
 ) -> Result<Response, Problem> {
-    let if_match = if_match(request.headers())?;
+    let headers = request.headers().clone();
     let request = extract::json::<T>(app, request).await?;
     request.params.done()?;
-    let put = Put { what: what(request.body)?, if_match };
     // Setting is idempotent by itself, so its key is not kept.
-    let caller = crate::app::Caller { idempotency: None, ..request.caller };
-    let executed =
-        app.execute(&caller, |engine, cause, done| engine.submit(Command::Put(Box::new(put)), cause, done)).await?;
-    let Outcome::Put { seq } = executed.outcome else { return Err(unexpected(&executed.outcome)) };
+    let caller = Caller { idempotency: None, ..request.caller };
+    let seq = put_now(app, &caller, &headers, what(request.body)?).await?;
     let (_, mut item) = read(&app.engine).ok_or_else(|| Problem::not_found("thing"))?;
     if let Value::Object(members) = &mut item {
         members.insert("seq".into(), seq.into());
@@ -72,7 +69,18 @@ async fn put<T: DeserializeOwned>(
     Ok(tagged((seq, item)))
 }
 
-fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
+/// Sets or removes one thing, if it has the version that the caller names, and tells the `seq`.
+pub(super) async fn put_now(app: &App, caller: &Caller, headers: &HeaderMap, what: PutWhat) -> Result<Seq, Problem> {
+    let put = Put { what, if_match: if_match(headers)? };
+    let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::Put(Box::new(put)), cause, done);
+    let executed = app.execute(caller, submit).await?;
+    match executed.outcome {
+        Outcome::Put { seq } => Ok(seq),
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub(super) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
     Name::parse(id).map_err(|error| Problem::invalid(what, error))
 }
 

@@ -29,7 +29,7 @@ const PIECES: usize = 8;
 #[utoipa::path(
     post, path = "/v1/import/{kind}", tag = "loading",
     params(
-        ("kind" = String, Path, description = "locations, groups, skus, stock or prices", example = "stock"),
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices or rules", example = "stock"),
         ("atomic" = Option<bool>, Query, description = "One bad row refuses all"),
         ("create" = Option<bool>, Query, description = "Stock for unknown SKUs and locations creates them"),
         ("Idempotency-Key" = Option<String>, Header, description = "Bound to the hash of what was received")

@@ -7,6 +7,7 @@ mod import;
 mod operating;
 mod pages;
 mod reservations;
+mod rules;
 mod stock;
 
 use axum::Router;
@@ -42,6 +43,7 @@ use crate::stream;
         (name = "reservations", description = "Promises and their lives"),
         (name = "live", description = "Stock as it changes"),
         (name = "catalogue", description = "SKUs, locations, groups, channels, prices"),
+        (name = "rules", description = "What stands between stock and promises"),
         (name = "loading", description = "Files in and out"),
         (name = "operating", description = "Health, metrics, the log")
     )
@@ -78,6 +80,9 @@ pub fn router(app: App) -> Router {
         .routes(routes!(catalogue::list_channels))
         .routes(routes!(catalogue::get_channel, catalogue::put_channel))
         .routes(routes!(catalogue::prices))
+        .routes(routes!(rules::list))
+        .routes(routes!(rules::explain))
+        .routes(routes!(rules::get, rules::set, rules::remove))
         .routes(routes!(operating::healthz))
         .routes(routes!(operating::readyz))
         .routes(routes!(operating::metrics))
@@ -162,6 +167,7 @@ fn method_label(method: &http::Method) -> &'static str {
         "GET" => "GET",
         "POST" => "POST",
         "PUT" => "PUT",
+        "DELETE" => "DELETE",
         _ => "other",
     }
 }

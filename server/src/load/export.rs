@@ -6,7 +6,10 @@ use anaquel_engine::Engine;
 use anaquel_engine::event::ImportKind;
 use anaquel_engine::ids::{GroupId, LocationId, SkuId, Timestamp};
 
+use serde_json::Value;
+
 use super::csv::quote;
+use super::rows::RULE_COLUMNS;
 use crate::wire;
 use crate::wire::catalogue::kind_name;
 
@@ -24,6 +27,7 @@ pub fn export(engine: &Engine, kind: ImportKind, out: &mut impl Write) -> io::Re
         ImportKind::Skus => skus(engine, out),
         ImportKind::Stock => stock(engine, out),
         ImportKind::Prices => prices(engine, out),
+        ImportKind::Rules => rules(engine, out),
     }
 }
 
@@ -113,6 +117,22 @@ fn stock(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
         from = to;
     }
     Ok(total.into())
+}
+
+fn rules(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+    writeln!(out, "{}", RULE_COLUMNS.join(","))?;
+    let rules = engine.state().rules.page(None, usize::MAX);
+    for standing in &rules {
+        let said = wire::rule::rule(engine, standing.name.as_str(), &standing.rule);
+        let text = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(";"),
+            other => other.to_string(),
+        };
+        row(out, &RULE_COLUMNS.map(|column| said.get(column).map(text).unwrap_or_default()))?;
+    }
+    Ok(rules.len() as u64)
 }
 
 fn prices(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {

@@ -61,14 +61,14 @@ pub fn kind_name(kind: ImportKind) -> &'static str {
         ImportKind::Skus => "skus",
         ImportKind::Stock => "stock",
         ImportKind::Prices => "prices",
+        ImportKind::Rules => "rules",
     }
 }
 
 /// Reads a kind.
 pub fn parse_kind(text: &str) -> Option<ImportKind> {
-    [ImportKind::Locations, ImportKind::Groups, ImportKind::Skus, ImportKind::Stock, ImportKind::Prices]
-        .into_iter()
-        .find(|kind| kind_name(*kind) == text)
+    use ImportKind::{Groups, Locations, Prices, Rules, Skus, Stock};
+    [Locations, Groups, Skus, Stock, Prices, Rules].into_iter().find(|kind| kind_name(*kind) == text)
 }
 
 /// Why a file was not loaded to its end.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{Plan, csv};
 use crate::problem::Problem;
 use crate::wire::catalogue::{TEXT_BYTES_MAX, coordinates, decimals, parse_kind};
+use crate::wire::rule::RuleBody;
 use crate::wire::stock::counted;
 
 /// Which columns a kind has; the first `required` must be there.
@@ -44,7 +45,61 @@ fn shape(kind: ImportKind) -> Shape {
         ImportKind::Prices => {
             Shape { columns: &["sku", "currency", "amount", "channel", "location"], required: 3, attributes: false }
         }
+        ImportKind::Rules => Shape { columns: &RULE_COLUMNS, required: 2, attributes: false },
     }
+}
+
+/// The columns of a rule; lists stand between semicolons.
+pub const RULE_COLUMNS: [&str; 16] = [
+    "rule",
+    "kind",
+    "skus",
+    "categories",
+    "attributes",
+    "locations",
+    "groups",
+    "location_kinds",
+    "channels",
+    "starts_at",
+    "ends_at",
+    "units",
+    "percent",
+    "allow",
+    "few_left",
+    "exact",
+];
+
+fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
+    let mut list = |column: &str| -> Vec<String> {
+        let text = cells.remove(column).unwrap_or_default();
+        text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    let (skus, categories, attributes) = (list("skus"), list("categories"), list("attributes"));
+    let (locations, groups) = (list("locations"), list("groups"));
+    let (location_kinds, channels) = (list("location_kinds"), list("channels"));
+    let mut whole_of = |column: &str| cells.remove(column).map(|text| whole(column, &text)).transpose();
+    let (units, percent, few_left) = (whole_of("units")?, whole_of("percent")?, whole_of("few_left")?);
+    let mut flag_of = |column: &str| cells.remove(column).map(|text| flag(column, &text)).transpose();
+    let (allow, exact) = (flag_of("allow")?, flag_of("exact")?);
+    let (kind, starts_at, ends_at) =
+        (required(&mut cells, "kind")?, cells.remove("starts_at"), cells.remove("ends_at"));
+    Ok(RuleBody {
+        kind,
+        skus,
+        categories,
+        attributes,
+        locations,
+        groups,
+        location_kinds,
+        channels,
+        starts_at,
+        ends_at,
+        units,
+        percent,
+        allow,
+        few_left,
+        exact,
+    })
 }
 
 /// The columns of a file, in its order.
@@ -123,6 +178,7 @@ impl Collector {
             Rows::Skus(rows) => rows.len(),
             Rows::Stock { counts, .. } => counts.len(),
             Rows::Prices(rows) => rows.len(),
+            Rows::Rules(rows) => rows.len(),
             Rows::None(_) => 0,
         }
     }
@@ -195,6 +251,11 @@ impl Collector {
                 let (channel, location) = (optional(&mut cells, "channel")?, optional(&mut cells, "location")?);
                 rows.push((line, sku, Price { currency, channel, location, amount }));
             }
+            Rows::Rules(rows) => {
+                let rule = name(&mut cells, "rule")?;
+                let fields = rule_body(cells)?.into_fields();
+                rows.push((line, rule, fields.map_err(|problem| problem.into_field_and_reason())?));
+            }
             Rows::None(_) => {}
         }
         Ok(())
@@ -208,6 +269,7 @@ fn empty(plan: Plan) -> Rows {
         ImportKind::Skus => Rows::Skus(Vec::new()),
         ImportKind::Stock => Rows::Stock { counts: Vec::new(), create: plan.create },
         ImportKind::Prices => Rows::Prices(Vec::new()),
+        ImportKind::Rules => Rows::Rules(Vec::new()),
     }
 }
 
@@ -232,7 +294,10 @@ fn cells_of_json(kind: ImportKind, text: &str) -> Result<Cells, Wrong> {
             (_, Value::String(text)) => text,
             (_, Value::Number(number)) => number.to_string(),
             (_, Value::Bool(flag)) => flag.to_string(),
-            ("categories" | "groups" | "locations", Value::Array(items)) => {
+            (
+                "categories" | "groups" | "locations" | "skus" | "attributes" | "location_kinds" | "channels",
+                Value::Array(items),
+            ) => {
                 let item = |item: Value| match item {
                     Value::String(text) => Ok(text),
                     other => Err(wrong(&column, format!("{other} is not a string"))),

@@ -86,7 +86,7 @@ impl Question {
                 let (seq, found) = engine.state().availability(&self.skus, self.locations.as_deref(), self.channel);
                 out.reserve(found.len() * 120);
                 out.push_str(r#","items":"#);
-                words::write_array(&mut out, &found, |out, cell| words::write_cell(out, engine, cell));
+                words::write_array(&mut out, &found, |out, cell| words::write_cell_with_band(out, engine, cell));
                 seq
             }
         };

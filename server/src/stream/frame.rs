@@ -71,14 +71,15 @@ pub fn message(
             out.reserve(items.len() * 120);
             open(&mut out, "delta", id);
             let _ = write!(out, r#","seq":{seq},"prev_seq":{prev_seq},"cursor":"{cursor}","items":"#);
-            let buffer = subscription.buffer();
             write_array(&mut out, &items, |out, item| match item {
                 Item::Read(cell) => write_cell(out, engine, cell),
-                Item::Changed(change) => out.push_str(&change.form(buffer, |cell| {
-                    let mut form = String::new();
-                    write_cell(&mut form, engine, cell);
-                    Arc::from(form)
-                })),
+                Item::Changed(change) => {
+                    out.push_str(&change.form(subscription.lens(), &engine.state().catalogue, |cell| {
+                        let mut form = String::new();
+                        write_cell(&mut form, engine, cell);
+                        Arc::from(form)
+                    }))
+                }
             });
             if !removed.is_empty() {
                 out.push_str(r#","removed":"#);

@@ -98,6 +98,24 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         Event::PricesSet(rows) => {
             ("prices_set", json!({"skus": rows.iter().map(|(id, _)| sku(*id)).collect::<Vec<_>>()}))
         }
+        Event::RulesSet(rows) => {
+            let row = |set: &anaquel_engine::event::RuleSet| match &set.rule {
+                Some(rule) => {
+                    let mut item = super::rule::rule(engine, set.name.as_str(), rule);
+                    item.insert("in_force".into(), set.in_force.into());
+                    Value::Object(item)
+                }
+                None => json!({"rule": set.name.as_str(), "removed": true}),
+            };
+            ("rules_set", json!({"rules": rows.iter().map(row).collect::<Vec<_>>()}))
+        }
+        Event::RulesTurned(rows) => {
+            let row = |(id, in_force): &(anaquel_engine::rules::RuleId, bool)| {
+                let standing = engine.state().rules.at(*id);
+                json!({"rule": standing.map(|standing| standing.name.to_string()), "in_force": in_force})
+            };
+            ("rules_turned", json!({"rules": rows.iter().map(row).collect::<Vec<_>>()}))
+        }
         Event::Moved(rows) => {
             let row = |row: &anaquel_engine::event::Moved| {
                 let mut item = super::stock::moved(engine, row);

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod event;
 pub mod reservation;
+pub mod rule;
 pub mod stock;
 
 use anaquel_engine::event::RowError;

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
-use anaquel_engine::level::Floor;
+use anaquel_engine::level::StockLevel;
 use anaquel_engine::query::{CellView, GroupView, Shortage};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::rule::{band_name, item_availability};
 use super::{parse_time, quantity};
 use crate::problem::Problem;
 use anaquel_engine::admission::MovementRequest;
@@ -189,18 +190,33 @@ pub fn movement_name(kind: MovementKind) -> &'static str {
 }
 
 /// Appends a cell. Names need no escaping: their alphabet has neither quotes nor backslashes.
+/// Where the asking channel is not told the numbers, the band alone.
 pub fn write_cell(out: &mut String, engine: &Engine, cell: &CellView) {
+    write_numbers(out, engine, cell);
+    if !cell.exact {
+        let _ = write!(out, r#","band":"{}""#, band_name(cell.band));
+    }
+    out.push('}');
+}
+
+/// Appends a cell with its band, and that in the words of schema.org.
+pub fn write_cell_with_band(out: &mut String, engine: &Engine, cell: &CellView) {
+    write_numbers(out, engine, cell);
+    let _ = write!(out, r#","band":"{}","availability":"{}"}}"#, band_name(cell.band), item_availability(cell.band));
+}
+
+fn write_numbers(out: &mut String, engine: &Engine, cell: &CellView) {
     let catalogue = &engine.state().catalogue;
-    let _ = write!(
-        out,
-        r#"{{"sku":"{}","location":"{}","on_hand":{},"reserved":{},"safety_stock":{},"available":{}}}"#,
-        catalogue.skus.name(cell.sku),
-        catalogue.locations.name(cell.location),
-        cell.level.on_hand,
-        cell.level.reserved,
-        cell.safety_stock,
-        cell.available,
-    );
+    let (sku, location) = (catalogue.skus.name(cell.sku), catalogue.locations.name(cell.location));
+    let _ = write!(out, r#"{{"sku":"{sku}","location":"{location}""#);
+    if cell.exact {
+        let StockLevel { on_hand, reserved } = cell.level;
+        let CellView { safety_stock, available, .. } = cell;
+        let _ = write!(
+            out,
+            r#","on_hand":{on_hand},"reserved":{reserved},"safety_stock":{safety_stock},"available":{available}"#
+        );
+    }
 }
 
 /// Appends `items` as a JSON array.
@@ -230,17 +246,17 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView) {
     );
 }
 
-/// A cell after an event.
+/// A cell after an event, as a channel without a buffer sees it under the rules in force now.
 pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
     let catalogue = &engine.state().catalogue;
-    let floor = Floor { safety_stock: cell.safety_stock, buffer: 0 };
+    let seen = engine.state().lens(None).see(catalogue, cell);
     json!({
         "sku": catalogue.skus.name(cell.sku).as_str(),
         "location": catalogue.locations.name(cell.location).as_str(),
         "on_hand": cell.level.on_hand,
         "reserved": cell.level.reserved,
-        "safety_stock": cell.safety_stock,
-        "available": cell.level.available(floor),
+        "safety_stock": seen.safety_stock,
+        "available": seen.available,
     })
 }
 

@@ -17,7 +17,7 @@ impl Subscription {
         /// So near to the feed's position, what is left is read in one go while new changes already pile up.
         const NEAR: Seq = 4096;
         let Feed { shared } = &self.feed;
-        let (until, places, buffer) = {
+        let (until, places, lens) = {
             let mut index = shared.lock_index();
             if index.position() < at {
                 // The cursor is ahead of the feed: it is taken up where they meet.
@@ -33,9 +33,9 @@ impl Subscription {
                     self.sub.lock_filter().resolve(&shared.state.catalogue);
                 }
             }
-            // Members and buffer as of the position: had they changed since the cursor, the stretch tells.
+            // Members, buffer and rules as of the position: had they changed since the cursor, the stretch tells.
             let filter = self.sub.lock_filter();
-            (index.position(), index.places(&filter), index.buffer(&shared.state, &filter))
+            (index.position(), index.places(&filter), index.lens(&shared.state, &filter))
         };
         let mut entries = Vec::new();
         let visited = match until > at {
@@ -56,7 +56,7 @@ impl Subscription {
         if let Some(reason) = found.filter_changed {
             return self.restart(reason);
         }
-        self.buffer = buffer;
+        self.lens = lens;
         match self.sub.mode {
             Mode::Lossless => {
                 let mut changes = found.cells.into_iter().peekable();
@@ -107,7 +107,10 @@ impl Found {
             What::Channel(channel, _) if filter.channel.as_ref() == Some(state.catalogue.channels.name(*channel)) => {
                 self.filter_changed = Some(Reset::BufferChanged);
             }
-            What::Cell(_) | What::Group(..) | What::Channel(..) | What::Names => {}
+            What::Rules(rests) if rests.matters(&state.rules.book()) => {
+                self.filter_changed = Some(Reset::RulesChanged);
+            }
+            What::Cell(_) | What::Group(..) | What::Channel(..) | What::Rules(_) | What::Names => {}
         }
     }
 }

@@ -13,14 +13,18 @@ use crate::ids::{LocationId, Seq};
 use crate::query::CellView;
 
 impl Subscription {
-    /// Conflated: locations came or went, or the buffer changed. What came is read; what went is named.
-    pub(super) fn reselect(&mut self, moved: &BTreeMap<LocationId, (Seq, bool)>, rebuffered: bool) -> Option<Told> {
+    /// Conflated: locations came or went, or all cells count differently. What came is read; what went is named.
+    pub(super) fn reselect(
+        &mut self,
+        moved: &BTreeMap<LocationId, (Seq, bool)>,
+        recounted: Option<Reset>,
+    ) -> Option<Told> {
         let limit = self.feed.shared.settings.subscription_cells_max;
         let of =
             |joins: bool| moved.iter().filter(|(_, moved)| moved.1 == joins).map(|(location, _)| *location).collect();
         let (joined, left): (Vec<_>, Vec<_>) = (of(true), of(false));
-        let gone = self.read(Part::Locations(&left), usize::MAX).unwrap_or_default();
-        let came = self.read(if rebuffered { Part::Whole } else { Part::Locations(&joined) }, limit);
+        let gone = self.read(Part::Locations(&left), usize::MAX).map(|gone| gone.cells).unwrap_or_default();
+        let came = self.read(if recounted.is_some() { Part::Whole } else { Part::Locations(&joined) }, limit);
         if !left.is_empty() {
             let mut pending = self.sub.lock_pending();
             pending.ready.retain(|_, change| !left.contains(&change.cell.location));
@@ -29,17 +33,16 @@ impl Subscription {
             for joining in &mut self.joining {
                 joining.cells.cells.retain(|cell| !left.contains(&cell.location));
             }
-            let removed = gone.cells.iter().map(|cell| (cell.sku, cell.location));
+            let removed = gone.iter().map(|cell| (cell.sku, cell.location));
             self.untracked.get_or_insert_default().cells.extend(removed);
         }
         match came {
             // Too much for one delta.
             Ok(cells) if cells.cells.len() > self.delta_cells_max() => {
-                let reason = if rebuffered { Reset::BufferChanged } else { Reset::GroupChanged };
-                self.restart(reason).map(Told::Message)
+                self.restart(recounted.unwrap_or(Reset::GroupChanged)).map(Told::Message)
             }
             Ok(cells) => {
-                self.buffer = cells.buffer;
+                self.lens = cells.lens.clone();
                 self.join(cells, None);
                 Some(Told::Pieces)
             }
@@ -58,8 +61,8 @@ impl Subscription {
             let item = |cell: &CellView| {
                 // Read at `cells.seq`, changed since: the change is the later word.
                 let change = dirty.get(&cell_key(cell.sku, cell.location)).filter(|change| change.seq > cells.seq);
-                // Whatever was in force when it was read, all are told by the same buffer.
-                let read = || Item::Read(cell.seen_with(self.buffer));
+                // Whatever was in force when it was read, all are told by the same lens.
+                let read = || Item::Read(self.lens.see_again(&self.feed.shared.state.catalogue, cell));
                 change.map_or_else(read, |change| Item::Changed(Arc::clone(change)))
             };
             joins.push((cells.cells.iter().map(item).collect::<Vec<_>>(), *tracked));
@@ -88,7 +91,10 @@ impl Subscription {
         for (items, tracked) in joins {
             match tracked {
                 Some(digest) => {
-                    let cells: Vec<_> = items.into_iter().map(|item| item.view(self.buffer)).collect();
+                    let cells: Vec<_> = items
+                        .into_iter()
+                        .map(|item| item.view(&self.lens, &self.feed.shared.state.catalogue))
+                        .collect();
                     let then = Then::Changed(digest);
                     self.out.push_back(Pieces::Snapshot { seq: position, cells: cells.into_iter(), then });
                 }

@@ -14,7 +14,7 @@ enum Event {
     Changed(Seq, Vec<Arc<Change>>),
     /// Locations that joined (true) or left (false).
     Moved(Seq, Vec<(LocationId, bool)>),
-    Rebuffered(Seq),
+    Recounted(Seq, Reset),
 }
 
 impl Subscription {
@@ -42,11 +42,11 @@ impl Subscription {
                     for joining in &mut self.joining {
                         joining.cells.cells.retain(|cell| !left.contains(&cell.location));
                     }
-                    let gone = self.read(Part::Locations(&left), usize::MAX).unwrap_or_default();
+                    let gone = self.read(Part::Locations(&left), usize::MAX).map(|gone| gone.cells).unwrap_or_default();
                     let limit = self.feed.shared.settings.subscription_cells_max;
                     match self.read(Part::Locations(&joined), limit) {
                         // Before anything of this record is sent: a cursor from now on must not skip what joins.
-                        Ok(cells) if cells.cells.len().max(gone.cells.len()) > self.delta_cells_max() => {
+                        Ok(cells) if cells.cells.len().max(gone.len()) > self.delta_cells_max() => {
                             return self.restart(Reset::GroupChanged).map(Told::Message);
                         }
                         Ok(cells) if !joined.is_empty() => self.join(cells, None),
@@ -54,17 +54,17 @@ impl Subscription {
                         // The next snapshot will say that it is too much.
                         Err(_) => return self.restart(Reset::GroupChanged).map(Told::Message),
                     }
-                    let removed = gone.cells.iter().map(|cell| (cell.sku, cell.location)).collect();
+                    let removed = gone.iter().map(|cell| (cell.sku, cell.location)).collect();
                     self.push_delta(seq, Vec::new(), removed);
                     if !self.out.is_empty() {
                         return Some(Told::Pieces);
                     }
                 }
-                Event::Rebuffered(seq) if seq > self.base => {
-                    return self.restart(Reset::BufferChanged).map(Told::Message);
+                Event::Recounted(seq, reason) if seq > self.base => {
+                    return self.restart(reason).map(Told::Message);
                 }
                 // Known already.
-                Event::Moved(..) | Event::Rebuffered(_) => {}
+                Event::Moved(..) | Event::Recounted(..) => {}
             }
         }
     }
@@ -93,7 +93,7 @@ impl Subscription {
                 }
                 Event::Moved(seq, moved)
             }
-            Step::Rebuffered(seq) => Event::Rebuffered(seq),
+            Step::Recounted(seq, reason) => Event::Recounted(seq, reason),
         };
         Some(event)
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::super::change::Change;
 use super::super::cursor::Cursor;
 use super::super::index::Exceeded;
+use crate::catalogue::Catalogue;
 use crate::ids::{LocationId, Seq, SkuId};
-use crate::query::CellView;
+use crate::query::{CellView, Lens};
 
 /// Something to tell the subscriber.
 #[derive(Debug)]
@@ -59,10 +60,10 @@ pub enum Item {
 }
 
 impl Item {
-    pub(super) fn view(self, buffer: u32) -> CellView {
+    pub(super) fn view(self, lens: &Lens, catalogue: &Catalogue) -> CellView {
         match self {
             Self::Read(cell) => cell,
-            Self::Changed(change) => CellView::after(&change.cell, buffer),
+            Self::Changed(change) => lens.see(catalogue, &change.cell),
         }
     }
 }
@@ -84,6 +85,8 @@ pub enum Reset {
     GroupChanged,
     /// The channel's buffer was another then.
     BufferChanged,
+    /// Other rules were in force then.
+    RulesChanged,
     /// More cells changed than are kept for one reader.
     TooFarBehind,
     /// The log cannot be read.
@@ -101,6 +104,7 @@ impl Reset {
             Self::SelectionChanged => "selection-changed",
             Self::GroupChanged => "group-changed",
             Self::BufferChanged => "buffer-changed",
+            Self::RulesChanged => "rules-changed",
             Self::TooFarBehind => "too-far-behind",
             Self::LogUnreadable => "log-unreadable",
         }

@@ -31,6 +31,7 @@ use super::cursor::Cursor;
 use super::filter::{self, CellKey, Cells, Filter, Part, cell_key};
 use super::index::{Exceeded, Mode, Pending, Slot, Step, Sub};
 use crate::ids::{Name, Seq, SkuId};
+use crate::query::Lens;
 use outgoing::{PIECE_CELLS, Pieces, Then, Untracked};
 
 pub use message::{Item, Message, Reset, Start};
@@ -70,7 +71,8 @@ pub struct Subscription {
     selection: u64,
     /// What is pending up to here is known to the subscriber already.
     base: Seq,
-    buffer: u32,
+    /// How the subscription's channel sees cells, as it counts for what is told now.
+    lens: Lens,
     joining: VecDeque<Joining>,
     /// Cells that left, and have not been named yet.
     untracked: Option<Untracked>,
@@ -78,6 +80,7 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(feed: Feed, sub: Arc<Sub>, slot: Slot, start: Start) -> Self {
+        let lens = feed.shared.state.lens(None);
         let mut subscription = Self {
             feed,
             sub,
@@ -90,7 +93,7 @@ impl Subscription {
             knows: false,
             selection: 0,
             base: 0,
-            buffer: 0,
+            lens,
             joining: VecDeque::new(),
             untracked: None,
         };
@@ -137,9 +140,9 @@ impl Subscription {
         self.told
     }
 
-    /// Units that the subscription's channel leaves to others, as they count for what is told now.
-    pub fn buffer(&self) -> u32 {
-        self.buffer
+    /// How the subscription's channel sees cells, as it counts for what is told now.
+    pub fn lens(&self) -> &Lens {
+        &self.lens
     }
 
     /// Names of the selection that nobody declared yet.
@@ -337,8 +340,8 @@ impl Subscription {
         self.joining.clear();
         self.untracked = None;
         match cells {
-            Ok(Cells { seq, buffer, cells }) => {
-                (self.base, self.buffer) = (seq, buffer);
+            Ok(Cells { seq, lens, cells }) => {
+                (self.base, self.lens) = (seq, lens);
                 self.out.push_back(Pieces::Snapshot { seq, cells: cells.into_iter(), then: Then::Whole(digest) });
                 self.phase = Phase::Live;
                 None
@@ -388,10 +391,10 @@ impl Subscription {
                 let base = self.base;
                 let mut moved = std::mem::take(&mut pending.moved);
                 moved.retain(|_, (seq, _)| *seq > base);
-                let rebuffered = pending.rebuffered.take().is_some_and(|seq| seq > base);
-                if rebuffered || !moved.is_empty() {
+                let recounted = pending.recounted.take().filter(|(seq, _)| *seq > base).map(|(_, reason)| reason);
+                if recounted.is_some() || !moved.is_empty() {
                     drop(pending);
-                    return self.reselect(&moved, rebuffered);
+                    return self.reselect(&moved, recounted);
                 }
                 let settled = pending.last <= position;
                 let exact = if settled {

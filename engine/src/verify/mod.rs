@@ -2,12 +2,15 @@
 //!
 //! The auditor below shares the format of events with the engine and nothing else: it keeps plain maps, adds up
 //! quantities by itself, and compares the levels that the log states with its own. At every record it holds that
-//! - no promise was made of a unit that was not there and free above the safety stock,
+//! - no promise was made of a unit that was not there and free above what the rules in force, the safety stock and the
+//!   channel's buffer held back, nor through a channel that might not sell it,
 //! - every stated level is what the quantities lead to,
 //! - no unit was handed over or given back twice, and no step was taken that the lifecycle does not allow,
 //! - a cell's `reserved` is the sum of what its reservations have outstanding.
 //!
 //! A log whose beginning was trimmed cannot be proven from nothing; then the auditor starts from the image, and says so.
+
+mod law;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,6 +23,7 @@ use crate::level::StockLevel;
 use crate::recovery::{DataDirectory, Report, recover};
 use crate::reservation::{Reservation, State as Life};
 use crate::state::State;
+use law::Law;
 
 /// What the auditor found.
 #[derive(Debug, Clone)]
@@ -75,6 +79,7 @@ struct Audited {
 #[derive(Debug, Default)]
 pub struct Auditor {
     cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
+    law: Law,
     reservations: BTreeMap<ReservationId, Audited>,
     next_seq: Option<Seq>,
     records: u64,
@@ -86,6 +91,7 @@ impl Auditor {
         for (_, cell) in state.matrix.range(0, state.cells()) {
             self.cells.insert((cell.sku(), cell.location()), (cell.durable(), cell.safety_stock()));
         }
+        self.law.start_from(state);
         for reservation in state.reservations.segments().flatten() {
             self.reservations.insert(reservation.id, Audited::from(reservation.as_ref()));
         }
@@ -146,9 +152,12 @@ impl Auditor {
                 });
                 for (key, change) in changes.iter().filter(|(key, change)| **change != 0 || after.contains_key(*key)) {
                     let (before, safety_stock) = self.cells.get(key).copied().unwrap_or_default();
-                    let free = before.free() - i64::from(safety_stock);
-                    if *change > 0 && free < *change {
-                        return Err(format!("{change} units were promised where {free} were free: oversold"));
+                    if *change > 0 {
+                        let held_back = self.law.held_back(*key, reserved.channel, before, safety_stock)?;
+                        let free = before.free() - held_back;
+                        if free < *change {
+                            return Err(format!("{change} units were promised where {free} were free: oversold"));
+                        }
                     }
                     let stated = after.get(key).ok_or("a promised cell is not among the cells of its record")?;
                     self.state_level(stated, i64::from(before.on_hand), i64::from(before.reserved) + change)?;
@@ -180,13 +189,13 @@ impl Auditor {
                 0 => Ok(()),
                 missing => Err(format!("a shortage of {missing} is told to be over")),
             },
-            Event::Defined(_)
-            | Event::SkusSet(_)
+            Event::SkusSet(_)
             | Event::LocationsSet(_)
             | Event::GroupsSet(_)
             | Event::ChannelsSet(_)
-            | Event::PricesSet(_)
-            | Event::Imported(_) => Ok(()),
+            | Event::RulesSet(_)
+            | Event::RulesTurned(_) => self.law.change(record),
+            Event::Defined(_) | Event::PricesSet(_) | Event::Imported(_) => Ok(()),
         }
     }
 

@@ -1,0 +1,273 @@
+//! Rules: what stands between *on the shelf* and *may be promised*, as data.
+//!
+//! A rule says for which SKUs, places and channels it holds, from when to when, and what it does there. Rules are logged
+//! like every change: each is in force from the `seq` of the record that set it, or of the record that says that its
+//! date came. Nothing here reads a clock or a string while a promise is made: the rules in force are compiled into a
+//! [`Book`], which leads from (SKU, location, channel) to numbers.
+//!
+//! # Which rule wins
+//! Of the rules of one kind that hold for a cell and a channel, one is in force: the one with the most conditions
+//! (SKU, category, attribute, location, group, location kind and channel count one each, however many values they name);
+//! of those the one that ends soonest, where never is last; of those the one whose id comes first. The safety stock that
+//! came with a cell's own stock row counts as a rule with two conditions, its SKU and its location, which never ends and
+//! gives way to a rule that is as specific. Quotas do not compete: every one that holds is in force.
+
+mod book;
+mod explain;
+mod gate;
+mod table;
+
+pub use book::{Book, Ruling, Terms};
+pub use explain::{Explained, Fate};
+pub use gate::Gate;
+pub use table::{RuleTable, Standing};
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::{LocationKind, SkuDetails};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId, Timestamp};
+use crate::level::StockLevel;
+
+/// A rule's place in the table of rules. It is never given to another rule, so what was counted under it stays its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuleId(pub u32);
+
+/// A rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rule {
+    /// For what it holds.
+    pub conditions: Conditions,
+    /// What it does there.
+    pub effect: Effect,
+    /// From when on; always, if it does not say.
+    pub starts_at: Option<Timestamp>,
+    /// Until when, that moment excluded.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// For what a rule holds: all dimensions that it names, and of each any value. Every list is sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conditions {
+    /// One of these SKUs.
+    pub skus: Vec<SkuId>,
+    /// A SKU in one of these categories.
+    pub categories: Vec<String>,
+    /// A SKU with one of these attributes.
+    pub attributes: Vec<(String, String)>,
+    /// One of these locations.
+    pub locations: Vec<LocationId>,
+    /// A location in one of these groups.
+    pub groups: Vec<GroupId>,
+    /// A location of one of these kinds.
+    pub kinds: Vec<LocationKind>,
+    /// One of these channels.
+    pub channels: Vec<ChannelId>,
+}
+
+/// What a rule does where it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Holds units back from every channel, or from those it names.
+    SafetyStock(Amount),
+    /// Says whether the units may be sold at all.
+    Access(bool),
+    /// Tells shoppers how much there is without telling the number.
+    Band {
+        /// Up to so many units are few.
+        few_left: u32,
+        /// Whether the numbers are told as well.
+        exact: bool,
+    },
+}
+
+/// How many units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Amount {
+    /// So many.
+    Units(u32),
+    /// So many of a hundred that are on hand, rounded up.
+    Percent(u8),
+}
+
+/// What an effect is about; rules of one kind compete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// [`Effect::SafetyStock`].
+    SafetyStock,
+    /// [`Effect::Access`].
+    Access,
+    /// [`Effect::Band`].
+    Band,
+}
+
+impl Effect {
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::SafetyStock(_) => Kind::SafetyStock,
+            Self::Access(_) => Kind::Access,
+            Self::Band { .. } => Kind::Band,
+        }
+    }
+
+    /// Whether it keeps units from being sold.
+    pub fn denies(&self) -> bool {
+        *self == Self::Access(false)
+    }
+}
+
+impl Amount {
+    /// The units that it comes to where `level` is.
+    #[inline]
+    pub fn units(self, level: StockLevel) -> u32 {
+        match self {
+            Self::Units(units) => units,
+            Self::Percent(percent) => {
+                let on_hand = u64::from(level.on_hand.max(0).unsigned_abs());
+                (on_hand * u64::from(percent)).div_ceil(100) as u32
+            }
+        }
+    }
+}
+
+/// Conditions that the safety stock of a cell's own stock row counts for: its SKU and its location.
+const OWN_CONDITIONS: usize = 2;
+
+impl Conditions {
+    /// How many dimensions are named.
+    pub fn count(&self) -> usize {
+        let named = [
+            self.skus.is_empty(),
+            self.categories.is_empty(),
+            self.attributes.is_empty(),
+            self.locations.is_empty(),
+            self.groups.is_empty(),
+            self.kinds.is_empty(),
+            self.channels.is_empty(),
+        ];
+        named.iter().filter(|empty| !**empty).count()
+    }
+
+    /// Sorts every list, so that equal conditions are the same.
+    pub fn normalise(&mut self) {
+        fn sort<T: Ord>(list: &mut Vec<T>) {
+            list.sort_unstable();
+            list.dedup();
+        }
+        sort(&mut self.skus);
+        sort(&mut self.categories);
+        sort(&mut self.attributes);
+        sort(&mut self.locations);
+        sort(&mut self.groups);
+        self.kinds.sort_unstable_by_key(|kind| *kind as u8);
+        self.kinds.dedup();
+        sort(&mut self.channels);
+    }
+
+    /// Whether they say anything of the SKU.
+    pub fn name_skus(&self) -> bool {
+        !(self.skus.is_empty() && self.categories.is_empty() && self.attributes.is_empty())
+    }
+
+    /// Whether they say anything of the place.
+    pub fn name_places(&self) -> bool {
+        !(self.locations.is_empty() && self.groups.is_empty() && self.kinds.is_empty())
+    }
+
+    /// Whether what they say of the SKU holds.
+    pub fn hold_for_sku(&self, sku: SkuId, details: Option<&SkuDetails>) -> bool {
+        let filed = |category: &String| details.is_some_and(|details| details.categories.contains(category));
+        let has = |(key, value): &(String, String)| {
+            details.is_some_and(|details| details.attributes.get(key).is_some_and(|have| have == value))
+        };
+        (self.skus.is_empty() || self.skus.binary_search(&sku).is_ok())
+            && (self.categories.is_empty() || self.categories.iter().any(filed))
+            && (self.attributes.is_empty() || self.attributes.iter().any(has))
+    }
+
+    /// Whether what they say of the place holds; `groups` are those of the location.
+    pub fn hold_for_place(&self, location: LocationId, kind: LocationKind, groups: &[GroupId]) -> bool {
+        (self.locations.is_empty() || self.locations.binary_search(&location).is_ok())
+            && (self.groups.is_empty() || self.groups.iter().any(|group| groups.contains(group)))
+            && (self.kinds.is_empty() || self.kinds.contains(&kind))
+    }
+
+    /// Whether what they say of the channel holds. Nobody in particular is no channel.
+    #[inline]
+    pub fn hold_for_channel(&self, channel: Option<ChannelId>) -> bool {
+        self.channels.is_empty() || channel.is_some_and(|channel| self.channels.binary_search(&channel).is_ok())
+    }
+}
+
+impl Rule {
+    /// Whether it is in force at `now`.
+    pub fn runs_at(&self, now: Timestamp) -> bool {
+        self.starts_at.is_none_or(|start| start <= now) && self.ends_at.is_none_or(|end| now < end)
+    }
+
+    /// The next moment after `now` at which it begins or ends.
+    pub fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
+        [self.starts_at, self.ends_at].into_iter().flatten().filter(|turn| *turn > now).min()
+    }
+
+    /// Comes first among rules of its kind if this is smaller.
+    pub fn rank<'a>(&self, name: &'a Name) -> (std::cmp::Reverse<usize>, u64, &'a str) {
+        let ends = self.ends_at.map_or(u64::MAX, |end| end.0);
+        (std::cmp::Reverse(self.conditions.count()), ends, name.as_str())
+    }
+}
+
+/// How much there is, for those who are not told the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Band {
+    /// Enough.
+    InStock,
+    /// Not many.
+    FewLeft,
+    /// None.
+    OutOfStock,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str) -> Name {
+        Name::parse(text).expect("a name")
+    }
+
+    fn rule(conditions: Conditions, ends_at: Option<u64>) -> Rule {
+        let effect = Effect::SafetyStock(Amount::Units(1));
+        Rule { conditions, effect, starts_at: None, ends_at: ends_at.map(Timestamp) }
+    }
+
+    #[test]
+    fn most_conditions_then_soonest_to_end_then_id() {
+        let sku = Conditions { skus: vec![SkuId(1), SkuId(2)], ..Conditions::default() };
+        let both = Conditions { locations: vec![LocationId(1)], ..sku.clone() };
+        let rules = [
+            (named("e"), rule(sku.clone(), None)),
+            (named("d"), rule(sku.clone(), None)),
+            (named("c"), rule(sku.clone(), Some(9))),
+            (named("b"), rule(sku, Some(5))),
+            (named("z"), rule(both, None)),
+        ];
+        let mut order: Vec<_> = rules.iter().collect();
+        order.sort_by(|a, b| a.1.rank(&a.0).cmp(&b.1.rank(&b.0)));
+        assert_eq!(order.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["z", "b", "c", "d", "e"]);
+    }
+
+    #[test]
+    fn a_percentage_is_of_what_is_there_and_rounds_up() {
+        let at = |on_hand| Amount::Percent(10).units(StockLevel { on_hand, reserved: 3 });
+        assert_eq!([at(0), at(1), at(10), at(11), at(-5), at(2_000_000_000)], [0, 1, 1, 2, 0, 200_000_000]);
+    }
+
+    #[test]
+    fn a_rule_runs_up_to_its_end_and_turns_twice() {
+        let rule = Rule { starts_at: Some(Timestamp(10)), ..rule(Conditions::default(), Some(20)) };
+        assert_eq!([9, 10, 19, 20].map(|now| rule.runs_at(Timestamp(now))), [false, true, true, false]);
+        let turns = [9, 10, 19, 20].map(|now| rule.next_turn(Timestamp(now)).map(|turn| turn.0));
+        assert_eq!(turns, [Some(10), Some(20), Some(20), None]);
+    }
+}

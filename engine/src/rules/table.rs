@@ -1,0 +1,193 @@
+//! All rules, in force or not, and the book that those in force are compiled into.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use arc_swap::{ArcSwap, Guard};
+use serde::{Deserialize, Serialize};
+
+use super::{Book, Rule, RuleId};
+use crate::catalogue::{Catalogue, SkuDetails};
+use crate::event::RuleSet;
+use crate::ids::{Name, Seq, SkuId, Timestamp};
+
+/// A rule as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Its place in the table.
+    pub id: RuleId,
+    /// Its id.
+    pub name: Name,
+    /// What it says.
+    pub rule: Rule,
+    /// Whether it is in force: the log says so, not the clock.
+    pub in_force: bool,
+    /// The `seq` at which it came into force, or went out of it, the last time.
+    pub since: Seq,
+    /// The `seq` at which it was set: the version that `If-Match` compares.
+    pub version: Seq,
+}
+
+/// All rules.
+#[derive(Debug, Default)]
+pub struct RuleTable {
+    entries: RwLock<Entries>,
+    book: ArcSwap<Book>,
+    stale: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    by_name: BTreeMap<Name, RuleId>,
+    /// By place; `None` where a rule was removed.
+    rules: Vec<Option<Arc<Standing>>>,
+}
+
+impl RuleTable {
+    /// The rules in force. Exact at one `seq` when taken inside the durable view.
+    #[inline]
+    pub fn book(&self) -> Guard<Arc<Book>> {
+        self.book.load()
+    }
+
+    /// The same, to be kept.
+    pub fn share_book(&self) -> Arc<Book> {
+        self.book.load_full()
+    }
+
+    /// The rule of that id.
+    pub fn get(&self, name: &str) -> Option<Arc<Standing>> {
+        let entries = self.entries();
+        entries.by_name.get(name).and_then(|id| entries.at(*id))
+    }
+
+    /// The rule at a place of the table; none where it was removed.
+    pub fn at(&self, id: RuleId) -> Option<Arc<Standing>> {
+        self.entries().at(id)
+    }
+
+    /// Up to `limit` rules, by id, from the one after `after`.
+    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Standing>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let entries = self.entries();
+        let range = entries.by_name.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
+        range.filter_map(|(_, id)| entries.at(*id)).take(limit).collect()
+    }
+
+    /// All of them, by place; `None` where one was removed.
+    pub fn all(&self) -> Vec<Option<Arc<Standing>>> {
+        self.entries().rules.clone()
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.entries().by_name.len()
+    }
+
+    /// The place that the next new rule gets.
+    pub(crate) fn next_id(&self) -> RuleId {
+        RuleId(self.entries().rules.len() as u32)
+    }
+
+    /// Rules whose date has come at `now`, with whether they are in force from now on.
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<(RuleId, bool)> {
+        let entries = self.entries();
+        let standing = entries.rules.iter().flatten().map(|standing| (standing, standing.rule.runs_at(now)));
+        standing
+            .filter(|(standing, runs)| standing.in_force != *runs)
+            .map(|(standing, runs)| (standing.id, runs))
+            .collect()
+    }
+
+    /// When the next of them begins or ends after `now`.
+    pub(crate) fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
+        self.entries().rules.iter().flatten().filter_map(|standing| standing.rule.next_turn(now)).min()
+    }
+
+    /// Journal thread only, inside a fold: rules were set, or removed.
+    pub(crate) fn fold_set(&self, seq: Seq, rows: &[RuleSet]) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        for RuleSet { id, name, rule, in_force } in rows {
+            let before = entries.at(*id);
+            let standing = rule.as_ref().map(|rule| {
+                let kept = before.filter(|before| before.in_force == *in_force).map(|before| before.since);
+                let (rule, name, since) = (rule.clone(), name.clone(), kept.unwrap_or(seq));
+                Standing { id: *id, name, rule, in_force: *in_force, since, version: seq }
+            });
+            entries.set(*id, name, standing);
+        }
+        self.stale.store(true, Relaxed);
+    }
+
+    /// Journal thread only, inside a fold: the date of rules has come.
+    pub(crate) fn fold_turned(&self, seq: Seq, rows: &[(RuleId, bool)]) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        for (id, in_force) in rows {
+            if let Some(before) = entries.at(*id) {
+                let standing = Standing { in_force: *in_force, since: seq, ..(*before).clone() };
+                entries.set(*id, &before.name, Some(standing));
+            }
+        }
+        self.stale.store(true, Relaxed);
+    }
+
+    /// Puts back what an image holds.
+    pub(crate) fn restore(&self, id: RuleId, standing: Option<Standing>) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let name = standing.as_ref().map(|standing| standing.name.clone());
+        match name {
+            Some(name) => entries.set(id, &name, standing),
+            None => entries.reach(id),
+        }
+        self.stale.store(true, Relaxed);
+    }
+
+    /// Journal thread only, inside a fold: locations or groups changed, on which rules may rest.
+    pub(crate) fn fold_places(&self) {
+        self.stale.store(true, Relaxed);
+    }
+
+    /// Journal thread only, inside a fold: a SKU was described anew.
+    pub(crate) fn fold_sku(&self, sku: SkuId, details: &SkuDetails) {
+        self.book.load().reclassify(sku, details);
+    }
+
+    /// Journal thread only, at the end of a fold: compiles the book anew if anything changed that it rests on.
+    pub(crate) fn refresh(&self, catalogue: &Catalogue) {
+        if !self.stale.swap(false, Relaxed) {
+            return;
+        }
+        let standing: Vec<_> = self.entries().rules.iter().flatten().cloned().collect();
+        if standing.iter().any(|rule| rule.in_force) || !self.book.load().is_empty() {
+            self.book.store(Arc::new(Book::compile(&standing, catalogue)));
+        }
+    }
+
+    fn entries(&self) -> RwLockReadGuard<'_, Entries> {
+        self.entries.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    fn at(&self, id: RuleId) -> Option<Arc<Standing>> {
+        self.rules.get(id.0 as usize).and_then(Clone::clone)
+    }
+
+    fn reach(&mut self, id: RuleId) {
+        let places = self.rules.len().max(id.0 as usize + 1);
+        self.rules.resize(places, None);
+    }
+
+    fn set(&mut self, id: RuleId, name: &Name, standing: Option<Standing>) {
+        self.reach(id);
+        match standing {
+            Some(_) => drop(self.by_name.insert(name.clone(), id)),
+            None if self.by_name.get(name) == Some(&id) => drop(self.by_name.remove(name)),
+            None => {}
+        }
+        if let Some(place) = self.rules.get_mut(id.0 as usize) {
+            *place = standing.map(Arc::new);
+        }
+    }
+}

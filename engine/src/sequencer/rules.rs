@@ -1,0 +1,101 @@
+//! Deciding rules: setting and removing them, and letting them begin and end by date.
+
+use std::collections::BTreeMap;
+
+use super::draft::Answer;
+use super::{Decision, Sequencer, no_ids_left};
+use crate::command::{Failure, NameRef, Refusal, RuleFields};
+use crate::event::{Cause, Event, RuleSet};
+use crate::ids::{Name, Seq};
+use crate::rules::{Conditions, Rule, RuleId};
+
+/// Rules set so far by an import, which later rows of it must see.
+pub(super) type Fresh = BTreeMap<Name, RuleSet>;
+
+impl Sequencer {
+    /// The rules whose date has come, as one record.
+    pub(super) fn turn_rules(&mut self) {
+        let due = self.state.rules.due(self.draft.now);
+        if !due.is_empty() {
+            self.draft.log(None, Event::RulesTurned(due));
+            self.settle(None, None, crate::event::Few::new());
+        }
+    }
+
+    /// Sets one rule, or removes it.
+    pub(super) fn put_rule(
+        &mut self,
+        name: Name,
+        fields: Option<RuleFields>,
+        version: Seq,
+        cause: &mut Option<Box<Cause>>,
+    ) -> Decision {
+        let set = match fields {
+            Some(fields) => self.describe_rule(&name, fields, &Fresh::new())?,
+            None => {
+                let known = self.state.rules.get(name.as_str()).ok_or(Refusal::NotFound("rule"))?;
+                Some(RuleSet { id: known.id, name, rule: None, in_force: false })
+            }
+        };
+        let Some(set) = set else { return Ok(Answer::Put(version)) };
+        Ok(Answer::Put(self.draft.log(cause.take(), Event::RulesSet(vec![set]))))
+    }
+
+    /// The rule that `fields` lead to; `None` where it is what is known.
+    pub(super) fn describe_rule(
+        &mut self,
+        name: &Name,
+        fields: RuleFields,
+        fresh: &Fresh,
+    ) -> Result<Option<RuleSet>, Failure> {
+        let RuleFields { effect, starts_at, ends_at, .. } = fields;
+        if let Some((start, end)) = starts_at.zip(ends_at).filter(|(start, end)| start >= end) {
+            let reason = format!("is not after starts_at ({} ms against {} ms)", end.0, start.0);
+            return Err(Refusal::invalid("ends_at", reason).into());
+        }
+        let rule = Rule { conditions: self.conditions(fields)?, effect, starts_at, ends_at };
+        let known = self.state.rules.get(name.as_str());
+        let known_rule = fresh.get(name).map(|set| &set.rule).or(None);
+        let same = match known_rule {
+            Some(known) => known.as_ref() == Some(&rule),
+            None => known.as_ref().is_some_and(|known| known.rule == rule),
+        };
+        if same {
+            return Ok(None);
+        }
+        let id = match fresh.get(name) {
+            Some(set) => set.id,
+            None => known.map_or_else(|| self.next_rule_id(fresh), |known| known.id),
+        };
+        let in_force = rule.runs_at(self.draft.now);
+        Ok(Some(RuleSet { id, name: name.clone(), rule: Some(rule), in_force }))
+    }
+
+    fn next_rule_id(&self, fresh: &Fresh) -> RuleId {
+        let next = self.state.rules.next_id();
+        fresh.values().map(|set| RuleId(set.id.0 + 1)).fold(next, RuleId::max)
+    }
+
+    /// Names become ids; what nobody declared is declared by the rule that names it.
+    fn conditions(&mut self, fields: RuleFields) -> Result<Conditions, Failure> {
+        let RuleFields { skus, categories, attributes, locations, groups, kinds, channels, .. } = fields;
+        let draft = &mut self.draft;
+        let mut conditions = Conditions { categories, attributes, kinds, ..Conditions::default() };
+        for name in skus {
+            conditions.skus.push(draft.intern_sku(&NameRef::New(name)).ok_or_else(|| no_ids_left("skus"))?);
+        }
+        for name in locations {
+            conditions
+                .locations
+                .push(draft.intern_location(&NameRef::New(name)).ok_or_else(|| no_ids_left("locations"))?);
+        }
+        for name in groups {
+            conditions.groups.push(draft.intern_group(&NameRef::New(name)).ok_or_else(|| no_ids_left("groups"))?);
+        }
+        for name in channels {
+            conditions.channels.push(draft.intern_channel(&NameRef::New(name)).ok_or_else(|| no_ids_left("channels"))?);
+        }
+        conditions.normalise();
+        Ok(conditions)
+    }
+}

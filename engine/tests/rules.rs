@@ -1,0 +1,218 @@
+//! Rules: which one wins, from when on, and that nobody is promised what they hold back.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+mod common;
+
+use anaquel_engine::command::{Command, Failure, Put, PutWhat, Refusal, RuleFields};
+use anaquel_engine::event::Event;
+use anaquel_engine::ids::{Seq, Timestamp};
+use anaquel_engine::level::Constraint;
+use anaquel_engine::rules::{Amount, Band, Effect, Fate};
+use anaquel_engine::settings::Settings;
+use anaquel_engine::verify::Auditor;
+use common::{START_MS, Shop, hold, name, rule};
+
+fn set(shop: &Shop, id: &str, fields: RuleFields) -> Seq {
+    shop.put_rule(id, Some(fields)).unwrap()
+}
+
+fn units(units: u32) -> RuleFields {
+    rule(Effect::SafetyStock(Amount::Units(units)))
+}
+
+/// Units that a channel may promise of A at s0, and the safety stock behind it.
+fn available(shop: &Shop, channel: &str) -> (u32, u32) {
+    let state = shop.engine.state();
+    let (sku, location) = (state.catalogue.skus.id("A").unwrap(), state.catalogue.locations.id("s0").unwrap());
+    let cell = state.view.read(|| state.cell(sku, location, state.catalogue.channels.id(channel))).1.unwrap();
+    (cell.available, cell.safety_stock)
+}
+
+fn audit(shop: &Shop) {
+    let mut auditor = Auditor::default();
+    for record in shop.engine.events(0, usize::MAX).unwrap() {
+        auditor.check(&record).unwrap_or_else(|what| panic!("record {}: {what}", record.seq));
+    }
+    auditor.compare(shop.engine.state()).unwrap();
+}
+
+#[test]
+fn the_most_specific_rule_wins_and_the_refusal_names_it() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 10);
+    set(&shop, "all", units(1));
+    set(&shop, "stores-a", RuleFields { skus: vec![name("A")], ..units(4) });
+    set(&shop, "web-a", RuleFields { skus: vec![name("A")], channels: vec![name("web")], ..units(7) });
+    assert_eq!((available(&shop, "web"), available(&shop, "pos")), ((3, 7), (6, 4)));
+    assert_eq!(shop.refusal(hold(&[("A", "s0", 4)])), (Constraint::SafetyStock, 3));
+    let failure = shop.try_reserve(hold(&[("A", "s0", 4)])).unwrap_err();
+    let Failure::Refused(Refusal::Insufficient(shorts)) = failure else { panic!("{failure:?}") };
+    let behind = shop.engine.state().rules.at(shorts[0].rule.unwrap()).unwrap();
+    assert_eq!(behind.name.as_str(), "web-a");
+    shop.reserve(&[("A", "s0", 3)]);
+    shop.put_rule("web-a", None).unwrap();
+    assert_eq!(available(&shop, "web"), (3, 4), "removed, the next one is in force");
+    audit(&shop);
+}
+
+#[test]
+fn a_cell_s_own_safety_stock_beats_broader_rules_and_gives_way_to_its_equals() {
+    let shop = Shop::open();
+    shop.try_count_with("A", "s0", 10, None, Some(2)).unwrap();
+    set(&shop, "all", units(5));
+    assert_eq!(available(&shop, "web"), (8, 2));
+    let state = shop.engine.state();
+    let (sku, location) = (state.catalogue.skus.id("A").unwrap(), state.catalogue.locations.id("s0").unwrap());
+    assert_eq!(state.explain(sku, location, None)[0].fate, Fate::LosesToOwn);
+    set(&shop, "here", RuleFields { skus: vec![name("A")], locations: vec![name("s0")], ..units(6) });
+    assert_eq!(available(&shop, "web"), (4, 6));
+    let fates: Vec<_> = state.explain(sku, location, None).into_iter().map(|explained| explained.fate).collect();
+    assert_eq!(fates, [Fate::InForce, Fate::LosesTo("here".into())]);
+}
+
+#[test]
+fn a_percentage_follows_what_is_there() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 10);
+    set(&shop, "tenth", rule(Effect::SafetyStock(Amount::Percent(25))));
+    assert_eq!(available(&shop, "web"), (7, 3));
+    shop.receive("A", "s0", 10);
+    assert_eq!(available(&shop, "web"), (15, 5));
+    shop.reserve(&[("A", "s0", 15)]);
+    assert_eq!(shop.refusal(hold(&[("A", "s0", 1)])), (Constraint::SafetyStock, 0));
+    audit(&shop);
+}
+
+#[test]
+fn who_may_not_sell_is_told_so() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 10);
+    shop.receive("A", "s1", 10);
+    set(&shop, "no-web", RuleFields { channels: vec![name("web")], ..rule(Effect::Access(false)) });
+    let at = RuleFields { channels: vec![name("web")], locations: vec![name("s1")], ..rule(Effect::Access(true)) };
+    set(&shop, "web-at-s1", at);
+    assert_eq!(shop.refusal(hold(&[("A", "s0", 1)])), (Constraint::Access, 0));
+    shop.reserve(&[("A", "s1", 1)]);
+    let mut till = hold(&[("A", "s0", 1)]);
+    till.channel = name("pos");
+    shop.try_reserve(till).unwrap();
+    assert_eq!(available(&shop, "web"), (0, 0));
+    audit(&shop);
+}
+
+#[test]
+fn rules_reach_skus_by_what_they_are_and_follow_when_that_changes() {
+    use anaquel_engine::command::SkuFields;
+    let shop = Shop::open();
+    shop.receive("A", "s0", 10);
+    set(&shop, "fragile", RuleFields { categories: vec!["fragile".into()], ..units(3) });
+    set(&shop, "big", RuleFields { attributes: vec![("size".into(), "XL".into())], ..units(5) });
+    assert_eq!(available(&shop, "web"), (10, 0));
+    let describe = |fields: SkuFields| {
+        let put = Put { what: PutWhat::Sku(name("A"), fields), if_match: None };
+        shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+    };
+    describe(SkuFields { categories: Some(vec!["fragile".into()]), ..SkuFields::default() });
+    assert_eq!(available(&shop, "web"), (7, 3));
+    describe(SkuFields { attributes: vec![("size".into(), "XL".into())], ..SkuFields::default() });
+    assert_eq!(available(&shop, "web"), (5, 5));
+    let group = Put { what: PutWhat::Group(name("g"), vec![name("s0")]), if_match: None };
+    set(&shop, "group", RuleFields { groups: vec![name("g")], channels: vec![name("web")], ..units(9) });
+    assert_eq!(available(&shop, "web"), (5, 5));
+    shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(group)), None, done)).unwrap();
+    assert_eq!(available(&shop, "web"), (1, 9));
+    shop.reserve(&[("A", "s0", 1)]);
+    audit(&shop);
+}
+
+#[test]
+fn a_rule_begins_and_ends_by_date_as_an_event() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 10);
+    let at = |ms: u64| Some(Timestamp(START_MS + ms));
+    set(&shop, "sale", RuleFields { starts_at: at(1000), ends_at: at(2000), ..units(8) });
+    assert_eq!(available(&shop, "web").0, 10);
+    shop.clock.advance(1000);
+    shop.wait_until("it has begun", || available(&shop, "web").0 == 2);
+    assert_eq!(shop.refusal(hold(&[("A", "s0", 3)])), (Constraint::SafetyStock, 2));
+    shop.clock.advance(1000);
+    shop.wait_until("it has ended", || available(&shop, "web").0 == 10);
+    let turned: Vec<_> = shop.engine.events(0, usize::MAX).unwrap();
+    let turned: Vec<_> = turned.iter().filter(|record| matches!(record.event, Event::RulesTurned(_))).collect();
+    assert_eq!(turned.len(), 2);
+    assert_eq!(turned[0].time, Timestamp(START_MS + 1000));
+    audit(&shop);
+}
+
+#[test]
+fn rules_survive_a_restart_and_what_began_meanwhile_begins() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 10);
+    set(&shop, "now", RuleFields { skus: vec![name("A")], ..units(3) });
+    set(
+        &shop,
+        "later",
+        RuleFields {
+            starts_at: Some(Timestamp(START_MS + 5000)),
+            channels: vec![name("web")],
+            skus: vec![name("A")],
+            ..units(6)
+        },
+    );
+    let shop = shop.restart();
+    assert_eq!(available(&shop, "web"), (7, 3));
+    let (disk, clock) = (shop.disk.clone(), shop.clock.clone());
+    shop.engine.close().unwrap();
+    drop(shop);
+    clock.advance(6000);
+    let shop = Shop::on(disk, clock, Settings::default());
+    shop.wait_until("it has begun", || available(&shop, "web") == (4, 6));
+    audit(&shop);
+}
+
+#[test]
+fn a_rule_holds_for_what_comes_after_it_in_the_same_moment() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 5);
+    // Queued together: the promise behind the rule is decided under it, the one before it is not.
+    let results = shop.queued_together::<bool>(vec![
+        Box::new(|| shop.try_reserve(hold(&[("A", "s0", 2)])).is_ok()),
+        Box::new(|| {
+            set(&shop, "all", units(3));
+            true
+        }),
+        Box::new(|| shop.try_reserve(hold(&[("A", "s0", 1)])).is_ok()),
+    ]);
+    assert_eq!(results, [true, true, false]);
+    shop.check_promises();
+    audit(&shop);
+}
+
+#[test]
+fn setting_the_same_rule_again_logs_nothing() {
+    let shop = Shop::open();
+    let first = set(&shop, "all", units(3));
+    assert_eq!(set(&shop, "all", units(3)), first);
+    let again = set(&shop, "all", units(4));
+    assert!(again > first);
+    let backwards = RuleFields { starts_at: Some(Timestamp(9)), ends_at: Some(Timestamp(9)), ..units(1) };
+    assert!(shop.put_rule("x", Some(backwards)).unwrap_err().to_string().contains("ends_at"));
+}
+
+#[test]
+fn bands_tell_how_much_without_the_number() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 6);
+    set(&shop, "few", RuleFields { channels: vec![name("web")], ..rule(Effect::Band { few_left: 5, exact: false }) });
+    let band = |shop: &Shop| {
+        let state = shop.engine.state();
+        let (sku, location) = (state.catalogue.skus.id("A").unwrap(), state.catalogue.locations.id("s0").unwrap());
+        let cell = state.cell(sku, location, state.catalogue.channels.id("web")).unwrap();
+        (cell.band, cell.exact)
+    };
+    assert_eq!(band(&shop), (Band::InStock, false));
+    shop.reserve(&[("A", "s0", 1)]);
+    assert_eq!(band(&shop), (Band::FewLeft, false));
+    shop.reserve(&[("A", "s0", 5)]);
+    assert_eq!(band(&shop), (Band::OutOfStock, false));
+}

@@ -1,0 +1,117 @@
+//! Rules: set one, remove it, read it back, list them, and why one is in force.
+
+use anaquel_engine::command::PutWhat;
+use anaquel_engine::ids::Name;
+use anaquel_engine::rules::{Fate, Kind};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::{HeaderMap, Uri};
+use serde_json::{Value, json};
+
+use super::catalogue::{path_name, put, put_now, tagged};
+use super::{json_answer, page};
+use crate::app::{App, Caller};
+use crate::extract::{Params, PathId};
+use crate::problem::Problem;
+use crate::wire::rule as words;
+
+/// All rules, by id.
+#[utoipa::path(get, path = "/v1/rules", tag = "rules",
+    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    responses((status = 200, description = "A page of rules")))]
+pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let (after, limit) = (params.one("after")?, params.limit()?);
+    params.done()?;
+    let mut rules = app.engine.state().rules.page(after.as_deref(), limit + 1);
+    let more = rules.len() > limit;
+    rules.truncate(limit);
+    let next = rules.last().filter(|_| more).map(|last| last.name.to_string());
+    Ok(page(rules.iter().map(|standing| words::standing(&app.engine, standing).1).collect(), next))
+}
+
+/// One rule.
+#[utoipa::path(get, path = "/v1/rules/{rule}", tag = "rules", params(("rule" = String, Path, description = "The rule")),
+    responses((status = 200, body = words::RuleBody), (status = 404, description = "not-found")))]
+pub async fn get(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
+    let standing = app.engine.state().rules.get(&id).ok_or_else(|| Problem::not_found("rule"))?;
+    Ok(tagged(words::standing(&app.engine, &standing)))
+}
+
+/// Set a rule, whole. It is in force from the `seq` of the answer, or when its date comes.
+#[utoipa::path(put, path = "/v1/rules/{rule}", tag = "rules",
+    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
+    request_body = words::RuleBody,
+    responses((status = 200, body = words::RuleBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
+pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    let name = path_name(&id, "rule")?;
+    let what = |body: words::RuleBody| Ok(PutWhat::Rule(name, Some(Box::new(body.into_fields()?))));
+    put(&app, request, what, |engine| Some(words::standing(engine, engine.state().rules.get(&id)?.as_ref()))).await
+}
+
+/// Remove a rule.
+#[utoipa::path(delete, path = "/v1/rules/{rule}", tag = "rules",
+    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
+    responses((status = 200, description = "It is out of force from this `seq` on", example = json!({"rule": "summer", "seq": 1900})),
+        (status = 404, description = "not-found"), (status = 412, description = "stale-version")))]
+pub async fn remove(State(app): State<App>, PathId(id): PathId, headers: HeaderMap) -> Result<Response, Problem> {
+    let name = Name::parse(&id).map_err(|_| Problem::not_found("rule"))?;
+    let caller = Caller { trace: crate::extract::trace(&headers), ..Caller::default() };
+    let seq = put_now(&app, &caller, &headers, PutWhat::Rule(name, None)).await?;
+    Ok(json_answer(&json!({"rule": id, "seq": seq})))
+}
+
+/// Why a cell counts as it does for a channel: the rules in force, those that lost, and to which.
+#[utoipa::path(get, path = "/v1/rules/explain", tag = "rules",
+    params(
+        ("sku" = String, Query, description = "The SKU"), ("location" = String, Query, description = "The location"),
+        ("channel" = Option<String>, Query, description = "For whom")
+    ),
+    responses(
+        (status = 200, description = "The rules that hold, kind by kind, best first", example = json!({
+            "seq": 1900, "sku": "TSHIRT-RED-M", "location": "mx-014", "channel": "web",
+            "in_force": {"safety_stock": {"rule": "tees", "units": 2}, "access": null, "band": null},
+            "result": {"safety_stock": 2, "buffer": 0, "sells": true, "available": 1, "band": "few_left", "exact": true},
+            "rules": []
+        })),
+        (status = 400, description = "invalid-request"), (status = 404, description = "not-found: the SKU or the location")
+    ))]
+pub async fn explain(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let (sku_text, location_text, channel_text) =
+        (params.one("sku")?, params.name("location")?, params.name("channel")?);
+    params.done()?;
+    let (state, catalogue) = (app.engine.state(), &app.engine.state().catalogue);
+    let sku_text = sku_text.ok_or_else(|| Problem::invalid("sku", "is needed"))?;
+    let location_text = location_text.ok_or_else(|| Problem::invalid("location", "is needed"))?;
+    let sku = catalogue.skus.id(&sku_text).ok_or_else(|| Problem::not_found("SKU"))?;
+    let location = catalogue.locations.id(location_text.as_str()).ok_or_else(|| Problem::not_found("location"))?;
+    let channel = channel_text.as_ref().and_then(|channel| catalogue.channels.id(channel.as_str()));
+    // All of it at one seq.
+    let (seq, (rules, cell, buffer)) = state.view.read(|| {
+        let buffer = channel.map_or(0, |channel| catalogue.buffer(channel));
+        (state.explain(sku, location, channel), state.cell(sku, location, channel), buffer)
+    });
+    let winner = |kind: Kind| {
+        let wins = |rule: &&anaquel_engine::rules::Explained| {
+            rule.fate == Fate::InForce && rule.standing.rule.effect.kind() == kind
+        };
+        rules.iter().find(wins)
+    };
+    let told = |kind: Kind| match winner(kind) {
+        Some(rule) => words::explained(&app.engine, rule),
+        None => Value::Null,
+    };
+    let denied = winner(Kind::Access).filter(|rule| rule.standing.rule.effect.denies()).map(|rule| &rule.standing.name);
+    Ok(json_answer(&json!({
+        "seq": seq,
+        "sku": sku_text,
+        "location": location_text.as_str(),
+        "channel": channel_text.as_ref().map(Name::as_str),
+        "in_force": {
+            "safety_stock": told(Kind::SafetyStock), "access": told(Kind::Access), "band": told(Kind::Band),
+        },
+        "result": words::outcome(cell.as_ref(), buffer, denied),
+        "rules": rules.iter().map(|rule| words::explained(&app.engine, rule)).collect::<Vec<_>>(),
+    })))
+}

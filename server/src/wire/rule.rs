@@ -1,0 +1,252 @@
+//! Rules on the wire.
+
+use anaquel_engine::Engine;
+use anaquel_engine::command::RuleFields;
+use anaquel_engine::ids::Name;
+use anaquel_engine::level::LINE_QUANTITY_MAX;
+use anaquel_engine::query::CellView;
+use anaquel_engine::rules::{Amount, Band, Effect, Explained, Fate, Kind, Rule, Standing};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::catalogue::{TEXT_BYTES_MAX, kind_name as location_kind_name, parse_kind as parse_location_kind};
+use super::{name, parse_time, sku_name, time};
+use crate::problem::Problem;
+
+/// Values in one list of a rule's conditions.
+const LIST_MAX: usize = 10_000;
+
+/// A rule. It holds where every list that is not empty holds, and a list holds where one of its values does.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuleBody {
+    /// `safety_stock`, `access` or `band`.
+    #[schema(example = "safety_stock")]
+    pub kind: String,
+    /// One of these SKUs.
+    pub skus: Vec<String>,
+    /// A SKU in one of these categories.
+    pub categories: Vec<String>,
+    /// A SKU with one of these attributes, as `name=value`.
+    #[schema(example = json!(["size=XL"]))]
+    pub attributes: Vec<String>,
+    /// One of these locations.
+    pub locations: Vec<String>,
+    /// A location in one of these groups.
+    #[schema(example = json!(["outlets"]))]
+    pub groups: Vec<String>,
+    /// A location of one of these kinds: `store`, `warehouse`, `supplier`.
+    pub location_kinds: Vec<String>,
+    /// One of these channels.
+    #[schema(example = json!(["marketplace"]))]
+    pub channels: Vec<String>,
+    /// From when on.
+    pub starts_at: Option<String>,
+    /// Until when, that moment excluded.
+    pub ends_at: Option<String>,
+    /// `safety_stock`: so many units are held back.
+    #[schema(example = 2)]
+    pub units: Option<i64>,
+    /// `safety_stock`: so many of a hundred on hand are held back, rounded up.
+    pub percent: Option<i64>,
+    /// `access`: whether they may be sold.
+    pub allow: Option<bool>,
+    /// `band`: up to so many are few.
+    pub few_left: Option<i64>,
+    /// `band`: whether the numbers are told as well; yes if left out.
+    pub exact: Option<bool>,
+}
+
+impl RuleBody {
+    /// The fields, validated.
+    pub fn into_fields(mut self) -> Result<RuleFields, Problem> {
+        let effect = self.effect()?;
+        let category = |(at, text): (usize, String)| match text.len() {
+            1..=TEXT_BYTES_MAX => Ok(text),
+            _ => Err(Problem::invalid(&format!("categories[{at}]"), format!("has 1 to {TEXT_BYTES_MAX} bytes"))),
+        };
+        let kind = |(at, text): (usize, String)| {
+            parse_location_kind(&text).map_err(|reason| Problem::invalid(&format!("location_kinds[{at}]"), reason))
+        };
+        for (field, length) in [
+            ("skus", self.skus.len()),
+            ("categories", self.categories.len()),
+            ("attributes", self.attributes.len()),
+            ("locations", self.locations.len()),
+            ("groups", self.groups.len()),
+            ("channels", self.channels.len()),
+        ] {
+            if length > LIST_MAX {
+                return Err(Problem::invalid(field, format!("has {length} entries; up to {LIST_MAX} are taken")));
+            }
+        }
+        Ok(RuleFields {
+            effect,
+            skus: each("skus", self.skus, sku_name)?,
+            categories: self.categories.into_iter().enumerate().map(category).collect::<Result<_, _>>()?,
+            attributes: each("attributes", self.attributes, attribute)?,
+            locations: each("locations", self.locations, name)?,
+            groups: each("groups", self.groups, name)?,
+            kinds: self.location_kinds.into_iter().enumerate().map(kind).collect::<Result<_, _>>()?,
+            channels: each("channels", self.channels, name)?,
+            starts_at: self.starts_at.map(|text| parse_time("starts_at", &text)).transpose()?,
+            ends_at: self.ends_at.map(|text| parse_time("ends_at", &text)).transpose()?,
+        })
+    }
+
+    /// What the rule does; a field that its kind does not have is refused.
+    fn effect(&mut self) -> Result<Effect, Problem> {
+        let needs = |field: &str| Problem::invalid(field, format!("is needed for a rule of kind {}", self.kind));
+        let effect = match self.kind.as_str() {
+            "safety_stock" => match (self.units.take(), self.percent.take()) {
+                (Some(units), None) => Effect::SafetyStock(Amount::Units(bounded("units", units)?)),
+                (None, Some(percent)) => {
+                    let percent = u8::try_from(percent).ok().filter(|percent| *percent <= 100);
+                    let reason = || Problem::invalid("percent", "is not between 0 and 100");
+                    Effect::SafetyStock(Amount::Percent(percent.ok_or_else(reason)?))
+                }
+                (None, None) => return Err(needs("units")),
+                (Some(_), Some(_)) => return Err(Problem::invalid("percent", "is given beside units; name one")),
+            },
+            "access" => Effect::Access(self.allow.take().ok_or_else(|| needs("allow"))?),
+            "band" => Effect::Band {
+                few_left: bounded("few_left", self.few_left.take().unwrap_or(0))?,
+                exact: self.exact.take().unwrap_or(true),
+            },
+            other => return Err(Problem::invalid("kind", format!("{other:?} is not safety_stock, access or band"))),
+        };
+        let left = [
+            ("units", self.units.is_some()),
+            ("percent", self.percent.is_some()),
+            ("allow", self.allow.is_some()),
+            ("few_left", self.few_left.is_some()),
+            ("exact", self.exact.is_some()),
+        ];
+        match left.iter().find(|(_, given)| *given) {
+            Some((field, _)) => Err(Problem::invalid(field, format!("is not a field of a rule of kind {}", self.kind))),
+            None => Ok(effect),
+        }
+    }
+}
+
+fn each<T>(
+    field: &str,
+    texts: Vec<String>,
+    read: impl Fn(&str, &str) -> Result<T, Problem>,
+) -> Result<Vec<T>, Problem> {
+    texts.iter().enumerate().map(|(at, text)| read(&format!("{field}[{at}]"), text)).collect()
+}
+
+fn attribute(field: &str, text: &str) -> Result<(String, String), Problem> {
+    let (key, value) =
+        text.split_once('=').ok_or_else(|| Problem::invalid(field, format!("{text:?} is not name=value")))?;
+    name(field, key)?;
+    if value.len() > TEXT_BYTES_MAX {
+        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes")));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn bounded(field: &str, value: i64) -> Result<u32, Problem> {
+    u32::try_from(value)
+        .ok()
+        .filter(|value| *value <= LINE_QUANTITY_MAX)
+        .ok_or_else(|| Problem::invalid(field, format!("{value} is not between 0 and {LINE_QUANTITY_MAX}")))
+}
+
+/// A kind of rule on the wire.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::SafetyStock => "safety_stock",
+        Kind::Access => "access",
+        Kind::Band => "band",
+    }
+}
+
+/// A band on the wire.
+pub fn band_name(band: Band) -> &'static str {
+    match band {
+        Band::InStock => "in_stock",
+        Band::FewLeft => "few_left",
+        Band::OutOfStock => "out_of_stock",
+    }
+}
+
+/// The same in the words of schema.org's `ItemAvailability`.
+pub fn item_availability(band: Band) -> &'static str {
+    match band {
+        Band::InStock => "InStock",
+        Band::FewLeft => "LimitedAvailability",
+        Band::OutOfStock => "OutOfStock",
+    }
+}
+
+/// What a rule says, with the fields of its kind only.
+pub fn rule(engine: &Engine, id: &str, rule: &Rule) -> Map<String, Value> {
+    let catalogue = &engine.state().catalogue;
+    let mut item = Map::new();
+    let mut say = |field: &str, value: Value| drop(item.insert(field.to_owned(), value));
+    let conditions = &rule.conditions;
+    fn texts(names: impl Iterator<Item = impl ToString>) -> Value {
+        names.map(|name| name.to_string()).collect()
+    }
+    say("rule", id.into());
+    say("kind", kind_name(rule.effect.kind()).into());
+    say("skus", texts(conditions.skus.iter().map(|id| catalogue.skus.name(*id))));
+    say("categories", texts(conditions.categories.iter()));
+    say("attributes", texts(conditions.attributes.iter().map(|(key, value)| format!("{key}={value}"))));
+    say("locations", texts(conditions.locations.iter().map(|id| catalogue.locations.name(*id))));
+    say("groups", texts(conditions.groups.iter().map(|id| catalogue.groups.name(*id))));
+    say("location_kinds", texts(conditions.kinds.iter().map(|kind| location_kind_name(*kind))));
+    say("channels", texts(conditions.channels.iter().map(|id| catalogue.channels.name(*id))));
+    say("starts_at", rule.starts_at.map(time).into());
+    say("ends_at", rule.ends_at.map(time).into());
+    match rule.effect {
+        Effect::SafetyStock(Amount::Units(units)) => say("units", units.into()),
+        Effect::SafetyStock(Amount::Percent(percent)) => say("percent", percent.into()),
+        Effect::Access(allow) => say("allow", allow.into()),
+        Effect::Band { few_left, exact } => {
+            say("few_left", few_left.into());
+            say("exact", exact.into());
+        }
+    }
+    item
+}
+
+/// A rule as it stands, with its version.
+pub fn standing(engine: &Engine, standing: &Standing) -> (u64, Value) {
+    let mut item = rule(engine, standing.name.as_str(), &standing.rule);
+    item.insert("in_force".into(), standing.in_force.into());
+    item.insert("since".into(), standing.since.into());
+    (standing.version, Value::Object(item))
+}
+
+/// A rule that holds for a cell and a channel, and what becomes of it.
+pub fn explained(engine: &Engine, explained: &Explained) -> Value {
+    let (_, mut item) = standing(engine, &explained.standing);
+    let (fate, winner) = match &explained.fate {
+        Fate::InForce => ("in_force", None),
+        Fate::LosesTo(winner) => ("loses", Some(winner.to_string())),
+        Fate::LosesToOwn => ("loses", Some("the safety stock of the stock row".to_owned())),
+        Fate::NotNow => ("not_now", None),
+    };
+    if let Value::Object(members) = &mut item {
+        members.insert("conditions".into(), explained.standing.rule.conditions.count().into());
+        members.insert("verdict".into(), fate.into());
+        members.insert("loses_to".into(), winner.into());
+    }
+    item
+}
+
+/// What the rules come to for one cell and one channel.
+pub fn outcome(cell: Option<&CellView>, buffer: u32, denied_by: Option<&Name>) -> Value {
+    json!({
+        "safety_stock": cell.map(|cell| cell.safety_stock),
+        "buffer": buffer,
+        "sells": denied_by.is_none(),
+        "available": cell.map(|cell| cell.available),
+        "band": cell.map(|cell| band_name(cell.band)),
+        "exact": cell.is_none_or(|cell| cell.exact),
+    })
+}
