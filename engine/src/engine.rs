@@ -238,7 +238,7 @@ impl Engine {
 
     /// Commands on their way to the log.
     pub fn in_flight(&self) -> usize {
-        self.shared.in_flight.load(Ordering::Relaxed)
+        self.shared.in_flight.load(Ordering::Acquire)
     }
 
     /// Commands that the journal thread has not taken yet.
@@ -487,8 +487,9 @@ impl JournalThread {
             if waiting > 0 || due {
                 let turn = self.sequencer.turn(now, &mut commands);
                 let taken = waiting - commands.len();
-                self.shared.in_flight.fetch_sub(taken, Ordering::Relaxed);
                 self.count(&turn);
+                // Release: whoever sees that nothing is in flight sees it counted.
+                self.shared.in_flight.fetch_sub(taken, Ordering::Release);
             }
             if let Some(interval) = self.shared.settings.sync_interval_ms {
                 let wanted = self.shared.sync_wanted.swap(false, Ordering::Relaxed);

@@ -271,6 +271,7 @@ impl Shop {
     /// Runs all of `calls`, in order, in one batch.
     pub fn in_one_batch<T: Send>(&self, calls: Vec<Box<dyn FnOnce() -> T + Send + '_>>) -> Vec<T> {
         let batches = || self.engine.counters().batches.load(Ordering::Relaxed);
+        self.wait_until("nothing is in flight", || self.engine.in_flight() == 0);
         let before = batches();
         let results = self.queued_together(calls);
         self.wait_until("both batches are counted", || batches() == before + 2);
