@@ -1,7 +1,7 @@
 //! What does a reservation cost from request to answer on a log in memory, alone and with 1, 10 and 100 lines?
 
 use anaquel_bench::{in_memory, name, stock};
-use anaquel_engine::admission::{LineRequest, ReserveRequest};
+use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::event::Purpose;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -10,7 +10,11 @@ fn reserve(criterion: &mut Criterion) {
     stock(&engine, 100, 10, 1_900_000_000);
     let mut group = criterion.benchmark_group("reserve");
     for lines in [1u32, 10, 100] {
-        let line = |n| LineRequest { sku: name("sku", n % 100), location: name("location", n % 10), quantity: 1 };
+        let line = |n| LineRequest {
+            sku: name("sku", n % 100),
+            place: Place::Location(name("location", n % 10)),
+            quantity: 1,
+        };
         let request = ReserveRequest {
             channel: name("channel", 0),
             purpose: Purpose::Cart,

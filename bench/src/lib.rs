@@ -114,6 +114,7 @@ pub fn one(sku: u32, location: u32) -> Reserve {
         allow_partial: false,
         supersedes: None,
         lines: Few::from_buf([ReserveLine { sku: SkuId(sku), location: LocationId(location), quantity: 1 }]),
+        group_lines: Vec::new(),
         admitted: Few::new(),
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anaquel_bench::{Numbers, in_memory, median, name, on_disk, one, resident_bytes, stock};
-use anaquel_engine::admission::{LineRequest, ReserveRequest};
+use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::command::Reserve;
 use anaquel_engine::event::{Few, Purpose};
 use anaquel_engine::feed::{Exceeded, Mode, Selection, Start};
@@ -140,7 +140,7 @@ fn request(sku: u32, location: u32) -> ReserveRequest {
         supersedes: None,
         lines: Few::from_iter([LineRequest {
             sku: name("sku", sku),
-            location: name("location", location),
+            place: Place::Location(name("location", location)),
             quantity: 1,
         }]),
     }

@@ -4,7 +4,7 @@
 //! promised the same unit meanwhile; whether it is really granted is decided in log order, by the
 //! [`sequencer`](crate::sequencer).
 
-use crate::command::{Command, Failure, Movement, NameRef, Refusal, Reserve, ReserveLine, Short};
+use crate::command::{Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, Short};
 use crate::event::{Few, MovementKind, Purpose};
 use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
@@ -42,9 +42,18 @@ pub struct LineRequest {
     /// The SKU.
     pub sku: Name,
     /// Where.
-    pub location: Name,
+    pub place: Place,
     /// Units, at least 1.
     pub quantity: u32,
+}
+
+/// Where units are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// At this location.
+    Location(Name),
+    /// Anywhere in this group.
+    Group(Name),
 }
 
 /// A movement that is reported, by name.
@@ -100,20 +109,21 @@ impl State {
 
     /// Admits a promise: on success its units are taken from the promise words and travel with the command.
     pub(crate) fn admit_reserve(&self, request: ReserveRequest) -> Result<Command, Failure> {
-        let mut lines: Few<ReserveLine> = Few::new();
+        let (mut lines, mut group_lines): (Few<ReserveLine>, _) = (Few::new(), Vec::new());
         let mut unknown = Vec::new();
         for (at, line) in request.lines.iter().enumerate() {
-            let sku = self.catalogue.skus.id(line.sku.as_str());
-            let location = self.catalogue.locations.id(line.location.as_str());
-            match sku.zip(location) {
-                Some((sku, location)) => lines.push(ReserveLine { sku, location, quantity: line.quantity }),
-                None => unknown.push(Short {
-                    line: at,
-                    requested: line.quantity,
-                    available: 0,
-                    constraint: Constraint::UnknownCell,
-                    rule: None,
+            let (sku, quantity) = (self.catalogue.skus.id(line.sku.as_str()), line.quantity);
+            let known = match &line.place {
+                Place::Location(name) => sku.zip(self.catalogue.locations.id(name.as_str())).map(|(sku, location)| {
+                    lines.push(ReserveLine { sku, location, quantity });
                 }),
+                Place::Group(name) => sku.zip(self.catalogue.groups.id(name.as_str())).map(|(sku, group)| {
+                    group_lines.push(GroupLine { at, sku, group, quantity });
+                }),
+            };
+            if known.is_none() {
+                let constraint = Constraint::UnknownCell;
+                unknown.push(Short { line: at, requested: quantity, available: 0, constraint, rule: None });
             }
         }
         if !unknown.is_empty() {
@@ -129,9 +139,13 @@ impl State {
             allow_partial: request.allow_partial,
             supersedes: request.supersedes,
             lines,
+            group_lines,
             admitted: Few::new(),
         };
-        reserve.admitted = self.admit_lines(&reserve)?;
+        // Where units of a group come from is decided in log order.
+        if reserve.group_lines.is_empty() {
+            reserve.admitted = self.admit_lines(&reserve)?;
+        }
         Ok(Command::Reserve(Box::new(reserve)))
     }
 
@@ -222,6 +236,10 @@ impl State {
         channel: Option<ChannelId>,
     ) -> Result<(), (Constraint, u32, Option<RuleId>)> {
         let (_, refused) = self.view.read(|| {
+            // What is promised there to a group may make room.
+            if self.has_open_promises(cell.sku(), cell.location()) {
+                return Ok(());
+            }
             let book = self.rules.book();
             let (gate, level) = (self.gate(&book, cell, channel), cell.durable());
             let refusal = |constraint| (constraint, gate.available(level), gate.rule_behind(constraint));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::catalogue::{ChannelDetails, LocationKind, Price};
 use crate::event::{Cause, Counted, Few, ImportKind, Imported, Moved, MovementKind, Purpose, RowError};
-use crate::ids::{ChannelId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
 use crate::matrix::CellId;
 use crate::reservation::{Reservation, State};
@@ -91,8 +91,10 @@ pub struct Reserve {
     pub allow_partial: bool,
     /// The hold that this one replaces.
     pub supersedes: Option<ReservationId>,
-    /// What is asked for.
+    /// What is asked of locations.
     pub lines: Few<ReserveLine>,
+    /// What is asked of groups.
+    pub group_lines: Vec<GroupLine>,
     /// What was already taken from promise words, cell by cell, before the command was queued.
     pub admitted: Few<(CellId, StockChange)>,
 }
@@ -106,6 +108,32 @@ pub struct ReserveLine {
     pub location: LocationId,
     /// Units, at least 1.
     pub quantity: u32,
+}
+
+/// One line that is asked of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupLine {
+    /// Which line of the request, from 0.
+    pub at: usize,
+    /// The SKU.
+    pub sku: SkuId,
+    /// Anywhere in it.
+    pub group: GroupId,
+    /// Units, at least 1.
+    pub quantity: u32,
+}
+
+impl Reserve {
+    /// Which line of the request, from 0, the `nth` of those that are asked of locations is.
+    pub fn line_number(&self, nth: usize) -> usize {
+        let mut at = nth;
+        for group_line in &self.group_lines {
+            if group_line.at <= at {
+                at += 1;
+            }
+        }
+        at
+    }
 }
 
 /// A step in a reservation's life that is asked for.
@@ -142,6 +170,31 @@ pub enum StepRequest {
         /// From now.
         ttl_seconds: u32,
     },
+    /// The location of what was asked of a group is made public.
+    Bind {
+        /// Only these; all where they are, if it does not say.
+        lines: Option<Vec<Rebind>>,
+    },
+    /// What is promised moves to other locations.
+    Rebind {
+        /// What, and where to.
+        lines: Vec<Rebind>,
+    },
+}
+
+/// Units of a reservation's line that are to be elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rebind {
+    /// The SKU.
+    pub sku: SkuId,
+    /// The group that it was asked of; may be left out.
+    pub group: Option<GroupId>,
+    /// Where it is; may be left out while it is in one place, and is where nobody knows.
+    pub from: Option<LocationId>,
+    /// Where it is to be; where it is, if it does not say.
+    pub to: Option<LocationId>,
+    /// Units; all of them, if it does not say.
+    pub quantity: Option<u32>,
 }
 
 /// Units of a reservation's line, named by what is in it.
@@ -390,6 +443,9 @@ pub enum Refusal {
     /// The reservation is in a state from which this cannot happen.
     #[error("a reservation that is {0:?} cannot do this")]
     WrongState(State),
+    /// Where it is, is open.
+    #[error("where it is, is open; bind it first")]
+    Unbound(State),
     /// More units of a line than it has left.
     #[error("lines[{line}].quantity: the reservation has {left} of these left")]
     TooManyUnits {

@@ -115,6 +115,61 @@ pub enum Event {
     RulesSet(Vec<RuleSet>),
     /// The date of rules came: they are in force from here on (true), or are not any more.
     RulesTurned(Vec<(RuleId, bool)>),
+    /// Units were promised on terms: out of a group, or under quotas.
+    Promised(Box<Promised>),
+    /// Units of a promise moved to other locations, or the location of some was made public.
+    Rebound(Box<Rebound>),
+}
+
+/// A promise on terms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promised {
+    /// The promise.
+    pub reserved: Reserved,
+    /// Line by line, the terms.
+    pub terms: Vec<LineTerms>,
+}
+
+/// On what terms a line is promised.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineTerms {
+    /// The group that it was asked of. Its location is one of the group's, and nobody's business until it is bound.
+    pub group: Option<GroupId>,
+    /// Whether the location is public.
+    pub bound: bool,
+    /// The quotas that it counts against, each with the `seq` since which that is in force.
+    pub charges: Vec<(RuleId, Seq)>,
+}
+
+impl LineTerms {
+    /// Whether the location may still change without anybody being told.
+    pub fn is_unbound(&self) -> bool {
+        self.group.is_some() && !self.bound
+    }
+}
+
+/// A promise that moved, or was bound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebound {
+    /// Which.
+    pub reservation: ReservationId,
+    /// What moved. Units that are fewer than their line's become a line of their own, behind the last.
+    pub moves: Vec<Move>,
+    /// Lines, as they are after the moves, whose location is public from here on.
+    pub bound: Vec<u16>,
+}
+
+/// Units that moved from one cell to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// Which line of the reservation, from 0.
+    pub line: u16,
+    /// How many units.
+    pub quantity: u32,
+    /// The cell that they left, after the whole event.
+    pub from: CellAfter,
+    /// The cell that they came to, after the whole event.
+    pub to: CellAfter,
 }
 
 /// A rule that was set, or removed.
@@ -381,13 +436,18 @@ impl Event {
         match self {
             Self::Moved(rows) => rows.iter().for_each(|row| visit(&row.cell)),
             Self::Counted(rows) => rows.iter().for_each(|row| visit(&row.cell)),
-            Self::Reserved(reserved) => {
+            Self::Reserved(_) | Self::Promised(_) => {
+                let reserved = self.reserved().expect("these are promises");
                 if let Some(superseded) = &reserved.supersedes {
                     superseded.lines.iter().for_each(|line| visit(&line.cell));
                 }
                 // A line of a partial promise that got nothing touched nothing.
                 reserved.lines.iter().filter(|line| line.quantity > 0).for_each(|line| visit(&line.cell));
             }
+            Self::Rebound(rebound) => rebound.moves.iter().for_each(|moved| {
+                visit(&moved.from);
+                visit(&moved.to);
+            }),
             Self::Collected(collected) => collected.lines.iter().for_each(|line| visit(&line.cell)),
             Self::Cancelled(cancelled) => cancelled.lines.iter().for_each(|line| visit(&line.cell)),
             Self::Expired(expired) => expired.lines.iter().for_each(|line| visit(&line.cell)),
@@ -408,6 +468,15 @@ impl Event {
         }
     }
 
+    /// The promise that the event made, if it made one.
+    pub fn reserved(&self) -> Option<&Reserved> {
+        match self {
+            Self::Reserved(reserved) => Some(reserved),
+            Self::Promised(promised) => Some(&promised.reserved),
+            _ => None,
+        }
+    }
+
     /// The existing reservation whose lifecycle the event is a step of; none for the event that creates one.
     pub fn changed_reservation(&self) -> Option<ReservationId> {
         match self {
@@ -417,6 +486,7 @@ impl Event {
             Self::Cancelled(event) => Some(event.reservation),
             Self::Extended(event) => Some(event.reservation),
             Self::Expired(event) => Some(event.reservation),
+            Self::Rebound(event) => Some(event.reservation),
             _ => None,
         }
     }

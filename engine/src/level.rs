@@ -62,6 +62,10 @@ pub enum Constraint {
     Capacity,
     /// The channel may not sell the SKU from there.
     Access,
+    /// What is there is kept for other channels, or the channel has had its share.
+    Quota,
+    /// No location of the group has it, however the group's open promises are rearranged.
+    Group,
 }
 
 impl Floor {

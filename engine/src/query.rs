@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
 use crate::event::CellAfter;
+use crate::geo::distance_km;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
 use crate::level::StockLevel;
 use crate::matrix::StockCell;
@@ -106,7 +107,51 @@ pub struct Shortage {
     pub at_risk: Vec<(ReservationId, u32)>,
 }
 
+/// Another location that would give what one could not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alternative {
+    /// Where.
+    pub location: LocationId,
+    /// Units that may be promised there.
+    pub available: u32,
+    /// From the location that was asked, where both are known to be somewhere.
+    pub distance_km: Option<f64>,
+    /// Whether customers may fetch orders there.
+    pub pickup: bool,
+    /// Whether orders are shipped from there.
+    pub ship: bool,
+}
+
 impl State {
+    /// Up to `limit` locations other than `near` where `channel` may have `quantity` of a SKU: the nearest first, and
+    /// those first that have most where nothing is known of distances.
+    pub fn alternatives(
+        &self,
+        sku: SkuId,
+        near: Option<LocationId>,
+        quantity: u32,
+        channel: Option<ChannelId>,
+        limit: usize,
+    ) -> Vec<Alternative> {
+        let (_, cells) = self.availability(&[sku], None, channel);
+        let details = |location: LocationId| self.catalogue.locations.details_or_default(location);
+        let from = near.and_then(|near| details(near).coordinates);
+        let enough = cells.iter().filter(|cell| cell.available >= quantity && Some(cell.location) != near);
+        let alternative = |cell: &CellView| {
+            let place = details(cell.location);
+            let distance_km = from.zip(place.coordinates).map(|(from, to)| distance_km(from, to));
+            let (location, available) = (cell.location, cell.available);
+            Alternative { location, available, distance_km, pickup: place.pickup, ship: place.ship }
+        };
+        let mut found: Vec<_> = enough.map(alternative).collect();
+        let far = |alternative: &Alternative| alternative.distance_km.unwrap_or(f64::INFINITY);
+        found.sort_by(|a, b| {
+            far(a).total_cmp(&far(b)).then(b.available.cmp(&a.available)).then(a.location.cmp(&b.location))
+        });
+        found.truncate(limit);
+        found
+    }
+
     /// How `channel` sees cells now. Exact at one `seq` inside the durable view.
     pub fn lens(&self, channel: Option<ChannelId>) -> Lens {
         let buffer = channel.map_or(0, |channel| self.catalogue.buffer(channel));

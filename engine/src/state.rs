@@ -5,8 +5,8 @@
 //! and what accumulates carries the `seq` of its last change.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::catalogue::Catalogue;
 use crate::deadlines::Deadlines;
@@ -14,6 +14,7 @@ use crate::event::{CellAfter, Definitions, Event, Record};
 use crate::hash::{self, StateHash};
 use crate::idempotency::{Done, IdempotencyTable, Retention};
 use crate::ids::{LocationId, ReservationId, SkuId, Timestamp};
+use crate::ledger::{Counted, Ledger, Shift, Used};
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::reservation::{Reservation, ReservationStore};
@@ -35,6 +36,10 @@ pub struct State {
     pub reservations: ReservationStore,
     /// Requests that had an effect.
     pub idempotency: IdempotencyTable,
+    /// What is promised on terms, counted.
+    ledger: RwLock<Ledger>,
+    /// Whether there ever was anything in it: whoever is refused need not take its lock where there was not.
+    has_terms: AtomicBool,
     /// What moved since the last counts.
     pub movements: RecentMovements,
     /// One number for all cells and open reservations.
@@ -53,6 +58,8 @@ impl State {
             rules: RuleTable::default(),
             reservations: ReservationStore::default(),
             idempotency: IdempotencyTable::new(idempotency_keys_max),
+            ledger: RwLock::default(),
+            has_terms: AtomicBool::new(false),
             movements: RecentMovements::default(),
             hash: StateHash::default(),
             shortages: Mutex::default(),
@@ -71,6 +78,11 @@ impl State {
         Timestamp(self.last_time.load(Relaxed))
     }
 
+    /// Puts back a count of a quota that an image holds.
+    pub(crate) fn restore_quota(&self, counted: Counted, used: Used) {
+        self.change_ledger(|ledger| ledger.restore(counted, used));
+    }
+
     /// Puts back the time of the last record that an image holds.
     pub(crate) fn restore_time(&self, time: Timestamp) {
         self.last_time.store(time.0, Relaxed);
@@ -86,6 +98,21 @@ impl State {
         self.short_cells().len()
     }
 
+    /// The counts of what is promised on terms. Exact at one `seq` inside the durable view.
+    pub fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether units are promised in a cell whose location is open. Exact at one `seq` inside the durable view.
+    pub fn has_open_promises(&self, sku: SkuId, location: LocationId) -> bool {
+        self.has_terms.load(Relaxed) && self.ledger().open(sku, location).is_some()
+    }
+
+    fn change_ledger(&self, change: impl FnOnce(&mut Ledger)) {
+        self.has_terms.store(true, Relaxed);
+        change(&mut self.ledger.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
     fn short_cells(&self) -> std::sync::MutexGuard<'_, BTreeSet<(SkuId, LocationId)>> {
         self.shortages.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,6 +123,8 @@ impl State {
 pub(crate) struct Folder {
     pub cells: MatrixWriter,
     pub deadlines: Deadlines,
+    /// What the record being folded changes in the ledger.
+    shift: Shift,
     keys: Retention,
     closed: VecDeque<(Timestamp, ReservationId)>,
 }
@@ -151,15 +180,7 @@ impl Folder {
                     }
                 }
             }
-            Event::Reserved(reserved) => {
-                record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
-                if let Some(superseded) = &reserved.supersedes {
-                    self.fold_change(state, superseded.reservation, record);
-                }
-                if let Some(reservation) = Reservation::created_by(record) {
-                    self.fold_new(state, reservation);
-                }
-            }
+            Event::Reserved(_) | Event::Promised(_) => self.fold_promise(state, record),
             Event::Collected(collected) => {
                 for (row, line) in (0..).zip(&collected.lines) {
                     self.fold_cell(state, &line.cell, None);
@@ -184,8 +205,16 @@ impl Folder {
                 state.short_cells().remove(&(cell.sku, cell.location));
             }
             Event::Imported(_) => {}
+            Event::Rebound(rebound) => {
+                record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
+                self.fold_change(state, rebound.reservation, record);
+            }
             Event::RulesSet(rows) => state.rules.fold_set(record.seq, rows),
             Event::RulesTurned(rows) => state.rules.fold_turned(record.seq, rows),
+        }
+        if !self.shift.is_empty() {
+            let shift = std::mem::take(&mut self.shift);
+            state.change_ledger(|ledger| ledger.apply(record.seq, &shift));
         }
         self.fold_key(state, record);
         state.last_time.store(record.time.0, Relaxed);
@@ -213,6 +242,16 @@ impl Folder {
         state.hash.add(digest(cell));
     }
 
+    fn fold_promise(&mut self, state: &State, record: &Record) {
+        record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
+        if let Some(superseded) = record.event.reserved().and_then(|reserved| reserved.supersedes.as_ref()) {
+            self.fold_change(state, superseded.reservation, record);
+        }
+        if let Some(reservation) = Reservation::created_by(record) {
+            self.fold_new(state, reservation);
+        }
+    }
+
     fn fold_new(&mut self, state: &State, reservation: Reservation) {
         if state.reservations.get(reservation.id).is_some() {
             return;
@@ -220,6 +259,9 @@ impl Folder {
         state.hash.add(hash::reservation(reservation.id, reservation.version, reservation.outstanding()));
         if let Some(deadline) = reservation.deadline() {
             self.deadlines.insert(deadline, reservation.id);
+        }
+        if reservation.has_terms() {
+            self.shift.between(None, &reservation);
         }
         state.reservations.insert(reservation);
     }
@@ -231,7 +273,11 @@ impl Folder {
             }
             state.hash.remove(hash::reservation(id, reservation.version, reservation.outstanding()));
             let deadline_before = reservation.deadline();
+            let before = reservation.has_terms().then(|| reservation.clone());
             reservation.apply(record);
+            if before.is_some() {
+                self.shift.between(before.as_ref(), reservation);
+            }
             if reservation.state.is_open() {
                 state.hash.add(hash::reservation(id, reservation.version, reservation.outstanding()));
                 if let Some(deadline) = reservation.deadline().filter(|deadline| Some(*deadline) != deadline_before) {
@@ -246,7 +292,7 @@ impl Folder {
     fn fold_key(&mut self, state: &State, record: &Record) {
         let Some(key) = record.cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) else { return };
         let reservation = match &record.event {
-            Event::Reserved(_) => Some(ReservationId(record.seq)),
+            event if event.reserved().is_some() => Some(ReservationId(record.seq)),
             event => event.changed_reservation(),
         };
         let done = Done { seq: record.seq, time: record.time, fingerprint: key.fingerprint, reservation };
@@ -264,14 +310,20 @@ impl Folder {
         }
     }
 
-    /// Puts back a reservation from an image.
+    /// Puts back a reservation from an image. What quotas count comes by itself.
     pub fn restore_reservation(&mut self, state: &State, reservation: Reservation) {
+        if reservation.has_terms() {
+            let mut open = Shift::default();
+            open.between(None, &reservation);
+            state.change_ledger(|ledger| ledger.reopen(&open));
+        }
         if !reservation.state.is_open() {
             let closed_at = reservation.changes.last().map_or(reservation.created_at, |change| change.time);
             self.closed.push_back((closed_at, reservation.id));
             state.reservations.insert(reservation);
         } else {
             self.fold_new(state, reservation);
+            self.shift = Shift::default();
         }
     }
 

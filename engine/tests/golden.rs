@@ -55,8 +55,26 @@ fn events_of_v2() -> Vec<(Option<Box<Cause>>, Event)> {
         set(2, with(Effect::SafetyStock(Amount::Units(3))), false),
         set(3, with(Effect::Access(false)), true),
         set(4, with(Effect::Band { few_left: 5, exact: false }), true),
+        set(5, with(Effect::Quota { share: Amount::Percent(40), minimum: 3, spill_over: true }), true),
     ];
-    vec![(None, Event::RulesSet(rules)), (None, Event::RulesTurned(vec![(RuleId(0), false), (RuleId(2), true)]))]
+    let reserved = Reserved {
+        channel: ChannelId(0),
+        purpose: Purpose::Cart,
+        confirmed: false,
+        expires_at: Timestamp(88),
+        customer: None,
+        order: None,
+        lines: Few::from_vec(vec![ReservedLine { requested: 3, quantity: 2, cell: cell(5) }]),
+        supersedes: None,
+    };
+    let terms = vec![LineTerms { group: Some(GroupId(0)), bound: false, charges: vec![(RuleId(5), 77)] }];
+    let moves = vec![Move { line: 0, quantity: 1, from: cell(5), to: cell(6) }];
+    vec![
+        (None, Event::RulesSet(rules)),
+        (None, Event::RulesTurned(vec![(RuleId(0), false), (RuleId(2), true)])),
+        (None, Event::Promised(Box::new(Promised { reserved, terms }))),
+        (None, Event::Rebound(Box::new(Rebound { reservation: ReservationId(9), moves, bound: vec![0, 1] }))),
+    ]
 }
 
 /// One record of every kind of format 1.

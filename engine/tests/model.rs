@@ -7,12 +7,12 @@ mod common;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anaquel_engine::command::{Failure, StepRequest};
+use anaquel_engine::admission::Place;
+use anaquel_engine::command::{Failure, Rebind, StepRequest};
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::ids::ReservationId;
 use anaquel_engine::settings::Settings;
-use anaquel_engine::verify::Auditor;
-use common::{Numbers, START_MS, Shop, hold, some_rule};
+use common::{Numbers, START_MS, Shop, audit, hold, name, some_rule};
 
 const THREADS: u64 = 4;
 const STEPS: u64 = 150;
@@ -40,6 +40,11 @@ fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut nu
                     (&sku, &location, 1 + numbers.below(3) as u32),
                     (&other_sku, &other_location, 1 + numbers.below(2) as u32),
                 ]);
+                for line in &mut request.lines {
+                    if numbers.below(3) == 0 {
+                        line.place = Place::Group(name(&format!("g{}", numbers.below(2))));
+                    }
+                }
                 request.ttl_seconds = 1 + numbers.below(5) as u32;
                 request.allow_partial = numbers.below(3) == 0;
                 request.confirm = numbers.below(6) == 0;
@@ -74,7 +79,18 @@ fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut nu
             kind => {
                 let Some(id) = some(&mut numbers) else { continue };
                 let lines = Some(vec![shop.units(&sku, &location, 1)]).filter(|_| kind == 11);
-                expected(match numbers.below(4) {
+                expected(match numbers.below(6) {
+                    4 => shop.try_step(id, StepRequest::Bind { lines: None }),
+                    5 => {
+                        let to = shop.engine.state().catalogue.locations.id(&location);
+                        let sku = shop.units(&sku, &location, 1).sku;
+                        let quantity = Some(1).filter(|_| numbers.below(2) == 0);
+                        let lines = vec![Rebind { sku, group: None, from: None, to, quantity }];
+                        match numbers.below(2) {
+                            0 => shop.try_step(id, StepRequest::Bind { lines: Some(lines) }),
+                            _ => shop.try_step(id, StepRequest::Rebind { lines }),
+                        }
+                    }
                     0 => shop.confirm(id),
                     1 => shop.try_step(id, StepRequest::Ready { entropy: numbers.below(u64::MAX) }),
                     2 => shop.try_step(id, StepRequest::Collect { lines, pickup_code: None }),
@@ -83,14 +99,6 @@ fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut nu
             }
         }
     }
-}
-
-fn audit(shop: &Shop) {
-    let mut auditor = Auditor::default();
-    for record in shop.engine.events(0, usize::MAX).unwrap() {
-        auditor.check(&record).unwrap_or_else(|what| panic!("record {}: {what}", record.seq));
-    }
-    auditor.compare(shop.engine.state()).unwrap();
 }
 
 #[test]
@@ -108,6 +116,8 @@ fn no_interleaving_breaks_a_promise() {
                 shop.receive(&format!("A{n}"), location, 8);
             }
         }
+        shop.put_group("g0", &["s0", "s1"]);
+        shop.put_group("g1", &["s1"]);
         for _ in 0..3 {
             std::thread::scope(|scope| {
                 for _ in 0..THREADS {

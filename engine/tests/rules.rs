@@ -9,8 +9,7 @@ use anaquel_engine::ids::{Seq, Timestamp};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::rules::{Amount, Band, Effect, Fate};
 use anaquel_engine::settings::Settings;
-use anaquel_engine::verify::Auditor;
-use common::{START_MS, Shop, hold, name, rule};
+use common::{START_MS, Shop, audit, hold, name, rule};
 
 fn set(shop: &Shop, id: &str, fields: RuleFields) -> Seq {
     shop.put_rule(id, Some(fields)).unwrap()
@@ -26,14 +25,6 @@ fn available(shop: &Shop, channel: &str) -> (u32, u32) {
     let (sku, location) = (state.catalogue.skus.id("A").unwrap(), state.catalogue.locations.id("s0").unwrap());
     let cell = state.view.read(|| state.cell(sku, location, state.catalogue.channels.id(channel))).1.unwrap();
     (cell.available, cell.safety_stock)
-}
-
-fn audit(shop: &Shop) {
-    let mut auditor = Auditor::default();
-    for record in shop.engine.events(0, usize::MAX).unwrap() {
-        auditor.check(&record).unwrap_or_else(|what| panic!("record {}: {what}", record.seq));
-    }
-    auditor.compare(shop.engine.state()).unwrap();
 }
 
 #[test]

@@ -89,6 +89,14 @@ impl Client {
         self.send("PUT", path, &[("Content-Type", "application/json")], body.to_string().as_bytes())
     }
 
+    /// `DELETE path`.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub fn delete(&mut self, path: &str) -> anyhow::Result<Answer> {
+        self.send("DELETE", path, &[], b"")
+    }
+
     /// `POST path` with CSV.
     ///
     /// # Errors

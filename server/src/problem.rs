@@ -2,7 +2,7 @@
 //!
 //! Every error of the API passes through here; the slugs and their status codes stand in one table.
 
-use anaquel_engine::command::{Failure, Refusal};
+use anaquel_engine::command::{Failure, Refusal, Short};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation::State;
 use axum::body::Body;
@@ -137,10 +137,9 @@ impl Problem {
         document
     }
 
-    /// What a reservation's refusal or failure is on the wire. `line` names a line of the request.
-    pub fn from_failure(failure: Failure, line: impl Fn(usize) -> Option<(String, String)>) -> Self {
+    fn from_failure(failure: Failure) -> Self {
         match failure {
-            Failure::Refused(refusal) => Self::from_refusal(refusal, line),
+            Failure::Refused(refusal) => Self::from_refusal(refusal),
             Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
             Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
             Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
@@ -148,32 +147,21 @@ impl Problem {
         }
     }
 
-    fn from_refusal(refusal: Refusal, line: impl Fn(usize) -> Option<(String, String)>) -> Self {
+    fn from_refusal(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Insufficient(shorts) => {
-                let lines: Vec<Value> = shorts
-                    .iter()
-                    .map(|short| {
-                        let (sku, location) = line(short.line).unwrap_or_default();
-                        json!({
-                            "sku": sku,
-                            "location": location,
-                            "requested": short.requested,
-                            "available": short.available,
-                            "constraint": constraint_name(short.constraint),
-                        })
+                let line = |short: &Short| {
+                    json!({
+                        "line": short.line,
+                        "requested": short.requested,
+                        "available": short.available,
+                        "constraint": constraint_name(short.constraint),
                     })
-                    .collect();
-                let detail = match (shorts.as_slice(), shorts.first().and_then(|short| line(short.line))) {
-                    ([short], Some((sku, location))) => format!(
-                        "{} of {sku} were asked for at {location}, and {} can be promised",
-                        short.requested, short.available
-                    ),
-                    _ => format!("{} lines ask for more than can be promised", shorts.len()),
                 };
-                Self::new(Slug::InsufficientStock, detail).with("lines", lines)
+                Self::insufficient("there is not room where it is wanted".into(), shorts.iter().map(line).collect())
             }
             Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state_name(state))),
+            refusal @ Refusal::Unbound(state) => Self::wrong_state(state, refusal.to_string()),
             refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid { field, reason } => Self::invalid(&field, reason),
@@ -194,6 +182,11 @@ impl Problem {
         }
     }
 
+    /// There is not enough of something, line by line.
+    pub fn insufficient(detail: String, lines: Vec<Value>) -> Self {
+        Self::new(Slug::InsufficientStock, detail).with("lines", lines)
+    }
+
     fn wrong_state(state: State, detail: String) -> Self {
         Self::new(Slug::WrongState, detail).with("state", state_name(state))
     }
@@ -201,7 +194,7 @@ impl Problem {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        Self::from_failure(failure, |_| None)
+        Self::from_failure(failure)
     }
 }
 
@@ -215,6 +208,8 @@ pub fn constraint_name(constraint: Constraint) -> &'static str {
         Constraint::UnknownCell => "unknown_cell",
         Constraint::Capacity => "capacity",
         Constraint::Access => "access",
+        Constraint::Quota => "quota",
+        Constraint::Group => "group",
     }
 }
 

@@ -19,8 +19,8 @@ pub use store::{Filter, ReservationStore};
 
 use smallvec::SmallVec;
 
-use crate::event::{Event, Few, Purpose, Record};
-use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::event::{Event, Few, LineTerms, Move, Purpose, Record};
+use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Where a reservation is in its life.
@@ -48,7 +48,7 @@ impl State {
 }
 
 /// One line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// The SKU.
     pub sku: SkuId,
@@ -60,9 +60,16 @@ pub struct Line {
     pub quantity: u32,
     /// Units of them that were handed over.
     pub collected: u32,
+    /// On what terms, where there are any.
+    pub terms: Option<Box<LineTerms>>,
 }
 
 impl Line {
+    /// The group that it was asked of, while nobody knows where it is.
+    pub fn unbound(&self) -> Option<GroupId> {
+        self.terms.as_deref().filter(|terms| terms.is_unbound()).and_then(|terms| terms.group)
+    }
+
     /// Units promised and still there.
     pub fn outstanding(&self) -> u32 {
         self.quantity - self.collected
@@ -156,6 +163,13 @@ pub enum Step {
         /// Line and units.
         lines: SmallVec<[(u16, u32); 1]>,
     },
+    /// Moved to other locations, or had them made public.
+    Rebound {
+        /// Line, units, where they were, and whether they became a line of their own.
+        moves: SmallVec<[(u16, u32, LocationId, bool); 1]>,
+        /// Lines whose location became public.
+        bound: SmallVec<[u16; 1]>,
+    },
 }
 
 /// What a request to change a reservation comes to.
@@ -172,13 +186,18 @@ pub enum Verdict {
 impl Reservation {
     /// The reservation that `record` created.
     pub fn created_by(record: &Record) -> Option<Self> {
-        let Event::Reserved(made) = &record.event else { return None };
-        let lines = made.lines.iter().map(|line| Line {
+        let made = record.event.reserved()?;
+        let terms = match &record.event {
+            Event::Promised(promised) => promised.terms.as_slice(),
+            _ => &[],
+        };
+        let lines = made.lines.iter().enumerate().map(|(at, line)| Line {
             sku: line.cell.sku,
             location: line.cell.location,
             requested: line.requested,
             quantity: line.quantity,
             collected: 0,
+            terms: terms.get(at).filter(|terms| **terms != LineTerms::default()).cloned().map(Box::new),
         });
         Some(Self {
             id: ReservationId(record.seq),
@@ -258,6 +277,24 @@ impl Reservation {
         }
     }
 
+    /// Whether `bind` or `rebind` may be done at `now`. What is put aside stays where it is.
+    pub fn may_rebind(&self, now: Timestamp) -> Verdict {
+        match self.state_at(now) {
+            State::Held | State::Confirmed => Verdict::Go,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether any of its lines is promised on terms.
+    pub fn has_terms(&self) -> bool {
+        self.lines.iter().any(|line| line.terms.is_some())
+    }
+
+    /// Whether the location of some of what is promised is still open.
+    pub fn is_unbound(&self) -> bool {
+        self.lines.iter().any(|line| line.unbound().is_some() && line.outstanding() > 0)
+    }
+
     /// Units of all lines that are promised and still there.
     pub fn outstanding(&self) -> u64 {
         self.lines.iter().map(|line| u64::from(line.outstanding())).sum()
@@ -314,8 +351,19 @@ impl Reservation {
                 self.state = State::Expired;
                 Step::Expired { lines }
             }
-            Event::Reserved(event) => {
-                let Some(superseded) = event.supersedes.as_deref() else { return };
+            Event::Rebound(event) => {
+                let moves = event.moves.iter().map(|moved| self.shift(moved)).collect();
+                for line in &event.bound {
+                    if let Some(terms) = self.terms_mut(*line) {
+                        terms.bound = true;
+                    }
+                }
+                Step::Rebound { moves, bound: event.bound.iter().copied().collect() }
+            }
+            Event::Reserved(_) | Event::Promised(_) => {
+                let Some(superseded) = record.event.reserved().and_then(|made| made.supersedes.as_deref()) else {
+                    return;
+                };
                 let lines = superseded.lines.iter().map(|line| (line.line, line.quantity)).collect();
                 self.give_back(&lines);
                 self.state = State::Cancelled;
@@ -346,10 +394,52 @@ impl Reservation {
                     earlier.each(&lines, |line, quantity| line.quantity += quantity);
                 }
                 Step::Extended { expires_before } => earlier.expires_at = expires_before,
+                Step::Rebound { moves, bound } => {
+                    for line in bound {
+                        if let Some(terms) = earlier.terms_mut(line) {
+                            terms.bound = false;
+                        }
+                    }
+                    moves.iter().rev().for_each(|moved| earlier.shift_back(*moved));
+                }
             }
             earlier.version = earlier.changes.last().map_or(earlier.id.0, |change| change.seq);
         }
         earlier
+    }
+
+    fn terms_mut(&mut self, line: u16) -> Option<&mut LineTerms> {
+        self.lines.get_mut(usize::from(line)).and_then(|line| line.terms.as_deref_mut())
+    }
+
+    /// Units of a line are elsewhere now; as a line of their own where they are not all that is outstanding of it.
+    fn shift(&mut self, moved: &Move) -> (u16, u32, LocationId, bool) {
+        let line = self.lines.get_mut(usize::from(moved.line)).expect("a record names lines that its reservation has");
+        let before = line.location;
+        let splits = moved.quantity < line.outstanding() || line.collected > 0;
+        if splits {
+            line.quantity -= moved.quantity;
+            line.requested -= moved.quantity;
+            let (requested, quantity, terms) = (moved.quantity, moved.quantity, line.terms.clone());
+            let (sku, location) = (line.sku, moved.to.location);
+            self.lines.push(Line { sku, location, requested, quantity, collected: 0, terms });
+        } else {
+            line.location = moved.to.location;
+        }
+        (moved.line, moved.quantity, before, splits)
+    }
+
+    fn shift_back(&mut self, (line, quantity, before, splits): (u16, u32, LocationId, bool)) {
+        if splits {
+            self.lines.pop();
+        }
+        let line = self.lines.get_mut(usize::from(line)).expect("what moved was a line");
+        if splits {
+            line.quantity += quantity;
+            line.requested += quantity;
+        } else {
+            line.location = before;
+        }
     }
 
     fn give_back(&mut self, lines: &SmallVec<[(u16, u32); 1]>) {

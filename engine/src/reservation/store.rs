@@ -12,6 +12,7 @@ use dashmap::DashMap;
 use smallvec::SmallVec;
 
 use super::{Reservation, State};
+use crate::event::Few;
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 
 /// `2^SEGMENT_BITS` neighbouring ids share a segment.
@@ -173,7 +174,18 @@ impl ReservationStore {
         let reservation = Arc::make_mut(shared);
         let (was_open, order, code) =
             (reservation.state.is_open(), reservation.order.clone(), reservation.pickup_code.clone());
+        let places: Few<LocationId> = reservation.lines.iter().map(|line| line.location).collect();
         change(reservation);
+        if !reservation.lines.iter().map(|line| line.location).eq(places.iter().copied()) {
+            for place in &places {
+                if let Some(mut ids) = self.by_location.get_mut(place) {
+                    ids.remove(&id);
+                }
+            }
+            for line in &reservation.lines {
+                self.by_location.entry(line.location).or_default().insert(id);
+            }
+        }
         if was_open && !reservation.state.is_open() {
             self.open.fetch_sub(1, Relaxed);
         }
@@ -210,7 +222,9 @@ fn matches(reservation: &Reservation, filter: &Filter, now: Timestamp) -> bool {
     let same = |wanted: &Option<String>, have: &Option<Box<str>>| {
         wanted.as_deref().is_none_or(|wanted| have.as_deref() == Some(wanted))
     };
-    filter.location.is_none_or(|wanted| reservation.lines.iter().any(|line| line.location == wanted))
+    // Where a promise is that is not bound is nobody's business.
+    let is_at = |wanted| reservation.lines.iter().any(|line| line.location == wanted && line.unbound().is_none());
+    filter.location.is_none_or(is_at)
         && filter.state.is_none_or(|wanted| reservation.state_at(now) == wanted)
         && filter.channel.is_none_or(|wanted| reservation.channel == wanted)
         && same(&filter.customer, &reservation.customer)

@@ -56,6 +56,7 @@ pub struct Book {
     sku_classes: Arena<OnceLock<SkuClass>, CLASS_CHUNK_BITS, CLASS_DIRECTORY_BITS>,
     rulings: Arena<OnceLock<Ruling>, CLASS_CHUNK_BITS, CLASS_DIRECTORY_BITS>,
     interned: Mutex<Interned>,
+    has_quotas: bool,
 }
 
 /// What SKUs of one class have in common.
@@ -78,6 +79,7 @@ pub struct Ruling {
     safety_stock: Vec<Rank>,
     access: Vec<Rank>,
     bands: Vec<Rank>,
+    quotas: Vec<Rank>,
 }
 
 /// What holds for one channel in one cell.
@@ -95,7 +97,7 @@ impl<'a> Terms<'a> {
         match self.safety_rule(own) {
             Some(Standing { rule, .. }) => match rule.effect {
                 Effect::SafetyStock(amount) => amount.units(level),
-                Effect::Access(_) | Effect::Band { .. } => own,
+                Effect::Access(_) | Effect::Band { .. } | Effect::Quota { .. } => own,
             },
             None => own,
         }
@@ -154,6 +156,7 @@ impl Book {
             sku_classes: Arena::new(),
             rulings: Arena::new(),
             interned: Mutex::default(),
+            has_quotas: rules.iter().any(|rule| rule.rule.effect.kind() == Kind::Quota),
             rules,
         };
         let places = book.index();
@@ -210,7 +213,7 @@ impl Book {
         };
         let band = first(&ruling.bands).and_then(|standing| match standing.rule.effect {
             Effect::Band { few_left, exact } => Some((few_left, exact)),
-            Effect::SafetyStock(_) | Effect::Access(_) => None,
+            Effect::SafetyStock(_) | Effect::Access(_) | Effect::Quota { .. } => None,
         });
         Terms {
             safety_stock: first(&ruling.safety_stock),
@@ -374,12 +377,39 @@ impl Book {
                 Kind::SafetyStock => ruling.safety_stock.push(*rank),
                 Kind::Access => ruling.access.push(*rank),
                 Kind::Band => ruling.bands.push(*rank),
+                Kind::Quota => ruling.quotas.push(*rank),
             }
-            if standing.rule.conditions.channels.is_empty() {
+            // Quotas do not compete.
+            if kind != Kind::Quota && standing.rule.conditions.channels.is_empty() {
                 settled.push(kind);
             }
         }
         ruling
+    }
+
+    /// Whether any quota is in force anywhere.
+    #[inline]
+    pub fn has_quotas(&self) -> bool {
+        self.has_quotas
+    }
+
+    /// The quotas that hold for the cell of `sku` at `location`, whatever the channel.
+    pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<Standing>> {
+        if !self.has_quotas {
+            return Vec::new();
+        }
+        let ruling = self.ruling(self.row(catalogue, sku), location);
+        ruling.quotas.iter().filter_map(|rank| self.rules.get(*rank as usize)).collect()
+    }
+
+    /// Whether the places of a rule in force include `location`.
+    pub fn is_at(&self, standing: &Standing, location: LocationId) -> bool {
+        if !standing.rule.conditions.name_places() {
+            return true;
+        }
+        let place = self.place_class.get(location.0 as usize).copied().unwrap_or(self.other_place_class);
+        let ranks = self.place_classes.get(place as usize).map_or(&[][..], |ranks| ranks);
+        ranks.iter().any(|rank| self.rules.get(*rank as usize).is_some_and(|rule| rule.id == standing.id))
     }
 
     /// Whether any rule looks at categories or attributes, so that describing a SKU anew may change what holds for it.

@@ -60,6 +60,9 @@ fn explain(mut rules: Vec<Arc<Standing>>, own: u32, holds: impl Fn(&Standing) ->
         if !standing.in_force {
             return Fate::NotNow;
         }
+        if kind == Kind::Quota {
+            return Fate::InForce;
+        }
         if let Some((_, winner)) = winners.iter().find(|(of, _)| *of == kind) {
             return Fate::LosesTo(Arc::clone(winner));
         }

@@ -60,6 +60,8 @@ impl<'a> Gate<'a> {
             | Constraint::Reserved
             | Constraint::Buffer
             | Constraint::UnknownCell
+            | Constraint::Quota
+            | Constraint::Group
             | Constraint::Capacity => None,
         };
         standing.map(|standing| standing.id)

@@ -78,6 +78,16 @@ pub enum Effect {
         /// Whether the numbers are told as well.
         exact: bool,
     },
+    /// Keeps a share of what all places of the rule hold of a SKU for its channels. What is promised through them counts
+    /// against it, as long as the rule is in force, also once it was handed over.
+    Quota {
+        /// The share: units, or so many of a hundred that are on hand or were handed over under quotas of these places.
+        share: Amount,
+        /// At least so many units, where the share is a percentage.
+        minimum: u32,
+        /// Whether its channels may also have what no quota keeps for another.
+        spill_over: bool,
+    },
 }
 
 /// How many units.
@@ -98,6 +108,8 @@ pub enum Kind {
     Access,
     /// [`Effect::Band`].
     Band,
+    /// [`Effect::Quota`].
+    Quota,
 }
 
 impl Effect {
@@ -107,6 +119,7 @@ impl Effect {
             Self::SafetyStock(_) => Kind::SafetyStock,
             Self::Access(_) => Kind::Access,
             Self::Band { .. } => Kind::Band,
+            Self::Quota { .. } => Kind::Quota,
         }
     }
 
@@ -190,6 +203,11 @@ impl Conditions {
         (self.locations.is_empty() || self.locations.binary_search(&location).is_ok())
             && (self.groups.is_empty() || self.groups.iter().any(|group| groups.contains(group)))
             && (self.kinds.is_empty() || self.kinds.contains(&kind))
+    }
+
+    /// Whether they are about the same places.
+    pub fn same_places(&self, other: &Self) -> bool {
+        (&self.locations, &self.groups, &self.kinds) == (&other.locations, &other.groups, &other.kinds)
     }
 
     /// Whether what they say of the channel holds. Nobody in particular is no channel.

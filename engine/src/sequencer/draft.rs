@@ -13,6 +13,7 @@ use crate::command::{Completion, Failure, Loaded, NameRef};
 use crate::event::{Cause, CellAfter, Definitions, Event, Few, Record};
 use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::BatchBuilder;
+use crate::ledger::{Ledger, Shift};
 use crate::level::{StockChange, StockLevel};
 use crate::matrix::CellId;
 use crate::reservation::Reservation;
@@ -128,11 +129,15 @@ pub(super) struct Draft {
     channels: Fresh<ChannelId, ChannelDetails>,
     prices: FxHashMap<SkuId, Vec<Price>>,
     undefined: Definitions,
+    /// What is promised on terms, this batch included.
+    pub ledger: Ledger,
+    /// The members of groups, those first that fewest groups share.
+    members: FxHashMap<GroupId, Arc<[LocationId]>>,
 }
 
 impl Draft {
     pub fn new(state: Arc<State>) -> Self {
-        let next_seq = state.view.seq() + 1;
+        let (next_seq, state_ledger) = (state.view.seq() + 1, state.ledger().clone());
         Self {
             state,
             now: Timestamp(0),
@@ -148,7 +153,30 @@ impl Draft {
             channels: Fresh::default(),
             prices: FxHashMap::default(),
             undefined: Definitions::default(),
+            ledger: state_ledger,
+            members: FxHashMap::default(),
         }
+    }
+
+    /// The batch came to nothing: the ledger goes back to what is durable.
+    pub fn forget_ledger(&mut self) {
+        self.ledger = self.state.ledger().clone();
+    }
+
+    /// Groups changed.
+    pub fn forget_members(&mut self) {
+        self.members.clear();
+    }
+
+    /// The members of a group, those first that fewest groups share.
+    pub fn members(&mut self, group: GroupId) -> Arc<[LocationId]> {
+        let catalogue = &self.state.catalogue;
+        let members = self.members.entry(group).or_insert_with(|| {
+            let mut members = catalogue.groups.details_or_default(group).locations;
+            members.sort_by_cached_key(|location| (catalogue.groups_of(*location).len(), *location));
+            members.into()
+        });
+        Arc::clone(members)
     }
 
     /// Forgets everything and starts the batch that follows the durable view.
@@ -229,16 +257,24 @@ impl Draft {
     fn push(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
         let seq = self.builder.push(&cause, &event);
         let record = Record { seq, time: self.now, cause, event };
-        if let Some(id) = record.event.changed_reservation()
-            && let Some(reservation) = self.reservations.get_mut(&id)
-        {
+        let superseded = record.event.reserved().and_then(|reserved| reserved.supersedes.as_ref());
+        let changed = record.event.changed_reservation().or(superseded.map(|superseded| superseded.reservation));
+        let mut shift = Shift::default();
+        if let Some(reservation) = changed.and_then(|id| self.reservations.get_mut(&id)) {
+            let before = reservation.has_terms().then(|| reservation.clone());
             reservation.apply(&record);
+            if before.is_some() {
+                shift.between(before.as_ref(), reservation);
+            }
         }
-        if let Event::Reserved(reserved) = &record.event
-            && let Some(superseded) = &reserved.supersedes
-            && let Some(reservation) = self.reservations.get_mut(&superseded.reservation)
+        if let Event::Promised(_) = &record.event
+            && let Some(reservation) = Reservation::created_by(&record)
         {
-            reservation.apply(&record);
+            shift.between(None, &reservation);
+            self.reservations.insert(reservation.id, reservation);
+        }
+        if !shift.is_empty() {
+            self.ledger.apply(seq, &shift);
         }
         self.records.push(record);
         seq

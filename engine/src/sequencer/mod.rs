@@ -29,6 +29,9 @@
 
 mod draft;
 mod load;
+mod plan;
+mod quota;
+mod rebind;
 mod reserve;
 mod rules;
 mod step;
@@ -177,6 +180,7 @@ impl Sequencer {
             }
         }
         if ended {
+            self.draft.forget_members();
             self.next_turn = self.state.rules.next_turn(now);
         }
         let before = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
@@ -362,6 +366,7 @@ impl Sequencer {
             AppendError::Full { .. } => Failure::ReadOnly(error.to_string()),
             AppendError::Fenced { .. } | AppendError::Unknown(_) => Failure::Unknown(error.to_string()),
         };
+        self.draft.forget_ledger();
         for decided in std::mem::take(&mut self.draft.decided) {
             self.state.give_back(&decided.debited);
             if let Some(scope) = decided.scope {

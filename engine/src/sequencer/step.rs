@@ -21,6 +21,7 @@ impl Sequencer {
             StepRequest::Collect { .. } => reservation.may_collect(now),
             StepRequest::Cancel { .. } => reservation.may_cancel(now),
             StepRequest::Extend { .. } => reservation.may_extend(now),
+            StepRequest::Bind { .. } | StepRequest::Rebind { .. } => reservation.may_rebind(now),
         };
         match verdict {
             Verdict::Go => {}
@@ -28,7 +29,13 @@ impl Sequencer {
             // Nothing is logged, but what is told may rest on this batch, so it waits for it.
             Verdict::AlreadyThere => return Ok(Answer::Reservation(id, reservation.version)),
         }
+        // While its location is open, it can be given back, but neither put aside nor handed over.
+        if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unbound() {
+            return Err(Refusal::Unbound(reservation.state).into());
+        }
         let seq = match request {
+            StepRequest::Bind { lines } => return self.rebind(id, lines.as_deref(), true, cause),
+            StepRequest::Rebind { lines } => return self.rebind(id, Some(&lines), false, cause),
             StepRequest::Confirm { pickup_by, order } => {
                 if pickup_by.is_some_and(|by| by <= self.draft.now) {
                     return Err(Refusal::invalid("pickup_by", "is not in the future").into());
@@ -139,10 +146,13 @@ fn code_fits(reservation: &Reservation, shown: Option<&str>) -> Result<bool, Fai
 
 /// The lines and units that a request means: those it names, or all that is left.
 fn outstanding(reservation: &Reservation, wanted: Option<&[LineUnits]>) -> Result<Few3, Failure> {
-    let left = (0..).zip(reservation.lines.iter().copied());
+    let left = (0..).zip(reservation.lines.iter().cloned());
     let Some(wanted) = wanted else {
         let open = left.filter(|(_, line)| line.outstanding() > 0);
-        return Ok(open.map(|(index, line)| (index, line, line.outstanding())).collect());
+        return Ok(open
+            .map(|(index, line)| (index, line.outstanding(), line))
+            .map(|(index, units, line)| (index, line, units))
+            .collect());
     };
     let mut changes = Few3::new();
     let mut lines: Vec<(u16, Line)> = left.collect();
@@ -167,7 +177,7 @@ fn outstanding(reservation: &Reservation, wanted: Option<&[LineUnits]>) -> Resul
             if taken > 0 {
                 missing -= taken;
                 line.quantity -= taken;
-                changes.push((*index, *line, taken));
+                changes.push((*index, line.clone(), taken));
             }
         }
         if missing > 0 {

@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 
 use crate::catalogue::{LocationKind, SkuDetails};
 use crate::event::{Event, Record};
-use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::level::StockLevel;
-use crate::rules::{Effect, Kind, Rule, RuleId};
+use crate::rules::{Amount, Effect, Kind, Rule, RuleId};
 use crate::state::State;
 
 /// Everything that decides what may be promised beside stock itself.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Law {
     rules: BTreeMap<RuleId, (Name, Rule, bool)>,
     skus: BTreeMap<SkuId, SkuDetails>,
     kinds: BTreeMap<LocationId, LocationKind>,
     groups: BTreeMap<GroupId, Vec<LocationId>>,
     buffers: BTreeMap<ChannelId, u32>,
+    /// Units promised and handed over under each quota since it came into force.
+    used: BTreeMap<(RuleId, Seq, SkuId), (i64, i64)>,
+    /// The `seq` since which each rule is in force.
+    since: BTreeMap<RuleId, Seq>,
     /// What was found out since the last change.
     found: BTreeMap<(SkuId, LocationId, ChannelId), Found>,
 }
@@ -52,6 +56,10 @@ impl Law {
         }
         for standing in state.rules.all().into_iter().flatten() {
             self.rules.insert(standing.id, (standing.name.clone(), standing.rule.clone(), standing.in_force));
+            self.since.insert(standing.id, standing.since);
+        }
+        for (counted, used) in state.ledger().quotas() {
+            self.used.insert((counted.rule, counted.since, counted.sku), (used.promised, used.handed_over));
         }
     }
 
@@ -74,7 +82,12 @@ impl Law {
                         Some(rule) if rule.runs_at(record.time) != set.in_force => {
                             return Err(format!("rule {} is told to be in force against its own dates", set.name));
                         }
-                        Some(rule) => drop(self.rules.insert(set.id, (set.name.clone(), rule.clone(), set.in_force))),
+                        Some(rule) => {
+                            let before = self.rules.insert(set.id, (set.name.clone(), rule.clone(), set.in_force));
+                            if before.is_none_or(|(_, _, was)| was != set.in_force) {
+                                self.since.insert(set.id, record.seq);
+                            }
+                        }
                         None => drop(self.rules.remove(&set.id)),
                     }
                 }
@@ -86,6 +99,7 @@ impl Law {
                         return Err(format!("rule {name} turned against its own dates"));
                     }
                     *was = *in_force;
+                    self.since.insert(*id, record.seq);
                 }
             }
             _ => {}
@@ -114,6 +128,113 @@ impl Law {
         });
         let buffer = self.buffers.get(&channel).copied().unwrap_or(0);
         Ok(i64::from(by_rule.unwrap_or(own)) + i64::from(buffer))
+    }
+
+    /// Whether a location is one of a group's.
+    pub fn is_in(&self, location: LocationId, group: GroupId) -> bool {
+        self.groups.get(&group).is_some_and(|members| members.contains(&location))
+    }
+
+    /// The quotas in force that hold for a cell, whatever the channel.
+    fn quotas(&self, sku: SkuId, location: LocationId) -> Vec<(RuleId, Seq, &Rule)> {
+        let quotas = self.rules.iter().filter(|(_, (_, rule, in_force))| {
+            *in_force && rule.effect.kind() == Kind::Quota && rule.conditions.hold_for_sku(sku, self.skus.get(&sku))
+        });
+        let here = quotas.filter(|(_, (_, rule, _))| self.is_at(rule, location));
+        here.map(|(id, (_, rule, _))| (*id, self.since.get(id).copied().unwrap_or(0), rule)).collect()
+    }
+
+    fn is_at(&self, rule: &Rule, location: LocationId) -> bool {
+        let groups: Vec<_> =
+            self.groups.iter().filter(|(_, members)| members.contains(&location)).map(|(id, _)| *id).collect();
+        let kind = self.kinds.get(&location).copied().unwrap_or_default();
+        rule.conditions.hold_for_place(location, kind, &groups)
+    }
+
+    /// The quotas that a promise counts against.
+    pub fn charges(&self, sku: SkuId, location: LocationId, channel: ChannelId) -> Vec<(RuleId, Seq)> {
+        let own = self.quotas(sku, location);
+        let own = own.into_iter().filter(|(_, _, rule)| rule.conditions.hold_for_channel(Some(channel)));
+        own.map(|(id, since, _)| (id, since)).collect()
+    }
+
+    /// Units that were promised, given back (negative) or handed over under quotas.
+    pub fn count(&mut self, charges: &[(RuleId, Seq)], sku: SkuId, promised: i64, handed_over: i64) {
+        for (rule, since) in charges {
+            let used = self.used.entry((*rule, *since, sku)).or_default();
+            used.0 += promised;
+            used.1 += handed_over;
+        }
+    }
+
+    /// Checks that what a channel took in a cell was its own share or nobody else's, on the cells as they were before.
+    ///
+    /// # Errors
+    /// The quota that was broken, with the numbers.
+    pub fn check_quotas(
+        &self,
+        (sku, location): (SkuId, LocationId),
+        channel: ChannelId,
+        units: i64,
+        cells: &[(LocationId, StockLevel, i64)],
+    ) -> Result<(), String> {
+        let quotas = self.quotas(sku, location);
+        for (_, _, rule) in &quotas {
+            let pool: Vec<_> =
+                quotas.iter().filter(|(_, _, other)| other.conditions.same_places(&rule.conditions)).collect();
+            let used = |id: RuleId, since: Seq| self.used.get(&(id, since, sku)).copied().unwrap_or_default();
+            let mine: Vec<_> = cells.iter().filter(|(at, ..)| self.is_at(rule, *at)).collect();
+            let on_hand: i64 = mine.iter().map(|(_, level, _)| i64::from(level.on_hand.max(0))).sum();
+            let free: i64 = mine.iter().map(|(_, level, held_back)| (level.free() - held_back).max(0)).sum();
+            let handed_over: i64 = pool.iter().map(|(id, since, _)| used(*id, *since).1).sum();
+            let left = |(id, since, rule): &(RuleId, Seq, &Rule)| {
+                let Effect::Quota { share, minimum, .. } = rule.effect else { return 0 };
+                let share = match share {
+                    Amount::Units(units) => i64::from(units),
+                    Amount::Percent(percent) => {
+                        ((on_hand + handed_over) * i64::from(percent) / 100).max(minimum.into())
+                    }
+                };
+                (share - used(*id, *since).0).max(0)
+            };
+            let own = |quota: &&&(RuleId, Seq, &Rule)| quota.2.conditions.hold_for_channel(Some(channel));
+            let own_left: i64 = pool.iter().filter(own).map(|quota| left(quota)).sum();
+            let others_left: i64 = pool.iter().filter(|quota| !own(quota)).map(|quota| left(quota)).sum();
+            let fenced =
+                pool.iter().filter(own).any(|quota| matches!(quota.2.effect, Effect::Quota { spill_over: false, .. }));
+            let allowed = if fenced { own_left } else { own_left.max(free - others_left) };
+            if units > allowed {
+                return Err(format!("{units} units were promised where quotas left {allowed}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Units of a cell that everybody must leave.
+    pub fn held_back_from_all(&self, (sku, location): (SkuId, LocationId), level: StockLevel, own: u32) -> i64 {
+        let holds = |(_, (_, rule, in_force)): &(&RuleId, &(Name, Rule, bool))| {
+            *in_force
+                && rule.effect.kind() == Kind::SafetyStock
+                && rule.conditions.channels.is_empty()
+                && rule.conditions.hold_for_sku(sku, self.skus.get(&sku))
+                && self.is_at(rule, location)
+        };
+        let first = self.rules.iter().filter(holds).min_by(|a, b| a.1.1.rank(&a.1.0).cmp(&b.1.1.rank(&b.1.0)));
+        let units = first.and_then(|(_, (_, rule, _))| match rule.effect {
+            Effect::SafetyStock(amount) if own == 0 || rule.conditions.count() >= 2 => Some(amount.units(level)),
+            _ => None,
+        });
+        units.unwrap_or(own).into()
+    }
+
+    /// A copy to count with.
+    pub fn counts(&self) -> Self {
+        self.clone()
+    }
+
+    /// Whether any quota is in force.
+    pub fn has_quotas(&self) -> bool {
+        self.rules.values().any(|(_, rule, in_force)| *in_force && rule.effect.kind() == Kind::Quota)
     }
 
     fn find(&mut self, sku: SkuId, location: LocationId, channel: ChannelId) -> Found {

@@ -15,8 +15,8 @@ mod law;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::event::{CellAfter, Event, LineChange, Moved, Record};
-use crate::ids::{Epoch, LocationId, ReservationId, Seq, SkuId};
+use crate::event::{CellAfter, Event, LineChange, LineTerms, Moved, Rebound, Record, Reserved};
+use crate::ids::{ChannelId, Epoch, LocationId, ReservationId, Seq, SkuId};
 use crate::journal::sled_log::{OpenError, SledOptions};
 use crate::journal::{Batch, Damage};
 use crate::level::StockLevel;
@@ -69,10 +69,13 @@ pub enum VerifyError {
 /// One line of a reservation as the auditor keeps it: cell, units promised and not given back, units handed over.
 type AuditedLine = ((SkuId, LocationId), u32, u32);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Audited {
     lines: Vec<AuditedLine>,
+    /// Line by line, where there are any.
+    terms: Vec<LineTerms>,
     state: Option<Life>,
+    channel: ChannelId,
 }
 
 /// The second implementation.
@@ -122,7 +125,9 @@ impl Auditor {
                 }
                 Ok(())
             }
-            Event::Reserved(reserved) => {
+            Event::Reserved(_) | Event::Promised(_) => {
+                let reserved = record.event.reserved().ok_or("a promise without one")?;
+                self.check_terms(record, reserved)?;
                 let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
                 let mut gave_back: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
                 if let Some(superseded) = &reserved.supersedes {
@@ -133,7 +138,8 @@ impl Auditor {
                     }
                     self.end(superseded.reservation, &[Life::Held], Life::Cancelled)?;
                 }
-                let mut audited = Audited { lines: Vec::new(), state: Some(Life::Held) };
+                let mut audited =
+                    Audited { lines: Vec::new(), terms: Vec::new(), state: None, channel: reserved.channel };
                 for line in &reserved.lines {
                     let key = (line.cell.sku, line.cell.location);
                     if line.quantity > line.requested {
@@ -144,6 +150,12 @@ impl Auditor {
                     }
                     *changes.entry(key).or_default() += i64::from(line.quantity);
                     audited.lines.push((key, line.quantity, 0));
+                }
+                if let Event::Promised(promised) = &record.event {
+                    audited.terms.clone_from(&promised.terms);
+                    for (line, terms) in reserved.lines.iter().zip(&promised.terms) {
+                        self.law.count(&terms.charges, line.cell.sku, line.quantity.into(), 0);
+                    }
                 }
                 audited.state = Some(if reserved.confirmed { Life::Confirmed } else { Life::Held });
                 let mut after: BTreeMap<(SkuId, LocationId), CellAfter> = BTreeMap::new();
@@ -180,6 +192,7 @@ impl Auditor {
             }
             Event::Confirmed(event) => self.end(event.reservation, &[Life::Held], Life::Confirmed),
             Event::Readied(event) => self.end(event.reservation, &[Life::Confirmed], Life::Ready),
+            Event::Rebound(event) => self.check_rebound(event),
             Event::Extended(event) => self.end(event.reservation, &[Life::Held], Life::Held),
             Event::ShortageGrew(cell) => {
                 let level = self.level((cell.sku, cell.location));
@@ -197,6 +210,123 @@ impl Auditor {
             | Event::RulesTurned(_) => self.law.change(record),
             Event::Defined(_) | Event::PricesSet(_) | Event::Imported(_) => Ok(()),
         }
+    }
+
+    /// Every line of a promise stands where it was asked for, counts against the quotas that hold there, and takes
+    /// nothing that they keep for others.
+    fn check_terms(&mut self, record: &Record, reserved: &Reserved) -> Result<(), String> {
+        let terms = match &record.event {
+            Event::Promised(promised) => promised.terms.as_slice(),
+            _ => &[],
+        };
+        for (at, line) in reserved.lines.iter().enumerate() {
+            let group = terms.get(at).and_then(|terms| terms.group).filter(|_| line.quantity > 0);
+            if group.is_some_and(|group| !self.law.is_in(line.cell.location, group)) {
+                return Err("units were promised outside the group that they were asked of".into());
+            }
+        }
+        if !self.law.has_quotas() {
+            return Ok(());
+        }
+        // What the replaced hold gives back counts as given back before anything is taken.
+        let mut cells: BTreeMap<SkuId, Vec<(LocationId, StockLevel, i64)>> = BTreeMap::new();
+        let mut law = self.law.counts();
+        let mut given_back: BTreeMap<(SkuId, LocationId), u32> = BTreeMap::new();
+        for line in reserved.supersedes.iter().flat_map(|superseded| &superseded.lines) {
+            let old = reserved.supersedes.as_ref().and_then(|old| self.reservations.get(&old.reservation));
+            let terms = old.and_then(|old| old.terms.get(usize::from(line.line)));
+            *given_back.entry((line.cell.sku, line.cell.location)).or_default() += line.quantity;
+            if let Some(terms) = terms {
+                law.count(&terms.charges, line.cell.sku, -i64::from(line.quantity), 0);
+            }
+        }
+        for (at, line) in reserved.lines.iter().enumerate() {
+            let (sku, location) = (line.cell.sku, line.cell.location);
+            let charges = law.charges(sku, location, reserved.channel);
+            let stated = terms.get(at).map(|terms| terms.charges.clone()).unwrap_or_default();
+            if line.quantity > 0 && charges != stated {
+                return Err(format!("a line counts against {stated:?}, and {charges:?} hold for it"));
+            }
+            let row = cells.entry(sku).or_insert_with(|| {
+                let row = self.cells.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX)));
+                row.map(|((_, at), (level, own))| {
+                    let back = given_back.get(&(sku, *at)).copied().unwrap_or(0);
+                    let level = StockLevel { reserved: level.reserved.saturating_sub(back), ..*level };
+                    (*at, level, self.law.held_back_from_all((sku, *at), level, *own))
+                })
+                .collect()
+            });
+            let own_units = given_back.get(&(sku, location)).copied().unwrap_or(0);
+            if line.quantity > own_units {
+                law.check_quotas((sku, location), reserved.channel, line.quantity.into(), row)?;
+            }
+            law.count(&charges, sku, line.quantity.into(), 0);
+            if let Some((_, level, _)) = row.iter_mut().find(|(at, ..)| *at == location) {
+                level.reserved += line.quantity;
+            }
+        }
+        Ok(())
+    }
+
+    /// Units of a reservation move: they were its own, the cells add up, and there was room where they came to.
+    fn check_rebound(&mut self, event: &Rebound) -> Result<(), String> {
+        let id = event.reservation;
+        let held = self.reservations.get(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
+        let channel = held.channel;
+        if !matches!(held.state, Some(Life::Held | Life::Confirmed)) {
+            return Err(format!("a reservation that is {:?} was moved", held.state));
+        }
+        let mut changes: BTreeMap<(SkuId, LocationId), (i64, Option<CellAfter>)> = BTreeMap::new();
+        for moved in &event.moves {
+            let (from, to) = ((moved.from.sku, moved.from.location), (moved.to.sku, moved.to.location));
+            let held = self.reservations.get_mut(&id).ok_or("it is gone")?;
+            let line = held.lines.get_mut(usize::from(moved.line)).ok_or("it has no such line")?;
+            let ((key, quantity, collected), units) = (*line, moved.quantity);
+            if key != from || quantity - collected < units || from.0 != to.0 {
+                return Err(format!("{units} units moved that the line does not have there"));
+            }
+            if quantity - collected == units && collected == 0 {
+                line.0 = to;
+            } else {
+                line.1 -= units;
+                held.lines.push((to, units, 0));
+                if let Some(terms) = held.terms.get(usize::from(moved.line)).cloned() {
+                    held.terms.push(terms);
+                }
+            }
+            let of = held.terms.get(usize::from(moved.line)).filter(|terms| terms.is_unbound());
+            let public = event.bound.contains(&moved.line) || event.bound.contains(&(held.lines.len() as u16 - 1));
+            if let Some(group) = of.and_then(|terms| terms.group).filter(|_| !public)
+                && !self.law.is_in(to.1, group)
+            {
+                return Err("units that were asked of a group moved out of it".into());
+            }
+            for (key, cell, sign) in [(from, moved.from, -1), (to, moved.to, 1)] {
+                let change = changes.entry(key).or_default();
+                change.0 += sign * i64::from(units);
+                change.1 = Some(cell);
+            }
+        }
+        let held = self.reservations.get_mut(&id).ok_or("it is gone")?;
+        for line in &event.bound {
+            let terms = held.terms.get_mut(usize::from(*line)).ok_or("a line was bound that has no terms")?;
+            if !terms.is_unbound() {
+                return Err("a line was bound that was not open".into());
+            }
+            terms.bound = true;
+        }
+        for (key, (change, after)) in changes {
+            let (before, safety_stock) = self.cells.get(&key).copied().unwrap_or_default();
+            if change > 0 {
+                let free = before.free() - self.law.held_back(key, channel, before, safety_stock)?;
+                if free < change {
+                    return Err(format!("{change} units came to where {free} were free: oversold"));
+                }
+            }
+            let stated = after.ok_or("a cell is not among those of its record")?;
+            self.state_level(&stated, before.on_hand.into(), i64::from(before.reserved) + change)?;
+        }
+        Ok(())
     }
 
     fn level(&self, key: (SkuId, LocationId)) -> StockLevel {
@@ -229,12 +359,22 @@ impl Auditor {
         if line.quantity > left {
             return Err(format!("{} units of a line that has {left} left", line.quantity));
         }
-        if collected {
+        let units = i64::from(line.quantity);
+        let counts = if collected {
             *handed_over += line.quantity;
+            (0, units)
         } else {
             *quantity -= line.quantity;
+            (-units, 0)
+        };
+        let key = *key;
+        if let Some(terms) = reservation.terms.get(usize::from(line.line)) {
+            if collected && terms.is_unbound() {
+                return Err("units were handed over whose location was open".into());
+            }
+            self.law.count(&terms.charges, key.0, counts.0, counts.1);
         }
-        Ok(*key)
+        Ok(key)
     }
 
     fn use_up_lines(&mut self, id: ReservationId, lines: &[LineChange], collected: bool) -> Result<(), String> {
@@ -318,7 +458,17 @@ impl Auditor {
 impl From<&Reservation> for Audited {
     fn from(reservation: &Reservation) -> Self {
         let line = |line: &crate::reservation::Line| ((line.sku, line.location), line.quantity, line.collected);
-        Self { lines: reservation.lines.iter().map(line).collect(), state: Some(reservation.state) }
+        Self {
+            lines: reservation.lines.iter().map(line).collect(),
+            terms: match reservation.has_terms() {
+                true => {
+                    reservation.lines.iter().map(|line| line.terms.as_deref().cloned().unwrap_or_default()).collect()
+                }
+                false => Vec::new(),
+            },
+            state: Some(reservation.state),
+            channel: reservation.channel,
+        }
     }
 }
 

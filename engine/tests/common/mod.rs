@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anaquel_engine::admission::{LineRequest, MovementRequest, ReserveRequest};
+use anaquel_engine::admission::{LineRequest, MovementRequest, Place, ReserveRequest};
 use anaquel_engine::command::{
     Command, Count, Failure, LineUnits, NameRef, Outcome, Put, PutWhat, Refusal, RuleFields, StepRequest,
 };
@@ -16,6 +16,7 @@ use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
+use anaquel_engine::verify::Auditor;
 use anaquel_engine::{Clock, Engine};
 
 /// Time stands still until a test moves it.
@@ -69,7 +70,7 @@ pub fn name(text: &str) -> Name {
 pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
     let line = |(sku, location, quantity): &(&str, &str, u32)| LineRequest {
         sku: name(sku),
-        location: name(location),
+        place: Place::Location(name(location)),
         quantity: *quantity,
     };
     ReserveRequest {
@@ -83,6 +84,16 @@ pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
         supersedes: None,
         lines: lines.iter().map(line).collect(),
     }
+}
+
+/// The same, asked of groups.
+pub fn hold_in_group(lines: &[(&str, &str, u32)]) -> ReserveRequest {
+    let mut request = hold(lines);
+    for line in &mut request.lines {
+        let Place::Location(name) = &line.place else { continue };
+        line.place = Place::Group(name.clone());
+    }
+    request
 }
 
 /// A rule that holds everywhere.
@@ -103,7 +114,15 @@ pub fn rule(effect: Effect) -> RuleFields {
 
 /// Some rule about SKUs `A0` to `A5`, locations `s0` to `s3`, groups `g0` and `g1` and channels `web` and `app`.
 pub fn some_rule(numbers: &mut Numbers) -> RuleFields {
-    let effect = match numbers.below(5) {
+    let effect = match numbers.below(6) {
+        5 => Effect::Quota {
+            share: match numbers.below(2) {
+                0 => Amount::Units(numbers.below(6) as u32),
+                _ => Amount::Percent(numbers.below(70) as u8),
+            },
+            minimum: numbers.below(3) as u32,
+            spill_over: numbers.below(3) > 0,
+        },
         0 | 1 => Effect::SafetyStock(Amount::Units(numbers.below(4) as u32)),
         2 => Effect::SafetyStock(Amount::Percent(numbers.below(60) as u8)),
         3 => Effect::Access(numbers.below(2) == 0),
@@ -190,6 +209,13 @@ impl Shop {
 
     pub fn cancel(&self, id: ReservationId) -> Result<Arc<Reservation>, Failure> {
         self.try_step(id, StepRequest::Cancel { lines: None, reason: None })
+    }
+
+    /// Sets a group's members.
+    pub fn put_group(&self, group: &str, members: &[&str]) {
+        let what = PutWhat::Group(name(group), members.iter().map(|member| name(member)).collect());
+        let put = Put { what, if_match: None };
+        self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
     }
 
     /// Sets a rule, or removes it.
@@ -324,6 +350,17 @@ impl Shop {
         }
         panic!("never came true: {what}");
     }
+}
+
+/// Adds the log up by itself, record by record, and compares.
+pub fn audit(shop: &Shop) {
+    let mut auditor = Auditor::default();
+    let records = shop.engine.events(0, usize::MAX).unwrap();
+    for (at, record) in records.iter().enumerate() {
+        let before = &records[at.saturating_sub(4)..=at];
+        auditor.check(record).unwrap_or_else(|what| panic!("record {}: {what}: {before:#?}", record.seq));
+    }
+    auditor.compare(shop.engine.state()).unwrap();
 }
 
 pub fn level(on_hand: i32, reserved: u32) -> StockLevel {

@@ -67,6 +67,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(reservations::collect))
         .routes(routes!(reservations::cancel))
         .routes(routes!(reservations::extend))
+        .routes(routes!(reservations::bind))
+        .routes(routes!(reservations::rebind))
         .routes(routes!(stream::socket))
         .routes(routes!(stream::sse))
         .routes(routes!(import::import))

@@ -12,7 +12,8 @@ use crate::extract::{self, JsonRequest, Params, PathId};
 use crate::ops::{self, StepBody, find};
 use crate::problem::Problem;
 use crate::wire::reservation::{
-    CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, ReservationView, ReserveBody, parse_state,
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReservationView, ReserveBody,
+    parse_state,
 };
 
 /// Promise units.
@@ -53,7 +54,8 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, uri: Uri) -> Result
     app.wait_for(min_seq).await?;
     let (_, reservation) = app.engine.state().reservation(find(&app, &id)?);
     let reservation = reservation.ok_or_else(|| Problem::not_found("reservation"))?;
-    let view = ReservationView::new(&app.engine, &reservation, app.engine.now()).with_history(&reservation);
+    let view =
+        ReservationView::new(&app.engine, &reservation, app.engine.now()).with_history(&app.engine, &reservation);
     Ok(ok(serde_json::to_string(&view).unwrap_or_default()))
 }
 
@@ -179,4 +181,30 @@ pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request
 )]
 pub async fn extend(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step::<ExtendBody>(&app, &id, request).await
+}
+
+/// Where it is becomes public: what was asked of a group is now in one of its locations for good.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/bind", tag = "reservations",
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
+    request_body = BindBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state, or insufficient-stock where it is wanted"))
+)]
+pub async fn bind(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<BindBody>(&app, &id, request).await
+}
+
+/// It moves to other locations, in one record.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/rebind", tag = "reservations",
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
+    request_body = RebindBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state, or insufficient-stock where it is wanted"))
+)]
+pub async fn rebind(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<RebindBody>(&app, &id, request).await
 }

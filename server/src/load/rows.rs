@@ -50,7 +50,7 @@ fn shape(kind: ImportKind) -> Shape {
 }
 
 /// The columns of a rule; lists stand between semicolons.
-pub const RULE_COLUMNS: [&str; 16] = [
+pub const RULE_COLUMNS: [&str; 18] = [
     "rule",
     "kind",
     "skus",
@@ -67,6 +67,8 @@ pub const RULE_COLUMNS: [&str; 16] = [
     "allow",
     "few_left",
     "exact",
+    "minimum",
+    "spill_over",
 ];
 
 fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
@@ -78,9 +80,10 @@ fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
     let (locations, groups) = (list("locations"), list("groups"));
     let (location_kinds, channels) = (list("location_kinds"), list("channels"));
     let mut whole_of = |column: &str| cells.remove(column).map(|text| whole(column, &text)).transpose();
-    let (units, percent, few_left) = (whole_of("units")?, whole_of("percent")?, whole_of("few_left")?);
+    let (units, percent) = (whole_of("units")?, whole_of("percent")?);
+    let (few_left, minimum) = (whole_of("few_left")?, whole_of("minimum")?);
     let mut flag_of = |column: &str| cells.remove(column).map(|text| flag(column, &text)).transpose();
-    let (allow, exact) = (flag_of("allow")?, flag_of("exact")?);
+    let (allow, exact, spill_over) = (flag_of("allow")?, flag_of("exact")?, flag_of("spill_over")?);
     let (kind, starts_at, ends_at) =
         (required(&mut cells, "kind")?, cells.remove("starts_at"), cells.remove("ends_at"));
     Ok(RuleBody {
@@ -99,6 +102,8 @@ fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
         allow,
         few_left,
         exact,
+        minimum,
+        spill_over,
     })
 }
 

@@ -2,6 +2,7 @@
 //! answer leaves.
 
 mod availability;
+mod refusal;
 mod reservations;
 mod stock;
 

@@ -1,15 +1,15 @@
 //! Promises and the steps of their lives.
 
-use anaquel_engine::command::{Command, Outcome, StepRequest};
+use anaquel_engine::command::{Command, Failure, Outcome, Rebind, Refusal, StepRequest};
 use anaquel_engine::ids::ReservationId;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::{Reply, unexpected};
+use super::{Reply, refusal, unexpected};
 use crate::app::{App, Caller};
 use crate::problem::Problem;
 use crate::wire::reservation::{
-    CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, ReserveBody, write_record,
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReserveBody, write_record,
 };
 
 /// Promises units.
@@ -18,10 +18,11 @@ use crate::wire::reservation::{
 /// What was short, what is wrong with the request, or why nothing is written now.
 pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Reply, Problem> {
     let reserve = body.into_request(&app.engine)?;
-    let lines = reserve.lines.clone();
+    let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
     let executed = app.execute(caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
-    let executed = executed.map_err(|failure| {
-        Problem::from_failure(failure, |at| lines.get(at).map(|line| (line.sku.to_string(), line.location.to_string())))
+    let executed = executed.map_err(|failure| match failure {
+        Failure::Refused(Refusal::Insufficient(shorts)) => refusal::explain(&app.engine, &channel, &lines, &shorts),
+        other => other.into(),
     })?;
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     let reply = Reply::new(StatusCode::CREATED, write_record(&app.engine, reservation)).replayed(executed.replayed);
@@ -58,6 +59,18 @@ impl StepBody for CancelBody {
     }
 }
 
+impl StepBody for BindBody {
+    fn step(self, app: &App) -> Result<StepRequest, Problem> {
+        self.into_step(&app.engine)
+    }
+}
+
+impl StepBody for RebindBody {
+    fn step(self, app: &App) -> Result<StepRequest, Problem> {
+        self.into_step(&app.engine)
+    }
+}
+
 impl StepBody for ExtendBody {
     fn step(self, _: &App) -> Result<StepRequest, Problem> {
         self.into_step()
@@ -78,10 +91,18 @@ pub fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
 /// Why it cannot be taken, what is wrong with the request, or why nothing is written now.
 pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) -> Result<Reply, Problem> {
     let (id, step) = (find(app, id)?, body.step(app)?);
-    let some_lines =
-        matches!(&step, StepRequest::Collect { lines: Some(_), .. } | StepRequest::Cancel { lines: Some(_), .. });
+    let some_units = |lines: &[Rebind]| lines.iter().any(|line| line.quantity.is_some());
+    let some_lines = match &step {
+        StepRequest::Collect { lines, .. } | StepRequest::Cancel { lines, .. } => lines.is_some(),
+        StepRequest::Bind { lines } => lines.as_deref().is_some_and(some_units),
+        StepRequest::Rebind { lines } => some_units(lines),
+        StepRequest::Confirm { .. } | StepRequest::Ready { .. } | StepRequest::Extend { .. } => false,
+    };
     if some_lines && caller.idempotency.is_none() {
-        return Err(Problem::invalid("Idempotency-Key", "is required with lines: it is what makes a repeat safe"));
+        return Err(Problem::invalid(
+            "Idempotency-Key",
+            "is required with lines, and where quantities move: it is what makes a repeat safe",
+        ));
     }
     let executed =
         app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await?;

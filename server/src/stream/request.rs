@@ -11,7 +11,9 @@ use crate::app::{App, Caller};
 use crate::extract::{bind_key, fingerprint_of, read_key};
 use crate::ops::{self, Reply, StepBody};
 use crate::problem::Problem;
-use crate::wire::reservation::{CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, ReserveBody};
+use crate::wire::reservation::{
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReserveBody,
+};
 use crate::wire::stock::{AvailabilityBody, CountsBody, MovementsBody};
 use crate::wire::{name, sku_name};
 
@@ -46,6 +48,8 @@ enum Op {
     Collect,
     Cancel,
     Extend,
+    Bind,
+    Rebind,
     Movements,
     Counts,
     Availability,
@@ -117,6 +121,8 @@ fn read_members(app: &App, mut members: Map<String, Value>) -> Result<Request, P
         "collect" => Op::Collect,
         "cancel" => Op::Cancel,
         "extend" => Op::Extend,
+        "bind" => Op::Bind,
+        "rebind" => Op::Rebind,
         "movements" => Op::Movements,
         "counts" => Op::Counts,
         "availability" => Op::Availability,
@@ -125,8 +131,8 @@ fn read_members(app: &App, mut members: Map<String, Value>) -> Result<Request, P
             Op::Movements
         }
         other => {
-            let known = "subscribe, track, untrack, unsubscribe, reserve, confirm, ready, collect, cancel, extend, sale, \
-                         movements, counts and availability";
+            let known = "subscribe, track, untrack, unsubscribe, reserve, confirm, ready, collect, cancel, extend, \
+                         bind, rebind, sale, movements, counts and availability";
             return Err(Problem::invalid("op", format!("{other:?} is not known here; {known} are")));
         }
     };
@@ -178,6 +184,8 @@ impl Op {
             Self::Collect => Some("collect"),
             Self::Cancel => Some("cancel"),
             Self::Extend => Some("extend"),
+            Self::Bind => Some("bind"),
+            Self::Rebind => Some("rebind"),
             Self::Reserve | Self::Movements | Self::Counts | Self::Availability => None,
         }
     }
@@ -203,6 +211,8 @@ impl Command {
             Op::Collect => step::<CollectBody>(&app, &caller, &reservation, body).await,
             Op::Cancel => step::<CancelBody>(&app, &caller, &reservation, body).await,
             Op::Extend => step::<ExtendBody>(&app, &caller, &reservation, body).await,
+            Op::Bind => step::<BindBody>(&app, &caller, &reservation, body).await,
+            Op::Rebind => step::<RebindBody>(&app, &caller, &reservation, body).await,
             Op::Movements => ops::movements(&app, &caller, from_value::<MovementsBody>(body)?).await,
             Op::Counts => ops::counts(&app, &caller, from_value::<CountsBody>(body)?).await,
             Op::Availability => ops::availability(&app, from_value::<AvailabilityBody>(body)?),

@@ -16,7 +16,7 @@ pub fn record(engine: &Engine, record: &Record) -> Value {
     item.insert("seq".into(), record.seq.into());
     item.insert("time".into(), time(record.time).into());
     item.insert("kind".into(), kind.into());
-    if let Event::Reserved(_) = &record.event {
+    if record.event.reserved().is_some() {
         item.insert("reservation".into(), engine.epoch().reservation(ReservationId(record.seq)).into());
     }
     if let Value::Object(body) = body {
@@ -29,13 +29,13 @@ pub fn record(engine: &Engine, record: &Record) -> Value {
 fn cause(engine: &Engine, record: &Record) -> Value {
     let given = record.cause.as_deref();
     let reservation = match &record.event {
-        Event::Reserved(_) => Some(ReservationId(record.seq)),
+        event if event.reserved().is_some() => Some(ReservationId(record.seq)),
         event => event.changed_reservation(),
     };
     let reservation = reservation.and_then(|id| engine.state().reservations.get(id));
-    let reserved_through = match &record.event {
-        Event::Reserved(reserved) => Some(reserved.channel),
-        _ => reservation.as_ref().map(|reservation| reservation.channel),
+    let reserved_through = match record.event.reserved() {
+        Some(reserved) => Some(reserved.channel),
+        None => reservation.as_ref().map(|reservation| reservation.channel),
     };
     let channel = given
         .and_then(|cause| cause.channel.as_ref().map(|name| name.as_str().to_owned()))
@@ -140,10 +140,25 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             };
             ("counted", json!({"items": rows.iter().map(row).collect::<Vec<_>>()}))
         }
-        Event::Reserved(reserved) => {
-            let line = |line: &anaquel_engine::event::ReservedLine| {
+        Event::Reserved(_) | Event::Promised(_) => {
+            let Some(reserved) = event.reserved() else { return ("reserved", Value::Null) };
+            let terms = match event {
+                Event::Promised(promised) => promised.terms.as_slice(),
+                _ => &[],
+            };
+            let quota = |(rule, _): &(anaquel_engine::rules::RuleId, u64)| {
+                engine.state().rules.at(*rule).map(|standing| standing.name.to_string())
+            };
+            let line = |(at, line): (usize, &anaquel_engine::event::ReservedLine)| {
                 let mut item = cell(&line.cell);
                 if let Value::Object(members) = &mut item {
+                    if let Some(group) = terms.get(at).and_then(|terms| terms.group) {
+                        members.insert("group".into(), catalogue.groups.name(group).as_str().into());
+                    }
+                    if let Some(terms) = terms.get(at).filter(|terms| !terms.charges.is_empty()) {
+                        let quotas: Vec<_> = terms.charges.iter().filter_map(quota).collect();
+                        members.insert("quotas".into(), quotas.into());
+                    }
                     members.insert("requested".into(), line.requested.into());
                     members.insert("quantity".into(), line.quantity.into());
                 }
@@ -161,10 +176,22 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                     "customer": reserved.customer,
                     "order": reserved.order,
                     "expires_at": time(reserved.expires_at),
-                    "items": reserved.lines.iter().map(line).collect::<Vec<_>>(),
+                    "items": reserved.lines.iter().enumerate().map(line).collect::<Vec<_>>(),
                     "supersedes": superseded,
                 }),
             )
+        }
+        Event::Rebound(event) => {
+            let moved = |moved: &anaquel_engine::event::Move| {
+                json!({
+                    "line": moved.line,
+                    "quantity": moved.quantity,
+                    "from": cell(&moved.from),
+                    "to": cell(&moved.to),
+                })
+            };
+            let moves: Vec<_> = event.moves.iter().map(moved).collect();
+            ("rebound", json!({"reservation": id(event.reservation), "moves": moves, "bound": event.bound}))
         }
         Event::Confirmed(event) => (
             "confirmed",

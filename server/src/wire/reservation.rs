@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use anaquel_engine::Engine;
-use anaquel_engine::admission::{LineRequest, ReserveRequest};
-use anaquel_engine::command::{LineUnits, StepRequest};
+use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::command::{LineUnits, Rebind, StepRequest};
 use anaquel_engine::event::Purpose;
-use anaquel_engine::ids::Timestamp;
-use anaquel_engine::reservation::{Change, Reservation, State, Step};
+use anaquel_engine::ids::{GroupId, LocationId, Timestamp};
+use anaquel_engine::reservation::{Change, Line, Reservation, State, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -65,12 +65,59 @@ pub struct LineBody {
     /// The SKU.
     #[schema(example = "TSHIRT-RED-M")]
     pub sku: String,
-    /// Where.
+    /// Where. This or `group`.
     #[schema(example = "mx-014")]
-    pub location: String,
+    pub location: Option<String>,
+    /// Anywhere in this group: it is bound to a location later.
+    pub group: Option<String>,
     /// Units, at least 1.
     #[schema(example = 1)]
     pub quantity: i64,
+}
+
+/// The location of what was asked of a group is made public.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BindBody {
+    /// Only these; all where they are, if left out.
+    pub lines: Option<Vec<BindLineBody>>,
+}
+
+/// Units of a group that are wanted in one of its locations.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BindLineBody {
+    /// The SKU.
+    pub sku: String,
+    /// The group; may be left out while only one line has the SKU.
+    pub group: Option<String>,
+    /// Where; where they are, if left out.
+    pub location: Option<String>,
+    /// Units; all of them, if left out.
+    pub quantity: Option<i64>,
+}
+
+/// What is promised moves to other locations.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RebindBody {
+    /// 1 to 100; all or none.
+    pub lines: Vec<RebindLineBody>,
+}
+
+/// Units that move.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RebindLineBody {
+    /// The SKU.
+    pub sku: String,
+    /// Where they are; may be left out while that is one place.
+    pub from: Option<String>,
+    /// Where they go.
+    #[schema(example = "mx-021")]
+    pub location: String,
+    /// Units; all of them, if left out.
+    pub quantity: Option<i64>,
 }
 
 /// Units of a reservation's line.
@@ -156,9 +203,22 @@ impl ReserveBody {
             ),
         };
         let line = |(at, body): (usize, LineBody)| {
+            let place = match (&body.location, &body.group) {
+                (Some(location), None) => Place::Location(name(&format!("lines[{at}].location"), location)?),
+                (None, Some(group)) => Place::Group(name(&format!("lines[{at}].group"), group)?),
+                (None, None) => {
+                    return Err(Problem::invalid(
+                        &format!("lines[{at}].location"),
+                        "is needed, or a group in its place",
+                    ));
+                }
+                (Some(_), Some(_)) => {
+                    return Err(Problem::invalid(&format!("lines[{at}].group"), "is given beside location; name one"));
+                }
+            };
             Ok(LineRequest {
                 sku: sku_name(&format!("lines[{at}].sku"), &body.sku)?,
-                location: name(&format!("lines[{at}].location"), &body.location)?,
+                place,
                 quantity: quantity(&format!("lines[{at}].quantity"), body.quantity)?,
             })
         };
@@ -203,6 +263,64 @@ impl CancelBody {
         let lines = self.lines.map(|lines| units(engine, lines)).transpose()?;
         Ok(StepRequest::Cancel { lines, reason: self.reason.map(Into::into) })
     }
+}
+
+impl BindBody {
+    /// The step, validated.
+    pub fn into_step(self, engine: &Engine) -> Result<StepRequest, Problem> {
+        let read = |at: usize, line: BindLineBody| {
+            let BindLineBody { sku, group, location, quantity } = line;
+            rebind(engine, at, &sku, (group.as_deref(), None, location.as_deref()), quantity)
+        };
+        let lines = self.lines.map(|lines| each_line(lines, read)).transpose()?;
+        Ok(StepRequest::Bind { lines })
+    }
+}
+
+impl RebindBody {
+    /// The step, validated.
+    pub fn into_step(self, engine: &Engine) -> Result<StepRequest, Problem> {
+        let read = |at: usize, line: RebindLineBody| {
+            let RebindLineBody { sku, from, location, quantity } = line;
+            rebind(engine, at, &sku, (None, from.as_deref(), Some(&location)), quantity)
+        };
+        Ok(StepRequest::Rebind { lines: each_line(self.lines, read)? })
+    }
+}
+
+fn each_line<B, T>(lines: Vec<B>, read: impl Fn(usize, B) -> Result<T, Problem>) -> Result<Vec<T>, Problem> {
+    if !(1..=LINES_MAX).contains(&lines.len()) {
+        return Err(Problem::invalid("lines", format!("has {} entries; 1 to {LINES_MAX} are taken", lines.len())));
+    }
+    lines.into_iter().enumerate().map(|(at, line)| read(at, line)).collect()
+}
+
+/// Reads a line that moves: its group, where it is, and where it is to be.
+fn rebind(
+    engine: &Engine,
+    at: usize,
+    sku: &str,
+    (group, from, to): (Option<&str>, Option<&str>, Option<&str>),
+    units: Option<i64>,
+) -> Result<Rebind, Problem> {
+    let catalogue = &engine.state().catalogue;
+    let field = |name: &str| format!("lines[{at}].{name}");
+    let sku = catalogue.skus.id(sku_name(&field("sku"), sku)?.as_str());
+    let location = |of: &str, text: &str| {
+        let id = catalogue.locations.id(name(&field(of), text)?.as_str());
+        id.ok_or_else(|| Problem::invalid(&field(of), "is unknown"))
+    };
+    let group_named = |text: &str| {
+        let id = catalogue.groups.id(name(&field("group"), text)?.as_str());
+        id.ok_or_else(|| Problem::invalid(&field("group"), "is not in this reservation"))
+    };
+    Ok(Rebind {
+        sku: sku.ok_or_else(|| Problem::invalid(&field("sku"), "is not in this reservation"))?,
+        group: group.map(group_named).transpose()?,
+        from: from.map(|text| location("from", text)).transpose()?,
+        to: to.map(|text| location("location", text)).transpose()?,
+        quantity: units.map(|units| quantity(&field("quantity"), units)).transpose()?,
+    })
 }
 
 impl ExtendBody {
@@ -325,17 +443,22 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     text(&mut out, "purpose", Some(purpose_name(reservation.purpose)));
     text(&mut out, "order", reservation.order.as_deref());
     out.push_str(r#","lines":"#);
-    super::stock::write_array(&mut out, &reservation.lines, |out, line| {
-        let _ = write!(
-            out,
-            r#"{{"sku":"{}","location":"{}","requested":{},"quantity":{},"collected":{}}}"#,
-            catalogue.skus.name(line.sku),
-            catalogue.locations.name(line.location),
-            line.requested,
-            line.quantity,
-            line.collected
-        );
-    });
+    let write_line = |out: &mut String, line: &Line| {
+        let (sku, Line { requested, quantity, collected, .. }) = (catalogue.skus.name(line.sku), line);
+        let _ = match public_place(line) {
+            Some(location) => write!(out, r#"{{"sku":"{sku}","location":"{}""#, catalogue.locations.name(location)),
+            None => write!(out, r#"{{"sku":"{sku}","location":null"#),
+        };
+        if let Some(group) = group_of(line) {
+            let _ = write!(out, r#","group":"{}""#, catalogue.groups.name(group));
+        }
+        let _ = write!(out, r#","requested":{requested},"quantity":{quantity},"collected":{collected}}}"#);
+    };
+    if reservation.is_unbound() {
+        super::stock::write_array(&mut out, &public_lines(reservation), write_line);
+    } else {
+        super::stock::write_array(&mut out, &reservation.lines, write_line);
+    }
     text(&mut out, "created_at", Some(&time(reservation.created_at)));
     let was_held = !matches!(state, State::Confirmed | State::Ready | State::Collected);
     text(&mut out, "expires_at", was_held.then(|| time(reservation.expires_at)).as_deref());
@@ -345,13 +468,46 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     out
 }
 
+/// Where a line is, once that is anybody's business.
+fn public_place(line: &Line) -> Option<LocationId> {
+    match line.unbound() {
+        Some(_) => None,
+        None => Some(line.location),
+    }
+}
+
+fn group_of(line: &Line) -> Option<GroupId> {
+    line.terms.as_ref().and_then(|terms| terms.group)
+}
+
+/// The lines as the world sees them: units of a group that are not bound are one line, wherever they stand.
+fn public_lines(reservation: &Reservation) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::with_capacity(reservation.lines.len());
+    for line in &reservation.lines {
+        let same =
+            |other: &&mut Line| line.unbound().is_some() && (other.sku, other.unbound()) == (line.sku, line.unbound());
+        match lines.iter_mut().find(same) {
+            Some(known) => {
+                known.requested += line.requested;
+                known.quantity += line.quantity;
+                known.collected += line.collected;
+            }
+            None => lines.push(line.clone()),
+        }
+    }
+    lines
+}
+
 /// One line of a reservation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LineView<'a> {
     /// The SKU.
     sku: &'a str,
-    /// Where.
-    location: &'a str,
+    /// Where; nobody's business while it is not bound.
+    location: Option<&'a str>,
+    /// The group that it was asked of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'a str>,
     /// Units asked for.
     requested: u32,
     /// Units promised and not given back.
@@ -368,7 +524,8 @@ impl<'a> ReservationView<'a> {
         let state = reservation.state_at(now);
         let line = |line: &anaquel_engine::reservation::Line| LineView {
             sku: catalogue.skus.name(line.sku).as_str(),
-            location: catalogue.locations.name(line.location).as_str(),
+            location: public_place(line).map(|location| catalogue.locations.name(location).as_str()),
+            group: group_of(line).map(|group| catalogue.groups.name(group).as_str()),
             requested: line.requested,
             quantity: line.quantity,
             collected: line.collected,
@@ -381,7 +538,7 @@ impl<'a> ReservationView<'a> {
             customer: reservation.customer.as_deref(),
             purpose: purpose_name(reservation.purpose),
             order: reservation.order.as_deref(),
-            lines: reservation.lines.iter().map(line).collect(),
+            lines: public_lines(reservation).iter().map(line).collect(),
             created_at: time(reservation.created_at),
             expires_at: was_held.then(|| time(reservation.expires_at)),
             pickup_by: reservation.pickup_by.map(time),
@@ -393,7 +550,7 @@ impl<'a> ReservationView<'a> {
 
     /// The same with everything that happened to it.
     #[must_use]
-    pub fn with_history(mut self, reservation: &Reservation) -> Self {
+    pub fn with_history(mut self, engine: &Engine, reservation: &Reservation) -> Self {
         let born = reservation.as_of(reservation.id.0);
         let mut history = vec![json!({
             "seq": reservation.id.0,
@@ -401,42 +558,57 @@ impl<'a> ReservationView<'a> {
             "kind": "reserved",
             "state": state_name(born.state),
         })];
-        history.extend(reservation.changes.iter().map(|change| self.step(change)));
+        history.extend(reservation.changes.iter().map(|change| step(engine, reservation, change)));
         self.history = Some(history);
         self
     }
+}
 
-    fn step(&self, change: &Change) -> Value {
-        let units = |lines: &[(u16, u32)]| -> Vec<Value> {
-            let named = |(index, quantity): &(u16, u32)| {
-                let line = self.lines.get(usize::from(*index))?;
-                Some(json!({"sku": line.sku, "location": line.location, "quantity": quantity}))
-            };
-            lines.iter().filter_map(named).collect()
+/// One step of a reservation's life.
+fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let place = |location: LocationId| catalogue.locations.name(location).as_str();
+    let units = |lines: &[(u16, u32)]| -> Vec<Value> {
+        let named = |(index, quantity): &(u16, u32)| {
+            let line = reservation.lines.get(usize::from(*index))?;
+            let (sku, location) = (catalogue.skus.name(line.sku).as_str(), public_place(line).map(place));
+            Some(json!({"sku": sku, "location": location, "quantity": quantity}))
         };
-        let (kind, more) = match &change.step {
-            Step::Confirmed { .. } => ("confirmed", json!({})),
-            Step::Readied => ("ready", json!({})),
-            Step::Collected { code_shown, lines } => {
-                ("collected", json!({"code_shown": code_shown, "lines": units(lines)}))
-            }
-            Step::Cancelled { reason, lines } => ("cancelled", json!({"reason": reason, "lines": units(lines)})),
-            Step::Superseded { lines } => ("superseded", json!({"lines": units(lines)})),
-            Step::Extended { .. } => ("extended", json!({})),
-            Step::Expired { lines } => ("expired", json!({"lines": units(lines)})),
-        };
-        let mut step = json!({
-            "seq": change.seq,
-            "time": time(change.time),
-            "kind": kind,
-            "state": state_name(change.to),
-            "actor": change.actor,
-        });
-        if let (Value::Object(step), Value::Object(more)) = (&mut step, more) {
-            step.extend(more);
+        lines.iter().filter_map(named).collect()
+    };
+    let (kind, more) = match &change.step {
+        Step::Confirmed { .. } => ("confirmed", json!({})),
+        Step::Readied => ("ready", json!({})),
+        Step::Collected { code_shown, lines } => {
+            ("collected", json!({"code_shown": code_shown, "lines": units(lines)}))
         }
-        step
+        Step::Cancelled { reason, lines } => ("cancelled", json!({"reason": reason, "lines": units(lines)})),
+        Step::Superseded { lines } => ("superseded", json!({"lines": units(lines)})),
+        Step::Extended { .. } => ("extended", json!({})),
+        Step::Expired { lines } => ("expired", json!({"lines": units(lines)})),
+        Step::Rebound { moves, bound } => {
+            let of = |index: u16| {
+                reservation.lines.get(usize::from(index)).map(|line| catalogue.skus.name(line.sku).as_str())
+            };
+            let moved = |(index, quantity, from, _): &(u16, u32, LocationId, bool)| {
+                let open = reservation.lines.get(usize::from(*index)).is_some_and(|line| line.unbound().is_some());
+                json!({"sku": of(*index), "from": (!open).then(|| place(*from)), "quantity": quantity})
+            };
+            let bound: Vec<_> = bound.iter().filter_map(|index| of(*index)).collect();
+            ("rebound", json!({"moved": moves.iter().map(moved).collect::<Vec<_>>(), "bound": bound}))
+        }
+    };
+    let mut step = json!({
+        "seq": change.seq,
+        "time": time(change.time),
+        "kind": kind,
+        "state": state_name(change.to),
+        "actor": change.actor,
+    });
+    if let (Value::Object(step), Value::Object(more)) = (&mut step, more) {
+        step.extend(more);
     }
+    step
 }
 
 #[cfg(test)]

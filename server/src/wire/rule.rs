@@ -21,7 +21,7 @@ const LIST_MAX: usize = 10_000;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuleBody {
-    /// `safety_stock`, `access` or `band`.
+    /// `safety_stock`, `access`, `band` or `quota`.
     #[schema(example = "safety_stock")]
     pub kind: String,
     /// One of these SKUs.
@@ -45,10 +45,11 @@ pub struct RuleBody {
     pub starts_at: Option<String>,
     /// Until when, that moment excluded.
     pub ends_at: Option<String>,
-    /// `safety_stock`: so many units are held back.
+    /// `safety_stock`: so many units are held back. `quota`: so many are kept for its channels.
     #[schema(example = 2)]
     pub units: Option<i64>,
-    /// `safety_stock`: so many of a hundred on hand are held back, rounded up.
+    /// The same as so many of a hundred that are on hand: rounded up for a safety stock, down for a quota, whose base also
+    /// has what was handed over under the quotas of the same places.
     pub percent: Option<i64>,
     /// `access`: whether they may be sold.
     pub allow: Option<bool>,
@@ -56,6 +57,10 @@ pub struct RuleBody {
     pub few_left: Option<i64>,
     /// `band`: whether the numbers are told as well; yes if left out.
     pub exact: Option<bool>,
+    /// `quota`: at least so many units, where the share is a percentage.
+    pub minimum: Option<i64>,
+    /// `quota`: whether its channels may also have what no quota keeps for another; no if left out.
+    pub spill_over: Option<bool>,
 }
 
 impl RuleBody {
@@ -99,22 +104,21 @@ impl RuleBody {
     fn effect(&mut self) -> Result<Effect, Problem> {
         let needs = |field: &str| Problem::invalid(field, format!("is needed for a rule of kind {}", self.kind));
         let effect = match self.kind.as_str() {
-            "safety_stock" => match (self.units.take(), self.percent.take()) {
-                (Some(units), None) => Effect::SafetyStock(Amount::Units(bounded("units", units)?)),
-                (None, Some(percent)) => {
-                    let percent = u8::try_from(percent).ok().filter(|percent| *percent <= 100);
-                    let reason = || Problem::invalid("percent", "is not between 0 and 100");
-                    Effect::SafetyStock(Amount::Percent(percent.ok_or_else(reason)?))
-                }
-                (None, None) => return Err(needs("units")),
-                (Some(_), Some(_)) => return Err(Problem::invalid("percent", "is given beside units; name one")),
+            "safety_stock" => Effect::SafetyStock(self.amount()?),
+            "quota" => Effect::Quota {
+                share: self.amount()?,
+                minimum: bounded("minimum", self.minimum.take().unwrap_or(0))?,
+                spill_over: self.spill_over.take().unwrap_or(false),
             },
             "access" => Effect::Access(self.allow.take().ok_or_else(|| needs("allow"))?),
             "band" => Effect::Band {
                 few_left: bounded("few_left", self.few_left.take().unwrap_or(0))?,
                 exact: self.exact.take().unwrap_or(true),
             },
-            other => return Err(Problem::invalid("kind", format!("{other:?} is not safety_stock, access or band"))),
+            other => {
+                let reason = format!("{other:?} is not safety_stock, access, band or quota");
+                return Err(Problem::invalid("kind", reason));
+            }
         };
         let left = [
             ("units", self.units.is_some()),
@@ -122,10 +126,26 @@ impl RuleBody {
             ("allow", self.allow.is_some()),
             ("few_left", self.few_left.is_some()),
             ("exact", self.exact.is_some()),
+            ("minimum", self.minimum.is_some()),
+            ("spill_over", self.spill_over.is_some()),
         ];
         match left.iter().find(|(_, given)| *given) {
             Some((field, _)) => Err(Problem::invalid(field, format!("is not a field of a rule of kind {}", self.kind))),
             None => Ok(effect),
+        }
+    }
+}
+
+impl RuleBody {
+    fn amount(&mut self) -> Result<Amount, Problem> {
+        match (self.units.take(), self.percent.take()) {
+            (Some(units), None) => Ok(Amount::Units(bounded("units", units)?)),
+            (None, Some(percent)) => {
+                let percent = u8::try_from(percent).ok().filter(|percent| *percent <= 100);
+                percent.map(Amount::Percent).ok_or_else(|| Problem::invalid("percent", "is not between 0 and 100"))
+            }
+            (None, None) => Err(Problem::invalid("units", format!("is needed for a rule of kind {}", self.kind))),
+            (Some(_), Some(_)) => Err(Problem::invalid("percent", "is given beside units; name one")),
         }
     }
 }
@@ -161,6 +181,7 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::SafetyStock => "safety_stock",
         Kind::Access => "access",
         Kind::Band => "band",
+        Kind::Quota => "quota",
     }
 }
 
@@ -203,8 +224,12 @@ pub fn rule(engine: &Engine, id: &str, rule: &Rule) -> Map<String, Value> {
     say("starts_at", rule.starts_at.map(time).into());
     say("ends_at", rule.ends_at.map(time).into());
     match rule.effect {
-        Effect::SafetyStock(Amount::Units(units)) => say("units", units.into()),
-        Effect::SafetyStock(Amount::Percent(percent)) => say("percent", percent.into()),
+        Effect::SafetyStock(share) => say_amount(share, &mut say),
+        Effect::Quota { share, minimum, spill_over } => {
+            say_amount(share, &mut say);
+            say("minimum", minimum.into());
+            say("spill_over", spill_over.into());
+        }
         Effect::Access(allow) => say("allow", allow.into()),
         Effect::Band { few_left, exact } => {
             say("few_left", few_left.into());
@@ -212,6 +237,13 @@ pub fn rule(engine: &Engine, id: &str, rule: &Rule) -> Map<String, Value> {
         }
     }
     item
+}
+
+fn say_amount(amount: Amount, say: &mut impl FnMut(&str, Value)) {
+    match amount {
+        Amount::Units(units) => say("units", units.into()),
+        Amount::Percent(percent) => say("percent", percent.into()),
+    }
 }
 
 /// A rule as it stands, with its version.

@@ -14,6 +14,8 @@
 //! The file is written under another name, synced, and renamed: an image is whole, or is not there. Two generations are
 //! kept, and the log is kept from the start of the older one.
 
+mod v1;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -27,13 +29,14 @@ use crate::event::{CellAfter, Definitions};
 use crate::idempotency::Done;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
+use crate::ledger::{Counted, Used};
 use crate::movements::Recent;
 use crate::reservation::Reservation;
 use crate::rules::{RuleId, Standing};
 use crate::state::{Folder, State};
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes; it reads format 1, too, which has fewer kinds of frames.
+/// The format that this build writes; it reads format 1, too, which has fewer kinds of frames and other reservations.
 const FORMAT: u16 = 2;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
@@ -60,10 +63,12 @@ enum Frame {
     Prices(Vec<(SkuId, Versioned<Vec<Price>>)>),
     Cells(Vec<(CellAfter, Timestamp)>),
     Movements(Vec<((SkuId, LocationId), Recent)>),
-    Reservations(Vec<Reservation>),
+    ReservationsV1(Vec<v1::Reservation>),
     Keys(Vec<(u128, Done)>),
     End(Summary),
     Rules(Vec<(RuleId, Option<Standing>)>),
+    Reservations(Vec<Reservation>),
+    Quotas(Vec<(Counted, Used)>),
 }
 
 /// What an image holds.
@@ -229,6 +234,9 @@ fn write_unfinished(
     let mut reservations = 0;
     let kept = state.reservations.segments().flatten().inspect(|_| reservations += 1);
     writer.frames(kept.map(|reservation| reservation.as_ref().clone()), Frame::Reservations)?;
+    // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
+    let (_, quotas) = state.view.read(|| state.ledger().quotas());
+    writer.frames(quotas.into_iter(), Frame::Quotas)?;
     let mut keys = state.idempotency.done();
     keys.sort_unstable_by_key(|(_, done)| done.seq);
     writer.frames(keys.into_iter(), Frame::Keys)?;
@@ -346,9 +354,13 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
             Frame::Movements(rows) => {
                 rows.into_iter().for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent));
             }
+            Frame::ReservationsV1(rows) => {
+                rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation.into()));
+            }
             Frame::Reservations(rows) => {
                 rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation));
             }
+            Frame::Quotas(rows) => rows.into_iter().for_each(|(counted, used)| state.restore_quota(counted, used)),
             Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.rules.restore(id, standing)),
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
             Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {

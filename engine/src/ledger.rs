@@ -1,0 +1,176 @@
+//! What is promised on terms, counted: units against quotas, and units whose location is still open.
+//!
+//! Both follow from what reservations hold, so a ledger is told nothing but what each record made of a reservation. There
+//! are two: one that is folded with the rest of the durable view, and one that the journal thread keeps ahead of it while
+//! it decides; should a batch come to nothing, that one is copied anew from the other.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
+use crate::reservation::Reservation;
+use crate::rules::RuleId;
+
+/// What a quota counts apart: each SKU, and each time that it came into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Counted {
+    /// The quota.
+    pub rule: RuleId,
+    /// The `seq` since which it is in force.
+    pub since: Seq,
+    /// The SKU.
+    pub sku: SkuId,
+}
+
+/// What was promised under a quota.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// The record of the last change.
+    pub seq: Seq,
+    /// Units promised and not given back.
+    pub promised: i64,
+    /// Units of them that were handed over.
+    pub handed_over: i64,
+}
+
+/// Promises in one cell whose location is open, by the group that they were asked of and their channel.
+pub type Open = BTreeMap<(GroupId, ChannelId), OpenUnits>;
+
+/// Promises of one group, one channel and one cell.
+#[derive(Debug, Clone, Default)]
+pub struct OpenUnits {
+    /// All of their units.
+    pub units: i64,
+    /// Line by line.
+    pub lines: BTreeMap<(ReservationId, u16), u32>,
+}
+
+/// The counts.
+#[derive(Debug, Clone, Default)]
+pub struct Ledger {
+    quotas: FxHashMap<Counted, Used>,
+    open: FxHashMap<(SkuId, LocationId), Open>,
+}
+
+/// A line whose location is open, in one cell.
+type OpenLine = (SkuId, LocationId, (GroupId, ChannelId), (ReservationId, u16));
+
+/// What one record changes in a ledger.
+#[derive(Debug, Clone, Default)]
+pub struct Shift {
+    quotas: SmallVec<[(Counted, i64, i64); 2]>,
+    /// With the units that are there after it.
+    open: SmallVec<[(OpenLine, u32); 2]>,
+}
+
+impl Shift {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.quotas.is_empty() && self.open.is_empty()
+    }
+
+    /// Hides the open locations of a reservation, so that they are not taken for room.
+    pub fn hiding(reservation: &Reservation) -> Self {
+        let mut shift = Self::default();
+        shift.add(reservation, -1);
+        shift
+    }
+
+    /// Shows them again.
+    pub fn showing(reservation: &Reservation) -> Self {
+        let mut shift = Self::default();
+        shift.add(reservation, 1);
+        shift
+    }
+
+    /// A record made `after` of `before`.
+    pub fn between(&mut self, before: Option<&Reservation>, after: &Reservation) {
+        if let Some(before) = before {
+            self.add(before, -1);
+        }
+        self.add(after, 1);
+    }
+
+    fn add(&mut self, reservation: &Reservation, sign: i64) {
+        for (number, line) in (0..).zip(&reservation.lines) {
+            let Some(terms) = line.terms.as_deref() else { continue };
+            for (rule, since) in &terms.charges {
+                let counted = Counted { rule: *rule, since: *since, sku: line.sku };
+                let (promised, handed_over) = (sign * i64::from(line.quantity), sign * i64::from(line.collected));
+                match self.quotas.iter_mut().find(|(other, ..)| *other == counted) {
+                    Some((_, all_promised, all_handed_over)) => {
+                        *all_promised += promised;
+                        *all_handed_over += handed_over;
+                    }
+                    None => self.quotas.push((counted, promised, handed_over)),
+                }
+            }
+            if let Some(group) = line.unbound() {
+                let key = (line.sku, line.location, (group, reservation.channel), (reservation.id, number));
+                let units = if sign > 0 { line.outstanding() } else { 0 };
+                self.open.push((key, units));
+            }
+        }
+    }
+}
+
+impl Ledger {
+    /// Takes in what record `seq` changed; what it knows already changes nothing.
+    pub fn apply(&mut self, seq: Seq, shift: &Shift) {
+        for (counted, promised, handed_over) in &shift.quotas {
+            let used = self.quotas.entry(*counted).or_default();
+            if used.seq < seq {
+                used.seq = seq;
+                used.promised += promised;
+                used.handed_over += handed_over;
+            }
+        }
+        self.reopen(shift);
+    }
+
+    /// Takes in the open locations alone; for reservations of an image, whose quotas come by themselves.
+    pub fn reopen(&mut self, shift: &Shift) {
+        for ((sku, location, of, line), units) in &shift.open {
+            if *units > 0 {
+                let open = self.open.entry((*sku, *location)).or_default().entry(*of).or_default();
+                let before = open.lines.insert(*line, *units).unwrap_or(0);
+                open.units += i64::from(*units) - i64::from(before);
+            } else if let Some(open) = self.open.get_mut(&(*sku, *location)) {
+                if let Some(of_group) = open.get_mut(of) {
+                    of_group.units -= i64::from(of_group.lines.remove(line).unwrap_or(0));
+                    if of_group.lines.is_empty() {
+                        open.remove(of);
+                    }
+                }
+                if open.is_empty() {
+                    self.open.remove(&(*sku, *location));
+                }
+            }
+        }
+    }
+
+    /// What was promised under a quota.
+    pub fn used(&self, counted: Counted) -> Used {
+        self.quotas.get(&counted).copied().unwrap_or_default()
+    }
+
+    /// Promises in a cell whose location is open.
+    pub fn open(&self, sku: SkuId, location: LocationId) -> Option<&Open> {
+        self.open.get(&(sku, location))
+    }
+
+    /// All counts of quotas, for an image.
+    pub fn quotas(&self) -> Vec<(Counted, Used)> {
+        let mut quotas: Vec<_> = self.quotas.iter().map(|(counted, used)| (*counted, *used)).collect();
+        quotas.sort_unstable_by_key(|(counted, _)| *counted);
+        quotas
+    }
+
+    /// Puts back a count from an image.
+    pub fn restore(&mut self, counted: Counted, used: Used) {
+        self.quotas.insert(counted, used);
+    }
+}

@@ -1,0 +1,70 @@
+//! A refusal that explains itself: which constraint, by how much, under which rule, and what would succeed.
+
+use anaquel_engine::Engine;
+use anaquel_engine::admission::{LineRequest, Place};
+use anaquel_engine::command::Short;
+use anaquel_engine::ids::{ChannelId, LocationId, Name};
+use anaquel_engine::query::Alternative;
+use serde_json::{Value, json};
+
+use crate::problem::{Problem, constraint_name};
+
+/// Other locations that a refusal names.
+const ALTERNATIVES: usize = 3;
+
+/// The problem document of lines that were short.
+pub fn explain(engine: &Engine, channel: &Name, lines: &[LineRequest], shorts: &[Short]) -> Problem {
+    let channel = engine.state().catalogue.channels.id(channel.as_str());
+    let told: Vec<Value> =
+        shorts.iter().filter_map(|short| Some(line(engine, channel, lines.get(short.line)?, short))).collect();
+    let detail = match (shorts, shorts.first().and_then(|short| lines.get(short.line))) {
+        ([short], Some(LineRequest { sku, place, .. })) => {
+            let place = match place {
+                Place::Location(location) => format!("at {location}"),
+                Place::Group(group) => format!("in {group}"),
+            };
+            format!("{} of {sku} were asked for {place}, and {} can be promised", short.requested, short.available)
+        }
+        _ => format!("{} lines ask for more than can be promised", shorts.len()),
+    };
+    Problem::insufficient(detail, told)
+}
+
+fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short: &Short) -> Value {
+    let (state, catalogue) = (engine.state(), &engine.state().catalogue);
+    let sku = catalogue.skus.id(asked.sku.as_str());
+    let (location, group) = match &asked.place {
+        Place::Location(location) => (Some(location), None),
+        Place::Group(group) => (None, Some(group)),
+    };
+    let near = location.and_then(|location| catalogue.locations.id(location.as_str()));
+    let found = sku.map(|sku| state.alternatives(sku, near, short.requested, channel, ALTERNATIVES));
+    let place = |id: LocationId| catalogue.locations.name(id).as_str();
+    let alternative = |found: &Alternative| {
+        json!({
+            "location": place(found.location),
+            "available": found.available,
+            "distance_km": found.distance_km.map(|km| (km * 10.0).round() / 10.0),
+            "pickup": found.pickup,
+            "ship": found.ship,
+        })
+    };
+    let others: Vec<Value> = found.iter().flatten().map(alternative).collect();
+    let fewer = Some(short.available).filter(|units| *units > 0);
+    let rule = short.rule.and_then(|id| state.rules.at(id)).map(|standing| standing.name.to_string());
+    let mut told = json!({
+        "line": short.line,
+        "sku": asked.sku.as_str(),
+        "location": location.map(Name::as_str),
+        "requested": short.requested,
+        "available": short.available,
+        "missing": short.requested.saturating_sub(short.available),
+        "constraint": constraint_name(short.constraint),
+        "rule": rule,
+        "would_succeed": {"quantity": fewer, "locations": others},
+    });
+    if let (Some(group), Value::Object(members)) = (group, &mut told) {
+        members.insert("group".into(), group.as_str().into());
+    }
+    told
+}
