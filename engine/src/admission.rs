@@ -178,11 +178,11 @@ impl State {
             let cell = self.matrix.cell(demand.cell);
             let gate = gate_of(demand.cell);
             demand.taken = demand.wanted().min(gate.available(cell.promised()));
-            if demand.taken < demand.wanted() {
-                if let Err((constraint, available, rule)) = self.refused_for_good(cell, demand.wanted(), channel) {
-                    let available = available.saturating_add(demand.released);
-                    shorts.push(Short { line: demand.line, requested: demand.requested, available, constraint, rule });
-                }
+            if demand.taken < demand.wanted()
+                && let Err((constraint, available, rule)) = self.refused_for_good(cell, demand.wanted(), channel)
+            {
+                let available = available.saturating_add(demand.released);
+                shorts.push(Short { line: demand.line, requested: demand.requested, available, constraint, rule });
             }
         }
         let nothing_left = shorts.len() == demands.len() && shorts.iter().all(|short| short.available == 0);

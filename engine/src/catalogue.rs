@@ -72,6 +72,28 @@ impl Default for LocationDetails {
     }
 }
 
+/// When people work in a location, and how long they take for an order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceDetails {
+    /// When it is open, in minutes since Monday 00:00 of its own time: from, to. Ascending; no span crosses midnight.
+    pub hours: Vec<(u16, u16)>,
+    /// Orders that come at or after this minute of the day wait for the next day.
+    pub pickup_cutoff: Option<u16>,
+    /// Minutes of work until an order is ready.
+    pub pickup_minutes: u32,
+    /// From where what it lacks may be brought.
+    pub transfers: Option<Transfers>,
+}
+
+/// From where stock may be brought, and how long that takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfers {
+    /// The locations.
+    pub from: GroupId,
+    /// Minutes until it is there.
+    pub minutes: u32,
+}
+
 /// A named set of locations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupDetails {
@@ -190,6 +212,7 @@ pub struct Catalogue {
     /// Channels.
     pub channels: Registry<ChannelId, ChannelDetails>,
     prices: Map<SkuId, Arc<Versioned<Vec<Price>>>>,
+    services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     groups_of: Map<LocationId, Vec<GroupId>>,
     buffers: Arena<AtomicU32, 8, 16>,
 }
@@ -209,6 +232,15 @@ impl Catalogue {
     /// The prices of a SKU.
     pub fn prices(&self, sku: SkuId) -> Option<Arc<Versioned<Vec<Price>>>> {
         self.prices.get(&sku).map(|prices| prices.clone())
+    }
+
+    /// When people work in a location, if that was ever set.
+    pub fn services(&self, location: LocationId) -> Option<Arc<Versioned<ServiceDetails>>> {
+        self.services.get(&location).map(|services| services.clone())
+    }
+
+    pub(crate) fn fold_services(&self, location: LocationId, version: Seq, details: ServiceDetails) {
+        self.services.insert(location, Arc::new(Versioned { version, details }));
     }
 
     pub(crate) fn fold_group(&self, group: GroupId, version: Seq, details: GroupDetails) {

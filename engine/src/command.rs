@@ -315,6 +315,23 @@ pub struct LocationFields {
     pub ship: Option<bool>,
     /// Exactly the groups it is in.
     pub groups: Option<Vec<Name>>,
+    /// When people work there.
+    pub services: ServiceFields,
+}
+
+/// What is said of the people in a location. `None` says nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServiceFields {
+    /// When it is open, as in [`ServiceDetails`](crate::catalogue::ServiceDetails).
+    pub hours: Option<Vec<(u16, u16)>>,
+    /// Minute of the day.
+    pub pickup_cutoff: Option<u16>,
+    /// Minutes of work until an order is ready.
+    pub pickup_minutes: Option<u32>,
+    /// The group from which what it lacks may be brought.
+    pub transfer_group: Option<Name>,
+    /// Minutes until that is there.
+    pub transfer_minutes: Option<u32>,
 }
 
 /// One thing to set, whole, if it still has the version that the caller saw.

@@ -12,7 +12,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
+use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::StockLevel;
 use crate::rules::{Rule, RuleId};
@@ -119,6 +119,8 @@ pub enum Event {
     Promised(Box<Promised>),
     /// Units of a promise moved to other locations, or the location of some was made public.
     Rebound(Box<Rebound>),
+    /// Locations got their hours and what else people there do for orders.
+    ServicesSet(Vec<(LocationId, ServiceDetails)>),
 }
 
 /// A promise on terms.
@@ -464,7 +466,8 @@ impl Event {
             | Self::ShortageCleared(_)
             | Self::Imported(_)
             | Self::RulesSet(_)
-            | Self::RulesTurned(_) => {}
+            | Self::RulesTurned(_)
+            | Self::ServicesSet(_) => {}
         }
     }
 

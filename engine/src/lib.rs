@@ -27,6 +27,8 @@ pub mod ledger;
 pub mod level;
 pub mod matrix;
 pub mod movements;
+pub mod pickup;
+pub mod places;
 pub mod query;
 pub mod recovery;
 pub mod reservation;

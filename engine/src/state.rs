@@ -17,6 +17,7 @@ use crate::ids::{LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Ledger, Shift, Used};
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
+use crate::places::PlaceTable;
 use crate::reservation::{Reservation, ReservationStore};
 use crate::rules::RuleTable;
 use crate::view::DurableView;
@@ -36,6 +37,8 @@ pub struct State {
     pub reservations: ReservationStore,
     /// Requests that had an effect.
     pub idempotency: IdempotencyTable,
+    /// Where things are, and when people work there.
+    pub places: PlaceTable,
     /// What is promised on terms, counted.
     ledger: RwLock<Ledger>,
     /// Whether there ever was anything in it: whoever is refused need not take its lock where there was not.
@@ -58,6 +61,7 @@ impl State {
             rules: RuleTable::default(),
             reservations: ReservationStore::default(),
             idempotency: IdempotencyTable::new(idempotency_keys_max),
+            places: PlaceTable::default(),
             ledger: RwLock::default(),
             has_terms: AtomicBool::new(false),
             movements: RecentMovements::default(),
@@ -133,7 +137,12 @@ impl Folder {
     /// Stores what `record` says.
     pub fn fold(&mut self, state: &State, record: &Record) {
         match &record.event {
-            Event::Defined(definitions) => fold_definitions(state, definitions),
+            Event::Defined(definitions) => {
+                fold_definitions(state, definitions);
+                if !definitions.locations.is_empty() {
+                    state.places.fold();
+                }
+            }
             Event::SkusSet(rows) => {
                 for (sku, details) in rows {
                     state.catalogue.skus.fold_details(*sku, record.seq, details.clone());
@@ -145,6 +154,13 @@ impl Folder {
                     state.catalogue.locations.fold_details(*location, record.seq, details.clone());
                 }
                 state.rules.fold_places();
+                state.places.fold();
+            }
+            Event::ServicesSet(rows) => {
+                for (location, details) in rows {
+                    state.catalogue.fold_services(*location, record.seq, details.clone());
+                }
+                state.places.fold();
             }
             Event::GroupsSet(rows) => {
                 for (group, details) in rows {

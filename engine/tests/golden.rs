@@ -4,7 +4,9 @@
 //! came with format 2. They are never changed again; another format gets a file of its own.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-use anaquel_engine::catalogue::{ChannelDetails, GroupDetails, LocationDetails, LocationKind, Price, SkuDetails};
+use anaquel_engine::catalogue::{
+    ChannelDetails, GroupDetails, LocationDetails, LocationKind, Price, ServiceDetails, SkuDetails, Transfers,
+};
 use anaquel_engine::event::*;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
@@ -68,12 +70,19 @@ fn events_of_v2() -> Vec<(Option<Box<Cause>>, Event)> {
         supersedes: None,
     };
     let terms = vec![LineTerms { group: Some(GroupId(0)), bound: false, charges: vec![(RuleId(5), 77)] }];
+    let services = ServiceDetails {
+        hours: vec![(600, 1200)],
+        pickup_cutoff: Some(1080),
+        pickup_minutes: 120,
+        transfers: Some(Transfers { from: GroupId(0), minutes: 1440 }),
+    };
     let moves = vec![Move { line: 0, quantity: 1, from: cell(5), to: cell(6) }];
     vec![
         (None, Event::RulesSet(rules)),
         (None, Event::RulesTurned(vec![(RuleId(0), false), (RuleId(2), true)])),
         (None, Event::Promised(Box::new(Promised { reserved, terms }))),
         (None, Event::Rebound(Box::new(Rebound { reservation: ReservationId(9), moves, bound: vec![0, 1] }))),
+        (None, Event::ServicesSet(vec![(LocationId(3), services)])),
     ]
 }
 

@@ -301,3 +301,99 @@ fn a_quota_keeps_a_share_and_says_whose() {
     assert_eq!(reserve(&mut shop, "app", json!({"sku": "A", "location": "s1", "quantity": 4})).status, 201);
     assert_eq!(reserve(&mut shop, "app", json!({"sku": "A", "location": "s1", "quantity": 1})).status, 409);
 }
+
+#[test]
+fn the_whole_basket_is_found_at_the_nearest_store_that_has_it() {
+    let mut shop = Shop::default();
+    let hours = json!({"mon": "10:00-20:00", "tue": "10:00-20:00", "wed": "10:00-20:00", "thu": "10:00-20:00", "fri": "10:00-20:00"});
+    for (store, latitude, more) in [
+        ("near", 40.42, json!({"transfer_group": "madrid", "transfer_minutes": 60})),
+        ("next", 40.50, json!({})),
+        ("far", 41.39, json!({})),
+        ("closed", 40.41, json!({"pickup": false})),
+    ] {
+        let mut body = json!({"latitude": latitude, "longitude": -3.70, "timezone": "Europe/Madrid", "hours": hours, "pickup_cutoff": "18:00", "pickup_minutes": 120});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        put(&mut shop, &format!("/v1/locations/{store}"), &body);
+    }
+    for (sku, store, units) in [
+        ("A", "near", 5),
+        ("A", "next", 2),
+        ("B", "next", 2),
+        ("A", "far", 9),
+        ("B", "far", 9),
+        ("A", "closed", 9),
+        ("B", "closed", 9),
+    ] {
+        shop.receive(sku, store, units);
+    }
+    // A Friday noon in Madrid.
+    let path = "/v1/pickup?sku=A:2&sku=B:1&near=40.41,-3.70&radius_km=30&channel=web&at=2026-11-20T11:00:00Z";
+    let found = shop.client.get(path).unwrap().json();
+    let places: Vec<_> = found["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (p["location"].clone(), p["complete"].clone(), p["ready_at"].clone()))
+        .collect();
+    assert_eq!(
+        places,
+        [(json!("next"), json!(true), json!("2026-11-20T13:00:00.000Z")), (json!("near"), json!(false), Value::Null),],
+        "{found}"
+    );
+    assert_eq!(
+        found["items"][1]["lines"][1],
+        json!({"sku": "B", "requested": 1, "available": 0, "missing": 1, "from": null})
+    );
+    assert_eq!(found["items"][0]["distance_km"], 10.0);
+    // With a neighbour to bring it, the near one can, too, an hour of transport later.
+    put(&mut shop, "/v1/groups/madrid", &json!({"locations": ["near", "next"]}));
+    let found = shop.client.get(path).unwrap().json();
+    let near = &found["items"][1];
+    assert_eq!(
+        (&near["location"], &near["complete"], &near["ready_at"]),
+        (&json!("near"), &json!(true), &json!("2026-11-20T14:00:00.000Z"))
+    );
+    assert_eq!(near["lines"][1]["from"], "next");
+    // A store that the channel may not sell from is never shown, nor one that is empty.
+    put(
+        &mut shop,
+        "/v1/rules/no",
+        &json!({"kind": "access", "allow": false, "locations": ["next"], "channels": ["web"]}),
+    );
+    let found = shop.client.get(path).unwrap().json();
+    assert!(
+        found["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|place| place["complete"] == false && place["location"] == "near"),
+        "{found}"
+    );
+    let anywhere = shop.client.get("/v1/pickup?sku=A:2&sku=B:1&channel=web").unwrap().json();
+    assert_eq!(anywhere["items"][0]["location"], "far");
+    assert_eq!(shop.client.get("/v1/pickup?sku=A&sku=NOPE").unwrap().json()["unknown"], json!(["NOPE"]));
+    for (query, field) in [
+        ("", "sku"),
+        ("sku=A:0", "sku"),
+        ("sku=A&near=x", "near"),
+        ("sku=A&near=91,0", "near"),
+        ("sku=A&radius_km=5", "near"),
+        ("sku=A&near=1,1&radius_km=-1", "radius_km"),
+        ("sku=A&limit=0", "limit"),
+        ("sku=A&colour=red", "colour"),
+    ] {
+        let refused = shop.client.get(&format!("/v1/pickup?{query}")).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (400, &json!(field)), "{query}: {}", refused.json());
+    }
+    let read = shop.client.get("/v1/locations/near").unwrap().json();
+    assert_eq!(
+        (&read["hours"]["mon"], &read["transfer_group"], &read["pickup_minutes"]),
+        (&json!("10:00-20:00"), &json!("madrid"), &json!(120))
+    );
+    let exported = shop.client.get("/v1/export/locations").unwrap().body;
+    let again = shop.client.import("/v1/import/locations", &exported).unwrap().json();
+    assert_eq!((&again["accepted"], &again["unchanged"]), (&json!(0), &json!(4)), "{again}");
+    let bad = shop.client.put("/v1/locations/x", &json!({"hours": {"mon": "20:00-10:00"}})).unwrap();
+    assert_eq!((bad.status, &bad.json()["field"]), (400, &json!("hours")));
+}

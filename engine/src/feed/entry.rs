@@ -31,20 +31,20 @@ pub(super) enum What {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rests {
     /// They changed themselves.
-    OnRules,
+    Rules,
     /// Locations or groups did.
-    OnPlaces,
+    Places,
     /// SKUs were described anew.
-    OnSkus,
+    Skus,
 }
 
 impl Rests {
     /// Whether cells may count differently for it under the rules of `book`.
     pub fn matters(self, book: &Book) -> bool {
         match self {
-            Self::OnRules => true,
-            Self::OnPlaces => !book.is_empty(),
-            Self::OnSkus => book.looks_at_traits(),
+            Self::Rules => true,
+            Self::Places => !book.is_empty(),
+            Self::Skus => book.looks_at_traits(),
         }
     }
 }
@@ -58,11 +58,11 @@ pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
             for (group, details) in rows {
                 push(What::Group(*group, details.locations.as_slice().into()));
             }
-            push(What::Rules(Rests::OnPlaces));
+            push(What::Rules(Rests::Places));
         }
-        Event::LocationsSet(_) => push(What::Rules(Rests::OnPlaces)),
-        Event::SkusSet(_) => push(What::Rules(Rests::OnSkus)),
-        Event::RulesSet(_) | Event::RulesTurned(_) => push(What::Rules(Rests::OnRules)),
+        Event::LocationsSet(_) => push(What::Rules(Rests::Places)),
+        Event::SkusSet(_) => push(What::Rules(Rests::Skus)),
+        Event::RulesSet(_) | Event::RulesTurned(_) => push(What::Rules(Rests::Rules)),
         Event::ChannelsSet(rows) => {
             rows.iter().for_each(|(channel, details)| push(What::Channel(*channel, details.buffer)));
         }

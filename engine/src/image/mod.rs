@@ -24,7 +24,9 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, Registry, SkuDetails, Versioned};
+use crate::catalogue::{
+    ChannelDetails, GroupDetails, LocationDetails, Price, Registry, ServiceDetails, SkuDetails, Versioned,
+};
 use crate::event::{CellAfter, Definitions};
 use crate::idempotency::Done;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
@@ -69,6 +71,7 @@ enum Frame {
     Rules(Vec<(RuleId, Option<Standing>)>),
     Reservations(Vec<Reservation>),
     Quotas(Vec<(Counted, Used)>),
+    Services(Vec<(LocationId, Versioned<ServiceDetails>)>),
 }
 
 /// What an image holds.
@@ -203,6 +206,9 @@ fn write_unfinished(
     writer.details(&catalogue.channels, Frame::Channels)?;
     let prices = skus.clone().filter_map(|sku| Some((sku, catalogue.prices(sku)?.as_ref().clone())));
     writer.frames(prices, Frame::Prices)?;
+    let locations = (0..catalogue.locations.count()).map(LocationId);
+    let services = locations.filter_map(|location| Some((location, catalogue.services(location)?.as_ref().clone())));
+    writer.frames(services, Frame::Services)?;
     let rules = (0..).map(RuleId).zip(state.rules.all());
     writer.frames(rules.map(|(id, standing)| (id, standing.map(Arc::unwrap_or_clone))), Frame::Rules)?;
 
@@ -361,6 +367,9 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
                 rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation));
             }
             Frame::Quotas(rows) => rows.into_iter().for_each(|(counted, used)| state.restore_quota(counted, used)),
+            Frame::Services(rows) => {
+                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_services(id, set.version, set.details));
+            }
             Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.rules.restore(id, standing)),
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
             Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {

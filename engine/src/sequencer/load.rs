@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use super::draft::Answer;
 use super::stock::CountVerdict;
 use super::{Decision, Sequencer, no_ids_left};
-use crate::catalogue::{GroupDetails, LocationDetails, Price, SkuDetails, is_gtin};
-use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, SkuFields};
+use crate::catalogue::{GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails, Transfers, is_gtin};
+use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
 use crate::event::{Cause, Event, Imported, RowError, RuleSet};
 use crate::ids::{GroupId, LocationId, Name, Seq, SkuId};
 use crate::rules::Conditions;
@@ -34,15 +34,23 @@ impl Sequencer {
         match rows {
             Rows::Locations(rows) => {
                 let mut set = Vec::new();
-                let mut groups = BTreeMap::new();
+                let (mut groups, mut services) = (BTreeMap::new(), BTreeMap::new());
                 for row in rows {
                     let defined = self.draft.defined_so_far();
                     let Some(location) = self.draft.intern_location(&row.id) else {
                         loaded.errors.push(too_many(row.line, "location"));
                         continue;
                     };
-                    match self.describe_location(location, &row.fields, true, &mut groups) {
-                        Ok(details) => loaded.count(details.map(|details| set.push((location, details)))),
+                    let served = self.describe_services(location, &row.fields.services, true, &mut services);
+                    let described = served.and_then(|served| {
+                        Ok((served, self.describe_location(location, &row.fields, true, &mut groups)?))
+                    });
+                    match described {
+                        Ok((served, details)) => {
+                            let changed = served || details.is_some();
+                            set.extend(details.map(|details| (location, details)));
+                            loaded.count(changed.then_some(()));
+                        }
                         Err(failure) => {
                             self.draft.forget_definitions(defined);
                             loaded.errors.push(row_error(row.line, failure));
@@ -50,6 +58,7 @@ impl Sequencer {
                     }
                 }
                 events.extend(chunks(set, |_| 256, Event::LocationsSet));
+                events.extend(chunks(services.into_iter().collect(), |_| 256, Event::ServicesSet));
                 events.extend(chunks(groups.into_iter().collect(), group_weight, Event::GroupsSet));
             }
             Rows::Groups(rows) => {
@@ -158,7 +167,7 @@ impl Sequencer {
         {
             return Err(Refusal::StaleVersion { actual: version }.into());
         }
-        let mut groups = BTreeMap::new();
+        let (mut groups, mut services) = (BTreeMap::new(), BTreeMap::new());
         let event = match put.what {
             PutWhat::Sku(name, fields) => {
                 let sku = self.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| no_ids_left("sku"))?;
@@ -167,8 +176,13 @@ impl Sequencer {
             PutWhat::Location(name, fields) => {
                 let location =
                     self.draft.intern_location(&NameRef::New(name)).ok_or_else(|| no_ids_left("location"))?;
+                self.describe_services(location, &fields.services, false, &mut services)?;
                 let details = self.describe_location(location, &fields, false, &mut groups)?;
-                details.map(|details| Event::LocationsSet(vec![(location, details)]))
+                match (details, services.is_empty()) {
+                    (Some(details), _) => Some(Event::LocationsSet(vec![(location, details)])),
+                    (None, false) => Some(Event::ServicesSet(std::mem::take(&mut services).into_iter().collect())),
+                    (None, true) => None,
+                }
             }
             PutWhat::Group(name, members) => {
                 let (group, details) = self.describe_group(&name, &members)?;
@@ -186,6 +200,9 @@ impl Sequencer {
         let Some(event) = event else { return Ok(Answer::Put(version)) };
         if !groups.is_empty() {
             self.log_details(Event::GroupsSet(groups.into_iter().collect()));
+        }
+        if !services.is_empty() {
+            self.log_details(Event::ServicesSet(services.into_iter().collect()));
         }
         let seq = self.draft.log(cause.take(), event);
         self.remember_last();
@@ -210,9 +227,10 @@ impl Sequencer {
         let draft = &self.draft;
         let version = match what {
             PutWhat::Sku(name, _) => draft.known_sku(name).and_then(|id| draft.sku_details(id)).map(|(v, _)| v),
-            PutWhat::Location(name, _) => {
-                draft.known_location(name).and_then(|id| draft.location_details(id)).map(|(v, _)| v)
-            }
+            PutWhat::Location(name, _) => draft.known_location(name).and_then(|id| {
+                let details = draft.location_details(id).map(|(version, _)| version);
+                details.max(self.state.catalogue.services(id).map(|set| set.version))
+            }),
             PutWhat::Group(name, _) => draft.known_group(name).and_then(|id| draft.group_details(id)).map(|(v, _)| v),
             PutWhat::Rule(name, _) => self.state.rules.get(name.as_str()).map(|standing| standing.version),
             PutWhat::Channel(name, _) => {
@@ -272,6 +290,45 @@ impl Sequencer {
         }
         self.draft.set_location_details(location, self.draft.builder.next_seq(), details.clone());
         Ok(Some(details))
+    }
+
+    /// What is said of the people in a location; true where that changed anything.
+    fn describe_services(
+        &mut self,
+        location: LocationId,
+        fields: &ServiceFields,
+        keep: bool,
+        set: &mut BTreeMap<LocationId, ServiceDetails>,
+    ) -> Result<bool, Failure> {
+        let ServiceFields { hours, pickup_cutoff, pickup_minutes, transfer_group, transfer_minutes } = fields;
+        let durable = || self.state.catalogue.services(location).map(|set| set.details.clone());
+        let known = set.get(&location).cloned().or_else(durable).unwrap_or_default();
+        let mut details = if keep { known.clone() } else { ServiceDetails::default() };
+        if let Some(hours) = hours {
+            details.hours.clone_from(hours);
+        }
+        details.pickup_cutoff = pickup_cutoff.or(details.pickup_cutoff);
+        details.pickup_minutes = pickup_minutes.unwrap_or(details.pickup_minutes);
+        match (transfer_group, transfer_minutes) {
+            (Some(group), minutes) => {
+                let from = self
+                    .draft
+                    .intern_group(&NameRef::New(group.clone()))
+                    .ok_or_else(|| no_ids_left("transfer_group"))?;
+                let kept = details.transfers.map_or(0, |transfers| transfers.minutes);
+                details.transfers = Some(Transfers { from, minutes: minutes.unwrap_or(kept) });
+            }
+            (None, Some(minutes)) => match &mut details.transfers {
+                Some(transfers) => transfers.minutes = *minutes,
+                None => return Err(Refusal::invalid("transfer_minutes", "is given without transfer_group").into()),
+            },
+            (None, None) => {}
+        }
+        if details == known {
+            return Ok(false);
+        }
+        set.insert(location, details);
+        Ok(true)
     }
 
     /// Puts a location into exactly the named groups; true where that changed one.

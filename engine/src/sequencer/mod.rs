@@ -325,6 +325,7 @@ impl Sequencer {
                     }
                 }
                 state.rules.refresh(&state.catalogue);
+                state.places.refresh(&state.catalogue);
             });
             (rest, folded) = (after, unsettled);
         }

@@ -32,7 +32,8 @@ impl Sequencer {
         let (channel, version) = (reservation.channel, reservation.version);
         let wanted = wanted(&reservation.lines, lines, binds)?;
         let moves: Vec<_> = wanted.iter().filter(|units| units.from != units.to).collect();
-        if moves.is_empty() && !(binds && !wanted.is_empty()) {
+        let nothing_to_bind = !binds || wanted.is_empty();
+        if moves.is_empty() && nothing_to_bind {
             return Ok(Answer::Reservation(id, version));
         }
         // Room for all of it before any of it moves; what it leaves behind is room for others of it.

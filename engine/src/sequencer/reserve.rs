@@ -103,7 +103,8 @@ impl Sequencer {
             self.place_in_group(&mut plan, line, &mut placed, &mut shorts);
         }
         let granted = placed.iter().any(|line| line.quantity > 0);
-        if !shorts.is_empty() && !(reserve.allow_partial && granted) {
+        let some_will_do = reserve.allow_partial && granted;
+        if !shorts.is_empty() && !some_will_do {
             shorts.sort_by_key(|short| short.line);
             return Err(Refusal::Insufficient(shorts).into());
         }

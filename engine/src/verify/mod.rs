@@ -208,7 +208,7 @@ impl Auditor {
             | Event::ChannelsSet(_)
             | Event::RulesSet(_)
             | Event::RulesTurned(_) => self.law.change(record),
-            Event::Defined(_) | Event::PricesSet(_) | Event::Imported(_) => Ok(()),
+            Event::Defined(_) | Event::PricesSet(_) | Event::ServicesSet(_) | Event::Imported(_) => Ok(()),
         }
     }
 

@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod operating;
 mod pages;
+mod pickup;
 mod reservations;
 mod rules;
 mod stock;
@@ -56,6 +57,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(stock::availability))
         .routes(routes!(stock::availability_query))
         .routes(routes!(stock::stock))
+        .routes(routes!(pickup::pickup))
         .routes(routes!(stock::movements))
         .routes(routes!(stock::counts))
         .routes(routes!(stock::shortages))

@@ -6,8 +6,11 @@ mod products;
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
-use anaquel_engine::command::{Command, Count, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows};
+use anaquel_engine::command::{
+    Command, Count, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows, ServiceFields,
+};
 use anaquel_engine::ids::Name;
+use anaquel_engine::places::DAY_MINUTES;
 use anyhow::Context;
 
 use places::{PLACES, Place};
@@ -107,7 +110,18 @@ fn location(place: &Place) -> anyhow::Result<Row<anaquel_engine::ids::LocationId
         (_, "es") => vec!["spain", "warehouses"],
         _ => vec!["mexico", "warehouses"],
     };
+    // Open Monday to Saturday from 10 to 21; what a store lacks comes from its country's warehouses within a day.
+    let open = (0..6).map(|day| (day * DAY_MINUTES + 10 * 60, day * DAY_MINUTES + 21 * 60)).collect();
+    let warehouses = if place.country == "es" { "spain" } else { "mexico" };
+    let services = ServiceFields {
+        hours: Some(open),
+        pickup_cutoff: Some(19 * 60),
+        pickup_minutes: Some(60),
+        transfer_group: Some(name(warehouses)?),
+        transfer_minutes: Some(DAY_MINUTES.into()),
+    };
     let fields = LocationFields {
+        services: if place.kind == LocationKind::Store { services } else { ServiceFields::default() },
         name: Some(place.name.to_owned()),
         kind: Some(place.kind),
         coordinates: Some((place.latitude, place.longitude)),

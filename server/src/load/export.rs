@@ -9,9 +9,10 @@ use anaquel_engine::ids::{GroupId, LocationId, SkuId, Timestamp};
 use serde_json::Value;
 
 use super::csv::quote;
-use super::rows::RULE_COLUMNS;
+use super::rows::{LOCATION_COLUMNS, RULE_COLUMNS};
 use crate::wire;
 use crate::wire::catalogue::kind_name;
+use crate::wire::hours;
 
 /// Cells read together.
 const CELLS_AT_A_TIME: usize = 1000;
@@ -38,11 +39,12 @@ fn row(out: &mut impl Write, fields: &[String]) -> io::Result<()> {
 
 fn locations(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
     let catalogue = &engine.state().catalogue;
-    writeln!(out, "location,name,kind,latitude,longitude,timezone,pickup,ship,groups")?;
+    writeln!(out, "{}", LOCATION_COLUMNS.join(","))?;
     for id in (0..catalogue.locations.count()).map(LocationId) {
         let details = catalogue.locations.details_or_default(id);
         let groups: Vec<_> =
             catalogue.groups_of(id).into_iter().map(|g| catalogue.groups.name(g).to_string()).collect();
+        let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
         let degrees = |of: fn((f64, f64)) -> f64| details.coordinates.map(|at| of(at).to_string()).unwrap_or_default();
         let fields = [
             catalogue.locations.name(id).to_string(),
@@ -54,6 +56,11 @@ fn locations(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
             details.pickup.to_string(),
             details.ship.to_string(),
             groups.join(";"),
+            hours::text(&services.hours),
+            services.pickup_cutoff.map(hours::clock).unwrap_or_default(),
+            services.pickup_minutes.to_string(),
+            services.transfers.map(|transfers| catalogue.groups.name(transfers.from).to_string()).unwrap_or_default(),
+            services.transfers.map(|transfers| transfers.minutes.to_string()).unwrap_or_default(),
         ];
         row(out, &fields)?;
     }

@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::{Plan, csv};
 use crate::problem::Problem;
-use crate::wire::catalogue::{TEXT_BYTES_MAX, coordinates, decimals, parse_kind};
+use crate::wire::catalogue::{TEXT_BYTES_MAX, coordinates, decimals, parse_kind, services};
+use crate::wire::hours;
 use crate::wire::rule::RuleBody;
 use crate::wire::stock::counted;
 
@@ -26,11 +27,7 @@ struct Shape {
 
 fn shape(kind: ImportKind) -> Shape {
     match kind {
-        ImportKind::Locations => Shape {
-            columns: &["location", "name", "kind", "latitude", "longitude", "timezone", "pickup", "ship", "groups"],
-            required: 1,
-            attributes: false,
-        },
+        ImportKind::Locations => Shape { columns: &LOCATION_COLUMNS, required: 1, attributes: false },
         ImportKind::Groups => Shape { columns: &["group", "locations"], required: 2, attributes: false },
         ImportKind::Skus => Shape {
             columns: &["sku", "name", "gtin", "unit", "decimals", "product", "categories"],
@@ -48,6 +45,24 @@ fn shape(kind: ImportKind) -> Shape {
         ImportKind::Rules => Shape { columns: &RULE_COLUMNS, required: 2, attributes: false },
     }
 }
+
+/// The columns of a location.
+pub const LOCATION_COLUMNS: [&str; 14] = [
+    "location",
+    "name",
+    "kind",
+    "latitude",
+    "longitude",
+    "timezone",
+    "pickup",
+    "ship",
+    "groups",
+    "hours",
+    "pickup_cutoff",
+    "pickup_minutes",
+    "transfer_group",
+    "transfer_minutes",
+];
 
 /// The columns of a rule; lists stand between semicolons.
 pub const RULE_COLUMNS: [&str; 18] = [
@@ -389,7 +404,14 @@ fn location_fields(cells: &mut Cells) -> Result<LocationFields, Wrong> {
         (None, Some(_)) => return Err(wrong("latitude", "is needed beside longitude")),
         (Some(_), None) => return Err(wrong("longitude", "is needed beside latitude")),
     };
+    let hours =
+        cells.remove("hours").map(|text| hours::parse_text(&text).map_err(|r| wrong("hours", r))).transpose()?;
+    let mut minutes = |column: &str| cells.remove(column).map(|text| whole(column, &text)).transpose();
+    let (pickup_minutes, transfer_minutes) = (minutes("pickup_minutes")?, minutes("transfer_minutes")?);
+    let (cutoff, group) = (cells.remove("pickup_cutoff"), cells.remove("transfer_group"));
+    let services = services(hours, cutoff, pickup_minutes, group, transfer_minutes);
     Ok(LocationFields {
+        services: services.map_err(|(field, reason)| wrong(field, reason))?,
         name: text(cells, "name")?,
         kind,
         coordinates,

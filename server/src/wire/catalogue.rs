@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
-use anaquel_engine::command::{LocationFields, SkuFields};
+use anaquel_engine::command::{LocationFields, ServiceFields, SkuFields};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::name;
+use super::{hours, name};
 use crate::problem::Problem;
 
 /// The longest text of a detail, in bytes.
@@ -68,6 +68,19 @@ pub struct LocationBody {
     pub ship: Option<bool>,
     /// Exactly the groups it is in; left out, it stays in those it is in.
     pub groups: Option<Vec<String>>,
+    /// When it is open, by day (`mon` to `sun`), in its own time; always, if left out.
+    #[schema(example = json!({"mon": "10:00-14:00,17:00-20:30", "sat": "10:00-14:00"}))]
+    pub hours: Option<BTreeMap<String, String>>,
+    /// Orders that come at or after this time of the day wait for the next.
+    #[schema(example = "18:00")]
+    pub pickup_cutoff: Option<String>,
+    /// Minutes of work until an order is ready to be fetched.
+    #[schema(example = 120)]
+    pub pickup_minutes: Option<i64>,
+    /// The group from which what it lacks may be brought.
+    pub transfer_group: Option<String>,
+    /// Minutes until that is there.
+    pub transfer_minutes: Option<i64>,
 }
 
 /// The members of a group.
@@ -132,7 +145,13 @@ impl LocationBody {
             (Some(_), None) => return Err(Problem::invalid("longitude", "is needed beside latitude")),
         };
         let groups = self.groups.map(|groups| names("groups", &groups)).transpose()?;
+        let hours =
+            self.hours.as_ref().map(hours::parse).transpose().map_err(|reason| Problem::invalid("hours", reason))?;
+        let services =
+            services(hours, self.pickup_cutoff, self.pickup_minutes, self.transfer_group, self.transfer_minutes)
+                .map_err(|(field, reason)| Problem::invalid(field, reason))?;
         Ok(LocationFields {
+            services,
             name: text("name", self.name)?,
             kind,
             coordinates,
@@ -142,6 +161,37 @@ impl LocationBody {
             groups,
         })
     }
+}
+
+/// The longest that making ready, or bringing, may take: 31 days.
+const MINUTES_MAX: i64 = 31 * 24 * 60;
+
+/// What is said of the people in a location, validated.
+pub fn services(
+    hours: Option<Vec<(u16, u16)>>,
+    cutoff: Option<String>,
+    pickup_minutes: Option<i64>,
+    transfer_group: Option<String>,
+    transfer_minutes: Option<i64>,
+) -> Result<ServiceFields, (&'static str, String)> {
+    let minutes = |field: &'static str, value: i64| {
+        let value = u32::try_from(value).ok().filter(|value| i64::from(*value) <= MINUTES_MAX);
+        value.ok_or_else(|| (field, format!("is not between 0 and {MINUTES_MAX}")))
+    };
+    if transfer_minutes.is_some() && transfer_group.is_none() {
+        return Err(("transfer_group", "is needed beside transfer_minutes".into()));
+    }
+    Ok(ServiceFields {
+        hours,
+        pickup_cutoff: cutoff
+            .map(|text| hours::minute(&text).map_err(|reason| ("pickup_cutoff", reason)))
+            .transpose()?,
+        pickup_minutes: pickup_minutes.map(|value| minutes("pickup_minutes", value)).transpose()?,
+        transfer_group: transfer_group
+            .map(|text| Name::parse(&text).map_err(|error| ("transfer_group", error.to_string())))
+            .transpose()?,
+        transfer_minutes: transfer_minutes.map(|value| minutes("transfer_minutes", value)).transpose()?,
+    })
 }
 
 impl GroupBody {
@@ -238,6 +288,8 @@ pub fn location(engine: &Engine, id: LocationId) -> (u64, Value) {
     let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
     let groups: Vec<_> =
         catalogue.groups_of(id).into_iter().map(|group| catalogue.groups.name(group).to_string()).collect();
+    let served = catalogue.services(id);
+    let services = served.as_deref().map(|set| set.details.clone()).unwrap_or_default();
     let item = json!({
         "location": catalogue.locations.name(id).as_str(),
         "name": details.name,
@@ -248,8 +300,14 @@ pub fn location(engine: &Engine, id: LocationId) -> (u64, Value) {
         "pickup": details.pickup,
         "ship": details.ship,
         "groups": groups,
+        "hours": hours::by_day(&services.hours),
+        "pickup_cutoff": services.pickup_cutoff.map(hours::clock),
+        "pickup_minutes": services.pickup_minutes,
+        "transfer_group": services.transfers.map(|transfers| catalogue.groups.name(transfers.from).as_str()),
+        "transfer_minutes": services.transfers.map(|transfers| transfers.minutes),
     });
-    (set.map_or(0, |set| set.version), item)
+    let version = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version));
+    (version, item)
 }
 
 /// A group with its version.

@@ -84,6 +84,9 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         Event::LocationsSet(rows) => {
             ("locations_set", json!({"locations": rows.iter().map(|(id, _)| location(*id)).collect::<Vec<_>>()}))
         }
+        Event::ServicesSet(rows) => {
+            ("services_set", json!({"locations": rows.iter().map(|(id, _)| location(*id)).collect::<Vec<_>>()}))
+        }
         Event::GroupsSet(rows) => {
             let group = |(group, details): &(_, anaquel_engine::catalogue::GroupDetails)| {
                 let members: Vec<_> = details.locations.iter().map(|member| location(*member)).collect();

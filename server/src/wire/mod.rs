@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod event;
+pub mod hours;
 pub mod reservation;
 pub mod rule;
 pub mod stock;

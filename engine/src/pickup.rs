@@ -1,0 +1,173 @@
+//! Where a whole basket can be fetched, and when it would be ready.
+//!
+//! One read, exact at one `seq`: each SKU's cells are gone through once and put down by location, then the locations are
+//! sorted by distance. The stock asked is the store's own, as the asking channel may promise it; a place whose customers
+//! may not fetch orders there is never named.
+
+use crate::geo::distance_km;
+use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
+use crate::places::{Place, Places};
+use crate::query::Lens;
+use crate::state::State;
+
+/// What is to be fetched, and around where.
+#[derive(Debug, Clone)]
+pub struct PickupQuestion {
+    /// SKUs and units.
+    pub basket: Vec<(SkuId, u32)>,
+    /// Degrees north and east.
+    pub near: Option<(f64, f64)>,
+    /// Not farther than this.
+    pub radius_km: Option<f64>,
+    /// For whom.
+    pub channel: Option<ChannelId>,
+    /// When the order comes.
+    pub now: Timestamp,
+    /// Places at most.
+    pub limit: usize,
+}
+
+/// A place where the basket, or some of it, can be fetched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PickupPlace {
+    /// Where.
+    pub location: LocationId,
+    /// From where the question was asked.
+    pub distance_km: Option<f64>,
+    /// Units that may be promised there, line by line.
+    pub available: Vec<u32>,
+    /// Whether the whole basket can be fetched, what is brought from elsewhere included.
+    pub complete: bool,
+    /// Where what the place lacks would come from, line by line; empty where nothing needs to.
+    pub from: Vec<Option<LocationId>>,
+    /// When it would be ready; none where it is not complete, or not within a month.
+    pub ready_at: Option<Timestamp>,
+}
+
+impl State {
+    /// Places that can hand over the basket, by distance; then those that can hand over only some of it.
+    pub fn pickup(&self, question: &PickupQuestion) -> (Seq, Vec<PickupPlace>) {
+        let (seq, found) = self.view.read(|| {
+            let (places, lens) = (self.places.load(), self.lens(question.channel));
+            let stock = self.basket_by_location(question, &places, &lens);
+            let mut found = nearby(question, &places);
+            for place in &mut found {
+                place.available = stock.at(place.location);
+                place.complete = question.basket.iter().zip(&place.available).all(|((_, want), have)| have >= want);
+            }
+            // Those that have nothing of it at all are of no use.
+            found.retain(|place| place.complete || place.available.iter().any(|units| *units > 0));
+            found.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
+            for place in &mut found {
+                if !place.complete {
+                    self.bring(question, &places, &stock, place);
+                }
+            }
+            found.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
+            found.truncate(question.limit);
+            for place in found.iter_mut().filter(|place| place.complete) {
+                place.ready_at = self.ready_at(question, &places, place);
+            }
+            found
+        });
+        (seq, found)
+    }
+
+    /// What may be promised of each line, location by location.
+    fn basket_by_location(&self, question: &PickupQuestion, places: &Places, lens: &Lens) -> Stock {
+        let (lines, locations) = (question.basket.len(), places.iter().count());
+        let mut stock = Stock { lines, units: vec![0; lines * locations] };
+        for (line, (sku, _)) in question.basket.iter().enumerate() {
+            for (_, cell) in self.matrix.row(*sku) {
+                let cell = lens.view(&self.catalogue, cell);
+                if let Some(units) = stock.units.get_mut(cell.location.0 as usize * lines + line) {
+                    *units = cell.available;
+                }
+            }
+        }
+        stock
+    }
+
+    /// Has what a place lacks brought from where it may be brought from.
+    fn bring(&self, question: &PickupQuestion, places: &Places, stock: &Stock, place: &mut PickupPlace) {
+        let Some((group, _)) = places.get(place.location).and_then(Place::transfers) else { return };
+        let donors = self.donors(places, group, place.location);
+        let mut from = Vec::with_capacity(question.basket.len());
+        for (line, ((_, want), have)) in question.basket.iter().zip(&place.available).enumerate() {
+            if have >= want {
+                from.push(None);
+                continue;
+            }
+            let donor = donors.iter().find(|donor| stock.of(**donor, line) >= want - have);
+            let Some(donor) = donor else { return };
+            from.push(Some(*donor));
+        }
+        (place.from, place.complete) = (from, true);
+    }
+
+    /// The members of a group but one, the nearest to that one first.
+    fn donors(&self, places: &Places, group: GroupId, to: LocationId) -> Vec<LocationId> {
+        let mut donors = self.catalogue.groups.details_or_default(group).locations;
+        donors.retain(|location| *location != to);
+        let at = places.get(to).and_then(|place| place.coordinates);
+        let far = |location: &LocationId| {
+            let other = places.get(*location).and_then(|place| place.coordinates);
+            at.zip(other).map_or(f64::INFINITY, |(at, other)| distance_km(at, other))
+        };
+        donors.sort_by(|a, b| far(a).total_cmp(&far(b)).then(a.cmp(b)));
+        donors
+    }
+
+    fn ready_at(&self, question: &PickupQuestion, places: &Places, found: &PickupPlace) -> Option<Timestamp> {
+        let place = places.get(found.location)?;
+        let brought = found.from.iter().any(Option::is_some);
+        let minutes = place.transfers().filter(|_| brought).map_or(0, |(_, minutes)| minutes);
+        place.ready_at(question.now.plus_seconds(u64::from(minutes) * 60))
+    }
+}
+
+/// Units by location and line.
+struct Stock {
+    lines: usize,
+    units: Vec<u32>,
+}
+
+impl Stock {
+    fn at(&self, location: LocationId) -> Vec<u32> {
+        let first = location.0 as usize * self.lines;
+        self.units.get(first..first + self.lines).map(<[u32]>::to_vec).unwrap_or_default()
+    }
+
+    fn of(&self, location: LocationId, line: usize) -> u32 {
+        self.units.get(location.0 as usize * self.lines + line).copied().unwrap_or(0)
+    }
+}
+
+/// Places within the radius where customers may fetch orders.
+fn nearby(question: &PickupQuestion, places: &Places) -> Vec<PickupPlace> {
+    let mut found = Vec::new();
+    for (location, place) in places.iter().filter(|(_, place)| place.pickup) {
+        let distance_km = question.near.zip(place.coordinates).map(|(near, at)| distance_km(near, at));
+        let within = match question.radius_km {
+            Some(radius) => distance_km.is_some_and(|distance| distance <= radius),
+            None => true,
+        };
+        if within {
+            found.push(PickupPlace {
+                location,
+                distance_km,
+                available: Vec::new(),
+                complete: false,
+                from: Vec::new(),
+                ready_at: None,
+            });
+        }
+    }
+    found
+}
+
+/// Complete from its own stock, then with what is brought, then not at all; by distance, then by declaration.
+fn order(place: &PickupPlace) -> (bool, bool, f64, u32) {
+    let brought = place.from.iter().any(Option::is_some);
+    (!place.complete, brought, place.distance_km.unwrap_or(f64::INFINITY), place.location.0)
+}

@@ -1,0 +1,142 @@
+//! Where a basket can be fetched.
+
+use anaquel_engine::ids::LocationId;
+use anaquel_engine::pickup::{PickupPlace, PickupQuestion};
+use axum::extract::State;
+use axum::response::Response;
+use http::Uri;
+use serde_json::{Value, json};
+
+use super::json_answer;
+use crate::app::App;
+use crate::extract::Params;
+use crate::problem::Problem;
+use crate::wire::catalogue::coordinates;
+use crate::wire::{parse_time, quantity, sku_name, time};
+
+/// Lines of a basket.
+const LINES_MAX: usize = 100;
+
+/// Places in an answer if nothing is said.
+const PLACES: usize = 20;
+
+/// Stores that can hand over a whole basket, by distance, and when it would be ready; then those that lack some of it.
+#[utoipa::path(
+    get, path = "/v1/pickup", tag = "stock",
+    params(
+        ("sku" = Vec<String>, Query, description = "SKU and units, as `A:2`; one unit if left out", example = json!(["A:2", "B:1"])),
+        ("near" = Option<String>, Query, description = "Degrees north and east", example = "40.41,-3.70"),
+        ("radius_km" = Option<f64>, Query, description = "Not farther than this"),
+        ("channel" = Option<String>, Query, description = "For whom"),
+        ("at" = Option<String>, Query, description = "When the order comes; now, if left out"),
+        ("limit" = Option<u32>, Query, description = "Places, 1 to 1,000; 20 if left out"),
+        ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
+    ),
+    responses(
+        (status = 200, description = "Places by distance, those that can hand over the whole basket first", example = json!({
+            "seq": 1841, "unknown": [], "items": [{
+                "location": "mx-014", "name": "Madrid, Gran V\u{ed}a", "distance_km": 1.2, "complete": true,
+                "ready_at": "2026-11-20T13:00:00.000Z",
+                "lines": [{"sku": "A", "requested": 2, "available": 5, "missing": 0, "from": null}]
+            }]
+        })),
+        (status = 400, description = "invalid-request")
+    )
+)]
+pub async fn pickup(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let min_seq = params.number("min_seq")?;
+    let (basket, near) = (params.all("sku"), params.one("near")?);
+    let (radius, channel, at) = (params.one("radius_km")?, params.name("channel")?, params.one("at")?);
+    let limit = match params.number::<usize>("limit")? {
+        None => PLACES,
+        Some(limit @ 1..=1000) => limit,
+        Some(other) => return Err(Problem::invalid("limit", format!("{other} is not between 1 and 1000"))),
+    };
+    params.done()?;
+    app.wait_for(min_seq).await?;
+    let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
+    let lines = read_basket(&basket)?;
+    let near = near.as_deref().map(read_near).transpose()?;
+    let radius_km = radius.as_deref().map(read_radius).transpose()?;
+    if radius_km.is_some() && near.is_none() {
+        return Err(Problem::invalid("near", "is needed beside radius_km"));
+    }
+    let now = at.as_deref().map(|text| parse_time("at", text)).transpose()?.unwrap_or_else(|| engine.now());
+    let mut unknown = Vec::new();
+    let mut known = Vec::new();
+    for (sku, units) in &lines {
+        match catalogue.skus.id(sku) {
+            Some(id) => known.push((id, *units)),
+            None => unknown.push(sku.clone()),
+        }
+    }
+    let channel = channel.and_then(|channel| catalogue.channels.id(channel.as_str()));
+    // What nobody ever heard of can be fetched nowhere.
+    let basket = if unknown.is_empty() { known } else { Vec::new() };
+    let question = PickupQuestion { basket, near, radius_km, channel, now, limit };
+    let (seq, found) = match question.basket.is_empty() {
+        true => (engine.state().view.seq(), Vec::new()),
+        false => engine.state().pickup(&question),
+    };
+    let name = |location: LocationId| catalogue.locations.name(location).as_str();
+    let item = |place: &PickupPlace| {
+        let line = |(at, (id, requested)): (usize, &(_, u32))| {
+            let available = place.available.get(at).copied().unwrap_or(0);
+            let from = place.from.get(at).copied().flatten();
+            json!({
+                "sku": catalogue.skus.name(*id).as_str(),
+                "requested": requested,
+                "available": available,
+                "missing": requested.saturating_sub(available),
+                "from": from.map(name),
+            })
+        };
+        json!({
+            "location": name(place.location),
+            "name": catalogue.locations.details_or_default(place.location).name,
+            "distance_km": place.distance_km.map(|km| (km * 10.0).round() / 10.0),
+            "complete": place.complete,
+            "ready_at": place.ready_at.map(time),
+            "lines": question.basket.iter().enumerate().map(line).collect::<Vec<_>>(),
+        })
+    };
+    let items: Vec<Value> = found.iter().map(item).collect();
+    Ok(json_answer(&json!({"seq": seq, "items": items, "unknown": unknown})))
+}
+
+/// Lines of a basket; those of the same SKU are added up.
+fn read_basket(texts: &[String]) -> Result<Vec<(String, u32)>, Problem> {
+    if !(1..=LINES_MAX).contains(&texts.len()) {
+        return Err(Problem::invalid("sku", format!("is given {} times; 1 to {LINES_MAX} are taken", texts.len())));
+    }
+    let mut lines: Vec<(String, u32)> = Vec::new();
+    for text in texts {
+        let (sku, units) = match text.rsplit_once(':') {
+            Some((sku, units)) if units.bytes().all(|digit| digit.is_ascii_digit()) && !units.is_empty() => {
+                let units = units.parse().map_err(|_| Problem::invalid("sku", format!("{units} is too many")))?;
+                (sku, quantity("sku", units)?)
+            }
+            _ => (text.as_str(), 1),
+        };
+        sku_name("sku", sku)?;
+        match lines.iter_mut().find(|(known, _)| known == sku) {
+            Some((_, known)) => *known = known.saturating_add(units),
+            None => lines.push((sku.to_owned(), units)),
+        }
+    }
+    Ok(lines)
+}
+
+fn read_near(text: &str) -> Result<(f64, f64), Problem> {
+    let wrong = || Problem::invalid("near", format!("{text:?} is not like 40.41,-3.70"));
+    let (latitude, longitude) = text.split_once(',').ok_or_else(wrong)?;
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|degrees| degrees.is_finite());
+    let (latitude, longitude) = number(latitude).zip(number(longitude)).ok_or_else(wrong)?;
+    coordinates(latitude, longitude).map_err(|(_, reason)| Problem::invalid("near", reason))
+}
+
+fn read_radius(text: &str) -> Result<f64, Problem> {
+    let radius = text.parse::<f64>().ok().filter(|km| km.is_finite() && *km >= 0.0);
+    radius.ok_or_else(|| Problem::invalid("radius_km", format!("{text:?} is not a distance in kilometres")))
+}
