@@ -1,7 +1,9 @@
 //! `anaquel-bench`: the floors that the core must hold, measured beside what they are ratios of, in one run.
 //!
 //! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`,
-//! `expiry`, `feed`.
+//! `expiry`, `feed`, `rules`; `pickup STORES.json` takes the stores that it searches from a file.
+
+mod promise;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -30,6 +32,11 @@ fn main() -> anyhow::Result<()> {
         Some("restart") => restart()?,
         Some("expiry") => expiry()?,
         Some("feed") => feed()?,
+        Some("rules") => promise::rules()?,
+        Some("pickup") => {
+            let file = std::env::args().nth(2).ok_or_else(|| anyhow::anyhow!("say which file the stores are in"))?;
+            promise::pickup(std::path::Path::new(&file))?;
+        }
         Some("all") => {
             // First, while nothing else has made and left memory behind.
             memory(false);
@@ -38,8 +45,9 @@ fn main() -> anyhow::Result<()> {
             restart()?;
             expiry()?;
             feed()?;
+            promise::rules()?;
         }
-        _ => anyhow::bail!("say admission, durable, memory, restart, expiry, feed or all"),
+        _ => anyhow::bail!("say admission, durable, memory, restart, expiry, feed, rules, pickup STORES.json or all"),
     }
     Ok(())
 }

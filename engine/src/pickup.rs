@@ -1,7 +1,6 @@
 //! Where a whole basket can be fetched, and when it would be ready.
 //!
-//! One read, exact at one `seq`: each SKU's cells are gone through once and put down by location, then the locations are
-//! sorted by distance. The stock asked is the store's own, as the asking channel may promise it; a place whose customers
+//! One read, exact at one `seq`: the places within the radius, the units of each line there, sorted by distance. The stock asked is the store's own, as the asking channel may promise it; a place whose customers
 //! may not fetch orders there is never named.
 
 use crate::geo::distance_km;
@@ -44,20 +43,22 @@ pub struct PickupPlace {
     pub ready_at: Option<Timestamp>,
 }
 
+/// Finding one cell is worth going through so many that lie side by side.
+const ROW_WORTH: usize = 4;
+
 impl State {
     /// Places that can hand over the basket, by distance; then those that can hand over only some of it.
     pub fn pickup(&self, question: &PickupQuestion) -> (Seq, Vec<PickupPlace>) {
         let (seq, found) = self.view.read(|| {
             let (places, lens) = (self.places.load(), self.lens(question.channel));
-            let stock = self.basket_by_location(question, &places, &lens);
             let mut found = nearby(question, &places);
+            let stock = self.basket_at(question, &places, &lens, &found);
             for place in &mut found {
                 place.available = stock.at(place.location);
                 place.complete = question.basket.iter().zip(&place.available).all(|((_, want), have)| have >= want);
             }
             // Those that have nothing of it at all are of no use.
             found.retain(|place| place.complete || place.available.iter().any(|units| *units > 0));
-            found.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
             for place in &mut found {
                 if !place.complete {
                     self.bring(question, &places, &stock, place);
@@ -73,16 +74,39 @@ impl State {
         (seq, found)
     }
 
-    /// What may be promised of each line, location by location.
-    fn basket_by_location(&self, question: &PickupQuestion, places: &Places, lens: &Lens) -> Stock {
-        let (lines, locations) = (question.basket.len(), places.iter().count());
-        let mut stock = Stock { lines, units: vec![0; lines * locations] };
+    /// What may be promised of each line where it may be fetched, or brought from. For few places each is asked; for
+    /// many, each SKU's cells are gone through as they lie.
+    fn basket_at(&self, question: &PickupQuestion, places: &Places, lens: &Lens, found: &[PickupPlace]) -> Stock {
+        let mut asked = vec![false; places.iter().count()];
+        let mut ask = |location: LocationId| {
+            if let Some(place) = asked.get_mut(location.0 as usize) {
+                *place = true;
+            }
+        };
+        for place in found {
+            ask(place.location);
+            if let Some((group, _)) = places.get(place.location).and_then(Place::transfers) {
+                self.catalogue.groups.details_or_default(group).locations.into_iter().for_each(&mut ask);
+            }
+        }
+        let some: Vec<_> = (0..).map(LocationId).zip(&asked).filter(|(_, asked)| **asked).map(|(at, _)| at).collect();
+        let lines = question.basket.len();
+        let mut stock = Stock { lines, units: vec![0; lines * asked.len()] };
         for (line, (sku, _)) in question.basket.iter().enumerate() {
-            for (_, cell) in self.matrix.row(*sku) {
-                let cell = lens.view(&self.catalogue, cell);
-                if let Some(units) = stock.units.get_mut(cell.location.0 as usize * lines + line) {
-                    *units = cell.available;
+            let lens = lens.row(&self.catalogue, *sku);
+            let mut put = |location: LocationId, units: u32| {
+                if let Some(place) = stock.units.get_mut(location.0 as usize * lines + line) {
+                    *place = units;
                 }
+            };
+            if some.len() * ROW_WORTH < asked.len() {
+                for location in &some {
+                    if let Some(cell) = self.matrix.get(*sku, *location) {
+                        put(*location, lens.available(cell));
+                    }
+                }
+            } else {
+                self.matrix.row(*sku).for_each(|(_, cell)| put(cell.location(), lens.available(cell)));
             }
         }
         stock

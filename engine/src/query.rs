@@ -8,7 +8,7 @@ use crate::geo::distance_km;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
 use crate::level::StockLevel;
 use crate::matrix::StockCell;
-use crate::rules::{Band, Book, Gate};
+use crate::rules::{Band, Book, Gate, RowTerms};
 use crate::state::State;
 
 /// One cell as a reader sees it.
@@ -45,23 +45,15 @@ impl Lens {
         Self { book, channel, buffer }
     }
 
+    /// The same for the cells of one SKU.
+    #[inline]
+    pub(crate) fn row(&self, catalogue: &Catalogue, sku: SkuId) -> RowLens<'_> {
+        RowLens { terms: self.book.row(catalogue, sku, self.channel), buffer: self.buffer }
+    }
+
     /// A cell after an event.
     pub fn see(&self, catalogue: &Catalogue, cell: &CellAfter) -> CellView {
-        let CellAfter { sku, location, level, safety_stock } = *cell;
-        let gate = Gate::new(self.book.terms(catalogue, sku, location, self.channel), safety_stock, self.buffer);
-        let available = gate.available(level);
-        let (band, exact) = gate.terms().band(available);
-        let held_back = gate.safety_stock(level);
-        CellView {
-            sku,
-            location,
-            level,
-            safety_stock: held_back,
-            available,
-            band,
-            exact,
-            own_safety_stock: safety_stock,
-        }
+        self.row(catalogue, cell.sku).see(cell)
     }
 
     /// A cell that was seen through another lens.
@@ -73,8 +65,47 @@ impl Lens {
     /// A cell as it is. Exact at one `seq` inside the durable view.
     #[inline]
     pub(crate) fn view(&self, catalogue: &Catalogue, cell: &StockCell) -> CellView {
+        self.row(catalogue, cell.sku()).view(cell)
+    }
+}
+
+/// How a channel sees the cells of one SKU.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowLens<'a> {
+    terms: RowTerms<'a>,
+    buffer: u32,
+}
+
+impl RowLens<'_> {
+    fn see(&self, cell: &CellAfter) -> CellView {
+        let CellAfter { sku, location, level, safety_stock } = *cell;
+        let gate = Gate::new(self.terms.terms(location), safety_stock, self.buffer);
+        let available = gate.available(level);
+        let (band, exact) = gate.terms().band(available);
+        CellView {
+            sku,
+            location,
+            level,
+            safety_stock: gate.safety_stock(level),
+            available,
+            band,
+            exact,
+            own_safety_stock: safety_stock,
+        }
+    }
+
+    /// A cell as it is. Exact at one `seq` inside the durable view.
+    #[inline]
+    pub fn view(&self, cell: &StockCell) -> CellView {
         let (level, safety_stock) = (cell.durable(), cell.safety_stock());
-        self.see(catalogue, &CellAfter { sku: cell.sku(), location: cell.location(), level, safety_stock })
+        self.see(&CellAfter { sku: cell.sku(), location: cell.location(), level, safety_stock })
+    }
+
+    /// Units of a cell that may be promised, and nothing else.
+    #[inline]
+    pub fn available(&self, cell: &StockCell) -> u32 {
+        let gate = Gate::new(self.terms.terms(cell.location()), cell.safety_stock(), self.buffer);
+        gate.available(cell.durable())
     }
 }
 
@@ -170,11 +201,12 @@ impl State {
             found.clear();
             let lens = self.lens(channel);
             for sku in skus {
+                let lens = lens.row(&self.catalogue, *sku);
                 match locations {
-                    None => found.extend(self.matrix.row(*sku).map(|(_, cell)| lens.view(&self.catalogue, cell))),
+                    None => found.extend(self.matrix.row(*sku).map(|(_, cell)| lens.view(cell))),
                     Some(places) => {
                         let cells = places.iter().filter_map(|place| self.matrix.get(*sku, *place));
-                        found.extend(cells.map(|cell| lens.view(&self.catalogue, cell)));
+                        found.extend(cells.map(|cell| lens.view(cell)));
                     }
                 }
             }

@@ -236,13 +236,18 @@ impl Rows {
         None
     }
 
-    /// The cells of `sku` in the order of its table. Inside a durable read, which repeats whatever raced with a fold,
-    /// the set is exact.
+    /// The cells of `sku`: those of its run, which lie side by side, then the others in the order of its table. Inside a
+    /// durable read, which repeats whatever raced with a fold, the set is exact.
     pub(super) fn row<'a>(&'a self, cells: &'a Cells, sku: SkuId) -> impl Iterator<Item = (CellId, &'a StockCell)> {
-        let word = self.rows.get(sku.0 as usize).map_or(0, |row| row.table.load(Acquire));
-        let table = Table::unpack(word);
-        self.entries.slice(table.start, table.capacity).iter().filter_map(move |entry| {
-            let id = entry.load(Acquire).checked_sub(1)?;
+        let row = self.rows.get(sku.0 as usize);
+        let (table, run) = row.map_or((0, 0), |row| (row.table.load(Acquire), row.run.load(Acquire)));
+        let (table, run) = (Table::unpack(table), Run::unpack(run));
+        let run = run.cell..run.cell + run.length;
+        let beside = run.clone();
+        let entries = self.entries.slice(table.start, table.capacity).iter();
+        let others =
+            entries.filter_map(move |entry| entry.load(Acquire).checked_sub(1).filter(|id| !beside.contains(id)));
+        run.chain(others).filter_map(move |id| {
             let cell = cells.get(id as usize)?;
             (cell.sku() == sku).then_some((CellId(id), cell))
         })

@@ -1,112 +1,164 @@
 //! The rules in force, compiled: from (SKU, location, channel) to the numbers that a promise needs.
 //!
 //! ```text
-//!  SKU ──► class: the rules whose SKU side holds ───┐
-//!                                                   ├──► ruling: the rules that hold for the cell, best first
-//!  location ──► class: those whose place side holds ┘
+//!  SKU ──► class: the best rules that name SKUs only, by channel; the rules that name both ──┐
+//!  location ──► class: the best rules that name places only, by channel ─────────────────────┼──► the first of them
+//!  everywhere: the best of the rest, by channel ─────────────────────────────────────────────┘
 //! ```
 //!
-//! Few SKUs differ in the rules that hold for them, and fewer locations, so classes are few where cells are millions. A
-//! new rule makes a new book, which costs what the rules and the locations are worth; the classes of SKUs and the
-//! rulings are found out when somebody first asks, and remembered. So a rule that touches two million cells is in force
-//! as soon as one that touches two.
+//! Rules are ranked once, so the one in force is the smallest of a few numbers. Few SKUs differ in the rules that name
+//! them, and fewer locations, so classes are few where cells are millions. A new rule makes a new book, which costs what
+//! the rules and the locations are worth; the classes of SKUs are found out when somebody first asks, and remembered. So
+//! a rule that touches two million cells is in force as soon as one that touches two.
 //!
-//! Looking up reads a few words and takes no lock. Only whoever is the first to need a class or a ruling writes it down
-//! under one. A book never changes what it says, with one exception that its owner brings about: a SKU that is described
-//! anew gets its class anew ([`Book::reclassify`]).
+//! Looking up reads a few words and takes no lock. Only whoever is the first to need a class writes it down under one. A
+//! book never changes what it says, with one exception that its owner brings about: a SKU that is described anew gets its
+//! class anew ([`Book::reclassify`]).
 
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::{Band, Effect, Kind, OWN_CONDITIONS, Standing};
 use crate::catalogue::{Catalogue, LocationKind, SkuDetails};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::level::{Floor, StockLevel};
 use crate::matrix::Arena;
-use std::sync::Arc;
 
 /// A rule's place among those in force: the smaller comes first.
 type Rank = u32;
 
+/// None of them.
+const NO_RULE: Rank = Rank::MAX;
+
 /// Ranks, ascending.
 type Ranks = Box<[Rank]>;
-
-/// SKU classes that there may be; more than SKUs that rules name.
-const CLASS_CHUNK_BITS: u32 = 10;
-const CLASS_DIRECTORY_BITS: u32 = 17;
 
 /// The rules in force.
 #[derive(Debug)]
 pub struct Book {
     rules: Vec<Arc<Standing>>,
+    compiled: Vec<Compiled>,
     by_sku: FxHashMap<SkuId, Vec<Rank>>,
     by_category: FxHashMap<String, Vec<Rank>>,
     by_attribute: FxHashMap<(String, String), Vec<Rank>>,
-    /// Rules that name neither SKUs nor places.
-    everywhere: Vec<Rank>,
+    /// The column of each channel that a rule names; 0, that of nobody in particular, for all others.
+    columns: Vec<u16>,
+    column_count: usize,
+    /// The best rules that name neither SKUs nor places, column by column.
+    everywhere: Box<[Best]>,
     /// The class of each location that was known.
     place_class: Vec<u32>,
     /// The class of one that was not.
     other_place_class: u32,
-    place_classes: Vec<Ranks>,
+    /// The best rules that name places only: class by class, column by column.
+    by_place: Vec<Best>,
+    /// Rule by rule, one bit a class of places: whether the rule's place side holds there.
+    at_place: Vec<Bits>,
     /// The class of each SKU, plus one; 0 where nobody asked yet.
     sku_class: Arena<AtomicU32, 14, 13>,
-    sku_classes: Arena<OnceLock<SkuClass>, CLASS_CHUNK_BITS, CLASS_DIRECTORY_BITS>,
-    rulings: Arena<OnceLock<Ruling>, CLASS_CHUNK_BITS, CLASS_DIRECTORY_BITS>,
-    interned: Mutex<Interned>,
-    has_quotas: bool,
+    sku_classes: Arena<OnceLock<SkuClass>, 12, 13>,
+    interned: Mutex<FxHashMap<Ranks, u32>>,
+    quotas: Vec<Rank>,
+    looks_at_traits: bool,
+}
+
+/// What of a rule is needed while a promise is made, side by side in memory.
+#[derive(Debug, Clone, Copy)]
+struct Compiled {
+    effect: Effect,
+    conditions: u8,
+    names_skus: bool,
+    names_places: bool,
+    names_channels: bool,
+}
+
+/// The first rule of each kind.
+#[derive(Debug, Clone, Copy)]
+struct Best {
+    safety_stock: Rank,
+    access: Rank,
+    band: Rank,
 }
 
 /// What SKUs of one class have in common.
 #[derive(Debug)]
 struct SkuClass {
     ranks: Ranks,
-    /// By place class: the ruling, plus one; 0 where nobody asked yet.
-    rulings: Box<[AtomicU32]>,
+    /// The best rules that name SKUs only, column by column.
+    best: Box<[Best]>,
+    /// Rules that name SKUs and places, and compete.
+    both: SmallVec<[Rank; 4]>,
 }
 
+/// One bit for each class of places; none where a rule names no places.
 #[derive(Debug, Default)]
-struct Interned {
-    sku_classes: FxHashMap<Ranks, u32>,
-    rulings: FxHashMap<Ranks, u32>,
-}
-
-/// The rules that hold for a cell, best first, kind by kind.
-#[derive(Debug, Default)]
-pub struct Ruling {
-    safety_stock: Vec<Rank>,
-    access: Vec<Rank>,
-    bands: Vec<Rank>,
-    quotas: Vec<Rank>,
-}
+struct Bits(Box<[u64]>);
 
 /// What holds for one channel in one cell.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
-    safety_stock: Option<&'a Standing>,
-    denied: Option<&'a Standing>,
-    band: Option<(u32, bool)>,
+    book: &'a Book,
+    best: Best,
+}
+
+impl Bits {
+    fn set(&mut self, class: usize, classes: usize) {
+        if self.0.is_empty() {
+            self.0 = vec![0; classes.div_ceil(64)].into();
+        }
+        if let Some(word) = self.0.get_mut(class / 64) {
+            *word |= 1 << (class % 64);
+        }
+    }
+
+    #[inline]
+    fn has(&self, class: usize) -> bool {
+        self.0.get(class / 64).is_some_and(|word| word & (1 << (class % 64)) != 0)
+    }
+}
+
+impl Best {
+    const NONE: Self = Self { safety_stock: NO_RULE, access: NO_RULE, band: NO_RULE };
+
+    fn add(&mut self, kind: Kind, rank: Rank) {
+        match kind {
+            Kind::SafetyStock => self.safety_stock = self.safety_stock.min(rank),
+            Kind::Access => self.access = self.access.min(rank),
+            Kind::Band => self.band = self.band.min(rank),
+            Kind::Quota => {}
+        }
+    }
+
+    #[inline]
+    fn first(self, other: Self) -> Self {
+        Self {
+            safety_stock: self.safety_stock.min(other.safety_stock),
+            access: self.access.min(other.access),
+            band: self.band.min(other.band),
+        }
+    }
 }
 
 impl<'a> Terms<'a> {
     /// The safety stock in a cell that holds `level` and has `own` by its own stock row.
     #[inline]
     pub fn safety_stock(&self, level: StockLevel, own: u32) -> u32 {
-        match self.safety_rule(own) {
-            Some(Standing { rule, .. }) => match rule.effect {
-                Effect::SafetyStock(amount) => amount.units(level),
-                Effect::Access(_) | Effect::Band { .. } | Effect::Quota { .. } => own,
-            },
-            None => own,
+        let Some(rule) = self.book.compiled.get(self.best.safety_stock as usize) else { return own };
+        match rule.effect {
+            Effect::SafetyStock(amount) if own == 0 || usize::from(rule.conditions) >= OWN_CONDITIONS => {
+                amount.units(level)
+            }
+            _ => own,
         }
     }
 
     /// The rule that sets it, unless the cell's own does.
-    #[inline]
     pub fn safety_rule(&self, own: u32) -> Option<&'a Standing> {
-        self.safety_stock.filter(|standing| own == 0 || standing.rule.conditions.count() >= OWN_CONDITIONS)
+        let rule = self.book.rules.get(self.best.safety_stock as usize)?;
+        (own == 0 || rule.rule.conditions.count() >= OWN_CONDITIONS).then_some(rule)
     }
 
     /// What must remain free.
@@ -115,15 +167,24 @@ impl<'a> Terms<'a> {
         Floor { safety_stock: self.safety_stock(level, own), buffer }
     }
 
-    /// The rule that keeps the channel from selling here, if one does.
+    /// Whether the channel may not sell here.
     #[inline]
-    pub fn denied(&self) -> Option<&'a Standing> {
-        self.denied
+    pub fn is_denied(&self) -> bool {
+        self.book.compiled.get(self.best.access as usize).is_some_and(|rule| rule.effect.denies())
+    }
+
+    /// The rule that keeps it from that, if one does.
+    pub fn denied_by(&self) -> Option<&'a Standing> {
+        self.book.rules.get(self.best.access as usize).filter(|_| self.is_denied()).map(Arc::as_ref)
     }
 
     /// How much there is if `available` units are, and whether the number may be told.
+    #[inline]
     pub fn band(&self, available: u32) -> (Band, bool) {
-        let (few_left, exact) = self.band.unwrap_or((0, true));
+        let (few_left, exact) = match self.book.compiled.get(self.best.band as usize).map(|rule| rule.effect) {
+            Some(Effect::Band { few_left, exact }) => (few_left, exact),
+            _ => (0, true),
+        };
         let band = match available {
             0 => Band::OutOfStock,
             units if units <= few_left => Band::FewLeft,
@@ -143,24 +204,42 @@ impl Book {
     /// Compiles those of `standing` that are in force.
     pub fn compile(standing: &[Arc<Standing>], catalogue: &Catalogue) -> Self {
         let mut rules: Vec<_> = standing.iter().filter(|rule| rule.in_force).cloned().collect();
-        rules.sort_by(|a, b| a.rule.rank(&a.name).cmp(&b.rule.rank(&b.name)));
+        rules.sort_by_cached_key(|standing| {
+            let (conditions, ends, _) = standing.rule.rank(&standing.name);
+            (conditions, ends, standing.name.clone())
+        });
+        let compiled: Vec<_> = rules.iter().map(|standing| Compiled::of(standing)).collect();
+        let quotas = (0..).zip(&compiled).filter(|(_, rule)| rule.effect.kind() == Kind::Quota).map(|(rank, _)| rank);
+        let quotas = quotas.collect();
+        let looks_at_traits = rules.iter().any(|standing| {
+            let conditions = &standing.rule.conditions;
+            !(conditions.categories.is_empty() && conditions.attributes.is_empty())
+        });
         let mut book = Self {
             by_sku: FxHashMap::default(),
             by_category: FxHashMap::default(),
             by_attribute: FxHashMap::default(),
-            everywhere: Vec::new(),
+            columns: Vec::new(),
+            column_count: 1,
+            everywhere: Box::default(),
             place_class: Vec::new(),
             other_place_class: 0,
-            place_classes: Vec::new(),
+            by_place: Vec::new(),
+            at_place: Vec::new(),
             sku_class: Arena::new(),
             sku_classes: Arena::new(),
-            rulings: Arena::new(),
             interned: Mutex::default(),
-            has_quotas: rules.iter().any(|rule| rule.rule.effect.kind() == Kind::Quota),
+            quotas,
+            looks_at_traits,
+            compiled,
             rules,
         };
-        let places = book.index();
-        book.classify_places(&places, catalogue);
+        if !book.rules.is_empty() {
+            book.name_columns();
+            let (places, everywhere) = book.index();
+            book.everywhere = book.best_of(&everywhere).into();
+            book.classify_places(&places, catalogue);
+        }
         book
     }
 
@@ -184,48 +263,78 @@ impl Book {
         location: LocationId,
         channel: Option<ChannelId>,
     ) -> Terms<'_> {
-        if self.is_empty() {
-            return Terms::default();
-        }
-        self.terms_in(self.row(catalogue, sku), location, channel)
+        self.row(catalogue, sku, channel).terms(location)
     }
 
-    /// The part of the book that is about a SKU; for asking about many locations.
+    /// The part of the book that is about a SKU and a channel; for asking about many locations.
     #[inline]
-    pub fn row(&self, catalogue: &Catalogue, sku: SkuId) -> Row<'_> {
+    pub fn row(&self, catalogue: &Catalogue, sku: SkuId, channel: Option<ChannelId>) -> RowTerms<'_> {
+        if self.is_empty() {
+            return RowTerms { book: self, best: Best::NONE, both: &[], column: 0, channel };
+        }
+        let column = channel.and_then(|channel| self.columns.get(channel.0 as usize)).map_or(0, |c| usize::from(*c));
+        let class = self.class(catalogue, sku);
+        let best = [class.best.get(column), self.everywhere.get(column)];
+        let best = best.into_iter().flatten().copied().fold(Best::NONE, Best::first);
+        RowTerms { book: self, best, both: &class.both, column, channel }
+    }
+
+    #[inline]
+    fn class(&self, catalogue: &Catalogue, sku: SkuId) -> &SkuClass {
         // Acquire: pairs with the Release below and in `reclassify`; the class was written before its number.
         let known = self.sku_class.get(sku.0 as usize).map_or(0, |class| class.load(Acquire));
         let class = if known > 0 { known - 1 } else { self.classify(catalogue, sku) };
         let class = self.sku_classes.get(class as usize).and_then(OnceLock::get);
-        Row { class: class.expect("a class is written before its number is") }
+        class.expect("a class is written before its number is")
     }
 
-    /// What holds for `channel` at `location`.
     #[inline]
-    pub fn terms_in(&self, row: Row<'_>, location: LocationId, channel: Option<ChannelId>) -> Terms<'_> {
-        self.terms_of(self.ruling(row, location), channel)
+    fn place_of(&self, location: LocationId) -> usize {
+        self.place_class.get(location.0 as usize).copied().unwrap_or(self.other_place_class) as usize
     }
 
-    fn terms_of(&self, ruling: &Ruling, channel: Option<ChannelId>) -> Terms<'_> {
-        let first = |ranks: &[Rank]| {
-            let holds = |rule: &&Arc<Standing>| rule.rule.conditions.hold_for_channel(channel);
-            ranks.iter().filter_map(|rank| self.rules.get(*rank as usize)).find(holds).map(Arc::as_ref)
-        };
-        let band = first(&ruling.bands).and_then(|standing| match standing.rule.effect {
-            Effect::Band { few_left, exact } => Some((few_left, exact)),
-            Effect::SafetyStock(_) | Effect::Access(_) | Effect::Quota { .. } => None,
-        });
-        Terms {
-            safety_stock: first(&ruling.safety_stock),
-            denied: first(&ruling.access).filter(|standing| standing.rule.effect.denies()),
-            band,
+    /// Whether any rule looks at categories or attributes, so that describing a SKU anew may change what holds for it.
+    pub fn looks_at_traits(&self) -> bool {
+        self.looks_at_traits
+    }
+
+    /// Whether any quota is in force anywhere.
+    #[inline]
+    pub fn has_quotas(&self) -> bool {
+        !self.quotas.is_empty()
+    }
+
+    /// The quotas that hold for the cell of `sku` at `location`, whatever the channel.
+    pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<Standing>> {
+        if !self.has_quotas() {
+            return Vec::new();
         }
+        let (class, place) = (self.class(catalogue, sku), self.place_of(location));
+        let holds = |rank: &&Rank| {
+            self.compiled.get(**rank as usize).is_some_and(|rule| {
+                (!rule.names_skus || class.ranks.binary_search(rank).is_ok())
+                    && (!rule.names_places || self.is_at(**rank, place))
+            })
+        };
+        self.quotas.iter().filter(holds).filter_map(|rank| self.rules.get(*rank as usize)).collect()
+    }
+
+    /// Whether the places of a rule in force include those of a location, for many locations.
+    pub fn places_of<'a>(&'a self, standing: &Standing) -> impl Fn(LocationId) -> bool + 'a {
+        let rank = self.rules.iter().position(|rule| rule.id == standing.id).unwrap_or(usize::MAX);
+        let anywhere = !standing.rule.conditions.name_places();
+        move |location| anywhere || self.is_at(rank as Rank, self.place_of(location))
+    }
+
+    #[inline]
+    fn is_at(&self, rank: Rank, place: usize) -> bool {
+        self.at_place.get(rank as usize).is_some_and(|places| places.has(place))
     }
 
     /// A SKU was described anew: its class is found out again. Journal thread only, inside
     /// the fold that brings the description.
     pub(crate) fn reclassify(&self, sku: SkuId, details: &SkuDetails) {
-        if !self.looks_at_traits() {
+        if !self.looks_at_traits {
             return;
         }
         let class = self.intern_sku_class(self.ranks_of_sku(sku, Some(details)));
@@ -233,13 +342,46 @@ impl Book {
         self.sku_class.reach(sku.0 as usize).store(class + 1, Release);
     }
 
+    /// Gives every channel that a rule names a column.
+    fn name_columns(&mut self) {
+        let mut named: Vec<_> =
+            self.rules.iter().flat_map(|rule| rule.rule.conditions.channels.iter().copied()).collect();
+        named.sort_unstable();
+        named.dedup();
+        self.column_count = named.len() + 1;
+        self.columns = vec![0; named.last().map_or(0, |last| last.0 as usize + 1)];
+        for (column, channel) in (1..).zip(named) {
+            if let Some(place) = self.columns.get_mut(channel.0 as usize) {
+                *place = column;
+            }
+        }
+    }
+
+    /// The first rule of each kind among `ranks`, column by column.
+    fn best_of(&self, ranks: &[Rank]) -> Vec<Best> {
+        let mut best = vec![Best::NONE; self.column_count];
+        for rank in ranks {
+            let Some(rule) = self.rules.get(*rank as usize) else { continue };
+            let (kind, channels) = (rule.rule.effect.kind(), &rule.rule.conditions.channels);
+            if channels.is_empty() {
+                best.iter_mut().for_each(|column| column.add(kind, *rank));
+            }
+            for column in channels.iter().filter_map(|channel| self.columns.get(channel.0 as usize)) {
+                if let Some(column) = best.get_mut(usize::from(*column)) {
+                    column.add(kind, *rank);
+                }
+            }
+        }
+        best
+    }
+
     /// Lists every rule under what it names; the places are needed only while locations are classified.
-    fn index(&mut self) -> Places {
-        let mut places = Places::default();
+    fn index(&mut self) -> (Places, Vec<Rank>) {
+        let (mut places, mut everywhere) = (Places::default(), Vec::new());
         for (rank, standing) in (0..).zip(&self.rules) {
             let conditions = &standing.rule.conditions;
             if !conditions.name_skus() && !conditions.name_places() {
-                self.everywhere.push(rank);
+                everywhere.push(rank);
             }
             // Under one of the dimensions that it names is enough: the others are looked at when it is found there.
             if !conditions.skus.is_empty() {
@@ -255,45 +397,55 @@ impl Book {
                 conditions.locations.iter().for_each(|place| places.by_location.entry(*place).or_default().push(rank));
             } else if !conditions.groups.is_empty() {
                 conditions.groups.iter().for_each(|group| places.by_group.entry(*group).or_default().push(rank));
-            } else if !conditions.kinds.is_empty() {
-                places.by_kind.push(rank);
+            } else {
+                let by = &mut places.by_kind;
+                conditions.kinds.iter().for_each(|kind| by.entry(*kind as u8).or_default().push(rank));
             }
         }
-        places
+        (places, everywhere)
     }
 
     fn classify_places(&mut self, places: &Places, catalogue: &Catalogue) {
-        if self.rules.is_empty() {
-            self.place_classes.push(Ranks::default());
-            return;
-        }
+        let ranks = |location: LocationId, kind: LocationKind, groups: &[GroupId]| {
+            let listed = places.by_location.get(&location).into_iter();
+            let listed = listed.chain(groups.iter().filter_map(|group| places.by_group.get(group)));
+            let listed = listed.chain(places.by_kind.get(&(kind as u8))).flatten();
+            let holds = |rank: &Rank| {
+                let standing = self.rules.get(*rank as usize);
+                standing.is_some_and(|standing| standing.rule.conditions.hold_for_place(location, kind, groups))
+            };
+            sorted(listed.copied().filter(holds).collect())
+        };
         let mut classes: FxHashMap<Ranks, u32> = FxHashMap::default();
-        let mut class_of = |ranks: Ranks, all: &mut Vec<Ranks>| {
+        let mut all: Vec<Ranks> = Vec::new();
+        let mut class_of = |ranks: Ranks| {
             *classes.entry(ranks).or_insert_with_key(|ranks| {
                 all.push(ranks.clone());
                 all.len() as u32 - 1
             })
         };
-        let ranks = |location: LocationId, kind: LocationKind, groups: &[GroupId]| {
-            let listed = places.by_location.get(&location).into_iter();
-            let listed = listed.chain(groups.iter().filter_map(|group| places.by_group.get(group))).flatten();
-            let holds = |rank: &Rank| {
-                let standing = self.rules.get(*rank as usize);
-                standing.is_some_and(|standing| standing.rule.conditions.hold_for_place(location, kind, groups))
-            };
-            sorted(listed.chain(&places.by_kind).copied().filter(holds).collect())
+        let locations = (0..catalogue.locations.count()).map(LocationId);
+        let place_class = locations.map(|location| {
+            let kind = catalogue.locations.details(location).map(|set| set.details.kind).unwrap_or_default();
+            class_of(ranks(location, kind, &catalogue.groups_of(location)))
+        });
+        let place_class = place_class.collect();
+        let other = class_of(ranks(LocationId(u32::MAX), LocationKind::default(), &[]));
+        let places_only = |ranks: &Ranks| -> Vec<Rank> {
+            let names_skus = |rank: &Rank| self.compiled.get(*rank as usize).is_some_and(|rule| rule.names_skus);
+            ranks.iter().copied().filter(|rank| !names_skus(rank)).collect()
         };
-        let mut all = Vec::new();
-        self.place_class = (0..catalogue.locations.count())
-            .map(LocationId)
-            .map(|location| {
-                let kind = catalogue.locations.details(location).map(|set| set.details.kind).unwrap_or_default();
-                class_of(ranks(location, kind, &catalogue.groups_of(location)), &mut all)
-            })
-            .collect();
-        let unknown = LocationId(u32::MAX);
-        self.other_place_class = class_of(ranks(unknown, LocationKind::default(), &[]), &mut all);
-        self.place_classes = all;
+        let by_place = all.iter().flat_map(|ranks| self.best_of(&places_only(ranks))).collect();
+        let mut at_place: Vec<Bits> = self.rules.iter().map(|_| Bits::default()).collect();
+        for (class, ranks) in all.iter().enumerate() {
+            for rank in ranks {
+                if let Some(places) = at_place.get_mut(*rank as usize) {
+                    places.set(class, all.len());
+                }
+            }
+        }
+        (self.place_class, self.other_place_class) = (place_class, other);
+        (self.by_place, self.at_place) = (by_place, at_place);
     }
 
     /// Finds out the class of a SKU that nobody asked about before.
@@ -324,120 +476,76 @@ impl Book {
 
     fn intern_sku_class(&self, ranks: Ranks) -> u32 {
         let mut interned = self.interned.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = interned.sku_classes.len() as u32;
-        *interned.sku_classes.entry(ranks).or_insert_with_key(|ranks| {
-            let rulings = (0..self.place_classes.len()).map(|_| AtomicU32::new(0)).collect();
-            let class = SkuClass { ranks: ranks.clone(), rulings };
+        let next = interned.len() as u32;
+        *interned.entry(ranks).or_insert_with_key(|ranks| {
+            let names_places = |rank: &Rank| self.compiled.get(*rank as usize).is_some_and(|rule| rule.names_places);
+            let competes = |rank: &Rank| self.quotas.binary_search(rank).is_err();
+            let (both, only): (Vec<Rank>, Vec<Rank>) = ranks.iter().copied().partition(names_places);
+            let class = SkuClass {
+                ranks: ranks.clone(),
+                best: self.best_of(&only).into(),
+                both: both.into_iter().filter(competes).collect(),
+            };
             self.sku_classes.reach(next as usize).get_or_init(|| class);
             next
         })
     }
-
-    #[inline]
-    fn ruling(&self, row: Row<'_>, location: LocationId) -> &Ruling {
-        let place = self.place_class.get(location.0 as usize).copied().unwrap_or(self.other_place_class);
-        let word = row.class.rulings.get(place as usize).expect("a class has a place for every place class");
-        // Acquire: pairs with the Release below; the ruling was written before its number.
-        let known = word.load(Acquire);
-        let number = if known > 0 { known - 1 } else { self.rule(row.class, place, word) };
-        self.rulings.get(number as usize).and_then(OnceLock::get).expect("a ruling is written before its number is")
-    }
-
-    /// Finds out the ruling for a class of SKUs in a class of places.
-    #[cold]
-    fn rule(&self, class: &SkuClass, place: u32, word: &AtomicU32) -> u32 {
-        let places = self.place_classes.get(place as usize).map_or(&[][..], |ranks| ranks);
-        let conditions = |rank: &Rank| &self.rules.get(*rank as usize).expect("a rank is of a rule").rule.conditions;
-        let by_sku = class.ranks.iter();
-        let by_sku = by_sku.filter(|rank| !conditions(rank).name_places() || places.binary_search(rank).is_ok());
-        let by_place = places.iter().filter(|rank| !conditions(rank).name_skus());
-        let ranks = sorted(by_sku.chain(by_place).chain(&self.everywhere).copied().collect());
-        let mut interned = self.interned.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = interned.rulings.len() as u32;
-        let number = *interned.rulings.entry(ranks).or_insert_with_key(|ranks| {
-            self.rulings.reach(next as usize).get_or_init(|| self.sort_by_kind(ranks));
-            next
-        });
-        drop(interned);
-        word.store(number + 1, Release);
-        number
-    }
-
-    /// A list for each kind, up to the first rule that holds for every channel: none behind it can ever win.
-    fn sort_by_kind(&self, ranks: &[Rank]) -> Ruling {
-        let mut ruling = Ruling::default();
-        let mut settled = Vec::new();
-        for rank in ranks {
-            let Some(standing) = self.rules.get(*rank as usize) else { continue };
-            let kind = standing.rule.effect.kind();
-            if settled.contains(&kind) {
-                continue;
-            }
-            match kind {
-                Kind::SafetyStock => ruling.safety_stock.push(*rank),
-                Kind::Access => ruling.access.push(*rank),
-                Kind::Band => ruling.bands.push(*rank),
-                Kind::Quota => ruling.quotas.push(*rank),
-            }
-            // Quotas do not compete.
-            if kind != Kind::Quota && standing.rule.conditions.channels.is_empty() {
-                settled.push(kind);
-            }
-        }
-        ruling
-    }
-
-    /// Whether any quota is in force anywhere.
-    #[inline]
-    pub fn has_quotas(&self) -> bool {
-        self.has_quotas
-    }
-
-    /// The quotas that hold for the cell of `sku` at `location`, whatever the channel.
-    pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<Standing>> {
-        if !self.has_quotas {
-            return Vec::new();
-        }
-        let ruling = self.ruling(self.row(catalogue, sku), location);
-        ruling.quotas.iter().filter_map(|rank| self.rules.get(*rank as usize)).collect()
-    }
-
-    /// Whether the places of a rule in force include `location`.
-    pub fn is_at(&self, standing: &Standing, location: LocationId) -> bool {
-        if !standing.rule.conditions.name_places() {
-            return true;
-        }
-        let place = self.place_class.get(location.0 as usize).copied().unwrap_or(self.other_place_class);
-        let ranks = self.place_classes.get(place as usize).map_or(&[][..], |ranks| ranks);
-        ranks.iter().any(|rank| self.rules.get(*rank as usize).is_some_and(|rule| rule.id == standing.id))
-    }
-
-    /// Whether any rule looks at categories or attributes, so that describing a SKU anew may change what holds for it.
-    pub fn looks_at_traits(&self) -> bool {
-        self.rules.iter().any(|standing| {
-            let conditions = &standing.rule.conditions;
-            !(conditions.categories.is_empty() && conditions.attributes.is_empty())
-        })
-    }
-
-    /// Classes of SKUs and rulings found out so far.
-    pub fn found_out(&self) -> (usize, usize) {
-        let interned = self.interned.lock().unwrap_or_else(PoisonError::into_inner);
-        (interned.sku_classes.len(), interned.rulings.len())
-    }
 }
 
-/// The part of a book that is about one SKU.
+/// What holds for one channel in the cells of one SKU.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
-    class: &'a SkuClass,
+pub struct RowTerms<'a> {
+    book: &'a Book,
+    /// The best rules that name no places.
+    best: Best,
+    both: &'a [Rank],
+    column: usize,
+    channel: Option<ChannelId>,
 }
 
+impl<'a> RowTerms<'a> {
+    /// What holds at `location`.
+    #[inline]
+    pub fn terms(&self, location: LocationId) -> Terms<'a> {
+        let Self { book, mut best, both, column, channel } = *self;
+        if book.is_empty() {
+            return Terms { book, best };
+        }
+        let place = book.place_of(location);
+        if let Some(here) = book.by_place.get(place * book.column_count + column) {
+            best = best.first(*here);
+        }
+        for rank in both.iter().filter(|rank| book.is_at(**rank, place)) {
+            let holds = |standing: &Arc<Standing>| standing.rule.conditions.hold_for_channel(channel);
+            if let Some(rule) = book.compiled.get(*rank as usize)
+                && (!rule.names_channels || book.rules.get(*rank as usize).is_some_and(holds))
+            {
+                best.add(rule.effect.kind(), *rank);
+            }
+        }
+        Terms { book, best }
+    }
+}
+
+impl Compiled {
+    fn of(standing: &Standing) -> Self {
+        let conditions = &standing.rule.conditions;
+        Self {
+            effect: standing.rule.effect,
+            conditions: conditions.count() as u8,
+            names_skus: conditions.name_skus(),
+            names_places: conditions.name_places(),
+            names_channels: !conditions.channels.is_empty(),
+        }
+    }
+}
+
+/// Rules by what they name of places.
 #[derive(Default)]
 struct Places {
     by_location: FxHashMap<LocationId, Vec<Rank>>,
     by_group: FxHashMap<GroupId, Vec<Rank>>,
-    by_kind: Vec<Rank>,
+    by_kind: FxHashMap<u8, Vec<Rank>>,
 }
 
 fn sorted(mut ranks: Vec<Rank>) -> Ranks {

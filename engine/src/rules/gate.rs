@@ -22,10 +22,10 @@ impl<'a> Gate<'a> {
     /// Units that may be promised of a cell that holds `level`.
     #[inline]
     pub fn available(&self, level: StockLevel) -> u32 {
-        match self.terms.denied() {
-            Some(_) => 0,
-            None => level.available(self.terms.floor(level, self.own_safety_stock, self.buffer)),
+        if self.terms.is_denied() {
+            return 0;
         }
+        level.available(self.terms.floor(level, self.own_safety_stock, self.buffer))
     }
 
     /// The level after promising `quantity` more.
@@ -34,10 +34,10 @@ impl<'a> Gate<'a> {
     /// What keeps it from being promised.
     #[inline]
     pub fn reserve(&self, level: StockLevel, quantity: u32) -> Result<StockLevel, Constraint> {
-        match self.terms.denied() {
-            Some(_) => Err(Constraint::Access),
-            None => level.reserve(quantity, self.terms.floor(level, self.own_safety_stock, self.buffer)),
+        if self.terms.is_denied() {
+            return Err(Constraint::Access);
         }
+        level.reserve(quantity, self.terms.floor(level, self.own_safety_stock, self.buffer))
     }
 
     /// Units held back from every channel.
@@ -54,7 +54,7 @@ impl<'a> Gate<'a> {
     /// The rule behind a refusal, where one is.
     pub fn rule_behind(&self, constraint: Constraint) -> Option<RuleId> {
         let standing: Option<&Standing> = match constraint {
-            Constraint::Access => self.terms.denied(),
+            Constraint::Access => self.terms.denied_by(),
             Constraint::SafetyStock => self.terms.safety_rule(self.own_safety_stock),
             Constraint::OnHand
             | Constraint::Reserved

@@ -17,7 +17,7 @@ mod explain;
 mod gate;
 mod table;
 
-pub use book::{Book, Ruling, Terms};
+pub use book::{Book, RowTerms, Terms};
 pub use explain::{Explained, Fate};
 pub use gate::Gate;
 pub use table::{RuleTable, Standing};

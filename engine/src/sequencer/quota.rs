@@ -39,10 +39,11 @@ impl Sequencer {
     fn pool_allows(&mut self, plan: &Plan, sku: SkuId, pool: &[&Arc<Standing>]) -> (u32, RuleId) {
         let first = pool.first().expect("a pool has a quota");
         let (mut on_hand, mut free) = (0, 0);
-        let state = Arc::clone(&self.state);
+        let (state, book) = (Arc::clone(&self.state), Arc::clone(&plan.book));
+        let is_there = book.places_of(first);
         for (_, cell) in state.matrix.row(sku) {
             let location = cell.location();
-            if !plan.book.is_at(first, location) {
+            if !is_there(location) {
                 continue;
             }
             let terms = plan.book.terms(&state.catalogue, sku, location, None);

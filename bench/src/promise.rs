@@ -1,0 +1,232 @@
+//! What rules cost where they are asked, what it takes to change one, and how long a basket is looked for.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anaquel_bench::{Numbers, in_memory, median, name, stock};
+use anaquel_engine::Engine;
+use anaquel_engine::command::{
+    Command, Failure, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows, RuleFields, SkuFields,
+};
+use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
+use anaquel_engine::pickup::PickupQuestion;
+use anaquel_engine::rules::{Amount, Effect};
+use anyhow::Context;
+
+use crate::{ROUNDS, rate};
+
+const SKUS: u32 = 2_000;
+const LOCATIONS: u32 = 1_000;
+const RULES: u32 = 10_000;
+
+fn run(engine: &Engine, command: Command) -> Result<Outcome, Failure> {
+    engine.run(|engine, done| engine.submit(command, None, done))
+}
+
+fn put(engine: &Engine, what: PutWhat) -> anyhow::Result<()> {
+    run(engine, Command::Put(Box::new(Put { what, if_match: None })))?;
+    Ok(())
+}
+
+fn safety(units: u32) -> RuleFields {
+    RuleFields {
+        skus: Vec::new(),
+        categories: Vec::new(),
+        attributes: Vec::new(),
+        locations: Vec::new(),
+        groups: Vec::new(),
+        kinds: Vec::new(),
+        channels: Vec::new(),
+        effect: Effect::SafetyStock(Amount::Units(units)),
+        starts_at: None,
+        ends_at: None,
+    }
+}
+
+/// Some rule: by SKU, by SKU and location, by category and channel, by group, by location and channel, a share of what is
+/// there, or whether a channel may sell.
+fn some_rule(n: u32) -> RuleFields {
+    let (sku, location) = (name("sku", n % SKUS), name("location", n * 7 % LOCATIONS));
+    let (category, group) = (format!("category-{}", n % 200), name("group", n % 50));
+    let channel = vec![name("channel", n % 8)];
+    let base = safety(n % 5);
+    match n % 7 {
+        0 => RuleFields { skus: vec![sku], ..base },
+        1 => RuleFields { skus: vec![sku], locations: vec![location], ..base },
+        2 => RuleFields { categories: vec![category], channels: channel, ..base },
+        3 => RuleFields { groups: vec![group], categories: vec![category], ..base },
+        4 => RuleFields { locations: vec![location], channels: channel, ..base },
+        5 => RuleFields {
+            effect: Effect::SafetyStock(Amount::Percent((n % 9) as u8)),
+            skus: vec![sku],
+            channels: channel,
+            ..base
+        },
+        _ => RuleFields { effect: Effect::Access(n % 2 == 0), skus: vec![sku], groups: vec![group], ..base },
+    }
+}
+
+/// 2,000,000 cells, and what rules name of them.
+fn retailer() -> anyhow::Result<Engine> {
+    let engine = in_memory();
+    stock(&engine, SKUS, LOCATIONS, 1_000_000);
+    let described = (0..SKUS).map(|n| Row {
+        line: 0,
+        id: NameRef::New(name("sku", n)),
+        fields: SkuFields { categories: Some(vec![format!("category-{}", n % 200)]), ..SkuFields::default() },
+    });
+    run(&engine, Command::Load { rows: Rows::Skus(described.collect()), atomic: false, finish: None })?;
+    for group in 0..50 {
+        let members = (0..LOCATIONS).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
+        put(&engine, PutWhat::Group(name("group", group), members.collect()))?;
+    }
+    // The channel that is asked for gets its id first.
+    let mut first = crate::request(0, 0);
+    first.channel = name("channel", 0);
+    engine.run(|engine, done| engine.reserve(first, None, done))?;
+    Ok(engine)
+}
+
+/// With 10,000 rules over 2,000,000 cells: what does a promise cost against one without, and reading a SKU in 1,000
+/// stores? How long does one change take, and who waits for it?
+pub fn rules() -> anyhow::Result<()> {
+    let (plain, ruled) = (retailer()?, retailer()?);
+    let rows = (0..RULES).map(|n| (0, name("rule", n), some_rule(n))).collect();
+    let started = Instant::now();
+    run(&ruled, Command::Load { rows: Rows::Rules(rows), atomic: true, finish: None })?;
+    println!("{RULES} rules over {} cells, medians of {ROUNDS}", plain.state().cells());
+    println!("  loading all of them          {:>10.1} ms", started.elapsed().as_secs_f64() * 1e3);
+
+    let (mut without, mut with, mut few, mut many) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for (engine, rates) in [(&plain, &mut without), (&ruled, &mut with)] {
+            let state = engine.state();
+            rates.push(rate(|numbers, reserve| {
+                if let Some(line) = reserve.lines.first_mut() {
+                    (line.sku, line.location) = (SkuId(numbers.below(SKUS)), LocationId(numbers.below(LOCATIONS)));
+                }
+                let taken = state.admit_lines(reserve).unwrap_or_default();
+                state.give_back(&taken);
+            }));
+        }
+        for (engine, times) in [(&plain, &mut few), (&ruled, &mut many)] {
+            let mut numbers = Numbers(11);
+            let started = Instant::now();
+            for _ in 0..500 {
+                let (_, cells) = engine.state().availability(&[SkuId(numbers.below(SKUS))], None, Some(ChannelId(0)));
+                assert_eq!(cells.len(), LOCATIONS as usize);
+            }
+            times.push(started.elapsed().as_secs_f64() / 500.0 * 1e6);
+        }
+    }
+    let (without, with, few, many) = (median(without), median(with), median(few), median(many));
+    println!("  admission without rules      {without:>10.0} /s");
+    println!("  admission with them          {with:>10.0} /s   {:.2} times the cost", without / with);
+    println!("  a SKU in 1,000 stores        {few:>10.1} us without, {many:.1} us with   {:.2} times", many / few);
+
+    changes(&ruled)?;
+    Ok(())
+}
+
+/// One rule changes, of few cells and of all, while promises are made.
+fn changes(engine: &Engine) -> anyhow::Result<()> {
+    let hundred: Vec<Name> = (0..100).map(|n| name("sku", n)).collect();
+    let (mut set, mut read) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS as u32 {
+        let fields = RuleFields { skus: hundred.clone(), kinds: vec![Default::default()], ..safety(10 + round) };
+        let started = Instant::now();
+        put(engine, PutWhat::Rule(name("changing", 0), Some(Box::new(fields))))?;
+        set.push(started.elapsed().as_secs_f64() * 1e3);
+        let ids: Vec<_> = (0..100).map(SkuId).collect();
+        let (_, cells) = engine.state().availability(&ids, None, Some(ChannelId(0)));
+        anyhow::ensure!(cells.len() == 100_000, "the rule is about 100,000 cells");
+        read.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    println!(
+        "  a change about 100,000 cells {:>10.1} ms until in force, {:.1} ms until all were read anew",
+        median(set),
+        median(read)
+    );
+
+    let (stop, longest, made) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    let mut set = Vec::new();
+    let mut calm = 0;
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        scope.spawn(|| {
+            let mut numbers = Numbers(5);
+            while !stop.load(Ordering::Relaxed) {
+                let started = Instant::now();
+                let request = crate::request(numbers.below(SKUS), numbers.below(LOCATIONS));
+                let _ = engine.run(|engine, done| engine.reserve(request, None, done));
+                longest.fetch_max(started.elapsed().as_micros() as u64, Ordering::Relaxed);
+                made.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        calm = longest.swap(0, Ordering::Relaxed);
+        for round in 0..ROUNDS as u32 {
+            let started = Instant::now();
+            let put = put(engine, PutWhat::Rule(name("changing", 1), Some(Box::new(safety(20 + round)))));
+            set.push(started.elapsed().as_secs_f64() * 1e3);
+            std::thread::sleep(Duration::from_millis(100));
+            if put.is_err() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            put?;
+        }
+        stop.store(true, Ordering::Relaxed);
+        Ok(())
+    })?;
+    println!(
+        "  a change about 2,000,000     {:>10.1} ms until in force; the longest promise meanwhile took {:.1} ms, {:.1} ms before",
+        median(set),
+        longest.into_inner() as f64 / 1e3,
+        calm as f64 / 1e3
+    );
+    Ok(())
+}
+
+/// How long does it take to find where a basket of 20 lines can be fetched, over the stores of `file`, a JSON array with
+/// `location.lat` and `location.lon`?
+pub fn pickup(file: &Path) -> anyhow::Result<()> {
+    const BASKETS: usize = 2_000;
+    const CARRIED: u32 = 500;
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let stores: Vec<serde_json::Value> = serde_json::from_str(&text)?;
+    let at = |store: &serde_json::Value| -> Option<(f64, f64)> {
+        let degrees = |axis: &str| store.get("location")?.get(axis)?.as_f64();
+        Some((degrees("lat")?, degrees("lon")?))
+    };
+    let places: Vec<(f64, f64)> = stores.iter().filter_map(at).collect();
+    let engine = in_memory();
+    let rows = (0..).zip(&places).map(|(n, at)| Row {
+        line: 0,
+        id: NameRef::New(name("location", n)),
+        fields: LocationFields { coordinates: Some(*at), ..LocationFields::default() },
+    });
+    run(&engine, Command::Load { rows: Rows::Locations(rows.collect()), atomic: false, finish: None })?;
+    stock(&engine, CARRIED, places.len() as u32, 3);
+    println!("pickup over {} stores, a basket of 20 lines, {BASKETS} baskets each", places.len());
+    for (what, radius_km) in [("within 30 km", Some(30.0)), ("within 300 km", Some(300.0)), ("anywhere", None)] {
+        let (mut numbers, mut times, mut found) = (Numbers(3), Vec::new(), 0);
+        for _ in 0..BASKETS {
+            let basket = (0..20).map(|_| (SkuId(numbers.below(CARRIED)), 1 + numbers.below(4))).collect();
+            let near = places.get(numbers.below(places.len() as u32) as usize).copied();
+            let now = Timestamp(1_800_000_000_000);
+            let question = PickupQuestion { basket, near, radius_km, channel: None, now, limit: 20 };
+            let started = Instant::now();
+            found += engine.state().pickup(&question).1.len();
+            times.push(started.elapsed().as_secs_f64() * 1e6);
+        }
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
+        println!(
+            "  {what:<14} median {:>7.0} us, 99th percentile {:>7.0} us, {:.1} places each",
+            at(0.5),
+            at(0.99),
+            found as f64 / BASKETS as f64
+        );
+    }
+    Ok(())
+}
