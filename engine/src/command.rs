@@ -12,6 +12,7 @@ use crate::level::{Constraint, StockChange};
 use crate::matrix::CellId;
 use crate::reservation::{Reservation, State};
 use crate::rules::{Effect, RuleId};
+use crate::state::State as EngineState;
 
 /// A name on its way in: interned, or not known yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,12 +62,16 @@ pub enum Command {
 
 impl Command {
     /// Whether it may change what rules rest on, and so ends its batch.
-    pub(crate) fn ends_batch(&self) -> bool {
+    pub(crate) fn ends_batch(&self, state: &EngineState) -> bool {
+        let traits = || state.rules.book().looks_at_traits();
         match self {
-            Self::Load { rows, .. } => {
-                matches!(rows, Rows::Locations(_) | Rows::Groups(_) | Rows::Skus(_) | Rows::Rules(_))
-            }
-            Self::Put(put) => !matches!(put.what, PutWhat::Channel(..)),
+            Self::Load { rows: Rows::Skus(_), .. } => traits(),
+            Self::Load { rows, .. } => matches!(rows, Rows::Locations(_) | Rows::Groups(_) | Rows::Rules(_)),
+            Self::Put(put) => match put.what {
+                PutWhat::Sku(..) => traits(),
+                PutWhat::Channel(..) => false,
+                PutWhat::Location(..) | PutWhat::Group(..) | PutWhat::Rule(..) => true,
+            },
             Self::Reserve(_) | Self::Step(..) | Self::Move(_) | Self::Count(_) => false,
         }
     }

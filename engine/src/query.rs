@@ -124,6 +124,8 @@ pub struct GroupView {
     pub available: u64,
     /// Locations of the group that stock the SKU.
     pub locations: u32,
+    /// Whether the asking channel may tell the numbers of all of them.
+    pub exact: bool,
 }
 
 /// A cell that is short, with the promises at risk.
@@ -164,17 +166,21 @@ impl State {
         channel: Option<ChannelId>,
         limit: usize,
     ) -> Vec<Alternative> {
-        let (_, cells) = self.availability(&[sku], None, channel);
-        let details = |location: LocationId| self.catalogue.locations.details_or_default(location);
-        let from = near.and_then(|near| details(near).coordinates);
-        let enough = cells.iter().filter(|cell| cell.available >= quantity && Some(cell.location) != near);
-        let alternative = |cell: &CellView| {
-            let place = details(cell.location);
-            let distance_km = from.zip(place.coordinates).map(|(from, to)| distance_km(from, to));
-            let (location, available) = (cell.location, cell.available);
-            Alternative { location, available, distance_km, pickup: place.pickup, ship: place.ship }
-        };
-        let mut found: Vec<_> = enough.map(alternative).collect();
+        let (_, mut found) = self.view.read(|| {
+            let (places, lens) = (self.places.load(), self.lens(channel));
+            let from = near.and_then(|near| places.get(near)).and_then(|place| place.coordinates);
+            let lens = lens.row(&self.catalogue, sku);
+            let units = self.matrix.row(sku).map(|(_, cell)| (cell.location(), lens.available(cell)));
+            let enough = units.filter(|(location, units)| *units >= quantity && Some(*location) != near);
+            let alternative = |(location, available)| {
+                let place = places.get(location);
+                let at = place.and_then(|place| place.coordinates);
+                let distance_km = from.zip(at).map(|(from, to)| distance_km(from, to));
+                let (pickup, ship) = place.map_or((true, true), |place| (place.pickup, place.ship));
+                Alternative { location, available, distance_km, pickup, ship }
+            };
+            enough.map(alternative).collect::<Vec<_>>()
+        });
         let far = |alternative: &Alternative| alternative.distance_km.unwrap_or(f64::INFINITY);
         found.sort_by(|a, b| {
             far(a).total_cmp(&far(b)).then(b.available.cmp(&a.available)).then(a.location.cmp(&b.location))
@@ -214,6 +220,15 @@ impl State {
         (seq, found)
     }
 
+    /// Whether a channel is told the numbers of a SKU wherever it is.
+    pub fn tells_numbers(&self, sku: SkuId, channel: Option<ChannelId>) -> bool {
+        let book = self.rules.book();
+        !book.has_bands() || {
+            let lens = self.lens(channel);
+            self.matrix.row(sku).all(|(_, cell)| lens.view(&self.catalogue, cell).exact)
+        }
+    }
+
     /// One cell. Exact at one `seq` inside the durable view.
     pub fn cell(&self, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> Option<CellView> {
         self.matrix.get(sku, location).map(|cell| self.lens(channel).view(&self.catalogue, cell))
@@ -234,14 +249,22 @@ impl State {
                 let details = self.catalogue.groups.details(*group);
                 let members = details.as_deref().map_or(&[][..], |set| &set.details.locations);
                 for sku in skus {
-                    let mut sum =
-                        GroupView { sku: *sku, group: *group, on_hand: 0, reserved: 0, available: 0, locations: 0 };
+                    let mut sum = GroupView {
+                        sku: *sku,
+                        group: *group,
+                        on_hand: 0,
+                        reserved: 0,
+                        available: 0,
+                        locations: 0,
+                        exact: true,
+                    };
                     for cell in members.iter().filter_map(|location| self.matrix.get(*sku, *location)) {
                         let cell = lens.view(&self.catalogue, cell);
                         sum.on_hand += i64::from(cell.level.on_hand);
                         sum.reserved += i64::from(cell.level.reserved);
                         sum.available += u64::from(cell.available);
                         sum.locations += 1;
+                        sum.exact &= cell.exact;
                     }
                     found.push(sum);
                 }

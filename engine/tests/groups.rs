@@ -246,3 +246,137 @@ fn a_percentage_of_what_there_is_does_not_shrink_as_it_is_handed_over() {
     shop.try_reserve(app).unwrap();
     audit(&shop);
 }
+
+#[test]
+fn open_promises_also_make_up_for_what_a_cell_lacks_of_its_floor() {
+    let shop = Shop::open();
+    shop.receive("A", "x", 10);
+    shop.receive("A", "y", 10);
+    shop.put_group("x-first", &["x"]);
+    shop.put_group("both", &["x", "y"]);
+    shop.put_group("y-too", &["y"]);
+    shop.put_group("y-again", &["y"]);
+    let ten = shop.try_reserve(hold_in_group(&[("A", "both", 10)])).unwrap();
+    assert_eq!(places(&shop, &ten), [("x".to_owned(), 10)], "y is shared by more groups");
+    // Five must stay free for everybody from now on: the cell is five below its floor.
+    let fields = rule(Effect::SafetyStock(Amount::Units(5)));
+    let fields = anaquel_engine::command::RuleFields { locations: vec![name("x")], ..fields };
+    shop.put_rule("five", Some(fields)).unwrap();
+    shop.reserve(&[("A", "x", 1)]);
+    assert_eq!(
+        places(&shop, &shop.engine.state().reservations.get(ten.id).unwrap()),
+        [("x".to_owned(), 4), ("y".to_owned(), 6)]
+    );
+    let three = shop.reserve(&[("A", "y", 3)]);
+    let moved =
+        shop.try_step(three.id, StepRequest::Rebind { lines: vec![Rebind { quantity: Some(2), ..to(&shop, "x") }] });
+    assert!(moved.is_err(), "there is room for one at y and none to go to");
+    shop.check_promises();
+    audit(&shop);
+}
+
+#[test]
+fn naming_a_place_binds_what_is_there_and_a_part_is_parted() {
+    let shop = Shop::open();
+    shop.receive("A", "a", 5);
+    shop.put_group("g", &["a"]);
+    let made = shop.try_reserve(hold_in_group(&[("A", "g", 3)])).unwrap();
+    let one = Rebind { quantity: Some(1), ..to(&shop, "a") };
+    let part = shop.try_step(made.id, StepRequest::Bind { lines: Some(vec![one]) }).unwrap();
+    let open: u32 = part.lines.iter().filter(|line| line.unbound().is_some()).map(|line| line.outstanding()).sum();
+    assert_eq!((open, part.outstanding()), (2, 3));
+    let rest = shop.try_step(made.id, StepRequest::Rebind { lines: vec![to(&shop, "a")] }).unwrap();
+    assert!(!rest.is_unbound(), "who names a place knows it from then on");
+    assert_eq!(rest.as_of(made.id.0).lines, made.lines);
+    audit(&shop);
+}
+
+#[test]
+fn a_location_that_leaves_its_group_keeps_what_stands_there_and_it_can_be_bound() {
+    let shop = Shop::open();
+    shop.receive("A", "a", 1);
+    shop.put_group("g", &["a"]);
+    let made = shop.try_reserve(hold_in_group(&[("A", "g", 1)])).unwrap();
+    shop.put_group("g", &[]);
+    let bound = shop.try_step(made.id, StepRequest::Bind { lines: None }).unwrap();
+    assert_eq!(places(&shop, &bound), [("a".to_owned(), 1)]);
+    audit(&shop);
+}
+
+#[test]
+fn some_units_of_an_open_promise_are_given_back_without_a_place() {
+    let shop = Shop::open();
+    shop.receive("A", "a", 2);
+    shop.receive("A", "b", 2);
+    shop.put_group("g", &["a", "b"]);
+    let made = shop.try_reserve(hold_in_group(&[("A", "g", 4)])).unwrap();
+    let mut units = shop.units("A", "a", 3);
+    let probe = shop.try_step(made.id, StepRequest::Cancel { lines: Some(vec![units]), reason: None });
+    assert!(probe.is_err(), "where it is, is nobody's business");
+    units.location = None;
+    let less = shop.try_step(made.id, StepRequest::Cancel { lines: Some(vec![units]), reason: None }).unwrap();
+    assert_eq!(less.outstanding(), 1);
+    audit(&shop);
+}
+
+#[test]
+fn a_promise_that_is_pushed_about_has_never_more_lines_than_places() {
+    let shop = Shop::open();
+    for place in ["a", "b", "c"] {
+        shop.receive("A", place, 4);
+    }
+    shop.put_group("g", &["a", "b", "c"]);
+    let made = shop.try_reserve(hold_in_group(&[("A", "g", 6)])).unwrap();
+    for n in 0..60 {
+        let place = ["a", "b", "c"][n % 3];
+        let taken = shop.reserve(&[("A", place, 3)]);
+        shop.cancel(taken.id).unwrap();
+    }
+    let after = shop.engine.state().reservations.get(made.id).unwrap();
+    assert!(after.lines.len() <= 3 && after.outstanding() == 6, "{:?}", after.lines);
+    assert!(after.changes.len() > 20, "it was pushed about");
+    assert_eq!(after.as_of(made.id.0), *made, "and each of its lives can be told");
+    audit(&shop);
+    let restarted = shop.restart();
+    assert_eq!(*restarted.engine.state().reservations.get(made.id).unwrap(), *after);
+    audit(&restarted);
+}
+
+#[test]
+fn what_was_promised_under_an_earlier_quota_gives_nothing_to_a_later_one() {
+    let shop = Shop::open();
+    shop.receive("A", "s0", 100);
+    let quota = Effect::Quota { share: Amount::Units(5), minimum: 0, spill_over: false };
+    let fields = || anaquel_engine::command::RuleFields { channels: vec![name("web")], ..rule(quota) };
+    shop.put_rule("q", Some(fields())).unwrap();
+    let before = shop.reserve(&[("A", "s0", 5)]);
+    shop.put_rule("q", None).unwrap();
+    shop.put_rule("q", Some(fields())).unwrap();
+    shop.reserve(&[("A", "s0", 5)]);
+    let mut again = hold(&[("A", "s0", 6)]);
+    again.supersedes = Some(before.id);
+    assert_eq!(shop.refusal(again.clone()).0, Constraint::Quota);
+    again.lines[0].quantity = 5;
+    shop.try_reserve(again).unwrap();
+    audit(&shop);
+}
+
+#[test]
+fn nobody_is_pushed_into_another_channel_s_share() {
+    let shop = Shop::open();
+    shop.receive("A", "x", 10);
+    shop.receive("A", "y", 1);
+    let quota = Effect::Quota { share: Amount::Units(10), minimum: 0, spill_over: false };
+    let fields = rule(quota);
+    let fields =
+        anaquel_engine::command::RuleFields { channels: vec![name("app")], locations: vec![name("x")], ..fields };
+    shop.put_rule("q", Some(fields)).unwrap();
+    shop.put_group("g", &["x", "y"]);
+    let made = shop.try_reserve(hold_in_group(&[("A", "g", 1)])).unwrap();
+    assert_eq!(places(&shop, &made), [("y".to_owned(), 1)]);
+    assert_eq!(shop.refusal(hold(&[("A", "y", 1)])).0, Constraint::Reserved);
+    let mut app = hold(&[("A", "x", 10)]);
+    app.channel = name("app");
+    shop.try_reserve(app).unwrap();
+    audit(&shop);
+}

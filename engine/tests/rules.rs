@@ -207,3 +207,15 @@ fn bands_tell_how_much_without_the_number() {
     shop.reserve(&[("A", "s0", 5)]);
     assert_eq!(band(&shop), (Band::OutOfStock, false));
 }
+
+#[test]
+fn a_rule_whose_hour_came_while_the_disk_was_full_begins_when_there_is_room() {
+    use anaquel_engine::journal::memory::Fault;
+    let shop = Shop::open();
+    shop.receive("A", "s0", 10);
+    set(&shop, "sale", RuleFields { starts_at: Some(Timestamp(START_MS + 1000)), ..units(8) });
+    shop.disk.inject(0, Fault::Full);
+    shop.clock.advance(1000);
+    shop.wait_until("it has begun", || available(&shop, "web").0 == 2);
+    audit(&shop);
+}

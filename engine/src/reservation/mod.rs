@@ -165,11 +165,26 @@ pub enum Step {
     },
     /// Moved to other locations, or had them made public.
     Rebound {
-        /// Line, units, where they were, and whether they became a line of their own.
-        moves: SmallVec<[(u16, u32, LocationId, bool); 1]>,
+        /// What moved.
+        moves: SmallVec<[Moved; 1]>,
         /// Lines whose location became public.
         bound: SmallVec<[u16; 1]>,
     },
+}
+
+/// Units of a line that moved, with what it takes to bring them back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The line that they were of.
+    pub line: u16,
+    /// How many.
+    pub quantity: u32,
+    /// Where they were.
+    pub from: LocationId,
+    /// The line that they are of now; the same where all of it moved.
+    pub into: u16,
+    /// Whether where they were was open.
+    pub open: bool,
 }
 
 /// What a request to change a reservation comes to.
@@ -352,7 +367,8 @@ impl Reservation {
                 Step::Expired { lines }
             }
             Event::Rebound(event) => {
-                let moves = event.moves.iter().map(|moved| self.shift(moved)).collect();
+                let hidden = event.bound.is_empty();
+                let moves = event.moves.iter().map(|moved| self.shift(moved, hidden)).collect();
                 for line in &event.bound {
                     if let Some(terms) = self.terms_mut(*line) {
                         terms.bound = true;
@@ -400,7 +416,7 @@ impl Reservation {
                             terms.bound = false;
                         }
                     }
-                    moves.iter().rev().for_each(|moved| earlier.shift_back(*moved));
+                    moves.iter().rev().for_each(|moved| earlier.shift_back(moved));
                 }
             }
             earlier.version = earlier.changes.last().map_or(earlier.id.0, |change| change.seq);
@@ -412,34 +428,63 @@ impl Reservation {
         self.lines.get_mut(usize::from(line)).and_then(|line| line.terms.as_deref_mut())
     }
 
-    /// Units of a line are elsewhere now; as a line of their own where they are not all that is outstanding of it.
-    fn shift(&mut self, moved: &Move) -> (u16, u32, LocationId, bool) {
-        let line = self.lines.get_mut(usize::from(moved.line)).expect("a record names lines that its reservation has");
-        let before = line.location;
-        let splits = moved.quantity < line.outstanding() || line.collected > 0;
-        if splits {
-            line.quantity -= moved.quantity;
-            line.requested -= moved.quantity;
-            let (requested, quantity, terms) = (moved.quantity, moved.quantity, line.terms.clone());
-            let (sku, location) = (line.sku, moved.to.location);
-            self.lines.push(Line { sku, location, requested, quantity, collected: 0, terms });
+    /// Units of a line are elsewhere now. Those whose location is open, and stays it, join a line on the same terms that is
+    /// there already, so that a promise that is pushed about has never more lines than places; others become a line of
+    /// their own where they are not all of theirs.
+    pub(crate) fn shift(&mut self, moved: &Move, hidden: bool) -> Moved {
+        let to = moved.to.location;
+        let source = self.lines.get(usize::from(moved.line)).expect("a record names lines that its reservation has");
+        let (from, open) = (source.location, source.unbound().is_some());
+        let joins = |(number, other): &(usize, &Line)| {
+            *number != usize::from(moved.line)
+                && (other.sku, other.location, other.collected) == (source.sku, to, 0)
+                && other.terms == source.terms
+        };
+        let joined = self.lines.iter().enumerate().filter(|_| hidden && open).find(joins).map(|(number, _)| number);
+        let whole = moved.quantity == source.outstanding() && source.collected == 0;
+        let into = match joined {
+            Some(into) => into,
+            None if whole => usize::from(moved.line),
+            None => {
+                let (sku, terms) = (source.sku, source.terms.clone());
+                self.lines.push(Line { sku, location: to, requested: 0, quantity: 0, collected: 0, terms });
+                self.lines.len() - 1
+            }
+        };
+        if into == usize::from(moved.line) {
+            self.with_line(into, |line| line.location = to);
         } else {
-            line.location = moved.to.location;
+            self.transfer(moved.line.into(), into, moved.quantity);
         }
-        (moved.line, moved.quantity, before, splits)
+        Moved { line: moved.line, quantity: moved.quantity, from, into: into as u16, open }
     }
 
-    fn shift_back(&mut self, (line, quantity, before, splits): (u16, u32, LocationId, bool)) {
-        if splits {
+    fn shift_back(&mut self, moved: &Moved) {
+        let (line, into) = (usize::from(moved.line), usize::from(moved.into));
+        if line == into {
+            self.with_line(line, |line| line.location = moved.from);
+            return;
+        }
+        self.transfer(into, line, moved.quantity);
+        // A line that was made for them has nothing else.
+        if into + 1 == self.lines.len() && self.lines.last().is_some_and(|last| last.requested == 0) {
             self.lines.pop();
         }
-        let line = self.lines.get_mut(usize::from(line)).expect("what moved was a line");
-        if splits {
-            line.quantity += quantity;
-            line.requested += quantity;
-        } else {
-            line.location = before;
-        }
+    }
+
+    fn transfer(&mut self, from: usize, to: usize, units: u32) {
+        self.with_line(from, |line| {
+            line.quantity -= units;
+            line.requested = line.requested.saturating_sub(units);
+        });
+        self.with_line(to, |line| {
+            line.quantity += units;
+            line.requested += units;
+        });
+    }
+
+    fn with_line(&mut self, number: usize, change: impl FnOnce(&mut Line)) {
+        change(self.lines.get_mut(number).expect("what moves is a line"));
     }
 
     fn give_back(&mut self, lines: &SmallVec<[(u16, u32); 1]>) {

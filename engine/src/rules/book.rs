@@ -298,6 +298,11 @@ impl Book {
         self.looks_at_traits
     }
 
+    /// Whether any band is in force anywhere.
+    pub fn has_bands(&self) -> bool {
+        self.compiled.iter().any(|rule| rule.effect.kind() == Kind::Band)
+    }
+
     /// Whether any quota is in force anywhere.
     #[inline]
     pub fn has_quotas(&self) -> bool {

@@ -28,6 +28,12 @@ impl<'a> Gate<'a> {
         level.available(self.terms.floor(level, self.own_safety_stock, self.buffer))
     }
 
+    /// Units above the floor, negative below it; none where the channel may not sell.
+    pub fn free(&self, level: StockLevel) -> Option<i64> {
+        let floor = self.terms.floor(level, self.own_safety_stock, self.buffer);
+        (!self.terms.is_denied()).then_some(level.free() - floor.units())
+    }
+
     /// The level after promising `quantity` more.
     ///
     /// # Errors

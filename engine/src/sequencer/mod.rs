@@ -157,7 +157,7 @@ impl Sequencer {
         }
         let mut ended = rules_turn;
         while !ended && let Some(queued) = commands.pop_front() {
-            ended = queued.command.ends_batch();
+            ended = queued.command.ends_batch(&self.state);
             self.decide(queued);
         }
         let mut turn = Turn { expired: expired.len(), ..Turn::default() };
@@ -179,7 +179,8 @@ impl Sequencer {
                 }
             }
         }
-        if ended {
+        // A turn of rules that could not be written is still due.
+        if ended && turn.records > 0 {
             self.draft.forget_members();
             self.next_turn = self.state.rules.next_turn(now);
         }

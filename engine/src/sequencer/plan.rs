@@ -9,11 +9,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Sequencer;
 use crate::event::{Event, Move, Rebound};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
+use crate::ledger::Counted;
 use crate::level::{StockChange, StockLevel};
 use crate::rules::{Book, RuleId};
 
@@ -29,10 +30,17 @@ pub(super) struct Plan {
     /// Units that are given back in the same step: room for what the plan takes, but not for what moves before it.
     released: FxHashMap<(SkuId, LocationId), i64>,
     /// Units counted against quotas.
-    pub charged: Vec<(RuleId, SkuId, i64)>,
+    pub charged: Vec<(Counted, i64)>,
     /// By how much open promises change from cell to cell.
     shifted: BTreeMap<(SkuId, Of, LocationId), i64>,
+    /// Cells from which nothing can go anywhere; what the plan takes makes them no freer.
+    dead_ends: FxHashSet<(SkuId, LocationId)>,
+    /// What quotas leave, by SKU and quotas; as long as the plan stays as it is.
+    pub quota_answers: Vec<QuotaAnswer>,
 }
+
+/// What the quotas of a cell leave of a SKU, and the rule that leaves the fewest.
+pub(super) type QuotaAnswer = ((SkuId, Vec<RuleId>), Option<(u32, RuleId)>);
 
 impl Plan {
     pub fn new(channel: ChannelId, book: Arc<Book>) -> Self {
@@ -43,11 +51,23 @@ impl Plan {
             released: FxHashMap::default(),
             charged: Vec::new(),
             shifted: BTreeMap::new(),
+            dead_ends: FxHashSet::default(),
+            quota_answers: Vec::new(),
         }
+    }
+
+    /// Only what moves in this one: what is there before anything is given back or taken.
+    pub fn before_taking(&self) -> Self {
+        let mut before = Self::new(self.channel, Arc::clone(&self.book));
+        for ((sku, _, location), units) in &self.shifted {
+            *before.promised.entry((*sku, *location)).or_default() += units;
+        }
+        before
     }
 
     /// Units of a cell are taken.
     pub fn take(&mut self, sku: SkuId, location: LocationId, units: u32) {
+        self.quota_answers.clear();
         *self.promised.entry((sku, location)).or_default() += i64::from(units);
     }
 
@@ -71,6 +91,7 @@ impl Plan {
     }
 
     fn shift(&mut self, sku: SkuId, of: Of, from: LocationId, to: LocationId, units: i64) {
+        self.quota_answers.clear();
         *self.shifted.entry((sku, of, from)).or_default() -= units;
         *self.shifted.entry((sku, of, to)).or_default() += units;
         *self.promised.entry((sku, from)).or_default() -= units;
@@ -102,6 +123,15 @@ impl Sequencer {
         let gate = self.draft.gate(&plan.book, sku, location, plan.channel);
         let cell = self.draft.cell(sku, location);
         if cell.exists { gate.available(plan.level(cell.level, sku, location)) } else { 0 }
+    }
+
+    /// Units by which a cell misses `quantity` for the plan's channel, what it lacks of its floor included; 0 where the
+    /// channel may not sell there.
+    pub(super) fn missing(&mut self, plan: &Plan, sku: SkuId, location: LocationId, quantity: u32) -> u32 {
+        let gate = self.draft.gate(&plan.book, sku, location, plan.channel);
+        let level = plan.level(self.draft.cell(sku, location).level, sku, location);
+        let free = gate.free(level).unwrap_or(i64::MAX);
+        i64::from(quantity).saturating_sub(free).clamp(0, u32::MAX.into()) as u32
     }
 
     /// Room for an open promise that moves before the plan's own units do, once `leaving` more have left.
@@ -157,14 +187,27 @@ impl Sequencer {
     }
 
     /// The shortest way from a full cell to one with room, over open promises.
-    fn find_path(&mut self, plan: &Plan, sku: SkuId, at: LocationId) -> Option<Vec<Hop>> {
+    fn find_path(&mut self, plan: &mut Plan, sku: SkuId, at: LocationId) -> Option<Vec<Hop>> {
+        if plan.dead_ends.contains(&(sku, at)) {
+            return None;
+        }
         let mut came_by: FxHashMap<LocationId, Option<Hop>> = FxHashMap::default();
         came_by.insert(at, None);
         let mut next = VecDeque::from([at]);
+        let mut looked_at: FxHashSet<(Of, Vec<RuleId>)> = FxHashSet::default();
         while let Some(from) = next.pop_front() {
             for (of, _) in self.open_in(plan, sku, from) {
+                // Promises of one kind may go to the same places wherever they stand: once is enough. They never cross the
+                // border of a quota.
+                let quotas = self.quotas_at(plan, sku, from);
+                if !looked_at.insert((of, quotas.clone())) {
+                    continue;
+                }
                 for to in self.draft.members(of.0).iter().copied() {
-                    if came_by.contains_key(&to) {
+                    if came_by.contains_key(&to)
+                        || plan.dead_ends.contains(&(sku, to))
+                        || (plan.book.has_quotas() && self.quotas_at(plan, sku, to) != quotas)
+                    {
                         continue;
                     }
                     let hop = Hop { from, to, of };
@@ -185,7 +228,18 @@ impl Sequencer {
                 }
             }
         }
+        plan.dead_ends.extend(came_by.into_keys().map(|at| (sku, at)));
         None
+    }
+
+    /// Whether two cells are under the same quotas, so that moving between them takes nothing from anybody.
+    pub(super) fn same_quotas(&self, plan: &Plan, sku: SkuId, one: LocationId, other: LocationId) -> bool {
+        self.quotas_at(plan, sku, one) == self.quotas_at(plan, sku, other)
+    }
+
+    fn quotas_at(&self, plan: &Plan, sku: SkuId, location: LocationId) -> Vec<RuleId> {
+        let quotas = plan.book.quotas(&self.state.catalogue, sku, location);
+        quotas.into_iter().map(|quota| quota.id).collect()
     }
 
     /// What has to move for the plan, in an order in which each finds room when it comes: into free cells first, and what

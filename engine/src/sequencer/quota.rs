@@ -16,12 +16,17 @@ use crate::rules::{Amount, Effect, RuleId, Standing};
 
 impl Sequencer {
     /// Units that quotas leave to the plan's channel in a cell, and the rule that leaves the fewest.
-    pub(super) fn quota_allows(&mut self, plan: &Plan, sku: SkuId, location: LocationId) -> Option<(u32, RuleId)> {
+    pub(super) fn quota_allows(&mut self, plan: &mut Plan, sku: SkuId, location: LocationId) -> Option<(u32, RuleId)> {
         if !plan.book.has_quotas() {
             return None;
         }
         let book = Arc::clone(&plan.book);
         let mut quotas = book.quotas(&self.state.catalogue, sku, location);
+        // Cells under the same quotas are asked once, until the plan changes.
+        let same: Vec<_> = quotas.iter().map(|quota| quota.id).collect();
+        if let Some((_, known)) = plan.quota_answers.iter().find(|((of, rules), _)| *of == sku && *rules == same) {
+            return *known;
+        }
         let mut least = None;
         while let Some(first) = quotas.first().copied() {
             let (pool, others): (Vec<_>, Vec<_>) =
@@ -32,6 +37,7 @@ impl Sequencer {
                 least = Some(allowed);
             }
         }
+        plan.quota_answers.push(((sku, same), least));
         least
     }
 
@@ -63,8 +69,9 @@ impl Sequencer {
                     ((on_hand + handed_over) * i64::from(percent) / 100).max(i64::from(minimum))
                 }
             };
-            let planned = plan.charged.iter().filter(|(rule, of, _)| (*rule, *of) == (standing.id, sku));
-            let planned: i64 = planned.map(|(.., units)| units).sum();
+            let counted = Counted { rule: standing.id, since: standing.since, sku };
+            let planned = plan.charged.iter().filter(|(of, _)| *of == counted);
+            let planned: i64 = planned.map(|(_, units)| units).sum();
             (share - used(standing).promised - planned).max(0)
         };
         let (own, others): (Vec<&Arc<Standing>>, Vec<&Arc<Standing>>) =
@@ -93,7 +100,8 @@ impl Sequencer {
     pub(super) fn plan_take(&mut self, plan: &mut Plan, sku: SkuId, location: LocationId, units: u32) -> LineTerms {
         plan.take(sku, location, units);
         let charges = self.charges(plan, sku, location);
-        plan.charged.extend(charges.iter().map(|(rule, _)| (*rule, sku, i64::from(units))));
+        let counted = |(rule, since): &(RuleId, Seq)| Counted { rule: *rule, since: *since, sku };
+        plan.charged.extend(charges.iter().map(|charge| (counted(charge), i64::from(units))));
         LineTerms { charges, ..LineTerms::default() }
     }
 }

@@ -1,22 +1,29 @@
 //! Deciding where promises are: making the location of one that was asked of a group public, and moving one elsewhere.
 
 use super::draft::Answer;
-use super::plan::Plan;
+use super::plan::{Plan, Shifted};
 use super::{Decision, Sequencer};
 use crate::command::{Failure, Rebind, Refusal, Short};
 use crate::event::{Cause, Event, Rebound};
 use crate::ids::{LocationId, ReservationId, SkuId};
 use crate::ledger::Shift;
 use crate::level::Constraint;
-use crate::reservation::Line;
+use crate::reservation::{Line, Reservation};
+
+/// Lines that moving may give a reservation.
+const LINES_MAX: usize = 16_384;
 
 /// Units of one line that are to be in another place, or to stay where they are.
 struct Wanted {
+    /// Which line of the request.
+    at: usize,
     line: u16,
     sku: SkuId,
     from: LocationId,
     to: LocationId,
     quantity: u32,
+    /// Whether they are not all of an open line that stays where it is.
+    is_part: bool,
 }
 
 impl Sequencer {
@@ -31,64 +38,42 @@ impl Sequencer {
         let reservation = self.draft.reservation(id).ok_or(Refusal::NotFound("reservation"))?;
         let (channel, version) = (reservation.channel, reservation.version);
         let wanted = wanted(&reservation.lines, lines, binds)?;
-        let moves: Vec<_> = wanted.iter().filter(|units| units.from != units.to).collect();
-        let nothing_to_bind = !binds || wanted.is_empty();
-        if moves.is_empty() && nothing_to_bind {
+        let own = reservation.clone();
+        let is_open =
+            |units: &Wanted| own.lines.get(usize::from(units.line)).is_some_and(|line| line.unbound().is_some());
+        // Whoever names a place knows it from then on; a part of an open line that is named is parted from the rest.
+        let moves: Vec<_> = wanted.iter().filter(|units| units.from != units.to || units.is_part).collect();
+        if moves.is_empty() && !wanted.iter().any(is_open) {
             return Ok(Answer::Reservation(id, version));
+        }
+        if own.lines.len() + moves.len() > LINES_MAX {
+            let reason = format!("the reservation would have more than {LINES_MAX} lines; move whole ones");
+            return Err(Refusal::invalid("lines", reason).into());
         }
         // Room for all of it before any of it moves; what it leaves behind is room for others of it.
         let mut plan = Plan::new(channel, self.state.rules.share_book());
         for units in &moves {
             plan.release(units.sku, units.from, units.quantity);
         }
-        let own = self.draft.reservation(id).cloned().ok_or(Refusal::NotFound("reservation"))?;
         self.draft.ledger.reopen(&Shift::hiding(&own));
-        let mut shorts = Vec::new();
-        for (at, units) in wanted.iter().enumerate().filter(|_| binds) {
-            let group = own.lines.get(usize::from(units.line)).and_then(Line::unbound);
-            if group.is_some_and(|group| !self.draft.members(group).contains(&units.to)) {
-                let (requested, constraint) = (units.quantity, Constraint::Group);
-                shorts.push(Short { line: at, requested, available: 0, constraint, rule: None });
-            }
-        }
-        for (at, units) in moves.iter().enumerate() {
-            let room = self.room(&plan, units.sku, units.to);
-            let missing = units.quantity.saturating_sub(room);
-            if missing > 0 && self.make_room(&mut plan, units.sku, units.to, missing) < missing {
-                let exists = self.draft.cell(units.sku, units.to).exists;
-                let constraint = if exists { Constraint::Reserved } else { Constraint::UnknownCell };
-                shorts.push(Short { line: at, requested: units.quantity, available: room, constraint, rule: None });
-            }
-            plan.take(units.sku, units.to, units.quantity);
-        }
-        let schedule = if shorts.is_empty() { self.schedule(&plan) } else { None };
-        if let Some(schedule) = &schedule {
+        let schedule = self.place_elsewhere(&mut plan, &own, &wanted, binds);
+        if let Ok(schedule) = &schedule {
             self.log_moves(schedule);
         }
         self.draft.ledger.reopen(&Shift::showing(&own));
-        if schedule.is_none() {
-            return Err(Refusal::Insufficient(shorts).into());
-        }
+        schedule?;
 
-        // Nothing below may refuse. A part of a line becomes a line of its own, behind the last.
-        let mut left: Vec<_> = own.lines.iter().map(|line| (line.outstanding(), line.collected)).collect();
+        // Nothing below may refuse.
+        let mut after = own.clone();
         let (mut bound, mut shifted) = (Vec::new(), Vec::new());
         for units in &wanted {
             let mut line = units.line;
-            if units.from != units.to {
-                shifted.push(self.shift_units(units.sku, units.line, units.quantity, units.from, units.to));
-                let next_line = left.len() as u16;
-                if let Some((outstanding, collected)) = left.get_mut(usize::from(units.line))
-                    && (units.quantity < *outstanding || *collected > 0)
-                {
-                    *outstanding -= units.quantity;
-                    line = next_line;
-                    left.push((units.quantity, 0));
-                }
+            if units.from != units.to || units.is_part {
+                let moved = self.shift_units(units.sku, units.line, units.quantity, units.from, units.to);
+                line = after.shift(&moved, false).into;
+                shifted.push(moved);
             }
-            // Whoever names a place knows it from then on.
-            let open = own.lines.get(usize::from(units.line)).is_some_and(|line| line.unbound().is_some());
-            if open && (binds || units.from != units.to) {
+            if is_open(units) {
                 bound.push(line);
             }
         }
@@ -100,20 +85,71 @@ impl Sequencer {
         let event = Event::Rebound(Box::new(Rebound { reservation: id, moves: shifted, bound }));
         Ok(Answer::Reservation(id, self.draft.log(cause.take(), event)))
     }
+
+    /// Finds room for what is to be elsewhere, and what has to move for it.
+    fn place_elsewhere(
+        &mut self,
+        plan: &mut Plan,
+        own: &Reservation,
+        wanted: &[Wanted],
+        binds: bool,
+    ) -> Result<Vec<Shifted>, Failure> {
+        let mut shorts = Vec::new();
+        for units in wanted.iter().filter(|units| units.from != units.to) {
+            let mut short = |available, constraint, rule| {
+                shorts.push(Short { line: units.at, requested: units.quantity, available, constraint, rule });
+            };
+            let group = own.lines.get(usize::from(units.line)).and_then(Line::unbound).filter(|_| binds);
+            if group.is_some_and(|group| !self.draft.members(group).contains(&units.to)) {
+                short(0, Constraint::Group, None);
+                continue;
+            }
+            if !self.draft.cell(units.sku, units.to).exists {
+                short(0, Constraint::UnknownCell, None);
+                continue;
+            }
+            let missing = self.missing(plan, units.sku, units.to, units.quantity);
+            if missing > 0 {
+                self.make_room(plan, units.sku, units.to, missing);
+            }
+            let room = self.room(plan, units.sku, units.to);
+            if room < units.quantity {
+                short(room, Constraint::Reserved, None);
+            } else if let Some((allowed, rule)) = self.quota_allows(plan, units.sku, units.to)
+                && allowed < units.quantity
+                && !self.same_quotas(plan, units.sku, units.from, units.to)
+            {
+                short(allowed, Constraint::Quota, Some(rule));
+            }
+            plan.take(units.sku, units.to, units.quantity);
+        }
+        if !shorts.is_empty() {
+            return Err(Refusal::Insufficient(shorts).into());
+        }
+        self.schedule(plan).ok_or_else(|| {
+            let all = wanted.iter().map(|units| {
+                let (line, requested, constraint) = (units.at, units.quantity, Constraint::Reserved);
+                Short { line, requested, available: 0, constraint, rule: None }
+            });
+            Refusal::Insufficient(all.collect()).into()
+        })
+    }
 }
 
 /// The lines and units that a request means.
 fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<Wanted>, Failure> {
     let mine = |line: &Line| line.outstanding() > 0 && (!binds || line.unbound().is_some());
-    let stay = |(number, line): (u16, &Line)| Wanted {
+    let stay = |at: usize, (number, line): (u16, &Line)| Wanted {
+        at,
         line: number,
         sku: line.sku,
         from: line.location,
         to: line.location,
         quantity: line.outstanding(),
+        is_part: false,
     };
     let Some(asked) = asked else {
-        return Ok((0..).zip(lines).filter(|(_, line)| mine(line)).map(stay).collect());
+        return Ok((0..).zip(lines).filter(|(_, line)| mine(line)).map(|line| stay(0, line)).collect());
     };
     let mut found: Vec<Wanted> = Vec::new();
     for (at, units) in asked.iter().enumerate() {
@@ -133,7 +169,8 @@ fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<W
             let quantity = left.min(line.outstanding() - used.min(line.outstanding()));
             if quantity > 0 {
                 let to = units.to.unwrap_or(line.location);
-                found.push(Wanted { quantity, to, ..stay((number, line)) });
+                let is_part = line.unbound().is_some() && to == line.location && quantity < line.outstanding();
+                found.push(Wanted { quantity, to, is_part, ..stay(at, (number, line)) });
                 left -= quantity;
             }
         }

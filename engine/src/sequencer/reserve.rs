@@ -9,7 +9,7 @@ use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
 use crate::event::{Cause, Event, Few, LineChange, LineTerms, Promised, Reserved, ReservedLine, Superseded};
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId};
-use crate::ledger::Shift;
+use crate::ledger::{Counted, Shift};
 use crate::level::{Constraint, StockChange, StockLevel};
 use crate::reservation::State;
 use crate::rules::RuleId;
@@ -23,6 +23,9 @@ struct Demand {
     /// Units of the cell that the replaced hold gives back.
     released: u32,
 }
+
+/// Lines that a reservation may come to have, far from what a record can hold.
+const LINES_MAX: usize = 16_384;
 
 /// A line of the promise to be, in the place that was found for it.
 struct Placed {
@@ -109,6 +112,12 @@ impl Sequencer {
             return Err(Refusal::Insufficient(shorts).into());
         }
         placed.sort_by_key(|line| line.at);
+        // Every location of a group may come to have a line of its own.
+        let reach: usize = reserve.group_lines.iter().map(|line| self.draft.members(line.group).len()).sum();
+        if placed.len() + reach > LINES_MAX {
+            let reason = format!("the groups have {reach} locations together; a reservation reaches {LINES_MAX}");
+            return Err(Refusal::invalid("lines", reason).into());
+        }
         let Some(moves) = self.schedule(&plan) else {
             let short = |line: &Placed| {
                 let (line, requested, constraint) = (line.at, line.requested, Constraint::Group);
@@ -116,8 +125,40 @@ impl Sequencer {
             };
             return Err(Refusal::Insufficient(placed.iter().map(short).collect()).into());
         };
+        self.check_quotas_again(&plan, &placed, released)?;
         self.log_moves(&moves);
         Ok(placed)
+    }
+
+    /// What moved to make room may have left less to quotas than when they were asked: with everything in its place, each
+    /// line still takes nothing that is kept for others.
+    fn check_quotas_again(
+        &mut self,
+        plan: &Plan,
+        placed: &[Placed],
+        released: &Few<(ReservationId, LineChange)>,
+    ) -> Result<(), Failure> {
+        if !plan.book.has_quotas() {
+            return Ok(());
+        }
+        let mut again = plan.before_taking();
+        self.plan_release(&mut again, released);
+        for line in placed.iter().filter(|line| line.quantity > 0) {
+            let own = released
+                .iter()
+                .filter(|(_, change)| (change.cell.sku, change.cell.location) == (line.sku, line.location));
+            let own: u32 = own.map(|(_, change)| change.quantity).sum();
+            if line.quantity > own
+                && let Some((allowed, rule)) = self.quota_allows(&mut again, line.sku, line.location)
+                && allowed < line.quantity
+            {
+                let (requested, constraint) = (line.requested, Constraint::Quota);
+                let short = Short { line: line.at, requested, available: allowed, constraint, rule: Some(rule) };
+                return Err(Refusal::Insufficient(vec![short]).into());
+            }
+            self.plan_take(&mut again, line.sku, line.location, line.quantity);
+        }
+        Ok(())
     }
 
     /// Changes what is promised in a cell of the draft.
@@ -133,8 +174,9 @@ impl Sequencer {
             plan.release(change.cell.sku, change.cell.location, change.quantity);
             let held = self.draft.reservation(*id).and_then(|held| held.lines.get(usize::from(change.line)));
             let charges = held.and_then(|line| line.terms.as_ref()).map(|terms| terms.charges.clone());
-            for (rule, _) in charges.unwrap_or_default() {
-                plan.charged.push((rule, change.cell.sku, -i64::from(change.quantity)));
+            for (rule, since) in charges.unwrap_or_default() {
+                let counted = Counted { rule, since, sku: change.cell.sku };
+                plan.charged.push((counted, -i64::from(change.quantity)));
             }
         }
     }
@@ -199,8 +241,12 @@ impl Sequencer {
                             break;
                         }
                     }
-                    if room == 0 && (!rearranges || self.make_room(plan, line.sku, location, missing - here) == 0) {
-                        break;
+                    if room == 0 {
+                        let wanted =
+                            if rearranges { self.missing(plan, line.sku, location, missing - here) } else { 0 };
+                        if wanted == 0 || self.make_room(plan, line.sku, location, wanted) == 0 {
+                            break;
+                        }
                     }
                     let units = room.min(missing - here);
                     if units > 0 {
@@ -252,8 +298,9 @@ impl Sequencer {
         };
         let mut seen = level(self, plan);
         if gate.reserve(seen, net).is_err() && self.draft.ledger.open(sku, location).is_some() {
-            let missing = net - gate.available(seen).min(net);
-            self.make_room(plan, sku, location, missing);
+            let free = gate.free(seen).unwrap_or(i64::MAX);
+            let missing = i64::from(net).saturating_sub(free).clamp(0, u32::MAX.into());
+            self.make_room(plan, sku, location, missing as u32);
             seen = level(self, plan);
         }
         let free = gate.available(seen).saturating_add(demand.released);

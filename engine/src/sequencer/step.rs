@@ -154,12 +154,15 @@ fn outstanding(reservation: &Reservation, wanted: Option<&[LineUnits]>) -> Resul
             .map(|(index, units, line)| (index, line, units))
             .collect());
     };
+    // Units whose location is open are in one place, as far as anybody knows.
+    let public = |line: &Line| line.unbound().is_none().then_some(line.location);
     let mut changes = Few3::new();
     let mut lines: Vec<(u16, Line)> = left.collect();
     for (at, units) in wanted.iter().enumerate() {
         let fits =
-            |line: &Line| line.sku == units.sku && units.location.is_none_or(|location| line.location == location);
-        let mut places: Vec<_> = lines.iter().filter(|(_, line)| fits(line)).map(|(_, line)| line.location).collect();
+            |line: &Line| line.sku == units.sku && units.location.is_none_or(|location| public(line) == Some(location));
+        let mut places: Vec<_> = lines.iter().filter(|(_, line)| fits(line)).map(|(_, line)| public(line)).collect();
+        places.sort_unstable();
         places.dedup();
         match places.as_slice() {
             [] => return Err(Refusal::invalid(format!("lines[{at}].sku"), "is not in this reservation").into()),

@@ -11,7 +11,7 @@ use crate::rules::{Amount, Effect, Kind, Rule, RuleId};
 use crate::state::State;
 
 /// Everything that decides what may be promised beside stock itself.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Law {
     rules: BTreeMap<RuleId, (Name, Rule, bool)>,
     skus: BTreeMap<SkuId, SkuDetails>,
@@ -25,6 +25,9 @@ pub(super) struct Law {
     /// What was found out since the last change.
     found: BTreeMap<(SkuId, LocationId, ChannelId), Found>,
 }
+
+/// Units that a record promises or gives back under quotas, before they are counted for good.
+pub(super) type Planned = BTreeMap<(RuleId, Seq, SkuId), i64>;
 
 /// The safety stock rule that wins, and whether the channel may sell.
 #[derive(Debug, Clone, Copy, Default)]
@@ -177,12 +180,16 @@ impl Law {
         channel: ChannelId,
         units: i64,
         cells: &[(LocationId, StockLevel, i64)],
+        planned: &Planned,
     ) -> Result<(), String> {
         let quotas = self.quotas(sku, location);
         for (_, _, rule) in &quotas {
             let pool: Vec<_> =
                 quotas.iter().filter(|(_, _, other)| other.conditions.same_places(&rule.conditions)).collect();
-            let used = |id: RuleId, since: Seq| self.used.get(&(id, since, sku)).copied().unwrap_or_default();
+            let used = |id: RuleId, since: Seq| {
+                let (promised, handed_over) = self.used.get(&(id, since, sku)).copied().unwrap_or_default();
+                (promised + planned.get(&(id, since, sku)).copied().unwrap_or(0), handed_over)
+            };
             let mine: Vec<_> = cells.iter().filter(|(at, ..)| self.is_at(rule, *at)).collect();
             let on_hand: i64 = mine.iter().map(|(_, level, _)| i64::from(level.on_hand.max(0))).sum();
             let free: i64 = mine.iter().map(|(_, level, held_back)| (level.free() - held_back).max(0)).sum();
@@ -227,9 +234,9 @@ impl Law {
         units.unwrap_or(own).into()
     }
 
-    /// A copy to count with.
-    pub fn counts(&self) -> Self {
-        self.clone()
+    /// What was counted under quotas, with those that came to nothing left out.
+    pub fn used(&self) -> BTreeMap<(RuleId, Seq, SkuId), (i64, i64)> {
+        self.used.iter().filter(|(_, used)| **used != (0, 0)).map(|(of, used)| (*of, *used)).collect()
     }
 
     /// Whether any quota is in force.

@@ -23,7 +23,7 @@ use crate::level::StockLevel;
 use crate::recovery::{DataDirectory, Report, recover};
 use crate::reservation::{Reservation, State as Life};
 use crate::state::State;
-use law::Law;
+use law::{Law, Planned};
 
 /// What the auditor found.
 #[derive(Debug, Clone)]
@@ -230,19 +230,19 @@ impl Auditor {
         }
         // What the replaced hold gives back counts as given back before anything is taken.
         let mut cells: BTreeMap<SkuId, Vec<(LocationId, StockLevel, i64)>> = BTreeMap::new();
-        let mut law = self.law.counts();
+        let mut planned = Planned::new();
         let mut given_back: BTreeMap<(SkuId, LocationId), u32> = BTreeMap::new();
         for line in reserved.supersedes.iter().flat_map(|superseded| &superseded.lines) {
             let old = reserved.supersedes.as_ref().and_then(|old| self.reservations.get(&old.reservation));
             let terms = old.and_then(|old| old.terms.get(usize::from(line.line)));
             *given_back.entry((line.cell.sku, line.cell.location)).or_default() += line.quantity;
-            if let Some(terms) = terms {
-                law.count(&terms.charges, line.cell.sku, -i64::from(line.quantity), 0);
+            for (rule, since) in terms.iter().flat_map(|terms| &terms.charges) {
+                *planned.entry((*rule, *since, line.cell.sku)).or_default() -= i64::from(line.quantity);
             }
         }
         for (at, line) in reserved.lines.iter().enumerate() {
             let (sku, location) = (line.cell.sku, line.cell.location);
-            let charges = law.charges(sku, location, reserved.channel);
+            let charges = self.law.charges(sku, location, reserved.channel);
             let stated = terms.get(at).map(|terms| terms.charges.clone()).unwrap_or_default();
             if line.quantity > 0 && charges != stated {
                 return Err(format!("a line counts against {stated:?}, and {charges:?} hold for it"));
@@ -258,9 +258,11 @@ impl Auditor {
             });
             let own_units = given_back.get(&(sku, location)).copied().unwrap_or(0);
             if line.quantity > own_units {
-                law.check_quotas((sku, location), reserved.channel, line.quantity.into(), row)?;
+                self.law.check_quotas((sku, location), reserved.channel, line.quantity.into(), row, &planned)?;
             }
-            law.count(&charges, sku, line.quantity.into(), 0);
+            for (rule, since) in &charges {
+                *planned.entry((*rule, *since, sku)).or_default() += i64::from(line.quantity);
+            }
             if let Some((_, level, _)) = row.iter_mut().find(|(at, ..)| *at == location) {
                 level.reserved += line.quantity;
             }
@@ -280,18 +282,31 @@ impl Auditor {
         for moved in &event.moves {
             let (from, to) = ((moved.from.sku, moved.from.location), (moved.to.sku, moved.to.location));
             let held = self.reservations.get_mut(&id).ok_or("it is gone")?;
-            let line = held.lines.get_mut(usize::from(moved.line)).ok_or("it has no such line")?;
+            let line = held.lines.get(usize::from(moved.line)).ok_or("it has no such line")?;
             let ((key, quantity, collected), units) = (*line, moved.quantity);
             if key != from || quantity - collected < units || from.0 != to.0 {
                 return Err(format!("{units} units moved that the line does not have there"));
             }
-            if quantity - collected == units && collected == 0 {
-                line.0 = to;
-            } else {
-                line.1 -= units;
-                held.lines.push((to, units, 0));
-                if let Some(terms) = held.terms.get(usize::from(moved.line)).cloned() {
-                    held.terms.push(terms);
+            let whole = quantity - collected == units && collected == 0;
+            let of = held.terms.get(usize::from(moved.line)).cloned();
+            let joins = of.as_ref().is_some_and(|terms| terms.is_unbound() && event.bound.is_empty());
+            let other = (0..held.lines.len()).find(|at| {
+                let other = held.lines.get(*at).filter(|_| *at != usize::from(moved.line) && joins);
+                other.is_some_and(|(key, _, handed_over)| *key == to && *handed_over == 0)
+                    && held.terms.get(*at) == of.as_ref()
+            });
+            match other.and_then(|at| held.lines.get_mut(at)) {
+                Some(other) => {
+                    other.1 += units;
+                    if let Some(line) = held.lines.get_mut(usize::from(moved.line)) {
+                        line.1 -= units;
+                    }
+                }
+                None if whole => held.lines.get_mut(usize::from(moved.line)).ok_or("it has no such line")?.0 = to,
+                None => {
+                    held.lines.get_mut(usize::from(moved.line)).ok_or("it has no such line")?.1 -= units;
+                    held.lines.push((to, units, 0));
+                    held.terms.extend(of);
                 }
             }
             let of = held.terms.get(usize::from(moved.line)).filter(|terms| terms.is_unbound());
@@ -445,9 +460,17 @@ impl Auditor {
         if self.cells.len() != state.cells() as usize {
             return Err(format!("memory has {} cells, and the log {}", state.cells(), self.cells.len()));
         }
+        let counted: BTreeMap<_, _> = state.ledger().quotas().into_iter().collect();
+        let counted = counted.iter().map(|(of, used)| ((of.rule, of.since, of.sku), (used.promised, used.handed_over)));
+        if counted.filter(|(_, used)| *used != (0, 0)).collect::<BTreeMap<_, _>>() != self.law.used() {
+            return Err("memory and log disagree on what quotas have used".into());
+        }
         for (id, audited) in &self.reservations {
             let known = state.reservations.get(*id).map(|reservation| Audited::from(reservation.as_ref()));
-            if known.as_ref().is_some_and(|known| (&known.lines, known.state) != (&audited.lines, audited.state)) {
+            let differs = |known: &Audited| {
+                (&known.lines, known.state, &known.terms) != (&audited.lines, audited.state, &audited.terms)
+            };
+            if known.as_ref().is_some_and(differs) {
                 return Err(format!("memory and log disagree on reservation {}", id.0));
             }
         }

@@ -14,6 +14,7 @@ const ALTERNATIVES: usize = 3;
 
 /// The problem document of lines that were short.
 pub fn explain(engine: &Engine, channel: &Name, lines: &[LineRequest], shorts: &[Short]) -> Problem {
+    let skus = &engine.state().catalogue.skus;
     let channel = engine.state().catalogue.channels.id(channel.as_str());
     let told: Vec<Value> =
         shorts.iter().filter_map(|short| Some(line(engine, channel, lines.get(short.line)?, short))).collect();
@@ -23,7 +24,9 @@ pub fn explain(engine: &Engine, channel: &Name, lines: &[LineRequest], shorts: &
                 Place::Location(location) => format!("at {location}"),
                 Place::Group(group) => format!("in {group}"),
             };
-            format!("{} of {sku} were asked for {place}, and {} can be promised", short.requested, short.available)
+            let exact = skus.id(sku.as_str()).is_none_or(|sku| engine.state().tells_numbers(sku, channel));
+            let there = if exact { short.available.to_string() } else { "fewer".to_owned() };
+            format!("{} of {sku} were asked for {place}, and {there} can be promised", short.requested)
         }
         _ => format!("{} lines ask for more than can be promised", shorts.len()),
     };
@@ -39,26 +42,29 @@ fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short:
     };
     let near = location.and_then(|location| catalogue.locations.id(location.as_str()));
     let found = sku.map(|sku| state.alternatives(sku, near, short.requested, channel, ALTERNATIVES));
+    // Who is not told numbers is not told them by a refusal either.
+    let exact = sku.is_none_or(|sku| state.tells_numbers(sku, channel));
+    let number = |units: u32| exact.then_some(units);
     let place = |id: LocationId| catalogue.locations.name(id).as_str();
     let alternative = |found: &Alternative| {
         json!({
             "location": place(found.location),
-            "available": found.available,
+            "available": number(found.available),
             "distance_km": found.distance_km.map(|km| (km * 10.0).round() / 10.0),
             "pickup": found.pickup,
             "ship": found.ship,
         })
     };
     let others: Vec<Value> = found.iter().flatten().map(alternative).collect();
-    let fewer = Some(short.available).filter(|units| *units > 0);
+    let fewer = number(short.available).filter(|units| *units > 0);
     let rule = short.rule.and_then(|id| state.rules.at(id)).map(|standing| standing.name.to_string());
     let mut told = json!({
         "line": short.line,
         "sku": asked.sku.as_str(),
         "location": location.map(Name::as_str),
         "requested": short.requested,
-        "available": short.available,
-        "missing": short.requested.saturating_sub(short.available),
+        "available": number(short.available),
+        "missing": number(short.requested.saturating_sub(short.available)),
         "constraint": constraint_name(short.constraint),
         "rule": rule,
         "would_succeed": {"quantity": fewer, "locations": others},

@@ -7,7 +7,7 @@ use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::command::{LineUnits, Rebind, StepRequest};
 use anaquel_engine::event::Purpose;
 use anaquel_engine::ids::{GroupId, LocationId, Timestamp};
-use anaquel_engine::reservation::{Change, Line, Reservation, State, Step};
+use anaquel_engine::reservation::{Change, Line, Moved, Reservation, State, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -454,7 +454,7 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
         }
         let _ = write!(out, r#","requested":{requested},"quantity":{quantity},"collected":{collected}}}"#);
     };
-    if reservation.is_unbound() {
+    if reservation.lines.iter().any(|line| line.unbound().is_some()) {
         super::stock::write_array(&mut out, &public_lines(reservation), write_line);
     } else {
         super::stock::write_array(&mut out, &reservation.lines, write_line);
@@ -483,7 +483,8 @@ fn group_of(line: &Line) -> Option<GroupId> {
 /// The lines as the world sees them: units of a group that are not bound are one line, wherever they stand.
 fn public_lines(reservation: &Reservation) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::with_capacity(reservation.lines.len());
-    for line in &reservation.lines {
+    // What moved away whole, to where more of it was, left a line with nothing.
+    for line in reservation.lines.iter().filter(|line| line.requested > 0) {
         let same =
             |other: &&mut Line| line.unbound().is_some() && (other.sku, other.unbound()) == (line.sku, line.unbound());
         match lines.iter_mut().find(same) {
@@ -590,9 +591,10 @@ fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
             let of = |index: u16| {
                 reservation.lines.get(usize::from(index)).map(|line| catalogue.skus.name(line.sku).as_str())
             };
-            let moved = |(index, quantity, from, _): &(u16, u32, LocationId, bool)| {
-                let open = reservation.lines.get(usize::from(*index)).is_some_and(|line| line.unbound().is_some());
-                json!({"sku": of(*index), "from": (!open).then(|| place(*from)), "quantity": quantity})
+            // Where something was while that was open stays untold.
+            let moved = |moved: &Moved| {
+                let from = (!moved.open).then(|| place(moved.from));
+                json!({"sku": of(moved.line), "from": from, "quantity": moved.quantity})
             };
             let bound: Vec<_> = bound.iter().filter_map(|index| of(*index)).collect();
             ("rebound", json!({"moved": moves.iter().map(moved).collect::<Vec<_>>(), "bound": bound}))

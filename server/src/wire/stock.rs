@@ -6,6 +6,7 @@ use anaquel_engine::Engine;
 use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
 use anaquel_engine::level::StockLevel;
 use anaquel_engine::query::{CellView, GroupView, Shortage};
+use anaquel_engine::rules::Band;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -234,6 +235,12 @@ pub fn write_array<T>(out: &mut String, items: &[T], mut write: impl FnMut(&mut 
 /// Appends one SKU in one group.
 pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView) {
     let catalogue = &engine.state().catalogue;
+    if !group.exact {
+        let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
+        let band = if group.available > 0 { Band::InStock } else { Band::OutOfStock };
+        let _ = write!(out, r#"{{"sku":"{sku}","group":"{name}","band":"{}"}}"#, band_name(band));
+        return;
+    }
     let _ = write!(
         out,
         r#"{{"sku":"{}","group":"{}","on_hand":{},"reserved":{},"available":{},"locations":{}}}"#,
