@@ -1,6 +1,7 @@
 //! What rules cost where they are asked, what it takes to change one, and how long a basket is looked for.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,7 @@ fn safety(units: u32) -> RuleFields {
 }
 
 /// Some rule: by SKU, by SKU and location, by category and channel, by group, by location and channel, a share of what is
-/// there, or whether a channel may sell.
+/// there, or that a channel may sell, so that both retailers grant the same.
 fn some_rule(n: u32) -> RuleFields {
     let (sku, location) = (name("sku", n % SKUS), name("location", n * 7 % LOCATIONS));
     let (category, group) = (format!("category-{}", n % 200), name("group", n % 50));
@@ -63,7 +64,7 @@ fn some_rule(n: u32) -> RuleFields {
             channels: channel,
             ..base
         },
-        _ => RuleFields { effect: Effect::Access(n % 2 == 0), skus: vec![sku], groups: vec![group], ..base },
+        _ => RuleFields { effect: Effect::Access(true), skus: vec![sku], groups: vec![group], ..base },
     }
 }
 
@@ -98,6 +99,7 @@ pub fn rules() -> anyhow::Result<()> {
     println!("{RULES} rules over {} cells, medians of {ROUNDS}", plain.state().cells());
     println!("  loading all of them          {:>10.1} ms", started.elapsed().as_secs_f64() * 1e3);
 
+    let (mut free, mut bound) = (Vec::new(), Vec::new());
     let (mut without, mut with, mut few, mut many) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         for (engine, rates) in [(&plain, &mut without), (&ruled, &mut with)] {
@@ -109,6 +111,9 @@ pub fn rules() -> anyhow::Result<()> {
                 let taken = state.admit_lines(reserve).unwrap_or_default();
                 state.give_back(&taken);
             }));
+        }
+        for (engine, rates) in [(&plain, &mut free), (&ruled, &mut bound)] {
+            rates.push(promises(engine)?);
         }
         for (engine, times) in [(&plain, &mut few), (&ruled, &mut many)] {
             let mut numbers = Numbers(11);
@@ -123,10 +128,44 @@ pub fn rules() -> anyhow::Result<()> {
     let (without, with, few, many) = (median(without), median(with), median(few), median(many));
     println!("  admission without rules      {without:>10.0} /s");
     println!("  admission with them          {with:>10.0} /s   {:.2} times the cost", without / with);
+    let (free, bound) = (median(free), median(bound));
+    println!("  promises without rules       {free:>10.0} /s, log in memory, 1,024 in flight");
+    println!("  promises with them           {bound:>10.0} /s   {:.2} times the cost", free / bound);
     println!("  a SKU in 1,000 stores        {few:>10.1} us without, {many:.1} us with   {:.2} times", many / few);
 
     changes(&ruled)?;
     Ok(())
+}
+
+/// Whole promises a second: admitted, decided, logged in memory, folded, answered.
+fn promises(engine: &Engine) -> anyhow::Result<f64> {
+    const PROMISES: u64 = 40_000;
+    const IN_FLIGHT: u64 = 1_024;
+    let (done, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let mut numbers = Numbers(23);
+    let requests: Vec<_> =
+        (0..PROMISES).map(|_| crate::request(numbers.below(SKUS), numbers.below(LOCATIONS))).collect();
+    let started = Instant::now();
+    for (nth, request) in (0..).zip(requests) {
+        while nth - done.load(Ordering::Relaxed) >= IN_FLIGHT {
+            std::thread::yield_now();
+        }
+        let (done, refused) = (Arc::clone(&done), Arc::clone(&refused));
+        engine.reserve(
+            request,
+            None,
+            Box::new(move |outcome| {
+                refused.fetch_add(u64::from(outcome.is_err()), Ordering::Relaxed);
+                done.fetch_add(1, Ordering::Relaxed);
+            }),
+        );
+    }
+    while done.load(Ordering::Relaxed) < PROMISES {
+        std::thread::yield_now();
+    }
+    let rate = PROMISES as f64 / started.elapsed().as_secs_f64();
+    anyhow::ensure!(refused.load(Ordering::Relaxed) == 0, "every promise is granted");
+    Ok(rate)
 }
 
 /// One rule changes, of few cells and of all, while promises are made.

@@ -10,7 +10,7 @@ use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
 use crate::matrix::{CellId, StockCell};
 use crate::reservation::State as ReservationState;
-use crate::rules::{Book, Gate, RuleId};
+use crate::rules::{Book, Gate, RuleId, Terms};
 use crate::state::State;
 
 /// A promise that is asked for, by name.
@@ -159,7 +159,8 @@ impl State {
             NameRef::Known(channel) => Some(*channel),
             NameRef::New(_) => None,
         };
-        let book = self.rules.book();
+        let book = self.rules.book_if_any();
+        let book = book.as_deref().map(|book| &**book);
         if let Some(superseded) = reserve.supersedes {
             match self.reservations.get(superseded).map(|old| old.state) {
                 None => return Err(Refusal::NotFound("reservation to supersede").into()),
@@ -168,9 +169,9 @@ impl State {
             }
         }
         if let ([line], None, false) = (reserve.lines.as_slice(), reserve.supersedes, reserve.allow_partial) {
-            return self.admit_line(line, &book, channel);
+            return self.admit_line(line, book, channel);
         }
-        let gate_of = |cell: CellId| self.gate(&book, self.matrix.cell(cell), channel);
+        let gate_of = |cell: CellId| self.gate(book, self.matrix.cell(cell), channel);
         let Some(mut demands) = self.demands(reserve) else { return Ok(Few::new()) };
         // All lines are checked before any is taken, so that a cart which must fail disturbs nobody.
         let mut shorts = Vec::new();
@@ -212,7 +213,7 @@ impl State {
     fn admit_line(
         &self,
         line: &ReserveLine,
-        book: &Book,
+        book: Option<&Book>,
         channel: Option<ChannelId>,
     ) -> Result<Few<(CellId, StockChange)>, Failure> {
         let Some((id, cell)) = self.matrix.find_cell(line.sku, line.location) else { return Ok(Few::new()) };
@@ -241,7 +242,7 @@ impl State {
                 return Ok(());
             }
             let book = self.rules.book();
-            let (gate, level) = (self.gate(&book, cell, channel), cell.durable());
+            let (gate, level) = (self.gate(Some(&book), cell, channel), cell.durable());
             let refusal = |constraint| (constraint, gate.available(level), gate.rule_behind(constraint));
             gate.reserve(level, quantity).map(drop).map_err(refusal)
         });
@@ -250,8 +251,9 @@ impl State {
 
     /// What a promise through `channel` must pass in a cell.
     #[inline]
-    pub(crate) fn gate<'a>(&self, book: &'a Book, cell: &StockCell, channel: Option<ChannelId>) -> Gate<'a> {
-        let terms = book.terms(&self.catalogue, cell.sku(), cell.location(), channel);
+    pub(crate) fn gate<'a>(&self, book: Option<&'a Book>, cell: &StockCell, channel: Option<ChannelId>) -> Gate<'a> {
+        let terms = |book: &'a Book| book.terms(&self.catalogue, cell.sku(), cell.location(), channel);
+        let terms = book.map_or(Terms::NONE, terms);
         Gate::new(terms, cell.safety_stock(), channel.map_or(0, |channel| self.catalogue.buffer(channel)))
     }
 

@@ -53,8 +53,10 @@ pub struct Book {
     place_class: Vec<u32>,
     /// The class of one that was not.
     other_place_class: u32,
-    /// The best rules that name places only: class by class, column by column.
+    /// The best rules that name places only: column by column, class by class, as a SKU's cells are gone through for one
+    /// channel.
     by_place: Vec<Best>,
+    place_classes: usize,
     /// Rule by rule, one bit a class of places: whether the rule's place side holds there.
     at_place: Vec<Bits>,
     /// The class of each SKU, plus one; 0 where nobody asked yet.
@@ -100,7 +102,8 @@ struct Bits(Box<[u64]>);
 /// What holds for one channel in one cell.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
-    book: &'a Book,
+    /// None where no rule is in force.
+    book: Option<&'a Book>,
     best: Best,
 }
 
@@ -143,10 +146,18 @@ impl Best {
 }
 
 impl<'a> Terms<'a> {
+    /// No rule is in force.
+    pub const NONE: Self = Self { book: None, best: Best::NONE };
+
+    #[inline]
+    fn compiled(&self, rank: Rank) -> Option<&'a Compiled> {
+        if rank == NO_RULE { None } else { self.book?.compiled.get(rank as usize) }
+    }
+
     /// The safety stock in a cell that holds `level` and has `own` by its own stock row.
     #[inline]
     pub fn safety_stock(&self, level: StockLevel, own: u32) -> u32 {
-        let Some(rule) = self.book.compiled.get(self.best.safety_stock as usize) else { return own };
+        let Some(rule) = self.compiled(self.best.safety_stock) else { return own };
         match rule.effect {
             Effect::SafetyStock(amount) if own == 0 || usize::from(rule.conditions) >= OWN_CONDITIONS => {
                 amount.units(level)
@@ -157,7 +168,7 @@ impl<'a> Terms<'a> {
 
     /// The rule that sets it, unless the cell's own does.
     pub fn safety_rule(&self, own: u32) -> Option<&'a Standing> {
-        let rule = self.book.rules.get(self.best.safety_stock as usize)?;
+        let rule = self.book?.rules.get(self.best.safety_stock as usize)?;
         (own == 0 || rule.rule.conditions.count() >= OWN_CONDITIONS).then_some(rule)
     }
 
@@ -170,18 +181,18 @@ impl<'a> Terms<'a> {
     /// Whether the channel may not sell here.
     #[inline]
     pub fn is_denied(&self) -> bool {
-        self.book.compiled.get(self.best.access as usize).is_some_and(|rule| rule.effect.denies())
+        self.compiled(self.best.access).is_some_and(|rule| rule.effect.denies())
     }
 
     /// The rule that keeps it from that, if one does.
     pub fn denied_by(&self) -> Option<&'a Standing> {
-        self.book.rules.get(self.best.access as usize).filter(|_| self.is_denied()).map(Arc::as_ref)
+        self.book?.rules.get(self.best.access as usize).filter(|_| self.is_denied()).map(Arc::as_ref)
     }
 
     /// How much there is if `available` units are, and whether the number may be told.
     #[inline]
     pub fn band(&self, available: u32) -> (Band, bool) {
-        let (few_left, exact) = match self.book.compiled.get(self.best.band as usize).map(|rule| rule.effect) {
+        let (few_left, exact) = match self.compiled(self.best.band).map(|rule| rule.effect) {
             Some(Effect::Band { few_left, exact }) => (few_left, exact),
             _ => (0, true),
         };
@@ -225,6 +236,7 @@ impl Book {
             place_class: Vec::new(),
             other_place_class: 0,
             by_place: Vec::new(),
+            place_classes: 0,
             at_place: Vec::new(),
             sku_class: Arena::new(),
             sku_classes: Arena::new(),
@@ -440,7 +452,10 @@ impl Book {
             let names_skus = |rank: &Rank| self.compiled.get(*rank as usize).is_some_and(|rule| rule.names_skus);
             ranks.iter().copied().filter(|rank| !names_skus(rank)).collect()
         };
-        let by_place = all.iter().flat_map(|ranks| self.best_of(&places_only(ranks))).collect();
+        let by_class: Vec<_> = all.iter().map(|ranks| self.best_of(&places_only(ranks))).collect();
+        let columns = 0..self.column_count;
+        let by_place = columns.flat_map(|column| by_class.iter().filter_map(move |best| best.get(column).copied()));
+        let by_place = by_place.collect();
         let mut at_place: Vec<Bits> = self.rules.iter().map(|_| Bits::default()).collect();
         for (class, ranks) in all.iter().enumerate() {
             for rank in ranks {
@@ -450,7 +465,7 @@ impl Book {
             }
         }
         (self.place_class, self.other_place_class) = (place_class, other);
-        (self.by_place, self.at_place) = (by_place, at_place);
+        (self.by_place, self.at_place, self.place_classes) = (by_place, at_place, all.len());
     }
 
     /// Finds out the class of a SKU that nobody asked about before.
@@ -514,10 +529,10 @@ impl<'a> RowTerms<'a> {
     pub fn terms(&self, location: LocationId) -> Terms<'a> {
         let Self { book, mut best, both, column, channel } = *self;
         if book.is_empty() {
-            return Terms { book, best };
+            return Terms::NONE;
         }
         let place = book.place_of(location);
-        if let Some(here) = book.by_place.get(place * book.column_count + column) {
+        if let Some(here) = book.by_place.get(column * book.place_classes + place) {
             best = best.first(*here);
         }
         for rank in both.iter().filter(|rank| book.is_at(**rank, place)) {
@@ -528,7 +543,7 @@ impl<'a> RowTerms<'a> {
                 best.add(rule.effect.kind(), *rank);
             }
         }
-        Terms { book, best }
+        Terms { book: Some(book), best }
     }
 }
 

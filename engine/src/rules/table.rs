@@ -34,6 +34,8 @@ pub struct Standing {
 pub struct RuleTable {
     entries: RwLock<Entries>,
     book: ArcSwap<Book>,
+    /// Whether any rule is in force.
+    in_force: AtomicBool,
     stale: AtomicBool,
 }
 
@@ -49,6 +51,12 @@ impl RuleTable {
     #[inline]
     pub fn book(&self) -> Guard<Arc<Book>> {
         self.book.load()
+    }
+
+    /// The same for admission, which need not be exact: none where no rule is in force.
+    #[inline]
+    pub fn book_if_any(&self) -> Option<Guard<Arc<Book>>> {
+        self.in_force.load(Relaxed).then(|| self.book())
     }
 
     /// The same, to be kept.
@@ -160,7 +168,9 @@ impl RuleTable {
         }
         let standing: Vec<_> = self.entries().rules.iter().flatten().cloned().collect();
         if standing.iter().any(|rule| rule.in_force) || !self.book.load().is_empty() {
-            self.book.store(Arc::new(Book::compile(&standing, catalogue)));
+            let book = Book::compile(&standing, catalogue);
+            self.in_force.store(!book.is_empty(), Relaxed);
+            self.book.store(Arc::new(book));
         }
     }
 
