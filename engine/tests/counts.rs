@@ -4,6 +4,8 @@
 mod common;
 
 use anaquel_engine::command::{Failure, Refusal};
+use anaquel_engine::event::MovementKind;
+use anaquel_engine::ids::Timestamp;
 use common::{START_MS, Shop, level};
 
 const HOUR: u64 = 3_600_000;
@@ -145,5 +147,29 @@ fn any_order_of_arrival_leads_to_the_same_stock() {
             }
             assert_eq!(shop.level("A", "s1"), level(18, 0), "{first} {second}");
         }
+    }
+}
+
+/// The case that vendors' own manuals warn of: an adjustment, a full sync that knew of it, and another adjustment after
+/// the sync was taken arrive in any order.
+#[test]
+fn adjust_sync_adjust_in_any_order_of_arrival_leads_to_the_same_stock() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let shop = Shop::open();
+        shop.clock.advance(10_000);
+        shop.try_count("A", "s0", 10, Some(START_MS)).unwrap();
+        for step in order {
+            let adjust = |change: i64, ms: u64| {
+                let mut movement = shop.movement(MovementKind::Adjustment, "A", "s0", change);
+                movement.occurred_at = Some(Timestamp(START_MS + ms));
+                shop.try_move(vec![movement]).unwrap();
+            };
+            match step {
+                0 => adjust(5, 1000),
+                1 => drop(shop.try_count("A", "s0", 15, Some(START_MS + 2000)).unwrap()),
+                _ => adjust(-3, 3000),
+            }
+        }
+        assert_eq!(shop.level("A", "s0").on_hand, 12, "in the order {order:?}");
     }
 }
