@@ -152,6 +152,11 @@ impl Ledger {
         }
     }
 
+    /// Forgets quotas that are over and of which nothing is open any more: `runs` tells those that are not.
+    pub fn forget(&mut self, runs: impl Fn(&Counted) -> bool) {
+        self.quotas.retain(|counted, used| used.promised != used.handed_over || runs(counted));
+    }
+
     /// What was promised under a quota.
     pub fn used(&self, counted: Counted) -> Used {
         self.quotas.get(&counted).copied().unwrap_or_default()

@@ -290,7 +290,7 @@ fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Res
 fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
     state.places.fold();
     state.places.refresh(&state.catalogue);
-    state.rules.refresh(&state.catalogue);
+    state.rules.refresh(last_seq, &state.catalogue);
     folder.rebuild_promises(state);
     state.view.fold(last_seq, || ());
 }

@@ -112,6 +112,17 @@ impl State {
         self.has_terms.load(Relaxed) && self.ledger().open(sku, location).is_some()
     }
 
+    /// Lets go of what was counted under quotas that are over, once nothing of it is open.
+    fn forget_quotas(&self) {
+        if self.has_terms.load(Relaxed) {
+            let runs = |counted: &Counted| {
+                let rule = self.rules.at(counted.rule);
+                rule.is_some_and(|rule| rule.in_force && rule.since == counted.since)
+            };
+            self.change_ledger(|ledger| ledger.forget(runs));
+        }
+    }
+
     fn change_ledger(&self, change: impl FnOnce(&mut Ledger)) {
         self.has_terms.store(true, Relaxed);
         change(&mut self.ledger.write().unwrap_or_else(PoisonError::into_inner));
@@ -225,8 +236,14 @@ impl Folder {
                 record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
                 self.fold_change(state, rebound.reservation, record);
             }
-            Event::RulesSet(rows) => state.rules.fold_set(record.seq, rows),
-            Event::RulesTurned(rows) => state.rules.fold_turned(record.seq, rows),
+            Event::RulesSet(rows) => {
+                state.rules.fold_set(record.seq, rows);
+                state.forget_quotas();
+            }
+            Event::RulesTurned(rows) => {
+                state.rules.fold_turned(record.seq, rows);
+                state.forget_quotas();
+            }
         }
         if !self.shift.is_empty() {
             let shift = std::mem::take(&mut self.shift);

@@ -35,9 +35,11 @@ function draw(cell, flash) {
     for (let column = 0; column < 6; column++) row.insertCell();
     rows.set(key, row);
   }
-  const values = [cell.sku, cell.location, cell.on_hand, cell.reserved, cell.safety_stock, cell.available];
+  // Who is not told numbers is told a band.
+  const available = cell.available ?? cell.band.replaceAll("_", " ");
+  const values = [cell.sku, cell.location, cell.on_hand, cell.reserved, cell.safety_stock, available];
   values.forEach((value, column) => { row.cells[column].textContent = value; });
-  row.classList.toggle("none", cell.available === 0);
+  row.classList.toggle("none", cell.available === 0 || cell.band === "out_of_stock");
   if (flash) {
     row.classList.remove("changed");
     void row.offsetWidth;

@@ -13,12 +13,13 @@ use smallvec::SmallVec;
 
 use super::Counters;
 use super::change::Change;
-use super::entry::{Entry, What};
+use super::entry::{Entry, Rests, What};
 use super::filter::{CellKey, Filter, Key, cell_key, keys_of_cell};
 use super::subscription::Reset;
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::query::Lens;
+use crate::rules::Book;
 use crate::settings::FeedSettings;
 use crate::state::State;
 
@@ -118,6 +119,8 @@ pub(super) struct Index {
     groups_of: FxHashMap<LocationId, SmallVec<[GroupId; 4]>>,
     /// What channels leave to others, as of the position.
     buffers: FxHashMap<ChannelId, u32>,
+    /// The rules in force, as of the position or later.
+    book: Arc<Book>,
     keys: usize,
     marked: Vec<Slot>,
 }
@@ -135,7 +138,7 @@ pub struct Exceeded {
 
 impl Index {
     pub fn new(state: &State) -> Self {
-        let mut index = Self { position: state.view.seq(), ..Self::default() };
+        let mut index = Self { position: state.view.seq(), book: state.rules.share_book(), ..Self::default() };
         for group in (0..state.catalogue.groups.count()).map(GroupId) {
             if let Some(details) = state.catalogue.groups.details(group) {
                 index.set_members(group, details.details.locations.as_slice().into());
@@ -439,11 +442,19 @@ impl Index {
                 let asked: Vec<Slot> = asked.into_iter().flatten().filter(|_| before != *buffer).copied().collect();
                 self.recount(entry.seq, Reset::BufferChanged, asked.into_iter(), shared);
             }
-            What::Rules(rests) if rests.matters(&state.rules.book()) => {
-                let all = 0..self.subs.len() as Slot;
-                self.recount(entry.seq, Reset::RulesChanged, all, shared);
+            What::Rules(rests) => {
+                let before = std::mem::replace(&mut self.book, state.rules.share_book());
+                let recounts = match rests {
+                    Rests::Rules | Rests::Places => !self.book.counts_like(&before),
+                    Rests::Skus => self.book.looks_at_traits(),
+                };
+                if recounts {
+                    // The book may be newer than the entry: whoever knows its cells from before it must read again.
+                    let seq = entry.seq.max(self.book.seq());
+                    let all = 0..self.subs.len() as Slot;
+                    self.recount(seq, Reset::RulesChanged, all, shared);
+                }
             }
-            What::Rules(_) => {}
         }
     }
 

@@ -241,8 +241,15 @@ fn write_unfinished(
     let kept = state.reservations.segments().flatten().inspect(|_| reservations += 1);
     writer.frames(kept.map(|reservation| reservation.as_ref().clone()), Frame::Reservations)?;
     // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
-    let (_, quotas) = state.view.read(|| state.ledger().quotas());
-    writer.frames(quotas.into_iter(), Frame::Quotas)?;
+    let counted: Vec<_> = state.ledger().quotas().into_iter().map(|(counted, _)| counted).collect();
+    for chunk in counted.chunks(ITEMS_PER_FRAME) {
+        let (_, copied) = state.view.read(|| {
+            let ledger = state.ledger();
+            let used = chunk.iter().map(|counted| (*counted, ledger.used(*counted)));
+            used.filter(|(_, used)| used.seq > 0).collect()
+        });
+        writer.frame(&Frame::Quotas(copied))?;
+    }
     let mut keys = state.idempotency.done();
     keys.sort_unstable_by_key(|(_, done)| done.seq);
     writer.frames(keys.into_iter(), Frame::Keys)?;

@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 
 use super::{Band, Effect, Kind, OWN_CONDITIONS, Standing};
 use crate::catalogue::{Catalogue, LocationKind, SkuDetails};
-use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
+use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use crate::level::{Floor, StockLevel};
 use crate::matrix::Arena;
 
@@ -39,6 +39,8 @@ type Ranks = Box<[Rank]>;
 /// The rules in force.
 #[derive(Debug)]
 pub struct Book {
+    /// The record since which it is in force.
+    seq: Seq,
     rules: Vec<Arc<Standing>>,
     compiled: Vec<Compiled>,
     by_sku: FxHashMap<SkuId, Vec<Rank>>,
@@ -96,7 +98,7 @@ struct SkuClass {
 }
 
 /// One bit for each class of places; none where a rule names no places.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Bits(Box<[u64]>);
 
 /// What holds for one channel in one cell.
@@ -207,13 +209,13 @@ impl<'a> Terms<'a> {
 
 impl Default for Book {
     fn default() -> Self {
-        Self::compile(&[], &Catalogue::default())
+        Self::compile(0, &[], &Catalogue::default())
     }
 }
 
 impl Book {
-    /// Compiles those of `standing` that are in force.
-    pub fn compile(standing: &[Arc<Standing>], catalogue: &Catalogue) -> Self {
+    /// Compiles those of `standing` that are in force at `seq`.
+    pub fn compile(seq: Seq, standing: &[Arc<Standing>], catalogue: &Catalogue) -> Self {
         let mut rules: Vec<_> = standing.iter().filter(|rule| rule.in_force).cloned().collect();
         rules.sort_by_cached_key(|standing| {
             let (conditions, ends, _) = standing.rule.rank(&standing.name);
@@ -227,6 +229,7 @@ impl Book {
             !(conditions.categories.is_empty() && conditions.attributes.is_empty())
         });
         let mut book = Self {
+            seq,
             by_sku: FxHashMap::default(),
             by_category: FxHashMap::default(),
             by_attribute: FxHashMap::default(),
@@ -259,6 +262,18 @@ impl Book {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// The record since which it is in force.
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// Whether every cell counts as it does under `other`, as far as rules and places go.
+    pub fn counts_like(&self, other: &Self) -> bool {
+        self.rules == other.rules
+            && (self.other_place_class, &self.place_class) == (other.other_place_class, &other.place_class)
+            && self.at_place == other.at_place
     }
 
     /// The rules, best first.

@@ -162,13 +162,13 @@ impl RuleTable {
     }
 
     /// Journal thread only, at the end of a fold: compiles the book anew if anything changed that it rests on.
-    pub(crate) fn refresh(&self, catalogue: &Catalogue) {
+    pub(crate) fn refresh(&self, seq: Seq, catalogue: &Catalogue) {
         if !self.stale.swap(false, Relaxed) {
             return;
         }
         let standing: Vec<_> = self.entries().rules.iter().flatten().cloned().collect();
         if standing.iter().any(|rule| rule.in_force) || !self.book.load().is_empty() {
-            let book = Book::compile(&standing, catalogue);
+            let book = Book::compile(seq, &standing, catalogue);
             self.in_force.store(!book.is_empty(), Relaxed);
             self.book.store(Arc::new(book));
         }

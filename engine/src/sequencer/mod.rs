@@ -325,7 +325,7 @@ impl Sequencer {
                         state.matrix.cell(cell).adjust_promise(*credit);
                     }
                 }
-                state.rules.refresh(&state.catalogue);
+                state.rules.refresh(last_seq, &state.catalogue);
                 state.places.refresh(&state.catalogue);
             });
             (rest, folded) = (after, unsettled);

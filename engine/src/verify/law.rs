@@ -19,12 +19,15 @@ pub(super) struct Law {
     groups: BTreeMap<GroupId, Vec<LocationId>>,
     buffers: BTreeMap<ChannelId, u32>,
     /// Units promised and handed over under each quota since it came into force.
-    used: BTreeMap<(RuleId, Seq, SkuId), (i64, i64)>,
+    used: Counts,
     /// The `seq` since which each rule is in force.
     since: BTreeMap<RuleId, Seq>,
     /// What was found out since the last change.
     found: BTreeMap<(SkuId, LocationId, ChannelId), Found>,
 }
+
+/// Units promised and handed over under each quota since it came into force.
+type Counts = BTreeMap<(RuleId, Seq, SkuId), (i64, i64)>;
 
 /// Units that a record promises or gives back under quotas, before they are counted for good.
 pub(super) type Planned = BTreeMap<(RuleId, Seq, SkuId), i64>;
@@ -234,9 +237,21 @@ impl Law {
         units.unwrap_or(own).into()
     }
 
-    /// What was counted under quotas, with those that came to nothing left out.
-    pub fn used(&self) -> BTreeMap<(RuleId, Seq, SkuId), (i64, i64)> {
-        self.used.iter().filter(|(_, used)| **used != (0, 0)).map(|(of, used)| (*of, *used)).collect()
+    /// Compares what was counted under quotas. Of those that are over, what is not open any more may be forgotten.
+    ///
+    /// # Errors
+    /// Where they differ.
+    pub fn compare(&self, counted: &Counts) -> Result<(), String> {
+        let of = |counts: &Counts, of: &(RuleId, Seq, SkuId)| counts.get(of).copied().unwrap_or_default();
+        for key in self.used.keys().chain(counted.keys()) {
+            let (mine, theirs) = (of(&self.used, key), of(counted, key));
+            let runs = self.since.get(&key.0) == Some(&key.1) && self.rules.get(&key.0).is_some_and(|(.., runs)| *runs);
+            let forgotten = !runs && mine.0 == mine.1 && theirs == (0, 0);
+            if mine != theirs && !forgotten {
+                return Err(format!("memory counts {theirs:?} under a quota, and the log leads to {mine:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether any quota is in force.

@@ -460,11 +460,10 @@ impl Auditor {
         if self.cells.len() != state.cells() as usize {
             return Err(format!("memory has {} cells, and the log {}", state.cells(), self.cells.len()));
         }
-        let counted: BTreeMap<_, _> = state.ledger().quotas().into_iter().collect();
+        let counted = state.ledger().quotas();
         let counted = counted.iter().map(|(of, used)| ((of.rule, of.since, of.sku), (used.promised, used.handed_over)));
-        if counted.filter(|(_, used)| *used != (0, 0)).collect::<BTreeMap<_, _>>() != self.law.used() {
-            return Err("memory and log disagree on what quotas have used".into());
-        }
+        let counted: BTreeMap<_, _> = counted.collect();
+        self.law.compare(&counted)?;
         for (id, audited) in &self.reservations {
             let known = state.reservations.get(*id).map(|reservation| Audited::from(reservation.as_ref()));
             let differs = |known: &Audited| {

@@ -202,13 +202,16 @@ impl View {
             format!("\x1b[H{} · seq {} · lag {lag} · {} cells\x1b[K\n\x1b[K\n", self.state, self.seq, self.cells.len());
         let row = |columns: [&str; 6]| {
             let [sku, location, on_hand, reserved, safety_stock, available] = columns;
-            format!("{sku:<32} {location:<16} {on_hand:>9} {reserved:>9} {safety_stock:>9} {available:>9}\x1b[K\n")
+            format!("{sku:<32} {location:<16} {on_hand:>9} {reserved:>9} {safety_stock:>9} {available:>12}\x1b[K\n")
         };
         out.push_str(&row(["SKU", "LOCATION", "ON HAND", "RESERVED", "SAFETY", "AVAILABLE"]));
         for ((sku, location), cell) in self.cells.iter().take(ROWS_MAX) {
             let number = |name: &str| cell.get(name).map(Value::to_string).unwrap_or_default();
             let (on_hand, reserved) = (number("on_hand"), number("reserved"));
-            out.push_str(&row([sku, location, &on_hand, &reserved, &number("safety_stock"), &number("available")]));
+            // Who is not told numbers is told a band.
+            let band = cell.get("band").and_then(Value::as_str).map(|band| band.replace('_', " "));
+            let available = band.unwrap_or_else(|| number("available"));
+            out.push_str(&row([sku, location, &on_hand, &reserved, &number("safety_stock"), &available]));
         }
         if self.cells.len() > ROWS_MAX {
             out.push_str(&format!("… and {} more\x1b[K\n", self.cells.len() - ROWS_MAX));
