@@ -31,18 +31,7 @@ fn put(engine: &Engine, what: PutWhat) -> anyhow::Result<()> {
 }
 
 fn safety(units: u32) -> RuleFields {
-    RuleFields {
-        skus: Vec::new(),
-        categories: Vec::new(),
-        attributes: Vec::new(),
-        locations: Vec::new(),
-        groups: Vec::new(),
-        kinds: Vec::new(),
-        channels: Vec::new(),
-        effect: Effect::SafetyStock(Amount::Units(units)),
-        starts_at: None,
-        ends_at: None,
-    }
+    RuleFields::everywhere(Effect::SafetyStock(Amount::Units(units)))
 }
 
 /// Some rule: by SKU, by SKU and location, by category and channel, by group, by location and channel, a share of what is

@@ -388,6 +388,24 @@ pub struct RuleFields {
     pub ends_at: Option<Timestamp>,
 }
 
+impl RuleFields {
+    /// A rule that holds everywhere and always.
+    pub fn everywhere(effect: Effect) -> Self {
+        Self {
+            skus: Vec::new(),
+            categories: Vec::new(),
+            attributes: Vec::new(),
+            locations: Vec::new(),
+            groups: Vec::new(),
+            kinds: Vec::new(),
+            channels: Vec::new(),
+            effect,
+            starts_at: None,
+            ends_at: None,
+        }
+    }
+}
+
 /// What was done.
 #[derive(Debug, Clone)]
 pub enum Outcome {

@@ -380,3 +380,22 @@ fn nobody_is_pushed_into_another_channel_s_share() {
     shop.try_reserve(app).unwrap();
     audit(&shop);
 }
+
+#[test]
+fn a_group_line_that_gets_nothing_stays_with_nothing() {
+    let shop = Shop::open();
+    shop.receive("A", "a", 1);
+    shop.receive("B", "a", 1);
+    shop.put_group("g", &["a"]);
+    shop.reserve(&[("B", "a", 1)]);
+    let mut request = hold_in_group(&[("A", "g", 2), ("B", "g", 3)]);
+    request.allow_partial = true;
+    let made = shop.try_reserve(request).unwrap();
+    let lines: Vec<_> = made.lines.iter().map(|line| (line.requested, line.quantity)).collect();
+    assert_eq!(lines, [(2, 1), (3, 0)]);
+    let bound = shop.try_step(made.id, StepRequest::Bind { lines: None }).unwrap();
+    assert!(!bound.is_unbound());
+    audit(&shop);
+    shop.cancel(made.id).unwrap();
+    audit(&shop);
+}

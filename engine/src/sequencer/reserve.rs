@@ -272,8 +272,14 @@ impl Sequencer {
             None if members.iter().any(|at| self.state.matrix.find(line.sku, *at).is_some()) => Constraint::Group,
             None => Constraint::UnknownCell,
         };
-        if let Some(place) = placed.get_mut(first) {
-            place.requested += missing;
+        match placed.get_mut(first) {
+            Some(place) => place.requested += missing,
+            // Of a promise that takes what there is, the line stays, with nothing.
+            None => placed.extend(members.first().map(|location| {
+                let terms = LineTerms { group: Some(line.group), ..LineTerms::default() };
+                let (at, sku, requested) = (line.at, line.sku, line.quantity);
+                Placed { at, sku, location: *location, requested, quantity: 0, terms }
+            })),
         }
         shorts.push(Short { line: line.at, requested: line.quantity, available, constraint, rule: limited });
     }

@@ -98,18 +98,7 @@ pub fn hold_in_group(lines: &[(&str, &str, u32)]) -> ReserveRequest {
 
 /// A rule that holds everywhere.
 pub fn rule(effect: Effect) -> RuleFields {
-    RuleFields {
-        skus: Vec::new(),
-        categories: Vec::new(),
-        attributes: Vec::new(),
-        locations: Vec::new(),
-        groups: Vec::new(),
-        kinds: Vec::new(),
-        channels: Vec::new(),
-        effect,
-        starts_at: None,
-        ends_at: None,
-    }
+    RuleFields::everywhere(effect)
 }
 
 /// Some rule about SKUs `A0` to `A5`, locations `s0` to `s3`, groups `g0` and `g1` and channels `web` and `app`.

@@ -111,7 +111,7 @@ pub async fn explain(State(app): State<App>, uri: Uri) -> Result<Response, Probl
         "in_force": {
             "safety_stock": told(Kind::SafetyStock), "access": told(Kind::Access), "band": told(Kind::Band),
         },
-        "result": words::outcome(cell.as_ref(), buffer, denied),
+        "result": words::outcome(cell.as_ref(), buffer, denied, winner(Kind::Band)),
         "rules": rules.iter().map(|rule| words::explained(&app.engine, rule)).collect::<Vec<_>>(),
     })))
 }
