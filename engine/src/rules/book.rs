@@ -67,6 +67,7 @@ pub struct Book {
     interned: Mutex<FxHashMap<Ranks, u32>>,
     quotas: Vec<Rank>,
     looks_at_traits: bool,
+    has_bands: bool,
 }
 
 /// What of a rule is needed while a promise is made, side by side in memory.
@@ -246,6 +247,7 @@ impl Book {
             interned: Mutex::default(),
             quotas,
             looks_at_traits,
+            has_bands: compiled.iter().any(|rule| rule.effect.kind() == Kind::Band),
             compiled,
             rules,
         };
@@ -274,11 +276,6 @@ impl Book {
         self.rules == other.rules
             && (self.other_place_class, &self.place_class) == (other.other_place_class, &other.place_class)
             && self.at_place == other.at_place
-    }
-
-    /// The rules, best first.
-    pub fn rules(&self) -> &[Arc<Standing>] {
-        &self.rules
     }
 
     /// What holds for `channel` in the cell of `sku` at `location`.
@@ -327,7 +324,7 @@ impl Book {
 
     /// Whether any band is in force anywhere.
     pub fn has_bands(&self) -> bool {
-        self.compiled.iter().any(|rule| rule.effect.kind() == Kind::Band)
+        self.has_bands
     }
 
     /// Whether any quota is in force anywhere.

@@ -88,11 +88,6 @@ impl RuleTable {
         self.entries().rules.clone()
     }
 
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.entries().by_name.len()
-    }
-
     /// The place that the next new rule gets.
     pub(crate) fn next_id(&self) -> RuleId {
         RuleId(self.entries().rules.len() as u32)

@@ -2,6 +2,7 @@
 
 use super::draft::Answer;
 use super::plan::{Plan, Shifted};
+use super::reserve::LINES_MAX;
 use super::{Decision, Sequencer};
 use crate::command::{Failure, Rebind, Refusal, Short};
 use crate::event::{Cause, Event, Rebound};
@@ -9,9 +10,6 @@ use crate::ids::{LocationId, ReservationId, SkuId};
 use crate::ledger::Shift;
 use crate::level::Constraint;
 use crate::reservation::{Line, Reservation};
-
-/// Lines that moving may give a reservation.
-const LINES_MAX: usize = 16_384;
 
 /// Units of one line that are to be in another place, or to stay where they are.
 struct Wanted {

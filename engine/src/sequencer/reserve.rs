@@ -25,7 +25,7 @@ struct Demand {
 }
 
 /// Lines that a reservation may come to have, far from what a record can hold.
-const LINES_MAX: usize = 16_384;
+pub(super) const LINES_MAX: usize = 16_384;
 
 /// A line of the promise to be, in the place that was found for it.
 struct Placed {

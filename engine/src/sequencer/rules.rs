@@ -55,12 +55,11 @@ impl Sequencer {
         }
         let rule = Rule { conditions: self.conditions(fields)?, effect, starts_at, ends_at };
         let known = self.state.rules.get(name.as_str());
-        let known_rule = fresh.get(name).map(|set| &set.rule).or(None);
-        let same = match known_rule {
-            Some(known) => known.as_ref() == Some(&rule),
-            None => known.as_ref().is_some_and(|known| known.rule == rule),
+        let known_rule = match fresh.get(name) {
+            Some(set) => set.rule.as_ref(),
+            None => known.as_ref().map(|known| &known.rule),
         };
-        if same {
+        if known_rule == Some(&rule) {
             return Ok(None);
         }
         let id = match fresh.get(name) {

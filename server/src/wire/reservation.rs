@@ -338,11 +338,8 @@ fn ttl(seconds: i64) -> Result<u32, Problem> {
 }
 
 fn units(engine: &Engine, lines: Vec<UnitsBody>) -> Result<Vec<LineUnits>, Problem> {
-    if !(1..=LINES_MAX).contains(&lines.len()) {
-        return Err(Problem::invalid("lines", format!("has {} entries; 1 to {LINES_MAX} are taken", lines.len())));
-    }
     let catalogue = &engine.state().catalogue;
-    let read = |(at, body): (usize, UnitsBody)| {
+    let read = |at: usize, body: UnitsBody| {
         let field = |name: &str| format!("lines[{at}].{name}");
         let quantity = quantity(&field("quantity"), body.quantity)?;
         let sku = sku_name(&field("sku"), &body.sku)?;
@@ -358,7 +355,7 @@ fn units(engine: &Engine, lines: Vec<UnitsBody>) -> Result<Vec<LineUnits>, Probl
         };
         Ok(LineUnits { sku, location, quantity })
     };
-    lines.into_iter().enumerate().map(read).collect()
+    each_line(lines, read)
 }
 
 /// A state's name on the wire.
