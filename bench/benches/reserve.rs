@@ -14,6 +14,7 @@ fn reserve(criterion: &mut Criterion) {
             sku: name("sku", n % 100),
             place: Place::Location(name("location", n % 10)),
             quantity: 1,
+            latest: None,
         };
         let request = ReserveRequest {
             channel: name("channel", 0),

@@ -113,7 +113,12 @@ pub fn one(sku: u32, location: u32) -> Reserve {
         confirm: false,
         allow_partial: false,
         supersedes: None,
-        lines: Few::from_buf([ReserveLine { sku: SkuId(sku), location: LocationId(location), quantity: 1 }]),
+        lines: Few::from_buf([ReserveLine {
+            sku: SkuId(sku),
+            location: LocationId(location),
+            quantity: 1,
+            latest: None,
+        }]),
         group_lines: Vec::new(),
         admitted: Few::new(),
     }

@@ -150,6 +150,7 @@ fn request(sku: u32, location: u32) -> ReserveRequest {
             sku: name("sku", sku),
             place: Place::Location(name("location", location)),
             quantity: 1,
+            latest: None,
         }]),
     }
 }

@@ -45,6 +45,8 @@ pub struct LineRequest {
     pub place: Place,
     /// Units, at least 1.
     pub quantity: u32,
+    /// Units that are to come by then will do.
+    pub latest: Option<Timestamp>,
 }
 
 /// Where units are asked for.
@@ -71,6 +73,8 @@ pub struct MovementRequest {
     pub occurred_at: Option<Timestamp>,
     /// The caller's own document.
     pub reference: Option<String>,
+    /// Whether a receipt is of nothing that was known to come.
+    pub unplanned: bool,
 }
 
 /// What all lines together ask of one cell.
@@ -112,13 +116,13 @@ impl State {
         let (mut lines, mut group_lines): (Few<ReserveLine>, _) = (Few::new(), Vec::new());
         let mut unknown = Vec::new();
         for (at, line) in request.lines.iter().enumerate() {
-            let (sku, quantity) = (self.catalogue.skus.id(line.sku.as_str()), line.quantity);
+            let (sku, quantity, latest) = (self.catalogue.skus.id(line.sku.as_str()), line.quantity, line.latest);
             let known = match &line.place {
                 Place::Location(name) => sku.zip(self.catalogue.locations.id(name.as_str())).map(|(sku, location)| {
-                    lines.push(ReserveLine { sku, location, quantity });
+                    lines.push(ReserveLine { sku, location, quantity, latest });
                 }),
                 Place::Group(name) => sku.zip(self.catalogue.groups.id(name.as_str())).map(|(sku, group)| {
-                    group_lines.push(GroupLine { at, sku, group, quantity });
+                    group_lines.push(GroupLine { at, sku, group, quantity, latest });
                 }),
             };
             if known.is_none() {
@@ -142,8 +146,7 @@ impl State {
             group_lines,
             admitted: Few::new(),
         };
-        // Where units of a group come from is decided in log order.
-        if reserve.group_lines.is_empty() {
+        if !reserve.is_left_to_the_log() {
             reserve.admitted = self.admit_lines(&reserve)?;
         }
         Ok(Command::Reserve(Box::new(reserve)))
@@ -280,7 +283,7 @@ impl State {
         for held in old.iter().flat_map(|old| &old.lines) {
             let cell = self.matrix.find(held.sku, held.location)?;
             if let Some(demand) = demands.iter_mut().find(|demand| demand.cell == cell) {
-                demand.released += held.outstanding();
+                demand.released += held.present();
             }
         }
         Some(demands)
@@ -305,6 +308,7 @@ impl State {
                 change: request.change,
                 occurred_at: request.occurred_at,
                 reference: request.reference,
+                unplanned: request.unplanned,
                 admitted,
             }
         };

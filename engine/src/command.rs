@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use crate::catalogue::{ChannelDetails, LocationKind, Price};
-use crate::event::{Cause, Counted, Few, ImportKind, Imported, Moved, MovementKind, Purpose, RowError};
+use crate::event::{
+    Cause, Counted, Few, ImportKind, Imported, LostDemand, Moved, MovementKind, Purpose, RowError, SupplyKind,
+};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
 use crate::matrix::CellId;
@@ -58,6 +60,10 @@ pub enum Command {
     },
     /// Set the details of one thing.
     Put(Box<Put>),
+    /// Say what is to come.
+    Supply(Vec<SupplyFields>),
+    /// Note what was asked for and refused.
+    NoteLost(Vec<LostDemand>),
 }
 
 impl Command {
@@ -72,7 +78,12 @@ impl Command {
                 PutWhat::Channel(..) => false,
                 PutWhat::Location(..) | PutWhat::Group(..) | PutWhat::Rule(..) => true,
             },
-            Self::Reserve(_) | Self::Step(..) | Self::Move(_) | Self::Count(_) => false,
+            Self::Reserve(_)
+            | Self::Step(..)
+            | Self::Move(_)
+            | Self::Count(_)
+            | Self::Supply(_)
+            | Self::NoteLost(_) => false,
         }
     }
 }
@@ -113,6 +124,8 @@ pub struct ReserveLine {
     pub location: LocationId,
     /// Units, at least 1.
     pub quantity: u32,
+    /// Units that are to come by then will do.
+    pub latest: Option<Timestamp>,
 }
 
 /// One line that is asked of a group.
@@ -126,9 +139,17 @@ pub struct GroupLine {
     pub group: GroupId,
     /// Units, at least 1.
     pub quantity: u32,
+    /// Units that are to come by then will do.
+    pub latest: Option<Timestamp>,
 }
 
 impl Reserve {
+    /// Whether it can only be decided in log order: where the units of a group come from, what is to come and what a day
+    /// has room for is known there.
+    pub fn is_left_to_the_log(&self) -> bool {
+        !self.group_lines.is_empty() || self.lines.iter().any(|line| line.latest.is_some())
+    }
+
     /// Which line of the request, from 0, the `nth` of those that are asked of locations is.
     pub fn line_number(&self, nth: usize) -> usize {
         let mut at = nth;
@@ -228,8 +249,29 @@ pub struct Movement {
     pub occurred_at: Option<Timestamp>,
     /// The caller's own document.
     pub reference: Option<String>,
+    /// Whether a receipt is of nothing that was known to come.
+    pub unplanned: bool,
     /// What was already taken from the promise word.
     pub admitted: Option<(CellId, StockChange)>,
+}
+
+/// What is said of a supply of one cell.
+#[derive(Debug, Clone)]
+pub struct SupplyFields {
+    /// Line of the import it came from; 0 for none.
+    pub line: u64,
+    /// The caller's own document; with the cell, its identity.
+    pub name: Name,
+    /// Where the units are.
+    pub kind: SupplyKind,
+    /// The SKU.
+    pub sku: NameRef<SkuId>,
+    /// Where they come to.
+    pub location: NameRef<LocationId>,
+    /// Units still to come; 0 for none any more.
+    pub quantity: u32,
+    /// When they are expected; needed while there are any.
+    pub expected_at: Option<Timestamp>,
 }
 
 /// A count that is reported.
@@ -269,6 +311,8 @@ pub enum Rows {
     Prices(Vec<(u64, Name, Price)>),
     /// Rules.
     Rules(Vec<(u64, Name, RuleFields)>),
+    /// What is to come.
+    Supply(Vec<SupplyFields>),
     /// None: the file ended.
     None(ImportKind),
 }
@@ -486,6 +530,9 @@ pub enum Refusal {
     /// Where it is, is open.
     #[error("where it is, is open; bind it first")]
     Unbound(State),
+    /// Units of it are still to come.
+    #[error("{1} of its units are still to come; name the lines and units that are there, or wait")]
+    Waiting(State, u64),
     /// More units of a line than it has left.
     #[error("lines[{line}].quantity: the reservation has {left} of these left")]
     TooManyUnits {

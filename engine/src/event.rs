@@ -5,9 +5,10 @@
 //! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::verify) checks those
 //! levels against the arithmetic of the quantities beside them.
 //!
-//! The log's format is version 2: version 1 and the events from [`Event::RulesSet`] on, which came with rules. What a
-//! version has is frozen, the order of variants and the fields of each, and the golden files in `engine/tests/golden`
-//! hold it to that. New events go to the end and make a new version; a build that does not know them refuses by number.
+//! The log's format is version 3: version 1, the events from [`Event::RulesSet`] on, which came with rules (version 2),
+//! and those from [`Event::SupplySet`] on, which came with supply (version 3). What a version has is frozen, the order of
+//! variants and the fields of each, and the golden files in `engine/tests/golden` hold it to that. New events go to the
+//! end and make a new version; a build that does not know them refuses by number.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -121,6 +122,172 @@ pub enum Event {
     Rebound(Box<Rebound>),
     /// Locations got their hours and what else people there do for orders.
     ServicesSet(Vec<(LocationId, ServiceDetails)>),
+    /// What is to come changed.
+    SupplySet(Vec<SupplySet>),
+    /// Stock moved, and some of it was supply that came, or was waited for.
+    Received(Box<Received>),
+    /// Units that became free went to promises that waited for them.
+    Filled(Vec<Fill>),
+    /// Units were promised on terms, some of them before they are there, or as an order that counts against a day.
+    Arranged(Box<Arranged>),
+    /// Promises that wait are at risk, or no longer are.
+    WaitsDated(Vec<WaitDated>),
+    /// Units were asked for and refused.
+    DemandLost(Vec<LostDemand>),
+}
+
+/// Where units that are to come are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum SupplyKind {
+    /// Ordered from a supplier.
+    #[default]
+    PurchaseOrder,
+    /// On their way.
+    InTransit,
+}
+
+/// A supply of one cell as it is from here on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupplySet {
+    /// The caller's own document; with the cell, its identity.
+    pub name: Name,
+    /// Where the units are.
+    pub kind: SupplyKind,
+    /// Units still to come; 0 where there is none any more.
+    pub open: u32,
+    /// When they are expected.
+    pub expected_at: Timestamp,
+    /// The cell that they come to.
+    pub cell: CellAfter,
+}
+
+/// Stock moved, with the supply that it used up and the promises that it filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// The movements.
+    pub rows: Vec<Moved>,
+    /// Supplies of which something came.
+    pub used: Vec<SupplyUsed>,
+    /// Promises that got what they waited for.
+    pub fills: Vec<Fill>,
+}
+
+impl Received {
+    /// The movements, each cell as it is after the whole event.
+    pub fn rows_after(&self) -> Vec<Moved> {
+        let after = |row: &Moved| {
+            let of = |fill: &&Fill| (fill.cell.sku, fill.cell.location) == (row.cell.sku, row.cell.location);
+            let cell = self.fills.iter().find(of).map_or(row.cell, |fill| fill.cell);
+            Moved { cell, ..row.clone() }
+        };
+        self.rows.iter().map(after).collect()
+    }
+}
+
+/// A supply of which something came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupplyUsed {
+    /// Its name.
+    pub name: Name,
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// Units that came.
+    pub quantity: u32,
+    /// Units still to come.
+    pub open: u32,
+}
+
+/// Units that were waited for and are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fill {
+    /// Whose.
+    pub reservation: ReservationId,
+    /// Which line of it, from 0.
+    pub line: u16,
+    /// How many units.
+    pub quantity: u32,
+    /// The cell after the whole event.
+    pub cell: CellAfter,
+}
+
+/// A promise of which units may still have to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arranged {
+    /// The promise. The quantity of a line includes what is to come.
+    pub promised: Promised,
+    /// Lines of which units are to come.
+    pub waits: Vec<LineWait>,
+    /// The days of locations that it counts against.
+    pub orders: Vec<OrderDay>,
+}
+
+/// Units of a line that are to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineWait {
+    /// Which line, from 0.
+    pub line: u16,
+    /// How many of its units.
+    pub quantity: u32,
+    /// The latest that would do.
+    pub latest: Timestamp,
+    /// When they are promised for.
+    pub promised_for: Timestamp,
+    /// Whether that rests on an allowance, and not on supply.
+    pub on_allowance: bool,
+}
+
+/// A day of a location, in its own time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OrderDay {
+    /// Where.
+    pub location: LocationId,
+    /// Days since 1970-01-01.
+    pub day: i32,
+}
+
+/// When units that are waited for are expected now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitDated {
+    /// Whose.
+    pub reservation: ReservationId,
+    /// Which line of it, from 0.
+    pub line: u16,
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// Units that are waited for.
+    pub quantity: u32,
+    /// When they were promised for.
+    pub promised_for: Timestamp,
+    /// When they are expected; none where nothing is to come that is not somebody else's.
+    pub expected_at: Option<Timestamp>,
+}
+
+impl WaitDated {
+    /// Whether they will come too late, or not at all.
+    pub fn at_risk(&self) -> bool {
+        self.expected_at.is_none_or(|expected| expected > self.promised_for)
+    }
+}
+
+/// Units that were asked for and refused, added up over a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostDemand {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where it was asked for; none where it was asked of a group.
+    pub location: Option<LocationId>,
+    /// The group that it was asked of.
+    pub group: Option<GroupId>,
+    /// Through which channel.
+    pub channel: ChannelId,
+    /// Lines that were refused.
+    pub requests: u32,
+    /// Units that they asked for and did not get.
+    pub units: u64,
 }
 
 /// A promise on terms.
@@ -404,6 +571,8 @@ pub enum ImportKind {
     Prices,
     /// Rules.
     Rules,
+    /// What is to come.
+    Supply,
 }
 
 /// An import came to its end.
@@ -438,7 +607,7 @@ impl Event {
         match self {
             Self::Moved(rows) => rows.iter().for_each(|row| visit(&row.cell)),
             Self::Counted(rows) => rows.iter().for_each(|row| visit(&row.cell)),
-            Self::Reserved(_) | Self::Promised(_) => {
+            Self::Reserved(_) | Self::Promised(_) | Self::Arranged(_) => {
                 let reserved = self.reserved().expect("these are promises");
                 if let Some(superseded) = &reserved.supersedes {
                     superseded.lines.iter().for_each(|line| visit(&line.cell));
@@ -453,6 +622,12 @@ impl Event {
             Self::Collected(collected) => collected.lines.iter().for_each(|line| visit(&line.cell)),
             Self::Cancelled(cancelled) => cancelled.lines.iter().for_each(|line| visit(&line.cell)),
             Self::Expired(expired) => expired.lines.iter().for_each(|line| visit(&line.cell)),
+            Self::SupplySet(rows) => rows.iter().for_each(|row| visit(&row.cell)),
+            Self::Received(received) => {
+                received.rows.iter().for_each(|row| visit(&row.cell));
+                received.fills.iter().for_each(|fill| visit(&fill.cell));
+            }
+            Self::Filled(fills) => fills.iter().for_each(|fill| visit(&fill.cell)),
             Self::Defined(_)
             | Self::SkusSet(_)
             | Self::LocationsSet(_)
@@ -467,7 +642,9 @@ impl Event {
             | Self::Imported(_)
             | Self::RulesSet(_)
             | Self::RulesTurned(_)
-            | Self::ServicesSet(_) => {}
+            | Self::ServicesSet(_)
+            | Self::WaitsDated(_)
+            | Self::DemandLost(_) => {}
         }
     }
 
@@ -476,7 +653,34 @@ impl Event {
         match self {
             Self::Reserved(reserved) => Some(reserved),
             Self::Promised(promised) => Some(&promised.reserved),
+            Self::Arranged(arranged) => Some(&arranged.promised.reserved),
             _ => None,
+        }
+    }
+
+    /// Line by line, the terms of the promise that the event made; empty where it made none on terms.
+    pub fn terms(&self) -> &[LineTerms] {
+        match self {
+            Self::Promised(promised) => &promised.terms,
+            Self::Arranged(arranged) => &arranged.promised.terms,
+            _ => &[],
+        }
+    }
+
+    /// What of the promise that the event made is to come.
+    pub fn waits(&self) -> &[LineWait] {
+        match self {
+            Self::Arranged(arranged) => &arranged.waits,
+            _ => &[],
+        }
+    }
+
+    /// Promises that got units which they waited for.
+    pub fn fills(&self) -> &[Fill] {
+        match self {
+            Self::Received(received) => &received.fills,
+            Self::Filled(fills) => fills,
+            _ => &[],
         }
     }
 
@@ -492,6 +696,21 @@ impl Event {
             Self::Rebound(event) => Some(event.reservation),
             _ => None,
         }
+    }
+
+    /// Every reservation that was there before the event and is changed by it, each once.
+    pub fn changed_reservations(&self) -> Few<ReservationId> {
+        let superseded = self.reserved().and_then(|reserved| reserved.supersedes.as_ref()).map(|old| old.reservation);
+        let mut changed: Few<ReservationId> = self.changed_reservation().or(superseded).into_iter().collect();
+        changed.extend(self.fills().iter().map(|fill| fill.reservation));
+        if let Self::WaitsDated(rows) = self {
+            changed.extend(rows.iter().map(|row| row.reservation));
+        }
+        if changed.len() > 1 {
+            changed.sort_unstable();
+            changed.dedup();
+        }
+        changed
     }
 }
 

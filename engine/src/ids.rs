@@ -212,6 +212,12 @@ impl Timestamp {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)).min(Self::MAX.0))
     }
 
+    /// So many milliseconds later.
+    #[must_use]
+    pub fn plus_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis).min(Self::MAX.0))
+    }
+
     /// When something happened that was not told a time of its own: now, and after a count at `counted_at`, even in the
     /// same millisecond.
     #[must_use]

@@ -1,18 +1,21 @@
-//! What is promised on terms, counted: units against quotas, and units whose location is still open.
+//! What is promised on terms, counted: units against quotas, units whose location is still open, units that are waited
+//! for beside what is to come, and orders against the days of their locations.
 //!
-//! Both follow from what reservations hold, so a ledger is told nothing but what each record made of a reservation. There
+//! All but supply follows from what reservations hold, so a ledger is told what each record made of a reservation. There
 //! are two: one that is folded with the rest of the durable view, and one that the journal thread keeps ahead of it while
 //! it decides; should a batch come to nothing, that one is copied anew from the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
-use crate::reservation::Reservation;
+use crate::event::{Event, OrderDay};
+use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::reservation::{Reservation, State};
 use crate::rules::RuleId;
+use crate::supply::{Outlook, Supply, Waiting};
 
 /// What a quota counts apart: each SKU, and each time that it came into force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,7 +56,20 @@ pub struct OpenUnits {
 pub struct Ledger {
     quotas: FxHashMap<Counted, Used>,
     open: FxHashMap<(SkuId, LocationId), Open>,
+    outlooks: FxHashMap<(SkuId, LocationId), Outlook>,
+    /// When lines that wait, and are not at risk, will be overdue.
+    due: BTreeSet<(Timestamp, WaitingLine)>,
+    /// Orders of each day of a location.
+    orders: FxHashMap<OrderDay, i64>,
+    /// The latest of those days.
+    latest_day: i32,
 }
+
+/// A line that waits.
+type WaitingLine = (SkuId, LocationId, ReservationId, u16);
+
+/// Days for which orders are counted: no two places are farther apart.
+const ORDER_DAYS_KEPT: i32 = 3;
 
 /// A line whose location is open, in one cell.
 type OpenLine = (SkuId, LocationId, (GroupId, ChannelId), (ReservationId, u16));
@@ -64,15 +80,17 @@ pub struct Shift {
     quotas: SmallVec<[(Counted, i64, i64); 2]>,
     /// With the units that are there after it.
     open: SmallVec<[(OpenLine, u32); 2]>,
+    waits: Vec<(WaitingLine, Waiting)>,
+    orders: Vec<(OrderDay, i64)>,
 }
 
 impl Shift {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.quotas.is_empty() && self.open.is_empty()
+        self.quotas.is_empty() && self.open.is_empty() && self.waits.is_empty() && self.orders.is_empty()
     }
 
-    /// Hides the open locations of a reservation, so that they are not taken for room.
+    /// Hides the open locations of a reservation, so that they are not taken for room, and what it waits for.
     pub fn hiding(reservation: &Reservation) -> Self {
         let mut shift = Self::default();
         shift.add(reservation, -1);
@@ -95,7 +113,15 @@ impl Shift {
     }
 
     fn add(&mut self, reservation: &Reservation, sign: i64) {
+        if !matches!(reservation.state, State::Cancelled | State::Expired) {
+            self.orders.extend(reservation.orders.iter().map(|day| (*day, sign)));
+        }
         for (number, line) in (0..).zip(&reservation.lines) {
+            if let Some(wait) = line.wait.as_deref() {
+                let units = if sign > 0 { wait.units } else { 0 };
+                let waiting = Waiting { units, ..Waiting::from(wait) };
+                self.waits.push(((line.sku, line.location, reservation.id, number), waiting));
+            }
             let Some(terms) = line.terms.as_deref() else { continue };
             for (rule, since) in &terms.charges {
                 let counted = Counted { rule: *rule, since: *since, sku: line.sku };
@@ -131,8 +157,54 @@ impl Ledger {
         self.reopen(shift);
     }
 
-    /// Takes in the open locations alone; for reservations of an image, whose quotas come by themselves.
+    /// Takes in what an event says of supply.
+    pub fn supply(&mut self, event: &Event) {
+        match event {
+            Event::SupplySet(rows) => {
+                for row in rows {
+                    let outlook = self.outlooks.entry((row.cell.sku, row.cell.location)).or_default();
+                    outlook.set(&row.name, row.kind, row.open, row.expected_at);
+                    self.drop_empty(row.cell.sku, row.cell.location);
+                }
+            }
+            Event::Received(received) => {
+                for used in &received.used {
+                    self.outlooks.entry((used.sku, used.location)).or_default().used(&used.name, used.open);
+                    self.drop_empty(used.sku, used.location);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn drop_empty(&mut self, sku: SkuId, location: LocationId) {
+        if self.outlooks.get(&(sku, location)).is_some_and(Outlook::is_empty) {
+            self.outlooks.remove(&(sku, location));
+        }
+    }
+
+    fn rewait(&mut self, (sku, location, reservation, number): WaitingLine, waiting: Waiting) {
+        let line = (sku, location, reservation, number);
+        let before = self.outlooks.entry((sku, location)).or_default().wait((reservation, number), waiting);
+        if let Some(before) = before {
+            self.due.remove(&(before.promised_for, line));
+        }
+        if waiting.units > 0 && !waiting.at_risk {
+            self.due.insert((waiting.promised_for, line));
+        }
+        self.drop_empty(sku, location);
+    }
+
+    /// Takes in the open locations, the waits and the orders; of reservations of an image, whose quotas come by themselves.
     pub fn reopen(&mut self, shift: &Shift) {
+        shift.waits.iter().for_each(|(line, waiting)| self.rewait(*line, *waiting));
+        for (day, orders) in &shift.orders {
+            *self.orders.entry(*day).or_default() += orders;
+            if day.day > self.latest_day {
+                self.latest_day = day.day;
+                self.orders.retain(|of, _| of.day + ORDER_DAYS_KEPT > day.day);
+            }
+        }
         for ((sku, location, of, line), units) in &shift.open {
             if *units > 0 {
                 let open = self.open.entry((*sku, *location)).or_default().entry(*of).or_default();
@@ -167,11 +239,55 @@ impl Ledger {
         self.open.get(&(sku, location))
     }
 
+    /// What is to come to a cell, and who waits for it; none where nothing is and nobody does.
+    pub fn outlook(&self, sku: SkuId, location: LocationId) -> Option<&Outlook> {
+        self.outlooks.get(&(sku, location))
+    }
+
+    /// Every cell to which something is to come or for which somebody waits, in no particular order.
+    pub fn outlooks(&self) -> impl Iterator<Item = ((SkuId, LocationId), &Outlook)> {
+        self.outlooks.iter().map(|(cell, outlook)| (*cell, outlook))
+    }
+
+    /// Whether anything is to come anywhere, or anybody waits.
+    #[inline]
+    pub fn has_outlooks(&self) -> bool {
+        !self.outlooks.is_empty()
+    }
+
+    /// When the next line that waits will be overdue.
+    pub fn next_overdue(&self) -> Option<Timestamp> {
+        self.due.first().map(|(date, _)| *date)
+    }
+
+    /// Cells with lines that are overdue at `now` and not told to be at risk; up to `limit` lines are looked at.
+    pub fn overdue(&self, now: Timestamp, limit: usize) -> BTreeSet<(SkuId, LocationId)> {
+        let due = self.due.iter().take_while(|(date, _)| *date < now).take(limit);
+        due.map(|(_, (sku, location, ..))| (*sku, *location)).collect()
+    }
+
+    /// Orders that count against a day of a location.
+    pub fn orders(&self, day: OrderDay) -> i64 {
+        self.orders.get(&day).copied().unwrap_or(0)
+    }
+
+    /// All of them.
+    pub fn all_orders(&self) -> impl Iterator<Item = (OrderDay, i64)> {
+        self.orders.iter().map(|(day, orders)| (*day, *orders)).filter(|(_, orders)| *orders != 0)
+    }
+
     /// All counts of quotas, for an image.
     pub fn quotas(&self) -> Vec<(Counted, Used)> {
         let mut quotas: Vec<_> = self.quotas.iter().map(|(counted, used)| (*counted, *used)).collect();
         quotas.sort_unstable_by_key(|(counted, _)| *counted);
         quotas
+    }
+
+    /// Puts back what an image says is to come to a cell.
+    pub fn restore_supply(&mut self, sku: SkuId, location: LocationId, supplies: &[Supply]) {
+        let outlook = self.outlooks.entry((sku, location)).or_default();
+        supplies.iter().for_each(|supply| outlook.set(&supply.name, supply.kind, supply.open, supply.expected_at));
+        self.drop_empty(sku, location);
     }
 
     /// Puts back a count from an image.

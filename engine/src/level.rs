@@ -58,12 +58,14 @@ pub enum Constraint {
     Buffer,
     /// The location does not stock the SKU, or one of the two is unknown.
     UnknownCell,
-    /// The cell would leave its 32 bits.
+    /// The cell would leave its 32 bits, or the location takes on no more orders that day.
     Capacity,
     /// The channel may not sell the SKU from there.
     Access,
     /// What is there is kept for other channels, or the channel has had its share.
     Quota,
+    /// What is to come by then is promised to others.
+    Supply,
     /// No location of the group has it, however the group's open promises are rearranged.
     Group,
 }

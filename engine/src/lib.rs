@@ -12,6 +12,7 @@
 
 pub mod admission;
 pub mod catalogue;
+pub mod coming;
 pub mod command;
 mod deadlines;
 pub mod engine;
@@ -36,6 +37,7 @@ pub mod rules;
 pub mod sequencer;
 pub mod settings;
 pub mod state;
+pub mod supply;
 pub mod verify;
 pub mod view;
 

@@ -87,6 +87,18 @@ impl Places {
         self.by_location.get(location.0 as usize)
     }
 
+    /// The day that it is at a location, in its own time: days since 1970-01-01.
+    pub fn day(&self, location: LocationId, now: Timestamp) -> i32 {
+        const DAY_MS: u64 = 86_400_000;
+        let day_in = |timezone: TimeZone| {
+            let instant = Instant::from_millisecond(i64::try_from(now.0).ok()?).ok()?;
+            let offset = timezone.to_offset(instant).seconds();
+            Some(((now.0 / 1000) as i64 + i64::from(offset)).div_euclid((DAY_MS / 1000) as i64) as i32)
+        };
+        let timezone = self.get(location).map(|place| place.timezone.clone());
+        timezone.and_then(day_in).unwrap_or((now.0 / DAY_MS) as i32)
+    }
+
     /// All of them, by the order in which they were declared.
     pub fn iter(&self) -> impl Iterator<Item = (LocationId, &Place)> {
         (0..).map(LocationId).zip(&self.by_location)

@@ -10,6 +10,7 @@ use crate::level::StockLevel;
 use crate::matrix::StockCell;
 use crate::rules::{Band, Book, Gate, RowTerms};
 use crate::state::State;
+use crate::supply::Waiting;
 
 /// One cell as a reader sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +129,7 @@ pub struct GroupView {
     pub exact: bool,
 }
 
-/// A cell that is short, with the promises at risk.
+/// A cell that is short, or to which what is waited for comes late, with the promises at risk.
 #[derive(Debug, Clone)]
 pub struct Shortage {
     /// The cell.
@@ -138,6 +139,8 @@ pub struct Shortage {
     /// Promises that what is there does not cover if the older ones are kept first: the newest, with the units of each
     /// that are at risk.
     pub at_risk: Vec<(ReservationId, u32)>,
+    /// Promises that wait for units which will come too late, or not at all.
+    pub late: Vec<(ReservationId, Waiting)>,
 }
 
 /// Another location that would give what one could not.
@@ -312,14 +315,17 @@ impl State {
     /// Up to `limit` cells that are short, from the one after `after`, with the promises at risk.
     pub fn shortages_page(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> (Seq, Vec<Shortage>) {
         let mut places = self.shortages();
+        places.extend(self.risky_cells());
         places.retain(|place| after.is_none_or(|after| *place > after));
+        places.sort_unstable();
+        places.dedup();
         places.truncate(limit);
         self.view.read(|| {
             let cells = places.iter().filter_map(|(sku, location)| self.matrix.get(*sku, *location));
             let lens = self.lens(None);
             cells
                 .map(|cell| self.shortage(lens.view(&self.catalogue, cell)))
-                .filter(|shortage| shortage.missing > 0)
+                .filter(|shortage| shortage.missing > 0 || !shortage.late.is_empty())
                 .collect()
         })
     }
@@ -329,14 +335,14 @@ impl State {
         let mut at_risk = Vec::new();
         for reservation in self.reservations.open_on(cell.sku, cell.location) {
             let here = reservation.lines.iter().filter(|l| l.sku == cell.sku && l.location == cell.location);
-            let units: u32 = here.map(|line| line.outstanding()).sum();
+            let units: u32 = here.map(|line| line.present()).sum();
             let missing = (i64::from(units) - covered).max(0);
             covered = (covered - i64::from(units)).max(0);
             if missing > 0 {
                 at_risk.push((reservation.id, missing as u32));
             }
         }
-        Shortage { cell, missing: cell.level.shortage(), at_risk }
+        Shortage { cell, missing: cell.level.shortage(), at_risk, late: self.waits_at_risk(cell.sku, cell.location) }
     }
 
     /// The reservations behind an id list, as they are now.

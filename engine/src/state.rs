@@ -10,16 +10,17 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::catalogue::Catalogue;
 use crate::deadlines::Deadlines;
-use crate::event::{CellAfter, Definitions, Event, Record};
+use crate::event::{CellAfter, Definitions, Event, Moved, Record};
 use crate::hash::{self, StateHash};
 use crate::idempotency::{Done, IdempotencyTable, Retention};
-use crate::ids::{LocationId, ReservationId, SkuId, Timestamp};
+use crate::ids::{LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::ledger::{Counted, Ledger, Shift, Used};
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
 use crate::reservation::{Reservation, ReservationStore};
 use crate::rules::RuleTable;
+use crate::supply::Supply;
 use crate::view::DurableView;
 
 /// The durable view of everything. Reads use it alone; only the journal thread writes it.
@@ -85,6 +86,11 @@ impl State {
     /// Puts back a count of a quota that an image holds.
     pub(crate) fn restore_quota(&self, counted: Counted, used: Used) {
         self.change_ledger(|ledger| ledger.restore(counted, used));
+    }
+
+    /// Puts back a supply that an image holds.
+    pub(crate) fn restore_supply(&self, sku: SkuId, location: LocationId, supplies: &[Supply]) {
+        self.change_ledger(|ledger| ledger.restore_supply(sku, location, supplies));
     }
 
     /// Puts back the time of the last record that an image holds.
@@ -189,15 +195,18 @@ impl Folder {
                     state.catalogue.fold_prices(*sku, record.seq, prices.clone());
                 }
             }
-            Event::Moved(rows) => {
-                for (row, moved) in (0..).zip(rows) {
-                    self.fold_cell(state, &moved.cell, None);
-                    if !moved.absorbed {
-                        let CellAfter { sku, location, .. } = moved.cell;
-                        state.movements.fold_moved(sku, location, (record.seq, row), moved.occurred_at, moved.change);
-                    }
-                }
+            Event::Moved(rows) => self.fold_moved(state, record.seq, rows),
+            Event::Received(received) => {
+                self.fold_moved(state, record.seq, &received.rows);
+                self.fold_fills(state, record);
             }
+            Event::Filled(_) => self.fold_fills(state, record),
+            Event::WaitsDated(_) => {
+                let changed = record.event.changed_reservations();
+                changed.into_iter().for_each(|id| self.fold_change(state, id, record));
+            }
+            Event::SupplySet(_) => record.event.for_each_cell(|cell| self.fold_cell(state, cell, None)),
+            Event::DemandLost(_) => {}
             Event::Counted(rows) => {
                 for counted in rows {
                     let counted_at = (!counted.outdated).then_some(counted.counted_at);
@@ -207,7 +216,7 @@ impl Folder {
                     }
                 }
             }
-            Event::Reserved(_) | Event::Promised(_) => self.fold_promise(state, record),
+            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => self.fold_promise(state, record),
             Event::Collected(collected) => {
                 for (row, line) in (0..).zip(&collected.lines) {
                     self.fold_cell(state, &line.cell, None);
@@ -245,6 +254,9 @@ impl Folder {
                 state.forget_quotas();
             }
         }
+        if matches!(record.event, Event::SupplySet(_) | Event::Received(_)) {
+            state.change_ledger(|ledger| ledger.supply(&record.event));
+        }
         if !self.shift.is_empty() {
             let shift = std::mem::take(&mut self.shift);
             state.change_ledger(|ledger| ledger.apply(record.seq, &shift));
@@ -275,6 +287,22 @@ impl Folder {
         state.hash.add(digest(cell));
     }
 
+    fn fold_moved(&mut self, state: &State, seq: Seq, rows: &[Moved]) {
+        for (row, moved) in (0..).zip(rows) {
+            self.fold_cell(state, &moved.cell, None);
+            if !moved.absorbed {
+                let CellAfter { sku, location, .. } = moved.cell;
+                state.movements.fold_moved(sku, location, (seq, row), moved.occurred_at, moved.change);
+            }
+        }
+    }
+
+    fn fold_fills(&mut self, state: &State, record: &Record) {
+        record.event.fills().iter().for_each(|fill| self.fold_cell(state, &fill.cell, None));
+        let changed = record.event.changed_reservations();
+        changed.into_iter().for_each(|id| self.fold_change(state, id, record));
+    }
+
     fn fold_promise(&mut self, state: &State, record: &Record) {
         record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
         if let Some(superseded) = record.event.reserved().and_then(|reserved| reserved.supersedes.as_ref()) {
@@ -293,7 +321,7 @@ impl Folder {
         if let Some(deadline) = reservation.deadline() {
             self.deadlines.insert(deadline, reservation.id);
         }
-        if reservation.has_terms() {
+        if reservation.is_counted() {
             self.shift.between(None, &reservation);
         }
         state.reservations.insert(reservation);
@@ -306,7 +334,7 @@ impl Folder {
             }
             state.hash.remove(hash::reservation(id, reservation.version, reservation.outstanding()));
             let deadline_before = reservation.deadline();
-            let before = reservation.has_terms().then(|| reservation.clone());
+            let before = reservation.is_counted().then(|| reservation.clone());
             reservation.apply(record);
             if before.is_some() {
                 self.shift.between(before.as_ref(), reservation);
@@ -345,7 +373,7 @@ impl Folder {
 
     /// Puts back a reservation from an image. What quotas count comes by itself.
     pub fn restore_reservation(&mut self, state: &State, reservation: Reservation) {
-        if reservation.has_terms() {
+        if reservation.is_counted() {
             let mut open = Shift::default();
             open.between(None, &reservation);
             state.change_ledger(|ledger| ledger.reopen(&open));

@@ -1,7 +1,7 @@
 //! The bytes of every format that was ever shipped can be read, and today's are what they were.
 //!
-//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, and `v2.hex` those that
-//! came with format 2. They are never changed again; another format gets a file of its own.
+//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` and `v3.hex`
+//! those that came with formats 2 and 3. They are never changed again; another format gets a file of its own.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{
@@ -16,6 +16,7 @@ use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId};
 
 const V1: &str = include_str!("golden/v1.hex");
 const V2: &str = include_str!("golden/v2.hex");
+const V3: &str = include_str!("golden/v3.hex");
 
 fn name(text: &str) -> Name {
     Name::parse_sku(text).unwrap()
@@ -31,6 +32,80 @@ fn lines() -> Few<LineChange> {
         LineChange { line: 0, quantity: 1, cell: cell(4) },
         LineChange { line: 1, quantity: 2, cell: cell(-4) },
     ])
+}
+
+/// One record of every kind that came with format 3, and every effect of a rule that did.
+fn events_of_v3() -> Vec<(Option<Box<Cause>>, Event)> {
+    let rule = |id, effect| {
+        let rule = Rule { effect, starts_at: None, ends_at: None, conditions: Conditions::default() };
+        RuleSet { id: RuleId(id), name: name("ahead"), rule: Some(rule), in_force: true }
+    };
+    let rules = vec![
+        rule(0, Effect::Backorder { units: 5, lead_days: 12 }),
+        rule(1, Effect::Preorder { units: 6, available_at: Timestamp(44) }),
+        rule(2, Effect::Capacity { orders_per_day: 7 }),
+        rule(3, Effect::PickupOnly { below: 2500, currency: *b"EUR" }),
+    ];
+    let set =
+        |name_of, kind| SupplySet { name: name(name_of), kind, open: 9, expected_at: Timestamp(66), cell: cell(4) };
+    let supplies = vec![set("PO-1", SupplyKind::PurchaseOrder), set("ASN-1", SupplyKind::InTransit)];
+    let moved = Moved {
+        kind: MovementKind::Receipt,
+        change: 3,
+        occurred_at: Timestamp(55),
+        absorbed: false,
+        created: false,
+        reference: None,
+        cell: cell(7),
+    };
+    let fills = vec![Fill { reservation: ReservationId(9), line: 1, quantity: 2, cell: cell(7) }];
+    let used = SupplyUsed { name: name("PO-1"), sku: SkuId(7), location: LocationId(3), quantity: 3, open: 6 };
+    let received = Received { rows: vec![moved], used: vec![used], fills: fills.clone() };
+    let reserved = Reserved {
+        channel: ChannelId(0),
+        purpose: Purpose::Pickup,
+        confirmed: false,
+        expires_at: Timestamp(88),
+        customer: None,
+        order: None,
+        lines: Few::from_vec(vec![ReservedLine { requested: 3, quantity: 3, cell: cell(5) }]),
+        supersedes: None,
+    };
+    let (latest, promised_for) = (Timestamp(99), Timestamp(66));
+    let arranged = Arranged {
+        promised: Promised { reserved, terms: vec![LineTerms::default()] },
+        waits: vec![LineWait { line: 0, quantity: 2, latest, promised_for, on_allowance: true }],
+        orders: vec![OrderDay { location: LocationId(3), day: 20_000 }],
+    };
+    let dated = |expected_at| WaitDated {
+        reservation: ReservationId(9),
+        line: 1,
+        sku: SkuId(7),
+        location: LocationId(3),
+        quantity: 2,
+        promised_for,
+        expected_at,
+    };
+    let lost = LostDemand {
+        sku: SkuId(7),
+        location: Some(LocationId(3)),
+        group: Some(GroupId(0)),
+        channel: ChannelId(0),
+        requests: 2,
+        units: 1 << 33,
+    };
+    let supply = Imported { kind: ImportKind::Supply, accepted: 1, unchanged: 0, rejected: 0, errors: Vec::new() };
+    let events = vec![
+        Event::RulesSet(rules),
+        Event::SupplySet(supplies),
+        Event::Received(Box::new(received)),
+        Event::Filled(fills),
+        Event::Arranged(Box::new(arranged)),
+        Event::WaitsDated(vec![dated(None), dated(Some(Timestamp(77)))]),
+        Event::DemandLost(vec![lost]),
+        Event::Imported(Box::new(supply)),
+    ];
+    events.into_iter().map(|event| (None, event)).collect()
 }
 
 /// One record of every kind that came with format 2.
@@ -222,14 +297,17 @@ fn events(text: &str) -> Vec<(Option<Box<Cause>>, Event)> {
 fn every_format_is_read_as_it_was_written() {
     assert_eq!(events(V1), every_event());
     assert_eq!(events(V2), events_of_v2());
+    assert_eq!(events(V3), events_of_v3());
 }
 
 #[test]
 fn records_are_written_as_they_were() {
     const ENVELOPE: usize = 40;
-    let (v1, now) = (unhex(V1), encoded(every_event()));
-    assert_eq!(v1[ENVELOPE..], now[ENVELOPE..], "a change of a record needs a new version beside this one");
-    assert_eq!(hex(&encoded(events_of_v2())), V2, "a change of the format needs a new version beside this one");
+    for (old, events) in [(V1, every_event()), (V2, events_of_v2())] {
+        let (old, now) = (unhex(old), encoded(events));
+        assert_eq!(old[ENVELOPE..], now[ENVELOPE..], "a change of a record needs a new version beside this one");
+    }
+    assert_eq!(hex(&encoded(events_of_v3())), V3, "a change of the format needs a new version beside this one");
 }
 
 #[test]
@@ -237,12 +315,12 @@ fn an_unknown_format_is_refused_by_number() {
     let mut bytes = unhex(V1);
     bytes[0] = 99;
     let refused = read(bytes).unwrap_err();
-    assert!(refused.contains("its format is 99, and this build reads formats 1 to 2"), "{refused}");
+    assert!(refused.contains("its format is 99, and this build reads formats 1 to 3"), "{refused}");
 }
 
 /// Writes the file of the current format, when a new one is made.
 #[test]
 #[ignore = "run by hand when a format is added: cargo test -p anaquel-engine --test golden -- --ignored"]
 fn write_golden_file() {
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v2.hex"), hex(&encoded(events_of_v2()))).unwrap();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v3.hex"), hex(&encoded(events_of_v3()))).unwrap();
 }

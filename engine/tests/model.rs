@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anaquel_engine::admission::Place;
 use anaquel_engine::command::{Failure, Rebind, StepRequest};
-use anaquel_engine::event::MovementKind;
-use anaquel_engine::ids::ReservationId;
+use anaquel_engine::event::{MovementKind, Purpose};
+use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::settings::Settings;
 use common::{Numbers, START_MS, Shop, audit, hold, name, some_rule};
 
@@ -33,7 +33,7 @@ fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut nu
             let made = made.lock().unwrap();
             made.get(numbers.below(made.len().max(1) as u64) as usize).copied()
         };
-        match numbers.below(13) {
+        match numbers.below(15) {
             0..=3 => {
                 let (other_sku, other_location) = cell(&mut numbers);
                 let mut request = hold(&[
@@ -42,12 +42,17 @@ fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut nu
                 ]);
                 for line in &mut request.lines {
                     if numbers.below(3) == 0 {
+                        let now = START_MS + clock.load(Ordering::Relaxed);
+                        line.latest = Some(Timestamp(now + 1000 * numbers.below(40)));
+                    }
+                    if numbers.below(3) == 0 {
                         line.place = Place::Group(name(&format!("g{}", numbers.below(2))));
                     }
                 }
                 request.ttl_seconds = 1 + numbers.below(5) as u32;
                 request.allow_partial = numbers.below(3) == 0;
                 request.confirm = numbers.below(6) == 0;
+                request.purpose = if numbers.below(3) == 0 { Purpose::Pickup } else { Purpose::Cart };
                 request.supersedes = some(&mut numbers).filter(|_| numbers.below(3) == 0);
                 let outcome = shop.try_reserve(request);
                 if let Ok(reservation) = &outcome {
@@ -71,6 +76,17 @@ fn live(shop: &Shop, made: &Mutex<Vec<ReservationId>>, clock: &AtomicU64, mut nu
                 clock.fetch_add(700, Ordering::Relaxed);
                 shop.clock.advance(700);
                 shop.engine.wake();
+            }
+            13 => {
+                let name = format!("po-{}", numbers.below(3));
+                let seconds = clock.load(Ordering::Relaxed) / 1000 + numbers.below(30);
+                shop.supply(&name, &sku, &location, numbers.below(7) as u32, seconds);
+            }
+            14 => {
+                let mut receipt = shop.movement(MovementKind::Receipt, &sku, &location, 1 + numbers.below(6) as i64);
+                receipt.unplanned = numbers.below(2) == 0;
+                let other = shop.movement(MovementKind::Receipt, &sku, &location, 2);
+                expected(shop.try_move(vec![receipt, other]));
             }
             12 => {
                 let fields = Some(some_rule(&mut numbers)).filter(|_| numbers.below(4) > 0);

@@ -161,7 +161,9 @@ impl Problem {
                 Self::insufficient("there is not room where it is wanted".into(), shorts.iter().map(line).collect())
             }
             Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state_name(state))),
-            refusal @ Refusal::Unbound(state) => Self::wrong_state(state, refusal.to_string()),
+            refusal @ (Refusal::Unbound(state) | Refusal::Waiting(state, _)) => {
+                Self::wrong_state(state, refusal.to_string())
+            }
             refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid { field, reason } => Self::invalid(&field, reason),
@@ -210,6 +212,7 @@ pub fn constraint_name(constraint: Constraint) -> &'static str {
         Constraint::Access => "access",
         Constraint::Quota => "quota",
         Constraint::Group => "group",
+        Constraint::Supply => "supply",
     }
 }
 

@@ -1,7 +1,8 @@
 //! A data directory of every format that was ever written opens, and goes on in today's.
 //!
 //! `tests/data/format-1.tar.gz` was made by a build that wrote format 1: two imports, three reservations at different
-//! points of their lives, an image of an orderly stop, and one sale after it that was cut off by a kill.
+//! points of their lives, an image of an orderly stop, and one sale after it that was cut off by a kill. `format-2.tar.gz`
+//! was made by one that wrote format 2: rules, a group, a hold asked of it in the image, and its binding behind that.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use std::path::Path;
@@ -9,14 +10,30 @@ use std::process::Command;
 
 use anaquel_loadtest::server::{Server, verify};
 use anaquel_tests::binary;
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn unpack(archive: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(archive);
+    let unpacked = Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder.path()).status().unwrap();
+    assert!(unpacked.success());
+    folder
+}
+
+/// After a kill the log proves what the server showed, and a restart shows it again.
+fn goes_on(server: Server, data: &Path) {
+    let hash = server.client().get("/v1/info").unwrap().json()["state_hash"].as_str().unwrap().to_owned();
+    server.kill().unwrap();
+    assert_eq!(verify(binary(), data).unwrap(), hash);
+    let server = Server::start(binary(), data, &[]).unwrap();
+    assert_eq!(server.client().get("/v1/info").unwrap().json()["state_hash"], hash.as_str());
+    server.stop().unwrap();
+}
 
 #[test]
 fn a_directory_of_format_1_is_what_it_was_and_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/format-1.tar.gz");
-    let unpacked = Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder.path()).status().unwrap();
-    assert!(unpacked.success());
+    let folder = unpack("format-1.tar.gz");
     let data = folder.path().join("data");
 
     let server = Server::start(binary(), &data, &[]).unwrap();
@@ -41,10 +58,31 @@ fn a_directory_of_format_1_is_what_it_was_and_goes_on() {
     assert_eq!(rule.status, 200, "{}", rule.json());
     let line = json!({"sku": "A", "group": "g", "quantity": 1});
     assert_eq!(client.post("/v1/reservations", &json!({"channel": "pos", "lines": [line]})).unwrap().status, 201);
-    let hash = client.get("/v1/info").unwrap().json()["state_hash"].as_str().unwrap().to_owned();
-    server.kill().unwrap();
-    assert_eq!(verify(binary(), &data).unwrap(), hash);
+    goes_on(server, &data);
+}
+
+#[test]
+fn a_directory_of_format_2_is_what_it_was_and_goes_on() {
+    let folder = unpack("format-2.tar.gz");
+    let data = folder.path().join("data");
     let server = Server::start(binary(), &data, &[]).unwrap();
-    assert_eq!(server.client().get("/v1/info").unwrap().json()["state_hash"], hash.as_str());
-    server.stop().unwrap();
+    let mut client = server.client();
+    let info = client.get("/v1/info").unwrap().json();
+    assert_eq!((&info["seq"], &info["cells"]), (&json!(9), &json!(3)));
+    assert_eq!(info["state_hash"], "94995d3a555e3ec97cb05022fdb05ee0", "as the build that wrote it showed it");
+    let hold = client.get("/v1/reservations/r-D6HX9-8").unwrap().json();
+    let places: Vec<_> = hold["lines"].as_array().unwrap().iter().map(|line| line["location"].clone()).collect();
+    assert_eq!(places, [Value::Null, json!("s1")], "{hold}");
+    let refused = json!({"channel": "web", "lines": [{"sku": "B", "location": "s1", "quantity": 1}]});
+    let refused = client.post("/v1/reservations", &refused).unwrap().json();
+    assert_eq!((&refused["lines"][0]["rule"], &refused["lines"][0]["constraint"]), (&json!("share"), &json!("quota")));
+
+    // From here on the log has two formats.
+    let row =
+        json!({"supply": "PO", "sku": "A", "location": "s1", "quantity": 9, "expected_at": "2109-01-01T00:00:00Z"});
+    assert_eq!(client.put("/v1/supply", &json!({"supplies": [row]})).unwrap().status, 200);
+    let line = json!({"sku": "A", "location": "s1", "quantity": 9, "latest": "2109-01-02T00:00:00Z"});
+    let made = client.post("/v1/reservations", &json!({"channel": "app", "lines": [line]})).unwrap();
+    assert_eq!(made.status, 201, "{}", made.json());
+    goes_on(server, &data);
 }

@@ -27,19 +27,20 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, Price, Registry, ServiceDetails, SkuDetails, Versioned,
 };
-use crate::event::{CellAfter, Definitions};
+use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::idempotency::Done;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
 use crate::ledger::{Counted, Used};
 use crate::movements::Recent;
-use crate::reservation::Reservation;
+use crate::reservation::{Reservation, Wait};
 use crate::rules::{RuleId, Standing};
 use crate::state::{Folder, State};
+use crate::supply::Supply;
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes; it reads format 1, too, which has fewer kinds of frames and other reservations.
-const FORMAT: u16 = 2;
+/// The format that this build writes. Formats 1 and 2, which it reads, have fewer kinds of frames and simpler reservations.
+const FORMAT: u16 = 3;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
 
@@ -69,9 +70,37 @@ enum Frame {
     Keys(Vec<(u128, Done)>),
     End(Summary),
     Rules(Vec<(RuleId, Option<Standing>)>),
-    Reservations(Vec<Reservation>),
+    /// As format 2 has them: nothing of them is to come.
+    ReservationsV2(Vec<Reservation>),
     Quotas(Vec<(Counted, Used)>),
     Services(Vec<(LocationId, Versioned<ServiceDetails>)>),
+    Reservations(Vec<Kept>),
+    Supply(Vec<(SkuId, LocationId, Vec<Supply>)>),
+}
+
+/// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.
+#[derive(Serialize, Deserialize)]
+struct Kept(Reservation, Vec<(u16, Wait)>, Vec<OrderDay>);
+
+impl From<Arc<Reservation>> for Kept {
+    fn from(reservation: Arc<Reservation>) -> Self {
+        let lines = (0..).zip(&reservation.lines);
+        let waits = lines.filter_map(|(number, line)| Some((number, line.wait.as_deref()?.clone()))).collect();
+        let orders = reservation.orders.to_vec();
+        Self(Arc::unwrap_or_clone(reservation), waits, orders)
+    }
+}
+
+impl From<Kept> for Reservation {
+    fn from(Kept(mut reservation, waits, orders): Kept) -> Self {
+        for (number, wait) in waits {
+            if let Some(line) = reservation.lines.get_mut(usize::from(number)) {
+                line.wait = Some(Box::new(wait));
+            }
+        }
+        reservation.orders = orders.into();
+        reservation
+    }
 }
 
 /// What an image holds.
@@ -239,7 +268,8 @@ fn write_unfinished(
     writer.frames(state.movements.copy().into_iter(), Frame::Movements)?;
     let mut reservations = 0;
     let kept = state.reservations.segments().flatten().inspect(|_| reservations += 1);
-    writer.frames(kept.map(|reservation| reservation.as_ref().clone()), Frame::Reservations)?;
+    writer.frames(kept.map(Kept::from), Frame::Reservations)?;
+    write_supply(state, &mut writer)?;
     // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
     let counted: Vec<_> = state.ledger().quotas().into_iter().map(|(counted, _)| counted).collect();
     for chunk in counted.chunks(ITEMS_PER_FRAME) {
@@ -265,6 +295,24 @@ fn write_unfinished(
     fs::rename(unfinished, path_of(directory, start_seq))?;
     File::open(directory)?.sync_all()?;
     Ok(summary)
+}
+
+/// What is to come, each cell whole.
+fn write_supply(state: &State, writer: &mut Writer<'_>) -> io::Result<()> {
+    let mut cells: Vec<_> = state.ledger().outlooks().map(|(cell, _)| cell).collect();
+    cells.sort_unstable();
+    for chunk in cells.chunks(ITEMS_PER_FRAME) {
+        let (_, copied) = state.view.read(|| {
+            let ledger = state.ledger();
+            let supplies = |(sku, location): &(SkuId, LocationId)| {
+                let supplies = ledger.outlook(*sku, *location).map(|outlook| outlook.supplies().to_vec());
+                (*sku, *location, supplies.unwrap_or_default())
+            };
+            chunk.iter().map(supplies).collect()
+        });
+        writer.frame(&Frame::Supply(copied))?;
+    }
+    Ok(())
 }
 
 fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
@@ -370,8 +418,14 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
             Frame::ReservationsV1(rows) => {
                 rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation.into()));
             }
-            Frame::Reservations(rows) => {
+            Frame::ReservationsV2(rows) => {
                 rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation));
+            }
+            Frame::Reservations(rows) => {
+                rows.into_iter().for_each(|kept| folder.restore_reservation(state, kept.into()));
+            }
+            Frame::Supply(rows) => {
+                rows.iter().for_each(|(sku, location, supplies)| state.restore_supply(*sku, *location, supplies));
             }
             Frame::Quotas(rows) => rows.into_iter().for_each(|(counted, used)| state.restore_quota(counted, used)),
             Frame::Services(rows) => {

@@ -65,6 +65,7 @@ impl From<Reservation> for reservation::Reservation {
             quantity,
             collected,
             terms: None,
+            wait: None,
         };
         let change = |Change { seq, time, from, to, actor, step }| reservation::Change {
             seq,
@@ -96,6 +97,7 @@ impl From<Reservation> for reservation::Reservation {
             pickup_code: old.pickup_code,
             lines: old.lines.into_iter().map(line).collect(),
             changes: old.changes.into_iter().map(change).collect(),
+            orders: Few::new(),
         }
     }
 }

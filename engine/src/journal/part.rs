@@ -13,9 +13,9 @@ use super::{Batch, Damage};
 use crate::ids::{Seq, Timestamp};
 
 /// The format that this build writes.
-pub(super) const FORMAT: u16 = 2;
+pub(super) const FORMAT: u16 = 3;
 
-/// The oldest that it reads. Format 1 has fewer kinds of events and is otherwise the same.
+/// The oldest that it reads. Older formats have fewer kinds of events and are otherwise the same.
 const OLDEST_FORMAT: u16 = 1;
 
 const HEADER: usize = 40;

@@ -11,15 +11,17 @@
 //! Every change bumps the *version* (the `seq` of its record) and can be undone, which is how the record *as it was* at
 //! any of its versions is told: a repeated request gets its first answer from [`Reservation::as_of`] without anything
 //! having been stored for it. What is outstanding in a line is `quantity − collected`; summed over all reservations it
-//! is the cell's `reserved`, always.
+//! is the cell's `reserved`, always, but for units that are still to come ([`Wait`]): those are promised, not reserved.
 
 mod store;
+mod wait;
 
 pub use store::{Filter, ReservationStore};
+pub use wait::Wait;
 
 use smallvec::SmallVec;
 
-use crate::event::{Event, Few, LineTerms, Move, Purpose, Record};
+use crate::event::{Event, Few, LineTerms, Move, OrderDay, Purpose, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +64,9 @@ pub struct Line {
     pub collected: u32,
     /// On what terms, where there are any.
     pub terms: Option<Box<LineTerms>>,
+    /// What of it is to come, where something is or was. An image keeps it beside the reservation.
+    #[serde(skip)]
+    pub wait: Option<Box<Wait>>,
 }
 
 impl Line {
@@ -70,9 +75,24 @@ impl Line {
         self.terms.as_deref().filter(|terms| terms.is_unbound()).and_then(|terms| terms.group)
     }
 
-    /// Units promised and still there.
+    /// Units promised and not handed over.
     pub fn outstanding(&self) -> u32 {
         self.quantity - self.collected
+    }
+
+    /// Units of them that are still to come.
+    pub fn waiting(&self) -> u32 {
+        self.wait.as_deref().map_or(0, |wait| wait.units)
+    }
+
+    /// Units of them that are there: what the line adds to its cell's `reserved`.
+    pub fn present(&self) -> u32 {
+        self.outstanding() - self.waiting()
+    }
+
+    /// What giving back `units` takes from those that are there: what is to come goes first.
+    pub fn present_of(&self, units: u32) -> u32 {
+        units - units.min(self.waiting())
     }
 }
 
@@ -105,6 +125,9 @@ pub struct Reservation {
     pub lines: Few<Line>,
     /// What happened since it was made, oldest first.
     pub changes: Vec<Change>,
+    /// The days of locations that it counts against. An image keeps them beside the reservation.
+    #[serde(skip)]
+    pub orders: Few<OrderDay>,
 }
 
 /// One step of a life, with what it takes to undo it.
@@ -170,6 +193,13 @@ pub enum Step {
         /// Lines whose location became public.
         bound: SmallVec<[u16; 1]>,
     },
+    /// Units that were waited for came, by line.
+    Filled {
+        /// Line and units.
+        lines: SmallVec<[(u16, u32); 1]>,
+    },
+    /// When units are expected changed.
+    Dated,
 }
 
 /// Units of a line that moved, with what it takes to bring them back.
@@ -202,10 +232,7 @@ impl Reservation {
     /// The reservation that `record` created.
     pub fn created_by(record: &Record) -> Option<Self> {
         let made = record.event.reserved()?;
-        let terms = match &record.event {
-            Event::Promised(promised) => promised.terms.as_slice(),
-            _ => &[],
-        };
+        let (terms, waits) = (record.event.terms(), record.event.waits());
         let lines = made.lines.iter().enumerate().map(|(at, line)| Line {
             sku: line.cell.sku,
             location: line.cell.location,
@@ -213,6 +240,7 @@ impl Reservation {
             quantity: line.quantity,
             collected: 0,
             terms: terms.get(at).filter(|terms| **terms != LineTerms::default()).cloned().map(Box::new),
+            wait: waits.iter().find(|wait| usize::from(wait.line) == at).map(|wait| Box::new(Wait::new(wait))),
         });
         Some(Self {
             id: ReservationId(record.seq),
@@ -228,6 +256,10 @@ impl Reservation {
             pickup_code: None,
             lines: lines.collect(),
             changes: Vec::new(),
+            orders: match &record.event {
+                Event::Arranged(arranged) => arranged.orders.iter().copied().collect(),
+                _ => Few::new(),
+            },
         })
     }
 
@@ -305,12 +337,22 @@ impl Reservation {
         self.lines.iter().any(|line| line.terms.is_some())
     }
 
+    /// Whether any ledger counts something of it.
+    pub fn is_counted(&self) -> bool {
+        !self.orders.is_empty() || self.lines.iter().any(|line| line.terms.is_some() || line.wait.is_some())
+    }
+
+    /// Units that are still to come.
+    pub fn waiting(&self) -> u64 {
+        self.lines.iter().map(|line| u64::from(line.waiting())).sum()
+    }
+
     /// Whether the location of some of what is promised is still open.
     pub fn is_unbound(&self) -> bool {
         self.lines.iter().any(|line| line.unbound().is_some() && line.outstanding() > 0)
     }
 
-    /// Units of all lines that are promised and still there.
+    /// Units of all lines that are promised and not handed over.
     pub fn outstanding(&self) -> u64 {
         self.lines.iter().map(|line| u64::from(line.outstanding())).sum()
     }
@@ -347,7 +389,7 @@ impl Reservation {
             }
             Event::Cancelled(event) => {
                 let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
-                self.give_back(&lines);
+                self.give_back(record.seq, &lines);
                 if event.whole {
                     self.state = State::Cancelled;
                 } else if self.outstanding() == 0 {
@@ -362,7 +404,7 @@ impl Reservation {
             }
             Event::Expired(event) => {
                 let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
-                self.give_back(&lines);
+                self.give_back(record.seq, &lines);
                 self.state = State::Expired;
                 Step::Expired { lines }
             }
@@ -376,12 +418,29 @@ impl Reservation {
                 }
                 Step::Rebound { moves, bound: event.bound.iter().copied().collect() }
             }
-            Event::Reserved(_) | Event::Promised(_) => {
+            Event::Received(_) | Event::Filled(_) => {
+                let mine = record.event.fills().iter().filter(|fill| fill.reservation == self.id);
+                let lines = mine.map(|fill| (fill.line, fill.quantity)).collect();
+                self.each(&lines, |line, quantity| {
+                    line.wait.as_deref_mut().map(|wait| wait.less(record.seq, quantity));
+                });
+                Step::Filled { lines }
+            }
+            Event::WaitsDated(rows) => {
+                for row in rows.iter().filter(|row| row.reservation == self.id) {
+                    let line = self.lines.get_mut(usize::from(row.line));
+                    if let Some(wait) = line.and_then(|line| line.wait.as_deref_mut()) {
+                        wait.redate(record.seq, row);
+                    }
+                }
+                Step::Dated
+            }
+            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => {
                 let Some(superseded) = record.event.reserved().and_then(|made| made.supersedes.as_deref()) else {
                     return;
                 };
                 let lines = superseded.lines.iter().map(|line| (line.line, line.quantity)).collect();
-                self.give_back(&lines);
+                self.give_back(record.seq, &lines);
                 self.state = State::Cancelled;
                 Step::Superseded { lines }
             }
@@ -418,9 +477,12 @@ impl Reservation {
                     }
                     moves.iter().rev().for_each(|moved| earlier.shift_back(moved));
                 }
+                // The waits undo themselves.
+                Step::Filled { .. } | Step::Dated => {}
             }
             earlier.version = earlier.changes.last().map_or(earlier.id.0, |change| change.seq);
         }
+        earlier.lines.iter_mut().filter_map(|line| line.wait.as_deref_mut()).for_each(|wait| wait.undo_after(seq));
         earlier
     }
 
@@ -438,16 +500,17 @@ impl Reservation {
         let joins = |(number, other): &(usize, &Line)| {
             *number != usize::from(moved.line)
                 && (other.sku, other.location, other.collected) == (source.sku, to, 0)
+                && other.wait.is_none()
                 && other.terms == source.terms
         };
         let joined = self.lines.iter().enumerate().filter(|_| hidden && open).find(joins).map(|(number, _)| number);
-        let whole = moved.quantity == source.outstanding() && source.collected == 0;
+        let whole = moved.quantity == source.outstanding() && source.collected == 0 && source.wait.is_none();
         let into = match joined {
             Some(into) => into,
             None if whole => usize::from(moved.line),
             None => {
                 let (sku, terms) = (source.sku, source.terms.clone());
-                self.lines.push(Line { sku, location: to, requested: 0, quantity: 0, collected: 0, terms });
+                self.lines.push(Line { sku, location: to, requested: 0, quantity: 0, collected: 0, terms, wait: None });
                 self.lines.len() - 1
             }
         };
@@ -487,8 +550,12 @@ impl Reservation {
         change(self.lines.get_mut(number).expect("what moves is a line"));
     }
 
-    fn give_back(&mut self, lines: &SmallVec<[(u16, u32); 1]>) {
-        self.each(lines, |line, quantity| line.quantity -= quantity);
+    /// What is to come is given back first.
+    fn give_back(&mut self, seq: Seq, lines: &SmallVec<[(u16, u32); 1]>) {
+        self.each(lines, |line, quantity| {
+            line.wait.as_deref_mut().map(|wait| wait.less(seq, quantity));
+            line.quantity -= quantity;
+        });
     }
 
     fn each(&mut self, lines: &SmallVec<[(u16, u32); 1]>, change: impl Fn(&mut Line, u32)) {

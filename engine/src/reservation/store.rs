@@ -131,7 +131,7 @@ impl ReservationStore {
         let ids: Vec<_> = self.by_location.get(&location).map(|ids| ids.iter().copied().collect()).unwrap_or_default();
         let holds = |reservation: &Arc<Reservation>| {
             reservation.state.is_open()
-                && reservation.lines.iter().any(|l| l.sku == sku && l.location == location && l.outstanding() > 0)
+                && reservation.lines.iter().any(|l| l.sku == sku && l.location == location && l.present() > 0)
         };
         ids.into_iter().filter_map(|id| self.get(id)).filter(holds).collect()
     }

@@ -23,9 +23,10 @@ use smallvec::SmallVec;
 
 use super::{Band, Effect, Kind, OWN_CONDITIONS, Standing};
 use crate::catalogue::{Catalogue, LocationKind, SkuDetails};
-use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
+use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::level::{Floor, StockLevel};
 use crate::matrix::Arena;
+use crate::supply::Allowance;
 
 /// A rule's place among those in force: the smaller comes first.
 type Rank = u32;
@@ -66,6 +67,10 @@ pub struct Book {
     sku_classes: Arena<OnceLock<SkuClass>, 12, 13>,
     interned: Mutex<FxHashMap<Ranks, u32>>,
     quotas: Vec<Rank>,
+    /// Rules of kinds that are not hot and do not name SKUs; those that do are found by the SKU's class.
+    cold: Ranks,
+    /// The kinds of rules in force that are not hot.
+    cold_kinds: Vec<Kind>,
     looks_at_traits: bool,
     has_bands: bool,
 }
@@ -134,7 +139,7 @@ impl Best {
             Kind::SafetyStock => self.safety_stock = self.safety_stock.min(rank),
             Kind::Access => self.access = self.access.min(rank),
             Kind::Band => self.band = self.band.min(rank),
-            Kind::Quota => {}
+            _ => {}
         }
     }
 
@@ -225,6 +230,11 @@ impl Book {
         let compiled: Vec<_> = rules.iter().map(|standing| Compiled::of(standing)).collect();
         let quotas = (0..).zip(&compiled).filter(|(_, rule)| rule.effect.kind() == Kind::Quota).map(|(rank, _)| rank);
         let quotas = quotas.collect();
+        let cold: Vec<_> = (0..).zip(&compiled).filter(|(_, rule)| !rule.effect.kind().is_hot()).collect();
+        let mut cold_kinds: Vec<_> = cold.iter().map(|(_, rule)| rule.effect.kind()).collect();
+        cold_kinds.sort_unstable();
+        cold_kinds.dedup();
+        let cold = cold.into_iter().filter(|(_, rule)| !rule.names_skus).map(|(rank, _)| rank).collect();
         let looks_at_traits = rules.iter().any(|standing| {
             let conditions = &standing.rule.conditions;
             !(conditions.categories.is_empty() && conditions.attributes.is_empty())
@@ -246,6 +256,8 @@ impl Book {
             sku_classes: Arena::new(),
             interned: Mutex::default(),
             quotas,
+            cold,
+            cold_kinds,
             looks_at_traits,
             has_bands: compiled.iter().any(|rule| rule.effect.kind() == Kind::Band),
             compiled,
@@ -346,6 +358,71 @@ impl Book {
             })
         };
         self.quotas.iter().filter(holds).filter_map(|rank| self.rules.get(*rank as usize)).collect()
+    }
+
+    /// Whether any rule of a kind is in force anywhere.
+    #[inline]
+    pub fn has(&self, kind: Kind) -> bool {
+        self.cold_kinds.contains(&kind)
+    }
+
+    /// The first rule of a kind that is not hot, for `channel` in the cell of `sku` at `location`.
+    pub fn first(
+        &self,
+        kind: Kind,
+        catalogue: &Catalogue,
+        sku: SkuId,
+        location: LocationId,
+        channel: Option<ChannelId>,
+    ) -> Option<&Arc<Standing>> {
+        if !self.has(kind) {
+            return None;
+        }
+        let class = self.class(catalogue, sku);
+        let first = [&class.ranks, &self.cold].map(|ranks| self.first_of(kind, ranks, location, channel));
+        first.into_iter().flatten().min().and_then(|rank| self.rules.get(rank as usize))
+    }
+
+    /// The first rule of a kind that is about places and channels alone.
+    pub fn first_at(&self, kind: Kind, location: LocationId, channel: Option<ChannelId>) -> Option<&Arc<Standing>> {
+        let first = self.first_of(kind, &self.cold, location, channel);
+        first.and_then(|rank| self.rules.get(rank as usize))
+    }
+
+    /// The first rule of a kind among `ranks` that holds at `location` for `channel`.
+    fn first_of(&self, kind: Kind, ranks: &[Rank], location: LocationId, channel: Option<ChannelId>) -> Option<Rank> {
+        let place = self.place_of(location);
+        let holds = |rank: &Rank| {
+            self.compiled
+                .get(*rank as usize)
+                .is_some_and(|rule| rule.effect.kind() == kind && (!rule.names_places || self.is_at(*rank, place)))
+                && self.rules.get(*rank as usize).is_some_and(|rule| rule.rule.conditions.hold_for_channel(channel))
+        };
+        ranks.iter().copied().find(holds)
+    }
+
+    /// What may be promised to `channel` at `now` in a cell beyond what is there and known to come.
+    pub fn allowances(
+        &self,
+        catalogue: &Catalogue,
+        sku: SkuId,
+        location: LocationId,
+        channel: Option<ChannelId>,
+        now: Timestamp,
+    ) -> SmallVec<[Allowance; 2]> {
+        let rules = [Kind::Backorder, Kind::Preorder].map(|kind| self.first(kind, catalogue, sku, location, channel));
+        let allowance = |standing: &Arc<Standing>| match standing.rule.effect {
+            Effect::Backorder { units, lead_days } => {
+                let date = now.plus_seconds(u64::from(lead_days) * 86_400);
+                Some(Allowance { rule: standing.id, units, date, is_preorder: false })
+            }
+            // Once it is sold, what is not there is a backorder's business.
+            Effect::Preorder { units, available_at } if available_at > now => {
+                Some(Allowance { rule: standing.id, units, date: available_at, is_preorder: true })
+            }
+            _ => None,
+        };
+        rules.into_iter().flatten().filter_map(allowance).collect()
     }
 
     /// Whether the places of a rule in force include those of a location, for many locations.
@@ -511,7 +588,7 @@ impl Book {
         let next = interned.len() as u32;
         *interned.entry(ranks).or_insert_with_key(|ranks| {
             let names_places = |rank: &Rank| self.compiled.get(*rank as usize).is_some_and(|rule| rule.names_places);
-            let competes = |rank: &Rank| self.quotas.binary_search(rank).is_err();
+            let competes = |rank: &Rank| self.compiled.get(*rank as usize).is_some_and(|r| r.effect.kind().is_hot());
             let (both, only): (Vec<Rank>, Vec<Rank>) = ranks.iter().copied().partition(names_places);
             let class = SkuClass {
                 ranks: ranks.clone(),

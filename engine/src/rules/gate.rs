@@ -68,6 +68,7 @@ impl<'a> Gate<'a> {
             | Constraint::UnknownCell
             | Constraint::Quota
             | Constraint::Group
+            | Constraint::Supply
             | Constraint::Capacity => None,
         };
         standing.map(|standing| standing.id)

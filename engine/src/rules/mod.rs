@@ -88,6 +88,32 @@ pub enum Effect {
         /// Whether its channels may also have what no quota keeps for another.
         spill_over: bool,
     },
+    /// Lets units be promised in each cell beyond what is there and what is known to come.
+    Backorder {
+        /// How many may be waited for beyond supply.
+        units: u32,
+        /// They are promised for so many days after the promise.
+        lead_days: u16,
+    },
+    /// The same for what is not sold yet.
+    Preorder {
+        /// How many may be waited for beyond supply.
+        units: u32,
+        /// They are promised for this date.
+        available_at: Timestamp,
+    },
+    /// How many orders, for pickup or delivery, a location takes on in one of its days.
+    Capacity {
+        /// Orders.
+        orders_per_day: u32,
+    },
+    /// An order worth less is not delivered, but may be picked up.
+    PickupOnly {
+        /// In minor units.
+        below: u64,
+        /// ISO 4217.
+        currency: [u8; 3],
+    },
 }
 
 /// How many units.
@@ -110,6 +136,21 @@ pub enum Kind {
     Band,
     /// [`Effect::Quota`].
     Quota,
+    /// [`Effect::Backorder`].
+    Backorder,
+    /// [`Effect::Preorder`].
+    Preorder,
+    /// [`Effect::Capacity`].
+    Capacity,
+    /// [`Effect::PickupOnly`].
+    PickupOnly,
+}
+
+impl Kind {
+    /// Whether every promise is held against it, so that the book finds the first of its kind at once.
+    pub(crate) fn is_hot(self) -> bool {
+        matches!(self, Self::SafetyStock | Self::Access | Self::Band)
+    }
 }
 
 impl Effect {
@@ -120,6 +161,10 @@ impl Effect {
             Self::Access(_) => Kind::Access,
             Self::Band { .. } => Kind::Band,
             Self::Quota { .. } => Kind::Quota,
+            Self::Backorder { .. } => Kind::Backorder,
+            Self::Preorder { .. } => Kind::Preorder,
+            Self::Capacity { .. } => Kind::Capacity,
+            Self::PickupOnly { .. } => Kind::PickupOnly,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Every decision is made against the draft, which is the durable view plus the batch so far. Nobody else sees it; if
 //! the batch cannot be appended, the draft is dropped and the view never knew.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -19,6 +20,7 @@ use crate::matrix::CellId;
 use crate::reservation::Reservation;
 use crate::rules::{Book, Gate};
 use crate::state::State;
+use crate::supply::Outlook;
 
 /// A cell as the batch so far leaves it.
 #[derive(Debug, Clone, Default)]
@@ -133,6 +135,8 @@ pub(super) struct Draft {
     pub ledger: Ledger,
     /// The members of groups, those first that fewest groups share.
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
+    /// Cells for which the command being decided may have changed when what is waited for comes.
+    redated: BTreeSet<(SkuId, LocationId)>,
 }
 
 impl Draft {
@@ -155,6 +159,7 @@ impl Draft {
             undefined: Definitions::default(),
             ledger: state_ledger,
             members: FxHashMap::default(),
+            redated: BTreeSet::new(),
         }
     }
 
@@ -188,6 +193,7 @@ impl Draft {
         self.cells.clear();
         self.touched.clear();
         self.reservations.clear();
+        self.redated.clear();
         self.undefined = Definitions::default();
         self.skus.clear();
         self.locations.clear();
@@ -257,27 +263,66 @@ impl Draft {
     fn push(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
         let seq = self.builder.push(&cause, &event);
         let record = Record { seq, time: self.now, cause, event };
-        let superseded = record.event.reserved().and_then(|reserved| reserved.supersedes.as_ref());
-        let changed = record.event.changed_reservation().or(superseded.map(|superseded| superseded.reservation));
         let mut shift = Shift::default();
-        if let Some(reservation) = changed.and_then(|id| self.reservations.get_mut(&id)) {
-            let before = reservation.has_terms().then(|| reservation.clone());
+        for id in record.event.changed_reservations() {
+            let Some(reservation) = self.reservations.get_mut(&id) else { continue };
+            let before = reservation.is_counted().then(|| reservation.clone());
             reservation.apply(&record);
             if before.is_some() {
                 shift.between(before.as_ref(), reservation);
             }
         }
-        if let Event::Promised(_) = &record.event
+        if let Event::Promised(_) | Event::Arranged(_) = &record.event
             && let Some(reservation) = Reservation::created_by(&record)
         {
             shift.between(None, &reservation);
             self.reservations.insert(reservation.id, reservation);
         }
+        self.ledger.supply(&record.event);
         if !shift.is_empty() {
             self.ledger.apply(seq, &shift);
         }
+        self.note_redated(&record.event);
         self.records.push(record);
         seq
+    }
+
+    /// Notes the cells for which an event may change when what is waited for comes. A promise joins the end of the line,
+    /// and what comes as it should leaves every date as it was.
+    fn note_redated(&mut self, event: &Event) {
+        match event {
+            Event::SupplySet(rows) => self.redated.extend(rows.iter().map(|row| (row.cell.sku, row.cell.location))),
+            Event::Received(received) => {
+                let came = received.used.iter().map(|used| (used.sku, used.location));
+                self.redated.extend(came.chain(received.fills.iter().map(|fill| (fill.cell.sku, fill.cell.location))));
+            }
+            Event::WaitsDated(_) => {}
+            event if self.ledger.has_outlooks() => {
+                let (ledger, redated) = (&self.ledger, &mut self.redated);
+                event.for_each_cell(|cell| {
+                    if ledger.outlook(cell.sku, cell.location).is_some_and(Outlook::has_risks) {
+                        redated.insert((cell.sku, cell.location));
+                    }
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Those cells. Ends the list.
+    pub fn take_redated(&mut self) -> BTreeSet<(SkuId, LocationId)> {
+        std::mem::take(&mut self.redated)
+    }
+
+    /// Units that the command being decided freed, cell by cell.
+    pub fn gained(&self) -> Vec<(SkuId, LocationId, u32)> {
+        let gained = |(sku, location): &(SkuId, LocationId)| {
+            let cell = self.cells.get(&(*sku, *location))?;
+            let before = cell.before.map_or(cell.level, |before| before.level);
+            let units = (cell.level.free() - before.free().max(0)).clamp(0, u32::MAX.into());
+            Some((*sku, *location, units as u32)).filter(|_| units > 0)
+        };
+        self.touched.iter().filter_map(gained).collect()
     }
 
     /// A cell as the batch so far leaves it.

@@ -10,7 +10,7 @@ use super::stock::CountVerdict;
 use super::{Decision, Sequencer, no_ids_left};
 use crate::catalogue::{GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails, Transfers, is_gtin};
 use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
-use crate::event::{Cause, Event, Imported, RowError, RuleSet};
+use crate::event::{Cause, Event, Imported, RowError, RuleSet, SupplySet};
 use crate::ids::{GroupId, LocationId, Name, Seq, SkuId};
 use crate::rules::Conditions;
 
@@ -132,6 +132,22 @@ impl Sequencer {
                     }
                 }
                 events.extend(chunks(set.into_values().collect(), rule_weight, Event::RulesSet));
+            }
+            Rows::Supply(rows) => {
+                let mut set = super::supply::Fresh::new();
+                for row in rows {
+                    let known = self.known(&row.sku, &row.location);
+                    match known
+                        .and_then(|(sku, location)| self.describe_supply(&row, sku, location, &set, &str::to_owned))
+                    {
+                        Ok(supply) => {
+                            let key = |supply: &SupplySet| (supply.cell.sku, supply.cell.location, supply.name.clone());
+                            loaded.count(supply.map(|supply| set.insert(key(&supply), supply)));
+                        }
+                        Err(failure) => loaded.errors.push(row_error(row.line, failure)),
+                    }
+                }
+                events.extend(chunks(set.into_values().collect(), |_| 128, Event::SupplySet));
             }
             Rows::None(_) => {}
         }
@@ -381,19 +397,22 @@ impl Sequencer {
 
     fn load_count(&mut self, count: &crate::command::Count, create: bool) -> Result<CountVerdict, Failure> {
         if !create {
-            let known_sku = match &count.sku {
-                NameRef::New(name) => self.draft.known_sku(name).ok_or_else(|| unknown("sku", name)).map(drop),
-                NameRef::Known(_) => Ok(()),
-            };
-            let known_location = match &count.location {
-                NameRef::New(name) => {
-                    self.draft.known_location(name).ok_or_else(|| unknown("location", name)).map(drop)
-                }
-                NameRef::Known(_) => Ok(()),
-            };
-            known_sku.and(known_location)?;
+            self.known(&count.sku, &count.location)?;
         }
         self.count_one(count, &|field| field.to_owned())
+    }
+
+    /// The cell that a row is about, if both of its names are known.
+    fn known(&self, sku: &NameRef<SkuId>, location: &NameRef<LocationId>) -> Result<(SkuId, LocationId), Failure> {
+        let sku = match sku {
+            NameRef::New(name) => self.draft.known_sku(name).ok_or_else(|| unknown("sku", name))?,
+            NameRef::Known(sku) => *sku,
+        };
+        let location = match location {
+            NameRef::New(name) => self.draft.known_location(name).ok_or_else(|| unknown("location", name))?,
+            NameRef::Known(location) => *location,
+        };
+        Ok((sku, location))
     }
 
     /// Adds a price, or replaces the one for the same currency, channel and location.

@@ -27,6 +27,7 @@
 //! command that changes any of it is the last of its batch, and a rule whose date has come begins or ends in a batch
 //! that takes no commands. So each command is decided under the rules in force at its `seq`, whatever came before it.
 
+mod capacity;
 mod draft;
 mod load;
 mod plan;
@@ -36,6 +37,7 @@ mod reserve;
 mod rules;
 mod step;
 mod stock;
+mod supply;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -122,7 +124,8 @@ impl Sequencer {
     /// When the next reservation dies, if the clock counts, or the next rule begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let expiry = self.folder.deadlines.next().filter(|_| !self.expiry_frozen);
-        [expiry, self.next_turn].into_iter().flatten().min().filter(|_| self.failed.is_none())
+        let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.expiry_frozen);
+        [expiry, self.next_turn, overdue].into_iter().flatten().min().filter(|_| self.failed.is_none())
     }
 
     /// The first failure of the journal; nothing is written after it.
@@ -151,6 +154,7 @@ impl Sequencer {
         }
         self.draft.restart(now);
         let expired = if self.expiry_frozen { Vec::new() } else { self.expire(now) };
+        self.date_overdue();
         let rules_turn = self.next_turn.is_some_and(|turn| turn <= now);
         if rules_turn {
             self.turn_rules();
@@ -226,6 +230,8 @@ impl Sequencer {
             Command::Count(counts) => self.count(counts, &mut cause),
             Command::Load { rows, atomic, finish } => self.load(rows, atomic, finish, &mut cause),
             Command::Put(put) => self.put(*put, &mut cause),
+            Command::Supply(rows) => self.put_supply(&rows, &mut cause),
+            Command::NoteLost(rows) => Ok(Answer::Put(self.draft.log(cause.take(), Event::DemandLost(rows)))),
         };
         match decision {
             Ok(answer) => {
@@ -271,6 +277,8 @@ impl Sequencer {
         scope: Option<u128>,
         admitted: Few<(CellId, StockChange)>,
     ) {
+        self.fill_uncovered();
+        self.date_waits();
         let mut rests = self.draft.take_touched();
         for (cell, taken) in &admitted {
             match rests.iter_mut().find(|(_, _, id, _)| *id == Some(*cell)) {
@@ -391,6 +399,7 @@ impl Outcome {
         let seq = record.seq;
         match &record.event {
             Event::Moved(rows) => Some(Self::Moved { seq, rows: rows.clone() }),
+            Event::Received(received) => Some(Self::Moved { seq, rows: received.rows_after() }),
             Event::Counted(rows) => Some(Self::Counted { seq, rows: rows.clone() }),
             Event::Imported(imported) => Some(Self::Imported { seq, imported: imported.clone() }),
             _ => None,
@@ -407,7 +416,12 @@ fn admitted(command: &Command) -> Few<(CellId, StockChange)> {
     match command {
         Command::Reserve(reserve) => reserve.admitted.clone(),
         Command::Move(movements) => movements.iter().filter_map(|movement| movement.admitted).collect(),
-        Command::Step(..) | Command::Count(_) | Command::Load { .. } | Command::Put(_) => Few::new(),
+        Command::Step(..)
+        | Command::Count(_)
+        | Command::Load { .. }
+        | Command::Put(_)
+        | Command::Supply(_)
+        | Command::NoteLost(_) => Few::new(),
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Plan {
     promised: FxHashMap<(SkuId, LocationId), i64>,
     /// Units that are given back in the same step: room for what the plan takes, but not for what moves before it.
     released: FxHashMap<(SkuId, LocationId), i64>,
+    /// Units to come that are taken, less those that are given back.
+    waiting: FxHashMap<(SkuId, LocationId), i64>,
     /// Units counted against quotas.
     pub charged: Vec<(Counted, i64)>,
     /// By how much open promises change from cell to cell.
@@ -49,6 +51,7 @@ impl Plan {
             book,
             promised: FxHashMap::default(),
             released: FxHashMap::default(),
+            waiting: FxHashMap::default(),
             charged: Vec::new(),
             shifted: BTreeMap::new(),
             dead_ends: FxHashSet::default(),
@@ -69,6 +72,17 @@ impl Plan {
     pub fn take(&mut self, sku: SkuId, location: LocationId, units: u32) {
         self.quota_answers.clear();
         *self.promised.entry((sku, location)).or_default() += i64::from(units);
+    }
+
+    /// Units that are to come to a cell are taken.
+    pub fn take_to_come(&mut self, sku: SkuId, location: LocationId, units: u32) {
+        self.quota_answers.clear();
+        *self.waiting.entry((sku, location)).or_default() += i64::from(units);
+    }
+
+    /// Units to come that are waited for beyond those that the draft has in line.
+    pub fn waiting(&self, sku: SkuId, location: LocationId) -> i64 {
+        self.waiting.get(&(sku, location)).copied().unwrap_or(0)
     }
 
     /// Units of a cell are given back.

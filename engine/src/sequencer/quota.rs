@@ -41,6 +41,26 @@ impl Sequencer {
         least
     }
 
+    /// Units that quotas leave to the plan's channel of what is to come to a cell, and the rule behind it: a channel that
+    /// may not spill over has its share of that, too, and no more; what is to come is kept for nobody else.
+    pub(super) fn fence(&mut self, plan: &Plan, sku: SkuId, location: LocationId) -> Option<(u32, RuleId)> {
+        if !plan.book.has_quotas() {
+            return None;
+        }
+        let book = Arc::clone(&plan.book);
+        let quotas = book.quotas(&self.state.catalogue, sku, location);
+        let fenced = |quota: &&&Arc<Standing>| {
+            quota.rule.conditions.hold_for_channel(Some(plan.channel))
+                && matches!(quota.rule.effect, Effect::Quota { spill_over: false, .. })
+        };
+        let allowed = quotas.iter().filter(fenced).map(|quota| {
+            let of = |other: &&&Arc<Standing>| other.rule.conditions.same_places(&quota.rule.conditions);
+            let pool: Vec<_> = quotas.iter().filter(of).copied().collect();
+            self.pool_allows(plan, sku, &pool)
+        });
+        allowed.min_by_key(|(units, _)| *units)
+    }
+
     /// What the quotas of one set of places leave.
     fn pool_allows(&mut self, plan: &Plan, sku: SkuId, pool: &[&Arc<Standing>]) -> (u32, RuleId) {
         let first = pool.first().expect("a pool has a quota");
@@ -99,6 +119,11 @@ impl Sequencer {
     /// Takes units of a cell into the plan, with what they count against.
     pub(super) fn plan_take(&mut self, plan: &mut Plan, sku: SkuId, location: LocationId, units: u32) -> LineTerms {
         plan.take(sku, location, units);
+        self.charge(plan, sku, location, units)
+    }
+
+    /// Counts units of a cell against the quotas of the plan's channel.
+    pub(super) fn charge(&mut self, plan: &mut Plan, sku: SkuId, location: LocationId, units: u32) -> LineTerms {
         let charges = self.charges(plan, sku, location);
         let counted = |(rule, since): &(RuleId, Seq)| Counted { rule: *rule, since: *since, sku };
         plan.charged.extend(charges.iter().map(|charge| (counted(charge), i64::from(units))));

@@ -136,14 +136,14 @@ impl Sequencer {
 
 /// The lines and units that a request means.
 fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<Wanted>, Failure> {
-    let mine = |line: &Line| line.outstanding() > 0 && (!binds || line.unbound().is_some());
+    let mine = |line: &Line| line.present() > 0 && (!binds || line.unbound().is_some());
     let stay = |at: usize, (number, line): (u16, &Line)| Wanted {
         at,
         line: number,
         sku: line.sku,
         from: line.location,
         to: line.location,
-        quantity: line.outstanding(),
+        quantity: line.present(),
         is_part: false,
     };
     let Some(asked) = asked else {
@@ -164,10 +164,10 @@ fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<W
         let mut left = units.quantity.unwrap_or(u32::MAX);
         for (number, line) in here {
             let used: u32 = found.iter().filter(|known| known.line == number).map(|known| known.quantity).sum();
-            let quantity = left.min(line.outstanding() - used.min(line.outstanding()));
+            let quantity = left.min(line.present() - used.min(line.present()));
             if quantity > 0 {
                 let to = units.to.unwrap_or(line.location);
-                let is_part = line.unbound().is_some() && to == line.location && quantity < line.outstanding();
+                let is_part = line.unbound().is_some() && to == line.location && quantity < line.present();
                 found.push(Wanted { quantity, to, is_part, ..stay(at, (number, line)) });
                 left -= quantity;
             }

@@ -3,16 +3,21 @@
 
 use std::sync::Arc;
 
+use super::capacity::Days;
 use super::draft::Answer;
 use super::plan::Plan;
 use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
-use crate::event::{Cause, Event, Few, LineChange, LineTerms, Promised, Reserved, ReservedLine, Superseded};
-use crate::ids::{ChannelId, LocationId, ReservationId, SkuId};
+use crate::event::{
+    Arranged, Cause, Event, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Reserved, ReservedLine,
+    Superseded,
+};
+use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Shift};
 use crate::level::{Constraint, StockChange, StockLevel};
 use crate::reservation::State;
 use crate::rules::RuleId;
+use crate::supply::Grant;
 
 /// What all lines together ask of one cell.
 struct Demand {
@@ -20,12 +25,31 @@ struct Demand {
     location: LocationId,
     requested: u32,
     granted: u32,
+    /// Units of it that are to come.
+    to_come: Option<(Grant, Timestamp)>,
     /// Units of the cell that the replaced hold gives back.
     released: u32,
+    /// Units that are to come by then will do, for all lines on the cell.
+    latest: Option<Timestamp>,
+}
+
+/// What a line of the replaced hold gives back.
+struct Released {
+    reservation: ReservationId,
+    /// All of it, what is to come included.
+    change: LineChange,
+    /// Units of it that are there.
+    present: u32,
 }
 
 /// Lines that a reservation may come to have, far from what a record can hold.
 pub(super) const LINES_MAX: usize = 16_384;
+
+impl Released {
+    fn is_of(&self, sku: SkuId, location: LocationId) -> bool {
+        (self.change.cell.sku, self.change.cell.location) == (sku, location)
+    }
+}
 
 /// A line of the promise to be, in the place that was found for it.
 struct Placed {
@@ -34,8 +58,18 @@ struct Placed {
     sku: SkuId,
     location: LocationId,
     requested: u32,
+    /// Units promised, what is to come included.
     quantity: u32,
+    /// What of them is to come, and the latest that would do.
+    to_come: Option<(Grant, Timestamp)>,
     terms: LineTerms,
+}
+
+impl Placed {
+    /// Units that are there.
+    fn present(&self) -> u32 {
+        self.quantity - self.to_come.map_or(0, |(grant, _)| grant.units)
+    }
 }
 
 impl Sequencer {
@@ -44,18 +78,18 @@ impl Sequencer {
         let released = self.released_by(reserve.supersedes)?;
         // The hold that is replaced goes away: its open promises make no room, and are not moved.
         let replaced =
-            reserve.supersedes.and_then(|id| self.draft.reservation(id)).filter(|old| old.has_terms()).cloned();
+            reserve.supersedes.and_then(|id| self.draft.reservation(id)).filter(|old| old.is_counted()).cloned();
         self.draft.ledger.reopen(&replaced.as_ref().map(Shift::hiding).unwrap_or_default());
         let placed = self.place(&reserve, channel, &released);
         self.draft.ledger.reopen(&replaced.as_ref().map(Shift::showing).unwrap_or_default());
-        let placed = placed?;
+        let (placed, orders) = placed?;
 
         // Nothing below may refuse.
-        for (_, change) in &released {
-            self.promise(change.cell.sku, change.cell.location, StockChange::reserve(change.quantity).inverse());
+        for Released { change, present, .. } in released.iter().filter(|released| released.present > 0) {
+            self.promise(change.cell.sku, change.cell.location, StockChange::reserve(*present).inverse());
         }
-        for line in placed.iter().filter(|line| line.quantity > 0) {
-            self.promise(line.sku, line.location, StockChange::reserve(line.quantity));
+        for line in placed.iter().filter(|line| line.present() > 0) {
+            self.promise(line.sku, line.location, StockChange::reserve(line.present()));
         }
         let lines = placed.iter().map(|line| ReservedLine {
             requested: line.requested,
@@ -64,7 +98,7 @@ impl Sequencer {
         });
         let lines: Few<ReservedLine> = lines.collect();
         let supersedes = reserve.supersedes.filter(|_| !released.is_empty()).map(|reservation| {
-            let lines = released.iter().map(|(_, change)| LineChange {
+            let lines = released.iter().map(|Released { change, .. }| LineChange {
                 cell: self.draft.cell_after(change.cell.sku, change.cell.location),
                 ..*change
             });
@@ -80,12 +114,21 @@ impl Sequencer {
             lines,
             supersedes,
         };
+        let waits = (0..).zip(&placed).filter_map(|(line, placed)| {
+            let (Grant { units: quantity, promised_for, on_allowance }, latest) = placed.to_come?;
+            Some(LineWait { line, quantity, latest, promised_for, on_allowance })
+        });
+        let waits: Vec<_> = waits.collect();
         let on_terms = placed.iter().any(|line| line.terms != LineTerms::default());
-        let event = if on_terms {
-            let terms = placed.into_iter().map(|line| line.terms).collect();
-            Event::Promised(Box::new(Promised { reserved, terms }))
-        } else {
-            Event::Reserved(Box::new(reserved))
+        let is_arranged = !(waits.is_empty() && orders.is_empty());
+        let terms = match on_terms || is_arranged {
+            true => placed.into_iter().map(|line| line.terms).collect(),
+            false => Vec::new(),
+        };
+        let event = match (is_arranged, on_terms) {
+            (true, _) => Event::Arranged(Box::new(Arranged { promised: Promised { reserved, terms }, waits, orders })),
+            (false, true) => Event::Promised(Box::new(Promised { reserved, terms })),
+            (false, false) => Event::Reserved(Box::new(reserved)),
         };
         let seq = self.draft.log(cause.take(), event);
         Ok(Answer::Reservation(ReservationId(seq), seq))
@@ -96,14 +139,15 @@ impl Sequencer {
         &mut self,
         reserve: &Reserve,
         channel: ChannelId,
-        released: &Few<(ReservationId, LineChange)>,
-    ) -> Result<Vec<Placed>, Failure> {
+        released: &Few<Released>,
+    ) -> Result<(Vec<Placed>, Vec<OrderDay>), Failure> {
         let mut plan = Plan::new(channel, self.state.rules.share_book());
         self.plan_release(&mut plan, released);
         let mut shorts = Vec::new();
-        let mut placed = self.place_in_locations(&mut plan, reserve, released, &mut shorts);
+        let mut days = self.days(&plan, reserve);
+        let mut placed = self.place_in_locations(&mut plan, &mut days, reserve, released, &mut shorts);
         for line in &reserve.group_lines {
-            self.place_in_group(&mut plan, line, &mut placed, &mut shorts);
+            self.place_in_group(&mut plan, &mut days, line, &mut placed, &mut shorts);
         }
         let granted = placed.iter().any(|line| line.quantity > 0);
         let some_will_do = reserve.allow_partial && granted;
@@ -126,37 +170,32 @@ impl Sequencer {
             return Err(Refusal::Insufficient(placed.iter().map(short).collect()).into());
         };
         self.check_quotas_again(&plan, &placed, released)?;
+        let orders = days.orders(|at| placed.iter().any(|line| line.location == at && line.quantity > 0));
         self.log_moves(&moves);
-        Ok(placed)
+        Ok((placed, orders))
     }
 
     /// What moved to make room may have left less to quotas than when they were asked: with everything in its place, each
     /// line still takes nothing that is kept for others.
-    fn check_quotas_again(
-        &mut self,
-        plan: &Plan,
-        placed: &[Placed],
-        released: &Few<(ReservationId, LineChange)>,
-    ) -> Result<(), Failure> {
+    fn check_quotas_again(&mut self, plan: &Plan, placed: &[Placed], released: &Few<Released>) -> Result<(), Failure> {
         if !plan.book.has_quotas() {
             return Ok(());
         }
         let mut again = plan.before_taking();
         self.plan_release(&mut again, released);
         for line in placed.iter().filter(|line| line.quantity > 0) {
-            let own = released
-                .iter()
-                .filter(|(_, change)| (change.cell.sku, change.cell.location) == (line.sku, line.location));
-            let own: u32 = own.map(|(_, change)| change.quantity).sum();
-            if line.quantity > own
+            let own = released.iter().filter(|released| released.is_of(line.sku, line.location));
+            let own: u32 = own.map(|released| released.present).sum();
+            if line.present() > own
                 && let Some((allowed, rule)) = self.quota_allows(&mut again, line.sku, line.location)
-                && allowed < line.quantity
+                && allowed < line.present()
             {
                 let (requested, constraint) = (line.requested, Constraint::Quota);
                 let short = Short { line: line.at, requested, available: allowed, constraint, rule: Some(rule) };
                 return Err(Refusal::Insufficient(vec![short]).into());
             }
-            self.plan_take(&mut again, line.sku, line.location, line.quantity);
+            self.plan_take(&mut again, line.sku, line.location, line.present());
+            self.charge(&mut again, line.sku, line.location, line.quantity - line.present());
         }
         Ok(())
     }
@@ -169,10 +208,10 @@ impl Sequencer {
     }
 
     /// The units of the replaced hold are there for the new one, and count against no quota any more.
-    fn plan_release(&mut self, plan: &mut Plan, released: &[(ReservationId, LineChange)]) {
-        for (id, change) in released {
-            plan.release(change.cell.sku, change.cell.location, change.quantity);
-            let held = self.draft.reservation(*id).and_then(|held| held.lines.get(usize::from(change.line)));
+    fn plan_release(&mut self, plan: &mut Plan, released: &[Released]) {
+        for Released { reservation, change, present } in released {
+            plan.release(change.cell.sku, change.cell.location, *present);
+            let held = self.draft.reservation(*reservation).and_then(|held| held.lines.get(usize::from(change.line)));
             let charges = held.and_then(|line| line.terms.as_ref()).map(|terms| terms.charges.clone());
             for (rule, since) in charges.unwrap_or_default() {
                 let counted = Counted { rule, since, sku: change.cell.sku };
@@ -185,36 +224,64 @@ impl Sequencer {
     fn place_in_locations(
         &mut self,
         plan: &mut Plan,
+        days: &mut Days,
         reserve: &Reserve,
-        released: &Few<(ReservationId, LineChange)>,
+        released: &Few<Released>,
         shorts: &mut Vec<Short>,
     ) -> Vec<Placed> {
         let mut demands = demands(reserve, released);
         let mut terms = Vec::with_capacity(demands.len());
         for demand in &mut demands {
-            if let Err((constraint, available, rule)) = self.grant(plan, demand) {
+            let granted = match self.full_day(days, plan, demand.location) {
+                Some(rule) => Err((Constraint::Capacity, 0, Some(rule))),
+                None => self.grant(plan, demand),
+            };
+            if let Err((constraint, available, rule)) = granted {
                 demand.granted = available;
-                if !reserve.allow_partial || available == 0 {
+                if let Some(latest) = demand.latest.filter(|_| constraint != Constraint::Capacity) {
+                    demand.to_come = self.wait_for(plan, demand, latest);
+                }
+                let to_come = demand.to_come.map_or(0, |(grant, _)| grant.units);
+                let available = available + to_come;
+                let constraint = match (constraint, demand.latest) {
+                    (Constraint::Access | Constraint::Quota | Constraint::UnknownCell | Constraint::Capacity, _) => {
+                        constraint
+                    }
+                    (_, None) => constraint,
+                    _ => Constraint::Supply,
+                };
+                if available < demand.requested && (!reserve.allow_partial || available == 0) {
                     let asks =
                         |line: &crate::command::ReserveLine| (line.sku, line.location) == (demand.sku, demand.location);
                     let line = reserve.line_number(reserve.lines.iter().position(asks).unwrap_or_default());
                     shorts.push(Short { line, requested: demand.requested, available, constraint, rule });
                 }
             }
+            let to_come = demand.to_come.map_or(0, |(grant, _)| grant.units);
+            plan.take_to_come(demand.sku, demand.location, to_come);
+            self.charge(plan, demand.sku, demand.location, to_come);
             terms.push(self.plan_take(plan, demand.sku, demand.location, demand.granted));
         }
         let place = |(nth, line): (usize, &crate::command::ReserveLine)| {
             let of = |demand: &Demand| (demand.sku, demand.location) == (line.sku, line.location);
             let at = demands.iter().position(of).expect("every line is part of a demand");
-            let left = &mut demands.get_mut(at).expect("just found").granted;
-            let quantity = line.quantity.min(*left);
-            *left -= quantity;
+            let demand = demands.get_mut(at).expect("just found");
+            let present = line.quantity.min(demand.granted);
+            demand.granted -= present;
+            let to_come = demand.to_come.as_mut().map(|(grant, latest)| {
+                let units = grant.units.min(line.quantity - present);
+                grant.units -= units;
+                (Grant { units, ..*grant }, *latest)
+            });
+            let to_come = to_come.filter(|(grant, _)| grant.units > 0);
+            let quantity = present + to_come.map_or(0, |(grant, _)| grant.units);
             Placed {
                 at: reserve.line_number(nth),
                 sku: line.sku,
                 location: line.location,
                 requested: line.quantity,
                 quantity,
+                to_come,
                 terms: terms.get(at).cloned().unwrap_or_default(),
             }
         };
@@ -223,8 +290,17 @@ impl Sequencer {
 
     /// A line that names a group: units come from the location that fewest groups share, then from the next; where that
     /// is not enough, open promises make room.
-    fn place_in_group(&mut self, plan: &mut Plan, line: &GroupLine, placed: &mut Vec<Placed>, shorts: &mut Vec<Short>) {
-        let members = self.draft.members(line.group);
+    fn place_in_group(
+        &mut self,
+        plan: &mut Plan,
+        days: &mut Days,
+        line: &GroupLine,
+        placed: &mut Vec<Placed>,
+        shorts: &mut Vec<Short>,
+    ) {
+        let all = self.draft.members(line.group);
+        let (full, members): (Vec<_>, Vec<_>) =
+            all.iter().copied().partition(|location| self.full_day(days, plan, *location).is_some());
         let (first, mut missing) = (placed.len(), line.quantity);
         let mut limited = None;
         for rearranges in [false, true] {
@@ -259,29 +335,87 @@ impl Sequencer {
                     let charges = self.charges(plan, line.sku, location);
                     let terms = LineTerms { group: Some(line.group), bound: false, charges };
                     let (at, sku) = (line.at, line.sku);
-                    placed.push(Placed { at, sku, location, requested: here, quantity: here, terms });
+                    placed.push(Placed { at, sku, location, requested: here, quantity: here, to_come: None, terms });
                 }
                 if missing == 0 {
                     return;
                 }
             }
         }
+        if let Some(latest) = line.latest {
+            missing = self.wait_in_group(plan, &members, line, latest, missing, placed);
+            if missing == 0 {
+                return;
+            }
+        }
         let available = line.quantity - missing;
         let constraint = match limited {
             Some(_) => Constraint::Quota,
-            None if members.iter().any(|at| self.state.matrix.find(line.sku, *at).is_some()) => Constraint::Group,
+            None if !full.is_empty() => Constraint::Capacity,
+            None if line.latest.is_some() => Constraint::Supply,
+            None if all.iter().any(|at| self.state.matrix.find(line.sku, *at).is_some()) => Constraint::Group,
             None => Constraint::UnknownCell,
         };
         match placed.get_mut(first) {
             Some(place) => place.requested += missing,
             // Of a promise that takes what there is, the line stays, with nothing.
-            None => placed.extend(members.first().map(|location| {
+            None => placed.extend(all.first().map(|location| {
                 let terms = LineTerms { group: Some(line.group), ..LineTerms::default() };
                 let (at, sku, requested) = (line.at, line.sku, line.quantity);
-                Placed { at, sku, location: *location, requested, quantity: 0, terms }
+                Placed { at, sku, location: *location, requested, quantity: 0, to_come: None, terms }
             })),
         }
         shorts.push(Short { line: line.at, requested: line.quantity, available, constraint, rule: limited });
+    }
+
+    /// What of a demand may be promised of what is to come, once what is there is.
+    fn wait_for(&mut self, plan: &Plan, demand: &Demand, latest: Timestamp) -> Option<(Grant, Timestamp)> {
+        let (sku, location) = (demand.sku, demand.location);
+        let mut missing = demand.requested - demand.granted;
+        if let Some((allowed, _)) = self.fence(plan, sku, location) {
+            missing = missing.min(allowed.saturating_sub(demand.granted));
+        }
+        self.grant_to_come(plan, sku, location, missing, latest).map(|grant| (grant, latest))
+    }
+
+    /// What of a group's line is missing is promised where it comes first; such units are in a place that everybody
+    /// knows. Tells what is missing still.
+    fn wait_in_group(
+        &mut self,
+        plan: &mut Plan,
+        members: &[LocationId],
+        line: &GroupLine,
+        latest: Timestamp,
+        mut missing: u32,
+        placed: &mut Vec<Placed>,
+    ) -> u32 {
+        while missing > 0 {
+            let mut first: Option<(Grant, LocationId)> = None;
+            for location in members.iter().copied() {
+                let allowed = self.fence(plan, line.sku, location).map_or(missing, |(allowed, _)| allowed.min(missing));
+                if let Some(grant) = self.grant_to_come(plan, line.sku, location, allowed, latest)
+                    && first.is_none_or(|(other, _)| grant.promised_for < other.promised_for)
+                {
+                    first = Some((grant, location));
+                }
+            }
+            let Some((grant, location)) = first else { break };
+            plan.take_to_come(line.sku, location, grant.units);
+            let charged = self.charge(plan, line.sku, location, grant.units);
+            let terms = LineTerms { group: Some(line.group), bound: true, charges: charged.charges };
+            let (at, sku, quantity) = (line.at, line.sku, grant.units);
+            placed.push(Placed {
+                at,
+                sku,
+                location,
+                requested: quantity,
+                quantity,
+                to_come: Some((grant, latest)),
+                terms,
+            });
+            missing -= quantity;
+        }
+        missing
     }
 
     /// Whether a cell can give what is asked of it, and if not, what was short, how many it can give, and the rule behind
@@ -322,7 +456,7 @@ impl Sequencer {
 
     /// What the hold that is to be replaced gives back. One that expired gives back nothing more; any other that is no
     /// longer held must not be replaced, since its units are somebody's order.
-    fn released_by(&mut self, supersedes: Option<ReservationId>) -> Result<Few<(ReservationId, LineChange)>, Failure> {
+    fn released_by(&mut self, supersedes: Option<ReservationId>) -> Result<Few<Released>, Failure> {
         let Some(id) = supersedes else { return Ok(Few::new()) };
         let Some(old) = self.draft.reservation(id) else {
             return Err(Refusal::NotFound("reservation to supersede").into());
@@ -333,7 +467,8 @@ impl Sequencer {
                     (0..).zip(old.lines.iter().cloned()).filter(|(_, line)| line.outstanding() > 0).collect();
                 let change = |(line, held): (u16, crate::reservation::Line)| {
                     let cell = self.draft.cell_after(held.sku, held.location);
-                    (id, LineChange { line, quantity: held.outstanding(), cell })
+                    let change = LineChange { line, quantity: held.outstanding(), cell };
+                    Released { reservation: id, change, present: held.present() }
                 };
                 Ok(lines.into_iter().map(change).collect())
             }
@@ -344,19 +479,20 @@ impl Sequencer {
 }
 
 /// Adds up what all lines ask of each cell: two lines on one cell are one demand.
-fn demands(reserve: &Reserve, released: &Few<(ReservationId, LineChange)>) -> Few<Demand> {
+fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
     let mut demands: Few<Demand> = Few::new();
     for line in &reserve.lines {
         let same = |demand: &&mut Demand| (demand.sku, demand.location) == (line.sku, line.location);
         match demands.iter_mut().find(same) {
-            Some(demand) => demand.requested = demand.requested.saturating_add(line.quantity),
+            Some(demand) => {
+                demand.requested = demand.requested.saturating_add(line.quantity);
+                demand.latest = demand.latest.zip(line.latest).map(|(one, other)| one.min(other));
+            }
             None => {
-                let here = |change: &&(ReservationId, LineChange)| {
-                    (change.1.cell.sku, change.1.cell.location) == (line.sku, line.location)
-                };
-                let released = released.iter().filter(here).map(|(_, change)| change.quantity).sum();
-                let (sku, location) = (line.sku, line.location);
-                demands.push(Demand { sku, location, requested: line.quantity, granted: 0, released });
+                let (sku, location, requested) = (line.sku, line.location, line.quantity);
+                let here = released.iter().filter(|released| released.is_of(sku, location));
+                let (released, latest) = (here.map(|released| released.present).sum(), line.latest);
+                demands.push(Demand { sku, location, requested, granted: 0, to_come: None, released, latest });
             }
         }
     }

@@ -7,7 +7,7 @@ use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Failure, NameRef, Refusal, RuleFields};
 use crate::event::{Cause, Event, RuleSet};
 use crate::ids::{Name, Seq};
-use crate::rules::{Conditions, Rule, RuleId};
+use crate::rules::{Conditions, Effect, Rule, RuleId};
 
 /// Rules set so far by an import, which later rows of it must see.
 pub(super) type Fresh = BTreeMap<Name, RuleSet>;
@@ -54,6 +54,13 @@ impl Sequencer {
             return Err(Refusal::invalid("ends_at", reason).into());
         }
         let rule = Rule { conditions: self.conditions(fields)?, effect, starts_at, ends_at };
+        let (skus, places) = (rule.conditions.name_skus(), rule.conditions.name_places());
+        if matches!(effect, Effect::Capacity { .. } | Effect::PickupOnly { .. }) && skus {
+            return Err(Refusal::invalid("skus", "a rule about orders names no SKUs, categories or attributes").into());
+        }
+        if matches!(effect, Effect::PickupOnly { .. }) && places {
+            return Err(Refusal::invalid("locations", "a rule about what an order is worth names channels only").into());
+        }
         let known = self.state.rules.get(name.as_str());
         let known_rule = match fresh.get(name) {
             Some(set) => set.rule.as_ref(),

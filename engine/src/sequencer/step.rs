@@ -7,6 +7,7 @@ use crate::event::{Cancelled, Cause, Collected, Confirmed, Event, Expired, Exten
 use crate::ids::{ReservationId, Timestamp, crockford};
 use crate::level::StockChange;
 use crate::reservation::{Line, Reservation, Verdict};
+use smallvec::SmallVec;
 
 /// Digits of a pickup code: 30 bits, read out over a counter.
 const PICKUP_CODE_DIGITS: u32 = 6;
@@ -33,6 +34,11 @@ impl Sequencer {
         if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unbound() {
             return Err(Refusal::Unbound(reservation.state).into());
         }
+        // What is still to come cannot be put aside, nor handed over; what is there can, if it is named.
+        let needs_all = matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { lines: None, .. });
+        if needs_all && reservation.waiting() > 0 {
+            return Err(Refusal::Waiting(reservation.state, reservation.waiting()).into());
+        }
         let seq = match request {
             StepRequest::Bind { lines } => return self.rebind(id, lines.as_deref(), true, cause),
             StepRequest::Rebind { lines } => return self.rebind(id, Some(&lines), false, cause),
@@ -49,7 +55,7 @@ impl Sequencer {
             }
             StepRequest::Collect { lines, pickup_code } => {
                 let code_shown = code_fits(reservation, pickup_code.as_deref())?;
-                let changes = outstanding(reservation, lines.as_deref())?;
+                let changes = outstanding(reservation, lines.as_deref(), true)?;
                 let lines = self.change_lines(&changes, |quantity| StockChange {
                     on_hand: -i64::from(quantity),
                     reserved: -i64::from(quantity),
@@ -59,7 +65,7 @@ impl Sequencer {
             }
             StepRequest::Cancel { lines, reason } => {
                 let whole = lines.is_none();
-                let changes = outstanding(reservation, lines.as_deref())?;
+                let changes = outstanding(reservation, lines.as_deref(), false)?;
                 let lines = self.change_lines(&changes, |quantity| StockChange::reserve(quantity).inverse())?;
                 let event = Cancelled { reservation: id, whole, reason, lines };
                 self.draft.log(cause.take(), Event::Cancelled(Box::new(event)))
@@ -79,7 +85,7 @@ impl Sequencer {
         for id in self.folder.deadlines.take_due(now, EXPIRIES_PER_BATCH) {
             let Some(reservation) = self.draft.reservation(id) else { continue };
             let Some(deadline) = reservation.deadline().filter(|deadline| *deadline <= now) else { continue };
-            let changes = outstanding(reservation, None).expect("all that is outstanding can be given back");
+            let changes = outstanding(reservation, None, false).expect("all that is outstanding can be given back");
             let lines = self.change_lines(&changes, |quantity| StockChange::reserve(quantity).inverse());
             let lines = lines.expect("a reservation's units are among the reserved ones of its cells");
             self.draft.log(None, Event::Expired(Box::new(Expired { reservation: id, lines })));
@@ -92,10 +98,10 @@ impl Sequencer {
     /// Changes the cells behind some lines, and tells how each is afterwards.
     fn change_lines(
         &mut self,
-        changes: &[(u16, Line, u32)],
+        changes: &[Taken],
         change: impl Fn(u32) -> StockChange,
     ) -> Result<Few<LineChange>, Failure> {
-        for (_, line, quantity) in changes {
+        for Taken { line, present: quantity, .. } in changes.iter().filter(|taken| taken.present > 0) {
             let level = self.draft.cell(line.sku, line.location).level;
             let level = level.checked_add(change(*quantity)).ok_or_else(|| {
                 Refusal::invalid("lines", format!("on_hand would fall below {}", crate::level::ON_HAND_RANGE.start()))
@@ -108,9 +114,9 @@ impl Sequencer {
                 cell.moved.push((now.after_count(cell.counted_at), change(*quantity).on_hand));
             }
         }
-        let after = |(index, line, quantity): &(u16, Line, u32)| LineChange {
-            line: *index,
-            quantity: *quantity,
+        let after = |Taken { number, line, units, .. }: &Taken| LineChange {
+            line: *number,
+            quantity: *units,
             cell: self.draft.cell_after(line.sku, line.location),
         };
         Ok(changes.iter().map(after).collect())
@@ -144,24 +150,42 @@ fn code_fits(reservation: &Reservation, shown: Option<&str>) -> Result<bool, Fai
     }
 }
 
-/// The lines and units that a request means: those it names, or all that is left.
-fn outstanding(reservation: &Reservation, wanted: Option<&[LineUnits]>) -> Result<Few3, Failure> {
+/// Units of a line that are handed over or given back.
+struct Taken {
+    number: u16,
+    line: Line,
+    units: u32,
+    /// Units of them that are there; the others were still to come.
+    present: u32,
+}
+
+/// The lines and units that a request means: those it names, or all that is left; `present` for those only that are there.
+fn outstanding(
+    reservation: &Reservation,
+    wanted: Option<&[LineUnits]>,
+    present: bool,
+) -> Result<SmallVec<[Taken; 1]>, Failure> {
     let left = (0..).zip(reservation.lines.iter().cloned());
     let Some(wanted) = wanted else {
-        let open = left.filter(|(_, line)| line.outstanding() > 0);
-        return Ok(open
-            .map(|(index, line)| (index, line.outstanding(), line))
-            .map(|(index, units, line)| (index, line, units))
-            .collect());
+        let open = left.filter(|(_, line)| line.outstanding() > 0).map(|(number, line)| {
+            let (units, present) = (line.outstanding(), line.present());
+            Taken { number, line, units, present }
+        });
+        return Ok(open.collect());
     };
     // Units whose location is open are in one place, as far as anybody knows.
     let public = |line: &Line| line.unbound().is_none().then_some(line.location);
-    let mut changes = Few3::new();
-    let mut lines: Vec<(u16, Line)> = left.collect();
+    let mut changes = SmallVec::new();
+    // What each line has left: units that are there, and units that are to come.
+    let mut lines: Vec<(u16, Line, u32, u32)> = left
+        .map(|(number, line)| (number, line.present(), line.waiting(), line))
+        .map(|(n, p, w, l)| (n, l, p, w))
+        .collect();
     for (at, units) in wanted.iter().enumerate() {
         let fits =
             |line: &Line| line.sku == units.sku && units.location.is_none_or(|location| public(line) == Some(location));
-        let mut places: Vec<_> = lines.iter().filter(|(_, line)| fits(line)).map(|(_, line)| public(line)).collect();
+        let mut places: Vec<_> =
+            lines.iter().filter(|(_, line, ..)| fits(line)).map(|(_, line, ..)| public(line)).collect();
         places.sort_unstable();
         places.dedup();
         match places.as_slice() {
@@ -173,14 +197,16 @@ fn outstanding(reservation: &Reservation, wanted: Option<&[LineUnits]>) -> Resul
                 );
             }
         }
-        // Several lines may be on one cell: use them up in order.
+        // Several lines may be on one cell: use them up in order, what is to come first where it is given back.
         let mut missing = units.quantity;
-        for (index, line) in lines.iter_mut().filter(|(_, line)| fits(line)) {
-            let taken = missing.min(line.outstanding());
-            if taken > 0 {
-                missing -= taken;
-                line.quantity -= taken;
-                changes.push((*index, line.clone(), taken));
+        for (number, line, there, to_come) in lines.iter_mut().filter(|(_, line, ..)| fits(line)) {
+            let waited = if present { 0 } else { missing.min(*to_come) };
+            let taken = (missing - waited).min(*there);
+            if waited + taken > 0 {
+                missing -= waited + taken;
+                *to_come -= waited;
+                *there -= taken;
+                changes.push(Taken { number: *number, line: line.clone(), units: waited + taken, present: taken });
             }
         }
         if missing > 0 {
@@ -190,5 +216,3 @@ fn outstanding(reservation: &Reservation, wanted: Option<&[LineUnits]>) -> Resul
     }
     Ok(changes)
 }
-
-type Few3 = smallvec::SmallVec<[(u16, Line, u32); 1]>;

@@ -3,7 +3,7 @@
 use super::draft::Answer;
 use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Count, Failure, Movement, Refusal};
-use crate::event::{Cause, Counted, Event, Moved};
+use crate::event::{Cause, Counted, Event, Moved, MovementKind};
 use crate::ids::Timestamp;
 use crate::level::{ON_HAND_RANGE, StockChange};
 
@@ -25,7 +25,7 @@ pub(super) enum CountVerdict {
 
 impl Sequencer {
     pub(super) fn move_stock(&mut self, movements: Vec<Movement>, cause: &mut Option<Box<Cause>>) -> Decision {
-        let mut rows = Vec::with_capacity(movements.len());
+        let (mut rows, mut receipts) = (Vec::with_capacity(movements.len()), Vec::new());
         for (at, movement) in movements.into_iter().enumerate() {
             let field = |name: &str| format!("movements[{at}].{name}");
             let sku = self.draft.intern_sku(&movement.sku).ok_or_else(|| no_ids_left(&field("sku")))?;
@@ -45,6 +45,9 @@ impl Sequencer {
             if !absorbed {
                 cell.moved.push((occurred_at, movement.change));
             }
+            if movement.kind == MovementKind::Receipt && self.draft.ledger.outlook(sku, location).is_some() {
+                receipts.push((sku, location, movement.change.max(0) as u32, movement.unplanned));
+            }
             rows.push(Moved {
                 kind: movement.kind,
                 change: movement.change,
@@ -55,7 +58,7 @@ impl Sequencer {
                 cell: self.draft.cell_after(sku, location),
             });
         }
-        Ok(Answer::Record(self.draft.log(cause.take(), Event::Moved(rows))))
+        self.log_moved(cause, rows, &receipts)
     }
 
     pub(super) fn count(&mut self, counts: Vec<Count>, cause: &mut Option<Box<Cause>>) -> Decision {

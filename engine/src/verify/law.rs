@@ -136,6 +136,34 @@ impl Law {
         Ok(i64::from(by_rule.unwrap_or(own)) + i64::from(buffer))
     }
 
+    /// The first rule of a kind that is in force for a channel in a cell.
+    pub fn first(&self, kind: Kind, (sku, location): (SkuId, LocationId), channel: ChannelId) -> Option<&Rule> {
+        let details = self.skus.get(&sku);
+        self.first_of(kind, location, channel, |rule| rule.conditions.hold_for_sku(sku, details))
+    }
+
+    /// The same for a rule that is about places and channels alone.
+    pub fn first_at(&self, kind: Kind, location: LocationId, channel: ChannelId) -> Option<&Rule> {
+        self.first_of(kind, location, channel, |_| true)
+    }
+
+    fn first_of(
+        &self,
+        kind: Kind,
+        location: LocationId,
+        channel: ChannelId,
+        holds: impl Fn(&Rule) -> bool,
+    ) -> Option<&Rule> {
+        let all = self.rules.values().filter(|(_, rule, in_force)| {
+            *in_force
+                && rule.effect.kind() == kind
+                && rule.conditions.hold_for_channel(Some(channel))
+                && holds(rule)
+                && self.is_at(rule, location)
+        });
+        all.min_by(|a, b| a.1.rank(&a.0).cmp(&b.1.rank(&b.0))).map(|(_, rule, _)| rule)
+    }
+
     /// Whether a location is one of a group's.
     pub fn is_in(&self, location: LocationId, group: GroupId) -> bool {
         self.groups.get(&group).is_some_and(|members| members.contains(&location))

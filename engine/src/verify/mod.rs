@@ -5,17 +5,20 @@
 //! - no promise was made of a unit that was not there and free above what the rules in force, the safety stock and the
 //!   channel's buffer held back, nor through a channel that might not sell it,
 //! - every stated level is what the quantities lead to,
+//! - no unit was promised that is to come beyond what comes by then or is allowed, what came went to those who waited
+//!   longest, and no day of a location took on more orders than it does,
 //! - no unit was handed over or given back twice, and no step was taken that the lifecycle does not allow,
-//! - a cell's `reserved` is the sum of what its reservations have outstanding.
+//! - a cell's `reserved` is the sum of what its reservations have outstanding and is there.
 //!
 //! A log whose beginning was trimmed cannot be proven from nothing; then the auditor starts from the image, and says so.
 
+mod dock;
 mod law;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::event::{CellAfter, Event, LineChange, LineTerms, Moved, Rebound, Record, Reserved};
+use crate::event::{CellAfter, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved};
 use crate::ids::{ChannelId, Epoch, LocationId, ReservationId, Seq, SkuId};
 use crate::journal::sled_log::{OpenError, SledOptions};
 use crate::journal::{Batch, Damage};
@@ -23,6 +26,7 @@ use crate::level::StockLevel;
 use crate::recovery::{DataDirectory, Report, recover};
 use crate::reservation::{Reservation, State as Life};
 use crate::state::State;
+use dock::Dock;
 use law::{Law, Planned};
 
 /// What the auditor found.
@@ -66,8 +70,24 @@ pub enum VerifyError {
     },
 }
 
-/// One line of a reservation as the auditor keeps it: cell, units promised and not given back, units handed over.
-type AuditedLine = ((SkuId, LocationId), u32, u32);
+/// One line of a reservation as the auditor keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct AuditedLine {
+    key: (SkuId, LocationId),
+    /// Units promised and not given back.
+    quantity: u32,
+    /// Units of them that were handed over.
+    collected: u32,
+    /// Units that are still to come, where any ever were.
+    waiting: Option<u32>,
+}
+
+impl AuditedLine {
+    /// Units that are promised and there.
+    fn present(&self) -> u32 {
+        self.quantity - self.collected - self.waiting.unwrap_or(0)
+    }
+}
 
 #[derive(Debug)]
 struct Audited {
@@ -76,6 +96,7 @@ struct Audited {
     terms: Vec<LineTerms>,
     state: Option<Life>,
     channel: ChannelId,
+    orders: Few<OrderDay>,
 }
 
 /// The second implementation.
@@ -83,6 +104,7 @@ struct Audited {
 pub struct Auditor {
     cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
     law: Law,
+    dock: Dock,
     reservations: BTreeMap<ReservationId, Audited>,
     next_seq: Option<Seq>,
     records: u64,
@@ -95,6 +117,7 @@ impl Auditor {
             self.cells.insert((cell.sku(), cell.location()), (cell.durable(), cell.safety_stock()));
         }
         self.law.start_from(state);
+        self.dock.start_from(state);
         for reservation in state.reservations.segments().flatten() {
             self.reservations.insert(reservation.id, Audited::from(reservation.as_ref()));
         }
@@ -125,22 +148,35 @@ impl Auditor {
                 }
                 Ok(())
             }
-            Event::Reserved(_) | Event::Promised(_) => {
+            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => {
                 let reserved = record.event.reserved().ok_or("a promise without one")?;
                 self.check_terms(record, reserved)?;
                 let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
                 let mut gave_back: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
                 if let Some(superseded) = &reserved.supersedes {
                     for line in &superseded.lines {
-                        let key = self.use_up(superseded.reservation, line, false)?;
-                        *changes.entry(key).or_default() -= i64::from(line.quantity);
-                        *gave_back.entry(key).or_default() += i64::from(line.quantity);
+                        let (key, present) = self.use_up(superseded.reservation, line, false)?;
+                        *changes.entry(key).or_default() -= i64::from(present);
+                        *gave_back.entry(key).or_default() += i64::from(present);
                     }
                     self.end(superseded.reservation, &[Life::Held], Life::Cancelled)?;
                 }
-                let mut audited =
-                    Audited { lines: Vec::new(), terms: Vec::new(), state: None, channel: reserved.channel };
-                for line in &reserved.lines {
+                let arranged = match &record.event {
+                    Event::Arranged(arranged) => Some(arranged.as_ref()),
+                    _ => None,
+                };
+                if let Some(arranged) = arranged {
+                    self.dock.check_waits(&self.law, ReservationId(record.seq), record.time, arranged)?;
+                }
+                self.dock.check_orders(&self.law, arranged, record)?;
+                let mut audited = Audited {
+                    lines: Vec::new(),
+                    terms: record.event.terms().to_vec(),
+                    state: None,
+                    channel: reserved.channel,
+                    orders: arranged.map(|arranged| arranged.orders.iter().copied().collect()).unwrap_or_default(),
+                };
+                for (number, line) in (0..).zip(&reserved.lines) {
                     let key = (line.cell.sku, line.cell.location);
                     if line.quantity > line.requested {
                         return Err(format!(
@@ -148,14 +184,13 @@ impl Auditor {
                             line.quantity, line.requested
                         ));
                     }
-                    *changes.entry(key).or_default() += i64::from(line.quantity);
-                    audited.lines.push((key, line.quantity, 0));
+                    let wait = record.event.waits().iter().find(|wait| wait.line == number);
+                    let waiting = wait.map(|wait| wait.quantity);
+                    *changes.entry(key).or_default() += i64::from(line.quantity - waiting.unwrap_or(0));
+                    audited.lines.push(AuditedLine { key, quantity: line.quantity, collected: 0, waiting });
                 }
-                if let Event::Promised(promised) = &record.event {
-                    audited.terms.clone_from(&promised.terms);
-                    for (line, terms) in reserved.lines.iter().zip(&promised.terms) {
-                        self.law.count(&terms.charges, line.cell.sku, line.quantity.into(), 0);
-                    }
+                for (line, terms) in reserved.lines.iter().zip(&audited.terms) {
+                    self.law.count(&terms.charges, line.cell.sku, line.quantity.into(), 0);
                 }
                 audited.state = Some(if reserved.confirmed { Life::Confirmed } else { Life::Held });
                 let mut after: BTreeMap<(SkuId, LocationId), CellAfter> = BTreeMap::new();
@@ -193,6 +228,20 @@ impl Auditor {
             Event::Confirmed(event) => self.end(event.reservation, &[Life::Held], Life::Confirmed),
             Event::Readied(event) => self.end(event.reservation, &[Life::Confirmed], Life::Ready),
             Event::Rebound(event) => self.check_rebound(event),
+            Event::SupplySet(rows) => {
+                self.dock.set(rows);
+                rows.iter().try_for_each(|row| {
+                    let level = self.level((row.cell.sku, row.cell.location));
+                    self.state_level(&row.cell, level.on_hand.into(), level.reserved.into())
+                })
+            }
+            Event::Received(received) => {
+                received.rows.iter().try_for_each(|row| self.check_moved(row))?;
+                self.dock.check_used(received)?;
+                self.check_fills(&received.fills)
+            }
+            Event::Filled(fills) => self.check_fills(fills),
+            Event::WaitsDated(rows) => rows.iter().try_for_each(|row| self.dock.check_dated(row, record.time)),
             Event::Extended(event) => self.end(event.reservation, &[Life::Held], Life::Held),
             Event::ShortageGrew(cell) => {
                 let level = self.level((cell.sku, cell.location));
@@ -208,17 +257,18 @@ impl Auditor {
             | Event::ChannelsSet(_)
             | Event::RulesSet(_)
             | Event::RulesTurned(_) => self.law.change(record),
-            Event::Defined(_) | Event::PricesSet(_) | Event::ServicesSet(_) | Event::Imported(_) => Ok(()),
+            Event::Defined(_)
+            | Event::PricesSet(_)
+            | Event::ServicesSet(_)
+            | Event::Imported(_)
+            | Event::DemandLost(_) => Ok(()),
         }
     }
 
     /// Every line of a promise stands where it was asked for, counts against the quotas that hold there, and takes
     /// nothing that they keep for others.
     fn check_terms(&mut self, record: &Record, reserved: &Reserved) -> Result<(), String> {
-        let terms = match &record.event {
-            Event::Promised(promised) => promised.terms.as_slice(),
-            _ => &[],
-        };
+        let terms = record.event.terms();
         for (at, line) in reserved.lines.iter().enumerate() {
             let group = terms.get(at).and_then(|terms| terms.group).filter(|_| line.quantity > 0);
             if group.is_some_and(|group| !self.law.is_in(line.cell.location, group)) {
@@ -235,7 +285,9 @@ impl Auditor {
         for line in reserved.supersedes.iter().flat_map(|superseded| &superseded.lines) {
             let old = reserved.supersedes.as_ref().and_then(|old| self.reservations.get(&old.reservation));
             let terms = old.and_then(|old| old.terms.get(usize::from(line.line)));
-            *given_back.entry((line.cell.sku, line.cell.location)).or_default() += line.quantity;
+            let waiting = old.and_then(|old| old.lines.get(usize::from(line.line))?.waiting).unwrap_or(0);
+            *given_back.entry((line.cell.sku, line.cell.location)).or_default() +=
+                line.quantity - waiting.min(line.quantity);
             for (rule, since) in terms.iter().flat_map(|terms| &terms.charges) {
                 *planned.entry((*rule, *since, line.cell.sku)).or_default() -= i64::from(line.quantity);
             }
@@ -257,14 +309,16 @@ impl Auditor {
                 .collect()
             });
             let own_units = given_back.get(&(sku, location)).copied().unwrap_or(0);
-            if line.quantity > own_units {
-                self.law.check_quotas((sku, location), reserved.channel, line.quantity.into(), row, &planned)?;
+            let wait = record.event.waits().iter().find(|wait| usize::from(wait.line) == at);
+            let present = line.quantity - wait.map_or(0, |wait| wait.quantity);
+            if present > own_units {
+                self.law.check_quotas((sku, location), reserved.channel, present.into(), row, &planned)?;
             }
             for (rule, since) in &charges {
                 *planned.entry((*rule, *since, sku)).or_default() += i64::from(line.quantity);
             }
             if let Some((_, level, _)) = row.iter_mut().find(|(at, ..)| *at == location) {
-                level.reserved += line.quantity;
+                level.reserved += present;
             }
         }
         Ok(())
@@ -283,29 +337,29 @@ impl Auditor {
             let (from, to) = ((moved.from.sku, moved.from.location), (moved.to.sku, moved.to.location));
             let held = self.reservations.get_mut(&id).ok_or("it is gone")?;
             let line = held.lines.get(usize::from(moved.line)).ok_or("it has no such line")?;
-            let ((key, quantity, collected), units) = (*line, moved.quantity);
-            if key != from || quantity - collected < units || from.0 != to.0 {
+            let (line, units) = (*line, moved.quantity);
+            if line.key != from || line.present() < units || from.0 != to.0 {
                 return Err(format!("{units} units moved that the line does not have there"));
             }
-            let whole = quantity - collected == units && collected == 0;
+            let whole = line.quantity == units && line.collected == 0 && line.waiting.is_none();
             let of = held.terms.get(usize::from(moved.line)).cloned();
             let joins = of.as_ref().is_some_and(|terms| terms.is_unbound() && event.bound.is_empty());
             let other = (0..held.lines.len()).find(|at| {
                 let other = held.lines.get(*at).filter(|_| *at != usize::from(moved.line) && joins);
-                other.is_some_and(|(key, _, handed_over)| *key == to && *handed_over == 0)
+                other.is_some_and(|other| other.key == to && other.collected == 0 && other.waiting.is_none())
                     && held.terms.get(*at) == of.as_ref()
             });
             match other.and_then(|at| held.lines.get_mut(at)) {
                 Some(other) => {
-                    other.1 += units;
+                    other.quantity += units;
                     if let Some(line) = held.lines.get_mut(usize::from(moved.line)) {
-                        line.1 -= units;
+                        line.quantity -= units;
                     }
                 }
-                None if whole => held.lines.get_mut(usize::from(moved.line)).ok_or("it has no such line")?.0 = to,
+                None if whole => held.lines.get_mut(usize::from(moved.line)).ok_or("it has no such line")?.key = to,
                 None => {
-                    held.lines.get_mut(usize::from(moved.line)).ok_or("it has no such line")?.1 -= units;
-                    held.lines.push((to, units, 0));
+                    held.lines.get_mut(usize::from(moved.line)).ok_or("it has no such line")?.quantity -= units;
+                    held.lines.push(AuditedLine { key: to, quantity: units, collected: 0, waiting: None });
                     held.terms.extend(of);
                 }
             }
@@ -366,38 +420,66 @@ impl Auditor {
         Ok(())
     }
 
-    fn use_up(&mut self, id: ReservationId, line: &LineChange, collected: bool) -> Result<(SkuId, LocationId), String> {
+    /// What came went to those who waited, and is among the reserved units of its cell from here on.
+    fn check_fills(&mut self, fills: &[Fill]) -> Result<(), String> {
+        let mut changes: BTreeMap<(SkuId, LocationId), (i64, CellAfter)> = BTreeMap::new();
+        for fill in fills {
+            self.dock.check_fill(fill, fill.cell.level)?;
+            let held = self.reservations.get_mut(&fill.reservation).ok_or("a promise was filled that is not there")?;
+            let line = held.lines.get_mut(usize::from(fill.line)).ok_or("it has no such line")?;
+            line.waiting = line.waiting.map(|waiting| waiting - fill.quantity);
+            let change = changes.entry(line.key).or_insert((0, fill.cell));
+            change.0 += i64::from(fill.quantity);
+        }
+        for (key, (units, stated)) in changes {
+            let before = self.level(key);
+            self.state_level(&stated, before.on_hand.into(), i64::from(before.reserved) + units)?;
+        }
+        Ok(())
+    }
+
+    /// Units of a line were handed over or given back: its cell, and the units of them that were there.
+    fn use_up(
+        &mut self,
+        id: ReservationId,
+        line: &LineChange,
+        collected: bool,
+    ) -> Result<((SkuId, LocationId), u32), String> {
         let reservation = self.reservations.get_mut(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
-        let (key, quantity, handed_over) =
+        let held =
             reservation.lines.get_mut(usize::from(line.line)).ok_or_else(|| format!("it has no line {}", line.line))?;
-        let left = *quantity - *handed_over;
+        let left = if collected { held.present() } else { held.quantity - held.collected };
         if line.quantity > left {
             return Err(format!("{} units of a line that has {left} left", line.quantity));
         }
         let units = i64::from(line.quantity);
         let counts = if collected {
-            *handed_over += line.quantity;
+            held.collected += line.quantity;
             (0, units)
         } else {
-            *quantity -= line.quantity;
+            held.quantity -= line.quantity;
             (-units, 0)
         };
-        let key = *key;
+        // What is to come is given back first.
+        let waited = held.waiting.map_or(0, |waiting| waiting.min(line.quantity)) * u32::from(!collected);
+        held.waiting = held.waiting.map(|waiting| waiting - waited);
+        let key = held.key;
+        self.dock.stop_waiting(key, id, line.line, waited);
         if let Some(terms) = reservation.terms.get(usize::from(line.line)) {
             if collected && terms.is_unbound() {
                 return Err("units were handed over whose location was open".into());
             }
             self.law.count(&terms.charges, key.0, counts.0, counts.1);
         }
-        Ok(key)
+        Ok((key, line.quantity - waited))
     }
 
     fn use_up_lines(&mut self, id: ReservationId, lines: &[LineChange], collected: bool) -> Result<(), String> {
         let mut changes: BTreeMap<(SkuId, LocationId), (i64, CellAfter)> = BTreeMap::new();
         for line in lines {
-            let key = self.use_up(id, line, collected)?;
+            let (key, present) = self.use_up(id, line, collected)?;
             let (sum, after) = changes.entry(key).or_insert((0, line.cell));
-            *sum += i64::from(line.quantity);
+            *sum += i64::from(present);
             *after = line.cell;
         }
         for (key, (units, stated)) in changes {
@@ -411,8 +493,8 @@ impl Auditor {
     /// A step after which the reservation ends if nothing is left of it.
     fn step(&mut self, id: ReservationId, from: &[Life], to: Option<Life>, empty: Life) -> Result<(), String> {
         let reservation = self.reservations.get(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
-        let left = reservation.lines.iter().any(|(_, quantity, collected)| quantity > collected);
-        let some_collected = reservation.lines.iter().any(|(_, _, collected)| *collected > 0);
+        let left = reservation.lines.iter().any(|line| line.quantity > line.collected);
+        let some_collected = reservation.lines.iter().any(|line| line.collected > 0);
         let end = match (to, left) {
             (Some(to), _) => to,
             (None, true) => reservation.state.unwrap_or(empty),
@@ -427,6 +509,9 @@ impl Auditor {
         match reservation.state {
             Some(state) if from.contains(&state) => {
                 reservation.state = Some(to);
+                if matches!(to, Life::Cancelled | Life::Expired) {
+                    self.dock.forget_orders(&reservation.orders);
+                }
                 Ok(())
             }
             state => Err(format!("a reservation that is {state:?} became {to:?}")),
@@ -439,8 +524,8 @@ impl Auditor {
     /// Where they differ.
     pub fn compare(&self, state: &State) -> Result<(), String> {
         let mut reserved: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
-        for (key, quantity, collected) in self.reservations.values().flat_map(|reservation| &reservation.lines) {
-            *reserved.entry(*key).or_default() += i64::from(quantity - collected);
+        for line in self.reservations.values().flat_map(|reservation| &reservation.lines) {
+            *reserved.entry(line.key).or_default() += i64::from(line.present());
         }
         for ((sku, location), (level, safety_stock)) in &self.cells {
             let promised = reserved.get(&(*sku, *location)).copied().unwrap_or_default();
@@ -464,10 +549,12 @@ impl Auditor {
         let counted = counted.iter().map(|(of, used)| ((of.rule, of.since, of.sku), (used.promised, used.handed_over)));
         let counted: BTreeMap<_, _> = counted.collect();
         self.law.compare(&counted)?;
+        self.dock.compare(state)?;
         for (id, audited) in &self.reservations {
             let known = state.reservations.get(*id).map(|reservation| Audited::from(reservation.as_ref()));
             let differs = |known: &Audited| {
-                (&known.lines, known.state, &known.terms) != (&audited.lines, audited.state, &audited.terms)
+                (&known.lines, known.state, &known.terms, &known.orders)
+                    != (&audited.lines, audited.state, &audited.terms, &audited.orders)
             };
             if known.as_ref().is_some_and(differs) {
                 return Err(format!("memory and log disagree on reservation {}", id.0));
@@ -479,10 +566,15 @@ impl Auditor {
 
 impl From<&Reservation> for Audited {
     fn from(reservation: &Reservation) -> Self {
-        let line = |line: &crate::reservation::Line| ((line.sku, line.location), line.quantity, line.collected);
+        let line = |line: &crate::reservation::Line| AuditedLine {
+            key: (line.sku, line.location),
+            quantity: line.quantity,
+            collected: line.collected,
+            waiting: line.wait.as_deref().map(|wait| wait.units),
+        };
         Self {
             lines: reservation.lines.iter().map(line).collect(),
-            terms: match reservation.has_terms() {
+            terms: match reservation.is_counted() {
                 true => {
                     reservation.lines.iter().map(|line| line.terms.as_deref().cloned().unwrap_or_default()).collect()
                 }
@@ -490,6 +582,7 @@ impl From<&Reservation> for Audited {
             },
             state: Some(reservation.state),
             channel: reservation.channel,
+            orders: reservation.orders.clone(),
         }
     }
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anaquel_engine::admission::{LineRequest, MovementRequest, Place, ReserveRequest};
 use anaquel_engine::command::{
-    Command, Count, Failure, LineUnits, NameRef, Outcome, Put, PutWhat, Refusal, RuleFields, StepRequest,
+    Command, Count, Failure, LineUnits, NameRef, Outcome, Put, PutWhat, Refusal, RuleFields, StepRequest, SupplyFields,
 };
-use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose};
+use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose, SupplyKind};
 use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::level::{Constraint, StockLevel};
@@ -72,6 +72,7 @@ pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
         sku: name(sku),
         place: Place::Location(name(location)),
         quantity: *quantity,
+        latest: None,
     };
     ReserveRequest {
         channel: name("web"),
@@ -96,6 +97,13 @@ pub fn hold_in_group(lines: &[(&str, &str, u32)]) -> ReserveRequest {
     request
 }
 
+/// The same, taking what comes within `seconds`.
+pub fn hold_to_come(lines: &[(&str, &str, u32)], seconds: u64) -> ReserveRequest {
+    let mut request = hold(lines);
+    request.lines.iter_mut().for_each(|line| line.latest = Some(Timestamp(START_MS).plus_seconds(seconds)));
+    request
+}
+
 /// A rule that holds everywhere.
 pub fn rule(effect: Effect) -> RuleFields {
     RuleFields::everywhere(effect)
@@ -103,7 +111,13 @@ pub fn rule(effect: Effect) -> RuleFields {
 
 /// Some rule about SKUs `A0` to `A5`, locations `s0` to `s3`, groups `g0` and `g1` and channels `web` and `app`.
 pub fn some_rule(numbers: &mut Numbers) -> RuleFields {
-    let effect = match numbers.below(6) {
+    let effect = match numbers.below(9) {
+        8 => Effect::Capacity { orders_per_day: numbers.below(12) as u32 },
+        6 => Effect::Backorder { units: numbers.below(6) as u32, lead_days: numbers.below(2) as u16 },
+        7 => {
+            let available_at = Timestamp(START_MS).plus_seconds(numbers.below(60));
+            Effect::Preorder { units: numbers.below(6) as u32, available_at }
+        }
         5 => Effect::Quota {
             share: match numbers.below(2) {
                 0 => Amount::Units(numbers.below(6) as u32),
@@ -118,7 +132,7 @@ pub fn some_rule(numbers: &mut Numbers) -> RuleFields {
         _ => Effect::Band { few_left: numbers.below(4) as u32, exact: numbers.below(2) == 0 },
     };
     let mut fields = rule(effect);
-    if numbers.below(2) == 0 {
+    if numbers.below(2) == 0 && !matches!(effect, Effect::Capacity { .. }) {
         fields.skus = vec![name(&format!("A{}", numbers.below(6)))];
     }
     if numbers.below(3) == 0 {
@@ -216,13 +230,24 @@ impl Shop {
         }
     }
 
+    /// Says how much of a supply is to come, and in how many seconds from the start.
+    pub fn supply(&self, supply: &str, sku: &str, location: &str, quantity: u32, seconds: u64) {
+        let expected_at = Some(Timestamp(START_MS).plus_seconds(seconds));
+        let (sku, location) =
+            (self.engine.state().sku_ref(&name(sku)), self.engine.state().location_ref(&name(location)));
+        let kind = SupplyKind::PurchaseOrder;
+        let row = SupplyFields { line: 0, name: name(supply), kind, sku, location, quantity, expected_at };
+        self.engine.run(|engine, done| engine.submit(Command::Supply(vec![row]), None, done)).unwrap();
+    }
+
     pub fn units(&self, sku: &str, location: &str, quantity: u32) -> LineUnits {
         let catalogue = &self.engine.state().catalogue;
         LineUnits { sku: catalogue.skus.id(sku).unwrap(), location: catalogue.locations.id(location), quantity }
     }
 
     pub fn movement(&self, kind: MovementKind, sku: &str, location: &str, change: i64) -> MovementRequest {
-        MovementRequest { kind, sku: name(sku), location: name(location), change, occurred_at: None, reference: None }
+        let (sku, location) = (name(sku), name(location));
+        MovementRequest { kind, sku, location, change, occurred_at: None, reference: None, unplanned: false }
     }
 
     pub fn try_move(&self, movements: Vec<MovementRequest>) -> Result<Vec<Moved>, Failure> {

@@ -10,7 +10,9 @@ mod pickup;
 mod reservations;
 mod rules;
 mod stock;
+mod supply;
 
+use anaquel_engine::ids::{LocationId, SkuId};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request};
@@ -61,6 +63,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(stock::movements))
         .routes(routes!(stock::counts))
         .routes(routes!(stock::shortages))
+        .routes(routes!(supply::set, supply::list))
         .routes(routes!(events::events))
         .routes(routes!(reservations::reserve, reservations::list))
         .routes(routes!(reservations::get))
@@ -174,6 +177,15 @@ fn method_label(method: &http::Method) -> &'static str {
         "DELETE" => "DELETE",
         _ => "other",
     }
+}
+
+/// Reads the `next` of a page of cells.
+fn read_cell_cursor(text: Option<String>) -> Result<Option<(SkuId, LocationId)>, Problem> {
+    let read = |text: String| {
+        let (sku, location) = text.split_once('-')?;
+        Some((SkuId(sku.parse().ok()?), LocationId(location.parse().ok()?)))
+    };
+    text.map(|text| read(text).ok_or_else(|| Problem::invalid("after", "is not the next of a page"))).transpose()
 }
 
 /// A JSON answer.

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::Uri;
 use serde_json::{Value, json};
 
-use super::{json_answer, ok};
+use super::{json_answer, ok, read_cell_cursor};
 use crate::app::App;
 use crate::extract::{self, Params};
 use crate::ops;
@@ -86,20 +86,8 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
     app.wait_for(min_seq).await?;
     let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
     let channel = channel.and_then(|channel| catalogue.channels.id(channel.as_str()));
-    let sku = match sku {
-        Some(text) => {
-            wire::sku_name("sku", &text)?;
-            Some(catalogue.skus.id(&text).ok_or_else(|| Problem::not_found("SKU"))?)
-        }
-        None => None,
-    };
-    let location = match location {
-        Some(text) => {
-            wire::name("location", &text)?;
-            Some(catalogue.locations.id(&text).ok_or_else(|| Problem::not_found("location"))?)
-        }
-        None => None,
-    };
+    let sku = sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?;
+    let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
     let ((seq, cells), next): (_, Option<u32>) = match (sku, location) {
         (Some(sku), Some(location)) => (engine.state().availability(&[sku], Some(&[location]), channel), None),
         (Some(sku), None) => {
@@ -163,7 +151,7 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
     Ok(ops::counts(&app, &request.caller, request.body).await?.into_response())
 }
 
-/// Cells that no longer cover what is promised, with the promises at risk.
+/// Cells that no longer cover what is promised, or to which what is waited for comes late, with the promises at risk.
 #[utoipa::path(
     get, path = "/v1/shortages", tag = "stock",
     params(
@@ -178,15 +166,7 @@ pub async fn shortages(State(app): State<App>, uri: Uri) -> Result<Response, Pro
     let (after, limit, min_seq) = (params.one("after")?, params.limit()?, params.number("min_seq")?);
     params.done()?;
     app.wait_for(min_seq).await?;
-    let after = after.map(|text| {
-        let (sku, location) = text.split_once('-')?;
-        Some((SkuId(sku.parse().ok()?), LocationId(location.parse().ok()?)))
-    });
-    let after = match after {
-        Some(None) => return Err(Problem::invalid("after", "is not the next of a page")),
-        Some(after) => after,
-        None => None,
-    };
+    let after = read_cell_cursor(after)?;
     let (seq, short) = app.engine.state().shortages_page(after, limit);
     let next = short.get(limit - 1).map(|last| format!("{}-{}", last.cell.sku.0, last.cell.location.0));
     let items: Vec<Value> = short.iter().map(|shortage| words::shortage(&app.engine, shortage)).collect();

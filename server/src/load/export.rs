@@ -9,7 +9,7 @@ use anaquel_engine::ids::{GroupId, LocationId, SkuId, Timestamp};
 use serde_json::Value;
 
 use super::csv::quote;
-use super::rows::{LOCATION_COLUMNS, RULE_COLUMNS};
+use super::rows::{LOCATION_COLUMNS, RULE_COLUMNS, SUPPLY_COLUMNS};
 use crate::wire;
 use crate::wire::catalogue::kind_name;
 use crate::wire::hours;
@@ -29,6 +29,7 @@ pub fn export(engine: &Engine, kind: ImportKind, out: &mut impl Write) -> io::Re
         ImportKind::Stock => stock(engine, out),
         ImportKind::Prices => prices(engine, out),
         ImportKind::Rules => rules(engine, out),
+        ImportKind::Supply => supply(engine, out),
     }
 }
 
@@ -140,6 +141,22 @@ fn rules(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
         row(out, &RULE_COLUMNS.map(|column| said.get(column).map(text).unwrap_or_default()))?;
     }
     Ok(rules.len() as u64)
+}
+
+fn supply(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+    let catalogue = &engine.state().catalogue;
+    writeln!(out, "{}", SUPPLY_COLUMNS.join(","))?;
+    let (_, cells) = engine.state().expected(None, None, None, usize::MAX);
+    let mut rows = 0;
+    for cell in cells {
+        let (sku, location) = (catalogue.skus.name(cell.sku), catalogue.locations.name(cell.location));
+        for supply in cell.supplies {
+            let (kind, expected) = (wire::supply::kind_name(supply.kind), wire::time(supply.expected_at));
+            writeln!(out, "{},{sku},{location},{},{expected},{kind}", supply.name, supply.open)?;
+            rows += 1;
+        }
+    }
+    Ok(rows)
 }
 
 fn prices(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {

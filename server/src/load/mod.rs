@@ -62,13 +62,14 @@ pub fn kind_name(kind: ImportKind) -> &'static str {
         ImportKind::Stock => "stock",
         ImportKind::Prices => "prices",
         ImportKind::Rules => "rules",
+        ImportKind::Supply => "supply",
     }
 }
 
 /// Reads a kind.
 pub fn parse_kind(text: &str) -> Option<ImportKind> {
-    use ImportKind::{Groups, Locations, Prices, Rules, Skus, Stock};
-    [Locations, Groups, Skus, Stock, Prices, Rules].into_iter().find(|kind| kind_name(*kind) == text)
+    use ImportKind::{Groups, Locations, Prices, Rules, Skus, Stock, Supply};
+    [Locations, Groups, Skus, Stock, Prices, Rules, Supply].into_iter().find(|kind| kind_name(*kind) == text)
 }
 
 /// Why a file was not loaded to its end.

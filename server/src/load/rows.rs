@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::Price;
-use anaquel_engine::command::{Count, LocationFields, NameRef, Row, Rows, SkuFields};
+use anaquel_engine::command::{Count, LocationFields, NameRef, Row, Rows, SkuFields, SupplyFields};
 use anaquel_engine::event::{ImportKind, RowError};
 use anaquel_engine::ids::{LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
@@ -16,6 +16,7 @@ use crate::wire::catalogue::{TEXT_BYTES_MAX, coordinates, decimals, parse_kind, 
 use crate::wire::hours;
 use crate::wire::rule::RuleBody;
 use crate::wire::stock::counted;
+use crate::wire::supply::{open, parse_kind as parse_supply_kind};
 
 /// Which columns a kind has; the first `required` must be there.
 struct Shape {
@@ -43,8 +44,12 @@ fn shape(kind: ImportKind) -> Shape {
             Shape { columns: &["sku", "currency", "amount", "channel", "location"], required: 3, attributes: false }
         }
         ImportKind::Rules => Shape { columns: &RULE_COLUMNS, required: 2, attributes: false },
+        ImportKind::Supply => Shape { columns: &SUPPLY_COLUMNS, required: 4, attributes: false },
     }
 }
+
+/// The columns of a supply.
+pub const SUPPLY_COLUMNS: [&str; 6] = ["supply", "sku", "location", "quantity", "expected_at", "kind"];
 
 /// The columns of a location.
 pub const LOCATION_COLUMNS: [&str; 14] = [
@@ -65,7 +70,7 @@ pub const LOCATION_COLUMNS: [&str; 14] = [
 ];
 
 /// The columns of a rule; lists stand between semicolons.
-pub const RULE_COLUMNS: [&str; 18] = [
+pub const RULE_COLUMNS: [&str; 23] = [
     "rule",
     "kind",
     "skus",
@@ -84,6 +89,11 @@ pub const RULE_COLUMNS: [&str; 18] = [
     "exact",
     "minimum",
     "spill_over",
+    "lead_days",
+    "available_at",
+    "orders_per_day",
+    "below",
+    "currency",
 ];
 
 fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
@@ -97,6 +107,7 @@ fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
     let mut whole_of = |column: &str| cells.remove(column).map(|text| whole(column, &text)).transpose();
     let (units, percent) = (whole_of("units")?, whole_of("percent")?);
     let (few_left, minimum) = (whole_of("few_left")?, whole_of("minimum")?);
+    let (lead_days, orders_per_day, below) = (whole_of("lead_days")?, whole_of("orders_per_day")?, whole_of("below")?);
     let mut flag_of = |column: &str| cells.remove(column).map(|text| flag(column, &text)).transpose();
     let (allow, exact, spill_over) = (flag_of("allow")?, flag_of("exact")?, flag_of("spill_over")?);
     let (kind, starts_at, ends_at) =
@@ -119,6 +130,11 @@ fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
         exact,
         minimum,
         spill_over,
+        lead_days,
+        available_at: cells.remove("available_at"),
+        orders_per_day,
+        below,
+        currency: cells.remove("currency"),
     })
 }
 
@@ -199,6 +215,7 @@ impl Collector {
             Rows::Stock { counts, .. } => counts.len(),
             Rows::Prices(rows) => rows.len(),
             Rows::Rules(rows) => rows.len(),
+            Rows::Supply(rows) => rows.len(),
             Rows::None(_) => 0,
         }
     }
@@ -248,7 +265,7 @@ impl Collector {
                 let (sku, location) = (sku(&mut cells)?, name(&mut cells, "location")?);
                 let on_hand = required(&mut cells, "on_hand")?;
                 let on_hand = whole("on_hand", &on_hand).and_then(|n| counted(n).map_err(|r| wrong("on_hand", r)))?;
-                let counted_at = cells.remove("counted_at").map(|text| time(&text)).transpose()?;
+                let counted_at = cells.remove("counted_at").map(|text| time("counted_at", &text)).transpose()?;
                 let safety_stock = cells.remove("safety_stock").map(|text| safety_stock(&text)).transpose()?;
                 let (sku, location): (NameRef<SkuId>, NameRef<LocationId>) =
                     (state.sku_ref(&sku), state.location_ref(&location));
@@ -276,6 +293,17 @@ impl Collector {
                 let fields = rule_body(cells)?.into_fields();
                 rows.push((line, rule, fields.map_err(|problem| problem.into_field_and_reason())?));
             }
+            Rows::Supply(rows) => {
+                let supply = name(&mut cells, "supply")?;
+                let (sku, location) = (sku(&mut cells)?, name(&mut cells, "location")?);
+                let quantity = required(&mut cells, "quantity")?;
+                let quantity = whole("quantity", &quantity).and_then(|n| open(n).map_err(|r| wrong("quantity", r)))?;
+                let expected_at = cells.remove("expected_at").map(|text| time("expected_at", &text)).transpose()?;
+                let kind = cells.remove("kind").map(|text| parse_supply_kind(&text).map_err(|r| wrong("kind", r)));
+                let (kind, name) = (kind.transpose()?.unwrap_or_default(), supply);
+                let (sku, location) = (state.sku_ref(&sku), state.location_ref(&location));
+                rows.push(SupplyFields { line, name, kind, sku, location, quantity, expected_at });
+            }
             Rows::None(_) => {}
         }
         Ok(())
@@ -290,6 +318,7 @@ fn empty(plan: Plan) -> Rows {
         ImportKind::Stock => Rows::Stock { counts: Vec::new(), create: plan.create },
         ImportKind::Prices => Rows::Prices(Vec::new()),
         ImportKind::Rules => Rows::Rules(Vec::new()),
+        ImportKind::Supply => Rows::Supply(Vec::new()),
     }
 }
 
@@ -375,12 +404,12 @@ fn text(cells: &mut Cells, column: &str) -> Result<Option<String>, Wrong> {
     }
 }
 
-fn time(text: &str) -> Result<Timestamp, Wrong> {
+fn time(column: &str, text: &str) -> Result<Timestamp, Wrong> {
     let at: jiff::Timestamp = text
         .parse()
-        .map_err(|_| wrong("counted_at", format!("{:?} is not an RFC 3339 time with an offset", shorten(text))))?;
+        .map_err(|_| wrong(column, format!("{:?} is not an RFC 3339 time with an offset", shorten(text))))?;
     let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
-    ms.map(Timestamp).ok_or_else(|| wrong("counted_at", "lies outside 1970 to 2109"))
+    ms.map(Timestamp).ok_or_else(|| wrong(column, "lies outside 1970 to 2109"))
 }
 
 fn safety_stock(text: &str) -> Result<u32, Wrong> {

@@ -74,19 +74,35 @@ impl Question {
     }
 
     fn answer(&self, engine: &Engine) -> String {
+        let (state, now) = (engine.state(), engine.now());
         let mut out = String::with_capacity(256);
         let seq = match &self.groups {
             Some(groups) => {
-                let (seq, found) = engine.state().group_availability(&self.skus, groups, self.channel);
+                let (seq, (found, coming)) = state.view.read(|| {
+                    let (_, found) = state.group_availability(&self.skus, groups, self.channel);
+                    let coming = found.iter().map(|group| state.coming_in_group(group, self.channel, now));
+                    let coming: Vec<_> = coming.collect();
+                    (found, coming)
+                });
                 out.push_str(r#","items":"#);
-                words::write_array(&mut out, &found, |out, group| words::write_group(out, engine, group));
+                let mut coming = coming.iter();
+                words::write_array(&mut out, &found, |out, group| {
+                    words::write_group(out, engine, group, coming.next().and_then(Option::as_ref));
+                });
                 seq
             }
             None => {
-                let (seq, found) = engine.state().availability(&self.skus, self.locations.as_deref(), self.channel);
+                let (seq, (found, coming)) = state.view.read(|| {
+                    let (_, found) = state.availability(&self.skus, self.locations.as_deref(), self.channel);
+                    let coming = state.coming(&found, self.channel, now);
+                    (found, coming)
+                });
+                let mut coming = coming.iter();
                 out.reserve(found.len() * 120);
                 out.push_str(r#","items":"#);
-                words::write_array(&mut out, &found, |out, cell| words::write_cell_with_band(out, engine, cell));
+                words::write_array(&mut out, &found, |out, cell| {
+                    words::write_cell_with_band(out, engine, cell, coming.next());
+                });
                 seq
             }
         };

@@ -4,10 +4,12 @@ use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place};
 use anaquel_engine::command::Short;
 use anaquel_engine::ids::{ChannelId, LocationId, Name};
+use anaquel_engine::level::Constraint;
 use anaquel_engine::query::Alternative;
 use serde_json::{Value, json};
 
 use crate::problem::{Problem, constraint_name};
+use crate::wire::time;
 
 /// Other locations that a refusal names.
 const ALTERNATIVES: usize = 3;
@@ -56,8 +58,14 @@ fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short:
         })
     };
     let others: Vec<Value> = found.iter().flatten().map(alternative).collect();
+    let later = sku.filter(|_| exact && short.constraint != Constraint::Capacity).zip(near);
+    let later = later.and_then(|(sku, at)| state.earliest(sku, at, short.requested, channel, engine.now()));
     let fewer = number(short.available).filter(|units| *units > 0);
     let rule = short.rule.and_then(|id| state.rules.at(id)).map(|standing| standing.name.to_string());
+    let mut would_succeed = json!({"quantity": fewer, "locations": others});
+    if let Some(date) = later {
+        would_succeed["latest"] = time(date).into();
+    }
     let mut told = json!({
         "line": short.line,
         "sku": asked.sku.as_str(),
@@ -67,7 +75,7 @@ fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short:
         "missing": number(short.requested.saturating_sub(short.available)),
         "constraint": constraint_name(short.constraint),
         "rule": rule,
-        "would_succeed": {"quantity": fewer, "locations": others},
+        "would_succeed": would_succeed,
     });
     if let (Some(group), Value::Object(members)) = (group, &mut told) {
         members.insert("group".into(), group.as_str().into());

@@ -1,7 +1,7 @@
 //! Records of the log on the wire.
 
 use anaquel_engine::Engine;
-use anaquel_engine::event::{CellAfter, Event, LineChange, Record};
+use anaquel_engine::event::{CellAfter, Event, Fill, LineChange, Record, SupplyUsed};
 use anaquel_engine::ids::ReservationId;
 use serde_json::{Map, Value, json};
 
@@ -67,6 +67,15 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         };
         lines.iter().map(change).collect()
     };
+    let filled = |fill: &Fill| {
+        let mut item = cell(&fill.cell);
+        if let Value::Object(members) = &mut item {
+            members.insert("reservation".into(), id(fill.reservation).into());
+            members.insert("line".into(), fill.line.into());
+            members.insert("quantity".into(), fill.quantity.into());
+        }
+        item
+    };
     match event {
         Event::Defined(definitions) => {
             let names = |names: Vec<String>| Value::from(names);
@@ -119,7 +128,12 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             };
             ("rules_turned", json!({"rules": rows.iter().map(row).collect::<Vec<_>>()}))
         }
-        Event::Moved(rows) => {
+        Event::Moved(_) | Event::Received(_) => {
+            let (rows, received) = match event {
+                Event::Received(received) => (received.rows_after(), Some(received.as_ref())),
+                Event::Moved(rows) => (rows.clone(), None),
+                _ => (Vec::new(), None),
+            };
             let row = |row: &anaquel_engine::event::Moved| {
                 let mut item = super::stock::moved(engine, row);
                 if let Value::Object(members) = &mut item {
@@ -130,7 +144,27 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                 }
                 item
             };
-            ("moved", json!({"items": rows.iter().map(row).collect::<Vec<_>>()}))
+            let items: Vec<_> = rows.iter().map(row).collect();
+            let used = |used: &SupplyUsed| {
+                json!({
+                    "supply": used.name.as_str(),
+                    "sku": sku(used.sku),
+                    "location": location(used.location),
+                    "quantity": used.quantity,
+                    "left": used.open,
+                })
+            };
+            match received {
+                None => ("moved", json!({"items": items})),
+                Some(received) => (
+                    "received",
+                    json!({
+                        "items": items,
+                        "supplies": received.used.iter().map(used).collect::<Vec<_>>(),
+                        "filled": received.fills.iter().map(filled).collect::<Vec<_>>(),
+                    }),
+                ),
+            }
         }
         Event::Counted(rows) => {
             let row = |row: &anaquel_engine::event::Counted| {
@@ -143,12 +177,9 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             };
             ("counted", json!({"items": rows.iter().map(row).collect::<Vec<_>>()}))
         }
-        Event::Reserved(_) | Event::Promised(_) => {
+        Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => {
             let Some(reserved) = event.reserved() else { return ("reserved", Value::Null) };
-            let terms = match event {
-                Event::Promised(promised) => promised.terms.as_slice(),
-                _ => &[],
-            };
+            let (terms, waits) = (event.terms(), event.waits());
             let quota = |(rule, _): &(anaquel_engine::rules::RuleId, u64)| {
                 engine.state().rules.at(*rule).map(|standing| standing.name.to_string())
             };
@@ -161,6 +192,10 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                     if let Some(terms) = terms.get(at).filter(|terms| !terms.charges.is_empty()) {
                         let quotas: Vec<_> = terms.charges.iter().filter_map(quota).collect();
                         members.insert("quotas".into(), quotas.into());
+                    }
+                    if let Some(wait) = waits.iter().find(|wait| usize::from(wait.line) == at) {
+                        members.insert("waiting".into(), wait.quantity.into());
+                        members.insert("promised_for".into(), time(wait.promised_for).into());
                     }
                     members.insert("requested".into(), line.requested.into());
                     members.insert("quantity".into(), line.quantity.into());
@@ -183,6 +218,51 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                     "supersedes": superseded,
                 }),
             )
+        }
+        Event::SupplySet(rows) => {
+            let row = |row: &anaquel_engine::event::SupplySet| {
+                json!({
+                    "supply": row.name.as_str(),
+                    "sku": sku(row.cell.sku),
+                    "location": location(row.cell.location),
+                    "kind": super::supply::kind_name(row.kind),
+                    "quantity": row.open,
+                    "expected_at": time(row.expected_at),
+                })
+            };
+            ("supply_set", json!({"supplies": rows.iter().map(row).collect::<Vec<_>>()}))
+        }
+        Event::Filled(fills) => ("filled", json!({"filled": fills.iter().map(filled).collect::<Vec<_>>()})),
+        Event::WaitsDated(rows) => {
+            let row = |row: &anaquel_engine::event::WaitDated| {
+                let reservation = engine.state().reservations.get(row.reservation);
+                json!({
+                    "reservation": id(row.reservation),
+                    "order": reservation.as_ref().and_then(|reservation| reservation.order.as_deref()),
+                    "customer": reservation.as_ref().and_then(|reservation| reservation.customer.as_deref()),
+                    "line": row.line,
+                    "sku": sku(row.sku),
+                    "location": location(row.location),
+                    "quantity": row.quantity,
+                    "promised_for": time(row.promised_for),
+                    "expected_at": row.expected_at.map(time),
+                    "at_risk": row.at_risk(),
+                })
+            };
+            ("promises_dated", json!({"promises": rows.iter().map(row).collect::<Vec<_>>()}))
+        }
+        Event::DemandLost(rows) => {
+            let row = |row: &anaquel_engine::event::LostDemand| {
+                json!({
+                    "sku": sku(row.sku),
+                    "location": row.location.map(location),
+                    "group": row.group.map(|group| catalogue.groups.name(group).as_str()),
+                    "channel": catalogue.channels.name(row.channel).as_str(),
+                    "requests": row.requests,
+                    "units": row.units,
+                })
+            };
+            ("demand_lost", json!({"lost": rows.iter().map(row).collect::<Vec<_>>()}))
         }
         Event::Rebound(event) => {
             let moved = |moved: &anaquel_engine::event::Move| {

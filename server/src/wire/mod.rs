@@ -9,9 +9,11 @@ pub mod hours;
 pub mod reservation;
 pub mod rule;
 pub mod stock;
+pub mod supply;
 
+use anaquel_engine::catalogue::Catalogue;
 use anaquel_engine::event::RowError;
-use anaquel_engine::ids::{Name, NameError, Timestamp};
+use anaquel_engine::ids::{LocationId, Name, NameError, SkuId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use serde_json::{Value, json};
 
@@ -40,6 +42,18 @@ pub fn name(field: &str, text: &str) -> Result<Name, Problem> {
 /// Reads a SKU.
 pub fn sku_name(field: &str, text: &str) -> Result<Name, Problem> {
     Name::parse_sku(text).map_err(|error| Problem::invalid(field, error))
+}
+
+/// Reads a SKU that somebody declared.
+pub fn known_sku(catalogue: &Catalogue, text: &str) -> Result<SkuId, Problem> {
+    sku_name("sku", text)?;
+    catalogue.skus.id(text).ok_or_else(|| Problem::not_found("SKU"))
+}
+
+/// Reads a location that somebody declared.
+pub fn known_location(catalogue: &Catalogue, text: &str) -> Result<LocationId, Problem> {
+    name("location", text)?;
+    catalogue.locations.id(text).ok_or_else(|| Problem::not_found("location"))
 }
 
 /// Reads an optional id.

@@ -21,7 +21,7 @@ const LIST_MAX: usize = 10_000;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuleBody {
-    /// `safety_stock`, `access`, `band` or `quota`.
+    /// `safety_stock`, `access`, `band`, `quota`, `backorder`, `preorder`, `capacity` or `pickup_only`.
     #[schema(example = "safety_stock")]
     pub kind: String,
     /// One of these SKUs.
@@ -45,7 +45,8 @@ pub struct RuleBody {
     pub starts_at: Option<String>,
     /// Until when, that moment excluded.
     pub ends_at: Option<String>,
-    /// `safety_stock`: so many units are held back. `quota`: so many are kept for its channels.
+    /// `safety_stock`: so many units are held back. `quota`: so many are kept for its channels. `backorder` and `preorder`:
+    /// so many may be waited for in each cell beyond what is known to come.
     #[schema(example = 2)]
     pub units: Option<i64>,
     /// The same as so many of a hundred that are on hand: rounded up for a safety stock, down for a quota, whose base also
@@ -61,6 +62,17 @@ pub struct RuleBody {
     pub minimum: Option<i64>,
     /// `quota`: whether its channels may also have what no quota keeps for another; no if left out.
     pub spill_over: Option<bool>,
+    /// `backorder`: what is promised is promised for so many days later, up to 3,650.
+    pub lead_days: Option<i64>,
+    /// `preorder`: when it is sold from; what is promised is promised for then.
+    pub available_at: Option<String>,
+    /// `capacity`: orders for pickup or delivery that a location takes on in one of its days, in its own time.
+    pub orders_per_day: Option<i64>,
+    /// `pickup_only`: an order worth less, in minor units, is not delivered.
+    pub below: Option<i64>,
+    /// `pickup_only`: ISO 4217, of `below`.
+    #[schema(example = "EUR")]
+    pub currency: Option<String>,
 }
 
 impl RuleBody {
@@ -115,8 +127,35 @@ impl RuleBody {
                 few_left: bounded("few_left", self.few_left.take().unwrap_or(0))?,
                 exact: self.exact.take().unwrap_or(true),
             },
+            "backorder" => Effect::Backorder {
+                units: bounded("units", self.units.take().ok_or_else(|| needs("units"))?)?,
+                lead_days: self
+                    .lead_days
+                    .take()
+                    .ok_or_else(|| needs("lead_days"))
+                    .map(|days| u16::try_from(days).ok().filter(|days| *days <= LEAD_DAYS_MAX))?
+                    .ok_or_else(|| Problem::invalid("lead_days", format!("is not between 0 and {LEAD_DAYS_MAX}")))?,
+            },
+            "preorder" => Effect::Preorder {
+                units: bounded("units", self.units.take().ok_or_else(|| needs("units"))?)?,
+                available_at: {
+                    let text = self.available_at.take().ok_or_else(|| needs("available_at"))?;
+                    parse_time("available_at", &text)?
+                },
+            },
+            "capacity" => {
+                let orders = self.orders_per_day.take().ok_or_else(|| needs("orders_per_day"))?;
+                Effect::Capacity { orders_per_day: bounded("orders_per_day", orders)? }
+            }
+            "pickup_only" => Effect::PickupOnly {
+                below: u64::try_from(self.below.take().ok_or_else(|| needs("below"))?)
+                    .map_err(|_| Problem::invalid("below", "is negative"))?,
+                currency: currency(&self.currency.take().ok_or_else(|| needs("currency"))?)?,
+            },
             other => {
-                let reason = format!("{other:?} is not safety_stock, access, band or quota");
+                let reason = format!(
+                    "{other:?} is not safety_stock, access, band, quota, backorder, preorder, capacity or pickup_only"
+                );
                 return Err(Problem::invalid("kind", reason));
             }
         };
@@ -128,6 +167,11 @@ impl RuleBody {
             ("exact", self.exact.is_some()),
             ("minimum", self.minimum.is_some()),
             ("spill_over", self.spill_over.is_some()),
+            ("lead_days", self.lead_days.is_some()),
+            ("available_at", self.available_at.is_some()),
+            ("orders_per_day", self.orders_per_day.is_some()),
+            ("below", self.below.is_some()),
+            ("currency", self.currency.is_some()),
         ];
         match left.iter().find(|(_, given)| *given) {
             Some((field, _)) => Err(Problem::invalid(field, format!("is not a field of a rule of kind {}", self.kind))),
@@ -175,6 +219,14 @@ fn bounded(field: &str, value: i64) -> Result<u32, Problem> {
         .ok_or_else(|| Problem::invalid(field, format!("{value} is not between 0 and {LINE_QUANTITY_MAX}")))
 }
 
+/// The longest that a backorder takes.
+const LEAD_DAYS_MAX: u16 = 3650;
+
+fn currency(text: &str) -> Result<[u8; 3], Problem> {
+    let letters = <[u8; 3]>::try_from(text.as_bytes()).ok().filter(|code| code.iter().all(u8::is_ascii_uppercase));
+    letters.ok_or_else(|| Problem::invalid("currency", format!("{text:?} is not three capital letters, as in EUR")))
+}
+
 /// A kind of rule on the wire.
 pub fn kind_name(kind: Kind) -> &'static str {
     match kind {
@@ -182,6 +234,10 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::Access => "access",
         Kind::Band => "band",
         Kind::Quota => "quota",
+        Kind::Backorder => "backorder",
+        Kind::Preorder => "preorder",
+        Kind::Capacity => "capacity",
+        Kind::PickupOnly => "pickup_only",
     }
 }
 
@@ -234,6 +290,19 @@ pub fn rule(engine: &Engine, id: &str, rule: &Rule) -> Map<String, Value> {
         Effect::Band { few_left, exact } => {
             say("few_left", few_left.into());
             say("exact", exact.into());
+        }
+        Effect::Backorder { units, lead_days } => {
+            say("units", units.into());
+            say("lead_days", lead_days.into());
+        }
+        Effect::Preorder { units, available_at } => {
+            say("units", units.into());
+            say("available_at", time(available_at).into());
+        }
+        Effect::Capacity { orders_per_day } => say("orders_per_day", orders_per_day.into()),
+        Effect::PickupOnly { below, currency } => {
+            say("below", below.into());
+            say("currency", String::from_utf8_lossy(&currency).into());
         }
     }
     item

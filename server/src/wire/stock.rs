@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anaquel_engine::Engine;
+use anaquel_engine::coming::Coming;
 use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
 use anaquel_engine::level::StockLevel;
 use anaquel_engine::query::{CellView, GroupView, Shortage};
@@ -12,11 +13,13 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::rule::{band_name, item_availability};
-use super::{parse_time, quantity};
+use super::{parse_time, quantity, time};
 use crate::problem::Problem;
 use anaquel_engine::admission::MovementRequest;
 use anaquel_engine::command::{Count, NameRef};
+use anaquel_engine::ids::ReservationId;
 use anaquel_engine::level::LINE_QUANTITY_MAX;
+use anaquel_engine::supply::Waiting;
 
 /// Movements or counts in one request.
 pub const ROWS_MAX: usize = 1000;
@@ -52,6 +55,9 @@ pub struct MovementBody {
     pub reference: Option<String>,
     /// When it happened, if not now.
     pub occurred_at: Option<String>,
+    /// `receipt`: it is of nothing that was known to come, and uses up no supply.
+    #[serde(default)]
+    pub unplanned: bool,
 }
 
 /// Stock that was counted.
@@ -118,6 +124,9 @@ impl MovementBody {
             MovementKind::Receipt | MovementKind::Return => quantity(&field("quantity"), self.quantity)?.into(),
             MovementKind::Sale | MovementKind::Damage => -i64::from(quantity(&field("quantity"), self.quantity)?),
         };
+        if self.unplanned && kind != MovementKind::Receipt {
+            return Err(Problem::invalid(&field("unplanned"), "is for a receipt only"));
+        }
         if let Some(reference) = &self.reference {
             super::name(&field("reference"), reference)?;
             debug_assert!(reference.len() <= REFERENCE_BYTES_MAX);
@@ -129,6 +138,7 @@ impl MovementBody {
             change,
             occurred_at: self.occurred_at.map(|text| parse_time(&field("occurred_at"), &text)).transpose()?,
             reference: self.reference,
+            unplanned: self.unplanned,
         })
     }
 }
@@ -200,10 +210,19 @@ pub fn write_cell(out: &mut String, engine: &Engine, cell: &CellView) {
     out.push('}');
 }
 
-/// Appends a cell with its band, and that in the words of schema.org.
-pub fn write_cell_with_band(out: &mut String, engine: &Engine, cell: &CellView) {
+/// Appends a cell with its band, that in the words of schema.org, and what is to come to it where something is.
+pub fn write_cell_with_band(out: &mut String, engine: &Engine, cell: &CellView, coming: Option<&Coming>) {
     write_numbers(out, engine, cell);
-    let _ = write!(out, r#","band":"{}","availability":"{}"}}"#, band_name(cell.band), item_availability(cell.band));
+    let ordered_ahead = coming.filter(|coming| cell.available == 0 && coming.orderable > 0);
+    if let Some(Coming { incoming, orderable, .. }) = coming.filter(|_| cell.exact) {
+        let _ = write!(out, r#","incoming":{incoming},"orderable":{orderable}"#);
+    }
+    let availability = match ordered_ahead {
+        Some(coming) if coming.is_preorder => "PreOrder",
+        Some(_) => "BackOrder",
+        None => item_availability(cell.band),
+    };
+    let _ = write!(out, r#","band":"{}","availability":"{availability}"}}"#, band_name(cell.band));
 }
 
 fn write_numbers(out: &mut String, engine: &Engine, cell: &CellView) {
@@ -233,7 +252,7 @@ pub fn write_array<T>(out: &mut String, items: &[T], mut write: impl FnMut(&mut 
 }
 
 /// Appends one SKU in one group.
-pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView) {
+pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming: Option<&Coming>) {
     let catalogue = &engine.state().catalogue;
     if !group.exact {
         let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
@@ -243,7 +262,7 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView) {
     }
     let _ = write!(
         out,
-        r#"{{"sku":"{}","group":"{}","on_hand":{},"reserved":{},"available":{},"locations":{}}}"#,
+        r#"{{"sku":"{}","group":"{}","on_hand":{},"reserved":{},"available":{},"locations":{}"#,
         catalogue.skus.name(group.sku),
         catalogue.groups.name(group.group),
         group.on_hand,
@@ -251,6 +270,10 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView) {
         group.available,
         group.locations,
     );
+    if let Some(Coming { incoming, orderable, .. }) = coming {
+        let _ = write!(out, r#","incoming":{incoming},"orderable":{orderable}"#);
+    }
+    out.push('}');
 }
 
 /// A cell after an event, as a channel without a buffer sees it under the rules in force now.
@@ -305,21 +328,27 @@ pub fn counted_row(engine: &Engine, row: &Counted) -> Value {
 /// A cell that is short.
 pub fn shortage(engine: &Engine, shortage: &Shortage) -> Value {
     let catalogue = &engine.state().catalogue;
-    let promises: Vec<Value> = shortage
-        .at_risk
-        .iter()
-        .filter_map(|(id, units)| {
-            let reservation = engine.state().reservations.get(*id)?;
-            Some(json!({
-                "reservation": engine.epoch().reservation(*id),
-                "quantity": units,
-                "state": super::reservation::state_name(reservation.state),
-                "channel": catalogue.channels.name(reservation.channel).as_str(),
-                "customer": reservation.customer,
-                "order": reservation.order,
-            }))
-        })
-        .collect();
+    let promise = |id: ReservationId, units: u32| {
+        let reservation = engine.state().reservations.get(id)?;
+        Some(json!({
+            "reservation": engine.epoch().reservation(id),
+            "quantity": units,
+            "state": super::reservation::state_name(reservation.state),
+            "channel": catalogue.channels.name(reservation.channel).as_str(),
+            "customer": reservation.customer,
+            "order": reservation.order,
+        }))
+    };
+    let promises: Vec<Value> = shortage.at_risk.iter().filter_map(|(id, units)| promise(*id, *units)).collect();
+    let late = |(id, waiting): &(ReservationId, Waiting)| {
+        let mut item = promise(*id, waiting.units)?;
+        if let Value::Object(members) = &mut item {
+            members.insert("promised_for".into(), time(waiting.promised_for).into());
+            members.insert("expected_at".into(), waiting.expected_at.map(time).into());
+        }
+        Some(item)
+    };
+    let waiting: Vec<Value> = shortage.late.iter().filter_map(late).collect();
     json!({
         "sku": catalogue.skus.name(shortage.cell.sku).as_str(),
         "location": catalogue.locations.name(shortage.cell.location).as_str(),
@@ -327,5 +356,6 @@ pub fn shortage(engine: &Engine, shortage: &Shortage) -> Value {
         "reserved": shortage.cell.level.reserved,
         "missing": shortage.missing,
         "promises": promises,
+        "waiting": waiting,
     })
 }

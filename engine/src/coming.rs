@@ -1,0 +1,150 @@
+//! Reading what is to come: how much of it may be ordered, who waits for it, and which promises are at risk.
+
+use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::query::{CellView, GroupView};
+use crate::rules::Kind;
+use crate::state::State;
+use crate::supply::{Supply, Waiting};
+
+/// What is to come to a cell, as a channel sees it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Coming {
+    /// Units of dated supply, whoever waits for them.
+    pub incoming: u64,
+    /// Units that the channel may be promised, sooner or later: available now, and what of supply and allowances nobody
+    /// waits for.
+    pub orderable: u64,
+    /// Whether it is not sold yet.
+    pub is_preorder: bool,
+}
+
+/// A cell to which something is to come, or for which somebody waits.
+#[derive(Debug, Clone)]
+pub struct Expected {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// What is to come, the earliest first.
+    pub supplies: Vec<Supply>,
+    /// Units that are waited for.
+    pub waiting: u64,
+    /// Promises at risk, in the order in which they were made.
+    pub at_risk: Vec<(ReservationId, u16, Waiting)>,
+}
+
+impl State {
+    /// What is to come to each of `cells`, as `channel` sees it at `now`; empty where nothing is to come anywhere.
+    ///
+    /// Exact at one `seq` inside the durable view.
+    pub fn coming(&self, cells: &[CellView], channel: Option<ChannelId>, now: Timestamp) -> Vec<Coming> {
+        let book = self.rules.share_book();
+        let allows = book.has(Kind::Backorder) || book.has(Kind::Preorder);
+        let ledger = self.ledger();
+        if !allows && !ledger.has_outlooks() {
+            return Vec::new();
+        }
+        let coming = |cell: &CellView| {
+            let outlook = ledger.outlook(cell.sku, cell.location);
+            let available = u64::from(cell.available);
+            let denied = book.terms(&self.catalogue, cell.sku, cell.location, channel).is_denied();
+            let allowances = book.allowances(&self.catalogue, cell.sku, cell.location, channel, now);
+            let allowed: u64 = allowances.iter().map(|allowance| u64::from(allowance.units)).sum();
+            let (supplied, waiting) =
+                outlook.map_or((0, 0), |outlook| (outlook.supplied_after(now), outlook.waiting()));
+            let to_come = if denied { 0 } else { (supplied + allowed).saturating_sub(waiting) };
+            Coming {
+                incoming: outlook.map_or(0, |outlook| outlook.supplied()),
+                orderable: available + to_come,
+                is_preorder: allowances.iter().any(|allowance| allowance.is_preorder),
+            }
+        };
+        cells.iter().map(coming).collect()
+    }
+
+    /// The same, added up over the locations of a group; none where nothing is to come anywhere.
+    ///
+    /// Exact at one `seq` inside the durable view.
+    pub fn coming_in_group(&self, group: &GroupView, channel: Option<ChannelId>, now: Timestamp) -> Option<Coming> {
+        let members = self.catalogue.groups.details(group.group);
+        let members = members.as_deref().map_or(&[][..], |set| &set.details.locations);
+        let cells: Vec<_> = members.iter().filter_map(|location| self.cell(group.sku, *location, channel)).collect();
+        let coming = self.coming(&cells, channel, now);
+        let first = coming.first().copied()?;
+        let sum = |sum: Coming, next: &Coming| Coming {
+            incoming: sum.incoming + next.incoming,
+            orderable: sum.orderable + next.orderable,
+            ..sum
+        };
+        Some(coming.get(1..).unwrap_or_default().iter().fold(first, sum))
+    }
+
+    /// The earliest date for which `quantity` of a SKU may be promised to `channel` at a location.
+    pub fn earliest(
+        &self,
+        sku: SkuId,
+        location: LocationId,
+        quantity: u32,
+        channel: Option<ChannelId>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let (_, date) = self.view.read(|| {
+            let book = self.rules.share_book();
+            if book.terms(&self.catalogue, sku, location, channel).is_denied() {
+                return None;
+            }
+            let allowances = book.allowances(&self.catalogue, sku, location, channel, now);
+            let available = self.cell(sku, location, channel).map_or(0, |cell| cell.available);
+            let missing = quantity.saturating_sub(available);
+            let outlook = self.ledger().outlook(sku, location).cloned().unwrap_or_default();
+            let grant = outlook.promise(missing, Timestamp::MAX, now, &allowances, 0)?;
+            (grant.units == missing).then_some(grant.promised_for)
+        });
+        date
+    }
+
+    /// Up to `limit` cells to which something is to come or for which somebody waits, of a SKU and at a location where
+    /// those are named, from the one after `after`.
+    pub fn expected(
+        &self,
+        sku: Option<SkuId>,
+        location: Option<LocationId>,
+        after: Option<(SkuId, LocationId)>,
+        limit: usize,
+    ) -> (Seq, Vec<Expected>) {
+        self.view.read(|| {
+            let ledger = self.ledger();
+            let wanted = |of: &(SkuId, LocationId)| {
+                sku.is_none_or(|sku| of.0 == sku)
+                    && location.is_none_or(|location| of.1 == location)
+                    && after.is_none_or(|after| *of > after)
+            };
+            let mut cells: Vec<_> = ledger.outlooks().map(|(cell, _)| cell).filter(wanted).collect();
+            cells.sort_unstable();
+            cells.truncate(limit);
+            let expected = |(sku, location): &(SkuId, LocationId)| {
+                let outlook = ledger.outlook(*sku, *location)?;
+                Some(Expected {
+                    sku: *sku,
+                    location: *location,
+                    supplies: outlook.supplies().to_vec(),
+                    waiting: outlook.waiting(),
+                    at_risk: outlook.waits().filter(|(.., waiting)| waiting.at_risk).collect(),
+                })
+            };
+            cells.iter().filter_map(expected).collect()
+        })
+    }
+
+    /// Cells with promises that wait and are at risk.
+    pub(crate) fn risky_cells(&self) -> Vec<(SkuId, LocationId)> {
+        self.ledger().outlooks().filter(|(_, outlook)| outlook.has_risks()).map(|(cell, _)| cell).collect()
+    }
+
+    /// The promises of a cell that wait and are at risk.
+    pub(crate) fn waits_at_risk(&self, sku: SkuId, location: LocationId) -> Vec<(ReservationId, Waiting)> {
+        let ledger = self.ledger();
+        let waits = ledger.outlook(sku, location).into_iter().flat_map(|outlook| outlook.waits());
+        waits.filter(|(.., waiting)| waiting.at_risk).map(|(id, _, waiting)| (id, waiting)).collect()
+    }
+}

@@ -1,0 +1,53 @@
+//! How many orders a location takes on in one of its days.
+
+use std::collections::BTreeMap;
+
+use super::Sequencer;
+use super::plan::Plan;
+use crate::command::Reserve;
+use crate::event::{Few, OrderDay, Purpose};
+use crate::ids::LocationId;
+use crate::rules::{Effect, Kind, RuleId};
+
+/// What the days of locations have room for, as far as one promise asks.
+pub(super) struct Days {
+    /// Whether the promise is an order, and any rule limits those.
+    counts: bool,
+    /// Days against which the hold that it replaces counts.
+    replaced: Few<OrderDay>,
+    asked: BTreeMap<LocationId, Option<(OrderDay, Option<RuleId>)>>,
+}
+
+impl Days {
+    /// Those that the promise counts against, if it takes something `at` them.
+    pub fn orders(&self, at: impl Fn(LocationId) -> bool) -> Vec<OrderDay> {
+        self.asked.values().flatten().map(|(day, _)| *day).filter(|day| at(day.location)).collect()
+    }
+}
+
+impl Sequencer {
+    /// Nothing asked yet.
+    pub(super) fn days(&mut self, plan: &Plan, reserve: &Reserve) -> Days {
+        let counts = reserve.purpose != Purpose::Cart && plan.book.has(Kind::Capacity);
+        let replaced = reserve.supersedes.filter(|_| counts).and_then(|id| self.draft.reservation(id));
+        // One that is dead already counts no more.
+        let replaced = replaced.filter(|old| old.state.is_open()).map(|old| old.orders.clone()).unwrap_or_default();
+        Days { counts, replaced, asked: BTreeMap::new() }
+    }
+
+    /// The rule by which a location takes on no more orders today, if it does not.
+    pub(super) fn full_day(&self, days: &mut Days, plan: &Plan, location: LocationId) -> Option<RuleId> {
+        if !days.counts {
+            return None;
+        }
+        let Days { replaced, asked, .. } = days;
+        let answer = asked.entry(location).or_insert_with(|| {
+            let standing = plan.book.first_at(Kind::Capacity, location, Some(plan.channel))?;
+            let Effect::Capacity { orders_per_day } = standing.rule.effect else { return None };
+            let day = OrderDay { location, day: self.state.places.load().day(location, self.draft.now) };
+            let others = self.draft.ledger.orders(day) - i64::from(replaced.contains(&day));
+            Some((day, (others >= i64::from(orders_per_day)).then_some(standing.id)))
+        });
+        (*answer).and_then(|(_, full)| full)
+    }
+}

@@ -1,0 +1,308 @@
+//! What is to come, cell by cell, and who waits for it.
+//!
+//! Promises wait in one line for each cell, in the order in which they were made, and what comes goes to the first. So a
+//! promise is kept when as many units have come as it and all before it wait for, and the date of a new one follows from
+//! adding up: it is the first on which supply and allowances reach what everybody waits for, the new one included.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{SupplyKind, WaitDated};
+use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::reservation::Wait;
+use crate::rules::RuleId;
+
+/// Units that are to come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supply {
+    /// The caller's own document.
+    pub name: Name,
+    /// Where they are.
+    pub kind: SupplyKind,
+    /// Units still to come.
+    pub open: u32,
+    /// When they are expected.
+    pub expected_at: Timestamp,
+}
+
+/// Units beyond supply that may be promised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// The rule that allows it.
+    pub rule: RuleId,
+    /// How many.
+    pub units: u32,
+    /// When they would be there.
+    pub date: Timestamp,
+    /// Whether it is for what is not sold yet, rather than for what will be there again.
+    pub is_preorder: bool,
+}
+
+/// A promise that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// Units that it waits for.
+    pub units: u32,
+    /// When they are promised for.
+    pub promised_for: Timestamp,
+    /// When they are expected, as was last told.
+    pub expected_at: Option<Timestamp>,
+    /// Whether the promise rests on an allowance.
+    pub on_allowance: bool,
+    /// Whether it is told to be at risk.
+    pub at_risk: bool,
+}
+
+impl From<&Wait> for Waiting {
+    fn from(wait: &Wait) -> Self {
+        Self {
+            units: wait.units,
+            promised_for: wait.promised_for,
+            expected_at: wait.expected_at,
+            on_allowance: wait.on_allowance,
+            at_risk: wait.at_risk(),
+        }
+    }
+}
+
+/// What may be promised of what is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Units.
+    pub units: u32,
+    /// When all of them will be there.
+    pub promised_for: Timestamp,
+    /// Whether that rests on an allowance.
+    pub on_allowance: bool,
+}
+
+/// What is to come to one cell, and who waits for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// By date, then by name.
+    supplies: Vec<Supply>,
+    /// In the order in which they were made.
+    waits: BTreeMap<(ReservationId, u16), Waiting>,
+    waiting: u64,
+    /// Promises told to be at risk.
+    at_risk: usize,
+}
+
+impl Outlook {
+    /// Whether nothing is to come and nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.supplies.is_empty() && self.waits.is_empty()
+    }
+
+    /// What is to come, the earliest first.
+    pub fn supplies(&self) -> &[Supply] {
+        &self.supplies
+    }
+
+    /// Who waits, in the order in which the promises were made.
+    pub fn waits(&self) -> impl Iterator<Item = (ReservationId, u16, Waiting)> + '_ {
+        self.waits.iter().map(|((id, line), waiting)| (*id, *line, *waiting))
+    }
+
+    /// Units that are to come.
+    pub fn supplied(&self) -> u64 {
+        self.supplies.iter().map(|supply| u64::from(supply.open)).sum()
+    }
+
+    /// Units that are to come and not overdue.
+    pub fn supplied_after(&self, now: Timestamp) -> u64 {
+        self.supplied_by(Timestamp::MAX, now)
+    }
+
+    /// Units that are waited for.
+    pub fn waiting(&self) -> u64 {
+        self.waiting
+    }
+
+    /// Units that are waited for beyond what is to come.
+    pub fn uncovered(&self) -> u64 {
+        self.waiting.saturating_sub(self.supplied())
+    }
+
+    /// Whether any promise is told to be at risk.
+    pub fn has_risks(&self) -> bool {
+        self.at_risk > 0
+    }
+
+    /// Units that will have come at `date`. What is overdue is promised to nobody until it is dated anew.
+    fn supplied_by(&self, date: Timestamp, now: Timestamp) -> u64 {
+        let in_time = |supply: &&Supply| (now..=date).contains(&supply.expected_at);
+        self.supplies.iter().filter(in_time).map(|supply| u64::from(supply.open)).sum()
+    }
+
+    /// What of `units` more may be promised by `latest`, while `planned` more are waited for than are in line.
+    pub fn promise(
+        &self,
+        units: u32,
+        latest: Timestamp,
+        now: Timestamp,
+        allowances: &[Allowance],
+        planned: i64,
+    ) -> Option<Grant> {
+        let allowed_by = |date: Timestamp| -> u64 {
+            allowances
+                .iter()
+                .filter(|allowance| allowance.date <= date)
+                .map(|allowance| u64::from(allowance.units))
+                .sum()
+        };
+        let waiting = (self.waiting as i64 + planned).max(0) as u64;
+        let room = (self.supplied_by(latest, now) + allowed_by(latest)).saturating_sub(waiting);
+        let granted = u64::from(units).min(room);
+        if granted == 0 {
+            return None;
+        }
+        let needed = waiting + granted;
+        let dates = self.supplies.iter().map(|supply| supply.expected_at).filter(|date| *date >= now);
+        let dates = dates.chain(allowances.iter().map(|allowance| allowance.date)).filter(|date| *date <= latest);
+        let enough = |date: &Timestamp| self.supplied_by(*date, now) + allowed_by(*date) >= needed;
+        let promised_for = dates.filter(enough).min()?;
+        let on_allowance = self.supplied_by(promised_for, now) < needed;
+        Some(Grant { units: granted as u32, promised_for, on_allowance })
+    }
+
+    /// The promises for which it has to be told anew whether they are at risk.
+    pub fn redated(&self, sku: SkuId, location: LocationId, now: Timestamp) -> Vec<WaitDated> {
+        let mut rows = Vec::new();
+        let (mut needed, mut reached) = (0, 0);
+        let mut supplies = self.supplies.iter();
+        let mut last = None;
+        for ((reservation, line), waiting) in &self.waits {
+            needed += u64::from(waiting.units);
+            while reached < needed
+                && let Some(supply) = supplies.next()
+            {
+                reached += u64::from(supply.open);
+                last = Some(supply.expected_at);
+            }
+            let comes = last.filter(|date| reached >= needed && *date >= now);
+            // An allowance is trusted until its date has passed.
+            let trusted = waiting.on_allowance && waiting.promised_for >= now;
+            let expected_at = match comes {
+                Some(date) if date <= waiting.promised_for => Some(date),
+                _ if trusted => Some(waiting.promised_for),
+                comes => comes,
+            };
+            let row = WaitDated {
+                reservation: *reservation,
+                line: *line,
+                sku,
+                location,
+                quantity: waiting.units,
+                promised_for: waiting.promised_for,
+                expected_at,
+            };
+            // Of those that stay at risk another date is news; of those that stay in time it is not.
+            if row.at_risk() != waiting.at_risk || (waiting.at_risk && expected_at != waiting.expected_at) {
+                rows.push(row);
+            }
+        }
+        rows
+    }
+
+    /// Sets a supply; none of it is left where `open` is 0.
+    pub(crate) fn set(&mut self, name: &Name, kind: SupplyKind, open: u32, expected_at: Timestamp) {
+        self.supplies.retain(|supply| supply.name != *name);
+        if open > 0 {
+            let supply = Supply { name: name.clone(), kind, open, expected_at };
+            let before = |other: &Supply| (other.expected_at, &other.name) < (expected_at, name);
+            self.supplies.insert(self.supplies.partition_point(before), supply);
+        }
+    }
+
+    /// Something of a supply came.
+    pub(crate) fn used(&mut self, name: &Name, open: u32) {
+        if let Some(supply) = self.supplies.iter_mut().find(|supply| supply.name == *name) {
+            supply.open = open;
+        }
+        self.supplies.retain(|supply| supply.open > 0);
+    }
+
+    /// A promise waits for so many; tells what it waited for before.
+    pub(crate) fn wait(&mut self, of: (ReservationId, u16), waiting: Waiting) -> Option<Waiting> {
+        let before = match waiting.units {
+            0 => self.waits.remove(&of),
+            _ => self.waits.insert(of, waiting),
+        };
+        self.waiting += u64::from(waiting.units);
+        self.waiting -= before.map_or(0, |before| u64::from(before.units));
+        self.at_risk += usize::from(waiting.at_risk);
+        self.at_risk -= usize::from(before.is_some_and(|before| before.at_risk));
+        before
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(100);
+
+    fn outlook(supplies: &[(&str, u32, u64)], waits: &[(u64, u32, u64)]) -> Outlook {
+        let mut outlook = Outlook::default();
+        for (name, open, date) in supplies {
+            outlook.set(&Name::parse(name).unwrap(), SupplyKind::PurchaseOrder, *open, Timestamp(*date));
+        }
+        for (id, units, date) in waits {
+            let promised_for = Timestamp(*date);
+            let expected_at = Some(promised_for);
+            let waiting = Waiting { units: *units, promised_for, expected_at, on_allowance: false, at_risk: false };
+            outlook.wait((ReservationId(*id), 0), waiting);
+        }
+        outlook
+    }
+
+    fn promise(outlook: &Outlook, units: u32, latest: u64, allowances: &[Allowance]) -> Option<(u32, u64, bool)> {
+        let grant = outlook.promise(units, Timestamp(latest), NOW, allowances, 0);
+        grant.map(|grant| (grant.units, grant.promised_for.0, grant.on_allowance))
+    }
+
+    #[test]
+    fn a_date_follows_from_what_comes_and_who_waits() {
+        let outlook = outlook(&[("late", 10, 300), ("early", 5, 200)], &[(1, 3, 200)]);
+        assert_eq!(promise(&outlook, 2, 999, &[]), Some((2, 200, false)), "what is left of the early one");
+        assert_eq!(promise(&outlook, 3, 999, &[]), Some((3, 300, false)), "all of it is there with the late one");
+        assert_eq!(promise(&outlook, 3, 299, &[]), Some((2, 200, false)), "no more by then");
+        assert_eq!(promise(&outlook, 3, 199, &[]), None);
+        assert_eq!(promise(&outlook, 20, 999, &[]), Some((12, 300, false)), "never beyond what comes");
+    }
+
+    #[test]
+    fn an_allowance_comes_on_top_from_its_own_date_on() {
+        let outlook = outlook(&[("po", 5, 200)], &[(1, 5, 200)]);
+        let allowance = |date| Allowance { rule: RuleId(0), units: 4, date: Timestamp(date), is_preorder: false };
+        assert_eq!(promise(&outlook, 9, 999, &[allowance(250)]), Some((4, 250, true)));
+        assert_eq!(promise(&outlook, 1, 249, &[allowance(250)]), None);
+        assert_eq!(
+            promise(&outlook, 1, 999, &[allowance(150)]),
+            Some((1, 200, true)),
+            "whoever waits before it has it"
+        );
+    }
+
+    #[test]
+    fn what_is_overdue_is_promised_to_nobody() {
+        assert_eq!(promise(&outlook(&[("po", 5, 99)], &[]), 1, 999, &[]), None);
+        assert_eq!(promise(&outlook(&[("po", 5, 100)], &[]), 1, 999, &[]), Some((1, 100, false)));
+    }
+
+    #[test]
+    fn the_last_in_line_are_at_risk_first() {
+        let expected = |outlook: &Outlook, now| {
+            let rows = outlook.redated(SkuId(0), LocationId(0), Timestamp(now));
+            rows.iter().map(|row| (row.reservation.0, row.expected_at.map(|date| date.0))).collect::<Vec<_>>()
+        };
+        let waits = [(1, 3, 200), (2, 3, 200), (3, 3, 300)];
+        assert_eq!(expected(&outlook(&[("a", 6, 200), ("b", 3, 300)], &waits), 100), [], "as promised");
+        assert_eq!(expected(&outlook(&[("a", 5, 200), ("b", 3, 300)], &waits), 100), [(2, Some(300)), (3, None)]);
+        assert_eq!(expected(&outlook(&[("a", 9, 250)], &waits), 100), [(1, Some(250)), (2, Some(250))]);
+        assert_eq!(expected(&outlook(&[("a", 6, 200), ("b", 3, 300)], &waits), 201), [(1, None), (2, None)], "overdue");
+    }
+}

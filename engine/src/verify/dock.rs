@@ -1,0 +1,264 @@
+//! The auditor's own books of what is to come: supplies, who waits for them, and orders by day; added up line by line.
+
+use std::collections::BTreeMap;
+
+use super::law::Law;
+use crate::event::{Arranged, Fill, LineWait, OrderDay, Purpose, Received, SupplySet, WaitDated};
+use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::level::StockLevel;
+use crate::rules::{Effect, Kind};
+use crate::state::State;
+
+type Cell = (SkuId, LocationId);
+
+/// What is to come, and who waits.
+#[derive(Debug, Default)]
+pub(super) struct Dock {
+    supplies: BTreeMap<(Cell, Name), (u32, Timestamp)>,
+    waits: BTreeMap<(Cell, ReservationId, u16), LineWait>,
+    orders: BTreeMap<OrderDay, i64>,
+}
+
+impl Dock {
+    pub fn start_from(&mut self, state: &State) {
+        for (cell, outlook) in state.ledger().outlooks() {
+            for supply in outlook.supplies() {
+                self.supplies.insert((cell, supply.name.clone()), (supply.open, supply.expected_at));
+            }
+            for (id, line, waiting) in outlook.waits() {
+                let (quantity, promised_for, on_allowance) =
+                    (waiting.units, waiting.promised_for, waiting.on_allowance);
+                let wait = LineWait { line, quantity, latest: promised_for, promised_for, on_allowance };
+                self.waits.insert((cell, id, line), wait);
+            }
+        }
+        self.orders.extend(state.ledger().all_orders());
+    }
+
+    pub fn set(&mut self, rows: &[SupplySet]) {
+        for row in rows {
+            let key = ((row.cell.sku, row.cell.location), row.name.clone());
+            match row.open {
+                0 => drop(self.supplies.remove(&key)),
+                open => drop(self.supplies.insert(key, (open, row.expected_at))),
+            }
+        }
+    }
+
+    fn supplies_of(&self, cell: Cell) -> Vec<(Timestamp, &Name, u32)> {
+        let mine = self.supplies.iter().filter(|((of, _), _)| *of == cell);
+        let mut mine: Vec<_> = mine.map(|((_, name), (open, date))| (*date, name, *open)).collect();
+        mine.sort_unstable();
+        mine
+    }
+
+    fn waiting(&self, cell: Cell) -> u64 {
+        self.waits_of(cell).map(|(_, wait)| u64::from(wait.quantity)).sum()
+    }
+
+    fn waits_of(&self, cell: Cell) -> impl Iterator<Item = ((ReservationId, u16), &LineWait)> {
+        let all = (cell, ReservationId(0), 0)..=(cell, ReservationId(u64::MAX), u16::MAX);
+        self.waits.range(all).map(|((_, id, line), wait)| ((*id, *line), wait))
+    }
+
+    /// Units of a line that are to come, and are not waited for any more.
+    pub fn stop_waiting(&mut self, cell: Cell, id: ReservationId, line: u16, units: u32) {
+        if let Some(wait) = self.waits.get_mut(&(cell, id, line)) {
+            wait.quantity -= units.min(wait.quantity);
+            if wait.quantity == 0 {
+                self.waits.remove(&(cell, id, line));
+            }
+        }
+    }
+
+    /// Units were promised that are to come by then, or are allowed by a rule, and to nobody before.
+    ///
+    /// # Errors
+    /// What was promised beyond that, with the numbers.
+    pub fn check_waits(
+        &mut self,
+        law: &Law,
+        id: ReservationId,
+        now: Timestamp,
+        arranged: &Arranged,
+    ) -> Result<(), String> {
+        let reserved = &arranged.promised.reserved;
+        let mut waits = Vec::new();
+        for wait in &arranged.waits {
+            let line = reserved.lines.get(usize::from(wait.line)).ok_or("a line waits that is not there")?;
+            if wait.quantity == 0 || wait.quantity > line.quantity || wait.promised_for > wait.latest {
+                return Err(format!("a line of {} waits for {}, or too long", line.quantity, wait.quantity));
+            }
+            waits.push(((line.cell.sku, line.cell.location), *wait));
+        }
+        for (cell, wait) in &waits {
+            let by_then = |other: &&(Cell, LineWait)| other.0 == *cell && other.1.promised_for <= wait.promised_for;
+            let before = self.waiting(*cell);
+            let in_time = |(date, ..): &&(Timestamp, &Name, u32)| *date >= now && *date <= wait.promised_for;
+            let supplied: u64 = self.supplies_of(*cell).iter().filter(in_time).map(|(.., open)| u64::from(*open)).sum();
+            let mut allowed = 0;
+            for kind in [Kind::Backorder, Kind::Preorder] {
+                allowed += match law.first(kind, *cell, reserved.channel).map(|rule| rule.effect) {
+                    Some(Effect::Backorder { units, lead_days })
+                        if now.plus_seconds(u64::from(lead_days) * 86_400) <= wait.promised_for =>
+                    {
+                        u64::from(units)
+                    }
+                    Some(Effect::Preorder { units, available_at })
+                        if available_at > now && available_at <= wait.promised_for =>
+                    {
+                        u64::from(units)
+                    }
+                    _ => 0,
+                };
+            }
+            let taken: u64 = waits.iter().filter(by_then).map(|(_, wait)| u64::from(wait.quantity)).sum();
+            if before + taken > supplied + allowed {
+                let waiting = before + taken;
+                return Err(format!("{waiting} units are waited for where {supplied} come and {allowed} are allowed"));
+            }
+            let on_supply = waits.iter().filter(by_then).filter(|(_, wait)| !wait.on_allowance);
+            let on_supply: u64 = on_supply.map(|(_, wait)| u64::from(wait.quantity)).sum();
+            if !wait.on_allowance && before + on_supply > supplied {
+                return Err("units are told to be on supply that is somebody else's".into());
+            }
+        }
+        for (cell, wait) in waits {
+            self.waits.insert((cell, id, wait.line), wait);
+        }
+        Ok(())
+    }
+
+    /// An order counts against every location that limits those, and none had its fill.
+    ///
+    /// # Errors
+    /// The location that was missed or overrun.
+    pub fn check_orders(
+        &mut self,
+        law: &Law,
+        arranged: Option<&Arranged>,
+        record: &crate::event::Record,
+    ) -> Result<(), String> {
+        let Some(reserved) = record.event.reserved() else { return Ok(()) };
+        let orders = arranged.map_or(&[][..], |arranged| &arranged.orders);
+        for line in reserved.lines.iter().filter(|line| line.quantity > 0 && reserved.purpose != Purpose::Cart) {
+            let location = line.cell.location;
+            let limit = law.first_at(Kind::Capacity, location, reserved.channel);
+            if limit.is_some() != orders.iter().any(|day| day.location == location) {
+                return Err("an order does not count against a day that is limited, or against one that is not".into());
+            }
+        }
+        for day in orders {
+            let utc = (record.time.0 / 86_400_000) as i32;
+            let count = self.orders.entry(*day).or_default();
+            *count += 1;
+            match law.first_at(Kind::Capacity, day.location, reserved.channel).map(|rule| rule.effect) {
+                Some(Effect::Capacity { orders_per_day })
+                    if *count <= i64::from(orders_per_day) && (day.day - utc).abs() <= 1 => {}
+                _ => return Err(format!("{count} orders count against a day that does not take on so many")),
+            }
+        }
+        Ok(())
+    }
+
+    /// An order that was given back counts no more.
+    pub fn forget_orders(&mut self, orders: &[OrderDay]) {
+        for day in orders {
+            *self.orders.entry(*day).or_default() -= 1;
+        }
+    }
+
+    /// What came used up the earliest supplies, and no more of them than came.
+    ///
+    /// # Errors
+    /// The supply that was used out of its turn.
+    pub fn check_used(&mut self, received: &Received) -> Result<(), String> {
+        for used in &received.used {
+            let cell = (used.sku, used.location);
+            let supply =
+                self.supplies.get_mut(&(cell, used.name.clone())).ok_or("a supply was used that is not there")?;
+            if supply.0 != used.quantity + used.open {
+                return Err(format!("{} of a supply came and {} are left of {}", used.quantity, used.open, supply.0));
+            }
+            supply.0 = used.open;
+        }
+        for used in &received.used {
+            let cell = (used.sku, used.location);
+            let came = received.rows.iter().filter(|row| (row.cell.sku, row.cell.location) == cell && row.change > 0);
+            let came: i64 = came.map(|row| row.change).sum();
+            let all = received.used.iter().filter(|of| (of.sku, of.location) == cell);
+            if all.map(|used| i64::from(used.quantity)).sum::<i64>() > came {
+                return Err(format!("more of supplies was used up than the {came} that came"));
+            }
+            let supplies = self.supplies_of(cell);
+            let turn = supplies.iter().position(|(_, name, _)| **name == used.name).unwrap_or_default();
+            if supplies.iter().take(turn).any(|(.., open)| *open > 0) {
+                return Err("a supply was used up before an earlier one".into());
+            }
+        }
+        self.supplies.retain(|_, (open, _)| *open > 0);
+        Ok(())
+    }
+
+    /// What came went to those who waited longest.
+    ///
+    /// # Errors
+    /// The promise that was passed over, or filled with what was not there.
+    pub fn check_fill(&mut self, fill: &Fill, level: StockLevel) -> Result<(), String> {
+        let cell = (fill.cell.sku, fill.cell.location);
+        let Some((first, wait)) = self.waits_of(cell).next() else { return Err("nobody waited for what came".into()) };
+        if first != (fill.reservation, fill.line) || fill.quantity > wait.quantity {
+            return Err("a promise was filled before one that waited longer, or with more than it waited for".into());
+        }
+        if level.free() < 0 {
+            return Err("a promise was filled with units that are not there".into());
+        }
+        self.stop_waiting(cell, fill.reservation, fill.line, fill.quantity);
+        Ok(())
+    }
+
+    /// Whoever is told to be at risk is, and nobody else.
+    ///
+    /// # Errors
+    /// The promise, with both dates.
+    pub fn check_dated(&self, row: &WaitDated, now: Timestamp) -> Result<(), String> {
+        let cell = (row.sku, row.location);
+        let mine = self.waits.get(&(cell, row.reservation, row.line)).ok_or("a promise is dated that does not wait")?;
+        let before = self.waits_of(cell).take_while(|(of, _)| *of <= (row.reservation, row.line));
+        let needed: u64 = before.map(|(_, wait)| u64::from(wait.quantity)).sum();
+        let mut reached = 0;
+        let comes = self.supplies_of(cell).into_iter().find(|(.., open)| {
+            reached += u64::from(*open);
+            reached >= needed
+        });
+        let comes = comes.map(|(date, ..)| date).filter(|date| *date >= now);
+        let trusted =
+            mine.on_allowance && mine.promised_for >= now && comes.is_none_or(|date| date > mine.promised_for);
+        let expected = if trusted { Some(mine.promised_for) } else { comes };
+        if (expected, mine.quantity, mine.promised_for) != (row.expected_at, row.quantity, row.promised_for) {
+            return Err(format!("units are told to come at {:?}, and they come at {expected:?}", row.expected_at));
+        }
+        Ok(())
+    }
+
+    /// Compares with what the engine's own fold of the log holds.
+    ///
+    /// # Errors
+    /// Where they differ.
+    pub fn compare(&self, state: &State) -> Result<(), String> {
+        let mut theirs = Self::default();
+        theirs.start_from(state);
+        let waits = |dock: &Self| -> Vec<_> {
+            dock.waits.iter().map(|(of, wait)| (*of, wait.quantity, wait.promised_for, wait.on_allowance)).collect()
+        };
+        if self.supplies != theirs.supplies || waits(self) != waits(&theirs) {
+            return Err("memory and log disagree on what is to come, or on who waits".into());
+        }
+        for (day, orders) in &theirs.orders {
+            if self.orders.get(day).copied().unwrap_or(0) != *orders {
+                return Err(format!("memory counts {orders} orders of a day, and the log leads to another number"));
+            }
+        }
+        Ok(())
+    }
+}

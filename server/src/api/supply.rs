@@ -1,0 +1,92 @@
+//! What is to come: set it, read it back, and see which promises it no longer covers.
+
+use anaquel_engine::command::{Command, NameRef, Outcome};
+use anaquel_engine::ids::{LocationId, SkuId};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use http::Uri;
+use serde_json::{Value, json};
+
+use super::{json_answer, read_cell_cursor};
+use crate::app::{App, Caller};
+use crate::extract::{self, Params};
+use crate::ops::unexpected;
+use crate::problem::Problem;
+use crate::wire::{self, supply as words};
+
+/// Say what is to come: purchase orders, and stock on its way. A receipt uses it up.
+#[utoipa::path(put, path = "/v1/supply", tag = "stock",
+    request_body = words::SuppliesBody,
+    responses(
+        (status = 200, description = "Durable; each cell with all that is to come to it, and the promises at risk", example = json!({
+            "seq": 1850, "items": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "incoming": 40, "waiting": 3, "at_risk": [],
+                "supplies": [{"supply": "PO-4711", "kind": "purchase_order", "quantity": 40, "expected_at": "2026-12-01T09:00:00.000Z"}]}]
+        })),
+        (status = 400, description = "invalid-request"), (status = 503, description = "read-only or overloaded")))]
+pub async fn set(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let request = extract::json::<words::SuppliesBody>(&app, request).await?;
+    request.params.done()?;
+    let rows = request.body.into_rows(&app.engine)?;
+    let cells: Vec<_> = rows.iter().map(|row| (row.sku.clone(), row.location.clone())).collect();
+    // Setting is idempotent by itself, so its key is not kept.
+    let caller = Caller { idempotency: None, ..request.caller };
+    let submit = |engine: &anaquel_engine::Engine, cause, done: anaquel_engine::command::Completion| {
+        engine.submit(Command::Supply(rows), cause, done);
+    };
+    let seq = match app.execute(&caller, submit).await?.outcome {
+        Outcome::Put { seq } => seq,
+        other => return Err(unexpected(&other)),
+    };
+    let mut told: Vec<(SkuId, LocationId)> = Vec::new();
+    for (sku, location) in cells {
+        let state = app.engine.state();
+        let sku = match sku {
+            NameRef::Known(id) => Some(id),
+            NameRef::New(name) => state.catalogue.skus.id(name.as_str()),
+        };
+        let location = match location {
+            NameRef::Known(id) => Some(id),
+            NameRef::New(name) => state.catalogue.locations.id(name.as_str()),
+        };
+        told.extend(sku.zip(location).filter(|cell| !told.contains(cell)));
+    }
+    let item = |(sku, location): &(SkuId, LocationId)| {
+        let found = app.engine.state().expected(Some(*sku), Some(*location), None, 1).1.pop();
+        let nothing = anaquel_engine::coming::Expected {
+            sku: *sku,
+            location: *location,
+            supplies: Vec::new(),
+            waiting: 0,
+            at_risk: Vec::new(),
+        };
+        words::expected(&app.engine, &found.unwrap_or(nothing))
+    };
+    let items: Vec<Value> = told.iter().map(item).collect();
+    Ok(json_answer(&json!({"seq": seq, "items": items})))
+}
+
+/// What is to come, cell by cell, with the promises at risk.
+#[utoipa::path(get, path = "/v1/supply", tag = "stock",
+    params(
+        ("sku" = Option<String>, Query, description = "Only of this SKU"),
+        ("location" = Option<String>, Query, description = "Only to this location"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
+        ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
+    ),
+    responses((status = 200, description = "A page of cells, exact at `seq`"), (status = 400, description = "invalid-request"),
+        (status = 404, description = "not-found")))]
+pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let (sku, location, after) = (params.one("sku")?, params.one("location")?, params.one("after")?);
+    let (limit, min_seq) = (params.limit()?, params.number("min_seq")?);
+    params.done()?;
+    app.wait_for(min_seq).await?;
+    let catalogue = &app.engine.state().catalogue;
+    let sku = sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?;
+    let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
+    let (seq, found) = app.engine.state().expected(sku, location, read_cell_cursor(after)?, limit);
+    let next = found.get(limit - 1).map(|last| format!("{}-{}", last.sku.0, last.location.0));
+    let items: Vec<Value> = found.iter().map(|expected| words::expected(&app.engine, expected)).collect();
+    Ok(json_answer(&json!({"seq": seq, "items": items, "next": next})))
+}

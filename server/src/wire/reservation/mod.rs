@@ -1,0 +1,41 @@
+//! Reservations on the wire.
+
+mod record;
+mod request;
+
+pub use record::{LineView, ReservationView, write_record};
+pub use request::*;
+
+use anaquel_engine::event::Purpose;
+use anaquel_engine::reservation::State;
+
+use crate::problem::Problem;
+
+/// A state's name on the wire.
+pub fn state_name(state: State) -> &'static str {
+    match state {
+        State::Held => "held",
+        State::Confirmed => "confirmed",
+        State::Ready => "ready",
+        State::Collected => "collected",
+        State::Cancelled => "cancelled",
+        State::Expired => "expired",
+    }
+}
+
+/// Reads a state.
+pub fn parse_state(text: &str) -> Result<State, Problem> {
+    let states = [State::Held, State::Confirmed, State::Ready, State::Collected, State::Cancelled, State::Expired];
+    states.into_iter().find(|state| state_name(*state) == text).ok_or_else(|| {
+        Problem::invalid("state", format!("{text:?} is not held, confirmed, ready, collected, cancelled or expired"))
+    })
+}
+
+/// A purpose's name on the wire.
+pub fn purpose_name(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Cart => "cart",
+        Purpose::Pickup => "pickup",
+        Purpose::Delivery => "delivery",
+    }
+}

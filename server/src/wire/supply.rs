@@ -1,0 +1,128 @@
+//! What is to come, on the wire.
+
+use anaquel_engine::Engine;
+use anaquel_engine::coming::Expected;
+use anaquel_engine::command::SupplyFields;
+use anaquel_engine::event::SupplyKind;
+use anaquel_engine::ids::ReservationId;
+use anaquel_engine::level::LINE_QUANTITY_MAX;
+use anaquel_engine::supply::{Supply, Waiting};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::{name, parse_time, sku_name, time};
+use crate::problem::Problem;
+
+/// Supplies in one request.
+const ROWS_MAX: usize = 1000;
+
+/// What is to come.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SuppliesBody {
+    /// Up to 1,000; all or none.
+    pub supplies: Vec<SupplyBody>,
+}
+
+/// One supply of one cell; its id, SKU and location are its identity.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SupplyBody {
+    /// The caller's own document.
+    #[schema(example = "PO-4711")]
+    pub supply: String,
+    /// The SKU.
+    #[schema(example = "TSHIRT-RED-M")]
+    pub sku: String,
+    /// Where it comes to.
+    #[schema(example = "mx-014")]
+    pub location: String,
+    /// Units still to come; 0 for none any more.
+    #[schema(example = 40)]
+    pub quantity: i64,
+    /// When they are expected; may be left out where that is known.
+    #[schema(example = "2026-12-01T09:00:00Z")]
+    pub expected_at: Option<String>,
+    /// `purchase_order` (default) or `in_transit`.
+    pub kind: Option<String>,
+}
+
+impl SuppliesBody {
+    /// The rows, validated.
+    pub fn into_rows(self, engine: &Engine) -> Result<Vec<SupplyFields>, Problem> {
+        let rows = self.supplies.len();
+        if !(1..=ROWS_MAX).contains(&rows) {
+            return Err(Problem::invalid("supplies", format!("has {rows} entries; 1 to {ROWS_MAX} are taken")));
+        }
+        let state = engine.state();
+        let read = |(at, body): (usize, SupplyBody)| {
+            let field = |name: &str| format!("supplies[{at}].{name}");
+            let expected_at = body.expected_at.map(|text| parse_time(&field("expected_at"), &text)).transpose()?;
+            let kind = body.kind.as_deref().map_or(Ok(SupplyKind::default()), parse_kind);
+            Ok(SupplyFields {
+                line: 0,
+                name: name(&field("supply"), &body.supply)?,
+                kind: kind.map_err(|reason| Problem::invalid(&field("kind"), reason))?,
+                sku: state.sku_ref(&sku_name(&field("sku"), &body.sku)?),
+                location: state.location_ref(&name(&field("location"), &body.location)?),
+                quantity: open(body.quantity).map_err(|reason| Problem::invalid(&field("quantity"), reason))?,
+                expected_at,
+            })
+        };
+        self.supplies.into_iter().enumerate().map(read).collect()
+    }
+}
+
+/// Units that are to come.
+pub fn open(value: i64) -> Result<u32, String> {
+    u32::try_from(value)
+        .ok()
+        .filter(|units| *units <= LINE_QUANTITY_MAX)
+        .ok_or_else(|| format!("{value} is not between 0 and {LINE_QUANTITY_MAX}"))
+}
+
+/// Reads a kind of supply.
+pub fn parse_kind(text: &str) -> Result<SupplyKind, String> {
+    [SupplyKind::PurchaseOrder, SupplyKind::InTransit]
+        .into_iter()
+        .find(|kind| kind_name(*kind) == text)
+        .ok_or_else(|| format!("{text:?} is not purchase_order or in_transit"))
+}
+
+/// A kind of supply on the wire.
+pub fn kind_name(kind: SupplyKind) -> &'static str {
+    match kind {
+        SupplyKind::PurchaseOrder => "purchase_order",
+        SupplyKind::InTransit => "in_transit",
+    }
+}
+
+/// A cell to which something is to come.
+pub fn expected(engine: &Engine, expected: &Expected) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let supply = |supply: &Supply| {
+        json!({
+            "supply": supply.name.as_str(),
+            "kind": kind_name(supply.kind),
+            "quantity": supply.open,
+            "expected_at": time(supply.expected_at),
+        })
+    };
+    let at_risk = |(id, _, waiting): &(ReservationId, u16, Waiting)| {
+        json!({
+            "reservation": engine.epoch().reservation(*id),
+            "quantity": waiting.units,
+            "promised_for": time(waiting.promised_for),
+            "expected_at": waiting.expected_at.map(time),
+        })
+    };
+    json!({
+        "sku": catalogue.skus.name(expected.sku).as_str(),
+        "location": catalogue.locations.name(expected.location).as_str(),
+        "incoming": expected.supplies.iter().map(|supply| u64::from(supply.open)).sum::<u64>(),
+        "waiting": expected.waiting,
+        "supplies": expected.supplies.iter().map(supply).collect::<Vec<_>>(),
+        "at_risk": expected.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
+    })
+}
