@@ -63,8 +63,8 @@ fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short:
     let fewer = number(short.available).filter(|units| *units > 0);
     let rule = short.rule.and_then(|id| state.rules.at(id)).map(|standing| standing.name.to_string());
     let mut would_succeed = json!({"quantity": fewer, "locations": others});
-    if let Some(date) = later {
-        would_succeed["latest"] = time(date).into();
+    if let (Some(date), Value::Object(members)) = (later, &mut would_succeed) {
+        members.insert("latest".into(), time(date).into());
     }
     let mut told = json!({
         "line": short.line,
