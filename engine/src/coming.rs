@@ -1,10 +1,10 @@
 //! Reading what is to come: how much of it may be ordered, who waits for it, and which promises are at risk.
 
-use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::query::{CellView, GroupView};
 use crate::rules::Kind;
 use crate::state::State;
-use crate::supply::{Supply, Waiting};
+use crate::supply::{Outlook, Supply, Waiting};
 
 /// What is to come to a cell, as a channel sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Coming {
     /// Units of dated supply, whoever waits for them.
     pub incoming: u64,
     /// Units that the channel may be promised, sooner or later: available now, and what of supply and allowances nobody
-    /// waits for.
+    /// waits for. As with `available`, quotas are told by the refusal alone.
     pub orderable: u64,
     /// Whether it is not sold yet.
     pub is_preorder: bool,
@@ -30,7 +30,7 @@ pub struct Expected {
     /// Units that are waited for.
     pub waiting: u64,
     /// Promises at risk, in the order in which they were made.
-    pub at_risk: Vec<(ReservationId, u16, Waiting)>,
+    pub at_risk: Vec<Waiting>,
 }
 
 impl State {
@@ -96,7 +96,8 @@ impl State {
             let allowances = book.allowances(&self.catalogue, sku, location, channel, now);
             let available = self.cell(sku, location, channel).map_or(0, |cell| cell.available);
             let missing = quantity.saturating_sub(available);
-            let outlook = self.ledger().outlook(sku, location).cloned().unwrap_or_default();
+            let (ledger, none) = (self.ledger(), Outlook::default());
+            let outlook = ledger.outlook(sku, location).unwrap_or(&none);
             let grant = outlook.promise(missing, Timestamp::MAX, now, &allowances, 0)?;
             (grant.units == missing).then_some(grant.promised_for)
         });
@@ -114,37 +115,39 @@ impl State {
     ) -> (Seq, Vec<Expected>) {
         self.view.read(|| {
             let ledger = self.ledger();
-            let wanted = |of: &(SkuId, LocationId)| {
-                sku.is_none_or(|sku| of.0 == sku)
-                    && location.is_none_or(|location| of.1 == location)
-                    && after.is_none_or(|after| *of > after)
+            let expected = |((sku, location), outlook): ((SkuId, LocationId), &Outlook)| Expected {
+                sku,
+                location,
+                supplies: outlook.supplies().to_vec(),
+                waiting: outlook.waiting(),
+                at_risk: risks(outlook),
             };
-            let mut cells: Vec<_> = ledger.outlooks().map(|(cell, _)| cell).filter(wanted).collect();
-            cells.sort_unstable();
-            cells.truncate(limit);
-            let expected = |(sku, location): &(SkuId, LocationId)| {
-                let outlook = ledger.outlook(*sku, *location)?;
-                Some(Expected {
-                    sku: *sku,
-                    location: *location,
-                    supplies: outlook.supplies().to_vec(),
-                    waiting: outlook.waiting(),
-                    at_risk: outlook.waits().filter(|(.., waiting)| waiting.at_risk).collect(),
-                })
-            };
-            cells.iter().filter_map(expected).collect()
+            if let (Some(sku), Some(location)) = (sku, location) {
+                let found = ledger.outlook(sku, location).filter(|_| after.is_none_or(|after| (sku, location) > after));
+                return found.map(|outlook| expected(((sku, location), outlook))).into_iter().collect();
+            }
+            // A SKU's cells stand together.
+            let from = after.max(sku.and_then(|sku| Some((SkuId(sku.0.checked_sub(1)?), LocationId(u32::MAX)))));
+            let found = ledger.outlooks(from).take_while(|((of, _), _)| sku.is_none_or(|sku| *of <= sku));
+            let found = found.filter(|((_, at), _)| location.is_none_or(|location| *at == location));
+            found.take(limit).map(expected).collect()
         })
     }
 
     /// Cells with promises that wait and are at risk.
     pub(crate) fn risky_cells(&self) -> Vec<(SkuId, LocationId)> {
-        self.ledger().outlooks().filter(|(_, outlook)| outlook.has_risks()).map(|(cell, _)| cell).collect()
+        self.ledger().risky().iter().copied().collect()
     }
 
     /// The promises of a cell that wait and are at risk.
-    pub(crate) fn waits_at_risk(&self, sku: SkuId, location: LocationId) -> Vec<(ReservationId, Waiting)> {
-        let ledger = self.ledger();
-        let waits = ledger.outlook(sku, location).into_iter().flat_map(|outlook| outlook.waits());
-        waits.filter(|(.., waiting)| waiting.at_risk).map(|(id, _, waiting)| (id, waiting)).collect()
+    pub(crate) fn waits_at_risk(&self, sku: SkuId, location: LocationId) -> Vec<Waiting> {
+        self.ledger().outlook(sku, location).map(risks).unwrap_or_default()
+    }
+}
+
+fn risks(outlook: &Outlook) -> Vec<Waiting> {
+    match outlook.has_risks() {
+        true => outlook.waits().map(|(_, waiting)| waiting).filter(|waiting| waiting.at_risk).collect(),
+        false => Vec::new(),
     }
 }

@@ -291,6 +291,14 @@ impl Engine {
         self.submit_admitted(cause, done, |state| state.admit_reserve(request));
     }
 
+    /// Tells a caller no that has not submitted anything: its key, if it has one, is free again.
+    pub fn refuse(&self, cause: Option<Box<Cause>>, done: Completion, failure: Failure) {
+        if let Some(key) = cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) {
+            self.shared.state.idempotency.abandon(key.scope);
+        }
+        done(Err(failure));
+    }
+
     /// Reports movements.
     pub fn move_stock(&self, movements: Vec<MovementRequest>, cause: Option<Box<Cause>>, done: Completion) {
         self.submit_admitted(cause, done, |state| Ok(state.admit_movements(movements)));
@@ -328,12 +336,7 @@ impl Engine {
                 shared.queue.push(Queued { command, cause, done });
                 self.wake();
             }
-            Err(failure) => {
-                if let Some(key) = cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) {
-                    shared.state.idempotency.abandon(key.scope);
-                }
-                done(Err(failure));
-            }
+            Err(failure) => self.refuse(cause, done, failure),
         }
     }
 

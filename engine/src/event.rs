@@ -10,6 +10,8 @@
 //! variants and the fields of each, and the golden files in `engine/tests/golden` hold it to that. New events go to the
 //! end and make a new version; a build that does not know them refuses by number.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -126,11 +128,11 @@ pub enum Event {
     SupplySet(Vec<SupplySet>),
     /// Stock moved, and some of it was supply that came, or was waited for.
     Received(Box<Received>),
-    /// Units that became free went to promises that waited for them.
+    /// Units that became free went to promises that waited for them, by reservation and line.
     Filled(Vec<Fill>),
     /// Units were promised on terms, some of them before they are there, or as an order that counts against a day.
     Arranged(Box<Arranged>),
-    /// Promises that wait are at risk, or no longer are.
+    /// Promises that wait are at risk, or no longer are, by reservation and line.
     WaitsDated(Vec<WaitDated>),
     /// Units were asked for and refused.
     DemandLost(Vec<LostDemand>),
@@ -168,20 +170,25 @@ pub struct Received {
     pub rows: Vec<Moved>,
     /// Supplies of which something came.
     pub used: Vec<SupplyUsed>,
-    /// Promises that got what they waited for.
+    /// Promises that got what they waited for, by reservation and line.
     pub fills: Vec<Fill>,
 }
 
 impl Received {
     /// The movements, each cell as it is after the whole event.
     pub fn rows_after(&self) -> Vec<Moved> {
+        let filled = filled_cells(&self.fills);
         let after = |row: &Moved| {
-            let of = |fill: &&Fill| (fill.cell.sku, fill.cell.location) == (row.cell.sku, row.cell.location);
-            let cell = self.fills.iter().find(of).map_or(row.cell, |fill| fill.cell);
+            let cell = filled.get(&(row.cell.sku, row.cell.location)).copied().unwrap_or(row.cell);
             Moved { cell, ..row.clone() }
         };
         self.rows.iter().map(after).collect()
     }
+}
+
+/// The cells of fills, each once.
+fn filled_cells(fills: &[Fill]) -> BTreeMap<(SkuId, LocationId), CellAfter> {
+    fills.iter().map(|fill| ((fill.cell.sku, fill.cell.location), fill.cell)).collect()
 }
 
 /// A supply of which something came.
@@ -236,7 +243,12 @@ pub struct LineWait {
     pub promised_for: Timestamp,
     /// Whether that rests on an allowance, and not on supply.
     pub on_allowance: bool,
+    /// Its turn, where it has that of a line which it replaced; its own otherwise.
+    pub turn: Option<Turn>,
 }
+
+/// A place in the line of those who wait for a cell: the promise that first took it, and its line.
+pub type Turn = (ReservationId, u16);
 
 /// A day of a location, in its own time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -602,7 +614,8 @@ pub struct RowError {
 }
 
 impl Event {
-    /// Calls `visit` with every cell that the event touched, as it was after the event.
+    /// Calls `visit` with every cell that the event touched, as it was after the event, and with no level in between where
+    /// promises were filled.
     pub fn for_each_cell(&self, mut visit: impl FnMut(&CellAfter)) {
         match self {
             Self::Moved(rows) => rows.iter().for_each(|row| visit(&row.cell)),
@@ -624,10 +637,12 @@ impl Event {
             Self::Expired(expired) => expired.lines.iter().for_each(|line| visit(&line.cell)),
             Self::SupplySet(rows) => rows.iter().for_each(|row| visit(&row.cell)),
             Self::Received(received) => {
-                received.rows.iter().for_each(|row| visit(&row.cell));
-                received.fills.iter().for_each(|fill| visit(&fill.cell));
+                let filled = filled_cells(&received.fills);
+                let is_filled = |cell: &CellAfter| filled.contains_key(&(cell.sku, cell.location));
+                received.rows.iter().filter(|row| !is_filled(&row.cell)).for_each(|row| visit(&row.cell));
+                filled.values().for_each(&mut visit);
             }
-            Self::Filled(fills) => fills.iter().for_each(|fill| visit(&fill.cell)),
+            Self::Filled(fills) => filled_cells(fills).values().for_each(visit),
             Self::Defined(_)
             | Self::SkusSet(_)
             | Self::LocationsSet(_)

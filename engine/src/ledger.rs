@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{Event, OrderDay};
+use crate::event::{Event, OrderDay, Turn};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::reservation::{Reservation, State};
 use crate::rules::RuleId;
@@ -56,17 +56,19 @@ pub struct OpenUnits {
 pub struct Ledger {
     quotas: FxHashMap<Counted, Used>,
     open: FxHashMap<(SkuId, LocationId), Open>,
-    outlooks: FxHashMap<(SkuId, LocationId), Outlook>,
+    outlooks: BTreeMap<(SkuId, LocationId), Outlook>,
+    /// Cells with promises that are told to be at risk.
+    risky: BTreeSet<(SkuId, LocationId)>,
     /// When lines that wait, and are not at risk, will be overdue.
-    due: BTreeSet<(Timestamp, WaitingLine)>,
+    due: BTreeSet<(Timestamp, WaitingTurn)>,
     /// Orders of each day of a location.
     orders: FxHashMap<OrderDay, i64>,
     /// The latest of those days.
     latest_day: i32,
 }
 
-/// A line that waits.
-type WaitingLine = (SkuId, LocationId, ReservationId, u16);
+/// A turn of those who wait for a cell.
+type WaitingTurn = (SkuId, LocationId, Turn);
 
 /// Days for which orders are counted: no two places are farther apart.
 const ORDER_DAYS_KEPT: i32 = 3;
@@ -80,7 +82,7 @@ pub struct Shift {
     quotas: SmallVec<[(Counted, i64, i64); 2]>,
     /// With the units that are there after it.
     open: SmallVec<[(OpenLine, u32); 2]>,
-    waits: Vec<(WaitingLine, Waiting)>,
+    waits: Vec<(WaitingTurn, Waiting)>,
     orders: Vec<(OrderDay, i64)>,
 }
 
@@ -119,8 +121,9 @@ impl Shift {
         for (number, line) in (0..).zip(&reservation.lines) {
             if let Some(wait) = line.wait.as_deref() {
                 let units = if sign > 0 { wait.units } else { 0 };
-                let waiting = Waiting { units, ..Waiting::from(wait) };
-                self.waits.push(((line.sku, line.location, reservation.id, number), waiting));
+                let waiting = Waiting { units, ..Waiting::of((reservation.id, number), wait) };
+                let turn = wait.turn.unwrap_or((reservation.id, number));
+                self.waits.push(((line.sku, line.location, turn), waiting));
             }
             let Some(terms) = line.terms.as_deref() else { continue };
             for (rule, since) in &terms.charges {
@@ -183,15 +186,19 @@ impl Ledger {
         }
     }
 
-    fn rewait(&mut self, (sku, location, reservation, number): WaitingLine, waiting: Waiting) {
-        let line = (sku, location, reservation, number);
-        let before = self.outlooks.entry((sku, location)).or_default().wait((reservation, number), waiting);
-        if let Some(before) = before {
-            self.due.remove(&(before.promised_for, line));
+    fn rewait(&mut self, (sku, location, turn): WaitingTurn, waiting: Waiting) {
+        let of = (sku, location, turn);
+        let outlook = self.outlooks.entry((sku, location)).or_default();
+        if let Some(before) = outlook.wait(turn, waiting) {
+            self.due.remove(&(before.promised_for, of));
         }
         if waiting.units > 0 && !waiting.at_risk {
-            self.due.insert((waiting.promised_for, line));
+            self.due.insert((waiting.promised_for, of));
         }
+        match outlook.has_risks() {
+            true => self.risky.insert((sku, location)),
+            false => self.risky.remove(&(sku, location)),
+        };
         self.drop_empty(sku, location);
     }
 
@@ -199,6 +206,10 @@ impl Ledger {
     pub fn reopen(&mut self, shift: &Shift) {
         shift.waits.iter().for_each(|(line, waiting)| self.rewait(*line, *waiting));
         for (day, orders) in &shift.orders {
+            // A day that is over is counted no more, whatever becomes of its orders.
+            if day.day + ORDER_DAYS_KEPT <= self.latest_day {
+                continue;
+            }
             *self.orders.entry(*day).or_default() += orders;
             if day.day > self.latest_day {
                 self.latest_day = day.day;
@@ -244,9 +255,19 @@ impl Ledger {
         self.outlooks.get(&(sku, location))
     }
 
-    /// Every cell to which something is to come or for which somebody waits, in no particular order.
-    pub fn outlooks(&self) -> impl Iterator<Item = ((SkuId, LocationId), &Outlook)> {
-        self.outlooks.iter().map(|(cell, outlook)| (*cell, outlook))
+    /// Every cell to which something is to come or for which somebody waits, from the one after `after`.
+    pub fn outlooks(
+        &self,
+        after: Option<(SkuId, LocationId)>,
+    ) -> impl Iterator<Item = ((SkuId, LocationId), &Outlook)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let range = self.outlooks.range((after.map_or(Unbounded, Excluded), Unbounded));
+        range.map(|(cell, outlook)| (*cell, outlook))
+    }
+
+    /// Cells with promises that are told to be at risk.
+    pub fn risky(&self) -> &BTreeSet<(SkuId, LocationId)> {
+        &self.risky
     }
 
     /// Whether anything is to come anywhere, or anybody waits.
@@ -271,9 +292,10 @@ impl Ledger {
         self.orders.get(&day).copied().unwrap_or(0)
     }
 
-    /// All of them.
+    /// Those of all days that are still counted.
     pub fn all_orders(&self) -> impl Iterator<Item = (OrderDay, i64)> {
-        self.orders.iter().map(|(day, orders)| (*day, *orders)).filter(|(_, orders)| *orders != 0)
+        let counts = |(day, _): &(OrderDay, i64)| day.day + ORDER_DAYS_KEPT > self.latest_day;
+        self.orders.iter().map(|(day, orders)| (*day, *orders)).filter(counts)
     }
 
     /// All counts of quotas, for an image.

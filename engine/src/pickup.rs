@@ -77,7 +77,7 @@ impl State {
     /// What may be promised of each line where it may be fetched, or brought from. For few places each is asked; for
     /// many, each SKU's cells are gone through as they lie.
     fn basket_at(&self, question: &PickupQuestion, places: &Places, lens: &Lens, found: &[PickupPlace]) -> Stock {
-        let mut asked = vec![false; places.iter().count()];
+        let mut asked = vec![false; places.count()];
         let mut ask = |location: LocationId| {
             if let Some(place) = asked.get_mut(location.0 as usize) {
                 *place = true;
@@ -90,17 +90,23 @@ impl State {
             }
         }
         let some: Vec<_> = (0..).map(LocationId).zip(&asked).filter(|(_, asked)| **asked).map(|(at, _)| at).collect();
-        let lines = question.basket.len();
-        let mut stock = Stock { lines, units: vec![0; lines * asked.len()] };
-        for (line, (sku, _)) in question.basket.iter().enumerate() {
+        let skus: Vec<_> = question.basket.iter().map(|(sku, _)| *sku).collect();
+        self.stock_at(&skus, &some, places.count(), lens)
+    }
+
+    /// What may be promised of each SKU in some of `places` locations.
+    pub(crate) fn stock_at(&self, skus: &[SkuId], some: &[LocationId], places: usize, lens: &Lens) -> Stock {
+        let lines = skus.len();
+        let mut stock = Stock { lines, units: vec![0; lines * places] };
+        for (line, sku) in skus.iter().enumerate() {
             let lens = lens.row(&self.catalogue, *sku);
             let mut put = |location: LocationId, units: u32| {
                 if let Some(place) = stock.units.get_mut(location.0 as usize * lines + line) {
                     *place = units;
                 }
             };
-            if some.len() * ROW_WORTH < asked.len() {
-                for location in &some {
+            if some.len() * ROW_WORTH < places {
+                for location in some {
                     if let Some(cell) = self.matrix.get(*sku, *location) {
                         put(*location, lens.available(cell));
                     }
@@ -151,13 +157,13 @@ impl State {
 }
 
 /// Units by location and line.
-struct Stock {
+pub(crate) struct Stock {
     lines: usize,
     units: Vec<u32>,
 }
 
 impl Stock {
-    fn at(&self, location: LocationId) -> Vec<u32> {
+    pub fn at(&self, location: LocationId) -> Vec<u32> {
         let first = location.0 as usize * self.lines;
         self.units.get(first..first + self.lines).map(<[u32]>::to_vec).unwrap_or_default()
     }

@@ -99,6 +99,11 @@ impl Places {
         timezone.and_then(day_in).unwrap_or((now.0 / DAY_MS) as i32)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.by_location.len()
+    }
+
     /// All of them, by the order in which they were declared.
     pub fn iter(&self) -> impl Iterator<Item = (LocationId, &Place)> {
         (0..).map(LocationId).zip(&self.by_location)

@@ -140,7 +140,7 @@ pub struct Shortage {
     /// that are at risk.
     pub at_risk: Vec<(ReservationId, u32)>,
     /// Promises that wait for units which will come too late, or not at all.
-    pub late: Vec<(ReservationId, Waiting)>,
+    pub late: Vec<Waiting>,
 }
 
 /// Another location that would give what one could not.
@@ -319,13 +319,13 @@ impl State {
         places.retain(|place| after.is_none_or(|after| *place > after));
         places.sort_unstable();
         places.dedup();
-        places.truncate(limit);
         self.view.read(|| {
             let cells = places.iter().filter_map(|(sku, location)| self.matrix.get(*sku, *location));
             let lens = self.lens(None);
             cells
                 .map(|cell| self.shortage(lens.view(&self.catalogue, cell)))
                 .filter(|shortage| shortage.missing > 0 || !shortage.late.is_empty())
+                .take(limit)
                 .collect()
         })
     }

@@ -10,10 +10,11 @@ use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::catalogue::Catalogue;
 use crate::deadlines::Deadlines;
-use crate::event::{CellAfter, Definitions, Event, Moved, Record};
+use crate::demand::DemandRates;
+use crate::event::{CellAfter, Definitions, Event, Moved, MovementKind, Record};
 use crate::hash::{self, StateHash};
 use crate::idempotency::{Done, IdempotencyTable, Retention};
-use crate::ids::{LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Ledger, Shift, Used};
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
@@ -40,6 +41,8 @@ pub struct State {
     pub idempotency: IdempotencyTable,
     /// Where things are, and when people work there.
     pub places: PlaceTable,
+    /// How fast things sell.
+    pub rates: DemandRates,
     /// What is promised on terms, counted.
     ledger: RwLock<Ledger>,
     /// Whether there ever was anything in it: whoever is refused need not take its lock where there was not.
@@ -63,6 +66,7 @@ impl State {
             reservations: ReservationStore::default(),
             idempotency: IdempotencyTable::new(idempotency_keys_max),
             places: PlaceTable::default(),
+            rates: DemandRates::default(),
             ledger: RwLock::default(),
             has_terms: AtomicBool::new(false),
             movements: RecentMovements::default(),
@@ -195,9 +199,9 @@ impl Folder {
                     state.catalogue.fold_prices(*sku, record.seq, prices.clone());
                 }
             }
-            Event::Moved(rows) => self.fold_moved(state, record.seq, rows),
+            Event::Moved(rows) => self.fold_moved(state, record, rows),
             Event::Received(received) => {
-                self.fold_moved(state, record.seq, &received.rows);
+                self.fold_moved(state, record, &received.rows);
                 self.fold_fills(state, record);
             }
             Event::Filled(_) => self.fold_fills(state, record),
@@ -225,6 +229,7 @@ impl Folder {
                     let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
                     let at = record.time.after_count(counted_at);
                     state.movements.fold_moved(sku, location, (record.seq, row), at, change);
+                    state.rates.fold_sold(sku, location, (record.seq, row), record.time, line.quantity);
                 }
                 self.fold_change(state, collected.reservation, record);
             }
@@ -287,12 +292,17 @@ impl Folder {
         state.hash.add(digest(cell));
     }
 
-    fn fold_moved(&mut self, state: &State, seq: Seq, rows: &[Moved]) {
+    fn fold_moved(&mut self, state: &State, record: &Record, rows: &[Moved]) {
+        let seq = record.seq;
         for (row, moved) in (0..).zip(rows) {
             self.fold_cell(state, &moved.cell, None);
             if !moved.absorbed {
                 let CellAfter { sku, location, .. } = moved.cell;
                 state.movements.fold_moved(sku, location, (seq, row), moved.occurred_at, moved.change);
+            }
+            if moved.kind == MovementKind::Sale {
+                let CellAfter { sku, location, .. } = moved.cell;
+                state.rates.fold_sold(sku, location, (seq, row), record.time, moved.change.unsigned_abs() as u32);
             }
         }
     }

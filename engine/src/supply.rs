@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
-use crate::event::{SupplyKind, WaitDated};
+use crate::event::{SupplyKind, Turn, WaitDated};
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::reservation::Wait;
 use crate::rules::RuleId;
@@ -42,6 +43,8 @@ pub struct Allowance {
 /// A promise that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
+    /// Whose, and which line of it.
+    pub holder: (ReservationId, u16),
     /// Units that it waits for.
     pub units: u32,
     /// When they are promised for.
@@ -54,9 +57,11 @@ pub struct Waiting {
     pub at_risk: bool,
 }
 
-impl From<&Wait> for Waiting {
-    fn from(wait: &Wait) -> Self {
+impl Waiting {
+    /// As a line of a reservation has it.
+    pub fn of(holder: (ReservationId, u16), wait: &Wait) -> Self {
         Self {
+            holder,
             units: wait.units,
             promised_for: wait.promised_for,
             expected_at: wait.expected_at,
@@ -75,6 +80,8 @@ pub struct Grant {
     pub promised_for: Timestamp,
     /// Whether that rests on an allowance.
     pub on_allowance: bool,
+    /// The turn of a line that it replaces.
+    pub turn: Option<Turn>,
 }
 
 /// What is to come to one cell, and who waits for it.
@@ -82,8 +89,8 @@ pub struct Grant {
 pub struct Outlook {
     /// By date, then by name.
     supplies: Vec<Supply>,
-    /// In the order in which they were made.
-    waits: BTreeMap<(ReservationId, u16), Waiting>,
+    /// By their turn, which is the order in which they were made.
+    waits: BTreeMap<Turn, Waiting>,
     waiting: u64,
     /// Promises told to be at risk.
     at_risk: usize,
@@ -101,8 +108,8 @@ impl Outlook {
     }
 
     /// Who waits, in the order in which the promises were made.
-    pub fn waits(&self) -> impl Iterator<Item = (ReservationId, u16, Waiting)> + '_ {
-        self.waits.iter().map(|((id, line), waiting)| (*id, *line, *waiting))
+    pub fn waits(&self) -> impl Iterator<Item = (Turn, Waiting)> + '_ {
+        self.waits.iter().map(|(turn, waiting)| (*turn, *waiting))
     }
 
     /// Units that are to come.
@@ -110,9 +117,10 @@ impl Outlook {
         self.supplies.iter().map(|supply| u64::from(supply.open)).sum()
     }
 
-    /// Units that are to come and not overdue.
+    /// Units that are to come and not overdue. What is overdue is promised to nobody until it is dated anew.
     pub fn supplied_after(&self, now: Timestamp) -> u64 {
-        self.supplied_by(Timestamp::MAX, now)
+        let open = self.supplies.iter().filter(|supply| supply.expected_at >= now);
+        open.map(|supply| u64::from(supply.open)).sum()
     }
 
     /// Units that are waited for.
@@ -120,20 +128,14 @@ impl Outlook {
         self.waiting
     }
 
-    /// Units that are waited for beyond what is to come.
-    pub fn uncovered(&self) -> u64 {
-        self.waiting.saturating_sub(self.supplied())
+    /// Units that are waited for beyond what is to come and not overdue.
+    pub fn uncovered(&self, now: Timestamp) -> u64 {
+        self.waiting.saturating_sub(self.supplied_after(now))
     }
 
     /// Whether any promise is told to be at risk.
     pub fn has_risks(&self) -> bool {
         self.at_risk > 0
-    }
-
-    /// Units that will have come at `date`. What is overdue is promised to nobody until it is dated anew.
-    fn supplied_by(&self, date: Timestamp, now: Timestamp) -> u64 {
-        let in_time = |supply: &&Supply| (now..=date).contains(&supply.expected_at);
-        self.supplies.iter().filter(in_time).map(|supply| u64::from(supply.open)).sum()
     }
 
     /// What of `units` more may be promised by `latest`, while `planned` more are waited for than are in line.
@@ -145,26 +147,30 @@ impl Outlook {
         allowances: &[Allowance],
         planned: i64,
     ) -> Option<Grant> {
-        let allowed_by = |date: Timestamp| -> u64 {
-            allowances
-                .iter()
-                .filter(|allowance| allowance.date <= date)
-                .map(|allowance| u64::from(allowance.units))
-                .sum()
-        };
+        let supplies = self.supplies.iter().filter(|supply| supply.expected_at >= now);
+        let supplies = supplies.map(|supply| (supply.expected_at, supply.open, true));
+        let allowed = allowances.iter().map(|allowance| (allowance.date, allowance.units, false));
+        let mut comes: SmallVec<[_; 8]> = supplies.chain(allowed).filter(|(date, ..)| *date <= latest).collect();
+        comes.sort_by_key(|(date, ..)| *date);
+        let all: u64 = comes.iter().map(|(_, units, _)| u64::from(*units)).sum();
         let waiting = (self.waiting as i64 + planned).max(0) as u64;
-        let room = (self.supplied_by(latest, now) + allowed_by(latest)).saturating_sub(waiting);
-        let granted = u64::from(units).min(room);
+        let granted = u64::from(units).min(all.saturating_sub(waiting));
         if granted == 0 {
             return None;
         }
         let needed = waiting + granted;
-        let dates = self.supplies.iter().map(|supply| supply.expected_at).filter(|date| *date >= now);
-        let dates = dates.chain(allowances.iter().map(|allowance| allowance.date)).filter(|date| *date <= latest);
-        let enough = |date: &Timestamp| self.supplied_by(*date, now) + allowed_by(*date) >= needed;
-        let promised_for = dates.filter(enough).min()?;
-        let on_allowance = self.supplied_by(promised_for, now) < needed;
-        Some(Grant { units: granted as u32, promised_for, on_allowance })
+        let (mut reached, mut supplied, mut promised_for) = (0, 0, None);
+        for (date, units, is_supply) in comes {
+            // Whatever comes at the same moment counts together.
+            if reached >= needed && promised_for != Some(date) {
+                break;
+            }
+            reached += u64::from(units);
+            supplied += if is_supply { u64::from(units) } else { 0 };
+            promised_for = Some(date);
+        }
+        let (units, on_allowance) = (granted as u32, supplied < needed);
+        promised_for.map(|promised_for| Grant { units, promised_for, on_allowance, turn: None })
     }
 
     /// The promises for which it has to be told anew whether they are at risk.
@@ -173,7 +179,7 @@ impl Outlook {
         let (mut needed, mut reached) = (0, 0);
         let mut supplies = self.supplies.iter();
         let mut last = None;
-        for ((reservation, line), waiting) in &self.waits {
+        for waiting in self.waits.values() {
             needed += u64::from(waiting.units);
             while reached < needed
                 && let Some(supply) = supplies.next()
@@ -190,8 +196,8 @@ impl Outlook {
                 comes => comes,
             };
             let row = WaitDated {
-                reservation: *reservation,
-                line: *line,
+                reservation: waiting.holder.0,
+                line: waiting.holder.1,
                 sku,
                 location,
                 quantity: waiting.units,
@@ -203,6 +209,7 @@ impl Outlook {
                 rows.push(row);
             }
         }
+        rows.sort_unstable_by_key(|row| (row.reservation, row.line));
         rows
     }
 
@@ -224,15 +231,17 @@ impl Outlook {
         self.supplies.retain(|supply| supply.open > 0);
     }
 
-    /// A promise waits for so many; tells what it waited for before.
-    pub(crate) fn wait(&mut self, of: (ReservationId, u16), waiting: Waiting) -> Option<Waiting> {
+    /// A promise waits for so many; tells what waited there before.
+    pub(crate) fn wait(&mut self, turn: Turn, waiting: Waiting) -> Option<Waiting> {
+        let is_mine = self.waits.get(&turn).is_some_and(|before| before.holder == waiting.holder);
         let before = match waiting.units {
-            0 => self.waits.remove(&of),
-            _ => self.waits.insert(of, waiting),
+            0 if is_mine => self.waits.remove(&turn),
+            0 => return None,
+            _ => self.waits.insert(turn, waiting),
         };
         self.waiting += u64::from(waiting.units);
         self.waiting -= before.map_or(0, |before| u64::from(before.units));
-        self.at_risk += usize::from(waiting.at_risk);
+        self.at_risk += usize::from(waiting.units > 0 && waiting.at_risk);
         self.at_risk -= usize::from(before.is_some_and(|before| before.at_risk));
         before
     }
@@ -253,8 +262,8 @@ mod tests {
         for (id, units, date) in waits {
             let promised_for = Timestamp(*date);
             let expected_at = Some(promised_for);
-            let waiting = Waiting { units: *units, promised_for, expected_at, on_allowance: false, at_risk: false };
-            outlook.wait((ReservationId(*id), 0), waiting);
+            let (holder, units, on_allowance, at_risk) = ((ReservationId(*id), 0), *units, false, false);
+            outlook.wait(holder, Waiting { holder, units, promised_for, expected_at, on_allowance, at_risk });
         }
         outlook
     }
@@ -285,6 +294,19 @@ mod tests {
             Some((1, 200, true)),
             "whoever waits before it has it"
         );
+    }
+
+    #[test]
+    fn a_risk_that_is_over_is_counted_no_more() {
+        let mut outlook = outlook(&[], &[(1, 3, 200)]);
+        let turn = (ReservationId(1), 0);
+        let waiting = outlook.waits().next().unwrap().1;
+        outlook.wait(turn, Waiting { at_risk: true, expected_at: None, ..waiting });
+        assert!(outlook.has_risks());
+        outlook.wait(turn, Waiting { at_risk: true, expected_at: None, units: 0, ..waiting });
+        assert!(!outlook.has_risks() && outlook.is_empty());
+        outlook.wait(turn, waiting);
+        assert!(!outlook.has_risks());
     }
 
     #[test]

@@ -74,7 +74,14 @@ fn events_of_v3() -> Vec<(Option<Box<Cause>>, Event)> {
     let (latest, promised_for) = (Timestamp(99), Timestamp(66));
     let arranged = Arranged {
         promised: Promised { reserved, terms: vec![LineTerms::default()] },
-        waits: vec![LineWait { line: 0, quantity: 2, latest, promised_for, on_allowance: true }],
+        waits: vec![LineWait {
+            line: 0,
+            quantity: 2,
+            latest,
+            promised_for,
+            on_allowance: true,
+            turn: Some((ReservationId(8), 1)),
+        }],
         orders: vec![OrderDay { location: LocationId(3), day: 20_000 }],
     };
     let dated = |expected_at| WaitDated {

@@ -336,3 +336,152 @@ fn what_was_logged_before_a_crash_waits_after_it_and_nothing_else() {
     assert_eq!(shop.refusal(hold_to_come(&[("A", "s1", 2)], 20 * DAY)), (Constraint::Supply, 1));
     audit(&shop);
 }
+
+#[test]
+fn a_hold_that_replaces_another_keeps_its_place_in_line() {
+    let shop = Shop::open();
+    shop.supply("mon", "A", "s1", 5, DAY);
+    shop.supply("fri", "A", "s1", 5, 5 * DAY);
+    let first = shop.try_reserve(hold_to_come(&[("A", "s1", 5)], 20 * DAY)).unwrap();
+    let second = shop.try_reserve(hold_to_come(&[("A", "s1", 5)], 20 * DAY)).unwrap();
+    let mut again = hold_to_come(&[("A", "s1", 4)], 2 * DAY);
+    again.supersedes = Some(first.id);
+    let again = shop.try_reserve(again).unwrap();
+    assert_eq!(line(&again), (0, 4, Some(DAY)), "not behind the second, nor refused for its own units");
+    let shop = shop.restart();
+    shop.receive("A", "s1", 5);
+    assert_eq!([now(&shop, again.id).waiting(), now(&shop, second.id).waiting()], [0, 4]);
+    audit(&shop);
+    let mut more = hold_to_come(&[("A", "s1", 7)], 20 * DAY);
+    more.supersedes = Some(second.id);
+    assert_eq!(shop.refusal(more), (Constraint::Supply, 6), "whoever asks for more goes to the end");
+}
+
+#[test]
+fn a_risk_that_is_over_is_over_for_lists_too() {
+    let shop = Shop::open();
+    shop.supply("po-1", "A", "s1", 2, DAY);
+    shop.try_reserve(hold_to_come(&[("A", "s1", 2)], 20 * DAY)).unwrap();
+    shop.supply("po-1", "A", "s1", 2, 2 * DAY);
+    assert_eq!(shop.engine.state().shortages_page(None, 1).1.len(), 1);
+    shop.supply("po-1", "A", "s1", 2, DAY);
+    assert!(shop.engine.state().shortages_page(None, 1).1.is_empty());
+    audit(&shop);
+}
+
+#[test]
+fn an_order_of_days_ago_that_is_given_back_changes_no_day() {
+    let shop = Shop::open();
+    shop.receive("A", "s1", 9);
+    shop.put_rule("day", Some(rule(Effect::Capacity { orders_per_day: 1 }))).unwrap();
+    let order = || {
+        let mut request = hold(&[("A", "s1", 1)]);
+        (request.purpose, request.confirm) = (Purpose::Delivery, true);
+        request
+    };
+    let old = shop.try_reserve(order()).unwrap();
+    for _ in 0..4 {
+        shop.clock.advance(DAY * 1000);
+        shop.try_reserve(order()).unwrap();
+    }
+    shop.cancel(old.id).unwrap();
+    audit(&shop);
+}
+
+#[test]
+fn a_limit_that_was_lowered_is_not_overrun_by_a_replacement() {
+    let shop = Shop::open();
+    shop.receive("A", "s1", 9);
+    let order = || {
+        let mut request = hold(&[("A", "s1", 1)]);
+        request.purpose = Purpose::Pickup;
+        request
+    };
+    shop.put_rule("day", Some(rule(Effect::Capacity { orders_per_day: 2 }))).unwrap();
+    let first = shop.try_reserve(order()).unwrap();
+    shop.try_reserve(order()).unwrap();
+    shop.put_rule("day", Some(rule(Effect::Capacity { orders_per_day: 1 }))).unwrap();
+    let mut replaces = order();
+    replaces.supersedes = Some(first.id);
+    assert_eq!(shop.refusal(replaces), (Constraint::Capacity, 0));
+    audit(&shop);
+}
+
+#[test]
+fn what_lies_free_goes_to_those_whom_supply_let_down() {
+    let shop = Shop::open();
+    shop.supply("po-1", "A", "s1", 5, DAY);
+    let waits = shop.try_reserve(hold_to_come(&[("A", "s1", 5)], 20 * DAY)).unwrap();
+    shop.try_move(vec![shop.movement(MovementKind::Return, "A", "s1", 3)]).unwrap();
+    assert_eq!(level(&shop), (3, 0), "as long as it is to come, what is there is for others");
+    shop.supply("po-1", "A", "s1", 0, DAY);
+    assert_eq!((now(&shop, waits.id).waiting(), level(&shop)), (2, (3, 3)));
+    // Nor does a date that passes leave free units lying.
+    shop.supply("po-2", "B", "s1", 2, 60);
+    let late = shop.try_reserve(hold_to_come(&[("B", "s1", 2)], 20 * DAY)).unwrap();
+    shop.try_move(vec![shop.movement(MovementKind::Return, "B", "s1", 2)]).unwrap();
+    shop.clock.advance(60_001);
+    shop.engine.wake();
+    shop.wait_until("it has what is there", || now(&shop, late.id).waiting() == 0);
+    audit(&shop);
+}
+
+#[test]
+fn a_customer_at_the_till_and_back_does_not_wear_down_the_safety_stock() {
+    let shop = Shop::open();
+    shop.put_rule("keep", Some(rule(Effect::SafetyStock(Amount::Units(5))))).unwrap();
+    shop.put_rule("back", Some(rule(Effect::Backorder { units: 3, lead_days: 5 }))).unwrap();
+    shop.receive("A", "s1", 5);
+    let waits = shop.try_reserve(hold_to_come(&[("A", "s1", 3)], 9 * DAY)).unwrap();
+    for _ in 0..3 {
+        shop.sell("A", "s1", 1);
+        shop.try_move(vec![shop.movement(MovementKind::Return, "A", "s1", 1)]).unwrap();
+    }
+    assert_eq!((now(&shop, waits.id).waiting(), level(&shop)), (3, (5, 0)));
+}
+
+#[test]
+fn two_receipts_of_one_request_give_no_unit_twice() {
+    let shop = Shop::open();
+    shop.supply("po-1", "A", "s1", 5, DAY);
+    shop.put_rule("back", Some(rule(Effect::Backorder { units: 5, lead_days: 5 }))).unwrap();
+    let waits = shop.try_reserve(hold_to_come(&[("A", "s1", 10)], 20 * DAY)).unwrap();
+    let mut found = shop.movement(MovementKind::Receipt, "A", "s1", 5);
+    found.unplanned = true;
+    let rows = shop.try_move(vec![found.clone(), found]).unwrap();
+    assert_eq!(now(&shop, waits.id).waiting(), 5, "the others are covered by what is to come");
+    assert_eq!(rows[0].cell.level, StockLevel { on_hand: 10, reserved: 5 });
+    audit(&shop);
+}
+
+#[test]
+fn whoever_does_not_wait_has_what_is_there() {
+    let shop = Shop::open();
+    shop.receive("A", "s1", 1);
+    shop.supply("po-1", "A", "s1", 2, DAY);
+    let mut both = hold_to_come(&[("A", "s1", 2), ("A", "s1", 1)], 20 * DAY);
+    both.lines[1].latest = None;
+    let made = shop.try_reserve(both).unwrap();
+    let of: Vec<_> = made.lines.iter().map(|line| (line.present(), line.waiting())).collect();
+    assert_eq!(of, [(0, 2), (1, 0)]);
+    audit(&shop);
+}
+
+#[test]
+fn more_fills_than_go_into_one_record_are_all_of_the_same_step() {
+    let shop = Shop::open();
+    shop.supply("po-1", "A", "s1", 12_000, DAY);
+    let ask = || {
+        let mut request = hold_to_come(&[("A", "s1", 1); 100], 20 * DAY);
+        request.confirm = true;
+        request
+    };
+    let ids: Vec<_> = (0..120).map(|_| shop.try_reserve(ask()).unwrap().id).collect();
+    let before = shop.engine.state().view.seq();
+    shop.receive("A", "s1", 12_000);
+    assert!(ids.iter().all(|id| now(&shop, *id).waiting() == 0));
+    let events = shop.engine.events(before, 10).unwrap();
+    let filled: Vec<_> = events.iter().map(|record| record.event.fills().len()).collect();
+    assert_eq!(filled, [10_000, 2_000]);
+    audit(&shop);
+}

@@ -56,6 +56,11 @@ impl Client {
         Self { address, stream: None, last_used: Instant::now() }
     }
 
+    /// Whom it talks to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `GET path`.
     ///
     /// # Errors

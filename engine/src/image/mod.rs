@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, Price, Registry, ServiceDetails, SkuDetails, Versioned,
 };
+use crate::demand::Rate;
 use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::idempotency::Done;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
@@ -76,6 +77,7 @@ enum Frame {
     Services(Vec<(LocationId, Versioned<ServiceDetails>)>),
     Reservations(Vec<Kept>),
     Supply(Vec<(SkuId, LocationId, Vec<Supply>)>),
+    Rates(Vec<((SkuId, LocationId), Rate)>),
 }
 
 /// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.
@@ -270,6 +272,7 @@ fn write_unfinished(
     let kept = state.reservations.segments().flatten().inspect(|_| reservations += 1);
     writer.frames(kept.map(Kept::from), Frame::Reservations)?;
     write_supply(state, &mut writer)?;
+    writer.frames(state.rates.copy().into_iter(), Frame::Rates)?;
     // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
     let counted: Vec<_> = state.ledger().quotas().into_iter().map(|(counted, _)| counted).collect();
     for chunk in counted.chunks(ITEMS_PER_FRAME) {
@@ -299,8 +302,7 @@ fn write_unfinished(
 
 /// What is to come, each cell whole.
 fn write_supply(state: &State, writer: &mut Writer<'_>) -> io::Result<()> {
-    let mut cells: Vec<_> = state.ledger().outlooks().map(|(cell, _)| cell).collect();
-    cells.sort_unstable();
+    let cells: Vec<_> = state.ledger().outlooks(None).map(|(cell, _)| cell).collect();
     for chunk in cells.chunks(ITEMS_PER_FRAME) {
         let (_, copied) = state.view.read(|| {
             let ledger = state.ledger();
@@ -423,6 +425,9 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
             }
             Frame::Reservations(rows) => {
                 rows.into_iter().for_each(|kept| folder.restore_reservation(state, kept.into()));
+            }
+            Frame::Rates(rows) => {
+                rows.into_iter().for_each(|((sku, location), rate)| state.rates.restore(sku, location, rate));
             }
             Frame::Supply(rows) => {
                 rows.iter().for_each(|(sku, location, supplies)| state.restore_supply(*sku, *location, supplies));

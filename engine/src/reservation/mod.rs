@@ -419,15 +419,15 @@ impl Reservation {
                 Step::Rebound { moves, bound: event.bound.iter().copied().collect() }
             }
             Event::Received(_) | Event::Filled(_) => {
-                let mine = record.event.fills().iter().filter(|fill| fill.reservation == self.id);
-                let lines = mine.map(|fill| (fill.line, fill.quantity)).collect();
+                let mine = rows_of(record.event.fills(), self.id, |fill| fill.reservation);
+                let lines = mine.iter().map(|fill| (fill.line, fill.quantity)).collect();
                 self.each(&lines, |line, quantity| {
                     line.wait.as_deref_mut().map(|wait| wait.less(record.seq, quantity));
                 });
                 Step::Filled { lines }
             }
             Event::WaitsDated(rows) => {
-                for row in rows.iter().filter(|row| row.reservation == self.id) {
+                for row in rows_of(rows, self.id, |row| row.reservation) {
                     let line = self.lines.get_mut(usize::from(row.line));
                     if let Some(wait) = line.and_then(|line| line.wait.as_deref_mut()) {
                         wait.redate(record.seq, row);
@@ -504,7 +504,7 @@ impl Reservation {
                 && other.terms == source.terms
         };
         let joined = self.lines.iter().enumerate().filter(|_| hidden && open).find(joins).map(|(number, _)| number);
-        let whole = moved.quantity == source.outstanding() && source.collected == 0 && source.wait.is_none();
+        let whole = moved.quantity == source.outstanding() && source.collected == 0 && source.waiting() == 0;
         let into = match joined {
             Some(into) => into,
             None if whole => usize::from(moved.line),
@@ -564,6 +564,12 @@ impl Reservation {
             change(line.expect("a record names lines that its reservation has"), *quantity);
         }
     }
+}
+
+/// The rows of one reservation, among many that are sorted by it.
+fn rows_of<T>(rows: &[T], id: ReservationId, of: impl Fn(&T) -> ReservationId) -> &[T] {
+    let (first, end) = (rows.partition_point(|row| of(row) < id), rows.partition_point(|row| of(row) <= id));
+    rows.get(first..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{LineWait, WaitDated};
+use crate::event::{LineWait, Turn, WaitDated};
 use crate::ids::{Seq, Timestamp};
 
 /// What a line waits for.
@@ -19,6 +19,8 @@ pub struct Wait {
     pub expected_at: Option<Timestamp>,
     /// Whether the promise rests on an allowance, and not on supply.
     pub on_allowance: bool,
+    /// Its turn, where it has that of a line which it replaced.
+    pub turn: Option<Turn>,
     /// What it takes to undo each change: its record, the units and the expectation before it.
     undo: SmallVec<[(Seq, u32, Option<Timestamp>); 1]>,
 }
@@ -26,9 +28,9 @@ pub struct Wait {
 impl Wait {
     /// What a new line waits for.
     pub fn new(of: &LineWait) -> Self {
-        let LineWait { quantity, latest, promised_for, on_allowance, .. } = *of;
+        let LineWait { quantity, latest, promised_for, on_allowance, turn, .. } = *of;
         let (units, expected_at) = (quantity, Some(promised_for));
-        Self { units, latest, promised_for, expected_at, on_allowance, undo: SmallVec::new() }
+        Self { units, latest, promised_for, expected_at, on_allowance, turn, undo: SmallVec::new() }
     }
 
     /// Whether the units will come too late, or not at all, as far as anybody knows.

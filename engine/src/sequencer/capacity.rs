@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Sequencer;
 use super::plan::Plan;
 use crate::command::Reserve;
-use crate::event::{Few, OrderDay, Purpose};
+use crate::event::{OrderDay, Purpose};
 use crate::ids::LocationId;
 use crate::rules::{Effect, Kind, RuleId};
 
@@ -13,8 +13,6 @@ use crate::rules::{Effect, Kind, RuleId};
 pub(super) struct Days {
     /// Whether the promise is an order, and any rule limits those.
     counts: bool,
-    /// Days against which the hold that it replaces counts.
-    replaced: Few<OrderDay>,
     asked: BTreeMap<LocationId, Option<(OrderDay, Option<RuleId>)>>,
 }
 
@@ -27,12 +25,9 @@ impl Days {
 
 impl Sequencer {
     /// Nothing asked yet.
-    pub(super) fn days(&mut self, plan: &Plan, reserve: &Reserve) -> Days {
+    pub(super) fn days(plan: &Plan, reserve: &Reserve) -> Days {
         let counts = reserve.purpose != Purpose::Cart && plan.book.has(Kind::Capacity);
-        let replaced = reserve.supersedes.filter(|_| counts).and_then(|id| self.draft.reservation(id));
-        // One that is dead already counts no more.
-        let replaced = replaced.filter(|old| old.state.is_open()).map(|old| old.orders.clone()).unwrap_or_default();
-        Days { counts, replaced, asked: BTreeMap::new() }
+        Days { counts, asked: BTreeMap::new() }
     }
 
     /// The rule by which a location takes on no more orders today, if it does not.
@@ -40,12 +35,12 @@ impl Sequencer {
         if !days.counts {
             return None;
         }
-        let Days { replaced, asked, .. } = days;
-        let answer = asked.entry(location).or_insert_with(|| {
+        let answer = days.asked.entry(location).or_insert_with(|| {
             let standing = plan.book.first_at(Kind::Capacity, location, Some(plan.channel))?;
             let Effect::Capacity { orders_per_day } = standing.rule.effect else { return None };
             let day = OrderDay { location, day: self.state.places.load().day(location, self.draft.now) };
-            let others = self.draft.ledger.orders(day) - i64::from(replaced.contains(&day));
+            // The hold that it replaces is hidden from the ledger meanwhile.
+            let others = self.draft.ledger.orders(day);
             Some((day, (others >= i64::from(orders_per_day)).then_some(standing.id)))
         });
         (*answer).and_then(|(_, full)| full)

@@ -296,8 +296,11 @@ impl Draft {
                 let came = received.used.iter().map(|used| (used.sku, used.location));
                 self.redated.extend(came.chain(received.fills.iter().map(|fill| (fill.cell.sku, fill.cell.location))));
             }
-            Event::WaitsDated(_) => {}
-            event if self.ledger.has_outlooks() => {
+            Event::Filled(fills) => self.redated.extend(fills.iter().map(|fill| (fill.cell.sku, fill.cell.location))),
+            // Only what shortens the line brings others forward.
+            Event::Cancelled(_) | Event::Expired(_) | Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_)
+                if self.ledger.has_outlooks() && !event.changed_reservations().is_empty() =>
+            {
                 let (ledger, redated) = (&self.ledger, &mut self.redated);
                 event.for_each_cell(|cell| {
                     if ledger.outlook(cell.sku, cell.location).is_some_and(Outlook::has_risks) {
@@ -314,15 +317,14 @@ impl Draft {
         std::mem::take(&mut self.redated)
     }
 
-    /// Units that the command being decided freed, cell by cell.
-    pub fn gained(&self) -> Vec<(SkuId, LocationId, u32)> {
-        let gained = |(sku, location): &(SkuId, LocationId)| {
-            let cell = self.cells.get(&(*sku, *location))?;
-            let before = cell.before.map_or(cell.level, |before| before.level);
-            let units = (cell.level.free() - before.free().max(0)).clamp(0, u32::MAX.into());
-            Some((*sku, *location, units as u32)).filter(|_| units > 0)
-        };
-        self.touched.iter().filter_map(gained).collect()
+    /// What is waited for in a cell has to be looked at anew.
+    pub fn redate(&mut self, sku: SkuId, location: LocationId) {
+        self.redated.insert((sku, location));
+    }
+
+    /// Those cells, and those that the command being decided touched.
+    pub fn touched_or_redated(&self) -> BTreeSet<(SkuId, LocationId)> {
+        self.redated.iter().chain(&self.touched).copied().collect()
     }
 
     /// A cell as the batch so far leaves it.

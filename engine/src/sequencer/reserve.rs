@@ -10,12 +10,12 @@ use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
 use crate::event::{
     Arranged, Cause, Event, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Reserved, ReservedLine,
-    Superseded,
+    Superseded, Turn,
 };
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Shift};
 use crate::level::{Constraint, StockChange, StockLevel};
-use crate::reservation::State;
+use crate::reservation::{State, Wait};
 use crate::rules::RuleId;
 use crate::supply::Grant;
 
@@ -29,8 +29,11 @@ struct Demand {
     to_come: Option<(Grant, Timestamp)>,
     /// Units of the cell that the replaced hold gives back.
     released: u32,
-    /// Units that are to come by then will do, for all lines on the cell.
+    /// Units that are to come by then will do, for all lines on the cell that wait at all.
     latest: Option<Timestamp>,
+    /// Units asked for by lines that wait, and how many lines those are.
+    patient: u32,
+    patient_lines: u32,
 }
 
 /// What a line of the replaced hold gives back.
@@ -40,6 +43,16 @@ struct Released {
     change: LineChange,
     /// Units of it that are there.
     present: u32,
+    /// What of it is to come, and its turn in line.
+    waited: Option<(Turn, WaitOf)>,
+}
+
+/// What a line of the replaced hold waited for.
+#[derive(Clone, Copy)]
+struct WaitOf {
+    units: u32,
+    promised_for: Timestamp,
+    on_allowance: bool,
 }
 
 /// Lines that a reservation may come to have, far from what a record can hold.
@@ -75,7 +88,7 @@ impl Placed {
 impl Sequencer {
     pub(super) fn reserve(&mut self, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
         let channel = self.draft.intern_channel(&reserve.channel).ok_or_else(|| no_ids_left("channel"))?;
-        let released = self.released_by(reserve.supersedes)?;
+        let released = self.released_by(reserve.supersedes, channel)?;
         // The hold that is replaced goes away: its open promises make no room, and are not moved.
         let replaced =
             reserve.supersedes.and_then(|id| self.draft.reservation(id)).filter(|old| old.is_counted()).cloned();
@@ -88,7 +101,8 @@ impl Sequencer {
         for Released { change, present, .. } in released.iter().filter(|released| released.present > 0) {
             self.promise(change.cell.sku, change.cell.location, StockChange::reserve(*present).inverse());
         }
-        for line in placed.iter().filter(|line| line.present() > 0) {
+        for line in placed.iter().filter(|line| line.quantity > 0) {
+            // The first promise of what is to come makes its cell.
             self.promise(line.sku, line.location, StockChange::reserve(line.present()));
         }
         let lines = placed.iter().map(|line| ReservedLine {
@@ -115,8 +129,8 @@ impl Sequencer {
             supersedes,
         };
         let waits = (0..).zip(&placed).filter_map(|(line, placed)| {
-            let (Grant { units: quantity, promised_for, on_allowance }, latest) = placed.to_come?;
-            Some(LineWait { line, quantity, latest, promised_for, on_allowance })
+            let (Grant { units: quantity, promised_for, on_allowance, turn }, latest) = placed.to_come?;
+            Some(LineWait { line, quantity, latest, promised_for, on_allowance, turn })
         });
         let waits: Vec<_> = waits.collect();
         let on_terms = placed.iter().any(|line| line.terms != LineTerms::default());
@@ -144,7 +158,7 @@ impl Sequencer {
         let mut plan = Plan::new(channel, self.state.rules.share_book());
         self.plan_release(&mut plan, released);
         let mut shorts = Vec::new();
-        let mut days = self.days(&plan, reserve);
+        let mut days = Self::days(&plan, reserve);
         let mut placed = self.place_in_locations(&mut plan, &mut days, reserve, released, &mut shorts);
         for line in &reserve.group_lines {
             self.place_in_group(&mut plan, &mut days, line, &mut placed, &mut shorts);
@@ -209,7 +223,7 @@ impl Sequencer {
 
     /// The units of the replaced hold are there for the new one, and count against no quota any more.
     fn plan_release(&mut self, plan: &mut Plan, released: &[Released]) {
-        for Released { reservation, change, present } in released {
+        for Released { reservation, change, present, .. } in released {
             plan.release(change.cell.sku, change.cell.location, *present);
             let held = self.draft.reservation(*reservation).and_then(|held| held.lines.get(usize::from(change.line)));
             let charges = held.and_then(|line| line.terms.as_ref()).map(|terms| terms.charges.clone());
@@ -236,13 +250,23 @@ impl Sequencer {
                 Some(rule) => Err((Constraint::Capacity, 0, Some(rule))),
                 None => self.grant(plan, demand),
             };
+            let mut quota = None;
             if let Err((constraint, available, rule)) = granted {
                 demand.granted = available;
-                if let Some(latest) = demand.latest.filter(|_| constraint != Constraint::Capacity) {
-                    demand.to_come = self.wait_for(plan, demand, latest);
+                if let Some(latest) =
+                    demand.latest.filter(|_| !matches!(constraint, Constraint::Capacity | Constraint::Access))
+                {
+                    match self.wait_for(plan, demand, latest, released) {
+                        Ok(to_come) => demand.to_come = to_come,
+                        Err(rule) => (quota, demand.to_come) = (Some(rule.0), rule.1),
+                    }
                 }
                 let to_come = demand.to_come.map_or(0, |(grant, _)| grant.units);
                 let available = available + to_come;
+                let (constraint, rule) = match quota {
+                    Some(rule) => (Constraint::Quota, Some(rule)),
+                    None => (constraint, rule),
+                };
                 let constraint = match (constraint, demand.latest) {
                     (Constraint::Access | Constraint::Quota | Constraint::UnknownCell | Constraint::Capacity, _) => {
                         constraint
@@ -262,13 +286,24 @@ impl Sequencer {
             self.charge(plan, demand.sku, demand.location, to_come);
             terms.push(self.plan_take(plan, demand.sku, demand.location, demand.granted));
         }
+        // Whoever does not wait has what is there first.
+        let mut present: Vec<u32> = vec![0; reserve.lines.len()];
+        for waits in [false, true] {
+            for (line, present) in
+                reserve.lines.iter().zip(&mut present).filter(|(line, _)| line.latest.is_some() == waits)
+            {
+                let of = |demand: &&mut Demand| (demand.sku, demand.location) == (line.sku, line.location);
+                let demand = demands.iter_mut().find(of).expect("every line is part of a demand");
+                *present = line.quantity.min(demand.granted);
+                demand.granted -= *present;
+            }
+        }
         let place = |(nth, line): (usize, &crate::command::ReserveLine)| {
             let of = |demand: &Demand| (demand.sku, demand.location) == (line.sku, line.location);
             let at = demands.iter().position(of).expect("every line is part of a demand");
             let demand = demands.get_mut(at).expect("just found");
-            let present = line.quantity.min(demand.granted);
-            demand.granted -= present;
-            let to_come = demand.to_come.as_mut().map(|(grant, latest)| {
+            let present = present.get(nth).copied().unwrap_or(0);
+            let to_come = demand.to_come.as_mut().filter(|_| line.latest.is_some()).map(|(grant, latest)| {
                 let units = grant.units.min(line.quantity - present);
                 grant.units -= units;
                 (Grant { units, ..*grant }, *latest)
@@ -349,9 +384,10 @@ impl Sequencer {
             }
         }
         let available = line.quantity - missing;
+        let full = full.first().and_then(|location| self.full_day(days, plan, *location));
         let constraint = match limited {
             Some(_) => Constraint::Quota,
-            None if !full.is_empty() => Constraint::Capacity,
+            None if full.is_some() => Constraint::Capacity,
             None if line.latest.is_some() => Constraint::Supply,
             None if all.iter().any(|at| self.state.matrix.find(line.sku, *at).is_some()) => Constraint::Group,
             None => Constraint::UnknownCell,
@@ -365,17 +401,44 @@ impl Sequencer {
                 Placed { at, sku, location: *location, requested, quantity: 0, to_come: None, terms }
             })),
         }
-        shorts.push(Short { line: line.at, requested: line.quantity, available, constraint, rule: limited });
+        shorts.push(Short { line: line.at, requested: line.quantity, available, constraint, rule: limited.or(full) });
     }
 
     /// What of a demand may be promised of what is to come, once what is there is.
-    fn wait_for(&mut self, plan: &Plan, demand: &Demand, latest: Timestamp) -> Option<(Grant, Timestamp)> {
+    ///
+    /// # Errors
+    /// The quota that leaves less than is missing, with what it leaves.
+    #[allow(clippy::type_complexity, reason = "a grant, and the date up to which it waits")]
+    fn wait_for(
+        &mut self,
+        plan: &Plan,
+        demand: &Demand,
+        latest: Timestamp,
+        released: &Few<Released>,
+    ) -> Result<Option<(Grant, Timestamp)>, (RuleId, Option<(Grant, Timestamp)>)> {
         let (sku, location) = (demand.sku, demand.location);
-        let mut missing = demand.requested - demand.granted;
-        if let Some((allowed, _)) = self.fence(plan, sku, location) {
-            missing = missing.min(allowed.saturating_sub(demand.granted));
+        let missing = (demand.requested - demand.granted).min(demand.patient);
+        if let Some(grant) = self.inherited(demand, missing, latest, released) {
+            return Ok(Some((grant, latest)));
         }
-        self.grant_to_come(plan, sku, location, missing, latest).map(|grant| (grant, latest))
+        let fence = self.fence(plan, sku, location);
+        let left = fence.map_or(missing, |(allowed, _)| missing.min(allowed.saturating_sub(demand.granted)));
+        let grant = self.grant_to_come(plan, sku, location, left, latest).map(|grant| (grant, latest));
+        match fence.filter(|_| left < missing && grant.map_or(0, |(grant, _)| grant.units) == left) {
+            Some((_, rule)) => Err((rule, grant)),
+            None => Ok(grant),
+        }
+    }
+
+    /// The place in line of the hold that is replaced, for one that asks for no more of what is to come: nobody falls back
+    /// behind others, or is refused, for their own hold.
+    fn inherited(&self, demand: &Demand, units: u32, latest: Timestamp, released: &Few<Released>) -> Option<Grant> {
+        let mut here = released.iter().filter(|released| released.is_of(demand.sku, demand.location));
+        let (turn, wait) = here.find_map(|released| released.waited.as_ref())?;
+        let is_only = demand.patient_lines == 1 && here.all(|released| released.waited.is_none());
+        let WaitOf { units: waited, promised_for, on_allowance } = *wait;
+        let fits = is_only && (1..=waited).contains(&units) && promised_for <= latest;
+        fits.then_some(Grant { units, promised_for, on_allowance, turn: Some(*turn) })
     }
 
     /// What of a group's line is missing is promised where it comes first; such units are in a place that everybody
@@ -389,17 +452,18 @@ impl Sequencer {
         mut missing: u32,
         placed: &mut Vec<Placed>,
     ) -> u32 {
-        while missing > 0 {
-            let mut first: Option<(Grant, LocationId)> = None;
-            for location in members.iter().copied() {
-                let allowed = self.fence(plan, line.sku, location).map_or(missing, |(allowed, _)| allowed.min(missing));
-                if let Some(grant) = self.grant_to_come(plan, line.sku, location, allowed, latest)
-                    && first.is_none_or(|(other, _)| grant.promised_for < other.promised_for)
-                {
-                    first = Some((grant, location));
-                }
+        let mut grants: Vec<(Timestamp, LocationId)> = Vec::new();
+        for location in members {
+            let grant = self.grant_to_come(plan, line.sku, *location, 1, latest);
+            grants.extend(grant.map(|grant| (grant.promised_for, *location)));
+        }
+        grants.sort_by_key(|(date, _)| *date);
+        for (_, location) in grants {
+            if missing == 0 {
+                break;
             }
-            let Some((grant, location)) = first else { break };
+            let allowed = self.fence(plan, line.sku, location).map_or(missing, |(allowed, _)| allowed.min(missing));
+            let Some(grant) = self.grant_to_come(plan, line.sku, location, allowed, latest) else { continue };
             plan.take_to_come(line.sku, location, grant.units);
             let charged = self.charge(plan, line.sku, location, grant.units);
             let terms = LineTerms { group: Some(line.group), bound: true, charges: charged.charges };
@@ -456,7 +520,7 @@ impl Sequencer {
 
     /// What the hold that is to be replaced gives back. One that expired gives back nothing more; any other that is no
     /// longer held must not be replaced, since its units are somebody's order.
-    fn released_by(&mut self, supersedes: Option<ReservationId>) -> Result<Few<Released>, Failure> {
+    fn released_by(&mut self, supersedes: Option<ReservationId>, channel: ChannelId) -> Result<Few<Released>, Failure> {
         let Some(id) = supersedes else { return Ok(Few::new()) };
         let Some(old) = self.draft.reservation(id) else {
             return Err(Refusal::NotFound("reservation to supersede").into());
@@ -465,10 +529,16 @@ impl Sequencer {
             State::Held => {
                 let lines: Vec<_> =
                     (0..).zip(old.lines.iter().cloned()).filter(|(_, line)| line.outstanding() > 0).collect();
+                // What one channel waited for is not for another to take over.
+                let same_channel = old.channel == channel;
                 let change = |(line, held): (u16, crate::reservation::Line)| {
                     let cell = self.draft.cell_after(held.sku, held.location);
                     let change = LineChange { line, quantity: held.outstanding(), cell };
-                    Released { reservation: id, change, present: held.present() }
+                    let waited = held.wait.as_deref().filter(|wait| wait.units > 0 && same_channel).map(|wait| {
+                        let Wait { units, promised_for, on_allowance, turn, .. } = *wait;
+                        (turn.unwrap_or((id, line)), WaitOf { units, promised_for, on_allowance })
+                    });
+                    Released { reservation: id, change, present: held.present(), waited }
                 };
                 Ok(lines.into_iter().map(change).collect())
             }
@@ -486,13 +556,25 @@ fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
         match demands.iter_mut().find(same) {
             Some(demand) => {
                 demand.requested = demand.requested.saturating_add(line.quantity);
-                demand.latest = demand.latest.zip(line.latest).map(|(one, other)| one.min(other));
+                demand.latest = [demand.latest, line.latest].into_iter().flatten().min();
+                demand.patient = demand.patient.saturating_add(line.latest.map_or(0, |_| line.quantity));
+                demand.patient_lines += u32::from(line.latest.is_some());
             }
             None => {
                 let (sku, location, requested) = (line.sku, line.location, line.quantity);
                 let here = released.iter().filter(|released| released.is_of(sku, location));
                 let (released, latest) = (here.map(|released| released.present).sum(), line.latest);
-                demands.push(Demand { sku, location, requested, granted: 0, to_come: None, released, latest });
+                demands.push(Demand {
+                    sku,
+                    location,
+                    requested,
+                    granted: 0,
+                    to_come: None,
+                    released,
+                    latest,
+                    patient: latest.map_or(0, |_| requested),
+                    patient_lines: u32::from(latest.is_some()),
+                });
             }
         }
     }

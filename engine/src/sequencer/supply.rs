@@ -4,12 +4,13 @@
 //! else frees units fills those that no supply covers, in a record right behind. So nobody slips in between.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::draft::Answer;
 use super::plan::Plan;
 use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Failure, Refusal, SupplyFields};
-use crate::event::{Cause, Event, Few, Fill, Moved, SupplySet, SupplyUsed};
+use crate::event::{Cause, Event, Few, Fill, Moved, Received, SupplySet, SupplyUsed};
 use crate::ids::{LocationId, Name, SkuId, Timestamp};
 use crate::level::StockChange;
 use crate::supply::{Grant, Outlook};
@@ -19,6 +20,12 @@ pub(super) type Fresh = BTreeMap<(SkuId, LocationId, Name), SupplySet>;
 
 /// Rows in one record that tells promises to be at risk.
 const DATED_PER_RECORD: usize = 1000;
+
+/// Promises filled by one record.
+const FILLS_PER_RECORD: usize = 10_000;
+
+/// Supplies of one cell.
+const SUPPLIES_MAX: usize = 1000;
 
 /// Lines that wait and are overdue, looked at in one batch.
 pub(super) const OVERDUE_PER_BATCH: usize = 4096;
@@ -72,6 +79,11 @@ impl Sequencer {
         if is_known {
             return Ok(None);
         }
+        let others = self.draft.ledger.outlook(sku, location).map_or(0, |outlook| outlook.supplies().len());
+        if known.is_none() && others >= SUPPLIES_MAX {
+            let reason = format!("the cell has {SUPPLIES_MAX} supplies; end some of them with the quantity 0");
+            return Err(Refusal::invalid(field("supply"), reason).into());
+        }
         let SupplyFields { name, kind, quantity: open, .. } = row;
         self.draft.touch(sku, location);
         let cell = self.draft.cell_after(sku, location);
@@ -122,38 +134,6 @@ impl Sequencer {
         }
     }
 
-    /// Gives up to `units` of a cell to those who wait for it, the first first, after what the record gave already.
-    pub(super) fn fill(&mut self, sku: SkuId, location: LocationId, units: u32, fills: &mut Vec<Fill>) {
-        let Some(outlook) = self.draft.ledger.outlook(sku, location) else { return };
-        let mut before: BTreeMap<_, u32> = BTreeMap::new();
-        for fill in fills.iter().filter(|fill| is_of(fill, sku, location)) {
-            *before.entry((fill.reservation, fill.line)).or_default() += fill.quantity;
-        }
-        let mut left = units;
-        let mut mine = Vec::new();
-        for (reservation, line, waiting) in outlook.waits() {
-            if left == 0 {
-                break;
-            }
-            let filled = before.get(&(reservation, line)).copied().unwrap_or(0);
-            let quantity = (waiting.units - filled).min(left);
-            if quantity > 0 {
-                mine.push((reservation, line, quantity));
-                left -= quantity;
-            }
-        }
-        let given = units - left;
-        let level = self.draft.cell(sku, location).level.checked_add(StockChange::reserve(given));
-        let level = level.expect("what is given is free");
-        self.draft.set_level(sku, location, level);
-        let cell = self.draft.cell_after(sku, location);
-        for (reservation, line, quantity) in mine {
-            // Known to the draft, so that it hears of the record.
-            let _ = self.draft.reservation(reservation);
-            fills.push(Fill { reservation, line, quantity, cell });
-        }
-    }
-
     /// Logs movements, with the supply that they use up and the promises that they fill. `receipts` are the cells to which
     /// something came, with the units, and whether it was known to come.
     pub(super) fn log_moved(
@@ -162,50 +142,132 @@ impl Sequencer {
         rows: Vec<Moved>,
         receipts: &[(SkuId, LocationId, u32, bool)],
     ) -> Decision {
-        let (mut used, mut fills) = (Vec::new(), Vec::new());
+        let (mut used, mut wanted) = (Vec::new(), BTreeMap::new());
         for (sku, location, came, unplanned) in receipts {
             let Some(outlook) = self.draft.ledger.outlook(*sku, *location) else { continue };
-            let filled: u32 =
-                fills.iter().filter(|fill: &&Fill| is_of(fill, *sku, *location)).map(|f| f.quantity).sum();
-            let waiting = outlook.waiting().saturating_sub(filled.into());
-            let wanted = if *unplanned { outlook.uncovered().min(waiting) } else { waiting };
-            if !unplanned {
+            let given = wanted.get(&(*sku, *location)).copied().unwrap_or(0);
+            let left = outlook.waiting().saturating_sub(u64::from(given));
+            let units = if *unplanned {
+                // What rows before this one used up covers nobody any more, and what they gave is waited for no more.
+                let here = |of: &&SupplyUsed| (of.sku, of.location) == (*sku, *location);
+                let gone: u64 = used.iter().filter(here).map(|used| u64::from(used.quantity)).sum();
+                let covers = outlook.supplied_after(self.draft.now).saturating_sub(gone);
+                left.saturating_sub(covers)
+            } else {
                 self.use_up_supply(*sku, *location, *came, &mut used);
-            }
-            let free = self.draft.cell(*sku, *location).level.free().clamp(0, i64::from(*came)) as u64;
-            let units = wanted.min(free) as u32;
-            if units > 0 {
-                self.fill(*sku, *location, units, &mut fills);
-            }
+                left
+            };
+            let free = self.draft.cell(*sku, *location).level.free() - i64::from(given);
+            let units = units.min(free.clamp(0, i64::from(*came)) as u64) as u32;
+            *wanted.entry((*sku, *location)).or_default() += units;
         }
-        // Every cell as it is after the whole event.
-        for fill in &mut fills {
-            fill.cell = self.draft.cell_after(fill.cell.sku, fill.cell.location);
-        }
+        let fills = self.fill_some(&mut wanted);
         let event = if used.is_empty() && fills.is_empty() {
             Event::Moved(rows)
         } else {
-            Event::Received(Box::new(crate::event::Received { rows, used, fills }))
+            Event::Received(Box::new(Received { rows, used, fills }))
         };
-        Ok(Answer::Record(self.draft.log(cause.take(), event)))
+        let seq = self.draft.log(cause.take(), event);
+        self.log_fills(wanted);
+        Ok(Answer::Record(seq))
     }
 
-    /// What the command freed goes to those for whom nothing is to come.
+    /// Logs what is left to be filled.
+    fn log_fills(&mut self, mut wanted: BTreeMap<(SkuId, LocationId), u32>) {
+        loop {
+            let fills = self.fill_some(&mut wanted);
+            if fills.is_empty() {
+                return;
+            }
+            self.draft.log(None, Event::Filled(fills));
+        }
+    }
+
+    /// Gives units to those who wait for them, the first first, as many as go into one record; takes them off `wanted`.
+    fn fill_some(&mut self, wanted: &mut BTreeMap<(SkuId, LocationId), u32>) -> Vec<Fill> {
+        let mut fills: Vec<Fill> = Vec::new();
+        for ((sku, location), units) in wanted.iter_mut() {
+            let Some(outlook) = self.draft.ledger.outlook(*sku, *location) else { continue };
+            let mut mine = Vec::new();
+            for (_, waiting) in outlook.waits().take(FILLS_PER_RECORD - fills.len()) {
+                if *units == 0 {
+                    break;
+                }
+                let quantity = waiting.units.min(*units);
+                mine.push((waiting.holder, quantity));
+                *units -= quantity;
+            }
+            let given = mine.iter().map(|(_, quantity)| quantity).sum();
+            if given == 0 {
+                continue;
+            }
+            let level = self.draft.cell(*sku, *location).level.checked_add(StockChange::reserve(given));
+            self.draft.set_level(*sku, *location, level.expect("what is given is free"));
+            let cell = self.draft.cell_after(*sku, *location);
+            for ((reservation, line), quantity) in mine {
+                // Known to the draft, so that it hears of the record.
+                let _ = self.draft.reservation(reservation);
+                fills.push(Fill { reservation, line, quantity, cell });
+            }
+            if fills.len() == FILLS_PER_RECORD {
+                break;
+            }
+        }
+        fills.sort_unstable_by_key(|fill| (fill.reservation, fill.line));
+        fills
+    }
+
+    /// What is free above what is held back goes to those for whom nothing is to come, where the command may have changed
+    /// either.
     pub(super) fn fill_uncovered(&mut self) {
         if !self.draft.ledger.has_outlooks() {
             return;
         }
-        let mut fills = Vec::new();
-        for (sku, location, gained) in self.draft.gained() {
-            let Some(outlook) = self.draft.ledger.outlook(sku, location) else { continue };
-            let units = outlook.uncovered().min(gained.into()) as u32;
+        let mut wanted = BTreeMap::new();
+        for (sku, location) in self.draft.touched_or_redated() {
+            let units = self.uncovered_and_free(sku, location);
             if units > 0 {
-                self.fill(sku, location, units, &mut fills);
+                wanted.insert((sku, location), units);
             }
         }
-        if !fills.is_empty() {
-            self.draft.log(None, Event::Filled(fills));
+        self.log_fills(wanted);
+    }
+
+    /// Units for those in a cell whom no supply covers, as long as the channel of each may have what is free.
+    fn uncovered_and_free(&mut self, sku: SkuId, location: LocationId) -> u32 {
+        let Some(outlook) = self.draft.ledger.outlook(sku, location) else { return 0 };
+        let mut uncovered = outlook.uncovered(self.draft.now);
+        if uncovered == 0 || self.draft.cell(sku, location).level.free() <= 0 {
+            return 0;
         }
+        let waits: Vec<_> = match self.draft.ledger.outlook(sku, location) {
+            Some(outlook) => outlook.waits().take(FILLS_PER_RECORD).map(|(_, waiting)| waiting).collect(),
+            None => Vec::new(),
+        };
+        let book = self.state.rules.share_book();
+        let mut level = self.draft.cell(sku, location).level;
+        let mut given = 0;
+        for waiting in waits {
+            let Some(reservation) = self.draft.reservation(waiting.holder.0) else { break };
+            let (channel, line) = (reservation.channel, usize::from(waiting.holder.1));
+            let terms = reservation.lines.get(line).and_then(|line| line.terms.as_deref());
+            let is_charged = terms.is_some_and(|terms| !terms.charges.is_empty());
+            let mut allowed = self.draft.gate(&book, sku, location, channel).available(level);
+            if !is_charged {
+                let mut plan = Plan::new(channel, Arc::clone(&book));
+                plan.take(sku, location, given);
+                let left = self.quota_allows(&mut plan, sku, location);
+                allowed = left.map_or(allowed, |(units, _)| allowed.min(units));
+            }
+            let units = u64::from(waiting.units.min(allowed)).min(uncovered) as u32;
+            given += units;
+            uncovered -= u64::from(units);
+            level.reserved += units;
+            if units < waiting.units {
+                break;
+            }
+        }
+        given
     }
 
     /// Tells which promises are at risk, and which no longer are, where the command changed what is to come.
@@ -226,15 +288,11 @@ impl Sequencer {
         }
     }
 
-    /// Promises whose date has passed are at risk.
+    /// Promises whose date has passed are at risk, or get what is free.
     pub(super) fn date_overdue(&mut self) {
         for (sku, location) in self.draft.ledger.overdue(self.draft.now, OVERDUE_PER_BATCH) {
-            self.date_waits_of(sku, location);
+            self.draft.redate(sku, location);
             self.settle(None, None, Few::new());
         }
     }
-}
-
-fn is_of(fill: &Fill, sku: SkuId, location: LocationId) -> bool {
-    (fill.cell.sku, fill.cell.location) == (sku, location)
 }

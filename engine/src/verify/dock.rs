@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::law::Law;
-use crate::event::{Arranged, Fill, LineWait, OrderDay, Purpose, Received, SupplySet, WaitDated};
+use crate::event::{Arranged, Fill, LineWait, OrderDay, Purpose, Received, SupplySet, Turn, WaitDated};
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
-use crate::level::StockLevel;
 use crate::rules::{Effect, Kind};
 use crate::state::State;
+use crate::supply::Waiting;
 
 type Cell = (SkuId, LocationId);
 
@@ -15,21 +15,25 @@ type Cell = (SkuId, LocationId);
 #[derive(Debug, Default)]
 pub(super) struct Dock {
     supplies: BTreeMap<(Cell, Name), (u32, Timestamp)>,
-    waits: BTreeMap<(Cell, ReservationId, u16), LineWait>,
+    /// By cell and turn, with whose it is.
+    waits: BTreeMap<(Cell, Turn), (ReservationId, LineWait)>,
+    /// What a record gave back that replaces the hold which waited for it.
+    given_back: BTreeMap<(Cell, Turn), LineWait>,
     orders: BTreeMap<OrderDay, i64>,
 }
 
 impl Dock {
     pub fn start_from(&mut self, state: &State) {
-        for (cell, outlook) in state.ledger().outlooks() {
+        for (cell, outlook) in state.ledger().outlooks(None) {
             for supply in outlook.supplies() {
                 self.supplies.insert((cell, supply.name.clone()), (supply.open, supply.expected_at));
             }
-            for (id, line, waiting) in outlook.waits() {
-                let (quantity, promised_for, on_allowance) =
-                    (waiting.units, waiting.promised_for, waiting.on_allowance);
-                let wait = LineWait { line, quantity, latest: promised_for, promised_for, on_allowance };
-                self.waits.insert((cell, id, line), wait);
+            for (turn, waiting) in outlook.waits() {
+                let Waiting { units: quantity, promised_for, on_allowance, holder, .. } = waiting;
+                let (id, line) = holder;
+                let (latest, turn_of) = (promised_for, (turn != holder).then_some(turn));
+                let wait = LineWait { line, quantity, latest, promised_for, on_allowance, turn: turn_of };
+                self.waits.insert((cell, turn), (id, wait));
             }
         }
         self.orders.extend(state.ledger().all_orders());
@@ -53,22 +57,33 @@ impl Dock {
     }
 
     fn waiting(&self, cell: Cell) -> u64 {
-        self.waits_of(cell).map(|(_, wait)| u64::from(wait.quantity)).sum()
+        self.waits_of(cell).map(|(_, (_, wait))| u64::from(wait.quantity)).sum()
     }
 
-    fn waits_of(&self, cell: Cell) -> impl Iterator<Item = ((ReservationId, u16), &LineWait)> {
-        let all = (cell, ReservationId(0), 0)..=(cell, ReservationId(u64::MAX), u16::MAX);
-        self.waits.range(all).map(|((_, id, line), wait)| ((*id, *line), wait))
+    fn waits_of(&self, cell: Cell) -> impl Iterator<Item = (Turn, (ReservationId, &LineWait))> {
+        let all = (cell, (ReservationId(0), 0))..=(cell, (ReservationId(u64::MAX), u16::MAX));
+        self.waits.range(all).map(|((_, turn), (id, wait))| (*turn, (*id, wait)))
+    }
+
+    fn turn_of(&self, cell: Cell, id: ReservationId, line: u16) -> Option<Turn> {
+        self.waits_of(cell).find(|(_, (of, wait))| (*of, wait.line) == (id, line)).map(|(turn, _)| turn)
     }
 
     /// Units of a line that are to come, and are not waited for any more.
     pub fn stop_waiting(&mut self, cell: Cell, id: ReservationId, line: u16, units: u32) {
-        if let Some(wait) = self.waits.get_mut(&(cell, id, line)) {
+        let Some(turn) = self.turn_of(cell, id, line).filter(|_| units > 0) else { return };
+        if let Some((_, wait)) = self.waits.get_mut(&(cell, turn)) {
+            self.given_back.insert((cell, turn), *wait);
             wait.quantity -= units.min(wait.quantity);
             if wait.quantity == 0 {
-                self.waits.remove(&(cell, id, line));
+                self.waits.remove(&(cell, turn));
             }
         }
+    }
+
+    /// A new record begins: what the last one gave back is gone.
+    pub fn next_record(&mut self) {
+        self.given_back.clear();
     }
 
     /// Units were promised that are to come by then, or are allowed by a rule, and to nobody before.
@@ -92,6 +107,14 @@ impl Dock {
             waits.push(((line.cell.sku, line.cell.location), *wait));
         }
         for (cell, wait) in &waits {
+            if let Some(turn) = wait.turn {
+                let old = self.given_back.get(&(*cell, turn)).ok_or("a turn was taken over that nobody gave up")?;
+                let same = (old.promised_for, old.on_allowance) == (wait.promised_for, wait.on_allowance);
+                if !same || wait.quantity > old.quantity {
+                    return Err("a turn was taken over for more than it was".into());
+                }
+                continue;
+            }
             let by_then = |other: &&(Cell, LineWait)| other.0 == *cell && other.1.promised_for <= wait.promised_for;
             let before = self.waiting(*cell);
             let in_time = |(date, ..): &&(Timestamp, &Name, u32)| *date >= now && *date <= wait.promised_for;
@@ -124,7 +147,7 @@ impl Dock {
             }
         }
         for (cell, wait) in waits {
-            self.waits.insert((cell, id, wait.line), wait);
+            self.waits.insert((cell, wait.turn.unwrap_or((id, wait.line))), (id, wait));
         }
         Ok(())
     }
@@ -204,16 +227,31 @@ impl Dock {
     ///
     /// # Errors
     /// The promise that was passed over, or filled with what was not there.
-    pub fn check_fill(&mut self, fill: &Fill, level: StockLevel) -> Result<(), String> {
-        let cell = (fill.cell.sku, fill.cell.location);
-        let Some((first, wait)) = self.waits_of(cell).next() else { return Err("nobody waited for what came".into()) };
-        if first != (fill.reservation, fill.line) || fill.quantity > wait.quantity {
-            return Err("a promise was filled before one that waited longer, or with more than it waited for".into());
+    pub fn check_fills(&mut self, fills: &[Fill]) -> Result<(), String> {
+        let mut cells: BTreeMap<Cell, BTreeMap<(ReservationId, u16), u32>> = BTreeMap::new();
+        for fill in fills {
+            if fill.cell.level.free() < 0 {
+                return Err("a promise was filled with units that are not there".into());
+            }
+            let mine = cells.entry((fill.cell.sku, fill.cell.location)).or_default();
+            *mine.entry((fill.reservation, fill.line)).or_default() += fill.quantity;
         }
-        if level.free() < 0 {
-            return Err("a promise was filled with units that are not there".into());
+        for (cell, mut mine) in cells {
+            let turns: Vec<_> = self.waits_of(cell).map(|(turn, (id, wait))| (turn, id, *wait)).collect();
+            for (turn, id, wait) in turns {
+                let Some(units) = mine.remove(&(id, wait.line)) else { break };
+                match wait.quantity.checked_sub(units) {
+                    Some(0) => drop(self.waits.remove(&(cell, turn))),
+                    Some(left) if mine.is_empty() => {
+                        self.waits.insert((cell, turn), (id, LineWait { quantity: left, ..wait }));
+                    }
+                    _ => return Err("a promise was filled before one that waited longer had all of its own".into()),
+                }
+            }
+            if !mine.is_empty() {
+                return Err("a promise was filled before one that waited longer, or that did not wait".into());
+            }
         }
-        self.stop_waiting(cell, fill.reservation, fill.line, fill.quantity);
         Ok(())
     }
 
@@ -223,9 +261,10 @@ impl Dock {
     /// The promise, with both dates.
     pub fn check_dated(&self, row: &WaitDated, now: Timestamp) -> Result<(), String> {
         let cell = (row.sku, row.location);
-        let mine = self.waits.get(&(cell, row.reservation, row.line)).ok_or("a promise is dated that does not wait")?;
-        let before = self.waits_of(cell).take_while(|(of, _)| *of <= (row.reservation, row.line));
-        let needed: u64 = before.map(|(_, wait)| u64::from(wait.quantity)).sum();
+        let turn = self.turn_of(cell, row.reservation, row.line).ok_or("a promise is dated that does not wait")?;
+        let (_, mine) = self.waits.get(&(cell, turn)).ok_or("a promise is dated that does not wait")?;
+        let before = self.waits_of(cell).take_while(|(of, _)| *of <= turn);
+        let needed: u64 = before.map(|(_, (_, wait))| u64::from(wait.quantity)).sum();
         let mut reached = 0;
         let comes = self.supplies_of(cell).into_iter().find(|(.., open)| {
             reached += u64::from(*open);
@@ -249,7 +288,10 @@ impl Dock {
         let mut theirs = Self::default();
         theirs.start_from(state);
         let waits = |dock: &Self| -> Vec<_> {
-            dock.waits.iter().map(|(of, wait)| (*of, wait.quantity, wait.promised_for, wait.on_allowance)).collect()
+            let told = |(turn, (id, wait)): (&(Cell, Turn), &(ReservationId, LineWait))| {
+                (*turn, *id, wait.line, wait.quantity, wait.promised_for, wait.on_allowance)
+            };
+            dock.waits.iter().map(told).collect()
         };
         if self.supplies != theirs.supplies || waits(self) != waits(&theirs) {
             return Err("memory and log disagree on what is to come, or on who waits".into());

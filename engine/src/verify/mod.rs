@@ -135,6 +135,7 @@ impl Auditor {
         }
         self.next_seq = Some(record.seq + 1);
         self.records += 1;
+        self.dock.next_record();
         match &record.event {
             Event::Moved(rows) => rows.iter().try_for_each(|row| self.check_moved(row)),
             Event::Counted(rows) => {
@@ -341,7 +342,7 @@ impl Auditor {
             if line.key != from || line.present() < units || from.0 != to.0 {
                 return Err(format!("{units} units moved that the line does not have there"));
             }
-            let whole = line.quantity == units && line.collected == 0 && line.waiting.is_none();
+            let whole = line.quantity == units && line.collected == 0 && line.waiting.unwrap_or(0) == 0;
             let of = held.terms.get(usize::from(moved.line)).cloned();
             let joins = of.as_ref().is_some_and(|terms| terms.is_unbound() && event.bound.is_empty());
             let other = (0..held.lines.len()).find(|at| {
@@ -423,8 +424,8 @@ impl Auditor {
     /// What came went to those who waited, and is among the reserved units of its cell from here on.
     fn check_fills(&mut self, fills: &[Fill]) -> Result<(), String> {
         let mut changes: BTreeMap<(SkuId, LocationId), (i64, CellAfter)> = BTreeMap::new();
+        self.dock.check_fills(fills)?;
         for fill in fills {
-            self.dock.check_fill(fill, fill.cell.level)?;
             let held = self.reservations.get_mut(&fill.reservation).ok_or("a promise was filled that is not there")?;
             let line = held.lines.get_mut(usize::from(fill.line)).ok_or("it has no such line")?;
             line.waiting = line.waiting.map(|waiting| waiting - fill.quantity);

@@ -9,6 +9,7 @@ mod pages;
 mod pickup;
 mod reservations;
 mod rules;
+mod sourcing;
 mod stock;
 mod supply;
 
@@ -74,6 +75,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(reservations::extend))
         .routes(routes!(reservations::bind))
         .routes(routes!(reservations::rebind))
+        .routes(routes!(sourcing::source))
         .routes(routes!(stream::socket))
         .routes(routes!(stream::sse))
         .routes(routes!(import::import))

@@ -146,17 +146,22 @@ fn rules(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
 fn supply(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
     let catalogue = &engine.state().catalogue;
     writeln!(out, "{}", SUPPLY_COLUMNS.join(","))?;
-    let (_, cells) = engine.state().expected(None, None, None, usize::MAX);
-    let mut rows = 0;
-    for cell in cells {
-        let (sku, location) = (catalogue.skus.name(cell.sku), catalogue.locations.name(cell.location));
-        for supply in cell.supplies {
-            let (kind, expected) = (wire::supply::kind_name(supply.kind), wire::time(supply.expected_at));
-            writeln!(out, "{},{sku},{location},{},{expected},{kind}", supply.name, supply.open)?;
-            rows += 1;
+    let (mut rows, mut after) = (0, None);
+    loop {
+        let (_, cells) = engine.state().expected(None, None, after, CELLS_AT_A_TIME);
+        for cell in &cells {
+            let (sku, location) = (catalogue.skus.name(cell.sku), catalogue.locations.name(cell.location));
+            for supply in &cell.supplies {
+                let (kind, expected) = (wire::supply::kind_name(supply.kind), wire::time(supply.expected_at));
+                writeln!(out, "{},{sku},{location},{},{expected},{kind}", supply.name, supply.open)?;
+                rows += 1;
+            }
+        }
+        match cells.get(CELLS_AT_A_TIME - 1) {
+            Some(last) => after = Some((last.sku, last.location)),
+            None => return Ok(rows),
         }
     }
-    Ok(rows)
 }
 
 fn prices(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {

@@ -4,6 +4,7 @@
 mod availability;
 mod refusal;
 mod reservations;
+mod sourcing;
 mod stock;
 
 use anaquel_engine::command::{Failure, Outcome};
@@ -15,6 +16,7 @@ use crate::problem::Problem;
 
 pub use availability::availability;
 pub use reservations::{StepBody, find, reserve, step};
+pub use sourcing::source;
 pub use stock::{counts, movements};
 
 /// A good answer.

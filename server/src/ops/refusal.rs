@@ -58,7 +58,8 @@ fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short:
         })
     };
     let others: Vec<Value> = found.iter().flatten().map(alternative).collect();
-    let later = sku.filter(|_| exact && short.constraint != Constraint::Capacity).zip(near);
+    let later =
+        sku.filter(|_| exact && !matches!(short.constraint, Constraint::Capacity | Constraint::Quota)).zip(near);
     let later = later.and_then(|(sku, at)| state.earliest(sku, at, short.requested, channel, engine.now()));
     let fewer = number(short.available).filter(|units| *units > 0);
     let rule = short.rule.and_then(|id| state.rules.at(id)).map(|standing| standing.name.to_string());

@@ -8,6 +8,7 @@ pub mod event;
 pub mod hours;
 pub mod reservation;
 pub mod rule;
+pub mod sourcing;
 pub mod stock;
 pub mod supply;
 

@@ -340,8 +340,8 @@ pub fn shortage(engine: &Engine, shortage: &Shortage) -> Value {
         }))
     };
     let promises: Vec<Value> = shortage.at_risk.iter().filter_map(|(id, units)| promise(*id, *units)).collect();
-    let late = |(id, waiting): &(ReservationId, Waiting)| {
-        let mut item = promise(*id, waiting.units)?;
+    let late = |waiting: &Waiting| {
+        let mut item = promise(waiting.holder.0, waiting.units)?;
         if let Value::Object(members) = &mut item {
             members.insert("promised_for".into(), time(waiting.promised_for).into());
             members.insert("expected_at".into(), waiting.expected_at.map(time).into());

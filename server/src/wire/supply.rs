@@ -4,7 +4,6 @@ use anaquel_engine::Engine;
 use anaquel_engine::coming::Expected;
 use anaquel_engine::command::SupplyFields;
 use anaquel_engine::event::SupplyKind;
-use anaquel_engine::ids::ReservationId;
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use anaquel_engine::supply::{Supply, Waiting};
 use serde::Deserialize;
@@ -109,9 +108,9 @@ pub fn expected(engine: &Engine, expected: &Expected) -> Value {
             "expected_at": time(supply.expected_at),
         })
     };
-    let at_risk = |(id, _, waiting): &(ReservationId, u16, Waiting)| {
+    let at_risk = |waiting: &Waiting| {
         json!({
-            "reservation": engine.epoch().reservation(*id),
+            "reservation": engine.epoch().reservation(waiting.holder.0),
             "quantity": waiting.units,
             "promised_for": time(waiting.promised_for),
             "expected_at": waiting.expected_at.map(time),

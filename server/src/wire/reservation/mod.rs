@@ -39,3 +39,11 @@ pub fn purpose_name(purpose: Purpose) -> &'static str {
         Purpose::Delivery => "delivery",
     }
 }
+
+/// Reads a purpose.
+pub fn parse_purpose(text: &str) -> Result<Purpose, Problem> {
+    [Purpose::Cart, Purpose::Pickup, Purpose::Delivery]
+        .into_iter()
+        .find(|purpose| purpose_name(*purpose) == text)
+        .ok_or_else(|| Problem::invalid("purpose", format!("{text:?} is not cart, pickup or delivery")))
+}

@@ -7,6 +7,7 @@ use anaquel_engine::event::Purpose;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::parse_purpose;
 use crate::problem::Problem;
 use crate::wire::{name, optional_name, parse_time, quantity, sku_name};
 
@@ -182,14 +183,7 @@ impl ReserveBody {
                 format!("has {} entries; 1 to {LINES_MAX} are taken", self.lines.len()),
             ));
         }
-        let purpose = match self.purpose.as_deref() {
-            None | Some("cart") => Purpose::Cart,
-            Some("pickup") => Purpose::Pickup,
-            Some("delivery") => Purpose::Delivery,
-            Some(other) => {
-                return Err(Problem::invalid("purpose", format!("{other:?} is not cart, pickup or delivery")));
-            }
-        };
+        let purpose = self.purpose.as_deref().map_or(Ok(Purpose::Cart), parse_purpose)?;
         let supersedes = match self.supersedes.as_deref() {
             None => None,
             Some(id) => Some(
@@ -328,7 +322,8 @@ impl ExtendBody {
     }
 }
 
-fn ttl(seconds: i64) -> Result<u32, Problem> {
+/// Reads how long a hold lives.
+pub fn ttl(seconds: i64) -> Result<u32, Problem> {
     u32::try_from(seconds)
         .ok()
         .filter(|seconds| (1..=TTL_SECONDS_MAX).contains(&i64::from(*seconds)))

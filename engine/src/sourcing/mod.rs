@@ -1,0 +1,281 @@
+//! Where each unit of an order comes from.
+//!
+//! A question names lines, where they go, and what counts; the answer is the plan with the lowest score, and the next
+//! best one that uses other places. Everything is weighed in one score:
+//!
+//! ```text
+//!   score = shipments × places used
+//!         + over all units: distance × km / 100
+//!                         + priority × rank of the place, from 0
+//!                         + stock    × 1 / units available there
+//!                         + store    × 1 if it is a store
+//!                         + cover    × 1 / (1 + days until it sells out)
+//! ```
+//!
+//! A policy is a set of weights. A plan is made on what is available to the channel at one `seq`; it becomes a promise as
+//! a reservation of its lines, all or none, and is made anew where that is refused.
+
+mod search;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::LocationKind;
+use crate::event::OrderDay;
+use crate::geo::distance_km;
+use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
+use crate::places::{Place, Places};
+use crate::rules::{Effect, Kind, RuleId};
+use crate::state::State;
+use crate::supply::Outlook;
+use search::Candidate;
+
+/// What counts, and how much. Lower scores are better.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Weights {
+    /// For each place that is used.
+    pub shipments: f64,
+    /// For each unit and 100 km.
+    pub distance: f64,
+    /// For each unit and each place that comes before its own in the order in which they were named.
+    pub priority: f64,
+    /// For each unit, the more the fewer there are.
+    pub stock: f64,
+    /// For each unit from a store.
+    pub store: f64,
+    /// For each unit, the more the sooner the place sells out.
+    pub cover: f64,
+}
+
+/// Weights that have a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Each unit from the nearest place that has it.
+    Nearest,
+    /// Each unit from the first place named that has it.
+    Priority,
+    /// Each unit from where there is most of it.
+    MostStock,
+    /// As few places as will do, the nearest of those.
+    FewestShipments,
+    /// One place, the nearest, or none.
+    WholeOrder,
+    /// Stores only for what nobody else has.
+    StoresLast,
+    /// From where it lasts longest.
+    Balance,
+}
+
+impl Policy {
+    /// What counts under it.
+    pub fn weights(self) -> Weights {
+        // What a policy does not care for decides between equals.
+        let least = Weights { shipments: 0.001, ..Weights::default() };
+        match self {
+            Self::Nearest => Weights { distance: 1.0, ..least },
+            Self::Priority => Weights { priority: 1.0, ..least },
+            Self::MostStock => Weights { stock: 1.0, ..least },
+            Self::FewestShipments => Weights { shipments: 1e6, distance: 1.0, ..Weights::default() },
+            Self::WholeOrder => Weights { distance: 1.0, ..Weights::default() },
+            Self::StoresLast => Weights { store: 1e6, distance: 1.0, ..least },
+            Self::Balance => Weights { cover: 1.0, ..least },
+        }
+    }
+}
+
+/// From where units may come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sources {
+    /// Everywhere from where orders are shipped.
+    Shipping,
+    /// These, in the order of their priority.
+    Named(Vec<LocationId>),
+    /// This store, and where it may have things brought from.
+    Store(LocationId),
+}
+
+/// What is to be sourced.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// SKU, units, and until when what is to come will do.
+    pub lines: Vec<(SkuId, u32, Option<Timestamp>)>,
+    /// Where it goes: degrees north and east.
+    pub near: Option<(f64, f64)>,
+    /// From where it may come.
+    pub sources: Sources,
+    /// For whom.
+    pub channel: Option<ChannelId>,
+    /// What counts.
+    pub weights: Weights,
+    /// Places at most.
+    pub shipments_max: usize,
+    /// When.
+    pub now: Timestamp,
+    /// Fewer units of a cell than it seems to have, as a refusal told.
+    pub limits: FxHashMap<(SkuId, LocationId), u32>,
+}
+
+/// What comes from one place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shipment {
+    /// Where.
+    pub location: LocationId,
+    /// From where it goes, where both are known.
+    pub distance_km: Option<f64>,
+    /// Which line of the question, from 0, and units.
+    pub lines: Vec<(usize, u32)>,
+}
+
+/// Where each unit comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Place by place, the cheapest first.
+    pub shipments: Vec<Shipment>,
+    /// The score, and what each weight adds to it.
+    pub score: f64,
+    /// The same, weight by weight.
+    pub parts: Weights,
+    /// Units of each line that no place has.
+    pub missing: Vec<u32>,
+}
+
+impl Plan {
+    /// Whether every unit comes from somewhere.
+    pub fn is_complete(&self) -> bool {
+        self.missing.iter().all(|units| *units == 0)
+    }
+}
+
+/// The plans.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The one that covers most, and of those the cheapest; none where there is nothing at all.
+    pub best: Option<Plan>,
+    /// The next best one that uses other places.
+    pub runner_up: Option<Plan>,
+    /// Units of each line that all places together have, however many shipments that takes.
+    pub anywhere: Vec<u32>,
+    /// Places that take on no more orders today.
+    pub full: Vec<LocationId>,
+}
+
+impl State {
+    /// What an order is worth in a currency, in minor units: the channel's own prices before those for all, none that are
+    /// for one location. None where a line has no price.
+    pub fn order_value(&self, lines: &[(SkuId, u32)], channel: &str, currency: &str) -> Option<u64> {
+        let price = |sku: SkuId| {
+            let prices = self.catalogue.prices(sku)?;
+            let of = |own: bool| {
+                let fits = |price: &&crate::catalogue::Price| {
+                    let for_channel = price.channel.as_ref().map(|name| name.as_str());
+                    price.currency == currency && price.location.is_none() && for_channel == own.then_some(channel)
+                };
+                prices.details.iter().find(fits).and_then(|price| u64::try_from(price.amount).ok())
+            };
+            of(true).or_else(|| of(false))
+        };
+        lines.iter().map(|(sku, units)| Some(price(*sku)?.saturating_mul((*units).into()))).sum()
+    }
+
+    /// The rule by which an order through `channel` is not delivered, if it is worth too little.
+    pub fn pickup_only(&self, channel: Option<ChannelId>, value: impl Fn(&str) -> Option<u64>) -> Option<RuleId> {
+        let book = self.rules.book();
+        let standing = book.first_at(Kind::PickupOnly, LocationId(u32::MAX), channel)?;
+        let Effect::PickupOnly { below, currency } = standing.rule.effect else { return None };
+        let worth = value(std::str::from_utf8(&currency).ok()?)?;
+        (worth < below).then_some(standing.id)
+    }
+
+    /// Where each unit of an order would come from.
+    pub fn source(&self, question: &Question) -> (Seq, Answer) {
+        self.view.read(|| {
+            let places = self.places.load();
+            let (candidates, full) = self.candidates(question, &places);
+            let wanted: Vec<u32> = question.lines.iter().map(|(_, units, _)| *units).collect();
+            let (best, runner_up) =
+                search::plans(&wanted, &candidates, question.weights.shipments, question.shipments_max);
+            let has = |line: usize| candidates.iter().map(|candidate| u64::from(candidate.units(line))).sum::<u64>();
+            let anywhere = wanted.iter().enumerate().map(|(line, want)| has(line).min((*want).into()) as u32).collect();
+            let plan = |found: search::Found| found.into_plan(&candidates, &wanted, &question.weights);
+            Answer { best: best.map(plan), runner_up: runner_up.map(plan), anywhere, full }
+        })
+    }
+
+    /// The places that have something of it, and those that would, did they take on more orders today.
+    fn candidates(&self, question: &Question, places: &Places) -> (Vec<Candidate>, Vec<LocationId>) {
+        let named: Vec<LocationId> = match &question.sources {
+            Sources::Shipping => places.iter().filter(|(_, place)| place.ship).map(|(location, _)| location).collect(),
+            Sources::Named(named) => named.clone(),
+            Sources::Store(store) => {
+                let group = places.get(*store).and_then(Place::transfers).map(|(group, _)| group);
+                let donors = group.map(|group| self.catalogue.groups.details_or_default(group).locations);
+                let donors = donors.unwrap_or_default().into_iter().filter(|location| location != store);
+                std::iter::once(*store).chain(donors).collect()
+            }
+        };
+        let skus: Vec<SkuId> = question.lines.iter().map(|(sku, ..)| *sku).collect();
+        let lens = self.lens(question.channel);
+        let stock = self.stock_at(&skus, &named, places.count(), &lens);
+        let (mut candidates, mut full) = (Vec::new(), Vec::new());
+        for (rank, location) in named.iter().enumerate() {
+            let mut units = stock.at(*location);
+            for ((sku, want, latest), have) in question.lines.iter().zip(&mut units) {
+                if let Some(latest) = latest.filter(|_| *have < *want) {
+                    *have += self.to_come(*sku, *location, want - *have, latest, question);
+                }
+                *have = (*have).min(question.limits.get(&(*sku, *location)).copied().unwrap_or(u32::MAX));
+            }
+            if units.iter().all(|units| *units == 0) {
+                continue;
+            }
+            if self.is_full(*location, places, question) {
+                full.push(*location);
+                continue;
+            }
+            let at = places.get(*location).and_then(|place| place.coordinates);
+            let distance_km = question.near.zip(at).map(|(near, at)| distance_km(near, at));
+            let details = self.catalogue.locations.details(*location);
+            let is_store = details.is_none_or(|set| set.details.kind == LocationKind::Store);
+            let days = |(sku, units): (&SkuId, &u32)| {
+                let per_day = self.rates.per_day(*sku, *location, question.now);
+                if per_day > 0.0 { f64::from(*units) / per_day } else { f64::INFINITY }
+            };
+            let days_of_cover = match question.weights.cover > 0.0 {
+                true => skus.iter().zip(&units).map(days).collect(),
+                false => Vec::new(),
+            };
+            candidates.push(Candidate::new(
+                *location,
+                distance_km,
+                rank,
+                is_store,
+                units,
+                days_of_cover,
+                &question.weights,
+            ));
+        }
+        (candidates, full)
+    }
+
+    /// Units that are to come to a cell and may be promised by then.
+    fn to_come(&self, sku: SkuId, location: LocationId, units: u32, latest: Timestamp, question: &Question) -> u32 {
+        let book = self.rules.book();
+        if book.terms(&self.catalogue, sku, location, question.channel).is_denied() {
+            return 0;
+        }
+        let allowances = book.allowances(&self.catalogue, sku, location, question.channel, question.now);
+        let (ledger, none) = (self.ledger(), Outlook::default());
+        let outlook = ledger.outlook(sku, location).unwrap_or(&none);
+        outlook.promise(units, latest, question.now, &allowances, 0).map_or(0, |grant| grant.units)
+    }
+
+    fn is_full(&self, location: LocationId, places: &Places, question: &Question) -> bool {
+        let book = self.rules.book();
+        if !book.has(Kind::Capacity) {
+            return false;
+        }
+        let rule = book.first_at(Kind::Capacity, location, question.channel).map(|standing| standing.rule.effect);
+        let day = OrderDay { location, day: places.day(location, question.now) };
+        matches!(rule, Some(Effect::Capacity { orders_per_day }) if self.ledger().orders(day) >= i64::from(orders_per_day))
+    }
+}

@@ -1,0 +1,222 @@
+//! Sourcing: a plan for an order, and its promise in the same step.
+
+use anaquel_engine::Engine;
+use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::command::{Failure, Outcome, Refusal, Short};
+use anaquel_engine::event::Purpose;
+use anaquel_engine::ids::SkuId;
+use anaquel_engine::level::Constraint;
+use anaquel_engine::rules::RuleId;
+use anaquel_engine::sourcing::{Answer, Plan, Question};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{Reply, refusal, unexpected};
+use crate::app::{App, Caller};
+use crate::problem::{Problem, constraint_name};
+use crate::wire::reservation::write_record;
+use crate::wire::sourcing::{self as words, Order, SourcingBody};
+
+/// How often a plan is made anew where somebody else was faster, or a quota keeps what seemed to be there.
+const ATTEMPTS: usize = 8;
+
+/// Why an order is not sourced.
+enum Unsourced {
+    /// It is worth too little to be delivered.
+    PickupOnly(RuleId),
+    /// There is not enough, or not in so few places.
+    Short(Box<Answer>),
+}
+
+/// Sources an order, or shows how it would be.
+///
+/// # Errors
+/// What was short and why, what is wrong with the order, or why nothing is written now.
+pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
+    let order = body.into_order(&app.engine)?;
+    if order.dry_run {
+        return show(app, &order);
+    }
+    let mut question = order.question.clone();
+    let mut last = None;
+    for _ in 0..ATTEMPTS {
+        let (mut asked, mut unsourced) = (Vec::new(), None);
+        let executed = app
+            .execute(caller, |engine, cause, done| match plan(engine, &order, &question) {
+                Ok(plan) => {
+                    let request = request(engine, &order, &plan);
+                    asked = request.lines.to_vec();
+                    engine.reserve(request, cause, done);
+                }
+                Err(why) => {
+                    unsourced = Some(why);
+                    engine.refuse(cause, done, Refusal::Insufficient(Vec::new()).into());
+                }
+            })
+            .await;
+        let shorts = match (executed, unsourced) {
+            (Ok(executed), _) => {
+                let Outcome::Reservation(reservation) = &executed.outcome else {
+                    return Err(unexpected(&executed.outcome));
+                };
+                let shipments = words::shipments(&app.engine, &order, reservation);
+                let record = write_record(&app.engine, reservation);
+                let body = format!(r#"{{"reservation":{record},"shipments":{shipments}}}"#);
+                let reply = Reply::new(StatusCode::CREATED, body).replayed(executed.replayed);
+                return Ok(reply.at(format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id))));
+            }
+            (Err(_), Some(why)) => return Err(explain(&app.engine, &order, &why)),
+            (Err(Failure::Refused(Refusal::Insufficient(shorts))), None) => shorts,
+            (Err(other), None) => return Err(other.into()),
+        };
+        limit(&app.engine, &mut question, &asked, &shorts);
+        last = Some(refusal::explain(&app.engine, &order.channel, &asked, &shorts));
+    }
+    Err(last.expect("every attempt that is not the last leaves a refusal"))
+}
+
+/// The plan and the runner-up, and nothing else.
+fn show(app: &App, order: &Order) -> Result<Reply, Problem> {
+    let engine = &app.engine;
+    plan(engine, order, &order.question).map_err(|why| explain(engine, order, &why))?;
+    let (seq, answer) = engine.state().source(&order.question);
+    let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| words::plan(engine, order, plan));
+    let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
+    Ok(Reply::ok(json!({"seq": seq, "plan": best, "runner_up": runner_up}).to_string()))
+}
+
+/// The best plan, if it will do.
+fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Unsourced> {
+    if order.purpose == Purpose::Delivery
+        && let Some(rule) = engine.state().pickup_only(question.channel, |currency| value(engine, order, currency))
+    {
+        return Err(Unsourced::PickupOnly(rule));
+    }
+    let (_, answer) = engine.state().source(question);
+    let complete = order.unknown.is_empty() && answer.best.as_ref().is_some_and(Plan::is_complete);
+    match &answer.best {
+        Some(best) if complete || order.allow_partial => Ok(best.clone()),
+        _ => Err(Unsourced::Short(Box::new(answer))),
+    }
+}
+
+/// What the order is worth in a currency: as it says, or by its prices.
+fn value(engine: &Engine, order: &Order, currency: &str) -> Option<u64> {
+    match &order.value {
+        Some((amount, of)) => (of == currency).then_some(*amount),
+        None => {
+            let lines: Vec<(SkuId, u32)> = order.question.lines.iter().map(|(sku, units, _)| (*sku, *units)).collect();
+            engine.state().order_value(&lines, order.channel.as_str(), currency)
+        }
+    }
+}
+
+fn request(engine: &Engine, order: &Order, plan: &Plan) -> ReserveRequest {
+    let catalogue = &engine.state().catalogue;
+    let lines = plan.shipments.iter().flat_map(|shipment| {
+        shipment.lines.iter().filter_map(move |(line, units)| {
+            let (sku, _, latest) = order.question.lines.get(*line)?;
+            Some(LineRequest {
+                sku: catalogue.skus.name(*sku).clone(),
+                place: Place::Location(catalogue.locations.name(shipment.location).clone()),
+                quantity: *units,
+                latest: *latest,
+            })
+        })
+    });
+    ReserveRequest {
+        channel: order.channel.clone(),
+        purpose: order.purpose,
+        customer: order.customer.clone(),
+        order: order.order.clone(),
+        ttl_seconds: order.ttl_seconds,
+        confirm: order.confirm,
+        allow_partial: false,
+        supersedes: None,
+        lines: lines.collect(),
+    }
+}
+
+/// What was refused has no more than it said.
+fn limit(engine: &Engine, question: &mut Question, asked: &[LineRequest], shorts: &[Short]) {
+    let catalogue = &engine.state().catalogue;
+    for short in shorts {
+        let Some(LineRequest { sku, place: Place::Location(location), .. }) = asked.get(short.line) else { continue };
+        let cell = catalogue.skus.id(sku.as_str()).zip(catalogue.locations.id(location.as_str()));
+        if let Some(cell) = cell {
+            question.limits.insert(cell, short.available);
+        }
+    }
+}
+
+fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
+    match why {
+        Unsourced::PickupOnly(rule) => {
+            let short = (0, Constraint::Access, Some(*rule));
+            let line = |at| told(engine, order, at, short, json!({"purpose": "pickup"}));
+            let lines = (0..order.lines.len()).filter_map(line).collect();
+            Problem::insufficient(
+                "the order is worth too little to be delivered; it may be picked up".to_owned(),
+                lines,
+            )
+        }
+        Unsourced::Short(answer) => {
+            let nothing: Vec<u32> = order.question.lines.iter().map(|(_, units, _)| *units).collect();
+            let missing = answer.best.as_ref().map_or(&nothing, |best| &best.missing);
+            // How many shipments it would take, were more allowed.
+            let wider = Question { shipments_max: usize::MAX, ..order.question.clone() };
+            let wider = engine.state().source(&wider).1.best.filter(Plan::is_complete);
+            let shipments = wider.map(|plan| plan.shipments.len());
+            let mut known = missing.iter().zip(&answer.anywhere);
+            let mut lines = Vec::new();
+            for (at, (_, units, _)) in order.lines.iter().enumerate() {
+                if order.unknown.contains(&at) {
+                    let short = (0, Constraint::UnknownCell, None);
+                    lines.extend(told(engine, order, at, short, json!({})));
+                    continue;
+                }
+                let Some((missing, anywhere)) = known.next() else { continue };
+                if *missing == 0 {
+                    continue;
+                }
+                let constraint = match () {
+                    () if *anywhere >= *units => Constraint::Group,
+                    () if !answer.full.is_empty() => Constraint::Capacity,
+                    () => Constraint::OnHand,
+                };
+                let would =
+                    json!({"quantity": Some(units - missing).filter(|units| *units > 0), "max_shipments": shipments});
+                lines.extend(told(engine, order, at, (units - missing, constraint, None), would));
+            }
+            let most = order.question.shipments_max;
+            let detail = format!("no {most} of the places that may send it have all of it");
+            Problem::insufficient(detail, lines)
+        }
+    }
+}
+
+/// One line that is short.
+fn told(
+    engine: &Engine,
+    order: &Order,
+    at: usize,
+    (available, constraint, rule): (u32, Constraint, Option<RuleId>),
+    would_succeed: Value,
+) -> Option<Value> {
+    let (sku, requested, _) = order.lines.get(at)?;
+    let (state, channel) = (engine.state(), order.question.channel);
+    // Who is not told numbers is not told them by a refusal either.
+    let exact = state.catalogue.skus.id(sku.as_str()).is_none_or(|sku| state.tells_numbers(sku, channel));
+    let rule = rule.and_then(|id| state.rules.at(id)).map(|standing| standing.name.to_string());
+    Some(json!({
+        "line": at,
+        "sku": sku.as_str(),
+        "location": null,
+        "requested": requested,
+        "available": exact.then_some(available),
+        "missing": exact.then_some(requested - available),
+        "constraint": constraint_name(constraint),
+        "rule": rule,
+        "would_succeed": would_succeed,
+    }))
+}
