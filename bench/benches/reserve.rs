@@ -25,6 +25,7 @@ fn reserve(criterion: &mut Criterion) {
             confirm: false,
             allow_partial: false,
             supersedes: None,
+            is_attempt: false,
             lines: (0..lines).map(line).collect(),
         };
         group.bench_with_input(BenchmarkId::new("lines", lines), &lines, |bencher, _| {

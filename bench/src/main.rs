@@ -146,6 +146,7 @@ fn request(sku: u32, location: u32) -> ReserveRequest {
         confirm: false,
         allow_partial: false,
         supersedes: None,
+        is_attempt: false,
         lines: Few::from_iter([LineRequest {
             sku: name("sku", sku),
             place: Place::Location(name("location", location)),

@@ -34,6 +34,8 @@ pub struct ReserveRequest {
     pub supersedes: Option<ReservationId>,
     /// What is asked for.
     pub lines: Few<LineRequest>,
+    /// Whether a refusal is no lost demand, since the caller tries something else then.
+    pub is_attempt: bool,
 }
 
 /// One line of it.
@@ -145,9 +147,11 @@ impl State {
             lines,
             group_lines,
             admitted: Few::new(),
+            is_attempt: request.is_attempt,
         };
         if !reserve.is_left_to_the_log() {
-            reserve.admitted = self.admit_lines(&reserve)?;
+            let admitted = self.admit_lines(&reserve);
+            reserve.admitted = admitted.inspect_err(|failure| self.note_refused(&reserve, failure))?;
         }
         Ok(Command::Reserve(Box::new(reserve)))
     }

@@ -113,6 +113,8 @@ pub struct Reserve {
     pub group_lines: Vec<GroupLine>,
     /// What was already taken from promise words, cell by cell, before the command was queued.
     pub admitted: Few<(CellId, StockChange)>,
+    /// Whether a refusal is no lost demand, since the caller tries something else then.
+    pub is_attempt: bool,
 }
 
 /// One line of it.

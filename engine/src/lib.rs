@@ -27,6 +27,7 @@ pub mod image;
 pub mod journal;
 pub mod ledger;
 pub mod level;
+pub mod lost;
 pub mod matrix;
 pub mod movements;
 pub mod pickup;
@@ -42,5 +43,6 @@ pub mod state;
 pub mod supply;
 pub mod verify;
 pub mod view;
+pub mod what_if;
 
 pub use engine::{Clock, Engine, Health};

@@ -26,6 +26,8 @@ pub struct Settings {
     pub clock_jump_seconds_max: u64,
     /// With an interval policy, the longest that an acknowledged write may wait for the disk.
     pub sync_interval_ms: Option<u64>,
+    /// How often what was asked for and refused is noted in the log; 0 for never.
+    pub lost_demand_seconds: u64,
     /// Bounds of the feed.
     pub feed: FeedSettings,
 }
@@ -65,6 +67,7 @@ impl Default for Settings {
             idempotency_retention_seconds: DAY,
             idempotency_keys_max: 5_000_000,
             closed_reservation_retention_seconds: 7 * DAY,
+            lost_demand_seconds: 5,
             log_retention_seconds: 7 * DAY,
             movement_retention_seconds: 7 * DAY,
             in_flight_max: 65_536,

@@ -16,6 +16,7 @@ use crate::hash::{self, StateHash};
 use crate::idempotency::{Done, IdempotencyTable, Retention};
 use crate::ids::{LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Ledger, Shift, Used};
+use crate::lost::Lost;
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
@@ -43,6 +44,8 @@ pub struct State {
     pub places: PlaceTable,
     /// How fast things sell.
     pub rates: DemandRates,
+    /// What was refused since it was last noted.
+    pub lost: Lost,
     /// What is promised on terms, counted.
     ledger: RwLock<Ledger>,
     /// Whether there ever was anything in it: whoever is refused need not take its lock where there was not.
@@ -67,6 +70,7 @@ impl State {
             idempotency: IdempotencyTable::new(idempotency_keys_max),
             places: PlaceTable::default(),
             rates: DemandRates::default(),
+            lost: Lost::default(),
             ledger: RwLock::default(),
             has_terms: AtomicBool::new(false),
             movements: RecentMovements::default(),

@@ -74,6 +74,8 @@ pub struct ReservationsConfig {
     pub hold_seconds_max: u64,
     /// How long a closed reservation can be read.
     pub closed_retention_seconds: u64,
+    /// How often what was asked for and refused is noted in the log, for `/v1/what-if`; 0 for never.
+    pub lost_demand_seconds: u64,
 }
 
 /// Live streams. What one subscription that does not read costs is at most `dirty_cells` times some 300 bytes, or
@@ -188,6 +190,7 @@ impl Default for ReservationsConfig {
         Self {
             hold_seconds_max: settings.hold_seconds_max,
             closed_retention_seconds: settings.closed_reservation_retention_seconds,
+            lost_demand_seconds: settings.lost_demand_seconds,
         }
     }
 }
@@ -275,6 +278,7 @@ impl Config {
             idempotency_retention_seconds: self.idempotency.retention_seconds,
             idempotency_keys_max: self.idempotency.keys_max,
             closed_reservation_retention_seconds: self.reservations.closed_retention_seconds,
+            lost_demand_seconds: self.reservations.lost_demand_seconds,
             log_retention_seconds: self.journal.retention_seconds,
             in_flight_max: self.limits.in_flight,
             checkpoint_bytes: self.journal.image_bytes,

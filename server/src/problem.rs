@@ -3,6 +3,7 @@
 //! Every error of the API passes through here; the slugs and their status codes stand in one table.
 
 use anaquel_engine::command::{Failure, Refusal, Short};
+use anaquel_engine::journal::ReadError;
 use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation::State;
 use axum::body::Body;
@@ -191,6 +192,21 @@ impl Problem {
 
     fn wrong_state(state: State, detail: String) -> Self {
         Self::new(Slug::WrongState, detail).with("state", state_name(state))
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Trimmed { oldest } => {
+                let detail = format!("after: the log is kept from {oldest} on; start from a snapshot");
+                Self::new(Slug::Gone, detail).with("oldest", oldest)
+            }
+            ReadError::Damaged(damage) => {
+                tracing::error!(%damage, "the log cannot be read");
+                Self::new(Slug::Internal, "the log cannot be read")
+            }
+        }
     }
 }
 

@@ -95,7 +95,7 @@ impl Sequencer {
         self.draft.ledger.reopen(&replaced.as_ref().map(Shift::hiding).unwrap_or_default());
         let placed = self.place(&reserve, channel, &released);
         self.draft.ledger.reopen(&replaced.as_ref().map(Shift::showing).unwrap_or_default());
-        let (placed, orders) = placed?;
+        let (placed, orders) = placed.inspect_err(|failure| self.state.note_refused(&reserve, failure))?;
 
         // Nothing below may refuse.
         for Released { change, present, .. } in released.iter().filter(|released| released.present > 0) {

@@ -12,7 +12,7 @@ use crate::state::State;
 
 /// Everything that decides what may be promised beside stock itself.
 #[derive(Debug, Default)]
-pub(super) struct Law {
+pub(crate) struct Law {
     rules: BTreeMap<RuleId, (Name, Rule, bool)>,
     skus: BTreeMap<SkuId, SkuDetails>,
     kinds: BTreeMap<LocationId, LocationKind>,
@@ -30,7 +30,7 @@ pub(super) struct Law {
 type Counts = BTreeMap<(RuleId, Seq, SkuId), (i64, i64)>;
 
 /// Units that a record promises or gives back under quotas, before they are counted for good.
-pub(super) type Planned = BTreeMap<(RuleId, Seq, SkuId), i64>;
+pub(crate) type Planned = BTreeMap<(RuleId, Seq, SkuId), i64>;
 
 /// The safety stock rule that wins, and whether the channel may sell.
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,6 +69,40 @@ impl Law {
         }
     }
 
+    /// Nothing was promised under any quota yet.
+    pub fn forget_counts(&mut self) {
+        self.used.clear();
+    }
+
+    /// Whether a rule is in force; none where there is no such rule.
+    pub fn runs(&self, id: RuleId) -> Option<bool> {
+        self.rules.get(&id).map(|(.., runs)| *runs)
+    }
+
+    /// There is no such rule.
+    pub fn remove(&mut self, id: RuleId) {
+        self.found.clear();
+        self.rules.remove(&id);
+    }
+
+    /// A rule says this, in force or not, from `seq` on.
+    pub fn set(&mut self, id: RuleId, name: &Name, rule: &Rule, in_force: bool, seq: Seq) {
+        self.found.clear();
+        let before = self.rules.insert(id, (name.clone(), rule.clone(), in_force));
+        if before.is_none_or(|(_, _, was)| was != in_force) {
+            self.since.insert(id, seq);
+        }
+    }
+
+    /// A rule comes into force, or goes out of it.
+    pub fn turn(&mut self, id: RuleId, in_force: bool, seq: Seq) {
+        self.found.clear();
+        if let Some((.., runs)) = self.rules.get_mut(&id) {
+            *runs = in_force;
+            self.since.insert(id, seq);
+        }
+    }
+
     /// Takes in a record that changes it.
     ///
     /// # Errors
@@ -88,24 +122,18 @@ impl Law {
                         Some(rule) if rule.runs_at(record.time) != set.in_force => {
                             return Err(format!("rule {} is told to be in force against its own dates", set.name));
                         }
-                        Some(rule) => {
-                            let before = self.rules.insert(set.id, (set.name.clone(), rule.clone(), set.in_force));
-                            if before.is_none_or(|(_, _, was)| was != set.in_force) {
-                                self.since.insert(set.id, record.seq);
-                            }
-                        }
-                        None => drop(self.rules.remove(&set.id)),
+                        Some(rule) => self.set(set.id, &set.name, rule, set.in_force, record.seq),
+                        None => self.remove(set.id),
                     }
                 }
             }
             Event::RulesTurned(rows) => {
                 for (id, in_force) in rows {
-                    let (name, rule, was) = self.rules.get_mut(id).ok_or("a rule turned that is not there")?;
-                    if *was == *in_force || rule.runs_at(record.time) != *in_force {
+                    let (name, rule, was) = self.rules.get(id).ok_or("a rule turned that is not there")?;
+                    if was == in_force || rule.runs_at(record.time) != *in_force {
                         return Err(format!("rule {name} turned against its own dates"));
                     }
-                    *was = *in_force;
-                    self.since.insert(*id, record.seq);
+                    self.turn(*id, *in_force, record.seq);
                 }
             }
             _ => {}

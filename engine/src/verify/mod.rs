@@ -27,7 +27,7 @@ use crate::recovery::{DataDirectory, Report, recover};
 use crate::reservation::{Reservation, State as Life};
 use crate::state::State;
 use dock::Dock;
-use law::{Law, Planned};
+pub(crate) use law::{Law, Planned};
 
 /// What the auditor found.
 #[derive(Debug, Clone)]

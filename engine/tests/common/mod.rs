@@ -84,6 +84,7 @@ pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
         allow_partial: false,
         supersedes: None,
         lines: lines.iter().map(line).collect(),
+        is_attempt: false,
     }
 }
 

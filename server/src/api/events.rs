@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anaquel_engine::ids::Seq;
-use anaquel_engine::journal::ReadError;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
@@ -12,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 
 use crate::app::{App, EVENTS_WAIT_MAX};
 use crate::extract::Params;
-use crate::problem::{Problem, Slug};
+use crate::problem::Problem;
 use crate::wire::event;
 
 /// Records in one chunk of a streamed answer.
@@ -63,16 +62,7 @@ pub async fn events(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Res
 async fn read(app: &App, after: Seq, limit: usize) -> Result<Vec<anaquel_engine::event::Record>, Problem> {
     let engine = app.engine.clone();
     let read = tokio::task::spawn_blocking(move || engine.events(after, limit)).await;
-    read.unwrap_or_else(|_| Ok(Vec::new())).map_err(|error| match error {
-        ReadError::Trimmed { oldest } => {
-            let detail = format!("after: the log is kept from {oldest} on; start from a snapshot");
-            Problem::new(Slug::Gone, detail).with("oldest", oldest)
-        }
-        ReadError::Damaged(damage) => {
-            tracing::error!(%damage, "the log cannot be read");
-            Problem::new(Slug::Internal, "the log cannot be read")
-        }
-    })
+    read.unwrap_or_else(|_| Ok(Vec::new())).map_err(Problem::from)
 }
 
 /// Everything up to the `seq` that was visible when the request came, one record a line.

@@ -12,6 +12,7 @@ mod rules;
 mod sourcing;
 mod stock;
 mod supply;
+mod what_if;
 
 use anaquel_engine::ids::{LocationId, SkuId};
 use axum::Router;
@@ -91,6 +92,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(catalogue::prices))
         .routes(routes!(rules::list))
         .routes(routes!(rules::explain))
+        .routes(routes!(what_if::what_if))
         .routes(routes!(rules::get, rules::set, rules::remove))
         .routes(routes!(operating::healthz))
         .routes(routes!(operating::readyz))

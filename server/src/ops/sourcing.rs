@@ -65,14 +65,27 @@ pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
                 let reply = Reply::new(StatusCode::CREATED, body).replayed(executed.replayed);
                 return Ok(reply.at(format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id))));
             }
-            (Err(_), Some(why)) => return Err(explain(&app.engine, &order, &why)),
+            (Err(_), Some(why)) => {
+                note_lost(&app.engine, &order);
+                return Err(explain(&app.engine, &order, &why));
+            }
             (Err(Failure::Refused(Refusal::Insufficient(shorts))), None) => shorts,
             (Err(other), None) => return Err(other.into()),
         };
         limit(&app.engine, &mut question, &asked, &shorts);
         last = Some(refusal::explain(&app.engine, &order.channel, &asked, &shorts));
     }
+    note_lost(&app.engine, &order);
     Err(last.expect("every attempt that is not the last leaves a refusal"))
+}
+
+/// An order that is not sourced is lost, wherever it would have come from.
+fn note_lost(engine: &Engine, order: &Order) {
+    if let Some(channel) = engine.state().catalogue.channels.id(order.channel.as_str()) {
+        for (sku, units, _) in &order.question.lines {
+            engine.state().lost.add(*sku, None, None, channel, *units);
+        }
+    }
 }
 
 /// The plan and the runner-up, and nothing else.
@@ -134,6 +147,7 @@ fn request(engine: &Engine, order: &Order, plan: &Plan) -> ReserveRequest {
         allow_partial: false,
         supersedes: None,
         lines: lines.collect(),
+        is_attempt: true,
     }
 }
 

@@ -11,6 +11,7 @@ pub mod rule;
 pub mod sourcing;
 pub mod stock;
 pub mod supply;
+pub mod what_if;
 
 use anaquel_engine::catalogue::Catalogue;
 use anaquel_engine::event::RowError;

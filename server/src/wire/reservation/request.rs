@@ -224,6 +224,7 @@ impl ReserveBody {
             allow_partial: self.allow_partial,
             supersedes,
             lines: self.lines.into_iter().enumerate().map(line).collect::<Result<_, Problem>>()?,
+            is_attempt: false,
         })
     }
 }

@@ -1,0 +1,173 @@
+//! The threads behind the handle: the one that decides and writes, and the one that takes images.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, Sender};
+use crossbeam::sync::Parker;
+
+use super::{IDLE_MS, ImageRequest, Shared};
+use crate::command::{Command, Queued};
+use crate::ids::{Seq, Timestamp};
+use crate::image;
+use crate::sequencer::{Sequencer, Turn};
+
+pub(super) struct JournalThread {
+    pub(super) shared: Arc<Shared>,
+    pub(super) sequencer: Sequencer,
+    pub(super) parker: Parker,
+    pub(super) ask_image: Sender<ImageRequest>,
+    pub(super) bytes_since_image: u64,
+    /// When lost demand was noted last.
+    pub(super) noted_at: Timestamp,
+}
+
+/// Ends the process should the journal or the feed thread panic: memory may be half folded, or a change told to some
+/// only, and neither must go on.
+pub(super) struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+impl JournalThread {
+    pub(super) fn run(mut self) {
+        let _abort = AbortOnPanic;
+        let mut commands = VecDeque::new();
+        let mut last_sync = self.shared.clock.now();
+        loop {
+            let closing = self.shared.closing.load(Ordering::SeqCst);
+            let limit = self.shared.settings.batch_commands_max.saturating_sub(commands.len());
+            commands.extend(std::iter::from_fn(|| self.shared.queue.pop()).take(limit));
+            let now = self.shared.clock.now();
+            self.note_lost(now, closing, &mut commands);
+            self.sequencer.expiry_frozen = self.shared.expiry_frozen.load(Ordering::Relaxed);
+            let waiting = commands.len();
+            let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
+            if waiting > 0 || due {
+                let turn = self.sequencer.turn(now, &mut commands);
+                let taken = waiting - commands.len();
+                self.count(&turn);
+                // Release: whoever sees that nothing is in flight sees it counted.
+                self.shared.in_flight.fetch_sub(taken, Ordering::Release);
+            }
+            if let Some(interval) = self.shared.settings.sync_interval_ms {
+                let wanted = self.shared.sync_wanted.swap(false, Ordering::Relaxed);
+                if wanted || closing || now.since_ms(last_sync) >= interval {
+                    self.sync();
+                    last_sync = now;
+                }
+            }
+            let trim_before = self.shared.trim_before.load(Ordering::Relaxed);
+            if trim_before > 0 && self.sequencer.trim(trim_before) {
+                self.shared.trim_before.store(0, Ordering::Relaxed);
+            }
+            let was_full = self.shared.lock_full().is_some();
+            let full = self.sequencer.full();
+            if was_full || full.is_some() {
+                *self.shared.lock_full() = full.cloned();
+            }
+            if let Some(error) = self.sequencer.failure() {
+                self.shared.failure.get_or_init(|| error.to_string());
+            }
+            if waiting == 0 {
+                // A command may be between its permit and the queue; its caller is waiting for an answer.
+                if closing && self.shared.queue.is_empty() && self.shared.in_flight.load(Ordering::SeqCst) == 0 {
+                    break;
+                }
+                let now = self.shared.clock.now();
+                let until = self.sequencer.next_deadline().map_or(IDLE_MS, |deadline| deadline.since_ms(now));
+                self.parker.park_timeout(Duration::from_millis(until.clamp(1, IDLE_MS)));
+            }
+        }
+        self.sync();
+    }
+
+    /// Once in a while, and at the end, what was asked for and refused becomes part of the log.
+    fn note_lost(&mut self, now: Timestamp, closing: bool, commands: &mut VecDeque<Queued>) {
+        let (lost, every) = (&self.shared.state.lost, self.shared.settings.lost_demand_seconds);
+        let due = closing || lost.is_many() || now.since_ms(self.noted_at) >= every.saturating_mul(1000);
+        if every == 0 || !due || lost.is_empty() || self.sequencer.failure().is_some() {
+            return;
+        }
+        self.noted_at = now;
+        for rows in lost.take() {
+            self.shared.in_flight.fetch_add(1, Ordering::SeqCst);
+            commands.push_back(Queued { command: Command::NoteLost(rows), cause: None, done: Box::new(|_| ()) });
+        }
+    }
+
+    fn sync(&mut self) {
+        self.sequencer.sync();
+        if self.sequencer.failure().is_none() {
+            self.shared.synced.store(self.shared.state.view.seq(), Ordering::Release);
+        }
+    }
+
+    fn count(&mut self, turn: &Turn) {
+        let counters = &self.shared.counters;
+        if turn.records > 0 {
+            counters.batches.fetch_add(1, Ordering::Relaxed);
+            counters.records.fetch_add(turn.records as u64, Ordering::Relaxed);
+            counters.bytes.fetch_add(turn.bytes as u64, Ordering::Relaxed);
+            counters.expired.fetch_add(turn.expired as u64, Ordering::Relaxed);
+        }
+        self.bytes_since_image += turn.bytes as u64;
+        if self.bytes_since_image >= self.shared.settings.checkpoint_bytes
+            && self.ask_image.try_send(ImageRequest(None)).is_ok()
+        {
+            self.bytes_since_image = 0;
+        }
+    }
+}
+
+/// Takes an image whenever one is asked for, and says how much of the log is no longer needed.
+pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<ImageRequest>) {
+    for ImageRequest(tell) in asked {
+        let now = shared.clock.now();
+        let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
+        shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
+        let taken =
+            image::write(&shared.state, shared.epoch, directory, shared.reserve_bytes, |seq| shared.sync_up_to(seq));
+        let taken = taken.map_err(|error| error.to_string());
+        if taken.is_ok() {
+            shared.counters.images.fetch_add(1, Ordering::Relaxed);
+            if let Ok(Some(needed_from)) = image::keep_two(directory) {
+                let kept_from = first_seq_since(
+                    shared,
+                    kept_ms(shared.settings.log_retention_seconds.max(shared.settings.idempotency_retention_seconds)),
+                );
+                shared.trim_before.store(kept_from.min(needed_from + 1), Ordering::Relaxed);
+            }
+        }
+        if let Some(tell) = tell {
+            let _ = tell.send(taken);
+        }
+    }
+}
+
+/// The first `seq` logged at or after `time`: a binary search in the log, whose times never go back.
+fn first_seq_since(shared: &Shared, time: Timestamp) -> Seq {
+    let (mut low, mut high) = (shared.reader.oldest(), shared.state.view.seq() + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let mut logged_at = None;
+        let read = shared.reader.read(middle, &mut |batch| {
+            logged_at = Some(batch.time);
+            ControlFlow::Break(())
+        });
+        match logged_at {
+            Some(at) if read.is_ok() && at < time => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    low
+}

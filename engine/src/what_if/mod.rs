@@ -1,0 +1,294 @@
+//! What other rules, or other stock, would have sold: the demand of a past span of the log, replayed in a shop of its own.
+//!
+//! The shop begins with the stock that the cells had before the span, changed as asked, and goes through the log: what
+//! was promised asks again, what was refused asks too, tills sell and goods come in as they did. Each ask is decided by
+//! the rules that were in force at that moment, and by those that are tried in their place. Nothing real is touched.
+//!
+//! What a replay cannot know, it keeps simple, and says so here: a promise that only the replay makes is kept to the end;
+//! what was promised of supply is promised again as it was; open promises do not make room for each other; quotas count
+//! from the beginning of the span; groups and the catalogue are those of today.
+
+mod shop;
+
+use std::collections::BTreeMap;
+
+use crate::Engine;
+use crate::command::RuleFields;
+use crate::event::{Event, LineChange, Record};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::journal::ReadError;
+use crate::level::{StockChange, StockLevel};
+use crate::rules::{Conditions, Rule};
+use crate::state::State;
+use shop::Shop;
+
+/// Records read at a time.
+const RECORDS_AT_A_TIME: usize = 10_000;
+
+/// What is tried, and over which span.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Records after this one.
+    pub after: Seq,
+    /// Up to this one; all of them, if it does not say.
+    pub until: Option<Seq>,
+    /// Records of this moment, and later ones.
+    pub from: Option<Timestamp>,
+    /// Records of this moment, and earlier ones.
+    pub to: Option<Timestamp>,
+    /// Rules in the place of those with the same name, or beside the others; `None` for one that is not there.
+    pub rules: Vec<(Name, Option<RuleFields>)>,
+    /// Units that are there in addition when the span begins, or are not there.
+    pub stock: Vec<(SkuId, LocationId, i64)>,
+}
+
+/// What became of what was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines that got something.
+    pub accepted: u64,
+    /// Units that they got.
+    pub accepted_units: u64,
+    /// Lines that got nothing.
+    pub refused: u64,
+    /// Units that were asked for and not given.
+    pub lost_units: u64,
+}
+
+impl Tally {
+    /// A line asked for `asked` and got `got`; or it is more of one that is counted elsewhere.
+    fn count(&mut self, asked: u64, got: u64, is_line: bool) {
+        self.accepted += u64::from(is_line && got > 0);
+        self.refused += u64::from(is_line && got == 0 && asked > 0);
+        self.accepted_units += got;
+        self.lost_units += asked - got.min(asked);
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            accepted_units: self.accepted_units + other.accepted_units,
+            refused: self.refused + other.refused,
+            lost_units: self.lost_units + other.lost_units,
+        }
+    }
+}
+
+/// Where and through which channel something was asked for. Units of a group count where they came from; those that were
+/// refused count nowhere.
+pub type Place = (Option<LocationId>, ChannelId);
+
+/// What happened, and what would have.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The first record of the span.
+    pub first: Seq,
+    /// The last.
+    pub last: Seq,
+    /// Records in it.
+    pub records: u64,
+    /// What happened, place by place.
+    pub actual: BTreeMap<Place, Tally>,
+    /// What would have happened.
+    pub what_if: BTreeMap<Place, Tally>,
+    /// The oldest record that the log has: what a rule said before it, and was changed since, is not known.
+    pub oldest: Seq,
+}
+
+impl Report {
+    /// All places together.
+    pub fn sum(of: &BTreeMap<Place, Tally>) -> Tally {
+        of.values().copied().fold(Tally::default(), Tally::plus)
+    }
+}
+
+impl Engine {
+    /// Replays a span of the log under other rules or with other stock.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the log no longer has it, or cannot be read.
+    pub fn what_if(&self, question: &Question) -> Result<Report, ReadError> {
+        let oldest = self.oldest();
+        let visible = self.state().view.seq();
+        // First, how things stood when the span began: every cell before it was touched, every rule before it changed.
+        let mut before = Before::default();
+        let mut rule_records = Vec::new();
+        self.each_record(oldest.saturating_sub(1), visible, &mut |record| {
+            if matches!(record.event, Event::RulesSet(_) | Event::RulesTurned(_)) {
+                rule_records.push(record.clone());
+            }
+            if question.reaches(record) {
+                before.see(self.state(), record);
+            }
+        })?;
+        let mut shop = Shop::open(self.state(), question, before, &rule_records);
+        let mut report = Report { oldest, ..Report::default() };
+        let until = question.until.map_or(visible, |until| until.min(visible));
+        self.each_record(question.after.max(oldest.saturating_sub(1)), until, &mut |record| {
+            if question.reaches(record) && question.to.is_none_or(|to| record.time <= to) {
+                report.first = if report.first == 0 { record.seq } else { report.first };
+                report.last = record.seq;
+                report.records += 1;
+                shop.live(record, &mut report);
+            }
+        })?;
+        Ok(report)
+    }
+
+    fn each_record(&self, after: Seq, until: Seq, visit: &mut dyn FnMut(&Record)) -> Result<(), ReadError> {
+        let mut at = after;
+        while at < until {
+            let records = self.events(at, RECORDS_AT_A_TIME)?;
+            let Some(last) = records.last() else { return Ok(()) };
+            at = last.seq;
+            records.iter().filter(|record| record.seq <= until).for_each(&mut *visit);
+        }
+        Ok(())
+    }
+}
+
+impl Question {
+    /// Whether a record is of the span, or comes after it.
+    fn reaches(&self, record: &Record) -> bool {
+        record.seq > self.after && self.from.is_none_or(|from| record.time >= from)
+    }
+
+    /// The rules that are tried, with the ids of today. Those about things that nobody knows hold nowhere.
+    fn tried(&self, state: &State) -> Vec<(Name, Option<Rule>)> {
+        let rule = |fields: &RuleFields| {
+            conditions(state, fields).map(|conditions| Rule {
+                conditions,
+                effect: fields.effect,
+                starts_at: fields.starts_at,
+                ends_at: fields.ends_at,
+            })
+        };
+        self.rules.iter().map(|(name, fields)| (name.clone(), fields.as_ref().and_then(rule))).collect()
+    }
+}
+
+/// Names become ids; `None` where a list names only what nobody knows.
+fn conditions(state: &State, fields: &RuleFields) -> Option<Conditions> {
+    fn known<I>(names: &[Name], id: impl Fn(&str) -> Option<I>) -> Option<Vec<I>> {
+        let found: Vec<I> = names.iter().filter_map(|name| id(name.as_str())).collect();
+        (names.is_empty() || !found.is_empty()).then_some(found)
+    }
+    let catalogue = &state.catalogue;
+    let mut conditions = Conditions {
+        skus: known(&fields.skus, |name| catalogue.skus.id(name))?,
+        categories: fields.categories.clone(),
+        attributes: fields.attributes.clone(),
+        locations: known(&fields.locations, |name| catalogue.locations.id(name))?,
+        groups: known(&fields.groups, |name| catalogue.groups.id(name))?,
+        kinds: fields.kinds.clone(),
+        channels: known(&fields.channels, |name| catalogue.channels.id(name))?,
+    };
+    conditions.normalise();
+    Some(conditions)
+}
+
+/// Every cell as it was before the span first touched it.
+#[derive(Debug, Default)]
+struct Before {
+    cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
+}
+
+impl Before {
+    fn see(&mut self, state: &State, record: &Record) {
+        for ((sku, location), (after, safety_stock, change)) in changes(state, record) {
+            self.cells.entry((sku, location)).or_insert_with(|| {
+                let before = after.checked_add(change.inverse()).unwrap_or(after);
+                (before, safety_stock)
+            });
+        }
+    }
+}
+
+/// The cells that a record changed: each as it was after it, with its safety stock, and by how much it changed.
+fn changes(state: &State, record: &Record) -> BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> {
+    let mut changes: BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> = BTreeMap::new();
+    record.event.for_each_cell(|cell| {
+        changes.insert((cell.sku, cell.location), (cell.level, cell.safety_stock, StockChange::NONE));
+    });
+    let mut add = |key: (SkuId, LocationId), change: StockChange| {
+        if let Some((_, _, sum)) = changes.get_mut(&key) {
+            sum.on_hand += change.on_hand;
+            sum.reserved += change.reserved;
+        }
+    };
+    let moved = |rows: &[crate::event::Moved], add: &mut dyn FnMut((SkuId, LocationId), StockChange)| {
+        for row in rows.iter().filter(|row| !row.absorbed) {
+            add((row.cell.sku, row.cell.location), StockChange::bring(row.change));
+        }
+    };
+    match &record.event {
+        Event::Moved(rows) => moved(rows, &mut add),
+        Event::Received(received) => moved(&received.rows, &mut add),
+        Event::Counted(rows) => {
+            for row in rows.iter().filter(|row| !row.outdated) {
+                let difference = i64::from(row.counted) - i64::from(row.expected);
+                add((row.cell.sku, row.cell.location), StockChange::bring(difference));
+            }
+        }
+        Event::Collected(event) => {
+            for line in &event.lines {
+                let units = -i64::from(line.quantity);
+                add((line.cell.sku, line.cell.location), StockChange { on_hand: units, reserved: units });
+            }
+        }
+        Event::Rebound(event) => {
+            for moved in &event.moves {
+                add((moved.from.sku, moved.from.location), StockChange::reserve(moved.quantity).inverse());
+                add((moved.to.sku, moved.to.location), StockChange::reserve(moved.quantity));
+            }
+        }
+        _ => {}
+    }
+    for fill in record.event.fills() {
+        add((fill.cell.sku, fill.cell.location), StockChange::reserve(fill.quantity));
+    }
+    if let Some(reserved) = record.event.reserved() {
+        for (number, line) in (0..).zip(&reserved.lines) {
+            let waits = record.event.waits().iter().find(|wait| wait.line == number);
+            let present = line.quantity - waits.map_or(0, |wait| wait.quantity);
+            add((line.cell.sku, line.cell.location), StockChange::reserve(present));
+        }
+    }
+    let (id, given_back) = given_back(&record.event);
+    for (line, present) in given_back.iter().zip(present_units(state, id, record.seq, given_back)) {
+        add((line.cell.sku, line.cell.location), StockChange::reserve(present).inverse());
+    }
+    changes
+}
+
+/// What an event gives back, and whose it was.
+fn given_back(event: &Event) -> (Option<ReservationId>, &[LineChange]) {
+    match event {
+        Event::Cancelled(event) => (Some(event.reservation), &event.lines),
+        Event::Expired(event) => (Some(event.reservation), &event.lines),
+        event => match event.reserved().and_then(|reserved| reserved.supersedes.as_deref()) {
+            Some(superseded) => (Some(superseded.reservation), &superseded.lines),
+            None => (None, &[]),
+        },
+    }
+}
+
+/// Line by line, the units that were there among those that were given back.
+fn present_units(state: &State, id: Option<ReservationId>, seq: Seq, lines: &[LineChange]) -> Vec<u32> {
+    let known = id.and_then(|id| state.reservations.get(id));
+    let waited = known.filter(|known| known.lines.iter().any(|line| line.wait.is_some()));
+    // Only what ever waited has to be looked at as it was.
+    let waited = waited.map(|known| known.as_of(seq - 1));
+    let present = |line: &LineChange| match &waited {
+        Some(held) => held.lines.get(usize::from(line.line)).map_or(line.quantity, |of| of.present_of(line.quantity)),
+        None => line.quantity,
+    };
+    lines.iter().map(present).collect()
+}
+
+/// The members of a group today.
+fn members(state: &State, group: GroupId) -> Vec<LocationId> {
+    let mut members = state.catalogue.groups.details_or_default(group).locations;
+    members.sort_by_cached_key(|location| (state.catalogue.groups_of(*location).len(), *location));
+    members
+}

@@ -1,0 +1,486 @@
+//! The shop in which a replay happens: cells, promises and rules as the simplest model has them.
+
+use std::collections::BTreeMap;
+
+use super::{Before, Question, Report, given_back, members, present_units};
+use crate::event::{Event, LostDemand, OrderDay, Purpose, Record};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::level::{StockChange, StockLevel};
+use crate::rules::{Effect, Kind, Rule, RuleId};
+use crate::state::State;
+use crate::verify::{Law, Planned};
+
+type Cell = (SkuId, LocationId);
+
+/// One line of a promise in the replay.
+#[derive(Debug, Clone)]
+struct Line {
+    cell: Cell,
+    /// Units that are there, and reserved.
+    present: u32,
+    /// Units that are to come, as they were.
+    waiting: u32,
+    charges: Vec<(RuleId, Seq)>,
+}
+
+/// Whose demand it is that asks.
+#[derive(Debug, Clone, Copy)]
+struct Asker {
+    channel: ChannelId,
+    purpose: Purpose,
+    now: Timestamp,
+    /// Whether it asks for one place, in which what it gives back itself is its own.
+    names_place: bool,
+}
+
+pub(super) struct Shop<'a> {
+    state: &'a State,
+    law: Law,
+    tried: Vec<(RuleId, Name, Rule)>,
+    /// Rules whose real changes count for nothing.
+    replaced: Vec<RuleId>,
+    cells: BTreeMap<Cell, (StockLevel, u32)>,
+    promises: BTreeMap<ReservationId, Vec<Line>>,
+    orders: BTreeMap<OrderDay, i64>,
+    /// The days that each promise counts against.
+    days: BTreeMap<ReservationId, Vec<OrderDay>>,
+    /// Units of the hold that the promise being made replaces: its own, whatever else holds there.
+    own: BTreeMap<Cell, u32>,
+}
+
+impl<'a> Shop<'a> {
+    /// As things stood when the span began, changed as asked.
+    pub fn open(state: &'a State, question: &Question, before: Before, rule_records: &[Record]) -> Self {
+        let mut law = Law::default();
+        law.start_from(state);
+        law.forget_counts();
+        // What the log says of a rule counts from where it says it; what it never speaks of has been as it is.
+        let mut seen: Vec<RuleId> = Vec::new();
+        for record in rule_records {
+            match &record.event {
+                Event::RulesSet(rows) => {
+                    for row in rows.iter().filter(|row| !seen.contains(&row.id)) {
+                        law.remove(row.id);
+                    }
+                    seen.extend(rows.iter().map(|row| row.id));
+                }
+                Event::RulesTurned(rows) => {
+                    for (id, in_force) in rows.iter().filter(|(id, _)| !seen.contains(id)) {
+                        law.turn(*id, !in_force, 0);
+                    }
+                    seen.extend(rows.iter().map(|(id, _)| *id));
+                }
+                _ => {}
+            }
+        }
+        let earlier = |record: &&Record| !question.reaches(record);
+        for record in rule_records.iter().filter(earlier) {
+            follow(&mut law, record, &[]);
+        }
+        let mut replaced = Vec::new();
+        let mut tried = Vec::new();
+        let mut next = state.rules.next_id();
+        for (name, rule) in question.tried(state) {
+            let known = state.rules.get(name.as_str()).map(|standing| standing.id);
+            let logged = rule_records.iter().find_map(|record| match &record.event {
+                Event::RulesSet(rows) => rows.iter().find(|row| row.name == name).map(|row| row.id),
+                _ => None,
+            });
+            let id = known.or(logged).unwrap_or_else(|| {
+                next = RuleId(next.0 + 1);
+                RuleId(next.0 - 1)
+            });
+            law.remove(id);
+            replaced.push(id);
+            tried.extend(rule.map(|rule| (id, name, rule)));
+        }
+        let mut cells = before.cells;
+        for (_, cell) in state.matrix.range(0, state.cells()) {
+            cells.entry((cell.sku(), cell.location())).or_insert_with(|| (cell.durable(), cell.safety_stock()));
+        }
+        for (sku, location, units) in &question.stock {
+            let (level, _) = cells.entry((*sku, *location)).or_default();
+            *level = level.checked_add(StockChange::bring(*units)).unwrap_or(*level);
+        }
+        Self {
+            state,
+            law,
+            tried,
+            replaced,
+            cells,
+            promises: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            days: BTreeMap::new(),
+            own: BTreeMap::new(),
+        }
+    }
+
+    /// Lives through one record, and counts what was asked for in it.
+    pub fn live(&mut self, record: &Record, report: &mut Report) {
+        self.turn_tried(record);
+        match &record.event {
+            Event::RulesSet(_) | Event::RulesTurned(_) => follow(&mut self.law, record, &self.replaced),
+            Event::Moved(rows) => self.move_rows(rows),
+            Event::Received(received) => self.move_rows(&received.rows),
+            Event::Counted(rows) => {
+                for row in rows {
+                    let cell = (row.cell.sku, row.cell.location);
+                    let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
+                    self.change(cell, StockChange::bring(difference));
+                    self.cells.entry(cell).or_default().1 = row.cell.safety_stock;
+                }
+            }
+            Event::Collected(event) => {
+                for line in &event.lines {
+                    let cell = (line.cell.sku, line.cell.location);
+                    let units = self.take_from(event.reservation, cell, line.quantity);
+                    self.change(cell, StockChange { on_hand: -i64::from(units), reserved: -i64::from(units) });
+                }
+            }
+            Event::Rebound(event) => {
+                for moved in &event.moves {
+                    let (from, to) = ((moved.from.sku, moved.from.location), (moved.to.sku, moved.to.location));
+                    self.rebind(event.reservation, from, to, moved.quantity);
+                }
+            }
+            Event::DemandLost(rows) => rows.iter().for_each(|row| self.ask_again(row, record.time, report)),
+            _ => {}
+        }
+        for fill in record.event.fills() {
+            let cell = (fill.cell.sku, fill.cell.location);
+            let units = match self.promises.get_mut(&fill.reservation) {
+                Some(lines) => {
+                    let mut left = fill.quantity;
+                    for line in lines.iter_mut().filter(|line| line.cell == cell) {
+                        let units = left.min(line.waiting);
+                        line.waiting -= units;
+                        line.present += units;
+                        left -= units;
+                    }
+                    fill.quantity - left
+                }
+                None => fill.quantity,
+            };
+            self.change(cell, StockChange::reserve(units));
+        }
+        let (id, lines) = given_back(&record.event);
+        let replaces = record.event.reserved().is_some();
+        self.own.clear();
+        if let Some(id) = id {
+            let present = present_units(self.state, Some(id), record.seq, lines);
+            for (line, present) in lines.iter().zip(present) {
+                let cell = (line.cell.sku, line.cell.location);
+                let units = self.give_back(id, cell, line.quantity, present);
+                self.change(cell, StockChange::reserve(units).inverse());
+                if replaces {
+                    *self.own.entry(cell).or_default() += units;
+                }
+            }
+            let is_over = !matches!(&record.event, Event::Cancelled(event) if !event.whole);
+            for day in self.days.remove(&id).filter(|_| is_over).unwrap_or_default() {
+                *self.orders.entry(day).or_default() -= 1;
+            }
+        }
+        if replaces {
+            self.promise(record, report);
+        }
+    }
+
+    /// Rules that are tried begin and end by their own dates.
+    fn turn_tried(&mut self, record: &Record) {
+        for (id, name, rule) in &self.tried {
+            let runs = rule.runs_at(record.time);
+            if self.law.runs(*id) != Some(runs) {
+                self.law.set(*id, name, rule, runs, record.seq);
+            }
+        }
+    }
+
+    fn change(&mut self, cell: Cell, change: StockChange) {
+        let (level, _) = self.cells.entry(cell).or_default();
+        *level = level.checked_add(change).unwrap_or(*level);
+    }
+
+    fn move_rows(&mut self, rows: &[crate::event::Moved]) {
+        for row in rows.iter().filter(|row| !row.absorbed) {
+            self.change((row.cell.sku, row.cell.location), StockChange::bring(row.change));
+        }
+    }
+
+    /// Units of a promise that are there leave it. Those of the span are all known, if only as refused; of one from
+    /// before it they are what the log says.
+    fn take_from(&mut self, id: ReservationId, cell: Cell, units: u32) -> u32 {
+        let Some(lines) = self.promises.get_mut(&id) else { return units };
+        let mut left = units;
+        for line in lines.iter_mut().filter(|line| line.cell == cell) {
+            let taken = left.min(line.present);
+            line.present -= taken;
+            left -= taken;
+        }
+        units - left
+    }
+
+    fn give_back(&mut self, id: ReservationId, cell: Cell, units: u32, present: u32) -> u32 {
+        let Some(lines) = self.promises.get_mut(&id) else { return present };
+        let (mut left, mut freed) = (units, 0);
+        for line in lines.iter_mut().filter(|line| line.cell == cell) {
+            let waited = left.min(line.waiting);
+            line.waiting -= waited;
+            let taken = (left - waited).min(line.present);
+            line.present -= taken;
+            left -= waited + taken;
+            freed += taken;
+            self.law.count(&line.charges, cell.0, -i64::from(taken), 0);
+        }
+        freed
+    }
+
+    fn rebind(&mut self, id: ReservationId, from: Cell, to: Cell, units: u32) {
+        let moved = self.take_from(id, from, units);
+        if moved == 0 {
+            return;
+        }
+        self.change(from, StockChange::reserve(moved).inverse());
+        self.change(to, StockChange::reserve(moved));
+        if let Some(lines) = self.promises.get_mut(&id) {
+            lines.push(Line { cell: to, present: moved, waiting: 0, charges: Vec::new() });
+        }
+    }
+
+    /// What was promised asks again: all of it or nothing, unless some was taken for enough then.
+    fn promise(&mut self, record: &Record, report: &mut Report) {
+        let Some(reserved) = record.event.reserved() else { return };
+        let (channel, purpose, now) = (reserved.channel, reserved.purpose, record.time);
+        let asker = Asker { channel, purpose, now, names_place: true };
+        let some_will_do = reserved.lines.iter().any(|line| line.quantity < line.requested);
+        let mut lines: Vec<Line> = Vec::new();
+        let mut tallies = Vec::new();
+        let mut refused = Vec::new();
+        let mut short = false;
+        for ask in asks(record) {
+            for (nth, (at, asked, got)) in ask.got.iter().enumerate() {
+                let actual = report.actual.entry((Some(*at), channel)).or_default();
+                actual.count((*asked).into(), (*got).into(), nth == 0);
+            }
+            let home = if ask.group.is_some() { None } else { ask.got.first().map(|(at, ..)| *at) };
+            refused.push((home, ask.requested().into(), 0, true));
+            let places = match ask.group {
+                Some(group) => members(self.state, group),
+                None => home.into_iter().collect(),
+            };
+            let mut got: BTreeMap<Option<LocationId>, (u64, u64)> = BTreeMap::new();
+            let mut add = |at: Option<LocationId>, asked: u32, units: u32| {
+                let sum = got.entry(at).or_default();
+                (sum.0, sum.1) = (sum.0 + u64::from(asked), sum.1 + u64::from(units));
+            };
+            let mut left = ask.requested() - ask.waits.iter().map(|(_, units)| units).sum::<u32>();
+            for location in places {
+                let (cell, asker) = ((ask.sku, location), Asker { names_place: ask.group.is_none(), ..asker });
+                let units = self.grant(cell, left, asker, some_will_do || ask.group.is_some());
+                if units > 0 {
+                    lines.push(self.take(cell, units, asker));
+                    add(Some(location), units, units);
+                    left -= units;
+                }
+                if left == 0 {
+                    break;
+                }
+            }
+            for (location, waiting) in &ask.waits {
+                let (cell, waiting) = ((ask.sku, *location), *waiting);
+                lines.push(Line { cell, present: 0, waiting, charges: Vec::new() });
+                add(Some(*location), waiting, waiting);
+            }
+            if left > 0 {
+                short = true;
+                // Of a group's line that got something, what is missing is missing where that is.
+                let first = got.keys().next().copied().unwrap_or(home);
+                got.entry(first).or_default().0 += u64::from(left);
+            }
+            // One line is one, in however many places it finds its units.
+            tallies.extend(got.into_iter().enumerate().map(|(nth, (at, (asked, got)))| (at, asked, got, nth == 0)));
+        }
+        if short && !some_will_do {
+            // All or nothing: what was taken goes back.
+            for line in &lines {
+                self.change(line.cell, StockChange::reserve(line.present).inverse());
+                self.law.count(&line.charges, line.cell.0, -i64::from(line.present), 0);
+            }
+            lines.clear();
+            tallies = refused;
+        } else {
+            self.count_orders(ReservationId(record.seq), &lines, asker);
+        }
+        for (location, asked, got, is_line) in tallies {
+            report.what_if.entry((location, channel)).or_default().count(asked, got, is_line);
+        }
+        // Known, if only as refused: what the log says of it later is then nothing to the replay.
+        self.promises.insert(ReservationId(record.seq), lines);
+    }
+
+    /// What was refused asks again, request by request, for its share of the units; what it gets it keeps.
+    fn ask_again(&mut self, lost: &LostDemand, now: Timestamp, report: &mut Report) {
+        let asker = Asker { channel: lost.channel, purpose: Purpose::Cart, now, names_place: true };
+        let place = (lost.location, lost.channel);
+        let requests = u64::from(lost.requests.max(1));
+        let actual = report.actual.entry(place).or_default();
+        actual.refused += requests;
+        actual.lost_units += lost.units;
+        let places = match (lost.location, lost.group) {
+            (Some(location), _) => vec![location],
+            (None, Some(group)) => members(self.state, group),
+            // An order that might have come from anywhere.
+            (None, None) => self.state.places.load().iter().filter(|(_, place)| place.ship).map(|(at, _)| at).collect(),
+        };
+        let (mut requests, mut units) = (requests, lost.units);
+        while requests > 0 {
+            let size = units.div_ceil(requests).min(u64::from(u32::MAX)) as u32;
+            let granted = places.iter().find(|at| size > 0 && self.grant((lost.sku, **at), size, asker, false) == size);
+            let Some(location) = granted.copied() else { break };
+            let _ = self.take((lost.sku, location), size, asker);
+            report.what_if.entry((Some(location), lost.channel)).or_default().count(size.into(), size.into(), true);
+            requests -= 1;
+            units -= u64::from(size).min(units);
+        }
+        let rest = report.what_if.entry(place).or_default();
+        rest.refused += requests;
+        rest.lost_units += units;
+    }
+
+    /// Units of a cell that the rules of the replay give: all that is asked for, or fewer where those will do.
+    fn grant(&mut self, cell: Cell, wanted: u32, asker: Asker, some_will_do: bool) -> u32 {
+        let Some((level, safety_stock)) = self.cells.get(&cell).copied() else { return 0 };
+        if self.day_is_full(cell.1, asker) {
+            return 0;
+        }
+        // Its own units are there even where the cell is short.
+        let own = self.own.get(&cell).copied().filter(|_| asker.names_place).unwrap_or(0);
+        let before = StockLevel { reserved: level.reserved.saturating_add(own), ..level };
+        let free = match self.law.held_back(cell, asker.channel, before, safety_stock) {
+            Ok(held_back) => (before.free() - held_back).max(0),
+            Err(_) => 0,
+        };
+        let free = (free + i64::from(own)).min(wanted.into()) as u32;
+        let mut units = if free == wanted || some_will_do { free } else { 0 };
+        if units > own && self.law.has_quotas() {
+            let all = (cell.0, LocationId(0))..=(cell.0, LocationId(u32::MAX));
+            let row = self
+                .cells
+                .range(all)
+                .map(|((_, at), (level, own))| (*at, *level, self.law.held_back_from_all((cell.0, *at), *level, *own)));
+            let row: Vec<_> = row.collect();
+            let fits =
+                |units: u32| self.law.check_quotas(cell, asker.channel, units.into(), &row, &Planned::new()).is_ok();
+            if !fits(units) {
+                // As many as fit, by halving.
+                let (mut low, mut high) = (own, if some_will_do { units } else { own });
+                while low < high {
+                    let middle = low + (high - low).div_ceil(2);
+                    if fits(middle) { low = middle } else { high = middle - 1 }
+                }
+                units = if some_will_do || low == wanted { low } else { 0 };
+            }
+        }
+        units
+    }
+
+    fn take(&mut self, cell: Cell, units: u32, asker: Asker) -> Line {
+        self.change(cell, StockChange::reserve(units));
+        if let Some(own) = self.own.get_mut(&cell) {
+            *own -= units.min(*own);
+        }
+        let charges = self.law.charges(cell.0, cell.1, asker.channel);
+        self.law.count(&charges, cell.0, units.into(), 0);
+        Line { cell, present: units, waiting: 0, charges }
+    }
+
+    fn day_of(&self, location: LocationId, now: Timestamp) -> OrderDay {
+        OrderDay { location, day: self.state.places.load().day(location, now) }
+    }
+
+    fn day_is_full(&self, location: LocationId, asker: Asker) -> bool {
+        if asker.purpose == Purpose::Cart {
+            return false;
+        }
+        match self.law.first_at(Kind::Capacity, location, asker.channel).map(|rule| rule.effect) {
+            Some(Effect::Capacity { orders_per_day }) => {
+                let orders = self.orders.get(&self.day_of(location, asker.now)).copied().unwrap_or(0);
+                orders >= i64::from(orders_per_day)
+            }
+            _ => false,
+        }
+    }
+
+    fn count_orders(&mut self, id: ReservationId, lines: &[Line], asker: Asker) {
+        if asker.purpose == Purpose::Cart {
+            return;
+        }
+        let mut places: Vec<_> = lines.iter().map(|line| line.cell.1).collect();
+        places.sort_unstable();
+        places.dedup();
+        // As in the log: an order counts where its location limits them when it comes.
+        places.retain(|location| self.law.first_at(Kind::Capacity, *location, asker.channel).is_some());
+        for location in places {
+            let day = self.day_of(location, asker.now);
+            *self.orders.entry(day).or_default() += 1;
+            self.days.entry(id).or_default().push(day);
+        }
+    }
+}
+
+/// One line that was asked for. What was asked of a group is one, however many places it is in.
+struct Ask {
+    sku: SkuId,
+    group: Option<GroupId>,
+    /// Where, units asked for, and units promised.
+    got: Vec<(LocationId, u32, u32)>,
+    /// Where, and units of them that were to come.
+    waits: Vec<(LocationId, u32)>,
+}
+
+impl Ask {
+    fn requested(&self) -> u32 {
+        self.got.iter().map(|(_, requested, _)| requested).sum()
+    }
+}
+
+/// What the promise of a record was asked for.
+fn asks(record: &Record) -> Vec<Ask> {
+    let mut asks: Vec<Ask> = Vec::new();
+    let lines = record.event.reserved().into_iter().flat_map(|reserved| &reserved.lines);
+    for (number, line) in (0..).zip(lines) {
+        let (sku, location) = (line.cell.sku, line.cell.location);
+        let group = record.event.terms().get(usize::from(number)).and_then(|terms| terms.group);
+        let wait = record.event.waits().iter().find(|wait| wait.line == number);
+        let got = (location, line.requested, line.quantity);
+        let waits = wait.map(|wait| (location, wait.quantity));
+        match asks.last_mut().filter(|last| group.is_some() && (last.sku, last.group) == (sku, group)) {
+            Some(same) => {
+                same.got.push(got);
+                same.waits.extend(waits);
+            }
+            None => asks.push(Ask { sku, group, got: vec![got], waits: waits.into_iter().collect() }),
+        }
+    }
+    asks
+}
+
+/// Takes in what a record says of rules, but for those that are replaced.
+fn follow(law: &mut Law, record: &Record, replaced: &[RuleId]) {
+    match &record.event {
+        Event::RulesSet(rows) => {
+            for row in rows.iter().filter(|row| !replaced.contains(&row.id)) {
+                match &row.rule {
+                    Some(rule) => law.set(row.id, &row.name, rule, row.in_force, record.seq),
+                    None => law.remove(row.id),
+                }
+            }
+        }
+        Event::RulesTurned(rows) => {
+            for (id, in_force) in rows.iter().filter(|(id, _)| !replaced.contains(id)) {
+                law.turn(*id, *in_force, record.seq);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,194 @@
+//! Replays of real demand under other rules and with other stock.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+mod common;
+
+use anaquel_engine::command::{RuleFields, StepRequest};
+use anaquel_engine::event::{Event, MovementKind, Purpose};
+use anaquel_engine::ids::{ReservationId, Timestamp};
+use anaquel_engine::journal::memory::MemoryDisk;
+use anaquel_engine::rules::{Amount, Effect};
+use anaquel_engine::settings::Settings;
+use anaquel_engine::what_if::{Question, Report, Tally};
+use common::{ManualClock, Numbers, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule, some_rule};
+
+fn shop(lost_demand_seconds: u64) -> Shop {
+    let settings = Settings { lost_demand_seconds, ..Settings::default() };
+    Shop::on(MemoryDisk::default(), ManualClock::at(START_MS), settings)
+}
+
+fn try_rules(shop: &Shop, rules: &[(&str, Option<RuleFields>)]) -> Report {
+    let rules = rules.iter().map(|(id, fields)| (name(id), fields.clone())).collect();
+    shop.engine.what_if(&Question { rules, ..Question::default() }).unwrap()
+}
+
+fn sums(report: &Report) -> (Tally, Tally) {
+    (Report::sum(&report.actual), Report::sum(&report.what_if))
+}
+
+/// Lets what was refused become part of the log.
+fn note(shop: &Shop) {
+    shop.clock.advance(5_000);
+    shop.wait_until("it is noted", || shop.engine.state().lost.is_empty() && shop.engine.in_flight() == 0);
+}
+
+#[test]
+fn what_a_rule_kept_from_being_sold_is_sold_without_it() {
+    let shop = shop(1);
+    shop.receive("A", "s1", 10);
+    shop.put_rule("keep", Some(rule(Effect::SafetyStock(Amount::Units(4))))).unwrap();
+    for _ in 0..3 {
+        let _ = shop.try_reserve(hold(&[("A", "s1", 3)]));
+    }
+    note(&shop);
+    let told = shop.engine.events(0, 100).unwrap();
+    let Event::DemandLost(rows) = &told.last().unwrap().event else { panic!("{told:?}") };
+    assert_eq!((rows[0].requests, rows[0].units), (1, 3));
+    let (seq, hash) = shop.engine.state().view.read(|| shop.engine.state().hash.show());
+    let actual = Tally { accepted: 2, accepted_units: 6, refused: 1, lost_units: 3 };
+    assert_eq!(sums(&try_rules(&shop, &[])), (actual, actual), "nothing tried, nothing else");
+    let more = Tally { accepted: 3, accepted_units: 9, refused: 0, lost_units: 0 };
+    assert_eq!(sums(&try_rules(&shop, &[("keep", None)])), (actual, more));
+    let less = Tally { accepted: 1, accepted_units: 3, refused: 2, lost_units: 6 };
+    assert_eq!(sums(&try_rules(&shop, &[("other", Some(rule(Effect::SafetyStock(Amount::Units(6)))))])).1, actual);
+    assert_eq!(sums(&try_rules(&shop, &[("keep", Some(rule(Effect::SafetyStock(Amount::Units(6)))))])).1, less);
+    let mut denied = rule(Effect::Access(false));
+    denied.channels = vec![name("web")];
+    assert_eq!(sums(&try_rules(&shop, &[("no", Some(denied))])).1.accepted, 0);
+    let state = shop.engine.state();
+    assert_eq!(state.view.read(|| state.hash.show()), (seq, hash), "nothing was touched");
+}
+
+#[test]
+fn other_stock_sells_more_or_less() {
+    let shop = shop(1);
+    shop.receive("A", "s1", 5);
+    shop.try_reserve(hold(&[("A", "s1", 4)])).unwrap();
+    let _ = shop.try_reserve(hold(&[("A", "s1", 3)]));
+    let mut part = hold(&[("A", "s1", 3)]);
+    part.allow_partial = true;
+    shop.try_reserve(part).unwrap();
+    note(&shop);
+    let cell = shop.units("A", "s1", 1);
+    let after = shop.engine.events(0, 100).unwrap()[1].seq;
+    let with =
+        |units| Question { after, stock: vec![(cell.sku, cell.location.unwrap(), units)], ..Question::default() };
+    let sold = |units| sums(&shop.engine.what_if(&with(units)).unwrap()).1;
+    assert_eq!(sold(0), Tally { accepted: 2, accepted_units: 5, refused: 1, lost_units: 5 });
+    assert_eq!(sold(5), Tally { accepted: 3, accepted_units: 10, refused: 0, lost_units: 0 });
+    assert_eq!(
+        sold(-2),
+        Tally { accepted: 1, accepted_units: 3, refused: 2, lost_units: 7 },
+        "less for the first, so the second"
+    );
+}
+
+#[test]
+fn a_span_begins_with_what_was_there_then() {
+    let shop = shop(0);
+    shop.receive("A", "s1", 5);
+    let early = shop.try_reserve(hold(&[("A", "s1", 3)])).unwrap();
+    shop.clock.advance(60_000);
+    shop.put_rule("keep", Some(rule(Effect::SafetyStock(Amount::Units(1))))).unwrap();
+    shop.cancel(early.id).unwrap();
+    let order = shop.try_reserve(hold(&[("A", "s1", 4)])).unwrap();
+    shop.confirm(order.id).unwrap();
+    shop.collect(order.id).unwrap();
+    let from = Some(Timestamp(START_MS + 60_000));
+    let report = shop.engine.what_if(&Question { from, ..Question::default() }).unwrap();
+    let all = Tally { accepted: 1, accepted_units: 4, refused: 0, lost_units: 0 };
+    assert_eq!(sums(&report), (all, all));
+    assert_eq!(report.records, 5);
+    let to = Some(Timestamp(START_MS));
+    let report = shop.engine.what_if(&Question { to, ..Question::default() }).unwrap();
+    assert_eq!(sums(&report).1.accepted_units, 3);
+    let mut dated = rule(Effect::SafetyStock(Amount::Units(5)));
+    dated.starts_at = Some(Timestamp(START_MS + 60_000));
+    let report = try_rules(&shop, &[("late", Some(dated)), ("keep", None)]);
+    assert_eq!(sums(&report).1, Tally { accepted: 1, accepted_units: 3, refused: 1, lost_units: 4 });
+}
+
+#[test]
+fn quotas_are_tried_as_they_would_have_counted() {
+    let shop = shop(1);
+    shop.receive("A", "s1", 10);
+    for channel in ["web", "app", "app"] {
+        let mut request = hold(&[("A", "s1", 4)]);
+        request.channel = name(channel);
+        let _ = shop.try_reserve(request);
+    }
+    note(&shop);
+    let mut share = rule(Effect::Quota { share: Amount::Units(8), minimum: 0, spill_over: false });
+    share.channels = vec![name("app")];
+    let report = try_rules(&shop, &[("app-first", Some(share))]);
+    assert_eq!(sums(&report).0.accepted_units, 8);
+    let catalogue = &shop.engine.state().catalogue;
+    let of = |channel: &str| {
+        let id = catalogue.channels.id(channel).unwrap();
+        report.what_if.iter().filter(|((_, of), _)| *of == id).map(|(_, tally)| tally.accepted_units).sum::<u64>()
+    };
+    assert_eq!((of("web"), of("app")), (0, 8), "what is kept for the app is not for the web");
+}
+
+/// Random lives without a change are replayed to the unit, whatever the rules were.
+#[test]
+fn nothing_tried_is_what_happened() {
+    let given = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let first: u64 = given.unwrap_or_else(|| u64::from(std::process::id()) * 104_729);
+    for seed in first..first + if given.is_some() { 1 } else { 20 } {
+        println!("seed {seed}");
+        let mut numbers = Numbers(seed | 1);
+        let shop = shop(0);
+        shop.receive("A0", "s0", 3);
+        shop.receive("A0", "s1", 1);
+        shop.put_group("g0", &["s0", "s1"]);
+        let mut made: Vec<ReservationId> = Vec::new();
+        for _ in 0..150 {
+            let (sku, location) = (format!("A{}", numbers.below(3)), format!("s{}", numbers.below(2)));
+            let some = made.get(numbers.below(made.len().max(1) as u64) as usize).copied();
+            match (numbers.below(10), some) {
+                (0..=3, _) => {
+                    let units = 1 + numbers.below(3) as u32;
+                    let mut request = match numbers.below(4) {
+                        0 => hold_in_group(&[(&sku, "g0", units)]),
+                        1 => hold_to_come(&[(&sku, &location, units)], 3600),
+                        _ => hold(&[(&sku, &location, units), ("A0", "s0", 1)]),
+                    };
+                    request.allow_partial = numbers.below(3) == 0;
+                    request.ttl_seconds = 1 + numbers.below(9) as u32;
+                    request.purpose = if numbers.below(2) == 0 { Purpose::Delivery } else { Purpose::Cart };
+                    request.supersedes = some.filter(|_| numbers.below(4) == 0);
+                    made.extend(shop.try_reserve(request).map(|reservation| reservation.id));
+                }
+                (4, _) => shop.receive(&sku, &location, 1 + numbers.below(6) as i64),
+                (5, _) => drop(shop.try_move(vec![shop.movement(MovementKind::Sale, &sku, &location, -1)])),
+                (6, _) => drop(shop.try_count(&sku, &location, numbers.below(9) as i32, None)),
+                (7, _) => {
+                    shop.clock.advance(900);
+                    shop.supply("po", &sku, &location, numbers.below(5) as u32, 1800);
+                }
+                (8, _) => {
+                    // Quotas count from the beginning of the span, and are there from the beginning of the log.
+                    drop(shop.put_rule(&format!("r{}", numbers.below(3)), Some(some_rule(&mut numbers))));
+                }
+                (_, Some(id)) => drop(match numbers.below(4) {
+                    0 => shop.confirm(id),
+                    1 => shop.try_step(id, StepRequest::Bind { lines: None }),
+                    2 => shop.collect(id),
+                    _ => shop.cancel(id),
+                }),
+                _ => {}
+            }
+        }
+        audit(&shop);
+        let replayed = |until| {
+            let report = shop.engine.what_if(&Question { until: Some(until), ..Question::default() }).unwrap();
+            sums(&report)
+        };
+        let parts = (1..=shop.engine.state().view.seq()).find(|until| replayed(*until).0 != replayed(*until).1);
+        if let Some(seq) = parts {
+            let record = shop.engine.events(seq - 1, 1).unwrap().remove(0);
+            panic!("{:?} at {record:#?}", replayed(seq));
+        }
+    }
+}

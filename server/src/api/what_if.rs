@@ -1,0 +1,55 @@
+//! What other rules, or other stock, would have sold.
+
+use anaquel_engine::journal::ReadError;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use tokio::sync::Semaphore;
+
+use super::json_answer;
+use crate::app::App;
+use crate::extract;
+use crate::problem::{Problem, Slug};
+use crate::wire::what_if::{WhatIfBody, report};
+
+/// A replay reads the log: one at a time leaves the rest of the machine to those who buy.
+static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
+
+/// Replay the demand of a past span under other rules or with other stock. Nothing is touched.
+///
+/// What was promised asks again, and so does what was refused (noted in the log every few seconds). What only the replay
+/// promises is kept to the end; what was promised of supply is promised again as it was; quotas count from the beginning
+/// of the span; groups and the catalogue are those of today.
+#[utoipa::path(
+    post, path = "/v1/what-if", tag = "rules",
+    request_body = WhatIfBody,
+    responses(
+        (status = 200, description = "What happened and what would have, in all and by location and channel", example = json!({
+            "first_seq": 1201, "last_seq": 90311, "records": 89111, "oldest_seq": 1,
+            "actual": {"accepted": 40110, "accepted_units": 52300, "refused": 910, "lost_units": 1204},
+            "what_if": {"accepted": 40702, "accepted_units": 53110, "refused": 318, "lost_units": 394},
+            "difference": {"accepted": 592, "accepted_units": 810, "refused": -592, "lost_units": -810},
+            "items": [{"location": "mx-014", "channel": "web",
+                "actual": {"accepted": 12, "accepted_units": 14, "refused": 3, "lost_units": 3},
+                "what_if": {"accepted": 15, "accepted_units": 17, "refused": 0, "lost_units": 0}}]
+        })),
+        (status = 400, description = "invalid-request"), (status = 410, description = "gone: the log no longer has it"),
+        (status = 503, description = "overloaded: another replay is running")
+    )
+)]
+pub async fn what_if(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let (params, body) = extract::json_question::<WhatIfBody>(&app, request).await?;
+    params.done()?;
+    let question = body.into_question(&app.engine)?;
+    let Ok(_turn) = ONE_AT_A_TIME.try_acquire() else {
+        return Err(Problem::new(Slug::Overloaded, "another replay is running; try again when it is done"));
+    };
+    let oldest = app.engine.oldest();
+    if question.after > 0 && question.after + 1 < oldest {
+        return Err(ReadError::Trimmed { oldest }.into());
+    }
+    let engine = app.engine.clone();
+    match tokio::task::spawn_blocking(move || engine.what_if(&question)).await {
+        Ok(replayed) => Ok(json_answer(&report(&app.engine, &replayed?))),
+        Err(error) => Err(Problem::new(Slug::Internal, error.to_string())),
+    }
+}
