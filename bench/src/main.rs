@@ -1,7 +1,8 @@
 //! `anaquel-bench`: the floors that the core must hold, measured beside what they are ratios of, in one run.
 //!
 //! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`,
-//! `expiry`, `feed`, `rules`; `pickup STORES.json` takes the stores that it searches from a file.
+//! `expiry`, `feed`, `rules`, `supply`; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search
+//! from a file.
 
 mod promise;
 
@@ -33,10 +34,9 @@ fn main() -> anyhow::Result<()> {
         Some("expiry") => expiry()?,
         Some("feed") => feed()?,
         Some("rules") => promise::rules()?,
-        Some("pickup") => {
-            let file = std::env::args().nth(2).ok_or_else(|| anyhow::anyhow!("say which file the stores are in"))?;
-            promise::pickup(std::path::Path::new(&file))?;
-        }
+        Some("supply") => promise::supply()?,
+        Some("pickup") => promise::pickup(&stores()?)?,
+        Some("sourcing") => promise::sourcing(&stores()?)?,
         Some("all") => {
             // First, while nothing else has made and left memory behind.
             memory(false);
@@ -46,10 +46,19 @@ fn main() -> anyhow::Result<()> {
             expiry()?;
             feed()?;
             promise::rules()?;
+            promise::supply()?;
         }
-        _ => anyhow::bail!("say admission, durable, memory, restart, expiry, feed, rules, pickup STORES.json or all"),
+        _ => anyhow::bail!(
+            "say admission, durable, memory, restart, expiry, feed, rules, supply, pickup STORES.json, \
+             sourcing STORES.json or all"
+        ),
     }
     Ok(())
+}
+
+/// The file of stores that was named.
+fn stores() -> anyhow::Result<std::path::PathBuf> {
+    std::env::args().nth(2).map(Into::into).ok_or_else(|| anyhow::anyhow!("say which file the stores are in"))
 }
 
 /// Runs `step` on both cores for a slice of time; operations a second.

@@ -1,4 +1,5 @@
-//! What rules cost where they are asked, what it takes to change one, and how long a basket is looked for.
+//! What rules cost where they are asked, what it takes to change one, how long a basket is looked for and an order planned,
+//! and what waiting costs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use anaquel_bench::{Numbers, in_memory, median, name, stock};
 use anaquel_engine::Engine;
+use anaquel_engine::admission::MovementRequest;
 use anaquel_engine::command::{
-    Command, Failure, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows, RuleFields, SkuFields,
+    Command, Failure, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows, RuleFields, SkuFields, SupplyFields,
 };
+use anaquel_engine::event::{MovementKind, SupplyKind};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::pickup::PickupQuestion;
 use anaquel_engine::rules::{Amount, Effect};
+use anaquel_engine::sourcing::{Policy, Question, Sources};
 use anyhow::Context;
 
 use crate::{ROUNDS, rate};
@@ -215,11 +219,11 @@ fn changes(engine: &Engine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long does it take to find where a basket of 20 lines can be fetched, over the stores of `file`, a JSON array with
-/// `location.lat` and `location.lon`?
-pub fn pickup(file: &Path) -> anyhow::Result<()> {
-    const BASKETS: usize = 2_000;
-    const CARRIED: u32 = 500;
+/// SKUs that every store of a file carries, three of each.
+const CARRIED: u32 = 500;
+
+/// The stores of `file`, a JSON array with `location.lat` and `location.lon`, and where they are.
+fn stores(file: &Path) -> anyhow::Result<(Engine, Vec<(f64, f64)>)> {
     let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
     let stores: Vec<serde_json::Value> = serde_json::from_str(&text)?;
     let at = |store: &serde_json::Value| -> Option<(f64, f64)> {
@@ -235,6 +239,20 @@ pub fn pickup(file: &Path) -> anyhow::Result<()> {
     });
     run(&engine, Command::Load { rows: Rows::Locations(rows.collect()), atomic: false, finish: None })?;
     stock(&engine, CARRIED, places.len() as u32, 3);
+    Ok((engine, places))
+}
+
+/// Prints the median and the 99th percentile of times in microseconds.
+fn tell(what: &str, mut times: Vec<f64>, more: &str) {
+    times.sort_by(f64::total_cmp);
+    let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
+    println!("  {what:<17} median {:>7.0} us, 99th percentile {:>7.0} us, {more}", at(0.5), at(0.99));
+}
+
+/// How long does it take to find where a basket of 20 lines can be fetched, over the stores of a file?
+pub fn pickup(file: &Path) -> anyhow::Result<()> {
+    const BASKETS: usize = 2_000;
+    let (engine, places) = stores(file)?;
     println!("pickup over {} stores, a basket of 20 lines, {BASKETS} baskets each", places.len());
     for (what, radius_km) in [("within 30 km", Some(30.0)), ("within 300 km", Some(300.0)), ("anywhere", None)] {
         let (mut numbers, mut times, mut found) = (Numbers(3), Vec::new(), 0);
@@ -247,14 +265,84 @@ pub fn pickup(file: &Path) -> anyhow::Result<()> {
             found += engine.state().pickup(&question).1.len();
             times.push(started.elapsed().as_secs_f64() * 1e6);
         }
-        times.sort_by(f64::total_cmp);
-        let at = |share: f64| times.get((times.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN);
-        println!(
-            "  {what:<14} median {:>7.0} us, 99th percentile {:>7.0} us, {:.1} places each",
-            at(0.5),
-            at(0.99),
-            found as f64 / BASKETS as f64
-        );
+        tell(what, times, &format!("{:.1} places each", found as f64 / BASKETS as f64));
     }
+    Ok(())
+}
+
+/// How long does it take to plan an order of 20 lines over the stores of a file, policy by policy?
+pub fn sourcing(file: &Path) -> anyhow::Result<()> {
+    const ORDERS: usize = 200;
+    let (engine, places) = stores(file)?;
+    println!(
+        "sourcing over {} stores, an order of 20 lines and up to five shipments, {ORDERS} orders each",
+        places.len()
+    );
+    for (what, policy) in [
+        ("nearest", Policy::Nearest),
+        ("fewest shipments", Policy::FewestShipments),
+        ("most stock", Policy::MostStock),
+        ("stores last", Policy::StoresLast),
+        ("balance", Policy::Balance),
+        ("whole order", Policy::WholeOrder),
+    ] {
+        let (mut numbers, mut times, mut used) = (Numbers(3), Vec::new(), 0);
+        for _ in 0..ORDERS {
+            let question = Question {
+                lines: (0..20).map(|_| (SkuId(numbers.below(CARRIED)), 1 + numbers.below(8), None)).collect(),
+                near: places.get(numbers.below(places.len() as u32) as usize).copied(),
+                sources: Sources::Shipping,
+                channel: None,
+                weights: policy.weights(),
+                shipments_max: if policy == Policy::WholeOrder { 1 } else { 5 },
+                now: Timestamp(1_800_000_000_000),
+                limits: Default::default(),
+            };
+            let started = Instant::now();
+            used += engine.state().source(&question).1.best.map_or(0, |plan| plan.shipments.len());
+            times.push(started.elapsed().as_secs_f64() * 1e6);
+        }
+        tell(what, times, &format!("{:.1} shipments each", used as f64 / ORDERS as f64));
+    }
+    Ok(())
+}
+
+/// How long does a promise of what is to come take, with as many waiting before it, and the receipt that fills them?
+pub fn supply() -> anyhow::Result<()> {
+    const WAITING: u64 = 100_000;
+    let engine = in_memory();
+    stock(&engine, 1, 1, 0);
+    let state = engine.state();
+    let (sku, location) = (state.sku_ref(&name("sku", 0)), state.location_ref(&name("location", 0)));
+    let expected_at = Some(Timestamp(engine.now().0 + 86_400_000));
+    let kind = SupplyKind::PurchaseOrder;
+    let row = SupplyFields { line: 0, name: name("po", 0), kind, sku, location, quantity: WAITING as u32, expected_at };
+    run(&engine, Command::Supply(vec![row]))?;
+    println!("one cell, {WAITING} promises of one unit that is to come, one after the other, log in memory");
+    let mut times = Vec::new();
+    for nth in 0..WAITING {
+        let mut request = crate::request(0, 0);
+        request.confirm = true;
+        request.lines.iter_mut().for_each(|line| line.latest = Some(Timestamp::MAX));
+        let started = Instant::now();
+        engine.run(|engine, done| engine.reserve(request, None, done))?;
+        times.push(started.elapsed().as_secs_f64() * 1e6);
+        if nth + 1 == WAITING / 100 {
+            tell("the first 1,000", std::mem::take(&mut times), "");
+        }
+    }
+    tell("the last 1,000", times.split_off(times.len() - 1_000), "");
+    let receipt = MovementRequest {
+        kind: MovementKind::Receipt,
+        sku: name("sku", 0),
+        location: name("location", 0),
+        change: WAITING as i64,
+        occurred_at: None,
+        reference: None,
+        unplanned: false,
+    };
+    let started = Instant::now();
+    engine.run(|engine, done| engine.move_stock(vec![receipt], None, done))?;
+    println!("  the receipt that fills all of them {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
     Ok(())
 }

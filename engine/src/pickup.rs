@@ -1,7 +1,8 @@
 //! Where a whole basket can be fetched, and when it would be ready.
 //!
-//! One read, exact at one `seq`: the places within the radius, the units of each line there, sorted by distance. The stock asked is the store's own, as the asking channel may promise it; a place whose customers
-//! may not fetch orders there is never named.
+//! One read, exact at one `seq`: the places within the radius, the units of each line there, sorted by distance. The stock
+//! asked is the store's own, as the asking channel may promise it; a place whose customers may not fetch orders there is
+//! never named.
 
 use crate::geo::distance_km;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
@@ -54,11 +55,11 @@ impl State {
             let mut found = nearby(question, &places);
             let stock = self.basket_at(question, &places, &lens, &found);
             for place in &mut found {
-                place.available = stock.at(place.location);
-                place.complete = question.basket.iter().zip(&place.available).all(|((_, want), have)| have >= want);
+                let units = stock.of_place(place.location);
+                place.complete = question.basket.iter().zip(units).all(|((_, want), have)| have >= want);
             }
             // Those that have nothing of it at all are of no use.
-            found.retain(|place| place.complete || place.available.iter().any(|units| *units > 0));
+            found.retain(|place| place.complete || stock.of_place(place.location).iter().any(|units| *units > 0));
             for place in &mut found {
                 if !place.complete {
                     self.bring(question, &places, &stock, place);
@@ -66,8 +67,10 @@ impl State {
             }
             found.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
             found.truncate(question.limit);
-            for place in found.iter_mut().filter(|place| place.complete) {
-                place.ready_at = self.ready_at(question, &places, place);
+            // Only what is told is written down.
+            for place in &mut found {
+                place.available = stock.of_place(place.location).to_vec();
+                place.ready_at = if place.complete { self.ready_at(question, &places, place) } else { None };
             }
             found
         });
@@ -123,7 +126,8 @@ impl State {
         let Some((group, _)) = places.get(place.location).and_then(Place::transfers) else { return };
         let donors = self.donors(places, group, place.location);
         let mut from = Vec::with_capacity(question.basket.len());
-        for (line, ((_, want), have)) in question.basket.iter().zip(&place.available).enumerate() {
+        let here = stock.of_place(place.location);
+        for (line, ((_, want), have)) in question.basket.iter().zip(here).enumerate() {
             if have >= want {
                 from.push(None);
                 continue;
@@ -163,9 +167,9 @@ pub(crate) struct Stock {
 }
 
 impl Stock {
-    pub fn at(&self, location: LocationId) -> Vec<u32> {
+    pub fn of_place(&self, location: LocationId) -> &[u32] {
         let first = location.0 as usize * self.lines;
-        self.units.get(first..first + self.lines).map(<[u32]>::to_vec).unwrap_or_default()
+        self.units.get(first..first + self.lines).unwrap_or_default()
     }
 
     fn of(&self, location: LocationId, line: usize) -> u32 {

@@ -218,7 +218,7 @@ impl State {
         let stock = self.stock_at(&skus, &named, places.count(), &lens);
         let (mut candidates, mut full) = (Vec::new(), Vec::new());
         for (rank, location) in named.iter().enumerate() {
-            let mut units = stock.at(*location);
+            let mut units = stock.of_place(*location).to_vec();
             for ((sku, want, latest), have) in question.lines.iter().zip(&mut units) {
                 if let Some(latest) = latest.filter(|_| *have < *want) {
                     *have += self.to_come(*sku, *location, want - *have, latest, question);

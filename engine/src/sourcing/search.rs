@@ -12,8 +12,11 @@ use crate::ids::LocationId;
 /// Places that are tried two by two and three by three.
 const PROMISING: usize = 24;
 
-/// Places that are opened one after the other, or closed.
-const GREEDY: usize = 64;
+/// Places that are opened one after the other.
+const OPENED: usize = 64;
+
+/// Places that are closed one after the other.
+const CLOSED: usize = 32;
 
 /// A place from which something can come.
 #[derive(Debug, Clone)]
@@ -166,7 +169,7 @@ pub(super) fn plans(
     let mut alone: Vec<Found> = (0..candidates.len()).map(|place| look_at(&[place])).collect();
     alone.sort_by(|a, b| a.missing.cmp(&b.missing).then(a.score.total_cmp(&b.score)).then(a.open.cmp(&b.open)));
     let promising = promising(&alone, candidates, wanted);
-    let most: Vec<usize> = alone.iter().filter_map(|found| found.open.first().copied()).take(GREEDY).collect();
+    let most: Vec<usize> = alone.iter().filter_map(|found| found.open.first().copied()).take(OPENED).collect();
     alone.into_iter().take(2).for_each(|found| best.consider(found));
     if shipments_max >= 2 {
         for (nth, one) in promising.iter().enumerate() {
@@ -224,7 +227,7 @@ fn close_down(places: usize, shipments_max: usize, look_at: &impl Fn(&[usize]) -
     let all: Vec<usize> = (0..places).collect();
     // Every line takes from few places, so few of them are open from the start.
     let mut now = look_at(&all);
-    while (2..=GREEDY).contains(&now.open.len()) {
+    while (2..=CLOSED).contains(&now.open.len()) {
         let without = |place: &usize| {
             let open: Vec<usize> = now.open.iter().copied().filter(|other| other != place).collect();
             // What one had may come from a place that was not needed so far.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Reply, refusal, unexpected};
 use crate::app::{App, Caller};
-use crate::problem::{Problem, constraint_name};
+use crate::problem::{Problem, Slug, constraint_name};
 use crate::wire::reservation::write_record;
 use crate::wire::sourcing::{self as words, Order, SourcingBody};
 
@@ -35,14 +35,18 @@ enum Unsourced {
 pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
     let order = body.into_order(&app.engine)?;
     if order.dry_run {
-        return show(app, &order);
+        let (engine, order) = (app.engine.clone(), order);
+        let shown = tokio::task::spawn_blocking(move || show(&engine, &order)).await;
+        return shown.unwrap_or_else(|error| Err(Problem::new(Slug::Internal, error.to_string())));
     }
     let mut question = order.question.clone();
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let (mut asked, mut unsourced) = (Vec::new(), None);
+        // A repeat is answered without it; whether this is one is known only then.
+        let planned = plan_aside(app, &order, &question).await?;
         let executed = app
-            .execute(caller, |engine, cause, done| match plan(engine, &order, &question) {
+            .execute(caller, |engine, cause, done| match planned {
                 Ok(plan) => {
                     let request = request(engine, &order, &plan);
                     asked = request.lines.to_vec();
@@ -89,13 +93,19 @@ fn note_lost(engine: &Engine, order: &Order) {
 }
 
 /// The plan and the runner-up, and nothing else.
-fn show(app: &App, order: &Order) -> Result<Reply, Problem> {
-    let engine = &app.engine;
+fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
     plan(engine, order, &order.question).map_err(|why| explain(engine, order, &why))?;
     let (seq, answer) = engine.state().source(&order.question);
     let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| words::plan(engine, order, plan));
     let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
     Ok(Reply::ok(json!({"seq": seq, "plan": best, "runner_up": runner_up}).to_string()))
+}
+
+/// The best plan, if it will do; made where nobody waits for it, since it looks at many places.
+async fn plan_aside(app: &App, order: &Order, question: &Question) -> Result<Result<Plan, Unsourced>, Problem> {
+    let (engine, order, question) = (app.engine.clone(), order.clone(), question.clone());
+    let planned = tokio::task::spawn_blocking(move || plan(&engine, &order, &question)).await;
+    planned.map_err(|error| Problem::new(Slug::Internal, error.to_string()))
 }
 
 /// The best plan, if it will do.
