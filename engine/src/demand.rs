@@ -3,9 +3,7 @@
 //! Each unit counts with a weight that halves every two weeks, scaled so that a cell which sells `n` units a day comes to
 //! a rate of `n`. One number a cell, changed when something is sold and read whenever somebody asks.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
-
-use rustc_hash::FxHashMap;
+use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{LocationId, Seq, SkuId, Timestamp};
@@ -36,18 +34,17 @@ impl Rate {
 
 /// The rates of all cells that ever sold.
 #[derive(Debug, Default)]
-pub struct DemandRates(RwLock<FxHashMap<(SkuId, LocationId), Rate>>);
+pub struct DemandRates(DashMap<(SkuId, LocationId), Rate, foldhash::fast::RandomState>);
 
 impl DemandRates {
     /// Units of a cell sold a day, as it counts at `now`.
     pub fn per_day(&self, sku: SkuId, location: LocationId, now: Timestamp) -> f64 {
-        self.rates().get(&(sku, location)).map_or(0.0, |rate| rate.at(now))
+        self.0.get(&(sku, location)).map_or(0.0, |rate| rate.at(now))
     }
 
     /// Journal thread only, inside a fold: units were sold.
     pub(crate) fn fold_sold(&self, sku: SkuId, location: LocationId, row: (Seq, u32), at: Timestamp, units: u32) {
-        let mut rates = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let rate = rates.entry((sku, location)).or_insert(Rate { last: (0, 0), at, per_day: 0.0 });
+        let mut rate = self.0.entry((sku, location)).or_insert(Rate { last: (0, 0), at, per_day: 0.0 });
         // What an image knows already is not counted again.
         if rate.last < row {
             let per_day = rate.at(at) + f64::from(units) * std::f64::consts::LN_2 / HALF_LIFE_DAYS;
@@ -57,18 +54,14 @@ impl DemandRates {
 
     /// All of them, for an image.
     pub fn copy(&self) -> Vec<((SkuId, LocationId), Rate)> {
-        let mut rates: Vec<_> = self.rates().iter().map(|(cell, rate)| (*cell, *rate)).collect();
+        let mut rates: Vec<_> = self.0.iter().map(|rate| (*rate.key(), *rate.value())).collect();
         rates.sort_unstable_by_key(|(cell, _)| *cell);
         rates
     }
 
     /// Puts back what an image holds.
     pub(crate) fn restore(&self, sku: SkuId, location: LocationId, rate: Rate) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert((sku, location), rate);
-    }
-
-    fn rates(&self) -> RwLockReadGuard<'_, FxHashMap<(SkuId, LocationId), Rate>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.0.insert((sku, location), rate);
     }
 }
 

@@ -296,6 +296,8 @@ pub struct LostDemand {
     pub group: Option<GroupId>,
     /// Through which channel.
     pub channel: ChannelId,
+    /// Whether it was an order, for pickup or delivery.
+    pub is_order: bool,
     /// Lines that were refused.
     pub requests: u32,
     /// Units that they asked for and did not get.

@@ -3,17 +3,17 @@
 //! A refusal changes nothing, so it is no event. But whoever asks what other rules would have sold must know what was
 //! asked for, so refused lines are added up in memory and noted once in a while. A crash loses what was not noted yet.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
 use crate::command::{Failure, NameRef, Refusal, Reserve};
-use crate::event::LostDemand;
+use crate::event::{LostDemand, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::state::State;
 
-/// Rows that are noted at once, without waiting.
+/// Rows that are noted soon, without waiting for long.
 const MANY: usize = 1000;
 
 /// Rows that are kept while nothing can be noted; what is beyond is not counted.
@@ -22,13 +22,16 @@ const ROWS_MAX: usize = 100_000;
 /// Rows in one record.
 const ROWS_PER_RECORD: usize = 1000;
 
-type Key = (SkuId, Option<LocationId>, Option<GroupId>, ChannelId);
+/// SKU, location, group, channel, and whether it was an order.
+type Key = (SkuId, Option<LocationId>, Option<GroupId>, ChannelId, bool);
 
 /// What was refused since it was last noted.
 #[derive(Debug, Default)]
 pub struct Lost {
     rows: Mutex<FxHashMap<Key, (u32, u64)>>,
     count: AtomicUsize,
+    /// Whether nobody wants to know.
+    is_off: AtomicBool,
 }
 
 impl Lost {
@@ -37,64 +40,81 @@ impl Lost {
         self.count.load(Relaxed) == 0
     }
 
-    /// Whether there is so much that it should be noted now.
+    /// Whether there is so much that it should be noted soon.
     pub fn is_many(&self) -> bool {
         self.count.load(Relaxed) >= MANY
     }
 
-    /// Units were asked for and refused.
+    /// Nobody wants to know.
+    pub(crate) fn turn_off(&self) {
+        self.is_off.store(true, Relaxed);
+    }
+
+    /// Lines were asked for through a channel, as an order or not, and refused: SKU, location, group, units.
     pub fn add(
         &self,
-        sku: SkuId,
-        location: Option<LocationId>,
-        group: Option<GroupId>,
         channel: ChannelId,
-        units: u32,
+        is_order: bool,
+        lines: impl Iterator<Item = (SkuId, Option<LocationId>, Option<GroupId>, u32)>,
     ) {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (sku, location, group, channel);
-        if rows.len() >= ROWS_MAX && !rows.contains_key(&key) {
+        if self.is_off.load(Relaxed) {
             return;
         }
-        let (requests, all) = rows.entry(key).or_default();
-        *requests = requests.saturating_add(1);
-        *all += u64::from(units);
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        for (sku, location, group, units) in lines {
+            let key = (sku, location, group, channel, is_order);
+            if rows.len() >= ROWS_MAX && !rows.contains_key(&key) {
+                continue;
+            }
+            let (requests, all) = rows.entry(key).or_default();
+            *requests = requests.saturating_add(1);
+            *all += u64::from(units);
+        }
         self.count.store(rows.len(), Relaxed);
     }
 
     /// Hands it over, record by record.
     pub(crate) fn take(&self) -> Vec<Vec<LostDemand>> {
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let row = |((sku, location, group, channel), (requests, units)): (Key, (u32, u64))| LostDemand {
+        let rows = {
+            let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+            self.count.store(0, Relaxed);
+            std::mem::take(&mut *rows)
+        };
+        let row = |((sku, location, group, channel, is_order), (requests, units)): (Key, (u32, u64))| LostDemand {
             sku,
             location,
             group,
             channel,
+            is_order,
             requests,
             units,
         };
-        let mut all: Vec<_> = rows.drain().map(row).collect();
-        self.count.store(0, Relaxed);
-        all.sort_unstable_by_key(|row| (row.sku, row.location, row.group, row.channel));
+        let mut all: Vec<_> = rows.into_iter().map(row).collect();
+        all.sort_unstable_by_key(|row| (row.sku, row.location, row.group, row.channel, row.is_order));
         all.chunks(ROWS_PER_RECORD).map(<[LostDemand]>::to_vec).collect()
     }
 }
 
 impl State {
-    /// A promise was refused for want of stock: every line of it is lost.
+    /// A promise was refused for want of stock: the lines that were short are lost.
     pub(crate) fn note_refused(&self, reserve: &Reserve, failure: &Failure) {
-        let Failure::Refused(Refusal::Insufficient(_)) = failure else { return };
+        let Failure::Refused(Refusal::Insufficient(shorts)) = failure else { return };
         let channel = match &reserve.channel {
             NameRef::Known(channel) => Some(*channel),
             NameRef::New(name) => self.catalogue.channels.id(name.as_str()),
         };
         // One that nobody knows yet has no id to be counted under; what is only tried is not lost.
         let Some(channel) = channel.filter(|_| !reserve.is_attempt) else { return };
-        for line in &reserve.lines {
-            self.lost.add(line.sku, Some(line.location), None, channel, line.quantity);
-        }
-        for line in &reserve.group_lines {
-            self.lost.add(line.sku, None, Some(line.group), channel, line.quantity);
-        }
+        // Lines on one cell are short together, and told by the first of them.
+        let cell_of = |at: usize| reserve.lines.iter().enumerate().find(|(nth, _)| reserve.line_number(*nth) == at);
+        let located = shorts.iter().filter_map(|short| {
+            let (_, line) = cell_of(short.line)?;
+            Some((line.sku, Some(line.location), None, short.requested))
+        });
+        let grouped = shorts.iter().filter_map(|short| {
+            let line = reserve.group_lines.iter().find(|line| line.at == short.line)?;
+            Some((line.sku, None, Some(line.group), line.quantity))
+        });
+        self.lost.add(channel, reserve.purpose != Purpose::Cart, located.chain(grouped));
     }
 }

@@ -98,6 +98,7 @@ fn events_of_v3() -> Vec<(Option<Box<Cause>>, Event)> {
         location: Some(LocationId(3)),
         group: Some(GroupId(0)),
         channel: ChannelId(0),
+        is_order: true,
         requests: 2,
         units: 1 << 33,
     };

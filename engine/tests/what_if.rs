@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::atomic::AtomicBool;
+
 use anaquel_engine::command::{RuleFields, StepRequest};
 use anaquel_engine::event::{Event, MovementKind, Purpose};
 use anaquel_engine::ids::{ReservationId, Timestamp};
@@ -19,7 +21,7 @@ fn shop(lost_demand_seconds: u64) -> Shop {
 
 fn try_rules(shop: &Shop, rules: &[(&str, Option<RuleFields>)]) -> Report {
     let rules = rules.iter().map(|(id, fields)| (name(id), fields.clone())).collect();
-    shop.engine.what_if(&Question { rules, ..Question::default() }).unwrap()
+    shop.engine.what_if(&Question { rules, ..Question::default() }, &AtomicBool::new(false)).unwrap()
 }
 
 fn sums(report: &Report) -> (Tally, Tally) {
@@ -73,7 +75,7 @@ fn other_stock_sells_more_or_less() {
     let after = shop.engine.events(0, 100).unwrap()[1].seq;
     let with =
         |units| Question { after, stock: vec![(cell.sku, cell.location.unwrap(), units)], ..Question::default() };
-    let sold = |units| sums(&shop.engine.what_if(&with(units)).unwrap()).1;
+    let sold = |units| sums(&shop.engine.what_if(&with(units), &AtomicBool::new(false)).unwrap()).1;
     assert_eq!(sold(0), Tally { accepted: 2, accepted_units: 5, refused: 1, lost_units: 5 });
     assert_eq!(sold(5), Tally { accepted: 3, accepted_units: 10, refused: 0, lost_units: 0 });
     assert_eq!(
@@ -95,12 +97,12 @@ fn a_span_begins_with_what_was_there_then() {
     shop.confirm(order.id).unwrap();
     shop.collect(order.id).unwrap();
     let from = Some(Timestamp(START_MS + 60_000));
-    let report = shop.engine.what_if(&Question { from, ..Question::default() }).unwrap();
+    let report = shop.engine.what_if(&Question { from, ..Question::default() }, &AtomicBool::new(false)).unwrap();
     let all = Tally { accepted: 1, accepted_units: 4, refused: 0, lost_units: 0 };
     assert_eq!(sums(&report), (all, all));
     assert_eq!(report.records, 5);
     let to = Some(Timestamp(START_MS));
-    let report = shop.engine.what_if(&Question { to, ..Question::default() }).unwrap();
+    let report = shop.engine.what_if(&Question { to, ..Question::default() }, &AtomicBool::new(false)).unwrap();
     assert_eq!(sums(&report).1.accepted_units, 3);
     let mut dated = rule(Effect::SafetyStock(Amount::Units(5)));
     dated.starts_at = Some(Timestamp(START_MS + 60_000));
@@ -128,6 +130,23 @@ fn quotas_are_tried_as_they_would_have_counted() {
         report.what_if.iter().filter(|((_, of), _)| *of == id).map(|(_, tally)| tally.accepted_units).sum::<u64>()
     };
     assert_eq!((of("web"), of("app")), (0, 8), "what is kept for the app is not for the web");
+}
+
+#[test]
+fn what_more_orders_a_day_would_have_sold() {
+    let shop = shop(1);
+    shop.receive("A", "s1", 10);
+    shop.put_rule("day", Some(rule(Effect::Capacity { orders_per_day: 2 }))).unwrap();
+    for _ in 0..5 {
+        let mut request = hold(&[("A", "s1", 1)]);
+        request.purpose = Purpose::Delivery;
+        let _ = shop.try_reserve(request);
+    }
+    note(&shop);
+    let same = try_rules(&shop, &[]);
+    assert_eq!(sums(&same).1, Tally { accepted: 2, accepted_units: 2, refused: 3, lost_units: 3 });
+    let more = try_rules(&shop, &[("day", Some(rule(Effect::Capacity { orders_per_day: 4 })))]);
+    assert_eq!(sums(&more).1, Tally { accepted: 4, accepted_units: 4, refused: 1, lost_units: 1 });
 }
 
 /// Random lives without a change are replayed to the unit, whatever the rules were.
@@ -182,7 +201,11 @@ fn nothing_tried_is_what_happened() {
         }
         audit(&shop);
         let replayed = |until| {
-            let report = shop.engine.what_if(&Question { until: Some(until), ..Question::default() }).unwrap();
+            let report = shop
+                .engine
+                .what_if(&Question { until: Some(until), ..Question::default() }, &AtomicBool::new(false))
+                .unwrap();
+            assert_eq!(report.replayed, report.what_if);
             sums(&report)
         };
         let parts = (1..=shop.engine.state().view.seq()).find(|until| replayed(*until).0 != replayed(*until).1);

@@ -10,7 +10,8 @@ fn shop() -> Shop {
     for (location, latitude, longitude, kind) in
         [("dc", 41.65, -0.88, "warehouse"), ("madrid", 40.42, -3.70, "store"), ("toledo", 39.86, -4.03, "store")]
     {
-        let body = json!({"kind": kind, "latitude": latitude, "longitude": longitude});
+        let pickup = kind == "store";
+        let body = json!({"kind": kind, "latitude": latitude, "longitude": longitude, "pickup": pickup});
         assert_eq!(shop.client.put(&format!("/v1/locations/{location}"), &body).unwrap().status, 200);
     }
     for (sku, location, units) in
@@ -84,6 +85,24 @@ fn limits_and_refusals_say_what_would_succeed() {
     assert_eq!(told, [(json!("on_hand"), json!(1)), (json!("unknown_cell"), json!(0))]);
     let some = post(&mut shop, order(&[("C", 5)], json!({"allow_partial": true})));
     assert_eq!((some.status, &some.json()["shipments"][0]["lines"][0]["quantity"]), (201, &json!(1)));
+    // Who is not told numbers is not told them by a plan either, nor by what would succeed.
+    let hide = json!({"kind": "band", "exact": false, "skus": ["C"]});
+    assert_eq!(shop.client.put("/v1/rules/hide", &hide).unwrap().status, 200);
+    let shown = post(
+        &mut shop,
+        order(&[("C", 500)], json!({"dry_run": true, "allow_partial": true, "locations": ["dc", "toledo", "toledo"]})),
+    );
+    assert_eq!((shown.status, shown.slug().as_str()), (409, "insufficient-stock"), "nothing is left: {}", shown.json());
+    shop.receive("C", "toledo", 4);
+    let shown = post(&mut shop, order(&[("C", 500)], json!({"dry_run": true, "allow_partial": true}))).json();
+    assert_eq!(shown["plan"]["shipments"][0]["lines"][0], json!({"sku": "C", "quantity": null}), "{shown}");
+    assert!(shown["plan"].get("score").is_none() && shown["plan"]["missing"][0]["quantity"].is_null());
+    let refused = post(&mut shop, order(&[("C", 500)], json!({}))).json();
+    assert_eq!(
+        (&refused["lines"][0]["available"], &refused["lines"][0]["would_succeed"]["quantity"]),
+        (&Value::Null, &Value::Null)
+    );
+    shop.client.delete("/v1/rules/hide").unwrap();
     // Only what a store may have brought is picked up there.
     let pickup = json!({"purpose": "pickup", "destination": {"location": "madrid"}});
     assert_eq!(post(&mut shop, order(&[("B", 1)], pickup.clone())).status, 409);
@@ -153,6 +172,7 @@ fn bad_orders_are_told_by_field() {
         (json!({"purpose": "pickup"}), "destination"),
         (json!({"max_shipments": 0}), "max_shipments"),
         (json!({"locations": [], "policy": "priority"}), "locations"),
+        (json!({"purpose": "pickup", "destination": {"location": "dc"}}), "destination.location"),
         (json!({"colour": "red"}), "colour"),
     ] {
         let answer = shop.client.post("/v1/sourcing", &order(&[("A", 1)], more.clone())).unwrap();

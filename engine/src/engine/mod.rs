@@ -179,6 +179,9 @@ impl Engine {
             trim_before: AtomicU64::new(0),
             counters: Counters::default(),
         });
+        if settings.lost_demand_seconds == 0 {
+            state.lost.turn_off();
+        }
         let feed = Feed::new(Arc::clone(&state), epoch, settings.feed.clone(), Arc::clone(&shared.reader));
         let mut threads =
             Threads { shared: Arc::clone(&shared), feed: feed.clone(), telling: None, journal: None, images: None };

@@ -94,7 +94,8 @@ impl JournalThread {
     /// Once in a while, and at the end, what was asked for and refused becomes part of the log.
     fn note_lost(&mut self, now: Timestamp, closing: bool, commands: &mut VecDeque<Queued>) {
         let (lost, every) = (&self.shared.state.lost, self.shared.settings.lost_demand_seconds);
-        let due = closing || lost.is_many() || now.since_ms(self.noted_at) >= every.saturating_mul(1000);
+        let wait_ms = if lost.is_many() { 1000 } else { every.saturating_mul(1000) };
+        let due = closing || now.since_ms(self.noted_at) >= wait_ms;
         if every == 0 || !due || lost.is_empty() || self.sequencer.failure().is_some() {
             return;
         }

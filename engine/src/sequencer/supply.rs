@@ -223,14 +223,16 @@ impl Sequencer {
         if !self.draft.ledger.has_outlooks() {
             return;
         }
-        let mut wanted = BTreeMap::new();
         for (sku, location) in self.draft.touched_or_redated() {
-            let units = self.uncovered_and_free(sku, location);
-            if units > 0 {
-                wanted.insert((sku, location), units);
+            // Cell by cell and part by part, so that what is given counts in what is given next.
+            loop {
+                let units = self.uncovered_and_free(sku, location);
+                if units == 0 {
+                    break;
+                }
+                self.log_fills(BTreeMap::from([((sku, location), units)]));
             }
         }
-        self.log_fills(wanted);
     }
 
     /// Units for those in a cell whom no supply covers, as long as the channel of each may have what is free.

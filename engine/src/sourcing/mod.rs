@@ -17,13 +17,14 @@
 
 mod search;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::LocationKind;
 use crate::event::OrderDay;
 use crate::geo::distance_km;
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
+use crate::pickup::Stock;
 use crate::places::{Place, Places};
 use crate::rules::{Effect, Kind, RuleId};
 use crate::state::State;
@@ -174,7 +175,10 @@ impl State {
             };
             of(true).or_else(|| of(false))
         };
-        lines.iter().map(|(sku, units)| Some(price(*sku)?.saturating_mul((*units).into()))).sum()
+        let add = |sum: u64, (sku, units): &(SkuId, u32)| {
+            Some(sum.saturating_add(price(*sku)?.saturating_mul((*units).into())))
+        };
+        lines.iter().try_fold(0, add)
     }
 
     /// The rule by which an order through `channel` is not delivered, if it is worth too little.
@@ -186,41 +190,63 @@ impl State {
         (worth < below).then_some(standing.id)
     }
 
-    /// Where each unit of an order would come from.
+    /// Where each unit of an order would come from. The units of each place are read at one `seq`; the rest is thought
+    /// about in peace.
     pub fn source(&self, question: &Question) -> (Seq, Answer) {
-        self.view.read(|| {
-            let places = self.places.load();
-            let (candidates, full) = self.candidates(question, &places);
-            let wanted: Vec<u32> = question.lines.iter().map(|(_, units, _)| *units).collect();
-            let (best, runner_up) =
-                search::plans(&wanted, &candidates, question.weights.shipments, question.shipments_max);
+        let places = self.places.load();
+        let named = self.sources(question, &places);
+        let skus: Vec<SkuId> = question.lines.iter().map(|(sku, ..)| *sku).collect();
+        let (seq, stock) = self.view.read(|| {
+            let lens = self.lens(question.channel);
+            self.stock_at(&skus, &named, places.count(), &lens)
+        });
+        let wanted: Vec<u32> = question.lines.iter().map(|(_, units, _)| *units).collect();
+        let search = |waits: bool| {
+            let (candidates, full) = self.candidates(question, &places, &named, &stock, waits);
+            let found = search::plans(&wanted, &candidates, question.weights.shipments, question.shipments_max);
             let has = |line: usize| candidates.iter().map(|candidate| u64::from(candidate.units(line))).sum::<u64>();
             let anywhere = wanted.iter().enumerate().map(|(line, want)| has(line).min((*want).into()) as u32).collect();
             let plan = |found: search::Found| found.into_plan(&candidates, &wanted, &question.weights);
-            Answer { best: best.map(plan), runner_up: runner_up.map(plan), anywhere, full }
-        })
+            Answer { best: found.0.map(plan), runner_up: found.1.map(plan), anywhere, full }
+        };
+        // What is to come is for what is not there.
+        let now = search(false);
+        let waits = question.lines.iter().any(|(.., latest)| latest.is_some());
+        let enough = now.best.as_ref().is_some_and(Plan::is_complete);
+        (seq, if waits && !enough { search(true) } else { now })
     }
 
-    /// The places that have something of it, and those that would, did they take on more orders today.
-    fn candidates(&self, question: &Question, places: &Places) -> (Vec<Candidate>, Vec<LocationId>) {
-        let named: Vec<LocationId> = match &question.sources {
+    /// The places that may send something, in the order of their priority.
+    fn sources(&self, question: &Question, places: &Places) -> Vec<LocationId> {
+        match &question.sources {
             Sources::Shipping => places.iter().filter(|(_, place)| place.ship).map(|(location, _)| location).collect(),
-            Sources::Named(named) => named.clone(),
+            Sources::Named(named) => {
+                let mut seen = FxHashSet::default();
+                named.iter().copied().filter(|location| seen.insert(*location)).collect()
+            }
             Sources::Store(store) => {
                 let group = places.get(*store).and_then(Place::transfers).map(|(group, _)| group);
                 let donors = group.map(|group| self.catalogue.groups.details_or_default(group).locations);
                 let donors = donors.unwrap_or_default().into_iter().filter(|location| location != store);
                 std::iter::once(*store).chain(donors).collect()
             }
-        };
-        let skus: Vec<SkuId> = question.lines.iter().map(|(sku, ..)| *sku).collect();
-        let lens = self.lens(question.channel);
-        let stock = self.stock_at(&skus, &named, places.count(), &lens);
+        }
+    }
+
+    /// The places that have something of it, and those that would, did they take on more orders today.
+    fn candidates(
+        &self,
+        question: &Question,
+        places: &Places,
+        named: &[LocationId],
+        stock: &Stock,
+        waits: bool,
+    ) -> (Vec<Candidate>, Vec<LocationId>) {
         let (mut candidates, mut full) = (Vec::new(), Vec::new());
         for (rank, location) in named.iter().enumerate() {
             let mut units = stock.of_place(*location).to_vec();
             for ((sku, want, latest), have) in question.lines.iter().zip(&mut units) {
-                if let Some(latest) = latest.filter(|_| *have < *want) {
+                if let Some(latest) = latest.filter(|_| waits && *have < *want) {
                     *have += self.to_come(*sku, *location, want - *have, latest, question);
                 }
                 *have = (*have).min(question.limits.get(&(*sku, *location)).copied().unwrap_or(u32::MAX));
@@ -236,12 +262,12 @@ impl State {
             let distance_km = question.near.zip(at).map(|(near, at)| distance_km(near, at));
             let details = self.catalogue.locations.details(*location);
             let is_store = details.is_none_or(|set| set.details.kind == LocationKind::Store);
-            let days = |(sku, units): (&SkuId, &u32)| {
+            let days = |((sku, ..), units): (&(SkuId, u32, Option<Timestamp>), &u32)| {
                 let per_day = self.rates.per_day(*sku, *location, question.now);
                 if per_day > 0.0 { f64::from(*units) / per_day } else { f64::INFINITY }
             };
             let days_of_cover = match question.weights.cover > 0.0 {
-                true => skus.iter().zip(&units).map(days).collect(),
+                true => question.lines.iter().zip(&units).map(days).collect(),
                 false => Vec::new(),
             };
             candidates.push(Candidate::new(
@@ -255,6 +281,14 @@ impl State {
             ));
         }
         (candidates, full)
+    }
+
+    /// The places under the same quota, for a refusal that named it.
+    pub fn places_of_rule(&self, rule: RuleId) -> Vec<LocationId> {
+        let book = self.rules.share_book();
+        let Some(standing) = self.rules.at(rule) else { return Vec::new() };
+        let is_there = book.places_of(&standing);
+        (0..self.catalogue.locations.count()).map(LocationId).filter(|location| is_there(*location)).collect()
     }
 
     /// Units that are to come to a cell and may be promised by then.

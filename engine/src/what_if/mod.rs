@@ -5,14 +5,15 @@
 //! the rules that were in force at that moment, and by those that are tried in their place. Nothing real is touched.
 //!
 //! What a replay cannot know, it keeps simple, and says so here: a promise that only the replay makes is kept to the end;
-//! what was promised of supply is promised again as it was; open promises do not make room for each other; quotas count
-//! from the beginning of the span; groups and the catalogue are those of today.
+//! what was promised of supply is promised again as it was; open promises do not make room for each other; quotas and
+//! orders of a day count from the beginning of the span; groups and the catalogue are those of today. So the same span is
+//! replayed twice, once with nothing tried, and what the trial would have changed is the difference of the two replays.
 
 mod shop;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use crate::Engine;
 use crate::command::RuleFields;
 use crate::event::{Event, LineChange, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
@@ -20,6 +21,7 @@ use crate::journal::ReadError;
 use crate::level::{StockChange, StockLevel};
 use crate::rules::{Conditions, Rule};
 use crate::state::State;
+use crate::{Engine, Health};
 use shop::Shop;
 
 /// Records read at a time.
@@ -78,6 +80,9 @@ impl Tally {
 /// refused count nowhere.
 pub type Place = (Option<LocationId>, ChannelId);
 
+/// What became of it, place by place.
+pub type Tallies = BTreeMap<Place, Tally>;
+
 /// What happened, and what would have.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -88,32 +93,34 @@ pub struct Report {
     /// Records in it.
     pub records: u64,
     /// What happened, place by place.
-    pub actual: BTreeMap<Place, Tally>,
+    pub actual: Tallies,
+    /// What the replay comes to with nothing tried: as near to what happened as a replay gets.
+    pub replayed: Tallies,
     /// What would have happened.
-    pub what_if: BTreeMap<Place, Tally>,
+    pub what_if: Tallies,
     /// The oldest record that the log has: what a rule said before it, and was changed since, is not known.
     pub oldest: Seq,
 }
 
 impl Report {
     /// All places together.
-    pub fn sum(of: &BTreeMap<Place, Tally>) -> Tally {
+    pub fn sum(of: &Tallies) -> Tally {
         of.values().copied().fold(Tally::default(), Tally::plus)
     }
 }
 
 impl Engine {
-    /// Replays a span of the log under other rules or with other stock.
+    /// Replays a span of the log under other rules or with other stock; `stop` ends it early, with what it has by then.
     ///
     /// # Errors
     /// [`ReadError`] where the log no longer has it, or cannot be read.
-    pub fn what_if(&self, question: &Question) -> Result<Report, ReadError> {
+    pub fn what_if(&self, question: &Question, stop: &AtomicBool) -> Result<Report, ReadError> {
         let oldest = self.oldest();
         let visible = self.state().view.seq();
         // First, how things stood when the span began: every cell before it was touched, every rule before it changed.
         let mut before = Before::default();
         let mut rule_records = Vec::new();
-        self.each_record(oldest.saturating_sub(1), visible, &mut |record| {
+        self.each_record(oldest.saturating_sub(1), visible, stop, &mut |record| {
             if matches!(record.event, Event::RulesSet(_) | Event::RulesTurned(_)) {
                 rule_records.push(record.clone());
             }
@@ -121,23 +128,33 @@ impl Engine {
                 before.see(self.state(), record);
             }
         })?;
-        let mut shop = Shop::open(self.state(), question, before, &rule_records);
+        let nothing = Question { rules: Vec::new(), stock: Vec::new(), ..question.clone() };
+        let mut plain = Shop::open(self.state(), &nothing, before.clone(), &rule_records);
+        let mut tried = Shop::open(self.state(), question, before, &rule_records);
+        let mut twice = Tallies::new();
         let mut report = Report { oldest, ..Report::default() };
         let until = question.until.map_or(visible, |until| until.min(visible));
-        self.each_record(question.after.max(oldest.saturating_sub(1)), until, &mut |record| {
+        self.each_record(question.after.max(oldest.saturating_sub(1)), until, stop, &mut |record| {
             if question.reaches(record) && question.to.is_none_or(|to| record.time <= to) {
                 report.first = if report.first == 0 { record.seq } else { report.first };
                 report.last = record.seq;
                 report.records += 1;
-                shop.live(record, &mut report);
+                plain.live(record, &mut report.actual, &mut report.replayed);
+                tried.live(record, &mut twice, &mut report.what_if);
             }
         })?;
         Ok(report)
     }
 
-    fn each_record(&self, after: Seq, until: Seq, visit: &mut dyn FnMut(&Record)) -> Result<(), ReadError> {
+    fn each_record(
+        &self,
+        after: Seq,
+        until: Seq,
+        stop: &AtomicBool,
+        visit: &mut dyn FnMut(&Record),
+    ) -> Result<(), ReadError> {
         let mut at = after;
-        while at < until {
+        while at < until && !stop.load(Relaxed) && self.health() != Health::Closing {
             let records = self.events(at, RECORDS_AT_A_TIME)?;
             let Some(last) = records.last() else { return Ok(()) };
             at = last.seq;
@@ -188,7 +205,7 @@ fn conditions(state: &State, fields: &RuleFields) -> Option<Conditions> {
 }
 
 /// Every cell as it was before the span first touched it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Before {
     cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Before, Question, Report, given_back, members, present_units};
+use super::{Before, Question, Tallies, given_back, members, present_units};
 use crate::event::{Event, LostDemand, OrderDay, Purpose, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel};
@@ -39,13 +39,18 @@ pub(super) struct Shop<'a> {
     tried: Vec<(RuleId, Name, Rule)>,
     /// Rules whose real changes count for nothing.
     replaced: Vec<RuleId>,
+    /// Cells that were looked at; the others are as they are.
     cells: BTreeMap<Cell, (StockLevel, u32)>,
+    /// The first record of the span: what was promised from there on is a promise of the replay, or none.
+    first: Seq,
     promises: BTreeMap<ReservationId, Vec<Line>>,
     orders: BTreeMap<OrderDay, i64>,
     /// The days that each promise counts against.
     days: BTreeMap<ReservationId, Vec<OrderDay>>,
     /// Units of the hold that the promise being made replaces: its own, whatever else holds there.
     own: BTreeMap<Cell, u32>,
+    /// The members of groups that were asked of.
+    members: BTreeMap<GroupId, Vec<LocationId>>,
 }
 
 impl<'a> Shop<'a> {
@@ -94,29 +99,28 @@ impl<'a> Shop<'a> {
             replaced.push(id);
             tried.extend(rule.map(|rule| (id, name, rule)));
         }
-        let mut cells = before.cells;
-        for (_, cell) in state.matrix.range(0, state.cells()) {
-            cells.entry((cell.sku(), cell.location())).or_insert_with(|| (cell.durable(), cell.safety_stock()));
-        }
-        for (sku, location, units) in &question.stock {
-            let (level, _) = cells.entry((*sku, *location)).or_default();
-            *level = level.checked_add(StockChange::bring(*units)).unwrap_or(*level);
-        }
-        Self {
+        let mut shop = Self {
             state,
             law,
             tried,
             replaced,
-            cells,
+            cells: before.cells,
+            first: 0,
             promises: BTreeMap::new(),
             orders: BTreeMap::new(),
             days: BTreeMap::new(),
             own: BTreeMap::new(),
+            members: BTreeMap::new(),
+        };
+        for (sku, location, units) in &question.stock {
+            shop.change((*sku, *location), StockChange::bring(*units));
         }
+        shop
     }
 
     /// Lives through one record, and counts what was asked for in it.
-    pub fn live(&mut self, record: &Record, report: &mut Report) {
+    pub fn live(&mut self, record: &Record, actual: &mut Tallies, replayed: &mut Tallies) {
+        self.first = if self.first == 0 { record.seq } else { self.first };
         self.turn_tried(record);
         match &record.event {
             Event::RulesSet(_) | Event::RulesTurned(_) => follow(&mut self.law, record, &self.replaced),
@@ -127,13 +131,18 @@ impl<'a> Shop<'a> {
                     let cell = (row.cell.sku, row.cell.location);
                     let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
                     self.change(cell, StockChange::bring(difference));
-                    self.cells.entry(cell).or_default().1 = row.cell.safety_stock;
+                    self.at(cell).1 = row.cell.safety_stock;
                 }
             }
             Event::Collected(event) => {
                 for line in &event.lines {
                     let cell = (line.cell.sku, line.cell.location);
                     let units = self.take_from(event.reservation, cell, line.quantity);
+                    let lines = self.promises.get(&event.reservation).into_iter().flatten();
+                    let charges = lines.filter(|line| line.cell == cell).find(|line| !line.charges.is_empty());
+                    if let Some(charges) = charges.map(|line| line.charges.clone()) {
+                        self.law.count(&charges, cell.0, 0, units.into());
+                    }
                     self.change(cell, StockChange { on_hand: -i64::from(units), reserved: -i64::from(units) });
                 }
             }
@@ -143,11 +152,14 @@ impl<'a> Shop<'a> {
                     self.rebind(event.reservation, from, to, moved.quantity);
                 }
             }
-            Event::DemandLost(rows) => rows.iter().for_each(|row| self.ask_again(row, record.time, report)),
+            Event::DemandLost(rows) => {
+                rows.iter().for_each(|row| self.ask_again(row, record.time, actual, replayed));
+            }
             _ => {}
         }
         for fill in record.event.fills() {
             let cell = (fill.cell.sku, fill.cell.location);
+            let is_earlier = self.is_earlier(fill.reservation);
             let units = match self.promises.get_mut(&fill.reservation) {
                 Some(lines) => {
                     let mut left = fill.quantity;
@@ -159,7 +171,8 @@ impl<'a> Shop<'a> {
                     }
                     fill.quantity - left
                 }
-                None => fill.quantity,
+                None if is_earlier => fill.quantity,
+                None => 0,
             };
             self.change(cell, StockChange::reserve(units));
         }
@@ -176,13 +189,18 @@ impl<'a> Shop<'a> {
                     *self.own.entry(cell).or_default() += units;
                 }
             }
-            let is_over = !matches!(&record.event, Event::Cancelled(event) if !event.whole);
-            for day in self.days.remove(&id).filter(|_| is_over).unwrap_or_default() {
-                *self.orders.entry(day).or_default() -= 1;
+            let is_whole = !matches!(&record.event, Event::Cancelled(event) if !event.whole);
+            let is_empty = |lines: &Vec<Line>| lines.iter().all(|line| line.present + line.waiting == 0);
+            // What is left of it, or was handed over, stays an order.
+            if is_whole || self.promises.get(&id).is_some_and(is_empty) {
+                for day in self.days.remove(&id).unwrap_or_default() {
+                    *self.orders.entry(day).or_default() -= 1;
+                }
+                self.promises.remove(&id);
             }
         }
         if replaces {
-            self.promise(record, report);
+            self.promise(record, actual, replayed);
         }
     }
 
@@ -196,8 +214,26 @@ impl<'a> Shop<'a> {
         }
     }
 
+    /// Whether a promise was made before the span.
+    fn is_earlier(&self, id: ReservationId) -> bool {
+        id.0 < self.first
+    }
+
+    /// A cell, with its safety stock.
+    fn at(&mut self, cell: Cell) -> &mut (StockLevel, u32) {
+        let state = self.state;
+        self.cells.entry(cell).or_insert_with(|| {
+            state.matrix.get(cell.0, cell.1).map(|cell| (cell.durable(), cell.safety_stock())).unwrap_or_default()
+        })
+    }
+
+    fn members(&mut self, group: GroupId) -> Vec<LocationId> {
+        let state = self.state;
+        self.members.entry(group).or_insert_with(|| members(state, group)).clone()
+    }
+
     fn change(&mut self, cell: Cell, change: StockChange) {
-        let (level, _) = self.cells.entry(cell).or_default();
+        let (level, _) = self.at(cell);
         *level = level.checked_add(change).unwrap_or(*level);
     }
 
@@ -210,7 +246,8 @@ impl<'a> Shop<'a> {
     /// Units of a promise that are there leave it. Those of the span are all known, if only as refused; of one from
     /// before it they are what the log says.
     fn take_from(&mut self, id: ReservationId, cell: Cell, units: u32) -> u32 {
-        let Some(lines) = self.promises.get_mut(&id) else { return units };
+        let is_earlier = self.is_earlier(id);
+        let Some(lines) = self.promises.get_mut(&id) else { return if is_earlier { units } else { 0 } };
         let mut left = units;
         for line in lines.iter_mut().filter(|line| line.cell == cell) {
             let taken = left.min(line.present);
@@ -221,7 +258,8 @@ impl<'a> Shop<'a> {
     }
 
     fn give_back(&mut self, id: ReservationId, cell: Cell, units: u32, present: u32) -> u32 {
-        let Some(lines) = self.promises.get_mut(&id) else { return present };
+        let is_earlier = self.is_earlier(id);
+        let Some(lines) = self.promises.get_mut(&id) else { return if is_earlier { present } else { 0 } };
         let (mut left, mut freed) = (units, 0);
         for line in lines.iter_mut().filter(|line| line.cell == cell) {
             let waited = left.min(line.waiting);
@@ -230,7 +268,7 @@ impl<'a> Shop<'a> {
             line.present -= taken;
             left -= waited + taken;
             freed += taken;
-            self.law.count(&line.charges, cell.0, -i64::from(taken), 0);
+            self.law.count(&line.charges, cell.0, -i64::from(waited + taken), 0);
         }
         freed
     }
@@ -242,13 +280,15 @@ impl<'a> Shop<'a> {
         }
         self.change(from, StockChange::reserve(moved).inverse());
         self.change(to, StockChange::reserve(moved));
+        // What is moved keeps counting where it was made.
         if let Some(lines) = self.promises.get_mut(&id) {
-            lines.push(Line { cell: to, present: moved, waiting: 0, charges: Vec::new() });
+            let charges = lines.iter().find(|line| line.cell == from).map(|line| line.charges.clone());
+            lines.push(Line { cell: to, present: moved, waiting: 0, charges: charges.unwrap_or_default() });
         }
     }
 
     /// What was promised asks again: all of it or nothing, unless some was taken for enough then.
-    fn promise(&mut self, record: &Record, report: &mut Report) {
+    fn promise(&mut self, record: &Record, actual: &mut Tallies, replayed: &mut Tallies) {
         let Some(reserved) = record.event.reserved() else { return };
         let (channel, purpose, now) = (reserved.channel, reserved.purpose, record.time);
         let asker = Asker { channel, purpose, now, names_place: true };
@@ -259,13 +299,13 @@ impl<'a> Shop<'a> {
         let mut short = false;
         for ask in asks(record) {
             for (nth, (at, asked, got)) in ask.got.iter().enumerate() {
-                let actual = report.actual.entry((Some(*at), channel)).or_default();
-                actual.count((*asked).into(), (*got).into(), nth == 0);
+                let tally = actual.entry((Some(*at), channel)).or_default();
+                tally.count((*asked).into(), (*got).into(), nth == 0);
             }
             let home = if ask.group.is_some() { None } else { ask.got.first().map(|(at, ..)| *at) };
-            refused.push((home, ask.requested().into(), 0, true));
+            refused.push((home, ask.requested(), 0, true));
             let places = match ask.group {
-                Some(group) => members(self.state, group),
+                Some(group) => self.members(group),
                 None => home.into_iter().collect(),
             };
             let mut got: BTreeMap<Option<LocationId>, (u64, u64)> = BTreeMap::new();
@@ -273,14 +313,16 @@ impl<'a> Shop<'a> {
                 let sum = got.entry(at).or_default();
                 (sum.0, sum.1) = (sum.0 + u64::from(asked), sum.1 + u64::from(units));
             };
-            let mut left = ask.requested() - ask.waits.iter().map(|(_, units)| units).sum::<u32>();
+            let waits: u64 = ask.waits.iter().map(|(_, units)| u64::from(*units)).sum();
+            let mut left = ask.requested() - waits;
             for location in places {
                 let (cell, asker) = ((ask.sku, location), Asker { names_place: ask.group.is_none(), ..asker });
-                let units = self.grant(cell, left, asker, some_will_do || ask.group.is_some());
+                let wanted = left.min(u32::MAX.into()) as u32;
+                let units = self.grant(cell, wanted, asker, some_will_do || ask.group.is_some());
                 if units > 0 {
                     lines.push(self.take(cell, units, asker));
                     add(Some(location), units, units);
-                    left -= units;
+                    left -= u64::from(units);
                 }
                 if left == 0 {
                     break;
@@ -295,7 +337,7 @@ impl<'a> Shop<'a> {
                 short = true;
                 // Of a group's line that got something, what is missing is missing where that is.
                 let first = got.keys().next().copied().unwrap_or(home);
-                got.entry(first).or_default().0 += u64::from(left);
+                got.entry(first).or_default().0 += left;
             }
             // One line is one, in however many places it finds its units.
             tallies.extend(got.into_iter().enumerate().map(|(nth, (at, (asked, got)))| (at, asked, got, nth == 0)));
@@ -309,26 +351,29 @@ impl<'a> Shop<'a> {
             lines.clear();
             tallies = refused;
         } else {
-            self.count_orders(ReservationId(record.seq), &lines, asker);
+            self.count_orders(Some(ReservationId(record.seq)), &lines, asker);
         }
         for (location, asked, got, is_line) in tallies {
-            report.what_if.entry((location, channel)).or_default().count(asked, got, is_line);
+            replayed.entry((location, channel)).or_default().count(asked, got, is_line);
         }
-        // Known, if only as refused: what the log says of it later is then nothing to the replay.
-        self.promises.insert(ReservationId(record.seq), lines);
+        // One that is refused is nothing to the replay, whatever the log says of it later.
+        if !lines.is_empty() {
+            self.promises.insert(ReservationId(record.seq), lines);
+        }
     }
 
     /// What was refused asks again, request by request, for its share of the units; what it gets it keeps.
-    fn ask_again(&mut self, lost: &LostDemand, now: Timestamp, report: &mut Report) {
-        let asker = Asker { channel: lost.channel, purpose: Purpose::Cart, now, names_place: true };
+    fn ask_again(&mut self, lost: &LostDemand, now: Timestamp, actual: &mut Tallies, replayed: &mut Tallies) {
+        let purpose = if lost.is_order { Purpose::Delivery } else { Purpose::Cart };
+        let asker = Asker { channel: lost.channel, purpose, now, names_place: true };
         let place = (lost.location, lost.channel);
         let requests = u64::from(lost.requests.max(1));
-        let actual = report.actual.entry(place).or_default();
-        actual.refused += requests;
-        actual.lost_units += lost.units;
+        let tally = actual.entry(place).or_default();
+        tally.refused += requests;
+        tally.lost_units += lost.units;
         let places = match (lost.location, lost.group) {
             (Some(location), _) => vec![location],
-            (None, Some(group)) => members(self.state, group),
+            (None, Some(group)) => self.members(group),
             // An order that might have come from anywhere.
             (None, None) => self.state.places.load().iter().filter(|(_, place)| place.ship).map(|(at, _)| at).collect(),
         };
@@ -337,19 +382,20 @@ impl<'a> Shop<'a> {
             let size = units.div_ceil(requests).min(u64::from(u32::MAX)) as u32;
             let granted = places.iter().find(|at| size > 0 && self.grant((lost.sku, **at), size, asker, false) == size);
             let Some(location) = granted.copied() else { break };
-            let _ = self.take((lost.sku, location), size, asker);
-            report.what_if.entry((Some(location), lost.channel)).or_default().count(size.into(), size.into(), true);
+            let line = self.take((lost.sku, location), size, asker);
+            self.count_orders(None, &[line], asker);
+            replayed.entry((Some(location), lost.channel)).or_default().count(size.into(), size.into(), true);
             requests -= 1;
             units -= u64::from(size).min(units);
         }
-        let rest = report.what_if.entry(place).or_default();
+        let rest = replayed.entry(place).or_default();
         rest.refused += requests;
         rest.lost_units += units;
     }
 
     /// Units of a cell that the rules of the replay give: all that is asked for, or fewer where those will do.
     fn grant(&mut self, cell: Cell, wanted: u32, asker: Asker, some_will_do: bool) -> u32 {
-        let Some((level, safety_stock)) = self.cells.get(&cell).copied() else { return 0 };
+        let (level, safety_stock) = *self.at(cell);
         if self.day_is_full(cell.1, asker) {
             return 0;
         }
@@ -363,11 +409,11 @@ impl<'a> Shop<'a> {
         let free = (free + i64::from(own)).min(wanted.into()) as u32;
         let mut units = if free == wanted || some_will_do { free } else { 0 };
         if units > own && self.law.has_quotas() {
-            let all = (cell.0, LocationId(0))..=(cell.0, LocationId(u32::MAX));
-            let row = self
-                .cells
-                .range(all)
-                .map(|((_, at), (level, own))| (*at, *level, self.law.held_back_from_all((cell.0, *at), *level, *own)));
+            let places: Vec<_> = self.state.matrix.row(cell.0).map(|(_, cell)| cell.location()).collect();
+            let row = places.into_iter().map(|location| {
+                let (level, own) = *self.at((cell.0, location));
+                (location, level, self.law.held_back_from_all((cell.0, location), level, own))
+            });
             let row: Vec<_> = row.collect();
             let fits =
                 |units: u32| self.law.check_quotas(cell, asker.channel, units.into(), &row, &Planned::new()).is_ok();
@@ -411,7 +457,7 @@ impl<'a> Shop<'a> {
         }
     }
 
-    fn count_orders(&mut self, id: ReservationId, lines: &[Line], asker: Asker) {
+    fn count_orders(&mut self, id: Option<ReservationId>, lines: &[Line], asker: Asker) {
         if asker.purpose == Purpose::Cart {
             return;
         }
@@ -423,7 +469,9 @@ impl<'a> Shop<'a> {
         for location in places {
             let day = self.day_of(location, asker.now);
             *self.orders.entry(day).or_default() += 1;
-            self.days.entry(id).or_default().push(day);
+            if let Some(id) = id {
+                self.days.entry(id).or_default().push(day);
+            }
         }
     }
 }
@@ -439,8 +487,8 @@ struct Ask {
 }
 
 impl Ask {
-    fn requested(&self) -> u32 {
-        self.got.iter().map(|(_, requested, _)| requested).sum()
+    fn requested(&self) -> u64 {
+        self.got.iter().map(|(_, requested, _)| u64::from(*requested)).sum()
     }
 }
 

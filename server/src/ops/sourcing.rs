@@ -70,35 +70,55 @@ pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
                 return Ok(reply.at(format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id))));
             }
             (Err(_), Some(why)) => {
-                note_lost(&app.engine, &order);
+                if let Unsourced::Short(answer) = &why {
+                    note_lost(&app.engine, &order, answer);
+                }
                 return Err(explain(&app.engine, &order, &why));
             }
             (Err(Failure::Refused(Refusal::Insufficient(shorts))), None) => shorts,
             (Err(other), None) => return Err(other.into()),
         };
-        limit(&app.engine, &mut question, &asked, &shorts);
+        let shrank = limit(&app.engine, &mut question, &asked, &shorts);
         last = Some(refusal::explain(&app.engine, &order.channel, &asked, &shorts));
+        if !shrank {
+            break;
+        }
     }
-    note_lost(&app.engine, &order);
     Err(last.expect("every attempt that is not the last leaves a refusal"))
 }
 
-/// An order that is not sourced is lost, wherever it would have come from.
-fn note_lost(engine: &Engine, order: &Order) {
-    if let Some(channel) = engine.state().catalogue.channels.id(order.channel.as_str()) {
-        for (sku, units, _) in &order.question.lines {
-            engine.state().lost.add(*sku, None, None, channel, *units);
-        }
-    }
+/// Lines of which there is not enough anywhere are lost, wherever they would have come from. Those that only a limit on
+/// shipments kept are not: they may be asked for otherwise.
+fn note_lost(engine: &Engine, order: &Order, answer: &Answer) {
+    let Some(channel) = engine.state().catalogue.channels.id(order.channel.as_str()) else { return };
+    let lines = order.question.lines.iter().zip(&answer.anywhere);
+    let short = lines.filter(|((_, units, _), anywhere)| anywhere < &units);
+    engine.state().lost.add(channel, true, short.map(|((sku, units, _), _)| (*sku, None, None, *units)));
 }
 
 /// The plan and the runner-up, and nothing else.
 fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
-    plan(engine, order, &order.question).map_err(|why| explain(engine, order, &why))?;
+    if let Some(why) = pickup_only(engine, order) {
+        return Err(explain(engine, order, &why));
+    }
     let (seq, answer) = engine.state().source(&order.question);
+    if !will_do(order, &answer) {
+        return Err(explain(engine, order, &Unsourced::Short(Box::new(answer))));
+    }
     let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| words::plan(engine, order, plan));
     let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
     Ok(Reply::ok(json!({"seq": seq, "plan": best, "runner_up": runner_up}).to_string()))
+}
+
+fn will_do(order: &Order, answer: &Answer) -> bool {
+    let complete = order.unknown.is_empty() && answer.best.as_ref().is_some_and(Plan::is_complete);
+    answer.best.is_some() && (complete || order.allow_partial)
+}
+
+fn pickup_only(engine: &Engine, order: &Order) -> Option<Unsourced> {
+    let is_delivered = order.purpose == Purpose::Delivery;
+    let rule = engine.state().pickup_only(order.question.channel, |currency| value(engine, order, currency));
+    rule.filter(|_| is_delivered).map(Unsourced::PickupOnly)
 }
 
 /// The best plan, if it will do; made where nobody waits for it, since it looks at many places.
@@ -110,15 +130,12 @@ async fn plan_aside(app: &App, order: &Order, question: &Question) -> Result<Res
 
 /// The best plan, if it will do.
 fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Unsourced> {
-    if order.purpose == Purpose::Delivery
-        && let Some(rule) = engine.state().pickup_only(question.channel, |currency| value(engine, order, currency))
-    {
-        return Err(Unsourced::PickupOnly(rule));
+    if let Some(why) = pickup_only(engine, order) {
+        return Err(why);
     }
     let (_, answer) = engine.state().source(question);
-    let complete = order.unknown.is_empty() && answer.best.as_ref().is_some_and(Plan::is_complete);
     match &answer.best {
-        Some(best) if complete || order.allow_partial => Ok(best.clone()),
+        Some(best) if will_do(order, &answer) => Ok(best.clone()),
         _ => Err(Unsourced::Short(Box::new(answer))),
     }
 }
@@ -161,16 +178,25 @@ fn request(engine: &Engine, order: &Order, plan: &Plan) -> ReserveRequest {
     }
 }
 
-/// What was refused has no more than it said.
-fn limit(engine: &Engine, question: &mut Question, asked: &[LineRequest], shorts: &[Short]) {
+/// What was refused has no more than it said; a quota says so for all of its places. Tells whether that is news.
+fn limit(engine: &Engine, question: &mut Question, asked: &[LineRequest], shorts: &[Short]) -> bool {
     let catalogue = &engine.state().catalogue;
+    let mut shrank = false;
     for short in shorts {
         let Some(LineRequest { sku, place: Place::Location(location), .. }) = asked.get(short.line) else { continue };
-        let cell = catalogue.skus.id(sku.as_str()).zip(catalogue.locations.id(location.as_str()));
-        if let Some(cell) = cell {
-            question.limits.insert(cell, short.available);
+        let Some((sku, at)) = catalogue.skus.id(sku.as_str()).zip(catalogue.locations.id(location.as_str())) else {
+            continue;
+        };
+        let under_quota = short.rule.filter(|_| short.constraint == Constraint::Quota);
+        let mut places = under_quota.map(|rule| engine.state().places_of_rule(rule)).unwrap_or_default();
+        places.push(at);
+        for location in places {
+            let known = question.limits.entry((sku, location)).or_insert(u32::MAX);
+            shrank |= short.available < *known;
+            *known = short.available.min(*known);
         }
     }
+    shrank
 }
 
 fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
@@ -208,8 +234,8 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
                     () if !answer.full.is_empty() => Constraint::Capacity,
                     () => Constraint::OnHand,
                 };
-                let would =
-                    json!({"quantity": Some(units - missing).filter(|units| *units > 0), "max_shipments": shipments});
+                let fewer = Some(units - missing).filter(|units| *units > 0 && tells_numbers(engine, order, at));
+                let would = json!({"quantity": fewer, "max_shipments": shipments});
                 lines.extend(told(engine, order, at, (units - missing, constraint, None), would));
             }
             let most = order.question.shipments_max;
@@ -228,9 +254,7 @@ fn told(
     would_succeed: Value,
 ) -> Option<Value> {
     let (sku, requested, _) = order.lines.get(at)?;
-    let (state, channel) = (engine.state(), order.question.channel);
-    // Who is not told numbers is not told them by a refusal either.
-    let exact = state.catalogue.skus.id(sku.as_str()).is_none_or(|sku| state.tells_numbers(sku, channel));
+    let (state, exact) = (engine.state(), tells_numbers(engine, order, at));
     let rule = rule.and_then(|id| state.rules.at(id)).map(|standing| standing.name.to_string());
     Some(json!({
         "line": at,
@@ -243,4 +267,11 @@ fn told(
         "rule": rule,
         "would_succeed": would_succeed,
     }))
+}
+
+/// Whether numbers of a line may be told. Who is not told them is not told them by a refusal either.
+fn tells_numbers(engine: &Engine, order: &Order, at: usize) -> bool {
+    let (state, channel) = (engine.state(), order.question.channel);
+    let sku = order.lines.get(at).and_then(|(sku, ..)| state.catalogue.skus.id(sku.as_str()));
+    sku.is_none_or(|sku| state.tells_numbers(sku, channel))
 }

@@ -258,6 +258,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                     "location": row.location.map(location),
                     "group": row.group.map(|group| catalogue.groups.name(group).as_str()),
                     "channel": catalogue.channels.name(row.channel).as_str(),
+                    "order": row.is_order,
                     "requests": row.requests,
                     "units": row.units,
                 })

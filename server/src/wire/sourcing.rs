@@ -164,13 +164,18 @@ impl SourcingBody {
             },
         };
         let (near, store) = self.destination(engine)?;
+        let fetched_at = || -> Result<LocationId, Problem> {
+            let store = store.ok_or_else(|| Problem::invalid("destination", "names no location to pick it up at"))?;
+            let details = catalogue.locations.details(store);
+            match details.is_none_or(|set| set.details.pickup) {
+                true => Ok(store),
+                false => Err(Problem::invalid("destination.location", "is no place where orders are picked up")),
+            }
+        };
+        let fetched_at = if purpose == Purpose::Pickup { Some(fetched_at()?) } else { None };
         let sources = match (&self.locations, &self.group, purpose) {
             (Some(_), Some(_), _) => return Err(Problem::invalid("group", "is given beside locations; name one")),
-            (None, None, Purpose::Pickup) => {
-                let store =
-                    store.ok_or_else(|| Problem::invalid("destination", "names no location to pick it up at"))?;
-                Sources::Store(store)
-            }
+            (None, None, Purpose::Pickup) => fetched_at.map_or(Sources::Shipping, Sources::Store),
             (None, None, _) => Sources::Shipping,
             (Some(named), None, _) => {
                 if !(1..=SOURCES_MAX).contains(&named.len()) {
@@ -330,7 +335,10 @@ fn rounded(km: Option<f64>) -> Option<f64> {
 pub fn plan(engine: &Engine, order: &Order, plan: &Plan) -> Value {
     let catalogue = &engine.state().catalogue;
     let sku = |line: usize| order.question.lines.get(line).map(|(sku, ..)| catalogue.skus.name(*sku).as_str());
-    let line = |(line, units): &(usize, u32)| json!({"sku": sku(*line), "quantity": units});
+    // How a plan splits a line, and its score, know how much there is; who is not told numbers is not told those.
+    let Question { lines, channel, .. } = &order.question;
+    let exact = lines.iter().all(|(sku, ..)| engine.state().tells_numbers(*sku, *channel));
+    let line = |(line, units): &(usize, u32)| json!({"sku": sku(*line), "quantity": exact.then_some(units)});
     let shipment = |shipment: &Shipment| {
         json!({
             "location": catalogue.locations.name(shipment.location).as_str(),
@@ -339,12 +347,11 @@ pub fn plan(engine: &Engine, order: &Order, plan: &Plan) -> Value {
         })
     };
     let missing = plan.missing.iter().enumerate().filter(|(_, units)| **units > 0);
-    let missing: Vec<Value> = missing.map(|(line, units)| json!({"sku": sku(line), "quantity": units})).collect();
+    let missing: Vec<Value> =
+        missing.map(|(line, units)| json!({"sku": sku(line), "quantity": exact.then_some(units)})).collect();
     let mut told = json!({"shipments": plan.shipments.iter().map(shipment).collect::<Vec<_>>(), "missing": missing});
-    // The score knows how much there is; who is not told numbers is not told that.
-    let Question { lines, channel, .. } = &order.question;
     if let Value::Object(members) = &mut told
-        && lines.iter().all(|(sku, ..)| engine.state().tells_numbers(*sku, *channel))
+        && exact
     {
         members.insert("score".into(), plan.score.into());
         members.insert("parts".into(), parts(&plan.parts));

@@ -109,8 +109,10 @@ fn tally(tally: &Tally) -> Value {
 /// What happened, and what would have.
 pub fn report(engine: &Engine, report: &Report) -> Value {
     let catalogue = &engine.state().catalogue;
-    let (actual, what_if) = (Report::sum(&report.actual), Report::sum(&report.what_if));
-    let places: BTreeSet<_> = report.actual.keys().chain(report.what_if.keys()).copied().collect();
+    let (actual, replayed) = (Report::sum(&report.actual), Report::sum(&report.replayed));
+    let what_if = Report::sum(&report.what_if);
+    let places: BTreeSet<_> =
+        report.actual.keys().chain(report.what_if.keys()).chain(report.replayed.keys()).copied().collect();
     let item = |place: &anaquel_engine::what_if::Place| {
         let (location, channel) = place;
         let of = |tallies: &BTreeMap<_, Tally>| tally(&tallies.get(place).copied().unwrap_or_default());
@@ -118,6 +120,7 @@ pub fn report(engine: &Engine, report: &Report) -> Value {
             "location": location.map(|location| catalogue.locations.name(location).as_str()),
             "channel": catalogue.channels.name(*channel).as_str(),
             "actual": of(&report.actual),
+            "replayed": of(&report.replayed),
             "what_if": of(&report.what_if),
         })
     };
@@ -128,12 +131,13 @@ pub fn report(engine: &Engine, report: &Report) -> Value {
         "records": report.records,
         "oldest_seq": report.oldest,
         "actual": tally(&actual),
+        "replayed": tally(&replayed),
         "what_if": tally(&what_if),
         "difference": {
-            "accepted": less(what_if.accepted, actual.accepted),
-            "accepted_units": less(what_if.accepted_units, actual.accepted_units),
-            "refused": less(what_if.refused, actual.refused),
-            "lost_units": less(what_if.lost_units, actual.lost_units),
+            "accepted": less(what_if.accepted, replayed.accepted),
+            "accepted_units": less(what_if.accepted_units, replayed.accepted_units),
+            "refused": less(what_if.refused, replayed.refused),
+            "lost_units": less(what_if.lost_units, replayed.lost_units),
         },
         "items": places.iter().map(item).collect::<Vec<_>>(),
     })
