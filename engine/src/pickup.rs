@@ -4,7 +4,7 @@
 //! asked is the store's own, as the asking channel may promise it; a place whose customers may not fetch orders there is
 //! never named.
 
-use crate::geo::distance_km;
+use crate::geo::Point;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::places::{Place, Places};
 use crate::query::Lens;
@@ -65,8 +65,14 @@ impl State {
                     self.bring(question, &places, &stock, place);
                 }
             }
-            found.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
-            found.truncate(question.limit);
+            let nearer =
+                |a: &PickupPlace, b: &PickupPlace| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal);
+            // Those that are not told need no order among themselves.
+            if found.len() > question.limit {
+                found.select_nth_unstable_by(question.limit, nearer);
+                found.truncate(question.limit);
+            }
+            found.sort_by(nearer);
             // Only what is told is written down.
             for place in &mut found {
                 place.available = stock.of_place(place.location).to_vec();
@@ -143,10 +149,10 @@ impl State {
     fn donors(&self, places: &Places, group: GroupId, to: LocationId) -> Vec<LocationId> {
         let mut donors = self.catalogue.groups.details_or_default(group).locations;
         donors.retain(|location| *location != to);
-        let at = places.get(to).and_then(|place| place.coordinates);
+        let at = places.get(to).and_then(|place| place.point);
         let far = |location: &LocationId| {
-            let other = places.get(*location).and_then(|place| place.coordinates);
-            at.zip(other).map_or(f64::INFINITY, |(at, other)| distance_km(at, other))
+            let other = places.get(*location).and_then(|place| place.point);
+            at.zip(other).map_or(f64::INFINITY, |(at, other)| at.km_to(&other))
         };
         donors.sort_by(|a, b| far(a).total_cmp(&far(b)).then(a.cmp(b)));
         donors
@@ -179,9 +185,10 @@ impl Stock {
 
 /// Places within the radius where customers may fetch orders.
 fn nearby(question: &PickupQuestion, places: &Places) -> Vec<PickupPlace> {
+    let near = question.near.map(Point::new);
     let mut found = Vec::new();
     for (location, place) in places.iter().filter(|(_, place)| place.pickup) {
-        let distance_km = question.near.zip(place.coordinates).map(|(near, at)| distance_km(near, at));
+        let distance_km = near.zip(place.point).map(|(near, at)| near.km_to(&at));
         let within = match question.radius_km {
             Some(radius) => distance_km.is_some_and(|distance| distance <= radius),
             None => true,

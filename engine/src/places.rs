@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp as Instant, ToSpan};
 
 use crate::catalogue::{Catalogue, ServiceDetails};
+use crate::geo::Point;
 use crate::ids::{GroupId, LocationId, Timestamp};
 
 /// Minutes of a day.
@@ -20,8 +21,8 @@ const DAYS_AHEAD: i64 = 31;
 /// A location as questions about distance and time see it.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Degrees north and east.
-    pub coordinates: Option<(f64, f64)>,
+    /// Where it is, if that is known.
+    pub point: Option<Point>,
     /// Whether customers may fetch orders here.
     pub pickup: bool,
     /// Whether orders are shipped from here.
@@ -72,7 +73,7 @@ impl Places {
                 details.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
             let services = catalogue.services(location).map(|set| set.details.clone()).unwrap_or_default();
             Place {
-                coordinates: details.coordinates,
+                point: details.coordinates.map(Point::new),
                 pickup: details.pickup,
                 ship: details.ship,
                 timezone,
@@ -177,7 +178,7 @@ mod tests {
         let hours = (0..6).map(day).collect();
         let services = ServiceDetails { hours, pickup_cutoff: cutoff, pickup_minutes: minutes, transfers: None };
         let timezone = TimeZone::get("Europe/Madrid").expect("the zones are bundled");
-        Place { coordinates: None, pickup: true, ship: true, timezone, services: Arc::new(services) }
+        Place { point: None, pickup: true, ship: true, timezone, services: Arc::new(services) }
     }
 
     fn ready(store: &Place, at: &str) -> String {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
 use crate::event::CellAfter;
-use crate::geo::distance_km;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
 use crate::level::StockLevel;
 use crate::matrix::StockCell;
@@ -171,14 +170,14 @@ impl State {
     ) -> Vec<Alternative> {
         let (_, mut found) = self.view.read(|| {
             let (places, lens) = (self.places.load(), self.lens(channel));
-            let from = near.and_then(|near| places.get(near)).and_then(|place| place.coordinates);
+            let from = near.and_then(|near| places.get(near)).and_then(|place| place.point);
             let lens = lens.row(&self.catalogue, sku);
             let units = self.matrix.row(sku).map(|(_, cell)| (cell.location(), lens.available(cell)));
             let enough = units.filter(|(location, units)| *units >= quantity && Some(*location) != near);
             let alternative = |(location, available)| {
                 let place = places.get(location);
-                let at = place.and_then(|place| place.coordinates);
-                let distance_km = from.zip(at).map(|(from, to)| distance_km(from, to));
+                let at = place.and_then(|place| place.point);
+                let distance_km = from.zip(at).map(|(from, to)| from.km_to(&to));
                 let (pickup, ship) = place.map_or((true, true), |place| (place.pickup, place.ship));
                 Alternative { location, available, distance_km, pickup, ship }
             };

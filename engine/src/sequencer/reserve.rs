@@ -9,14 +9,14 @@ use super::plan::Plan;
 use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
 use crate::event::{
-    Arranged, Cause, Event, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Reserved, ReservedLine,
+    Arranged, Cause, Event, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Purpose, Reserved, ReservedLine,
     Superseded, Turn,
 };
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Shift};
 use crate::level::{Constraint, StockChange, StockLevel};
 use crate::reservation::{State, Wait};
-use crate::rules::RuleId;
+use crate::rules::{Kind, RuleId};
 use crate::supply::Grant;
 
 /// What all lines together ask of one cell.
@@ -89,13 +89,18 @@ impl Sequencer {
     pub(super) fn reserve(&mut self, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
         let channel = self.draft.intern_channel(&reserve.channel).ok_or_else(|| no_ids_left("channel"))?;
         let released = self.released_by(reserve.supersedes, channel)?;
-        // The hold that is replaced goes away: its open promises make no room, and are not moved.
-        let replaced =
-            reserve.supersedes.and_then(|id| self.draft.reservation(id)).filter(|old| old.is_counted()).cloned();
-        self.draft.ledger.reopen(&replaced.as_ref().map(Shift::hiding).unwrap_or_default());
-        let placed = self.place(&reserve, channel, &released);
-        self.draft.ledger.reopen(&replaced.as_ref().map(Shift::showing).unwrap_or_default());
-        let (placed, orders) = placed.inspect_err(|failure| self.state.note_refused(&reserve, failure))?;
+        let (placed, orders) = match self.place_plainly(&reserve, channel) {
+            Some(line) => (vec![line], Vec::new()),
+            None => {
+                // The hold that is replaced goes away: its open promises make no room, and are not moved.
+                let replaced = reserve.supersedes.and_then(|id| self.draft.reservation(id));
+                let replaced = replaced.filter(|old| old.is_counted()).cloned();
+                self.draft.ledger.reopen(&replaced.as_ref().map(Shift::hiding).unwrap_or_default());
+                let placed = self.place(&reserve, channel, &released);
+                self.draft.ledger.reopen(&replaced.as_ref().map(Shift::showing).unwrap_or_default());
+                placed.inspect_err(|failure| self.state.note_refused(&reserve, failure))?
+            }
+        };
 
         // Nothing below may refuse.
         for Released { change, present, .. } in released.iter().filter(|released| released.present > 0) {
@@ -146,6 +151,24 @@ impl Sequencer {
         };
         let seq = self.draft.log(cause.take(), event);
         Ok(Answer::Reservation(ReservationId(seq), seq))
+    }
+
+    /// The common case, without a plan: one line in one cell that has enough, and nothing else has a say in it. `None`
+    /// where it is another, or is refused.
+    fn place_plainly(&mut self, reserve: &Reserve, channel: ChannelId) -> Option<Placed> {
+        let ([line], None) = (reserve.lines.as_slice(), reserve.supersedes) else { return None };
+        let (sku, location, quantity) = (line.sku, line.location, line.quantity);
+        let state = Arc::clone(&self.state);
+        let book = state.rules.book();
+        let is_counted = book.has_quotas() || (reserve.purpose != Purpose::Cart && book.has(Kind::Capacity));
+        if is_counted || !reserve.group_lines.is_empty() {
+            return None;
+        }
+        let gate = self.draft.gate(&book, sku, location, channel);
+        let cell = self.draft.cell(sku, location);
+        gate.reserve(cell.level, quantity).ok().filter(|_| cell.exists)?;
+        let (requested, terms) = (quantity, LineTerms::default());
+        Some(Placed { at: 0, sku, location, requested, quantity, to_come: None, terms })
     }
 
     /// Finds a place for every line, and moves what has to make room for them.

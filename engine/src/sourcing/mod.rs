@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::LocationKind;
 use crate::event::OrderDay;
-use crate::geo::distance_km;
+use crate::geo::Point;
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::pickup::Stock;
 use crate::places::{Place, Places};
@@ -243,6 +243,7 @@ impl State {
         waits: bool,
     ) -> (Vec<Candidate>, Vec<LocationId>) {
         let (mut candidates, mut full) = (Vec::new(), Vec::new());
+        let near = question.near.map(Point::new);
         for (rank, location) in named.iter().enumerate() {
             let mut units = stock.of_place(*location).to_vec();
             for ((sku, want, latest), have) in question.lines.iter().zip(&mut units) {
@@ -258,8 +259,8 @@ impl State {
                 full.push(*location);
                 continue;
             }
-            let at = places.get(*location).and_then(|place| place.coordinates);
-            let distance_km = question.near.zip(at).map(|(near, at)| distance_km(near, at));
+            let at = places.get(*location).and_then(|place| place.point);
+            let distance_km = near.zip(at).map(|(near, at)| near.km_to(&at));
             let details = self.catalogue.locations.details(*location);
             let is_store = details.is_none_or(|set| set.details.kind == LocationKind::Store);
             let days = |((sku, ..), units): (&(SkuId, u32, Option<Timestamp>), &u32)| {
