@@ -15,6 +15,7 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::numbers::Numbers;
 use crate::server::{Server, verify};
 
 const WORKERS: u64 = 8;
@@ -45,18 +46,6 @@ struct Ledger {
     unanswered: Vec<(String, String, Value)>,
 }
 
-/// A small generator of numbers that look random.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
 fn cell(n: u64) -> (String, String) {
     (format!("K-{}", n % 10), format!("s{}", n / 10))
 }
@@ -66,7 +55,7 @@ fn cell(n: u64) -> (String, String) {
 /// # Errors
 /// The first thing that was promised and is not so.
 pub fn run(binary: &Path, data: &Path, rounds: u64, seed: u64) -> anyhow::Result<Report> {
-    let mut numbers = Numbers(seed | 1);
+    let mut numbers = Numbers::new(seed);
     let mut report = Report::default();
     let ledger = Mutex::new(Ledger { sold: vec![0; CELLS as usize], ..Ledger::default() });
     let mut server = Server::start(binary, data, &[])?;
@@ -85,7 +74,7 @@ pub fn run(binary: &Path, data: &Path, rounds: u64, seed: u64) -> anyhow::Result
                 scope.spawn(move || {
                     let mut worker = Worker {
                         client: Client::new(address),
-                        numbers: Numbers(*seed),
+                        numbers: Numbers::new(*seed),
                         ledger,
                         tag: format!("{round}-{worker}"),
                         count: 0,

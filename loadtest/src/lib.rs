@@ -3,7 +3,9 @@
 
 pub mod client;
 pub mod kill;
+pub mod linear;
 pub mod live;
+mod numbers;
 pub mod rate;
 pub mod replay;
 pub mod server;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::server::{Server, binary, verify};
-use anaquel_loadtest::{kill, rate, replay};
+use anaquel_loadtest::{kill, linear, rate, replay};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -43,6 +43,18 @@ enum Command {
         #[arg(long, default_value_t = 100)]
         rounds: u64,
         /// Where the random moments come from; printed, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Concurrent callers on a few hot cells: is what they are told one order of the log, in real time?
+    Linear {
+        /// Requests, all callers together.
+        #[arg(long, default_value_t = 1_000_000)]
+        operations: u64,
+        /// Callers.
+        #[arg(long, default_value_t = 8)]
+        callers: u64,
+        /// Where the random choices come from; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
     },
@@ -131,6 +143,16 @@ fn main() -> anyhow::Result<()> {
             let report = gapless::run(&binary()?, &temporary.path().join("data"), plan)?;
             println!("{report:#?}");
             println!("every subscriber heard of every event of its selection, once, and knows what the log has");
+            Ok(())
+        }
+        Command::Linear { operations, callers, seed } => {
+            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+            println!("seed {seed}");
+            anyhow::ensure!(callers > 0, "--callers: at least one is needed");
+            let temporary = tempfile::tempdir()?;
+            let report = linear::run(&binary()?, &temporary.path().join("data"), operations, callers, seed)?;
+            println!("{report:#?}");
+            println!("every answer has its place in one order of the log, which respects real time");
             Ok(())
         }
         Command::Kill { rounds, seed } => {

@@ -11,6 +11,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
@@ -66,13 +67,15 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
         stopping,
         started,
     }));
+    // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
+    let signal = StopSignal::new()?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "anyone who reaches this address may read and write: there is no authentication yet");
     }
     tracing::info!(%address, docs = format!("http://{address}/docs"), "listening");
-    accept(listener, app, &config, stop).await;
+    accept(listener, app, &config, stop, signal).await;
     tracing::info!("finishing what is in flight, and taking a last image");
     let closing = engine.clone();
     tokio::task::spawn_blocking(move || closing.close()).await?.map_err(|error| anyhow::anyhow!(error))?;
@@ -119,7 +122,7 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
 }
 
 /// Takes connections until told to stop, then lets those that are open finish.
-async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::Sender<bool>) {
+async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::Sender<bool>, mut signal: StopSignal) {
     let limits = &config.limits;
     let service = TowerToHyperService::new(api::router(app.clone()));
     let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -128,7 +131,6 @@ async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::S
     builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
-    let mut signal = std::pin::pin!(stop_signal());
     loop {
         let accepted = async {
             let permit = Arc::clone(&room).acquire_owned().await;
@@ -136,7 +138,7 @@ async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::S
         };
         let (permit, accepted) = tokio::select! {
             accepted = accepted => accepted,
-            () = &mut signal => break,
+            () = signal.came() => break,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -167,15 +169,21 @@ async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::S
     }
 }
 
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
+/// SIGTERM or Ctrl-C, caught from the moment that it is made.
+struct StopSignal {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignal {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn came(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-        Err(_) => drop(tokio::signal::ctrl_c().await),
     }
 }

@@ -131,6 +131,9 @@ fn allowances_and_limits_are_rules() {
     let refused = shop.client.post("/v1/reservations", &body).unwrap().json();
     let line = &refused["lines"][0];
     assert_eq!((&line["constraint"], &line["rule"]), (&json!("capacity"), &json!("day")), "{refused}");
+    let why = shop.client.get("/v1/rules/explain?sku=A&location=s1&channel=web").unwrap().json();
+    let in_force = ["backorder", "capacity", "preorder"].map(|kind| why["in_force"][kind]["rule"].clone());
+    assert_eq!(in_force, [json!("back"), json!("day"), Value::Null], "{why}");
     // Somebody who is not told numbers is not told these.
     let mut put = |path: &str, body: Value| assert_eq!(shop.client.put(path, &body).unwrap().status, 200);
     put("/v1/rules/hide", json!({"kind": "band", "exact": false}));

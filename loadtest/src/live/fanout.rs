@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::pacer::reserve;
 use super::swarm::Swarm;
-use super::{Numbers, resident, stock};
+use super::{resident, stock};
+use crate::numbers::Numbers;
 use crate::server::Server;
 
 /// What to measure.

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use super::{Numbers, stock};
+use super::stock;
 use crate::client::Client;
+use crate::numbers::Numbers;
 use crate::server::Server;
 use crate::socket::{Heard, Mirror, Socket};
 

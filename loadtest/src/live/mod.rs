@@ -12,23 +12,6 @@ use anyhow::Context;
 
 use crate::client::Client;
 
-/// Xorshift: numbers that a seed makes again.
-#[derive(Debug, Clone)]
-pub(crate) struct Numbers(u64);
-
-impl Numbers {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
 /// Loads `on_hand` of `K0` to `K<skus>` at `L0` to `L<locations>`.
 pub(crate) fn stock(client: &mut Client, skus: u64, locations: u64, on_hand: u32) -> anyhow::Result<()> {
     let mut csv = String::from("sku,location,on_hand\n");

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::Numbers;
 use super::swarm::connect;
+use crate::numbers::Numbers;
 
 /// Sockets that reservations go over.
 const SOCKETS: u64 = 4;

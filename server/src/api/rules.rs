@@ -70,7 +70,8 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, headers: HeaderM
     responses(
         (status = 200, description = "The rules that hold, kind by kind, best first", example = json!({
             "seq": 1900, "sku": "TSHIRT-RED-M", "location": "mx-014", "channel": "web",
-            "in_force": {"safety_stock": {"rule": "tees", "units": 2}, "access": null, "band": null},
+            "in_force": {"safety_stock": {"rule": "tees", "units": 2}, "access": null, "band": null,
+                "backorder": null, "preorder": null, "capacity": null, "pickup_only": null},
             "result": {"safety_stock": 2, "buffer": 0, "sells": true, "available": 1, "band": "few_left", "exact": true},
             "rules": []
         })),
@@ -110,6 +111,8 @@ pub async fn explain(State(app): State<App>, uri: Uri) -> Result<Response, Probl
         "channel": channel_text.as_ref().map(Name::as_str),
         "in_force": {
             "safety_stock": told(Kind::SafetyStock), "access": told(Kind::Access), "band": told(Kind::Band),
+            "backorder": told(Kind::Backorder), "preorder": told(Kind::Preorder), "capacity": told(Kind::Capacity),
+            "pickup_only": told(Kind::PickupOnly),
         },
         "result": words::outcome(cell.as_ref(), buffer, denied, winner(Kind::Band)),
         "rules": rules.iter().map(|rule| words::explained(&app.engine, rule)).collect::<Vec<_>>(),
