@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::{Band, Effect, Kind, OWN_CONDITIONS, Standing};
+use super::{Amount, Band, Effect, Kind, OWN_CONDITIONS, Standing};
 use crate::catalogue::{Catalogue, LocationKind, SkuDetails};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::level::{Floor, StockLevel};
@@ -78,11 +78,45 @@ pub struct Book {
 /// What of a rule is needed while a promise is made, side by side in memory.
 #[derive(Debug, Clone, Copy)]
 struct Compiled {
-    effect: Effect,
+    effect: HotEffect,
     conditions: u8,
     names_skus: bool,
     names_places: bool,
     names_channels: bool,
+}
+
+/// What a rule does, as far as every promise is held against it: small, so that many lie in the caches.
+#[derive(Debug, Clone, Copy)]
+enum HotEffect {
+    SafetyStock(Amount),
+    Access(bool),
+    Band {
+        few_left: u32,
+        exact: bool,
+    },
+    /// It is looked up where it is needed.
+    Cold(Kind),
+}
+
+impl HotEffect {
+    fn of(effect: &Effect) -> Self {
+        match *effect {
+            Effect::SafetyStock(amount) => Self::SafetyStock(amount),
+            Effect::Access(allow) => Self::Access(allow),
+            Effect::Band { few_left, exact } => Self::Band { few_left, exact },
+            _ => Self::Cold(effect.kind()),
+        }
+    }
+
+    #[inline]
+    fn kind(&self) -> Kind {
+        match self {
+            Self::SafetyStock(_) => Kind::SafetyStock,
+            Self::Access(_) => Kind::Access,
+            Self::Band { .. } => Kind::Band,
+            Self::Cold(kind) => *kind,
+        }
+    }
 }
 
 /// The first rule of each kind.
@@ -167,7 +201,7 @@ impl<'a> Terms<'a> {
     pub fn safety_stock(&self, level: StockLevel, own: u32) -> u32 {
         let Some(rule) = self.compiled(self.best.safety_stock) else { return own };
         match rule.effect {
-            Effect::SafetyStock(amount) if own == 0 || usize::from(rule.conditions) >= OWN_CONDITIONS => {
+            HotEffect::SafetyStock(amount) if own == 0 || usize::from(rule.conditions) >= OWN_CONDITIONS => {
                 amount.units(level)
             }
             _ => own,
@@ -189,7 +223,7 @@ impl<'a> Terms<'a> {
     /// Whether the channel may not sell here.
     #[inline]
     pub fn is_denied(&self) -> bool {
-        self.compiled(self.best.access).is_some_and(|rule| rule.effect.denies())
+        self.compiled(self.best.access).is_some_and(|rule| matches!(rule.effect, HotEffect::Access(false)))
     }
 
     /// The rule that keeps it from that, if one does.
@@ -201,7 +235,7 @@ impl<'a> Terms<'a> {
     #[inline]
     pub fn band(&self, available: u32) -> (Band, bool) {
         let (few_left, exact) = match self.compiled(self.best.band).map(|rule| rule.effect) {
-            Some(Effect::Band { few_left, exact }) => (few_left, exact),
+            Some(HotEffect::Band { few_left, exact }) => (few_left, exact),
             _ => (0, true),
         };
         let band = match available {
@@ -640,7 +674,7 @@ impl Compiled {
     fn of(standing: &Standing) -> Self {
         let conditions = &standing.rule.conditions;
         Self {
-            effect: standing.rule.effect,
+            effect: HotEffect::of(&standing.rule.effect),
             conditions: conditions.count() as u8,
             names_skus: conditions.name_skus(),
             names_places: conditions.name_places(),
