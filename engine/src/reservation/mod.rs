@@ -332,11 +332,6 @@ impl Reservation {
         }
     }
 
-    /// Whether any of its lines is promised on terms.
-    pub fn has_terms(&self) -> bool {
-        self.lines.iter().any(|line| line.terms.is_some())
-    }
-
     /// Whether any ledger counts something of it.
     pub fn is_counted(&self) -> bool {
         !self.orders.is_empty() || self.lines.iter().any(|line| line.terms.is_some() || line.wait.is_some())

@@ -153,12 +153,10 @@ impl Auditor {
                 let reserved = record.event.reserved().ok_or("a promise without one")?;
                 self.check_terms(record, reserved)?;
                 let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
-                let mut gave_back: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
                 if let Some(superseded) = &reserved.supersedes {
                     for line in &superseded.lines {
                         let (key, present) = self.use_up(superseded.reservation, line, false)?;
                         *changes.entry(key).or_default() -= i64::from(present);
-                        *gave_back.entry(key).or_default() += i64::from(present);
                     }
                     self.end(superseded.reservation, &[Life::Held], Life::Cancelled)?;
                 }
