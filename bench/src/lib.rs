@@ -1,9 +1,12 @@
 //! What the benchmarks share: retailers of any size, made in process, and a generator of places in them.
 
+pub mod retailer;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::command::{Command, Count, NameRef, Outcome, Reserve, ReserveLine, Rows};
 use anaquel_engine::event::{Few, Purpose};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
@@ -122,6 +125,27 @@ pub fn one(sku: u32, location: u32) -> Reserve {
         group_lines: Vec::new(),
         admitted: Few::new(),
         is_attempt: false,
+    }
+}
+
+/// The same as a caller asks for it, by names.
+pub fn request(sku: u32, location: u32) -> ReserveRequest {
+    ReserveRequest {
+        channel: name("channel", 0),
+        purpose: Purpose::Cart,
+        customer: None,
+        order: None,
+        ttl_seconds: 900,
+        confirm: false,
+        allow_partial: false,
+        supersedes: None,
+        is_attempt: false,
+        lines: Few::from_iter([LineRequest {
+            sku: name("sku", sku),
+            place: Place::Location(name("location", location)),
+            quantity: 1,
+            latest: None,
+        }]),
     }
 }
 

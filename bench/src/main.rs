@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anaquel_bench::{Numbers, in_memory, median, name, on_disk, one, resident_bytes, stock};
-use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_bench::{Numbers, in_memory, median, name, on_disk, one, request, resident_bytes, stock};
+use anaquel_engine::admission::ReserveRequest;
 use anaquel_engine::command::Reserve;
-use anaquel_engine::event::{Few, Purpose};
 use anaquel_engine::feed::{Exceeded, Mode, Selection, Start};
 use anaquel_engine::ids::{LocationId, SkuId};
 use anaquel_engine::level::{Floor, StockLevel};
@@ -143,26 +142,6 @@ fn admission() {
     println!("  engine, spread          {spread:>14.0} /s   {:.2} of bare", spread / bare);
     println!("  engine, one hot cell    {hot:>14.0} /s   {:.2} of spread", hot / spread);
     println!("  bare loop, one hot cell {bare_hot:>14.0} /s");
-}
-
-fn request(sku: u32, location: u32) -> ReserveRequest {
-    ReserveRequest {
-        channel: name("channel", 0),
-        purpose: Purpose::Cart,
-        customer: None,
-        order: None,
-        ttl_seconds: 900,
-        confirm: false,
-        allow_partial: false,
-        supersedes: None,
-        is_attempt: false,
-        lines: Few::from_iter([LineRequest {
-            sku: name("sku", sku),
-            place: Place::Location(name("location", location)),
-            quantity: 1,
-            latest: None,
-        }]),
-    }
 }
 
 /// How many durable single-line reservations a second with 4,096 in flight, names resolved at the edge? And how long

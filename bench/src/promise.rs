@@ -6,89 +6,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anaquel_bench::{Numbers, in_memory, median, name, stock};
+use anaquel_bench::retailer::{LOCATIONS, RULES, SKUS, put, put_rules, retailer, run, safety};
+use anaquel_bench::{Numbers, in_memory, median, name, request, stock};
 use anaquel_engine::Engine;
 use anaquel_engine::admission::MovementRequest;
-use anaquel_engine::command::{
-    Command, Failure, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows, RuleFields, SkuFields, SupplyFields,
-};
+use anaquel_engine::command::{Command, LocationFields, NameRef, PutWhat, Row, Rows, RuleFields, SupplyFields};
 use anaquel_engine::event::{MovementKind, SupplyKind};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::pickup::PickupQuestion;
-use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::sourcing::{Policy, Question, Sources};
 use anyhow::Context;
 
 use crate::{ROUNDS, rate};
 
-const SKUS: u32 = 2_000;
-const LOCATIONS: u32 = 1_000;
-const RULES: u32 = 10_000;
-
-fn run(engine: &Engine, command: Command) -> Result<Outcome, Failure> {
-    engine.run(|engine, done| engine.submit(command, None, done))
-}
-
-fn put(engine: &Engine, what: PutWhat) -> anyhow::Result<()> {
-    run(engine, Command::Put(Box::new(Put { what, if_match: None })))?;
-    Ok(())
-}
-
-fn safety(units: u32) -> RuleFields {
-    RuleFields::everywhere(Effect::SafetyStock(Amount::Units(units)))
-}
-
-/// Some rule: by SKU, by SKU and location, by category and channel, by group, by location and channel, a share of what is
-/// there, or that a channel may sell, so that both retailers grant the same.
-fn some_rule(n: u32) -> RuleFields {
-    let (sku, location) = (name("sku", n % SKUS), name("location", n * 7 % LOCATIONS));
-    let (category, group) = (format!("category-{}", n % 200), name("group", n % 50));
-    let channel = vec![name("channel", n % 8)];
-    let base = safety(n % 5);
-    match n % 7 {
-        0 => RuleFields { skus: vec![sku], ..base },
-        1 => RuleFields { skus: vec![sku], locations: vec![location], ..base },
-        2 => RuleFields { categories: vec![category], channels: channel, ..base },
-        3 => RuleFields { groups: vec![group], categories: vec![category], ..base },
-        4 => RuleFields { locations: vec![location], channels: channel, ..base },
-        5 => RuleFields {
-            effect: Effect::SafetyStock(Amount::Percent((n % 9) as u8)),
-            skus: vec![sku],
-            channels: channel,
-            ..base
-        },
-        _ => RuleFields { effect: Effect::Access(true), skus: vec![sku], groups: vec![group], ..base },
-    }
-}
-
-/// 2,000,000 cells, and what rules name of them.
-fn retailer() -> anyhow::Result<Engine> {
-    let engine = in_memory();
-    stock(&engine, SKUS, LOCATIONS, 1_000_000);
-    let described = (0..SKUS).map(|n| Row {
-        line: 0,
-        id: NameRef::New(name("sku", n)),
-        fields: SkuFields { categories: Some(vec![format!("category-{}", n % 200)]), ..SkuFields::default() },
-    });
-    run(&engine, Command::Load { rows: Rows::Skus(described.collect()), atomic: false, finish: None })?;
-    for group in 0..50 {
-        let members = (0..LOCATIONS).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
-        put(&engine, PutWhat::Group(name("group", group), members.collect()))?;
-    }
-    // The channel that is asked for gets its id first.
-    let mut first = crate::request(0, 0);
-    first.channel = name("channel", 0);
-    engine.run(|engine, done| engine.reserve(first, None, done))?;
-    Ok(engine)
-}
+/// Reads of one SKU in all its stores, a round: long enough that a neighbour's burst does not make a round.
+const READS: u32 = 5_000;
 
 /// With 10,000 rules over 2,000,000 cells: what does a promise cost against one without, and reading a SKU in 1,000
 /// stores? How long does one change take, and who waits for it?
 pub fn rules() -> anyhow::Result<()> {
     let (plain, ruled) = (retailer()?, retailer()?);
-    let rows = (0..RULES).map(|n| (0, name("rule", n), some_rule(n))).collect();
     let started = Instant::now();
-    run(&ruled, Command::Load { rows: Rows::Rules(rows), atomic: true, finish: None })?;
+    put_rules(&ruled)?;
     println!("{RULES} rules over {} cells, medians of {ROUNDS}", plain.state().cells());
     println!("  loading all of them          {:>10.1} ms", started.elapsed().as_secs_f64() * 1e3);
 
@@ -111,11 +50,11 @@ pub fn rules() -> anyhow::Result<()> {
         for (engine, times) in [(&plain, &mut few), (&ruled, &mut many)] {
             let mut numbers = Numbers(11);
             let started = Instant::now();
-            for _ in 0..500 {
+            for _ in 0..READS {
                 let (_, cells) = engine.state().availability(&[SkuId(numbers.below(SKUS))], None, Some(ChannelId(0)));
                 assert_eq!(cells.len(), LOCATIONS as usize);
             }
-            times.push(started.elapsed().as_secs_f64() / 500.0 * 1e6);
+            times.push(started.elapsed().as_secs_f64() / f64::from(READS) * 1e6);
         }
     }
     let (without, with, few, many) = (median(without), median(with), median(few), median(many));
@@ -136,8 +75,7 @@ fn promises(engine: &Engine) -> anyhow::Result<f64> {
     const IN_FLIGHT: u64 = 1_024;
     let (done, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut numbers = Numbers(23);
-    let requests: Vec<_> =
-        (0..PROMISES).map(|_| crate::request(numbers.below(SKUS), numbers.below(LOCATIONS))).collect();
+    let requests: Vec<_> = (0..PROMISES).map(|_| request(numbers.below(SKUS), numbers.below(LOCATIONS))).collect();
     let started = Instant::now();
     for (nth, request) in (0..).zip(requests) {
         while nth - done.load(Ordering::Relaxed) >= IN_FLIGHT {
@@ -189,7 +127,7 @@ fn changes(engine: &Engine) -> anyhow::Result<()> {
             let mut numbers = Numbers(5);
             while !stop.load(Ordering::Relaxed) {
                 let started = Instant::now();
-                let request = crate::request(numbers.below(SKUS), numbers.below(LOCATIONS));
+                let request = anaquel_bench::request(numbers.below(SKUS), numbers.below(LOCATIONS));
                 let _ = engine.run(|engine, done| engine.reserve(request, None, done));
                 longest.fetch_max(started.elapsed().as_micros() as u64, Ordering::Relaxed);
                 made.fetch_add(1, Ordering::Relaxed);
@@ -321,7 +259,7 @@ pub fn supply() -> anyhow::Result<()> {
     println!("one cell, {WAITING} promises of one unit that is to come, one after the other, log in memory");
     let mut times = Vec::new();
     for nth in 0..WAITING {
-        let mut request = crate::request(0, 0);
+        let mut request = anaquel_bench::request(0, 0);
         request.confirm = true;
         request.lines.iter_mut().for_each(|line| line.latest = Some(Timestamp::MAX));
         let started = Instant::now();

@@ -10,7 +10,7 @@ use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
 use crate::matrix::{CellId, StockCell};
 use crate::reservation::State as ReservationState;
-use crate::rules::{Book, Gate, RuleId, Terms};
+use crate::rules::{Book, Gate, Limits, RuleId};
 use crate::state::State;
 
 /// A promise that is asked for, by name.
@@ -250,7 +250,11 @@ impl State {
             }
             let book = self.rules.book();
             let (gate, level) = (self.gate(Some(&book), cell, channel), cell.durable());
-            let refusal = |constraint| (constraint, gate.available(level), gate.rule_behind(constraint));
+            let rule = |constraint| {
+                let terms = book.terms(&self.catalogue, cell.sku(), cell.location(), channel);
+                terms.rule_behind(constraint, cell.safety_stock())
+            };
+            let refusal = |constraint| (constraint, gate.available(level), rule(constraint));
             gate.reserve(level, quantity).map(drop).map_err(refusal)
         });
         refused
@@ -258,10 +262,10 @@ impl State {
 
     /// What a promise through `channel` must pass in a cell.
     #[inline]
-    pub(crate) fn gate<'a>(&self, book: Option<&'a Book>, cell: &StockCell, channel: Option<ChannelId>) -> Gate<'a> {
-        let terms = |book: &'a Book| book.terms(&self.catalogue, cell.sku(), cell.location(), channel);
-        let terms = book.map_or(Terms::NONE, terms);
-        Gate::new(terms, cell.safety_stock(), channel.map_or(0, |channel| self.catalogue.buffer(channel)))
+    pub(crate) fn gate(&self, book: Option<&Book>, cell: &StockCell, channel: Option<ChannelId>) -> Gate {
+        let terms = |book: &Book| book.terms(&self.catalogue, cell.sku(), cell.location(), channel).limits();
+        let limits = book.map_or(Limits::NONE, terms);
+        limits.gate(cell.safety_stock(), channel.map_or(0, |channel| self.catalogue.buffer(channel)))
     }
 
     /// Gives back what was taken for a command that never reached the log.

@@ -47,7 +47,7 @@ impl State {
         let coming = |cell: &CellView| {
             let outlook = ledger.outlook(cell.sku, cell.location);
             let available = u64::from(cell.available);
-            let denied = book.terms(&self.catalogue, cell.sku, cell.location, channel).is_denied();
+            let denied = book.terms(&self.catalogue, cell.sku, cell.location, channel).limits().is_denied();
             let allowances = book.allowances(&self.catalogue, cell.sku, cell.location, channel, now);
             let allowed: u64 = allowances.iter().map(|allowance| u64::from(allowance.units)).sum();
             let (supplied, waiting) =
@@ -90,7 +90,7 @@ impl State {
     ) -> Option<Timestamp> {
         let (_, date) = self.view.read(|| {
             let book = self.rules.share_book();
-            if book.terms(&self.catalogue, sku, location, channel).is_denied() {
+            if book.terms(&self.catalogue, sku, location, channel).limits().is_denied() {
                 return None;
             }
             let allowances = book.allowances(&self.catalogue, sku, location, channel, now);

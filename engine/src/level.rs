@@ -93,6 +93,13 @@ impl StockLevel {
         i64::from(self.on_hand) - i64::from(self.reserved)
     }
 
+    /// So many of a hundred units that are there, rounded up.
+    #[inline]
+    pub fn share(self, percent: u32) -> u32 {
+        let on_hand = u64::from(self.on_hand.max(0).unsigned_abs());
+        (on_hand * u64::from(percent)).div_ceil(100) as u32
+    }
+
     /// Units that may still be promised above `floor`.
     pub fn available(self, floor: Floor) -> u32 {
         (self.free() - floor.units()).clamp(0, i64::from(u32::MAX)) as u32

@@ -121,7 +121,7 @@ impl State {
                     }
                 }
             } else {
-                self.matrix.row(*sku).for_each(|(_, cell)| put(cell.location(), lens.available(cell)));
+                lens.available_in_all(self.matrix.row(*sku), put);
             }
         }
         stock

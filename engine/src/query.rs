@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::catalogue::Catalogue;
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
-use crate::level::StockLevel;
-use crate::matrix::StockCell;
-use crate::rules::{Band, Book, Gate, RowTerms};
+use crate::level::{Floor, StockLevel};
+use crate::matrix::{RowCells, StockCell};
+use crate::rules::{Band, Book, Gate, RowTerms, WholeRow};
 use crate::state::State;
 use crate::supply::Waiting;
 
@@ -78,34 +78,97 @@ pub(crate) struct RowLens<'a> {
 
 impl RowLens<'_> {
     fn see(&self, cell: &CellAfter) -> CellView {
-        let CellAfter { sku, location, level, safety_stock } = *cell;
-        let gate = Gate::new(self.terms.terms(location), safety_stock, self.buffer);
-        let available = gate.available(level);
-        let (band, exact) = gate.terms().band(available);
-        CellView {
-            sku,
-            location,
-            level,
-            safety_stock: gate.safety_stock(level),
-            available,
-            band,
-            exact,
-            own_safety_stock: safety_stock,
-        }
+        see(self.terms.terms(cell.location).limits().gate(cell.safety_stock, self.buffer), cell)
     }
 
     /// A cell as it is. Exact at one `seq` inside the durable view.
     #[inline]
     pub fn view(&self, cell: &StockCell) -> CellView {
-        let (level, safety_stock) = (cell.durable(), cell.safety_stock());
-        self.see(&CellAfter { sku: cell.sku(), location: cell.location(), level, safety_stock })
+        self.see(&as_it_is(cell))
     }
 
     /// Units of a cell that may be promised, and nothing else.
     #[inline]
     pub fn available(&self, cell: &StockCell) -> u32 {
-        let gate = Gate::new(self.terms.terms(cell.location()), cell.safety_stock(), self.buffer);
-        gate.available(cell.durable())
+        self.terms.terms(cell.location()).limits().gate(cell.safety_stock(), self.buffer).available(cell.durable())
+    }
+
+    /// All cells of the SKU as they are, one after the other. Exact at one `seq` inside the durable view.
+    #[inline]
+    fn view_all(&self, row: RowCells<'_>, found: &mut Vec<CellView>) {
+        let buffer = self.buffer;
+        // Every loop has a closure of its own, so that what it does is done in place: 2 ns a cell instead of 10.
+        if self.terms.is_empty() {
+            row.pieces().into_iter().for_each(|cells| {
+                found.extend(cells.iter().map(|cell| see_plainly(cell, cell.safety_stock(), buffer)))
+            });
+            found.extend(row.strays().map(|(_, cell)| see_plainly(cell, cell.safety_stock(), buffer)));
+        } else if let Some(rules) = self.terms.everywhere().filter(|rules| rules.is_only_units()) {
+            let see = |cell: &StockCell| see_plainly(cell, rules.units(cell.location(), cell.safety_stock()), buffer);
+            row.pieces().into_iter().for_each(|cells| found.extend(cells.iter().map(see)));
+            found.extend(row.strays().map(|(_, cell)| see(cell)));
+        } else if let Some(rules) = self.terms.everywhere() {
+            let pieces = row.pieces().into_iter();
+            pieces.for_each(|cells| found.extend(cells.iter().map(|cell| see_under(rules, cell, buffer))));
+            found.extend(row.strays().map(|(_, cell)| see_under(rules, cell, buffer)));
+        } else {
+            found.extend(row.iter().map(|(_, cell)| self.view(cell)));
+        }
+    }
+
+    /// Units that may be promised in every cell of the SKU.
+    #[inline]
+    pub fn available_in_all(&self, row: RowCells<'_>, mut put: impl FnMut(LocationId, u32)) {
+        let buffer = self.buffer;
+        if self.terms.is_empty() {
+            row.for_each(|cell| put(cell.location(), see_plainly(cell, cell.safety_stock(), buffer).available));
+        } else if let Some(rules) = self.terms.everywhere() {
+            row.for_each(|cell| {
+                let gate = rules.limits(cell.location()).gate(cell.safety_stock(), buffer);
+                put(cell.location(), gate.available(cell.durable()));
+            });
+        } else {
+            row.for_each(|cell| put(cell.location(), self.available(cell)));
+        }
+    }
+}
+
+#[inline(always)]
+fn see_under(rules: &WholeRow, cell: &StockCell, buffer: u32) -> CellView {
+    let cell = as_it_is(cell);
+    see(rules.limits(cell.location).gate(cell.safety_stock, buffer), &cell)
+}
+
+/// What [`see`] comes to where no rule does more than hold back `safety_stock`.
+#[inline(always)]
+fn see_plainly(cell: &StockCell, safety_stock: u32, buffer: u32) -> CellView {
+    let (level, own_safety_stock) = (cell.durable(), cell.safety_stock());
+    let available = level.available(Floor { safety_stock, buffer });
+    let band = if available == 0 { Band::OutOfStock } else { Band::InStock };
+    let (sku, location) = (cell.sku(), cell.location());
+    CellView { sku, location, level, safety_stock, available, band, exact: true, own_safety_stock }
+}
+
+#[inline(always)]
+fn as_it_is(cell: &StockCell) -> CellAfter {
+    let (level, safety_stock) = (cell.durable(), cell.safety_stock());
+    CellAfter { sku: cell.sku(), location: cell.location(), level, safety_stock }
+}
+
+#[inline(always)]
+fn see(gate: Gate, cell: &CellAfter) -> CellView {
+    let CellAfter { sku, location, level, safety_stock } = *cell;
+    let available = gate.available(level);
+    let (band, exact) = gate.band(available);
+    CellView {
+        sku,
+        location,
+        level,
+        safety_stock: gate.safety_stock(level),
+        available,
+        band,
+        exact,
+        own_safety_stock: safety_stock,
     }
 }
 
@@ -172,16 +235,18 @@ impl State {
             let (places, lens) = (self.places.load(), self.lens(channel));
             let from = near.and_then(|near| places.get(near)).and_then(|place| place.point);
             let lens = lens.row(&self.catalogue, sku);
-            let units = self.matrix.row(sku).map(|(_, cell)| (cell.location(), lens.available(cell)));
-            let enough = units.filter(|(location, units)| *units >= quantity && Some(*location) != near);
-            let alternative = |(location, available)| {
+            let mut found = Vec::new();
+            lens.available_in_all(self.matrix.row(sku), |location, available| {
+                if available < quantity || Some(location) == near {
+                    return;
+                }
                 let place = places.get(location);
                 let at = place.and_then(|place| place.point);
                 let distance_km = from.zip(at).map(|(from, to)| from.km_to(&to));
                 let (pickup, ship) = place.map_or((true, true), |place| (place.pickup, place.ship));
-                Alternative { location, available, distance_km, pickup, ship }
-            };
-            enough.map(alternative).collect::<Vec<_>>()
+                found.push(Alternative { location, available, distance_km, pickup, ship });
+            });
+            found
         });
         let far = |alternative: &Alternative| alternative.distance_km.unwrap_or(f64::INFINITY);
         found.sort_by(|a, b| {
@@ -211,7 +276,7 @@ impl State {
             for sku in skus {
                 let lens = lens.row(&self.catalogue, *sku);
                 match locations {
-                    None => found.extend(self.matrix.row(*sku).map(|(_, cell)| lens.view(cell))),
+                    None => lens.view_all(self.matrix.row(*sku), &mut found),
                     Some(places) => {
                         let cells = places.iter().filter_map(|place| self.matrix.get(*sku, *place));
                         found.extend(cells.map(|cell| lens.view(cell)));
@@ -227,7 +292,7 @@ impl State {
         let book = self.rules.book();
         !book.has_bands() || {
             let lens = self.lens(channel);
-            self.matrix.row(sku).all(|(_, cell)| lens.view(&self.catalogue, cell).exact)
+            self.matrix.row(sku).iter().all(|(_, cell)| lens.view(&self.catalogue, cell).exact)
         }
     }
 
@@ -301,7 +366,7 @@ impl State {
         limit: usize,
         channel: Option<ChannelId>,
     ) -> (Seq, Vec<CellView>) {
-        let (_, mut cells) = self.view.read(|| self.matrix.row(sku).map(|(_, cell)| cell).collect::<Vec<_>>());
+        let (_, mut cells) = self.view.read(|| self.matrix.row(sku).iter().map(|(_, cell)| cell).collect::<Vec<_>>());
         cells.sort_by_key(|cell| cell.location());
         let from = after.map_or(0, |after| cells.partition_point(|cell| cell.location() <= after));
         let page = cells.get(from..).unwrap_or(&[]);

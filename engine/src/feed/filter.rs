@@ -382,7 +382,7 @@ impl Members {
         };
         let skus = every.into_iter().flatten().chain(some.iter().chain(own.into_iter().flatten()).copied());
         skus.flat_map(move |sku| {
-            let row = self.locations.is_none().then(|| state.matrix.row(sku).map(|(_, cell)| cell));
+            let row = self.locations.is_none().then(|| state.matrix.row(sku).iter().map(|(_, cell)| cell));
             let places = self.locations.as_deref().unwrap_or_default();
             row.into_iter().flatten().chain(places.iter().filter_map(move |place| state.matrix.get(sku, *place)))
         })

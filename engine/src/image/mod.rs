@@ -246,8 +246,9 @@ fn write_unfinished(
     let mut cells = 0;
     let mut pending = Vec::new();
     for sku in skus {
-        let (_, mut ids) =
-            state.view.read(|| state.matrix.row(sku).map(|(id, cell)| (cell.location(), id)).collect::<Vec<_>>());
+        let (_, mut ids) = state
+            .view
+            .read(|| state.matrix.row(sku).iter().map(|(id, cell)| (cell.location(), id)).collect::<Vec<_>>());
         ids.sort_unstable();
         for chunk in ids.chunks(ITEMS_PER_FRAME) {
             // Each cell whole: its words belong together.

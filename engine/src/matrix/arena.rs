@@ -54,6 +54,13 @@ impl<T: Default, const CHUNK_BITS: u32, const DIRECTORY_BITS: u32> Arena<T, CHUN
             .unwrap_or(&[])
     }
 
+    /// Up to a chunk of items from `index`, in the two pieces in which they may lie.
+    #[inline]
+    pub fn span(&self, index: usize, length: usize) -> (&[T], &[T]) {
+        let first = length.min(Self::CHUNK - (index & (Self::CHUNK - 1)));
+        (self.slice(index, first), self.slice(index + first, length - first))
+    }
+
     /// Chunks allocated so far.
     pub fn chunks_allocated(&self) -> usize {
         self.chunks.iter().filter(|chunk| chunk.get().is_some()).count()

@@ -12,7 +12,7 @@ mod row;
 
 pub use arena::Arena;
 pub use cell::StockCell;
-pub use row::CellId;
+pub use row::{CellId, RowCells};
 
 use crate::ids::{LocationId, SkuId};
 use row::{Cells, Rows, RowsWriter};
@@ -66,7 +66,8 @@ impl Matrix {
     }
 
     /// All cells of a SKU, in no particular order. Exact inside a durable read.
-    pub fn row(&self, sku: SkuId) -> impl Iterator<Item = (CellId, &StockCell)> {
+    #[inline]
+    pub fn row(&self, sku: SkuId) -> RowCells<'_> {
         self.rows.row(&self.cells, sku)
     }
 
@@ -108,16 +109,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn finds_what_a_plain_map_finds(places in proptest::collection::vec((0..20u32, 0..300u32), 0..800)) {
+        fn finds_what_a_plain_map_finds(
+            stretches in proptest::collection::vec((0..20u32, 0..300u32, 1..20u32, 1..4u32), 0..80),
+        ) {
             let (matrix, mut writer) = (Matrix::default(), MatrixWriter::default());
             let mut model = BTreeMap::new();
-            for (sku, location) in places {
-                let made = matrix.make(&mut writer, SkuId(sku), LocationId(location));
-                let known = *model.entry((sku, location)).or_insert(made);
-                prop_assert_eq!(known, made);
+            for (sku, first, length, step) in stretches {
+                for location in (first..300).step_by(step as usize).take(length as usize) {
+                    let made = matrix.make(&mut writer, SkuId(sku), LocationId(location));
+                    let known = *model.entry((sku, location)).or_insert(made);
+                    prop_assert_eq!(known, made);
+                }
             }
             for sku in 0..20 {
-                let mut row: Vec<_> = matrix.row(SkuId(sku)).map(|(id, cell)| ((sku, cell.location().0), id)).collect();
+                let mut row: Vec<_> = matrix.row(SkuId(sku)).iter().map(|(id, cell)| ((sku, cell.location().0), id)).collect();
                 row.sort();
                 let expected: Vec<_> = model.range((sku, 0)..(sku, 300)).map(|(k, v)| (*k, *v)).collect();
                 prop_assert_eq!(row, expected);

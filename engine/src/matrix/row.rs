@@ -1,13 +1,14 @@
-//! From (SKU, location) to a cell: one small hash table a SKU, four bytes an entry.
+//! From (SKU, location) to a cell, and from a SKU to all of its cells.
 //!
 //! ```text
-//!  row[sku].table = start (40 bits) | capacity (24 bits)      entries[start .. start + capacity] = cell + 1, or 0
 //!  row[sku].run   = cell (32 bits) | location (17) | length (15)
+//!  row[sku].table = start (32 bits) | capacity (24) | gaps, strays    entries[start .. start + capacity] = cell + 1, or 0
 //! ```
 //!
-//! The *run* is a short cut: the cells of a SKU that is stocked in neighbouring locations one after the other, as an
-//! import or a restart makes them, lie side by side, and the table need not be asked. A guess from it is checked against
-//! the cell like any other.
+//! The *run* is where a SKU's cells lie side by side, as an import or a restart makes them: all stores are read as one
+//! piece of memory. Where the run's locations are neighbours too, a cell's place in it is arithmetic, and the SKU needs no
+//! table at all. Only a SKU whose run has *gaps* between its locations, or that has *strays* beside its run, has one: a
+//! small hash table, four bytes an entry.
 //!
 //! Tables live in one append-only arena and probe linearly from the location's hash. Only the journal thread writes.
 //! A row that outgrows its table gets a new one, filled before the row's word is swapped to it; the old one's room is kept
@@ -33,6 +34,52 @@ pub struct CellId(pub u32);
 
 pub(super) type Cells = Arena<StockCell, 18, 14>;
 
+/// All cells of one SKU: those of its run, as they lie, then its strays in the order of its table.
+#[derive(Debug, Clone, Copy)]
+pub struct RowCells<'a> {
+    sku: SkuId,
+    run: Run,
+    first: &'a [StockCell],
+    second: &'a [StockCell],
+    cells: &'a Cells,
+    /// None where it has no strays.
+    entries: &'a [AtomicU32],
+}
+
+impl<'a> RowCells<'a> {
+    /// Each cell with its id.
+    #[inline]
+    pub fn iter(self) -> impl Iterator<Item = (CellId, &'a StockCell)> {
+        let ids = (self.run.cell..).map(CellId);
+        ids.zip(self.first.iter().chain(self.second)).chain(self.strays())
+    }
+
+    /// Hands every cell to `visit`.
+    #[inline]
+    pub fn for_each(self, mut visit: impl FnMut(&'a StockCell)) {
+        self.first.iter().for_each(&mut visit);
+        self.second.iter().for_each(&mut visit);
+        self.strays().for_each(|(_, cell)| visit(cell));
+    }
+
+    /// The cells of its run, in the two pieces in which they may lie.
+    #[inline]
+    pub fn pieces(self) -> [&'a [StockCell]; 2] {
+        [self.first, self.second]
+    }
+
+    /// The cells beside its run.
+    #[inline]
+    pub fn strays(self) -> impl Iterator<Item = (CellId, &'a StockCell)> {
+        self.entries.iter().filter_map(move |entry| {
+            // Pairs with the Release in `insert`: the cell behind the entry knows its SKU and location.
+            let id = entry.load(Acquire).checked_sub(1).filter(|id| !self.run.ids().contains(id))?;
+            let cell = self.cells.get(id as usize)?;
+            (cell.sku() == self.sku).then_some((CellId(id), cell))
+        })
+    }
+}
+
 /// What leads to the cells of one SKU.
 #[derive(Debug, Default)]
 struct Row {
@@ -40,8 +87,8 @@ struct Row {
     run: AtomicU64,
 }
 
-/// Neighbouring cells for neighbouring locations.
-#[derive(Clone, Copy)]
+/// Cells that lie side by side.
+#[derive(Debug, Clone, Copy)]
 struct Run {
     cell: u32,
     location: u32,
@@ -72,16 +119,19 @@ impl Run {
         (nth < self.length).then(|| self.cell + nth)
     }
 
-    /// The run with one cell more, if that continues it.
+    /// The run with one cell more, if that lies beside it.
     fn continued(self, cell: CellId, location: LocationId) -> Option<Self> {
         let longest = (1 << Self::LENGTH_BITS) - 1;
         match self.length {
             0 => Some(Self { cell: cell.0, location: location.0, length: 1 }),
-            length if length < longest && cell.0 == self.cell + length && location.0 == self.location + length => {
-                Some(Self { length: length + 1, ..self })
-            }
+            length if length < longest && cell.0 == self.cell + length => Some(Self { length: length + 1, ..self }),
             _ => None,
         }
+    }
+
+    /// The ids of its cells.
+    fn ids(self) -> std::ops::Range<u32> {
+        self.cell..self.cell + self.length
     }
 }
 
@@ -144,19 +194,36 @@ impl GivenUp {
     }
 }
 
+/// Where a row's table is, and what makes it necessary. None, of no capacity, where all cells are in a run without gaps.
 #[derive(Clone, Copy)]
 struct Table {
     start: usize,
     capacity: usize,
+    /// Locations of the run are not neighbours.
+    gaps: bool,
+    /// Some cells are not in the run.
+    strays: bool,
 }
 
 impl Table {
+    const GAPS: u64 = 1;
+    const STRAYS: u64 = 2;
+    const FLAG_BITS: u32 = 8;
+
+    #[inline]
     fn unpack(word: u64) -> Self {
-        Self { start: (word >> CAPACITY_BITS) as usize, capacity: (word & ((1 << CAPACITY_BITS) - 1)) as usize }
+        Self {
+            start: (word >> (CAPACITY_BITS + Self::FLAG_BITS)) as usize,
+            capacity: ((word >> Self::FLAG_BITS) & ((1 << CAPACITY_BITS) - 1)) as usize,
+            gaps: word & Self::GAPS != 0,
+            strays: word & Self::STRAYS != 0,
+        }
     }
 
     fn pack(self) -> u64 {
-        ((self.start as u64) << CAPACITY_BITS) | self.capacity as u64
+        let place = ((self.start as u64) << CAPACITY_BITS) | self.capacity as u64;
+        let flags = u64::from(self.gaps) * Self::GAPS + u64::from(self.strays) * Self::STRAYS;
+        (place << Self::FLAG_BITS) | flags
     }
 }
 
@@ -190,18 +257,19 @@ impl Rows {
         location: LocationId,
     ) -> Option<(CellId, &'a StockCell)> {
         let row = self.rows.get(sku.0 as usize)?;
-        // Pairs with the Release in `insert`: the cells of the run know their SKU and location.
-        if let Some(guess) = Run::unpack(row.run.load(Acquire)).guess(location)
-            && let Some(cell) = cells.get(guess as usize)
-            && cell.location() == location
-            && cell.sku() == sku
-        {
-            return Some((CellId(guess), cell));
-        }
         // Pairs with the Release in `insert`: the table that this word names is filled.
         let mut word = row.table.load(Acquire);
         loop {
             let table = Table::unpack(word);
+            // Pairs with the Release in `insert`: the cells of the run know their SKU and location.
+            if !table.gaps
+                && let Some(guess) = Run::unpack(row.run.load(Acquire)).guess(location)
+                && let Some(cell) = cells.get(guess as usize)
+                && cell.location() == location
+                && cell.sku() == sku
+            {
+                return Some((CellId(guess), cell));
+            }
             let found = self.probe(table, cells, sku, location);
             if found.is_some() {
                 return found;
@@ -236,26 +304,21 @@ impl Rows {
         None
     }
 
-    /// The cells of `sku`: those of its run, which lie side by side, then the others in the order of its table. Inside a
-    /// durable read, which repeats whatever raced with a fold, the set is exact.
-    pub(super) fn row<'a>(&'a self, cells: &'a Cells, sku: SkuId) -> impl Iterator<Item = (CellId, &'a StockCell)> {
+    /// The cells of `sku`. Inside a durable read, which repeats whatever raced with a fold, the set is exact.
+    #[inline]
+    pub(super) fn row<'a>(&'a self, cells: &'a Cells, sku: SkuId) -> RowCells<'a> {
         let row = self.rows.get(sku.0 as usize);
         let (table, run) = row.map_or((0, 0), |row| (row.table.load(Acquire), row.run.load(Acquire)));
         let (table, run) = (Table::unpack(table), Run::unpack(run));
-        let run = run.cell..run.cell + run.length;
-        let beside = run.clone();
-        let entries = self.entries.slice(table.start, table.capacity).iter();
-        let others =
-            entries.filter_map(move |entry| entry.load(Acquire).checked_sub(1).filter(|id| !beside.contains(id)));
-        run.chain(others).filter_map(move |id| {
-            let cell = cells.get(id as usize)?;
-            (cell.sku() == sku).then_some((CellId(id), cell))
-        })
+        let (first, second) = cells.span(run.cell as usize, run.length as usize);
+        let entries = if table.strays { self.entries.slice(table.start, table.capacity) } else { &[] };
+        RowCells { sku, run, first, second, cells, entries }
     }
 
     /// Publishes `cell`, which must know its SKU and location and must not be in the row yet.
-    pub(super) fn insert(&self, writer: &mut RowsWriter, cells: &Cells, cell: CellId) {
-        let sku = cells.get(cell.0 as usize).expect("the cell was just made").sku().0 as usize;
+    pub(super) fn insert(&self, writer: &mut RowsWriter, cells: &Cells, id: CellId) {
+        let cell = cells.get(id.0 as usize).expect("the cell was just made");
+        let (sku, location) = (cell.sku().0 as usize, cell.location());
         let row = self.rows.reach(sku);
         if writer.lengths.len() <= sku {
             writer.lengths.resize((sku + 1).next_power_of_two(), 0);
@@ -263,28 +326,34 @@ impl Rows {
         let length = writer.lengths.get_mut(sku).expect("resized above");
         *length += 1;
         let length = *length as usize;
-        let location = cells.get(cell.0 as usize).expect("the cell was just made").location();
-        if let Some(run) = Run::unpack(row.run.load(Acquire)).continued(cell, location) {
-            // Pairs with the Acquire in `find`.
+
+        let (word, run) = (row.table.load(Acquire), Run::unpack(row.run.load(Acquire)));
+        let before = Table::unpack(word);
+        let continued = run.continued(id, location);
+        let is_gap = continued.is_some() && location.0 != run.location + run.length && run.length > 0;
+        let mut table = Table { gaps: before.gaps || is_gap, strays: before.strays || continued.is_none(), ..before };
+        if table.gaps || table.strays {
+            let capacity = capacity_for(length);
+            if capacity > before.capacity {
+                (table.start, table.capacity) = (self.allocate(writer, capacity), capacity);
+                let known = self.entries.slice(before.start, before.capacity);
+                let known = known.iter().filter_map(|entry| entry.load(Acquire).checked_sub(1));
+                // A row that had no table has all cells in its run.
+                let run = if before.capacity == 0 { run.ids() } else { 0..0 };
+                run.chain(known).for_each(|known| self.put(table, cells, CellId(known)));
+            }
+            self.put(table, cells, id);
+        }
+        if table.pack() != word {
+            // Pairs with the Acquire in `find` and `row`.
+            row.table.store(table.pack(), Release);
+        }
+        if let Some(run) = continued {
+            // Pairs with the Acquire in `find` and `row`.
             row.run.store(run.pack(), Release);
         }
-        let table = Table::unpack(row.table.load(Acquire));
-        let capacity = capacity_for(length);
-        if capacity <= table.capacity {
-            self.put(table, cells, cell);
-            return;
-        }
-        let grown = Table { start: self.allocate(writer, capacity), capacity };
-        for entry in self.entries.slice(table.start, table.capacity) {
-            if let Some(old) = entry.load(Acquire).checked_sub(1) {
-                self.put(grown, cells, CellId(old));
-            }
-        }
-        self.put(grown, cells, cell);
-        // Pairs with the Acquire in `find` and `row`.
-        row.table.store(grown.pack(), Release);
-        if table.capacity > 0 {
-            writer.given_up.put(table.start, table.capacity);
+        if before.capacity > 0 && table.start != before.start {
+            writer.given_up.put(before.start, before.capacity);
         }
     }
 

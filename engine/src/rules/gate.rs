@@ -1,37 +1,35 @@
 //! What a promise must pass in one cell: safety stock, buffer, access. Admission, decision and reading ask the same gate,
 //! so what is shown as available and what is refused are one arithmetic.
 
-use super::{RuleId, Standing, Terms};
-use crate::level::{Constraint, StockLevel};
+use std::hint::select_unpredictable;
+
+use super::{Band, Limits};
+use crate::level::{Constraint, Floor, StockLevel};
 
 /// The gate of one channel in one cell.
 #[derive(Debug, Clone, Copy)]
-pub struct Gate<'a> {
-    terms: Terms<'a>,
+pub struct Gate {
+    limits: Limits,
     own_safety_stock: u32,
     buffer: u32,
 }
 
-impl<'a> Gate<'a> {
-    /// Of the terms that hold, the cell's own safety stock, and the units that the channel leaves to others.
+impl Gate {
     #[inline]
-    pub fn new(terms: Terms<'a>, own_safety_stock: u32, buffer: u32) -> Self {
-        Self { terms, own_safety_stock, buffer }
+    pub(super) fn new(limits: Limits, own_safety_stock: u32, buffer: u32) -> Self {
+        Self { limits, own_safety_stock, buffer }
     }
 
     /// Units that may be promised of a cell that holds `level`.
     #[inline]
     pub fn available(&self, level: StockLevel) -> u32 {
-        if self.terms.is_denied() {
-            return 0;
-        }
-        level.available(self.terms.floor(level, self.own_safety_stock, self.buffer))
+        let available = level.available(self.floor(level));
+        select_unpredictable(self.limits.is_denied(), 0, available)
     }
 
     /// Units above the floor, negative below it; none where the channel may not sell.
     pub fn free(&self, level: StockLevel) -> Option<i64> {
-        let floor = self.terms.floor(level, self.own_safety_stock, self.buffer);
-        (!self.terms.is_denied()).then_some(level.free() - floor.units())
+        (!self.limits.is_denied()).then_some(level.free() - self.floor(level).units())
     }
 
     /// The level after promising `quantity` more.
@@ -40,37 +38,27 @@ impl<'a> Gate<'a> {
     /// What keeps it from being promised.
     #[inline]
     pub fn reserve(&self, level: StockLevel, quantity: u32) -> Result<StockLevel, Constraint> {
-        if self.terms.is_denied() {
+        if self.limits.is_denied() {
             return Err(Constraint::Access);
         }
-        level.reserve(quantity, self.terms.floor(level, self.own_safety_stock, self.buffer))
+        level.reserve(quantity, self.floor(level))
     }
 
     /// Units held back from every channel.
     #[inline]
     pub fn safety_stock(&self, level: StockLevel) -> u32 {
-        self.terms.safety_stock(level, self.own_safety_stock)
+        self.limits.safety_stock(level, self.own_safety_stock)
     }
 
-    /// The terms behind it.
-    pub fn terms(&self) -> Terms<'a> {
-        self.terms
+    /// What must remain free.
+    #[inline]
+    fn floor(&self, level: StockLevel) -> Floor {
+        Floor { safety_stock: self.safety_stock(level), buffer: self.buffer }
     }
 
-    /// The rule behind a refusal, where one is.
-    pub fn rule_behind(&self, constraint: Constraint) -> Option<RuleId> {
-        let standing: Option<&Standing> = match constraint {
-            Constraint::Access => self.terms.denied_by(),
-            Constraint::SafetyStock => self.terms.safety_rule(self.own_safety_stock),
-            Constraint::OnHand
-            | Constraint::Reserved
-            | Constraint::Buffer
-            | Constraint::UnknownCell
-            | Constraint::Quota
-            | Constraint::Group
-            | Constraint::Supply
-            | Constraint::Capacity => None,
-        };
-        standing.map(|standing| standing.id)
+    /// How much there is if `available` units are, and whether the number may be told.
+    #[inline]
+    pub fn band(&self, available: u32) -> (Band, bool) {
+        self.limits.band(available)
     }
 }

@@ -15,11 +15,13 @@
 mod book;
 mod explain;
 mod gate;
+mod limits;
 mod table;
 
-pub use book::{Book, RowTerms, Terms};
+pub use book::{Book, RowTerms, Terms, WholeRow};
 pub use explain::{Explained, Fate};
 pub use gate::Gate;
+pub use limits::Limits;
 pub use table::{RuleTable, Standing};
 
 use serde::{Deserialize, Serialize};
@@ -180,10 +182,7 @@ impl Amount {
     pub fn units(self, level: StockLevel) -> u32 {
         match self {
             Self::Units(units) => units,
-            Self::Percent(percent) => {
-                let on_hand = u64::from(level.on_hand.max(0).unsigned_abs());
-                (on_hand * u64::from(percent)).div_ceil(100) as u32
-            }
+            Self::Percent(percent) => level.share(u32::from(percent)),
         }
     }
 }

@@ -375,13 +375,13 @@ impl Draft {
 
     /// What a promise through `channel` must pass in a cell. The rules are those of the durable view: a command that
     /// changes them ends its batch.
-    pub fn gate<'a>(&mut self, book: &'a Book, sku: SkuId, location: LocationId, channel: ChannelId) -> Gate<'a> {
+    pub fn gate(&mut self, book: &Book, sku: SkuId, location: LocationId, channel: ChannelId) -> Gate {
         let buffer = match self.channels.details.get(&channel) {
             Some((_, details)) => details.buffer,
             None => self.state.catalogue.buffer(channel),
         };
         let terms = book.terms(&self.state.catalogue, sku, location, Some(channel));
-        Gate::new(terms, self.cell(sku, location).safety_stock, buffer)
+        terms.limits().gate(self.cell(sku, location).safety_stock, buffer)
     }
 
     /// A reservation as the batch so far leaves it; later records of the batch are applied to the same copy.

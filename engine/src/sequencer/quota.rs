@@ -67,7 +67,7 @@ impl Sequencer {
         let (mut on_hand, mut free) = (0, 0);
         let (state, book) = (Arc::clone(&self.state), Arc::clone(&plan.book));
         let is_there = book.places_of(first);
-        for (_, cell) in state.matrix.row(sku) {
+        for (_, cell) in state.matrix.row(sku).iter() {
             let location = cell.location();
             if !is_there(location) {
                 continue;
@@ -76,7 +76,8 @@ impl Sequencer {
             let cell = self.draft.cell(sku, location);
             let level = plan.level(cell.level, sku, location);
             on_hand += i64::from(level.on_hand.max(0));
-            free += (level.free() - i64::from(terms.safety_stock(level, cell.safety_stock))).max(0);
+            let gate = terms.limits().gate(cell.safety_stock, 0);
+            free += (level.free() - i64::from(gate.safety_stock(level))).max(0);
         }
         let used =
             |standing: &Standing| self.draft.ledger.used(Counted { rule: standing.id, since: standing.since, sku });

@@ -537,8 +537,11 @@ impl Sequencer {
                 return Err((Constraint::Quota, allowed, Some(rule)));
             }
         }
-        let short = |constraint| (constraint, free, gate.rule_behind(constraint));
-        gate.reserve(seen, net).map(drop).map_err(short)
+        gate.reserve(seen, net).map(drop).map_err(|constraint| {
+            let terms = plan.book.terms(&self.state.catalogue, sku, location, Some(plan.channel));
+            let own_safety_stock = self.draft.cell(sku, location).safety_stock;
+            (constraint, free, terms.rule_behind(constraint, own_safety_stock))
+        })
     }
 
     /// What the hold that is to be replaced gives back. One that expired gives back nothing more; any other that is no

@@ -99,7 +99,7 @@ impl Sequencer {
         units: u32,
         latest: Timestamp,
     ) -> Option<Grant> {
-        if self.draft.gate(&plan.book, sku, location, plan.channel).terms().is_denied() {
+        if plan.book.terms(&self.state.catalogue, sku, location, Some(plan.channel)).limits().is_denied() {
             return None;
         }
         let (catalogue, now) = (&self.state.catalogue, self.draft.now);

@@ -295,7 +295,7 @@ impl State {
     /// Units that are to come to a cell and may be promised by then.
     fn to_come(&self, sku: SkuId, location: LocationId, units: u32, latest: Timestamp, question: &Question) -> u32 {
         let book = self.rules.book();
-        if book.terms(&self.catalogue, sku, location, question.channel).is_denied() {
+        if book.terms(&self.catalogue, sku, location, question.channel).limits().is_denied() {
             return 0;
         }
         let allowances = book.allowances(&self.catalogue, sku, location, question.channel, question.now);

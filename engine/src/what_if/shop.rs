@@ -409,7 +409,7 @@ impl<'a> Shop<'a> {
         let free = (free + i64::from(own)).min(wanted.into()) as u32;
         let mut units = if free == wanted || some_will_do { free } else { 0 };
         if units > own && self.law.has_quotas() {
-            let places: Vec<_> = self.state.matrix.row(cell.0).map(|(_, cell)| cell.location()).collect();
+            let places: Vec<_> = self.state.matrix.row(cell.0).iter().map(|(_, cell)| cell.location()).collect();
             let row = places.into_iter().map(|location| {
                 let (level, own) = *self.at((cell.0, location));
                 (location, level, self.law.held_back_from_all((cell.0, location), level, own))

@@ -276,7 +276,8 @@ impl Subscription {
             joining.cells.cells.retain(|cell| !is_gone(cell.sku));
         }
         let matrix = &state.matrix;
-        let removed = gone.iter().flat_map(|sku| matrix.row(*sku)).map(|(_, cell)| (cell.sku(), cell.location()));
+        let removed =
+            gone.iter().flat_map(|sku| matrix.row(*sku).iter()).map(|(_, cell)| (cell.sku(), cell.location()));
         let removed = removed.filter(|(_, location)| places.as_ref().is_none_or(|places| places.contains(location)));
         let untracked = self.untracked.get_or_insert_default();
         untracked.cells.extend(removed);

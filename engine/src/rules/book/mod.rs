@@ -15,24 +15,26 @@
 //! book never changes what it says, with one exception that its owner brings about: a SKU that is described anew gets its
 //! class anew ([`Book::reclassify`]).
 
+mod terms;
+mod whole;
+
+pub use terms::{RowTerms, Terms};
+pub use whole::WholeRow;
+
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::{Amount, Band, Effect, Kind, OWN_CONDITIONS, Standing};
+use super::limits::{Limits, Rank};
+use super::{Effect, Kind, Standing};
 use crate::catalogue::{Catalogue, LocationKind, SkuDetails};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
-use crate::level::{Floor, StockLevel};
 use crate::matrix::Arena;
 use crate::supply::Allowance;
-
-/// A rule's place among those in force: the smaller comes first.
-type Rank = u32;
-
-/// None of them.
-const NO_RULE: Rank = Rank::MAX;
+use terms::Compiled;
+use whole::{Room, WholeRows};
 
 /// Ranks, ascending.
 type Ranks = Box<[Rank]>;
@@ -51,14 +53,14 @@ pub struct Book {
     columns: Vec<u16>,
     column_count: usize,
     /// The best rules that name neither SKUs nor places, column by column.
-    everywhere: Box<[Best]>,
+    everywhere: Box<[Limits]>,
     /// The class of each location that was known.
     place_class: Vec<u32>,
     /// The class of one that was not.
     other_place_class: u32,
     /// The best rules that name places only: column by column, class by class, as a SKU's cells are gone through for one
     /// channel.
-    by_place: Vec<Best>,
+    by_place: Vec<Limits>,
     place_classes: usize,
     /// Rule by rule, one bit a class of places: whether the rule's place side holds there.
     at_place: Vec<Bits>,
@@ -73,58 +75,8 @@ pub struct Book {
     cold_kinds: Vec<Kind>,
     looks_at_traits: bool,
     has_bands: bool,
-}
-
-/// What of a rule is needed while a promise is made, side by side in memory.
-#[derive(Debug, Clone, Copy)]
-struct Compiled {
-    effect: HotEffect,
-    conditions: u8,
-    names_skus: bool,
-    names_places: bool,
-    names_channels: bool,
-}
-
-/// What a rule does, as far as every promise is held against it: small, so that many lie in the caches.
-#[derive(Debug, Clone, Copy)]
-enum HotEffect {
-    SafetyStock(Amount),
-    Access(bool),
-    Band {
-        few_left: u32,
-        exact: bool,
-    },
-    /// It is looked up where it is needed.
-    Cold(Kind),
-}
-
-impl HotEffect {
-    fn of(effect: &Effect) -> Self {
-        match *effect {
-            Effect::SafetyStock(amount) => Self::SafetyStock(amount),
-            Effect::Access(allow) => Self::Access(allow),
-            Effect::Band { few_left, exact } => Self::Band { few_left, exact },
-            _ => Self::Cold(effect.kind()),
-        }
-    }
-
-    #[inline]
-    fn kind(&self) -> Kind {
-        match self {
-            Self::SafetyStock(_) => Kind::SafetyStock,
-            Self::Access(_) => Kind::Access,
-            Self::Band { .. } => Kind::Band,
-            Self::Cold(kind) => *kind,
-        }
-    }
-}
-
-/// The first rule of each kind.
-#[derive(Debug, Clone, Copy)]
-struct Best {
-    safety_stock: Rank,
-    access: Rank,
-    band: Rank,
+    /// For rows that are found out whole.
+    room: Room,
 }
 
 /// What SKUs of one class have in common.
@@ -132,22 +84,15 @@ struct Best {
 struct SkuClass {
     ranks: Ranks,
     /// The best rules that name SKUs only, column by column.
-    best: Box<[Best]>,
+    best: Box<[Limits]>,
     /// Rules that name SKUs and places, and compete.
     both: SmallVec<[Rank; 4]>,
+    whole: WholeRows,
 }
 
 /// One bit for each class of places; none where a rule names no places.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Bits(Box<[u64]>);
-
-/// What holds for one channel in one cell.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
-    /// None where no rule is in force.
-    book: Option<&'a Book>,
-    best: Best,
-}
 
 impl Bits {
     fn set(&mut self, class: usize, classes: usize) {
@@ -165,88 +110,6 @@ impl Bits {
     }
 }
 
-impl Best {
-    const NONE: Self = Self { safety_stock: NO_RULE, access: NO_RULE, band: NO_RULE };
-
-    fn add(&mut self, kind: Kind, rank: Rank) {
-        match kind {
-            Kind::SafetyStock => self.safety_stock = self.safety_stock.min(rank),
-            Kind::Access => self.access = self.access.min(rank),
-            Kind::Band => self.band = self.band.min(rank),
-            _ => {}
-        }
-    }
-
-    #[inline]
-    fn first(self, other: Self) -> Self {
-        Self {
-            safety_stock: self.safety_stock.min(other.safety_stock),
-            access: self.access.min(other.access),
-            band: self.band.min(other.band),
-        }
-    }
-}
-
-impl<'a> Terms<'a> {
-    /// No rule is in force.
-    pub const NONE: Self = Self { book: None, best: Best::NONE };
-
-    #[inline]
-    fn compiled(&self, rank: Rank) -> Option<&'a Compiled> {
-        if rank == NO_RULE { None } else { self.book?.compiled.get(rank as usize) }
-    }
-
-    /// The safety stock in a cell that holds `level` and has `own` by its own stock row.
-    #[inline]
-    pub fn safety_stock(&self, level: StockLevel, own: u32) -> u32 {
-        let Some(rule) = self.compiled(self.best.safety_stock) else { return own };
-        match rule.effect {
-            HotEffect::SafetyStock(amount) if own == 0 || usize::from(rule.conditions) >= OWN_CONDITIONS => {
-                amount.units(level)
-            }
-            _ => own,
-        }
-    }
-
-    /// The rule that sets it, unless the cell's own does.
-    pub fn safety_rule(&self, own: u32) -> Option<&'a Standing> {
-        let rule = self.book?.rules.get(self.best.safety_stock as usize)?;
-        (own == 0 || rule.rule.conditions.count() >= OWN_CONDITIONS).then_some(rule)
-    }
-
-    /// What must remain free.
-    #[inline]
-    pub fn floor(&self, level: StockLevel, own: u32, buffer: u32) -> Floor {
-        Floor { safety_stock: self.safety_stock(level, own), buffer }
-    }
-
-    /// Whether the channel may not sell here.
-    #[inline]
-    pub fn is_denied(&self) -> bool {
-        self.compiled(self.best.access).is_some_and(|rule| matches!(rule.effect, HotEffect::Access(false)))
-    }
-
-    /// The rule that keeps it from that, if one does.
-    pub fn denied_by(&self) -> Option<&'a Standing> {
-        self.book?.rules.get(self.best.access as usize).filter(|_| self.is_denied()).map(Arc::as_ref)
-    }
-
-    /// How much there is if `available` units are, and whether the number may be told.
-    #[inline]
-    pub fn band(&self, available: u32) -> (Band, bool) {
-        let (few_left, exact) = match self.compiled(self.best.band).map(|rule| rule.effect) {
-            Some(HotEffect::Band { few_left, exact }) => (few_left, exact),
-            _ => (0, true),
-        };
-        let band = match available {
-            0 => Band::OutOfStock,
-            units if units <= few_left => Band::FewLeft,
-            _ => Band::InStock,
-        };
-        (band, exact)
-    }
-}
-
 impl Default for Book {
     fn default() -> Self {
         Self::compile(0, &[], &Catalogue::default())
@@ -261,11 +124,11 @@ impl Book {
             let (conditions, ends, _) = standing.rule.rank(&standing.name);
             (conditions, ends, standing.name.clone())
         });
-        let compiled: Vec<_> = rules.iter().map(|standing| Compiled::of(standing)).collect();
-        let quotas = (0..).zip(&compiled).filter(|(_, rule)| rule.effect.kind() == Kind::Quota).map(|(rank, _)| rank);
+        let compiled: Vec<_> = (0..).zip(&rules).map(|(rank, standing)| Compiled::of(rank, standing)).collect();
+        let quotas = (0..).zip(&compiled).filter(|(_, rule)| rule.kind == Kind::Quota).map(|(rank, _)| rank);
         let quotas = quotas.collect();
-        let cold: Vec<_> = (0..).zip(&compiled).filter(|(_, rule)| !rule.effect.kind().is_hot()).collect();
-        let mut cold_kinds: Vec<_> = cold.iter().map(|(_, rule)| rule.effect.kind()).collect();
+        let cold: Vec<_> = (0..).zip(&compiled).filter(|(_, rule)| !rule.kind.is_hot()).collect();
+        let mut cold_kinds: Vec<_> = cold.iter().map(|(_, rule)| rule.kind).collect();
         cold_kinds.sort_unstable();
         cold_kinds.dedup();
         let cold = cold.into_iter().filter(|(_, rule)| !rule.names_skus).map(|(rank, _)| rank).collect();
@@ -293,7 +156,8 @@ impl Book {
             cold,
             cold_kinds,
             looks_at_traits,
-            has_bands: compiled.iter().any(|rule| rule.effect.kind() == Kind::Band),
+            room: Room::default(),
+            has_bands: compiled.iter().any(|rule| rule.kind == Kind::Band),
             compiled,
             rules,
         };
@@ -340,13 +204,13 @@ impl Book {
     #[inline]
     pub fn row(&self, catalogue: &Catalogue, sku: SkuId, channel: Option<ChannelId>) -> RowTerms<'_> {
         if self.is_empty() {
-            return RowTerms { book: self, best: Best::NONE, both: &[], column: 0, channel };
+            return RowTerms::none(self);
         }
         let column = channel.and_then(|channel| self.columns.get(channel.0 as usize)).map_or(0, |c| usize::from(*c));
         let class = self.class(catalogue, sku);
         let best = [class.best.get(column), self.everywhere.get(column)];
-        let best = best.into_iter().flatten().copied().fold(Best::NONE, Best::first);
-        RowTerms { book: self, best, both: &class.both, column, channel }
+        let best = best.into_iter().flatten().copied().fold(Limits::NONE, Limits::first);
+        RowTerms::new(self, best, class, column, channel)
     }
 
     #[inline]
@@ -361,6 +225,12 @@ impl Book {
     #[inline]
     fn place_of(&self, location: LocationId) -> usize {
         self.place_class.get(location.0 as usize).copied().unwrap_or(self.other_place_class) as usize
+    }
+
+    /// The best rules that name places only, class by class.
+    #[inline]
+    fn places_in(&self, column: usize) -> &[Limits] {
+        self.by_place.get(column * self.place_classes..(column + 1) * self.place_classes).unwrap_or(&[])
     }
 
     /// Whether any rule looks at categories or attributes, so that describing a SKU anew may change what holds for it.
@@ -429,7 +299,7 @@ impl Book {
         let holds = |rank: &Rank| {
             self.compiled
                 .get(*rank as usize)
-                .is_some_and(|rule| rule.effect.kind() == kind && (!rule.names_places || self.is_at(*rank, place)))
+                .is_some_and(|rule| rule.kind == kind && (!rule.names_places || self.is_at(*rank, place)))
                 && self.rules.get(*rank as usize).is_some_and(|rule| rule.rule.conditions.hold_for_channel(channel))
         };
         ranks.iter().copied().find(holds)
@@ -498,17 +368,18 @@ impl Book {
     }
 
     /// The first rule of each kind among `ranks`, column by column.
-    fn best_of(&self, ranks: &[Rank]) -> Vec<Best> {
-        let mut best = vec![Best::NONE; self.column_count];
+    fn best_of(&self, ranks: &[Rank]) -> Vec<Limits> {
+        let mut best = vec![Limits::NONE; self.column_count];
         for rank in ranks {
-            let Some(rule) = self.rules.get(*rank as usize) else { continue };
-            let (kind, channels) = (rule.rule.effect.kind(), &rule.rule.conditions.channels);
+            let (rule, standing) = (self.compiled.get(*rank as usize), self.rules.get(*rank as usize));
+            let Some((rule, standing)) = rule.zip(standing) else { continue };
+            let channels = &standing.rule.conditions.channels;
             if channels.is_empty() {
-                best.iter_mut().for_each(|column| column.add(kind, *rank));
+                best.iter_mut().for_each(|column| *column = column.first(rule.limits));
             }
             for column in channels.iter().filter_map(|channel| self.columns.get(channel.0 as usize)) {
                 if let Some(column) = best.get_mut(usize::from(*column)) {
-                    column.add(kind, *rank);
+                    *column = column.first(rule.limits);
                 }
             }
         }
@@ -622,64 +493,17 @@ impl Book {
         let next = interned.len() as u32;
         *interned.entry(ranks).or_insert_with_key(|ranks| {
             let names_places = |rank: &Rank| self.compiled.get(*rank as usize).is_some_and(|rule| rule.names_places);
-            let competes = |rank: &Rank| self.compiled.get(*rank as usize).is_some_and(|r| r.effect.kind().is_hot());
+            let competes = |rank: &Rank| self.compiled.get(*rank as usize).is_some_and(|r| r.kind.is_hot());
             let (both, only): (Vec<Rank>, Vec<Rank>) = ranks.iter().copied().partition(names_places);
             let class = SkuClass {
                 ranks: ranks.clone(),
                 best: self.best_of(&only).into(),
                 both: both.into_iter().filter(competes).collect(),
+                whole: (0..self.column_count).map(|_| OnceLock::new()).collect(),
             };
             self.sku_classes.reach(next as usize).get_or_init(|| class);
             next
         })
-    }
-}
-
-/// What holds for one channel in the cells of one SKU.
-#[derive(Debug, Clone, Copy)]
-pub struct RowTerms<'a> {
-    book: &'a Book,
-    /// The best rules that name no places.
-    best: Best,
-    both: &'a [Rank],
-    column: usize,
-    channel: Option<ChannelId>,
-}
-
-impl<'a> RowTerms<'a> {
-    /// What holds at `location`.
-    #[inline]
-    pub fn terms(&self, location: LocationId) -> Terms<'a> {
-        let Self { book, mut best, both, column, channel } = *self;
-        if book.is_empty() {
-            return Terms::NONE;
-        }
-        let place = book.place_of(location);
-        if let Some(here) = book.by_place.get(column * book.place_classes + place) {
-            best = best.first(*here);
-        }
-        for rank in both.iter().filter(|rank| book.is_at(**rank, place)) {
-            let holds = |standing: &Arc<Standing>| standing.rule.conditions.hold_for_channel(channel);
-            if let Some(rule) = book.compiled.get(*rank as usize)
-                && (!rule.names_channels || book.rules.get(*rank as usize).is_some_and(holds))
-            {
-                best.add(rule.effect.kind(), *rank);
-            }
-        }
-        Terms { book: Some(book), best }
-    }
-}
-
-impl Compiled {
-    fn of(standing: &Standing) -> Self {
-        let conditions = &standing.rule.conditions;
-        Self {
-            effect: HotEffect::of(&standing.rule.effect),
-            conditions: conditions.count() as u8,
-            names_skus: conditions.name_skus(),
-            names_places: conditions.name_places(),
-            names_channels: !conditions.channels.is_empty(),
-        }
     }
 }
 

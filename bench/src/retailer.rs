@@ -1,0 +1,93 @@
+//! The retailer whose rules are measured: 2,000,000 cells, 50 groups, 200 categories, 10,000 rules of every shape.
+
+use anaquel_engine::Engine;
+use anaquel_engine::command::{Command, Failure, NameRef, Outcome, Put, PutWhat, Row, Rows, RuleFields, SkuFields};
+use anaquel_engine::rules::{Amount, Effect};
+
+use crate::{in_memory, name, request, stock};
+
+/// SKUs.
+pub const SKUS: u32 = 2_000;
+/// Locations.
+pub const LOCATIONS: u32 = 1_000;
+/// Rules.
+pub const RULES: u32 = 10_000;
+
+/// Has a command carried out.
+///
+/// # Errors
+/// The engine's.
+pub fn run(engine: &Engine, command: Command) -> Result<Outcome, Failure> {
+    engine.run(|engine, done| engine.submit(command, None, done))
+}
+
+/// Has one thing set.
+///
+/// # Errors
+/// The engine's.
+pub fn put(engine: &Engine, what: PutWhat) -> anyhow::Result<()> {
+    run(engine, Command::Put(Box::new(Put { what, if_match: None })))?;
+    Ok(())
+}
+
+/// A safety stock that holds everywhere.
+pub fn safety(units: u32) -> RuleFields {
+    RuleFields::everywhere(Effect::SafetyStock(Amount::Units(units)))
+}
+
+/// Some rule: by SKU, by SKU and location, by category and channel, by group, by location and channel, a share of what is
+/// there, or that a channel may sell, so that both retailers grant the same.
+pub fn some_rule(n: u32) -> RuleFields {
+    let (sku, location) = (name("sku", n % SKUS), name("location", n * 7 % LOCATIONS));
+    let (category, group) = (format!("category-{}", n % 200), name("group", n % 50));
+    let channel = vec![name("channel", n % 8)];
+    let base = safety(n % 5);
+    match n % 7 {
+        0 => RuleFields { skus: vec![sku], ..base },
+        1 => RuleFields { skus: vec![sku], locations: vec![location], ..base },
+        2 => RuleFields { categories: vec![category], channels: channel, ..base },
+        3 => RuleFields { groups: vec![group], categories: vec![category], ..base },
+        4 => RuleFields { locations: vec![location], channels: channel, ..base },
+        5 => RuleFields {
+            effect: Effect::SafetyStock(Amount::Percent((n % 9) as u8)),
+            skus: vec![sku],
+            channels: channel,
+            ..base
+        },
+        _ => RuleFields { effect: Effect::Access(true), skus: vec![sku], groups: vec![group], ..base },
+    }
+}
+
+/// 2,000,000 cells, and what rules name of them.
+///
+/// # Errors
+/// The engine's.
+pub fn retailer() -> anyhow::Result<Engine> {
+    let engine = in_memory();
+    stock(&engine, SKUS, LOCATIONS, 1_000_000);
+    let described = (0..SKUS).map(|n| Row {
+        line: 0,
+        id: NameRef::New(name("sku", n)),
+        fields: SkuFields { categories: Some(vec![format!("category-{}", n % 200)]), ..SkuFields::default() },
+    });
+    run(&engine, Command::Load { rows: Rows::Skus(described.collect()), atomic: false, finish: None })?;
+    for group in 0..50 {
+        let members = (0..LOCATIONS).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
+        put(&engine, PutWhat::Group(name("group", group), members.collect()))?;
+    }
+    // The channel that is asked for gets its id first.
+    let mut first = request(0, 0);
+    first.channel = name("channel", 0);
+    engine.run(|engine, done| engine.reserve(first, None, done))?;
+    Ok(engine)
+}
+
+/// Puts all [`RULES`] in force.
+///
+/// # Errors
+/// The engine's.
+pub fn put_rules(engine: &Engine) -> anyhow::Result<()> {
+    let rows = (0..RULES).map(|n| (0, name("rule", n), some_rule(n))).collect();
+    run(engine, Command::Load { rows: Rows::Rules(rows), atomic: true, finish: None })?;
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Reading the book: what holds for one channel in one cell, in some cells of a SKU, or in all of them.
+
+use std::sync::Arc;
+
+use super::whole::WholeRow;
+use super::{Book, SkuClass};
+use crate::ids::{ChannelId, LocationId};
+use crate::level::Constraint;
+use crate::rules::limits::Rank;
+use crate::rules::{Kind, Limits, RuleId, Standing};
+
+/// What of a rule is needed while a promise is made, side by side in memory: small, so that many lie in the caches.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Compiled {
+    pub limits: Limits,
+    pub kind: Kind,
+    pub names_skus: bool,
+    pub names_places: bool,
+    names_channels: bool,
+}
+
+impl Compiled {
+    pub fn of(rank: Rank, standing: &Standing) -> Self {
+        let conditions = &standing.rule.conditions;
+        Self {
+            limits: Limits::of(rank, &standing.rule),
+            kind: standing.rule.effect.kind(),
+            names_skus: conditions.name_skus(),
+            names_places: conditions.name_places(),
+            names_channels: !conditions.channels.is_empty(),
+        }
+    }
+}
+
+/// What holds for one channel in one cell, and the rules behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    book: &'a Book,
+    limits: Limits,
+}
+
+impl<'a> Terms<'a> {
+    /// The rules' numbers.
+    #[inline]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The rule behind a refusal in a cell with a safety stock of its own, where one is.
+    pub fn rule_behind(&self, constraint: Constraint, own_safety_stock: u32) -> Option<RuleId> {
+        let rank = match constraint {
+            Constraint::Access => self.limits.rank(Kind::Access),
+            Constraint::SafetyStock if self.limits.beats(own_safety_stock) => self.limits.rank(Kind::SafetyStock),
+            Constraint::SafetyStock
+            | Constraint::OnHand
+            | Constraint::Reserved
+            | Constraint::Buffer
+            | Constraint::UnknownCell
+            | Constraint::Quota
+            | Constraint::Group
+            | Constraint::Supply
+            | Constraint::Capacity => None,
+        };
+        self.book.rules.get(rank? as usize).map(|standing| standing.id)
+    }
+}
+
+/// What holds for one channel in the cells of one SKU.
+#[derive(Debug, Clone, Copy)]
+pub struct RowTerms<'a> {
+    book: &'a Book,
+    /// The best rules that name no places.
+    best: Limits,
+    /// None where no rule is in force.
+    class: Option<&'a SkuClass>,
+    column: usize,
+    channel: Option<ChannelId>,
+}
+
+impl<'a> RowTerms<'a> {
+    /// Of a book without rules.
+    pub(super) fn none(book: &'a Book) -> Self {
+        Self { book, best: Limits::NONE, class: None, column: 0, channel: None }
+    }
+
+    #[inline]
+    pub(super) fn new(
+        book: &'a Book,
+        best: Limits,
+        class: &'a SkuClass,
+        column: usize,
+        channel: Option<ChannelId>,
+    ) -> Self {
+        Self { book, best, class: Some(class), column, channel }
+    }
+
+    /// What holds at `location`.
+    #[inline]
+    pub fn terms(&self, location: LocationId) -> Terms<'a> {
+        let Self { book, best: mut limits, class, column, .. } = *self;
+        if let Some(class) = class {
+            let place = book.place_of(location);
+            if let Some(here) = book.places_in(column).get(place) {
+                limits = limits.first(*here);
+            }
+            for rank in class.both.iter().filter(|rank| book.is_at(**rank, place)) {
+                if let Some(rule) = self.rule_for_channel(*rank) {
+                    limits = limits.first(rule.limits);
+                }
+            }
+        }
+        Terms { book, limits }
+    }
+
+    /// Whether no rule is in force, so that nothing need be asked.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.book.is_empty()
+    }
+
+    /// The same for all locations at once, for going through many cells; none where there are too many such rows to
+    /// remember them.
+    pub fn everywhere(&self) -> Option<&'a WholeRow> {
+        let row = self.class?.whole.get(self.column)?;
+        row.get_or_init(|| WholeRow::of(self, self.book.place_class.len(), &self.book.room)).as_deref()
+    }
+
+    /// A rule that names SKUs and places, if its channels include this one.
+    #[inline]
+    fn rule_for_channel(&self, rank: Rank) -> Option<&'a Compiled> {
+        let rule = self.book.compiled.get(rank as usize)?;
+        let holds = |standing: &Arc<Standing>| standing.rule.conditions.hold_for_channel(self.channel);
+        (!rule.names_channels || self.book.rules.get(rank as usize).is_some_and(holds)).then_some(rule)
+    }
+}
