@@ -1,12 +1,17 @@
 //! An outsider's view of Anaquel: it starts the real binary, speaks HTTP to it over loopback, and believes nothing that
 //! it cannot check afterwards.
 
+pub mod bare;
 pub mod client;
+pub mod http;
 pub mod kill;
 pub mod linear;
 pub mod live;
 mod numbers;
+pub mod peers;
+pub mod pipeline;
 pub mod rate;
 pub mod replay;
 pub mod server;
 pub mod socket;
+pub mod stock;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::server::{Server, binary, verify};
-use anaquel_loadtest::{kill, linear, rate, replay};
+use anaquel_loadtest::{bare, kill, linear, peers, rate, replay};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -98,6 +98,21 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// The same reservation against PostgreSQL and Redis, where they are installed, each durable before it answers.
+    Peers {
+        /// Length of one measurement.
+        #[arg(long, default_value_t = 3)]
+        seconds: u64,
+        /// Interleaved measurements of each.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Only those whose name contains this.
+        #[arg(long, default_value = "")]
+        only: String,
+        /// Folder for RESULTS.md and results.svg; without it, they are only printed.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Serve the bare handler that `rate` compares with.
     #[command(hide = true)]
     BareServer {
@@ -109,7 +124,8 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Rate { connections, seconds, rounds } => rate::compare(&connections, seconds, rounds),
-        Command::BareServer { address } => rate::serve_bare(address),
+        Command::Peers { seconds, rounds, only, out } => peers::run(&peers::Plan { seconds, rounds, only, out }),
+        Command::BareServer { address } => bare::serve_bare(address),
         Command::Replay { folder, lines } => {
             let temporary = tempfile::tempdir()?;
             let (binary, data) = (binary()?, temporary.path().join("data"));

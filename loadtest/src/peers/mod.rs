@@ -1,0 +1,162 @@
+//! The same reservation against what a team would use instead, each durable before it answers, on this machine, in this
+//! run: rounds are interleaved, so that whatever slows the machine down slows all of them.
+//!
+//! Every contender takes one unit of one of 100,000 cells, or of one cell that all want, and writes down who has it.
+//! PostgreSQL and Redis are driven by their own load generators, which are written in C and cost less of the two cores
+//! than ours does.
+
+mod postgres;
+mod redis;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use crate::bare::BareServer;
+use crate::http;
+use crate::pipeline;
+use crate::server::{Server, binary, verify};
+use crate::stock::{Demand, fill};
+use postgres::Postgres;
+use redis::{Fsync, Redis};
+use report::{Report, Row};
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Length of one measurement.
+    pub seconds: u64,
+    /// Interleaved measurements of each.
+    pub rounds: usize,
+    /// Only those whose name contains this.
+    pub only: String,
+    /// Where `RESULTS.md` and its plot go; none to print only.
+    pub out: Option<PathBuf>,
+}
+
+/// Whom to ask, for what, and how.
+struct Contender<'a> {
+    who: String,
+    how: String,
+    rate: Box<dyn Fn() -> anyhow::Result<f64> + 'a>,
+}
+
+/// Runs all that are installed and tells who did how much.
+///
+/// # Errors
+/// One of them fails, or does not have in its books what it said.
+pub fn run(plan: &Plan) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    // PostgreSQL runs as its own user, who must get through.
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    let data = folder.path().join("anaquel");
+    let server = Server::start(&binary()?, &data, &[])?;
+    fill(server.client())?;
+    let bare = BareServer::start()?;
+    let always = Redis::start(&folder.path().join("redis-always"), Fsync::Always)?;
+    let everysec = Redis::start(&folder.path().join("redis-everysec"), Fsync::EverySecond)?;
+    let postgres = Postgres::start(&folder.path().join("postgres"))?;
+
+    let mut contenders = ours(plan.seconds, &server, &bare);
+    match &always {
+        Some(redis) => contenders.extend(of_redis(
+            plan.seconds,
+            redis,
+            "AOF always",
+            &[(50, 1), (200, 1), (400, 1), (50, 16), (200, 16)],
+        )?),
+        None => eprintln!("no Redis: apt-get install redis-server"),
+    }
+    if let Some(redis) = &everysec {
+        contenders.extend(of_redis(plan.seconds, redis, "AOF every second", &[(200, 1)])?);
+    }
+    match &postgres {
+        Some(postgres) => contenders.extend(of_postgres(plan.seconds, postgres)?),
+        None => eprintln!("no PostgreSQL: apt-get install postgresql"),
+    }
+
+    contenders.retain(|contender| contender.who.contains(&plan.only));
+    let mut rows: Vec<_> = contenders.iter().map(|of| Row::new(&of.who, &of.how)).collect();
+    for round in 1..=plan.rounds {
+        for (contender, row) in contenders.iter().zip(&mut rows) {
+            let rate = (contender.rate)()?;
+            eprintln!("round {round} of {}: {}, {}: {rate:.0} a second", plan.rounds, contender.who, contender.how);
+            row.rates.push(rate);
+        }
+    }
+    drop(contenders);
+    audit(server, &data)?;
+    let report = Report::new(rows, plan);
+    print!("{}", report.table());
+    if let Some(folder) = &plan.out {
+        report.write(folder)?;
+    }
+    Ok(())
+}
+
+fn ours<'a>(seconds: u64, server: &'a Server, bare: &'a BareServer) -> Vec<Contender<'a>> {
+    let over_http = |who: &str, address, demand, connections: usize| Contender {
+        who: who.to_owned(),
+        how: format!("{connections} connections"),
+        rate: Box::new(move || Ok(http::drive(address, demand, connections, seconds)?.rate)),
+    };
+    let mut contenders = Vec::new();
+    for connections in [64, 256, 512] {
+        contenders.push(over_http(report::BARE, bare.address, Demand::Spread, connections));
+        contenders.push(over_http(report::HTTP, server.address, Demand::Spread, connections));
+    }
+    contenders.push(over_http(report::HTTP_HOT, server.address, Demand::OneCell, 256));
+    for window in [64, 256] {
+        contenders.push(Contender {
+            who: report::SOCKET.to_owned(),
+            how: format!("16 sockets, {window} under way on each"),
+            rate: Box::new(move || pipeline::drive(server.address, Demand::Spread, 16, window, seconds)),
+        });
+    }
+    contenders
+}
+
+fn of_redis<'a>(
+    seconds: u64,
+    redis: &'a Redis,
+    fsync: &str,
+    ways: &[(usize, usize)],
+) -> anyhow::Result<Vec<Contender<'a>>> {
+    let version = redis.version()?;
+    let contender = |&(connections, pipeline): &(usize, usize)| {
+        let pipelined = if pipeline > 1 { format!(", pipelined by {pipeline}") } else { String::new() };
+        Contender {
+            who: format!("{version}, {fsync}{pipelined}"),
+            how: format!("{connections} connections"),
+            rate: Box::new(move || redis.rate(Demand::Spread, connections, pipeline, seconds)),
+        }
+    };
+    Ok(ways.iter().map(contender).collect())
+}
+
+fn of_postgres(seconds: u64, postgres: &Postgres) -> anyhow::Result<Vec<Contender<'_>>> {
+    let version = postgres.version()?;
+    let ways = [
+        (Demand::Spread, 16),
+        (Demand::Spread, 64),
+        (Demand::Spread, 128),
+        (Demand::OneCell, 4),
+        (Demand::OneCell, 16),
+    ];
+    let contender = |(demand, connections)| {
+        let hot = if demand == Demand::OneCell { ", one hot cell" } else { "" };
+        Contender {
+            who: format!("{version}{hot}"),
+            how: format!("{connections} connections"),
+            rate: Box::new(move || postgres.rate(demand, connections, seconds)),
+        }
+    };
+    Ok(ways.into_iter().map(contender).collect())
+}
+
+/// Adds the server's own log up again.
+fn audit(server: Server, data: &Path) -> anyhow::Result<()> {
+    server.stop()?;
+    let hash = verify(&binary()?, data)?;
+    eprintln!("verify agrees with every promise: {hash}");
+    Ok(())
+}
