@@ -59,6 +59,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             format!("the body is not UTF-8 from byte {} on", error.valid_up_to()),
         ));
     }
+    // Most bodies are right; only for one that is not, the way to what is wrong is kept.
+    if let Ok(body) = serde_json::from_slice(bytes) {
+        return Ok(body);
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

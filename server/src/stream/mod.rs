@@ -5,6 +5,7 @@
 //! way out, one snapshot, and for each subscription what
 //! [`FeedSettings`](anaquel_engine::settings::FeedSettings) allows it to have pending.
 
+mod envelope;
 mod frame;
 mod mailbox;
 mod measures;
