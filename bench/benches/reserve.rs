@@ -1,7 +1,9 @@
-//! What does a reservation cost from request to answer on a log in memory, alone and with 1, 10 and 100 lines?
+//! What does a reservation cost from request to answer on a log in memory, with 1, 10 and 100 lines, and with being
+//! cancelled afterwards?
 
-use anaquel_bench::{in_memory, name, stock};
+use anaquel_bench::{in_memory, name, request, stock};
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::command::{Command, Outcome, StepRequest};
 use anaquel_engine::event::Purpose;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -32,6 +34,14 @@ fn reserve(criterion: &mut Criterion) {
             bencher.iter(|| engine.run(|engine, done| engine.reserve(request.clone(), None, done)));
         });
     }
+    group.bench_function("and cancel", |bencher| {
+        bencher.iter(|| {
+            let made = engine.run(|engine, done| engine.reserve(request(1, 1), None, done));
+            let Ok(Outcome::Reservation(made)) = made else { panic!("{made:?}") };
+            let cancel = Command::Step(made.id, StepRequest::Cancel { lines: None, reason: None });
+            engine.run(|engine, done| engine.submit(cancel, None, done))
+        });
+    });
     group.finish();
 }
 

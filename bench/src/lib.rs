@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::command::{Command, Count, NameRef, Outcome, Reserve, ReserveLine, Rows};
-use anaquel_engine::event::{Few, Purpose};
+use anaquel_engine::event::{Few, Purpose, Record};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::journal::sled_log::SledOptions;
@@ -147,6 +147,28 @@ pub fn request(sku: u32, location: u32) -> ReserveRequest {
             latest: None,
         }]),
     }
+}
+
+/// An engine in memory on which so many reservations of one line were made.
+///
+/// # Panics
+/// Where the engine does not take them.
+pub fn reservations(count: u32) -> Engine {
+    let engine = in_memory();
+    stock(&engine, 100, 10, 1_000_000);
+    for n in 0..count {
+        engine.run(|engine, done| engine.reserve(request(n % 100, n % 10), None, done)).expect("there is enough");
+    }
+    engine
+}
+
+/// The last `count` records of its log.
+///
+/// # Panics
+/// Where the log cannot be read.
+pub fn recorded(engine: &Engine, count: usize) -> Vec<Record> {
+    let after = engine.state().view.seq() - count as u64;
+    engine.events(after, count).expect("the log reads")
 }
 
 /// The median of some measurements.

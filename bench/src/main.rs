@@ -2,8 +2,10 @@
 //!
 //! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`,
 //! `expiry`, `feed`, `rules`, `supply`; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search
-//! from a file.
+//! from a file. `instructions` counts instead of timing, and compares with `bench/instructions.json`, which
+//! `instructions update` writes.
 
+mod instructions;
 mod promise;
 
 use std::sync::Arc;
@@ -36,6 +38,8 @@ fn main() -> anyhow::Result<()> {
         Some("supply") => promise::supply()?,
         Some("pickup") => promise::pickup(&stores()?)?,
         Some("sourcing") => promise::sourcing(&stores()?)?,
+        Some("instructions") => instructions::compare(std::env::args().nth(2).as_deref())?,
+        Some(instructions::ONE) => instructions::one_case(&std::env::args().nth(2).unwrap_or_default())?,
         Some("all") => {
             // First, while nothing else has made and left memory behind.
             memory(false);
@@ -49,7 +53,7 @@ fn main() -> anyhow::Result<()> {
         }
         _ => anyhow::bail!(
             "say admission, durable, memory, restart, expiry, feed, rules, supply, pickup STORES.json, \
-             sourcing STORES.json or all"
+             sourcing STORES.json, instructions [update] or all"
         ),
     }
     Ok(())
