@@ -38,7 +38,11 @@ pub fn safety(units: u32) -> RuleFields {
 /// Some rule: by SKU, by SKU and location, by category and channel, by group, by location and channel, a share of what is
 /// there, or that a channel may sell, so that both retailers grant the same.
 pub fn some_rule(n: u32) -> RuleFields {
-    let (sku, location) = (name("sku", n % SKUS), name("location", n * 7 % LOCATIONS));
+    some_rule_of(n, SKUS, LOCATIONS)
+}
+
+fn some_rule_of(n: u32, skus: u32, locations: u32) -> RuleFields {
+    let (sku, location) = (name("sku", n % skus), name("location", n * 7 % locations));
     let (category, group) = (format!("category-{}", n % 200), name("group", n % 50));
     let channel = vec![name("channel", n % 8)];
     let base = safety(n % 5);
@@ -63,16 +67,24 @@ pub fn some_rule(n: u32) -> RuleFields {
 /// # Errors
 /// The engine's.
 pub fn retailer() -> anyhow::Result<Engine> {
+    retailer_of(SKUS, LOCATIONS)
+}
+
+/// One of another size.
+///
+/// # Errors
+/// The engine's.
+pub fn retailer_of(skus: u32, locations: u32) -> anyhow::Result<Engine> {
     let engine = in_memory();
-    stock(&engine, SKUS, LOCATIONS, 1_000_000);
-    let described = (0..SKUS).map(|n| Row {
+    stock(&engine, skus, locations, 1_000_000);
+    let described = (0..skus).map(|n| Row {
         line: 0,
         id: NameRef::New(name("sku", n)),
         fields: SkuFields { categories: Some(vec![format!("category-{}", n % 200)]), ..SkuFields::default() },
     });
     run(&engine, Command::Load { rows: Rows::Skus(described.collect()), atomic: false, finish: None })?;
     for group in 0..50 {
-        let members = (0..LOCATIONS).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
+        let members = (0..locations).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
         put(&engine, PutWhat::Group(name("group", group), members.collect()))?;
     }
     // The channel that is asked for gets its id first.
@@ -87,7 +99,15 @@ pub fn retailer() -> anyhow::Result<Engine> {
 /// # Errors
 /// The engine's.
 pub fn put_rules(engine: &Engine) -> anyhow::Result<()> {
-    let rows = (0..RULES).map(|n| (0, name("rule", n), some_rule(n))).collect();
+    put_rules_of(engine, RULES, SKUS, LOCATIONS)
+}
+
+/// Puts so many in force for a retailer of another size.
+///
+/// # Errors
+/// The engine's.
+pub fn put_rules_of(engine: &Engine, rules: u32, skus: u32, locations: u32) -> anyhow::Result<()> {
+    let rows = (0..rules).map(|n| (0, name("rule", n), some_rule_of(n, skus, locations))).collect();
     run(engine, Command::Load { rows: Rows::Rules(rows), atomic: true, finish: None })?;
     Ok(())
 }
