@@ -33,7 +33,8 @@ fn feed(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let seq = engine.state().view.seq();
                 engine.run(|engine, done| engine.reserve(request(0, 0), None, done)).expect("there is enough");
-                while engine.feed().position() <= seq {
+                // With nobody there, the feed takes its time.
+                while count > 0 && engine.feed().position() <= seq {
                     std::thread::yield_now();
                 }
                 if follows_it { followers.iter_mut().filter_map(Subscription::poll).count() } else { 0 }
