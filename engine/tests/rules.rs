@@ -5,11 +5,11 @@ mod common;
 
 use anaquel_engine::command::{Command, Failure, Put, PutWhat, Refusal, RuleFields};
 use anaquel_engine::event::Event;
-use anaquel_engine::ids::{Seq, Timestamp};
+use anaquel_engine::ids::{LocationId, Seq, SkuId, Timestamp};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::rules::{Amount, Band, Effect, Fate};
 use anaquel_engine::settings::Settings;
-use common::{START_MS, Shop, audit, hold, name, rule};
+use common::{Numbers, START_MS, Shop, audit, hold, name, rule, some_rule};
 
 fn set(shop: &Shop, id: &str, fields: RuleFields) -> Seq {
     shop.put_rule(id, Some(fields)).unwrap()
@@ -218,4 +218,71 @@ fn a_rule_whose_hour_came_while_the_disk_was_full_begins_when_there_is_room() {
     shop.clock.advance(1000);
     shop.wait_until("it has begun", || available(&shop, "web").0 == 2);
     audit(&shop);
+}
+
+/// A SKU read in all its stores at once is the SKU read in each of them.
+fn assert_whole_is_its_parts(shop: &Shop, locations: u32) {
+    let state = shop.engine.state();
+    let locations: Vec<_> = (0..locations).map(LocationId).collect();
+    for channel in [None, state.catalogue.channels.id("web"), state.catalogue.channels.id("pos")] {
+        for sku in (0..state.catalogue.skus.count()).map(SkuId) {
+            let (_, mut whole) = state.availability(&[sku], None, channel);
+            let (_, parts) = state.availability(&[sku], Some(&locations), channel);
+            whole.sort_by_key(|cell| cell.location);
+            assert_eq!(whole, parts, "{sku:?} through {channel:?}");
+            let others = state.alternatives(sku, None, 1, channel, usize::MAX);
+            let mut others: Vec<_> = others.iter().map(|other| (other.location, other.available)).collect();
+            others.sort_unstable();
+            let some = whole.iter().filter(|cell| cell.available > 0).map(|cell| (cell.location, cell.available));
+            assert_eq!(others, some.collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_sku_in_all_stores_is_the_sku_in_each_store() {
+    let seed = u64::from(std::process::id()) * 31 + 1;
+    println!("seed {seed}");
+    let mut numbers = Numbers(seed);
+    for _ in 0..12 {
+        let shop = Shop::open();
+        for n in 0..6 {
+            for store in (0..4).filter(|store| (n + store) % 5 > 0) {
+                let own = Some(numbers.below(3) as u32).filter(|_| numbers.below(2) == 0);
+                let (sku, location) = (format!("A{n}"), format!("s{store}"));
+                shop.try_count_with(&sku, &location, numbers.below(30) as i32, None, own).unwrap();
+            }
+        }
+        shop.put_group("g0", &["s0", "s1"]);
+        shop.put_group("g1", &["s1", "s3"]);
+        for id in 0..12 {
+            let mut fields = some_rule(&mut numbers);
+            if numbers.below(3) == 0 {
+                fields.channels = vec![name(if numbers.below(2) == 0 { "web" } else { "pos" })];
+            }
+            set(&shop, &format!("r{id}"), fields);
+        }
+        assert_whole_is_its_parts(&shop, 4);
+        // A store that came after the rules, and one where a SKU lies beside its other cells.
+        shop.receive("A1", "s9", 7);
+        shop.receive("A0", "s9", 7);
+        assert_whole_is_its_parts(&shop, 5);
+    }
+}
+
+#[test]
+fn stores_that_all_differ_are_still_told_apart() {
+    let shop = Shop::open();
+    for store in 0..300 {
+        shop.receive("A", &format!("s{store}"), 1_000);
+    }
+    for store in 0..300 {
+        let fields = RuleFields { locations: vec![name(&format!("s{store}"))], ..units(store) };
+        set(&shop, &format!("r{store}"), fields);
+    }
+    assert_whole_is_its_parts(&shop, 300);
+    let state = shop.engine.state();
+    let (_, cells) = state.availability(&[SkuId(0)], None, None);
+    let apart: std::collections::BTreeSet<_> = cells.iter().map(|cell| cell.available).collect();
+    assert_eq!(apart.len(), 300);
 }

@@ -18,6 +18,8 @@ use crate::stock::Demand;
 pub struct Measured {
     /// Answers a second.
     pub rate: f64,
+    /// Answers, all together.
+    pub answers: u64,
     /// Milliseconds.
     pub p50: f64,
     /// Milliseconds.
@@ -27,7 +29,7 @@ pub struct Measured {
 /// The one with the median rate.
 pub fn median(mut measured: Vec<Measured>) -> Measured {
     measured.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-    measured.get(measured.len() / 2).copied().unwrap_or(Measured { rate: 0.0, p50: 0.0, p99: 0.0 })
+    measured.get(measured.len() / 2).copied().unwrap_or(Measured { rate: 0.0, answers: 0, p50: 0.0, p99: 0.0 })
 }
 
 /// Keeps `connections` busy for `seconds`; answers are read as bytes and only their status is looked at.
@@ -53,7 +55,7 @@ pub fn drive(address: SocketAddr, demand: Demand, connections: usize, seconds: u
             latencies.add(task.await??)?;
         }
         let ms = |quantile: f64| latencies.value_at_quantile(quantile) as f64 / 1000.0;
-        Ok(Measured { rate, p50: ms(0.5), p99: ms(0.99) })
+        Ok(Measured { rate, answers: latencies.len(), p50: ms(0.5), p99: ms(0.99) })
     })
 }
 

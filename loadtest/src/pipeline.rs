@@ -13,11 +13,17 @@ use tokio::net::TcpStream;
 use crate::numbers::Numbers;
 use crate::stock::Demand;
 
-/// Answers a second with `window` reservations under way on each of `sockets`.
+/// Answers a second, and answers, with `window` reservations under way on each of `sockets`.
 ///
 /// # Errors
 /// A socket breaks, or a reservation is refused.
-pub fn drive(address: SocketAddr, demand: Demand, sockets: usize, window: usize, seconds: u64) -> anyhow::Result<f64> {
+pub fn drive(
+    address: SocketAddr,
+    demand: Demand,
+    sockets: usize,
+    window: usize,
+    seconds: u64,
+) -> anyhow::Result<(f64, u64)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async move {
         let stop = Arc::new(AtomicBool::new(false));
@@ -34,7 +40,7 @@ pub fn drive(address: SocketAddr, demand: Demand, sockets: usize, window: usize,
         for task in tasks {
             task.await??;
         }
-        Ok(rate)
+        Ok((rate, done.load(Ordering::Relaxed)))
     })
 }
 

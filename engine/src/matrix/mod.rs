@@ -136,30 +136,42 @@ mod tests {
 
     #[test]
     fn readers_find_published_cells_while_rows_grow() {
+        // SKU 0 lies in one run without gaps, 1 in one with them, 2 and 3 take turns and are strays of each other.
+        let places = |nth: u32| {
+            let (sku, location) = (nth / 20_000, nth % 20_000);
+            match sku {
+                0 => (0, location),
+                1 => (1, location * 3),
+                _ => (2 + nth % 2, nth / 2 - 20_000),
+            }
+        };
+        const PLACES: u32 = 80_000;
         let matrix = Matrix::default();
         let published = std::sync::atomic::AtomicU32::new(0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut writer = MatrixWriter::default();
-                for location in 0..20_000 {
-                    for sku in 0..3 {
-                        matrix.make(&mut writer, SkuId(sku), LocationId(location));
-                    }
-                    published.store(location + 1, std::sync::atomic::Ordering::Release);
+                for nth in 0..PLACES {
+                    let (sku, location) = places(nth);
+                    matrix.make(&mut writer, SkuId(sku), LocationId(location));
+                    published.store(nth + 1, std::sync::atomic::Ordering::Release);
                 }
             });
             scope.spawn(|| {
                 loop {
                     let sure = published.load(std::sync::atomic::Ordering::Acquire);
-                    for location in (0..sure).step_by(97) {
-                        let cell = matrix.get(SkuId(1), LocationId(location)).expect("published");
-                        assert_eq!((cell.sku(), cell.location()), (SkuId(1), LocationId(location)));
+                    for nth in (0..sure).rev().step_by(97) {
+                        let (sku, location) = (SkuId(places(nth).0), LocationId(places(nth).1));
+                        let cell = matrix.get(sku, location).expect("published");
+                        assert_eq!((cell.sku(), cell.location()), (sku, location));
                     }
-                    if sure == 20_000 {
+                    if sure == PLACES {
                         break;
                     }
                 }
             });
         });
+        let lengths = [0, 1, 2, 3].map(|sku| matrix.row(SkuId(sku)).iter().count());
+        assert_eq!(lengths, [20_000; 4]);
     }
 }

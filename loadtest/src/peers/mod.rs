@@ -9,7 +9,11 @@ mod postgres;
 mod redis;
 mod report;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
 
 use crate::bare::BareServer;
 use crate::http;
@@ -51,18 +55,19 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
     let data = folder.path().join("anaquel");
     let server = Server::start(&binary()?, &data, &[])?;
     fill(server.client())?;
+    let (stocked, answers) = (seq(&server)?, Cell::new(0));
     let bare = BareServer::start()?;
     let always = Redis::start(&folder.path().join("redis-always"), Fsync::Always)?;
     let everysec = Redis::start(&folder.path().join("redis-everysec"), Fsync::EverySecond)?;
     let postgres = Postgres::start(&folder.path().join("postgres"))?;
 
-    let mut contenders = ours(plan.seconds, &server, &bare);
+    let mut contenders = ours(plan.seconds, &server, &bare, &answers);
     match &always {
         Some(redis) => contenders.extend(of_redis(
             plan.seconds,
             redis,
             "AOF always",
-            &[(50, 1), (200, 1), (400, 1), (50, 16), (200, 16)],
+            &[(25, 1), (50, 1), (200, 1), (16, 16), (50, 16), (16, 64)],
         )?),
         None => eprintln!("no Redis: apt-get install redis-server"),
     }
@@ -84,6 +89,8 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
         }
     }
     drop(contenders);
+    let made = seq(&server)? - stocked;
+    ensure!(made >= answers.get(), "{} reservations were answered, and {made} are in the log", answers.get());
     audit(server, &data)?;
     let report = Report::new(rows, plan);
     print!("{}", report.table());
@@ -93,11 +100,20 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ours<'a>(seconds: u64, server: &'a Server, bare: &'a BareServer) -> Vec<Contender<'a>> {
-    let over_http = |who: &str, address, demand, connections: usize| Contender {
-        who: who.to_owned(),
-        how: format!("{connections} connections"),
-        rate: Box::new(move || Ok(http::drive(address, demand, connections, seconds)?.rate)),
+/// The `seq` of the server's log.
+fn seq(server: &Server) -> anyhow::Result<u64> {
+    server.client().get("/v1/info")?.json().get("seq").and_then(Value::as_u64).context("the server tells its seq")
+}
+
+fn ours<'a>(seconds: u64, server: &'a Server, bare: &'a BareServer, answers: &'a Cell<u64>) -> Vec<Contender<'a>> {
+    let over_http = |who: &str, address, demand, connections: usize| {
+        let is_ours = who != report::BARE;
+        let rate = move || {
+            let measured = http::drive(address, demand, connections, seconds)?;
+            answers.set(answers.get() + if is_ours { measured.answers } else { 0 });
+            Ok(measured.rate)
+        };
+        Contender { who: who.to_owned(), how: format!("{connections} connections"), rate: Box::new(rate) }
     };
     let mut contenders = Vec::new();
     for connections in [64, 256, 512] {
@@ -106,11 +122,13 @@ fn ours<'a>(seconds: u64, server: &'a Server, bare: &'a BareServer) -> Vec<Conte
     }
     contenders.push(over_http(report::HTTP_HOT, server.address, Demand::OneCell, 256));
     for window in [64, 256] {
-        contenders.push(Contender {
-            who: report::SOCKET.to_owned(),
-            how: format!("16 sockets, {window} under way on each"),
-            rate: Box::new(move || pipeline::drive(server.address, Demand::Spread, 16, window, seconds)),
-        });
+        let rate = move || {
+            let (rate, answered) = pipeline::drive(server.address, Demand::Spread, 16, window, seconds)?;
+            answers.set(answers.get() + answered);
+            Ok(rate)
+        };
+        let how = format!("16 sockets, {window} under way on each");
+        contenders.push(Contender { who: report::SOCKET.to_owned(), how, rate: Box::new(rate) });
     }
     contenders
 }
@@ -123,10 +141,14 @@ fn of_redis<'a>(
 ) -> anyhow::Result<Vec<Contender<'a>>> {
     let version = redis.version()?;
     let contender = |&(connections, pipeline): &(usize, usize)| {
-        let pipelined = if pipeline > 1 { format!(", pipelined by {pipeline}") } else { String::new() };
+        let pipelined = if pipeline > 1 { ", pipelined" } else { "" };
         Contender {
             who: format!("{version}, {fsync}{pipelined}"),
-            how: format!("{connections} connections"),
+            how: if pipeline > 1 {
+                format!("{connections} connections, {pipeline} under way on each")
+            } else {
+                format!("{connections} connections")
+            },
             rate: Box::new(move || redis.rate(Demand::Spread, connections, pipeline, seconds)),
         }
     };
@@ -136,9 +158,10 @@ fn of_redis<'a>(
 fn of_postgres(seconds: u64, postgres: &Postgres) -> anyhow::Result<Vec<Contender<'_>>> {
     let version = postgres.version()?;
     let ways = [
+        (Demand::Spread, 8),
         (Demand::Spread, 16),
-        (Demand::Spread, 64),
-        (Demand::Spread, 128),
+        (Demand::Spread, 32),
+        (Demand::OneCell, 2),
         (Demand::OneCell, 4),
         (Demand::OneCell, 16),
     ];

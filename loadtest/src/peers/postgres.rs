@@ -95,6 +95,8 @@ impl Postgres {
         };
         let script = self.folder.join("reserve.sql");
         std::fs::write(&script, format!("{cell}\n{RESERVE}\n"))?;
+        let count = "SELECT count(*) FROM reservations";
+        let before: u64 = self.ask(count)?.parse()?;
         let connections = connections.to_string();
         let output = Command::new(self.programs.join("pgbench"))
             .args(["-n", "-M", "prepared", "-j", "2", "-h", "127.0.0.1", "-U", "bench", "-p", &self.port])
@@ -107,6 +109,10 @@ impl Postgres {
         ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
         let books = self.ask("SELECT (SELECT sum(reserved) FROM cells) = (SELECT count(*) FROM reservations)")?;
         ensure!(books == "t", "units reserved are not the reservations made");
+        let made = self.ask(count)?.parse::<u64>()? - before;
+        let told = said.lines().find_map(|line| line.strip_prefix("number of transactions actually processed: "));
+        let told: u64 = told.and_then(|count| count.parse().ok()).with_context(|| format!("no count in: {said}"))?;
+        ensure!(made >= told, "{told} reservations were told of, and {made} were made");
         let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
         rate.with_context(|| format!("no rate in: {said}"))
     }

@@ -84,7 +84,7 @@ impl Redis {
     /// `redis-benchmark` fails, or records are missing.
     pub fn rate(&self, demand: Demand, connections: usize, pipeline: usize, seconds: u64) -> anyhow::Result<f64> {
         // It takes a count, not a time: a short run tells how many are a run of the wanted length.
-        let short = self.run(demand, connections, pipeline, 4_000)?;
+        let short = self.run(demand, connections, pipeline, 50_000)?;
         self.run(demand, connections, pipeline, (short * seconds as f64) as u64)
     }
 

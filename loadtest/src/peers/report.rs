@@ -125,8 +125,9 @@ impl Report {
              Written by `cargo run --release -p anaquel-loadtest -- peers --out bench`: {}. The client shares the cores with \
              the servers. Every contender takes one unit of one of 100,000 cells (or of one that all want), keeps a record of \
              who has it, and has flushed it to disk before it answers, unless the line says otherwise. PostgreSQL does both in \
-             one statement and is driven by `pgbench`, Redis in a Lua script and by `redis-benchmark`; both were asked \
-             afterwards whether every reservation is in their books, and so was Anaquel (`anaquel verify`).\n\n\
+             one statement and is driven by `pgbench`, Redis in a Lua script and by `redis-benchmark`; all three were \
+             asked afterwards whether every reservation that was answered is in their books, and `anaquel verify` added \
+             Anaquel's log up again.\n\n\
              ![Reservations a second](results.svg)\n\n\
              | who | how | a second, median | from | to |\n| --- | --- | ---: | ---: | ---: |\n",
             self.conditions
@@ -197,7 +198,7 @@ mod tests {
             row(HTTP, "64", &[90.0, 80.0, 10.0]),
             row(HTTP, "256", &[100.0, 110.0, 100.0]),
             row("Redis 7, AOF always", "50", &[50.0]),
-            row("Redis 7, AOF always, pipelined by 16", "50", &[20.0]),
+            row("Redis 7, AOF always, pipelined", "50", &[20.0]),
             row(SOCKET, "16", &[80.0]),
         ];
         let report = Report::new(rows, &Plan { seconds: 1, rounds: 3, only: String::new(), out: None });

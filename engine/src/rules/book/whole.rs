@@ -48,9 +48,6 @@ impl WholeRow {
     /// Finds out what holds at each of the first `locations`, and elsewhere.
     #[cold]
     pub(super) fn of(row: &RowTerms<'_>, locations: usize, room: &Room) -> Option<Box<Self>> {
-        if !room.take(locations + 1 + size_of::<[Limits; 256]>()) {
-            return None;
-        }
         let mut numbers = FxHashMap::default();
         let mut distinct = Box::new([Limits::NONE; 256]);
         // The one past those that are known stands for all that are not.
@@ -63,7 +60,8 @@ impl WholeRow {
         });
         let at = at.collect::<Option<Box<[u8]>>>()?;
         let only_units = distinct.iter().all(Limits::are_only_units);
-        Some(Box::new(Self { at, distinct, only_units }))
+        let bytes = at.len() + size_of::<[Limits; 256]>();
+        room.take(bytes).then(|| Box::new(Self { at, distinct, only_units }))
     }
 
     /// What holds at `location`.
