@@ -4,7 +4,6 @@
 use anaquel_bench::{in_memory, name, request, stock};
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::command::{Command, Outcome, StepRequest};
-use anaquel_engine::event::Purpose;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 fn reserve(criterion: &mut Criterion) {
@@ -18,18 +17,7 @@ fn reserve(criterion: &mut Criterion) {
             quantity: 1,
             latest: None,
         };
-        let request = ReserveRequest {
-            channel: name("channel", 0),
-            purpose: Purpose::Cart,
-            customer: None,
-            order: None,
-            ttl_seconds: 900,
-            confirm: false,
-            allow_partial: false,
-            supersedes: None,
-            is_attempt: false,
-            lines: (0..lines).map(line).collect(),
-        };
+        let request = ReserveRequest { lines: (0..lines).map(line).collect(), ..request(0, 0) };
         group.bench_with_input(BenchmarkId::new("lines", lines), &lines, |bencher, _| {
             bencher.iter(|| engine.run(|engine, done| engine.reserve(request.clone(), None, done)));
         });

@@ -96,18 +96,18 @@ impl RowLens<'_> {
     /// All cells of the SKU as they are, one after the other. Exact at one `seq` inside the durable view.
     #[inline]
     fn view_all(&self, row: RowCells<'_>, found: &mut Vec<CellView>) {
-        let buffer = self.buffer;
-        // Every loop has a closure of its own, so that what it does is done in place: 2 ns a cell instead of 10.
+        let (buffer, rules) = (self.buffer, self.terms.everywhere(row.about()));
+        // What is done for a cell is done in place in every loop: as a call, its result went through memory.
         if self.terms.is_empty() {
             row.pieces().into_iter().for_each(|cells| {
                 found.extend(cells.iter().map(|cell| see_plainly(cell, cell.safety_stock(), buffer)))
             });
             found.extend(row.strays().map(|(_, cell)| see_plainly(cell, cell.safety_stock(), buffer)));
-        } else if let Some(rules) = self.terms.everywhere().filter(|rules| rules.is_only_units()) {
+        } else if let Some(rules) = rules.filter(|rules| rules.is_only_units()) {
             let see = |cell: &StockCell| see_plainly(cell, rules.units(cell.location(), cell.safety_stock()), buffer);
             row.pieces().into_iter().for_each(|cells| found.extend(cells.iter().map(see)));
             found.extend(row.strays().map(|(_, cell)| see(cell)));
-        } else if let Some(rules) = self.terms.everywhere() {
+        } else if let Some(rules) = rules {
             let pieces = row.pieces().into_iter();
             pieces.for_each(|cells| found.extend(cells.iter().map(|cell| see_under(rules, cell, buffer))));
             found.extend(row.strays().map(|(_, cell)| see_under(rules, cell, buffer)));
@@ -122,7 +122,7 @@ impl RowLens<'_> {
         let buffer = self.buffer;
         if self.terms.is_empty() {
             row.for_each(|cell| put(cell.location(), see_plainly(cell, cell.safety_stock(), buffer).available));
-        } else if let Some(rules) = self.terms.everywhere() {
+        } else if let Some(rules) = self.terms.everywhere(row.about()) {
             row.for_each(|cell| {
                 let gate = rules.limits(cell.location()).gate(cell.safety_stock(), buffer);
                 put(cell.location(), gate.available(cell.durable()));

@@ -276,13 +276,16 @@ fn stores_that_all_differ_are_still_told_apart() {
     for store in 0..300 {
         shop.receive("A", &format!("s{store}"), 1_000);
     }
+    // One that is almost nowhere.
+    shop.receive("B", "s7", 1_000);
     for store in 0..300 {
         let fields = RuleFields { locations: vec![name(&format!("s{store}"))], ..units(store) };
         set(&shop, &format!("r{store}"), fields);
     }
     assert_whole_is_its_parts(&shop, 300);
     let state = shop.engine.state();
-    let (_, cells) = state.availability(&[SkuId(0)], None, None);
+    let sku = state.catalogue.skus.id("A").unwrap();
+    let (_, cells) = state.availability(&[sku], None, None);
     let apart: std::collections::BTreeSet<_> = cells.iter().map(|cell| cell.available).collect();
     assert_eq!(apart.len(), 300);
 }

@@ -62,6 +62,12 @@ impl<'a> RowCells<'a> {
         self.strays().for_each(|(_, cell)| visit(cell));
     }
 
+    /// About how many they are: strays are counted with the free room of their table.
+    #[inline]
+    pub fn about(self) -> usize {
+        self.first.len() + self.second.len() + self.entries.len()
+    }
+
     /// The cells of its run, in the two pieces in which they may lie.
     #[inline]
     pub fn pieces(self) -> [&'a [StockCell]; 2] {

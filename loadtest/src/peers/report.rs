@@ -53,13 +53,16 @@ impl Row {
 pub struct Report {
     rows: Vec<Row>,
     conditions: String,
+    command: String,
 }
 
 impl Report {
     /// Of the rows that `plan` made.
     pub fn new(rows: Vec<Row>, plan: &Plan) -> Self {
         let conditions = format!("{}; {} interleaved rounds of {} s", machine(), plan.rounds, plan.seconds);
-        Self { rows, conditions }
+        let Plan { seconds, rounds, .. } = plan;
+        let command = format!("anaquel-loadtest -- peers --seconds {seconds} --rounds {rounds} --out bench");
+        Self { rows, conditions, command }
     }
 
     /// The best setting of each contender, in the order in which they were measured.
@@ -122,7 +125,7 @@ impl Report {
     fn markdown(&self) -> String {
         let mut text = format!(
             "# Beside what a team would use instead\n\n\
-             Written by `cargo run --release -p anaquel-loadtest -- peers --out bench`: {}. The client shares the cores with \
+             Written by `cargo run --release -p {}`: {}. The client shares the cores with \
              the servers. Every contender takes one unit of one of 100,000 cells (or of one that all want), keeps a record of \
              who has it, and has flushed it to disk before it answers, unless the line says otherwise. PostgreSQL does both in \
              one statement and is driven by `pgbench`, Redis in a Lua script and by `redis-benchmark`; all three were \
@@ -130,7 +133,7 @@ impl Report {
              Anaquel's log up again.\n\n\
              ![Reservations a second](results.svg)\n\n\
              | who | how | a second, median | from | to |\n| --- | --- | ---: | ---: | ---: |\n",
-            self.conditions
+            self.command, self.conditions
         );
         for row in &self.rows {
             let (low, high) = row.spread();

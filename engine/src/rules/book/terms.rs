@@ -118,10 +118,13 @@ impl<'a> RowTerms<'a> {
         self.book.is_empty()
     }
 
-    /// The same for all locations at once, for going through many cells; none where there are too many such rows to
-    /// remember them.
-    pub fn everywhere(&self) -> Option<&'a WholeRow> {
+    /// The same for all locations at once, for going through `cells` cells; none where a SKU is in too few places for
+    /// that to be worth finding out, or where there are too many such rows to remember them.
+    pub fn everywhere(&self, cells: usize) -> Option<&'a WholeRow> {
         let row = self.class?.whole.get(self.column)?;
+        if cells * WholeRow::WORTH < self.book.place_class.len() {
+            return None;
+        }
         row.get_or_init(|| WholeRow::of(self, self.book.place_class.len(), &self.book.room)).as_deref()
     }
 

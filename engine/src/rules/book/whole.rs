@@ -1,5 +1,5 @@
 //! What holds in every cell of a SKU, found out once for each class of SKUs and channel: whoever reads a SKU in all its
-//! stores then looks up a byte a store. Classes are few, and a book has room for so many bytes of this; beyond them,
+//! stores, and is in many, then looks up a byte a store. Classes are few, and a book has room for so many bytes of this; beyond them,
 //! each cell is asked about as it comes.
 
 use std::sync::OnceLock;
@@ -45,6 +45,9 @@ impl Room {
 }
 
 impl WholeRow {
+    /// It is worth finding out for a SKU that is in at least one of so many locations.
+    pub(super) const WORTH: usize = 8;
+
     /// Finds out what holds at each of the first `locations`, and elsewhere.
     #[cold]
     pub(super) fn of(row: &RowTerms<'_>, locations: usize, room: &Room) -> Option<Box<Self>> {
