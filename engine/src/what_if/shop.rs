@@ -137,11 +137,10 @@ impl<'a> Shop<'a> {
             Event::Collected(event) => {
                 for line in &event.lines {
                     let cell = (line.cell.sku, line.cell.location);
-                    let units = self.take_from(event.reservation, cell, line.quantity);
-                    let lines = self.promises.get(&event.reservation).into_iter().flatten();
-                    let charges = lines.filter(|line| line.cell == cell).find(|line| !line.charges.is_empty());
-                    if let Some(charges) = charges.map(|line| line.charges.clone()) {
-                        self.law.count(&charges, cell.0, 0, units.into());
+                    let mut units = 0;
+                    for (taken, charges) in self.take_from(event.reservation, cell, line.quantity) {
+                        self.law.count(&charges, cell.0, 0, taken.into());
+                        units += taken;
                     }
                     self.change(cell, StockChange { on_hand: -i64::from(units), reserved: -i64::from(units) });
                 }
@@ -243,18 +242,22 @@ impl<'a> Shop<'a> {
         }
     }
 
-    /// Units of a promise that are there leave it. Those of the span are all known, if only as refused; of one from
-    /// before it they are what the log says.
-    fn take_from(&mut self, id: ReservationId, cell: Cell, units: u32) -> u32 {
+    /// Units of a promise that are there leave it, with what they count against. Those of the span are all known, if only
+    /// as refused; of one from before it they are what the log says.
+    fn take_from(&mut self, id: ReservationId, cell: Cell, units: u32) -> Vec<(u32, Vec<(RuleId, Seq)>)> {
         let is_earlier = self.is_earlier(id);
-        let Some(lines) = self.promises.get_mut(&id) else { return if is_earlier { units } else { 0 } };
+        let Some(lines) = self.promises.get_mut(&id) else {
+            return if is_earlier { vec![(units, Vec::new())] } else { Vec::new() };
+        };
         let mut left = units;
-        for line in lines.iter_mut().filter(|line| line.cell == cell) {
-            let taken = left.min(line.present);
-            line.present -= taken;
-            left -= taken;
+        let mut taken = Vec::new();
+        for line in lines.iter_mut().filter(|line| line.cell == cell && line.present > 0) {
+            let units = left.min(line.present);
+            line.present -= units;
+            left -= units;
+            taken.push((units, line.charges.clone()));
         }
-        units - left
+        taken
     }
 
     fn give_back(&mut self, id: ReservationId, cell: Cell, units: u32, present: u32) -> u32 {
@@ -274,16 +277,13 @@ impl<'a> Shop<'a> {
     }
 
     fn rebind(&mut self, id: ReservationId, from: Cell, to: Cell, units: u32) {
-        let moved = self.take_from(id, from, units);
-        if moved == 0 {
-            return;
-        }
-        self.change(from, StockChange::reserve(moved).inverse());
-        self.change(to, StockChange::reserve(moved));
-        // What is moved keeps counting where it was made.
-        if let Some(lines) = self.promises.get_mut(&id) {
-            let charges = lines.iter().find(|line| line.cell == from).map(|line| line.charges.clone());
-            lines.push(Line { cell: to, present: moved, waiting: 0, charges: charges.unwrap_or_default() });
+        for (moved, charges) in self.take_from(id, from, units) {
+            self.change(from, StockChange::reserve(moved).inverse());
+            self.change(to, StockChange::reserve(moved));
+            // What is moved keeps counting where it was made.
+            if let Some(lines) = self.promises.get_mut(&id) {
+                lines.push(Line { cell: to, present: moved, waiting: 0, charges });
+            }
         }
     }
 
@@ -330,7 +330,7 @@ impl<'a> Shop<'a> {
             }
             for (location, waiting) in &ask.waits {
                 let (cell, waiting) = ((ask.sku, *location), *waiting);
-                lines.push(Line { cell, present: 0, waiting, charges: Vec::new() });
+                lines.push(self.count_line(cell, 0, waiting, channel));
                 add(Some(*location), waiting, waiting);
             }
             if left > 0 {
@@ -346,7 +346,7 @@ impl<'a> Shop<'a> {
             // All or nothing: what was taken goes back.
             for line in &lines {
                 self.change(line.cell, StockChange::reserve(line.present).inverse());
-                self.law.count(&line.charges, line.cell.0, -i64::from(line.present), 0);
+                self.law.count(&line.charges, line.cell.0, -i64::from(line.present + line.waiting), 0);
             }
             lines.clear();
             tallies = refused;
@@ -435,9 +435,14 @@ impl<'a> Shop<'a> {
         if let Some(own) = self.own.get_mut(&cell) {
             *own -= units.min(*own);
         }
-        let charges = self.law.charges(cell.0, cell.1, asker.channel);
-        self.law.count(&charges, cell.0, units.into(), 0);
-        Line { cell, present: units, waiting: 0, charges }
+        self.count_line(cell, units, 0, asker.channel)
+    }
+
+    /// A line of a promise, whose units count against the quotas of its channel: those to come, too.
+    fn count_line(&mut self, cell: Cell, present: u32, waiting: u32, channel: ChannelId) -> Line {
+        let charges = self.law.charges(cell.0, cell.1, channel);
+        self.law.count(&charges, cell.0, i64::from(present) + i64::from(waiting), 0);
+        Line { cell, present, waiting, charges }
     }
 
     fn day_of(&self, location: LocationId, now: Timestamp) -> OrderDay {
