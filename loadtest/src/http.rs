@@ -1,5 +1,6 @@
 //! Reservations over HTTP as fast as they are answered: each connection has one request under way.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -66,19 +67,14 @@ async fn connection(
     stop: Arc<AtomicBool>,
     done: Arc<AtomicU64>,
 ) -> anyhow::Result<Histogram<u64>> {
-    let mut stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
+    let mut connection = Connection::of(stream);
     let mut latencies = Histogram::<u64>::new(3)?;
-    let mut buffer = vec![0; 4096];
     while !stop.load(Ordering::Relaxed) {
         let body = demand.body(&mut numbers);
-        let request = format!(
-            "POST /v1/reservations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
         let sent = Instant::now();
-        stream.write_all(request.as_bytes()).await?;
-        let status = read_answer(&mut stream, &mut buffer).await?;
+        let (status, _) = connection.ask("POST", "/v1/reservations", &body).await?;
         ensure!((200..300).contains(&status), "status {status}");
         latencies.record(sent.elapsed().as_micros() as u64)?;
         done.fetch_add(1, Ordering::Relaxed);
@@ -86,23 +82,43 @@ async fn connection(
     Ok(latencies)
 }
 
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> anyhow::Result<u16> {
-    let mut read = 0;
-    loop {
-        let free = buffer.get_mut(read..).context("the answer is larger than expected")?;
-        let more = stream.read(free).await?;
-        ensure!(more > 0, "the connection ended");
-        read += more;
-        let so_far = buffer.get(..read).unwrap_or(&[]);
-        let Some(head) = so_far.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let text = std::str::from_utf8(so_far.get(..head).unwrap_or(&[]))?;
-        let length = text.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-        });
-        if read >= head + 4 + length.unwrap_or(0) {
-            let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
-            return status.context("no status");
+/// A kept connection. Answers are taken apart by hand, so that the client costs little beside the server.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    pub fn of(stream: TcpStream) -> Self {
+        Self { stream, request: Vec::new(), answer: Vec::new() }
+    }
+
+    /// Sends a request with JSON, or without a body; the status and the body of its answer.
+    pub async fn ask(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, &[u8])> {
+        self.request.clear();
+        write!(
+            self.request,
+            "{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )?;
+        self.stream.write_all(&self.request).await?;
+        self.answer.clear();
+        loop {
+            ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "the connection ended");
+            let Some(head) = self.answer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+            let text = std::str::from_utf8(self.answer.get(..head).unwrap_or(&[]))?;
+            let length = text.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+            });
+            let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no status")?;
+            let end = head + 4 + length.unwrap_or(0);
+            while self.answer.len() < end {
+                ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "the connection ended within a body");
+            }
+            return Ok((status, self.answer.get(head + 4..end).unwrap_or(&[])));
         }
     }
 }

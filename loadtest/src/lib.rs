@@ -1,17 +1,21 @@
 //! An outsider's view of Anaquel: it starts the real binary, speaks HTTP to it over loopback, and believes nothing that
 //! it cannot check afterwards.
 
+pub mod audit;
 pub mod bare;
 pub mod client;
 pub mod http;
 pub mod kill;
 pub mod linear;
 pub mod live;
+mod machine;
 mod numbers;
 pub mod peers;
 pub mod pipeline;
 pub mod rate;
 pub mod replay;
+pub mod scenario;
 pub mod server;
 pub mod socket;
 pub mod stock;
+mod tills;

@@ -1,23 +1,21 @@
 //! Histories of the real server under concurrency, checked against its log: every answer carries its `seq`, so whether a
 //! history is linear can be checked in one pass.
 //!
-//! Callers reserve, confirm, collect, cancel, receive and read on a few hot cells, and write down when they asked, when
-//! they were answered, and what. Then the log is read, and it must hold that
-//! - the order of the log respects real time: what was asked after an answer was there comes after it;
-//! - every answer to a write is what the record at its `seq` says, and no two are the same record;
-//! - every read is the cells as they are at its `seq`, all of them at once;
-//! - every level is what the quantities before it lead to, and at no record more is promised than is there.
+//! Callers reserve, confirm, collect, cancel, receive and read on a few hot cells, and every answer goes to the
+//! [`audit`](crate::audit).
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client};
+use crate::audit::{Auditor, Cell, Level, When, Witness};
+use crate::client::Client;
 use crate::numbers::Numbers;
 use crate::server::{Server, verify};
+
+/// How the SKUs begin.
+const SKU: &str = "H";
 
 const SKUS: u64 = 2;
 const LOCATIONS: u64 = 2;
@@ -27,9 +25,6 @@ const OPENING: i64 = 20;
 
 /// Open reservations that one caller keeps.
 const OPEN_MAX: usize = 6;
-
-/// Records read at a time.
-const PAGE: u64 = 1000;
 
 /// What was done, and checked.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,29 +41,6 @@ pub struct Report {
     pub records: u64,
 }
 
-/// SKU and location.
-type Cell = (String, String);
-
-/// On hand and reserved.
-type Level = (i64, i64);
-
-/// One request with its answer.
-#[derive(Debug)]
-struct Operation {
-    asked: u64,
-    answered: u64,
-    seq: u64,
-    what: What,
-}
-
-#[derive(Debug)]
-enum What {
-    /// The cells at that `seq`.
-    Read(Vec<(Cell, Level)>),
-    /// A record of this kind, about this reservation, or about cells that are like this after it.
-    Wrote(&'static str, Option<String>, Vec<(Cell, Level)>),
-}
-
 /// Lets `callers` do `operations` together on a fresh directory, and checks what they were told.
 ///
 /// # Errors
@@ -80,16 +52,15 @@ pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64)
     let counts: Vec<Value> =
         cells.map(|(sku, location)| json!({"sku": sku, "location": location, "on_hand": OPENING})).collect();
     ensure!(client.post("/v1/stock/counts", &json!({"counts": counts}))?.status == 200, "opening stock");
-    let began = Instant::now();
-    let histories: Vec<anyhow::Result<(Vec<Operation>, u64)>> = std::thread::scope(|scope| {
+    let auditor = Auditor::start(server.client(), SKU, When::Meanwhile)?;
+    let done: Vec<anyhow::Result<Report>> = std::thread::scope(|scope| {
         let caller = |nth: u64| {
             let caller = Caller {
                 client: server.client(),
                 numbers: Numbers::new(seed.wrapping_add(nth)),
-                began,
+                witness: auditor.witness(),
                 open: Vec::new(),
-                history: Vec::new(),
-                refused: 0,
+                report: Report::default(),
             };
             scope.spawn(move || caller.run(operations / callers))
         };
@@ -101,26 +72,27 @@ pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64)
             .map(|joined| joined.unwrap_or_else(|_| anyhow::bail!("a caller panicked")))
             .collect()
     });
-    let (mut history, mut report) = (Vec::new(), Report::default());
-    for done in histories {
-        let (operations, refused) = done?;
-        report.refused += refused;
-        history.extend(operations);
+    // What the audit found is why a caller could not go on.
+    let findings = auditor.finish()?;
+    let mut report = Report { records: findings.records, ..Report::default() };
+    for done in done {
+        let done = done?;
+        report.reads += done.reads;
+        report.writes += done.writes;
+        report.refused += done.refused;
     }
-    let log = Log::read(&mut client)?;
+    report.operations = report.reads + report.writes + report.refused;
+    ensure!(
+        (findings.reads, findings.writes) == (report.reads, report.writes),
+        "{findings:?} were audited of {report:?}"
+    );
     server.stop()?;
-    report.records = log.records.len() as u64;
-    report.reads = history.iter().filter(|operation| matches!(operation.what, What::Read(_))).count() as u64;
-    report.writes = history.len() as u64 - report.reads;
-    report.operations = history.len() as u64 + report.refused;
-    respects_real_time(&mut history)?;
-    history.iter().try_for_each(|operation| log.bears_out(operation))?;
     verify(binary, data)?;
     Ok(report)
 }
 
 fn cell(sku: u64, location: u64) -> Cell {
-    (format!("H{sku}"), format!("s{location}"))
+    (format!("{SKU}{sku}"), format!("s{location}"))
 }
 
 fn text(value: &Value, member: &str) -> anyhow::Result<String> {
@@ -145,19 +117,18 @@ fn levels(value: &Value, member: &str) -> anyhow::Result<Vec<(Cell, Level)>> {
 struct Caller {
     client: Client,
     numbers: Numbers,
-    began: Instant,
+    witness: Witness,
     /// Own reservations, and whether each is confirmed.
     open: Vec<(String, bool)>,
-    history: Vec<Operation>,
-    refused: u64,
+    report: Report,
 }
 
 impl Caller {
-    fn run(mut self, operations: u64) -> anyhow::Result<(Vec<Operation>, u64)> {
+    fn run(mut self, operations: u64) -> anyhow::Result<Report> {
         for _ in 0..operations {
             self.step()?;
         }
-        Ok((self.history, self.refused))
+        Ok(self.report)
     }
 
     fn step(&mut self) -> anyhow::Result<()> {
@@ -197,189 +168,31 @@ impl Caller {
         }
     }
 
-    fn timed(&mut self, ask: impl FnOnce(&mut Client) -> anyhow::Result<Answer>) -> anyhow::Result<(u64, u64, Answer)> {
-        let asked = self.began.elapsed().as_nanos() as u64;
-        let answer = ask(&mut self.client)?;
-        Ok((asked, self.began.elapsed().as_nanos() as u64, answer))
-    }
-
     fn read(&mut self) -> anyhow::Result<()> {
-        let (asked, answered, answer) = self.timed(|client| client.get("/v1/availability?sku=H0&sku=H1"))?;
+        let asked = self.witness.ask();
+        let answer = self.client.get("/v1/availability?sku=H0&sku=H1")?;
         ensure!(answer.status == 200, "{}", answer.json());
         let told = answer.json();
-        let (seq, what) = (number(&told, "seq")? as u64, What::Read(levels(&told, "items")?));
-        self.history.push(Operation { asked, answered, seq, what });
-        Ok(())
+        let cells = levels(&told, "items")?;
+        ensure!(cells.len() as u64 == SKUS * LOCATIONS, "a read told {} cells", cells.len());
+        self.report.reads += 1;
+        self.witness.read(asked, number(&told, "seq")? as u64, cells)
     }
 
     /// Writes, and tells the reservation that it is about; none where it was refused.
     fn write(&mut self, path: &str, body: &Value, kind: &'static str) -> anyhow::Result<Option<String>> {
-        let (asked, answered, answer) = self.timed(|client| client.post(path, body))?;
+        let asked = self.witness.ask();
+        let answer = self.client.post(path, body)?;
         if answer.status == 409 && kind == "reserved" {
-            self.refused += 1;
+            self.report.refused += 1;
             return Ok(None);
         }
         ensure!(matches!(answer.status, 200 | 201), "{path}: {}", answer.json());
         let told = answer.json();
         let id = told.get("id").and_then(Value::as_str).map(str::to_owned);
         let cells = if kind == "moved" { levels(&told, "items")? } else { Vec::new() };
-        let (seq, what) = (number(&told, "seq")? as u64, What::Wrote(kind, id.clone(), cells));
-        self.history.push(Operation { asked, answered, seq, what });
+        self.report.writes += 1;
+        self.witness.wrote(asked, number(&told, "seq")? as u64, kind, id.clone(), cells)?;
         Ok(id)
-    }
-}
-
-/// What was asked after an answer was there comes after it in the log; a read may be of the same record.
-fn respects_real_time(history: &mut [Operation]) -> anyhow::Result<()> {
-    let mut answers: Vec<(u64, u64)> = history.iter().map(|operation| (operation.answered, operation.seq)).collect();
-    answers.sort_unstable();
-    history.sort_unstable_by_key(|operation| operation.asked);
-    let (mut answers, mut latest) = (answers.into_iter().peekable(), 0);
-    for operation in history.iter() {
-        while let Some((_, seq)) = answers.next_if(|(answered, _)| *answered < operation.asked) {
-            latest = latest.max(seq);
-        }
-        let follows = match operation.what {
-            What::Read(_) => operation.seq >= latest,
-            What::Wrote(..) => operation.seq > latest,
-        };
-        ensure!(follows, "asked when {latest} was answered, and told {}: {:?}", operation.seq, operation.what);
-    }
-    let mut written: Vec<u64> =
-        history.iter().filter(|o| matches!(o.what, What::Wrote(..))).map(|operation| operation.seq).collect();
-    written.sort_unstable();
-    ensure!(written.windows(2).all(|pair| pair.first() != pair.last()), "two writes were told the same record");
-    Ok(())
-}
-
-/// The log, as its own quantities lead to it.
-#[derive(Default)]
-struct Log {
-    records: BTreeMap<u64, Value>,
-    /// Every level of every cell, by the record since which it holds.
-    levels: BTreeMap<Cell, Vec<(u64, Level)>>,
-}
-
-impl Log {
-    fn read(client: &mut Client) -> anyhow::Result<Self> {
-        let mut log = Self::default();
-        loop {
-            let after = log.records.last_key_value().map_or(0, |(seq, _)| *seq);
-            let page = client.get(&format!("/v1/events?after={after}&limit={PAGE}"))?.json();
-            let items = page.get("items").and_then(Value::as_array).context("a page of events")?;
-            if items.is_empty() {
-                return Ok(log);
-            }
-            for item in items {
-                log.add(item.clone())?;
-            }
-        }
-    }
-
-    /// Takes in a record: each of its cells must be what its quantities lead to.
-    fn add(&mut self, record: Value) -> anyhow::Result<()> {
-        let (seq, kind) = (number(&record, "seq")? as u64, text(&record, "kind")?);
-        let mut cells: BTreeMap<Cell, (Level, Level)> = BTreeMap::new();
-        for item in record.get("items").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
-            let cell = (text(item, "sku")?, text(item, "location")?);
-            let units = item.get("quantity").and_then(Value::as_i64).unwrap_or(0);
-            let change = match kind.as_str() {
-                "reserved" => (0, units),
-                "cancelled" | "expired" => (0, -units),
-                "collected" => (-units, -units),
-                "moved" => (units, 0),
-                "counted" => (number(item, "delta")?, 0),
-                _ => continue,
-            };
-            let stated = (number(item, "on_hand")?, number(item, "reserved")?);
-            let (sum, last) = cells.entry(cell).or_default();
-            *sum = (sum.0 + change.0, sum.1 + change.1);
-            *last = stated;
-        }
-        for (cell, (change, stated)) in cells {
-            let before = self.levels.get(&cell).and_then(|levels| levels.last()).map_or((0, 0), |(_, level)| *level);
-            let after = (before.0 + change.0, before.1 + change.1);
-            ensure!(after == stated, "record {seq}: {cell:?} is told to be {stated:?}, and is {after:?}");
-            ensure!(0 <= after.1 && after.1 <= after.0, "record {seq}: {} are promised of {}", after.1, after.0);
-            self.levels.entry(cell).or_default().push((seq, after));
-        }
-        let last = self.records.last_key_value().map_or(0, |(seq, _)| *seq);
-        ensure!(seq == last + 1, "record {} is missing", last + 1);
-        self.records.insert(seq, record);
-        Ok(())
-    }
-
-    fn at(&self, cell: &Cell, seq: u64) -> Level {
-        let levels = self.levels.get(cell).map_or(&[][..], Vec::as_slice);
-        let known = levels.partition_point(|(since, _)| *since <= seq);
-        known.checked_sub(1).and_then(|at| levels.get(at)).map_or((0, 0), |(_, level)| *level)
-    }
-
-    fn bears_out(&self, operation: &Operation) -> anyhow::Result<()> {
-        let seq = operation.seq;
-        let cells = match &operation.what {
-            What::Read(cells) => {
-                ensure!(cells.len() as u64 == SKUS * LOCATIONS, "a read at {seq} told {} cells", cells.len());
-                cells
-            }
-            What::Wrote(kind, id, cells) => {
-                let record =
-                    self.records.get(&seq).with_context(|| format!("{seq} was told, and is not in the log"))?;
-                ensure!(text(record, "kind")? == *kind, "{seq} was told to be {kind}, and is {record}");
-                if let Some(id) = id {
-                    ensure!(text(record, "reservation")? == *id, "{seq} was told of {id}, and is {record}");
-                }
-                cells
-            }
-        };
-        for (cell, told) in cells {
-            let is = self.at(cell, seq);
-            ensure!(is == *told, "{cell:?} was told to be {told:?} at {seq}, and is {is:?}");
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
-mod tests {
-    use super::*;
-
-    fn wrote(asked: u64, answered: u64, seq: u64) -> Operation {
-        Operation { asked, answered, seq, what: What::Wrote("moved", None, Vec::new()) }
-    }
-
-    fn record(seq: u64, quantity: i64, on_hand: i64, reserved: i64) -> Value {
-        let item =
-            json!({"sku": "H0", "location": "s0", "quantity": quantity, "on_hand": on_hand, "reserved": reserved});
-        json!({"seq": seq, "kind": if reserved > 0 { "reserved" } else { "moved" }, "items": [item]})
-    }
-
-    #[test]
-    fn a_history_against_real_time_is_found() {
-        assert!(respects_real_time(&mut [wrote(0, 10, 1), wrote(5, 12, 2), wrote(11, 20, 3)]).is_ok());
-        assert!(respects_real_time(&mut [wrote(0, 10, 2), wrote(11, 20, 1)]).is_err());
-        assert!(respects_real_time(&mut [wrote(0, 10, 1), wrote(5, 12, 1)]).is_err(), "one record told twice");
-    }
-
-    #[test]
-    fn a_log_that_does_not_add_up_is_found() {
-        let add = |records: &[Value]| {
-            let mut log = Log::default();
-            records.iter().try_for_each(|record| log.add(record.clone())).map(|()| log)
-        };
-        let log = add(&[record(1, 5, 5, 0), record(2, 3, 5, 3)]).unwrap();
-        assert!(add(&[record(1, 5, 5, 0), record(2, 3, 5, 2)]).is_err(), "a level that is not the sum");
-        assert!(add(&[record(1, 2, 2, 0), record(2, 3, 2, 3)]).is_err(), "more promised than is there");
-        assert!(add(&[record(1, 5, 5, 0), record(3, 3, 5, 3)]).is_err(), "a record is missing");
-        let read = |seq, level| {
-            let others =
-                [("H0", "s1"), ("H1", "s0"), ("H1", "s1")].map(|(a, b)| ((a.to_owned(), b.to_owned()), (0, 0)));
-            let cells = [(cell(0, 0), level)].into_iter().chain(others).collect();
-            Operation { asked: 0, answered: 1, seq, what: What::Read(cells) }
-        };
-        assert!(log.bears_out(&read(1, (5, 0))).is_ok() && log.bears_out(&read(2, (5, 3))).is_ok());
-        assert!(log.bears_out(&read(1, (5, 3))).is_err(), "a read from the future");
-        assert!(log.bears_out(&wrote(0, 1, 3)).is_err(), "a record that is not there");
     }
 }

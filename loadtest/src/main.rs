@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::server::{Server, binary, verify};
-use anaquel_loadtest::{bare, kill, linear, peers, rate, replay};
+use anaquel_loadtest::{bare, kill, linear, peers, rate, replay, scenario};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// A day's load, or worse, open loop; ends with an audit of every answer against the server's own log.
+    Run(Box<scenario::Plan>),
     /// Durable reservations a second over HTTP, beside a bare handler.
     Rate {
         /// Numbers of connections to measure at.
@@ -123,6 +125,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
+        Command::Run(plan) => scenario::run(&plan).map(drop),
         Command::Rate { connections, seconds, rounds } => rate::compare(&connections, seconds, rounds),
         Command::Peers { seconds, rounds, only, out } => peers::run(&peers::Plan { seconds, rounds, only, out }),
         Command::BareServer { address } => bare::serve_bare(address),

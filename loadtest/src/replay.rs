@@ -1,42 +1,25 @@
 //! A real quarter of tills: import the opening stock, replay every line, and end with exactly what is left.
 //!
-//! The data is the *Complete Journey* sample of 254 stores: `products.csv.gz` and `transactions.csv.gz` in one folder.
 //! Opening stock is what the quarter sells in each cell plus 3, so in the end every cell must hold exactly 3. Every
 //! basket has its idempotency key; one in ten is sent twice; one in ten, of at most 100 lines, is a reservation that is
 //! confirmed and collected.
 
 #![allow(clippy::indexing_slicing, reason = "members of JSON that may be missing read as null")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
-use flate2::read::GzDecoder;
+use anyhow::ensure;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-
-/// Units that are left in every cell at the end.
-const LEFT: i64 = 3;
+use crate::tills::{Basket, LEFT, Tills};
 
 /// Lines of one movement request.
 const MOVEMENTS_MAX: usize = 1000;
-
-/// Lines of one reservation.
-const LINES_MAX: usize = 100;
-
-/// One basket: lines of one store at one moment.
-#[derive(Debug, Clone, Default)]
-struct Basket {
-    id: String,
-    store: String,
-    lines: Vec<(String, i64)>,
-}
 
 /// What was replayed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,79 +49,25 @@ pub struct Report {
 /// # Errors
 /// The data is not there, or something did not come out as it must.
 pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow::Result<Report> {
-    let mut report = Report::default();
-    let products: BTreeSet<String> = rows(&folder.join("products.csv.gz"))?
-        .map(|row| Ok(row?.split(',').next().unwrap_or_default().to_owned()))
-        .collect::<anyhow::Result<_>>()?;
-    let mut baskets: Vec<Basket> = Vec::new();
-    let mut by_id: BTreeMap<String, usize> = BTreeMap::new();
-    let mut sold: BTreeMap<(String, String), i64> = BTreeMap::new();
-    let mut unknown = BTreeSet::new();
-    for row in rows(&folder.join("transactions.csv.gz"))? {
-        if lines_max.is_some_and(|most| report.lines >= most) {
-            break;
-        }
-        let row = row?;
-        let fields: Vec<&str> = row.split(',').collect();
-        let (Some(store), Some(basket), Some(product), Some(quantity)) =
-            (fields.get(1), fields.get(2), fields.get(3), fields.get(4))
-        else {
-            anyhow::bail!("a line with too few fields: {row}");
-        };
-        report.lines += 1;
-        let quantity: i64 = quantity.parse().with_context(|| row.clone())?;
-        if !products.contains(*product) {
-            unknown.insert((*product).to_owned());
-        }
-        let (sku, location) = ((*product).to_owned(), format!("store-{store}"));
-        *sold.entry((sku.clone(), location.clone())).or_default() += quantity;
-        if quantity == 0 {
-            report.zero += 1;
-            continue;
-        }
-        let at = *by_id.entry((*basket).to_owned()).or_insert_with(|| {
-            baskets.push(Basket { id: (*basket).to_owned(), store: location.clone(), lines: Vec::new() });
-            baskets.len() - 1
-        });
-        let basket = baskets.get_mut(at).context("made above")?;
-        ensure!(basket.store == location, "basket {} is in two stores", basket.id);
-        basket.lines.push((sku, quantity));
-    }
-    report.unknown_skus = unknown.len() as u64;
-    report.baskets = baskets.len() as u64;
-    report.cells = sold.len() as u64;
-
+    let tills = Tills::read(folder, lines_max)?;
+    let mut report = Report {
+        lines: tills.lines,
+        zero: tills.zero,
+        unknown_skus: tills.unknown_skus,
+        baskets: tills.baskets.len() as u64,
+        cells: tills.sold.len() as u64,
+        ..Report::default()
+    };
     let started = Instant::now();
     let mut client = Client::new(address);
-    let mut csv = String::from("sku\n");
-    csv.extend(products.iter().map(|sku| format!("{sku}\n")));
-    import(&mut client, "/v1/import/skus", &csv, products.len())?;
-    let stores: BTreeSet<&String> = sold.keys().map(|(_, store)| store).collect();
-    let mut csv = String::from("location,kind\n");
-    csv.extend(stores.iter().map(|store| format!("{store},store\n")));
-    import(&mut client, "/v1/import/locations", &csv, stores.len())?;
-    let mut csv = String::from("sku,location,on_hand\n");
-    csv.extend(sold.iter().map(|((sku, store), units)| format!("{sku},{store},{}\n", units + LEFT)));
-    import(&mut client, "/v1/import/stock?create=true", &csv, sold.len())?;
+    tills.stock_up(&mut client)?;
     report.import = started.elapsed();
 
     let started = Instant::now();
-    replay(&baskets, address, &mut report)?;
+    replay(&tills.baskets, address, &mut report)?;
     report.replay = started.elapsed();
-    check(&mut client, &stores, report.cells)?;
+    check(&mut client, &tills.stores(), report.cells)?;
     Ok(report)
-}
-
-fn rows(path: &Path) -> anyhow::Result<impl Iterator<Item = std::io::Result<String>>> {
-    let file = File::open(path).with_context(|| path.display().to_string())?;
-    Ok(BufReader::new(GzDecoder::new(file)).lines().skip(1))
-}
-
-fn import(client: &mut Client, path: &str, csv: &str, rows: usize) -> anyhow::Result<()> {
-    let answer = client.import(path, csv.as_bytes())?;
-    let told = answer.json();
-    ensure!(answer.status == 200 && told["accepted"] == rows, "{path}: {rows} rows, and {told}");
-    Ok(())
 }
 
 /// Replays baskets in time order, each till in turn; several tills at a time.
@@ -154,7 +83,7 @@ fn replay(baskets: &[Basket], address: SocketAddr, report: &mut Report) -> anyho
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(basket) = baskets.get(at) else { return };
-                    let done = if at % 10 == 3 && basket.lines.len() <= LINES_MAX {
+                    let done = if basket.is_order(at) {
                         reserved.fetch_add(1, Ordering::Relaxed);
                         as_order(&mut client, basket)
                     } else {

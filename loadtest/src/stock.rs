@@ -12,6 +12,14 @@ pub const LOCATIONS: u64 = 50;
 /// Cells.
 pub const CELLS: u64 = SKUS * LOCATIONS;
 
+/// How the SKUs begin.
+pub const SKU: &str = "SKU-";
+
+/// SKU and location of a cell.
+pub(crate) fn name_cell(cell: u64) -> (String, String) {
+    (format!("{SKU}{:05}", cell / LOCATIONS), format!("store-{:03}", cell % LOCATIONS))
+}
+
 /// Which cells are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
@@ -29,11 +37,8 @@ impl Demand {
             Self::OneCell => 0,
         };
         // Written rather than built: what the client spends is missing from the server.
-        format!(
-            r#"{{"channel":"web","lines":[{{"sku":"SKU-{:05}","location":"store-{:03}","quantity":1}}]}}"#,
-            cell / LOCATIONS,
-            cell % LOCATIONS
-        )
+        let (sku, location) = name_cell(cell);
+        format!(r#"{{"channel":"web","lines":[{{"sku":"{sku}","location":"{location}","quantity":1}}]}}"#)
     }
 }
 
@@ -44,7 +49,8 @@ impl Demand {
 pub fn fill(mut client: Client) -> anyhow::Result<()> {
     let mut csv = String::from("sku,location,on_hand\n");
     for cell in 0..CELLS {
-        csv.push_str(&format!("SKU-{:05},store-{:03},1000000000\n", cell / LOCATIONS, cell % LOCATIONS));
+        let (sku, location) = name_cell(cell);
+        csv.push_str(&format!("{sku},{location},1000000000\n"));
     }
     let answer = client.import("/v1/import/stock?create=true", csv.as_bytes())?;
     ensure!(answer.status == 200, "importing stock: {}", answer.status);

@@ -11,6 +11,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use crate::client::Client;
+pub(crate) use swarm::connect;
 
 /// Loads `on_hand` of `K0` to `K<skus>` at `L0` to `L<locations>`.
 pub(crate) fn stock(client: &mut Client, skus: u64, locations: u64, on_hand: u32) -> anyhow::Result<()> {

@@ -59,7 +59,8 @@ pub struct Report {
 impl Report {
     /// Of the rows that `plan` made.
     pub fn new(rows: Vec<Row>, plan: &Plan) -> Self {
-        let conditions = format!("{}; {} interleaved rounds of {} s", machine(), plan.rounds, plan.seconds);
+        let conditions =
+            format!("{}; {} interleaved rounds of {} s", crate::machine::describe(), plan.rounds, plan.seconds);
         let Plan { seconds, rounds, .. } = plan;
         let command = format!("anaquel-loadtest -- peers --seconds {seconds} --rounds {rounds} --out bench");
         Self { rows, conditions, command }
@@ -178,15 +179,6 @@ impl Report {
         svg.push_str("</svg>\n");
         svg
     }
-}
-
-/// Processor and cores.
-fn machine() -> String {
-    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model =
-        cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ")).map(|(_, model)| model);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{cores} cores of {}", model.unwrap_or("an unknown processor"))
 }
 
 #[cfg(test)]

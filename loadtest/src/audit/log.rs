@@ -1,0 +1,329 @@
+//! The log, as its own quantities lead to it, and what callers were told, until both are there.
+
+use std::borrow::Cow;
+use std::collections::hash_map::{DefaultHasher, HashMap};
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+
+use super::{Cell, Findings, Level, Told};
+
+/// Records that wait for whoever was answered with them, if anybody was; the oldest go first.
+const KEPT_MAX: usize = 4_000_000;
+
+/// Levels of one cell that are kept for reads that come late.
+const LEVELS_MAX: usize = 4096;
+
+/// What an audit needs of a record.
+#[derive(Debug, Deserialize)]
+pub(super) struct Record<'a> {
+    pub seq: u64,
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub reservation: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub items: Vec<Item<'a>>,
+}
+
+/// A cell of a record, as it is after it. Records of other things have items, too, without levels.
+#[derive(Debug, Deserialize)]
+pub(super) struct Item<'a> {
+    #[serde(borrow, default)]
+    sku: Cow<'a, str>,
+    #[serde(borrow, default)]
+    location: Cow<'a, str>,
+    on_hand: Option<i64>,
+    reserved: Option<i64>,
+    #[serde(default)]
+    quantity: i64,
+    #[serde(default)]
+    waiting: i64,
+    #[serde(default)]
+    delta: i64,
+}
+
+/// A record that nobody was told of yet.
+#[derive(Debug)]
+struct Unclaimed {
+    kind: String,
+    reservation: u64,
+}
+
+/// The level of a cell, from record to record.
+#[derive(Debug, Default)]
+struct History {
+    /// What it was before the first of `levels`; unknown until something is told of it.
+    opening: Option<Level>,
+    levels: VecDeque<(u64, Level)>,
+    /// Levels were let go of up to here.
+    forgotten: u64,
+}
+
+/// Everything between what was read of the log and what was told.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    seq: u64,
+    /// How the SKUs begin whose levels are added up.
+    skus: &'static str,
+    /// By `seq`, from the oldest that is kept.
+    unclaimed: VecDeque<Option<Unclaimed>>,
+    /// What was told of records that were not read yet.
+    ahead: BTreeMap<u64, Vec<Told>>,
+    cells: HashMap<u64, History>,
+    findings: Findings,
+}
+
+impl Ledger {
+    /// A ledger of what comes after `seq`.
+    pub fn after(seq: u64, skus: &'static str) -> Self {
+        Self {
+            seq,
+            skus,
+            unclaimed: VecDeque::new(),
+            ahead: BTreeMap::new(),
+            cells: HashMap::new(),
+            findings: Findings::default(),
+        }
+    }
+
+    /// The last record that was read.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Takes in a record: each of its cells must be what its quantities lead to.
+    pub fn add(&mut self, record: &Record<'_>) -> anyhow::Result<()> {
+        let seq = record.seq;
+        ensure!(seq == self.seq + 1, "record {} is missing", self.seq + 1);
+        let mut cells: BTreeMap<u64, (&Item<'_>, Level)> = BTreeMap::new();
+        for item in &record.items {
+            if item.on_hand.is_none() || item.reserved.is_none() || !item.sku.starts_with(self.skus) {
+                continue;
+            }
+            let change = match &*record.kind {
+                "reserved" => (0, item.quantity - item.waiting),
+                "cancelled" | "expired" => (0, -item.quantity),
+                "collected" => (-item.quantity, -item.quantity),
+                "moved" | "received" => (item.quantity, 0),
+                "counted" => (item.delta, 0),
+                _ => continue,
+            };
+            let known = cells.entry(hash(&(&item.sku, &item.location))).or_insert((item, (0, 0)));
+            let sum = (known.1.0 + change.0, known.1.1 + change.1);
+            // The last of several is the one that says what there is after all of them.
+            *known = (item, sum);
+        }
+        for (key, (item, change)) in cells {
+            let stated = (item.on_hand.unwrap_or(0), item.reserved.unwrap_or(0));
+            let history = self.cells.entry(key).or_default();
+            let before = history.levels.back().map(|(_, level)| *level).or(history.opening);
+            let sum = before.map_or(stated, |before| (before.0 + change.0, before.1 + change.1));
+            ensure!(
+                sum == stated,
+                "record {seq}: {} at {} is told to be {stated:?}, and is {sum:?}",
+                item.sku,
+                item.location
+            );
+            let is_promise = record.kind == "reserved" && change.1 > 0;
+            ensure!(
+                !is_promise || stated.1 <= stated.0,
+                "record {seq}: {} of {} are promised of {}",
+                stated.1,
+                item.sku,
+                stated.0
+            );
+            history.opening.get_or_insert((stated.0 - change.0, stated.1 - change.1));
+            history.add(seq, stated);
+        }
+        self.seq = seq;
+        self.findings.records += 1;
+        let reservation = record.reservation.as_deref().map_or(0, |id| hash(&id));
+        self.unclaimed.push_back(Some(Unclaimed { kind: record.kind.to_string(), reservation }));
+        if self.unclaimed.len() > KEPT_MAX {
+            self.unclaimed.pop_front();
+        }
+        let due = self.ahead.remove(&seq).unwrap_or_default();
+        due.into_iter().try_for_each(|told| self.settle(told))
+    }
+
+    /// Takes in what a caller was told.
+    pub fn told(&mut self, told: Told) -> anyhow::Result<()> {
+        if told.seq() > self.seq {
+            self.ahead.entry(told.seq()).or_default().push(told);
+            return Ok(());
+        }
+        self.settle(told)
+    }
+
+    /// Holds what was told against a record that is there.
+    fn settle(&mut self, told: Told) -> anyhow::Result<()> {
+        match told {
+            Told::Read(seq, cells) => {
+                for (cell, told) in cells {
+                    self.holds(&cell, seq, told)?;
+                }
+                self.findings.reads += 1;
+            }
+            Told::Wrote(seq, kind, reservation, cells) => {
+                let oldest = self.seq + 1 - self.unclaimed.len() as u64;
+                let at = seq.checked_sub(oldest).context("an answer came too late for this audit")?;
+                let record = self.unclaimed.get_mut(at as usize).and_then(Option::take);
+                let record = record.with_context(|| format!("two writes were told of record {seq}"))?;
+                ensure!(record.kind == kind, "{seq} was told to be {kind}, and is {}", record.kind);
+                if let Some(id) = reservation {
+                    ensure!(
+                        record.reservation == hash(&id.as_str()),
+                        "{seq} was told of {id}, and is of another reservation"
+                    );
+                }
+                for (cell, told) in cells {
+                    self.holds(&cell, seq, told)?;
+                }
+                self.findings.writes += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// A cell was what was told of it. What is the first word on a cell is taken for its opening level.
+    fn holds(&mut self, (sku, location): &Cell, seq: u64, told: Level) -> anyhow::Result<()> {
+        let history = self.cells.entry(hash(&(sku, location))).or_default();
+        let is = history.at(seq).unwrap_or(told);
+        ensure!(is == told, "{sku} at {location} was told to be {told:?} at {seq}, and is {is:?}");
+        history.opening.get_or_insert(told);
+        Ok(())
+    }
+
+    /// Everything was read: nothing may be left that was told and is not there.
+    pub fn close(self) -> anyhow::Result<Findings> {
+        let missing = self.ahead.keys().next();
+        ensure!(missing.is_none(), "{missing:?} was told, and is not in the log");
+        Ok(self.findings)
+    }
+}
+
+impl History {
+    fn add(&mut self, seq: u64, level: Level) {
+        self.levels.push_back((seq, level));
+        if self.levels.len() > LEVELS_MAX {
+            let (forgotten, level) = self.levels.pop_front().unwrap_or_default();
+            (self.forgotten, self.opening) = (forgotten, Some(level));
+        }
+    }
+
+    /// The level at a record; none where it is not known, or not any more.
+    fn at(&self, seq: u64) -> Option<Level> {
+        let known = self.levels.partition_point(|(since, _)| *since <= seq);
+        match known.checked_sub(1) {
+            Some(at) => self.levels.get(at).map(|(_, level)| *level),
+            None => self.opening.filter(|_| seq >= self.forgotten),
+        }
+    }
+}
+
+fn hash(of: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use super::*;
+    use crate::audit::{Told, Witness};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    fn add(
+        ledger: &mut Ledger,
+        seq: u64,
+        kind: &str,
+        quantity: i64,
+        on_hand: i64,
+        reserved: i64,
+    ) -> anyhow::Result<()> {
+        let text = format!(
+            r#"{{"seq":{seq},"kind":"{kind}","reservation":"r-{seq}","items":[{{"sku":"A","location":"s","quantity":{quantity},"on_hand":{on_hand},"reserved":{reserved}}}]}}"#
+        );
+        ledger.add(&serde_json::from_str(&text).unwrap())
+    }
+
+    fn cell() -> Cell {
+        ("A".to_owned(), "s".to_owned())
+    }
+
+    fn begun() -> Ledger {
+        let mut ledger = Ledger::after(0, "A");
+        add(&mut ledger, 1, "moved", 5, 5, 0).unwrap();
+        ledger
+    }
+
+    #[test]
+    fn a_log_that_does_not_add_up_is_found() {
+        add(&mut begun(), 2, "reserved", 3, 5, 3).unwrap();
+        assert!(add(&mut begun(), 2, "reserved", 3, 5, 2).is_err(), "a level that is not the sum");
+        assert!(add(&mut begun(), 2, "reserved", 6, 5, 6).is_err(), "more promised than is there");
+        assert!(add(&mut begun(), 3, "reserved", 3, 5, 3).is_err(), "a record is missing");
+        add(&mut begun(), 2, "moved", -7, -2, 0).expect("a till is never refused");
+    }
+
+    #[test]
+    fn what_was_told_is_held_against_its_record_before_or_after_it_is_read() {
+        let wrote = |seq, kind, id: &str| Told::Wrote(seq, kind, Some(id.to_owned()), Vec::new());
+        for is_ahead in [true, false] {
+            let told = |what: Told| {
+                let mut ledger = begun();
+                let read = |ledger: &mut Ledger| add(ledger, 2, "reserved", 3, 5, 3);
+                if is_ahead {
+                    ledger.told(what)?;
+                    read(&mut ledger)?;
+                } else {
+                    read(&mut ledger)?;
+                    ledger.told(what)?;
+                }
+                ledger.close()
+            };
+            assert_eq!(told(wrote(2, "reserved", "r-2")).unwrap().writes, 1);
+            assert!(told(wrote(2, "cancelled", "r-2")).is_err());
+            assert!(told(wrote(2, "reserved", "r-1")).is_err());
+            assert!(told(wrote(3, "reserved", "r-3")).is_err(), "a record that is not there");
+            let read = |seq, level| told(Told::Read(seq, vec![(cell(), level)]));
+            assert_eq!(read(2, (5, 3)).unwrap().reads, 1);
+            assert!(read(1, (5, 0)).is_ok());
+            assert!(read(1, (5, 3)).is_err(), "a read from the future");
+            assert!(read(2, (5, 0)).is_err(), "a read from the past");
+        }
+    }
+
+    #[test]
+    fn one_record_is_told_once() {
+        let mut ledger = begun();
+        ledger.told(Told::Wrote(1, "moved", None, vec![(cell(), (5, 0))])).unwrap();
+        assert!(ledger.told(Told::Wrote(1, "moved", None, Vec::new())).is_err());
+    }
+
+    #[test]
+    fn a_history_against_real_time_is_found() {
+        let (told, _heard) = std::sync::mpsc::channel();
+        let witness = Witness { latest: Arc::new(AtomicU64::new(0)), told };
+        let (early, also_early) = (witness.ask(), witness.ask());
+        witness.wrote(early, 2, "moved", None, Vec::new()).unwrap();
+        witness.wrote(also_early, 1, "moved", None, Vec::new()).expect("they were under way together");
+        let late = witness.ask();
+        assert!(witness.wrote(late, 2, "moved", None, Vec::new()).is_err());
+        assert!(witness.read(late, 1, Vec::new()).is_err());
+        witness.read(late, 2, Vec::new()).expect("a read may be of the same record");
+    }
+
+    #[test]
+    fn the_first_word_on_a_cell_is_its_opening_level() {
+        let mut ledger = Ledger::after(9, "A");
+        ledger.told(Told::Read(9, vec![(cell(), (5, 1))])).unwrap();
+        assert!(ledger.told(Told::Read(9, vec![(cell(), (6, 1))])).is_err());
+        assert!(add(&mut ledger, 10, "moved", 1, 7, 1).is_err());
+    }
+}

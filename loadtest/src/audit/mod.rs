@@ -1,0 +1,199 @@
+//! What callers were told, held against the server's own log: every answer carries its `seq`, so one pass over the log,
+//! in order, decides it.
+//!
+//! - The log respects real time: what was asked after an answer was there comes after it.
+//! - Every answer to a write is what the record at its `seq` says, and no two are the same record.
+//! - A read is the cells as they are at its `seq`, all of them at once.
+//! - Every level is what the quantities before it lead to, and at no promise is more promised than is there.
+//!
+//! Callers talk to a [`Witness`]; the [`Auditor`] reads the log along with them, or afterwards, and keeps only what is not
+//! settled yet.
+
+mod log;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::client::Client;
+use log::{Ledger, Record};
+
+/// SKU and location.
+pub type Cell = (String, String);
+
+/// On hand and reserved.
+pub type Level = (i64, i64);
+
+/// Records read at a time.
+const PAGE: usize = 1000;
+
+/// What a caller was told.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// The cells at that `seq`.
+    Read(u64, Vec<(Cell, Level)>),
+    /// A record of this kind, about this reservation, or about cells that are like this after it.
+    Wrote(u64, &'static str, Option<String>, Vec<(Cell, Level)>),
+}
+
+impl Told {
+    fn seq(&self) -> u64 {
+        match self {
+            Self::Read(seq, _) | Self::Wrote(seq, ..) => *seq,
+        }
+    }
+}
+
+/// The latest `seq` that anybody had been told when something was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked(u64);
+
+/// Takes down what one caller is told.
+#[derive(Debug, Clone)]
+pub struct Witness {
+    latest: Arc<AtomicU64>,
+    told: Sender<Told>,
+}
+
+impl Witness {
+    /// To be called before a request goes out.
+    pub fn ask(&self) -> Asked {
+        Asked(self.latest.load(Ordering::SeqCst))
+    }
+
+    /// A read was answered with the cells at `seq`.
+    ///
+    /// # Errors
+    /// Somebody had been told of a later record before this was asked.
+    pub fn read(&self, Asked(before): Asked, seq: u64, cells: Vec<(Cell, Level)>) -> anyhow::Result<()> {
+        ensure!(seq >= before, "a read, asked when {before} was answered, was told {seq}");
+        self.tell(Told::Read(seq, cells))
+    }
+
+    /// A write was answered with the `seq` of its record.
+    ///
+    /// # Errors
+    /// Somebody had been told of it, or of a later one, before this was asked.
+    pub fn wrote(
+        &self,
+        Asked(before): Asked,
+        seq: u64,
+        kind: &'static str,
+        reservation: Option<String>,
+        cells: Vec<(Cell, Level)>,
+    ) -> anyhow::Result<()> {
+        ensure!(seq > before, "a write ({kind}), asked when {before} was answered, was told {seq}");
+        self.tell(Told::Wrote(seq, kind, reservation, cells))
+    }
+
+    fn tell(&self, told: Told) -> anyhow::Result<()> {
+        self.latest.fetch_max(told.seq(), Ordering::SeqCst);
+        // An auditor that ended has found something, and says so itself.
+        self.told.send(told).ok().context("the audit ended early")
+    }
+}
+
+/// What was held against the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Findings {
+    /// Records of the log.
+    pub records: u64,
+    /// Writes that were answered, each with a record of its own.
+    pub writes: u64,
+    /// Reads that were the cells at their `seq`.
+    pub reads: u64,
+}
+
+/// When the log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// All the time, so that little is kept.
+    Meanwhile,
+    /// At the end, so that the server is not asked for it while it is measured.
+    Afterwards,
+}
+
+/// Reads the log and holds against it what callers were told.
+#[derive(Debug)]
+pub struct Auditor {
+    witness: Witness,
+    over: Arc<AtomicBool>,
+    thread: JoinHandle<anyhow::Result<Findings>>,
+}
+
+impl Auditor {
+    /// Audits what comes after the last record that `client`'s server has now. Levels are added up of the SKUs that begin
+    /// with `skus`: those that nobody else changes meanwhile.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub fn start(mut client: Client, skus: &'static str, when: When) -> anyhow::Result<Self> {
+        let info = client.get("/v1/info")?.json();
+        let first = info.get("seq").and_then(Value::as_u64).context("/v1/info tells a seq")?;
+        let (sender, told) = channel();
+        let latest = Arc::new(AtomicU64::new(first));
+        let over = Arc::new(AtomicBool::new(false));
+        let thread = std::thread::spawn({
+            let (latest, over) = (Arc::clone(&latest), Arc::clone(&over));
+            let ledger = Ledger::after(first, skus);
+            move || audit(client, ledger, when, &told, &latest, &over)
+        });
+        Ok(Self { witness: Witness { latest, told: sender }, over, thread })
+    }
+
+    /// For one caller.
+    pub fn witness(&self) -> Witness {
+        self.witness.clone()
+    }
+
+    /// Reads the rest of the log, after the last caller was answered.
+    ///
+    /// # Errors
+    /// The first thing that was told and that the log does not bear out.
+    pub fn finish(self) -> anyhow::Result<Findings> {
+        drop(self.witness);
+        self.over.store(true, Ordering::SeqCst);
+        self.thread.join().map_err(|_| anyhow::anyhow!("the auditor panicked"))?
+    }
+}
+
+fn audit(
+    mut client: Client,
+    mut ledger: Ledger,
+    when: When,
+    told: &Receiver<Told>,
+    latest: &AtomicU64,
+    over: &AtomicBool,
+) -> anyhow::Result<Findings> {
+    if when == When::Afterwards {
+        while !over.load(Ordering::SeqCst) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+    loop {
+        let is_over = over.load(Ordering::SeqCst);
+        let target = latest.load(Ordering::SeqCst);
+        told.try_iter().try_for_each(|told| ledger.told(told))?;
+        let page = client.get(&format!("/v1/events?after={}&limit={PAGE}", ledger.seq()))?;
+        ensure!(page.status == 200, "reading the log: {}", page.json());
+        let page: Page<'_> = serde_json::from_slice(&page.body).context("a page of events")?;
+        let is_behind = page.items.len() == PAGE;
+        page.items.iter().try_for_each(|record| ledger.add(record))?;
+        if is_over && !is_behind && ledger.seq() >= target {
+            return ledger.close();
+        }
+        if !is_behind {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    items: Vec<Record<'a>>,
+}

@@ -1,0 +1,164 @@
+//! One connection to the server, over which one request at a time is under way: HTTP, or the socket.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, bail, ensure};
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::audit::{Cell, Level};
+use crate::http::Connection;
+
+/// How requests travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Protocol {
+    /// One request a turn on kept connections.
+    Http,
+    /// Messages on `/v1/stream`.
+    Socket,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// What there is of a SKU, everywhere.
+    Availability(String),
+    /// The members of a reservation's body.
+    Reserve(String),
+    /// A step of a reservation's life: `confirm`, `collect`, `cancel`.
+    Step(&'static str, String),
+    /// The members of a movement request's body.
+    Movements(String),
+}
+
+impl Ask {
+    fn http(&self) -> (&'static str, String, String) {
+        match self {
+            Self::Availability(sku) => ("GET", format!("/v1/availability?sku={sku}&channel=web"), String::new()),
+            Self::Reserve(members) => ("POST", "/v1/reservations".into(), format!("{{{members}}}")),
+            Self::Step(step, id) => ("POST", format!("/v1/reservations/{id}/{step}"), "{}".into()),
+            Self::Movements(members) => ("POST", "/v1/stock/movements".into(), format!("{{{members}}}")),
+        }
+    }
+
+    fn message(&self, id: u64) -> String {
+        match self {
+            Self::Availability(sku) => {
+                format!(r#"{{"op":"availability","id":"{id}","skus":["{sku}"],"channel":"web"}}"#)
+            }
+            Self::Reserve(members) => format!(r#"{{"op":"reserve","id":"{id}",{members}}}"#),
+            Self::Step(step, reservation) => {
+                format!(r#"{{"op":"{step}","id":"{id}","reservation":"{reservation}"}}"#)
+            }
+            Self::Movements(members) => format!(r#"{{"op":"movements","id":"{id}",{members}}}"#),
+        }
+    }
+}
+
+/// What came back. Of a body, only what was asked for is read.
+#[derive(Debug, Default)]
+pub(super) struct Reply {
+    pub status: u16,
+    pub id: String,
+    pub seq: u64,
+    pub cells: Vec<(Cell, Level)>,
+    /// The text of what is no success.
+    pub text: String,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    id: String,
+    seq: u64,
+    #[serde(default)]
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    sku: String,
+    location: String,
+    on_hand: i64,
+    reserved: i64,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    status: u16,
+    body: Option<Body>,
+}
+
+impl Reply {
+    fn with(status: u16, body: Body) -> Self {
+        let cell = |item: Item| ((item.sku, item.location), (item.on_hand, item.reserved));
+        let cells = body.items.into_iter().map(cell).collect();
+        Self { status, id: body.id, seq: body.seq, cells, text: String::new() }
+    }
+
+    fn bare(status: u16, text: &[u8]) -> Self {
+        Self { status, text: String::from_utf8_lossy(text).into_owned(), ..Self::default() }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) enum Link {
+    Http(Box<Connection>),
+    Socket(Box<WebSocketStream<TcpStream>>, u64),
+}
+
+impl Link {
+    pub async fn connect(protocol: Protocol, address: SocketAddr) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address).await.with_context(|| format!("connecting to {address}"))?;
+        stream.set_nodelay(true)?;
+        Ok(match protocol {
+            Protocol::Http => Self::Http(Box::new(Connection::of(stream))),
+            Protocol::Socket => {
+                let url = format!("ws://{address}/v1/stream");
+                let (socket, _) = tokio_tungstenite::client_async(url, stream).await?;
+                Self::Socket(Box::new(socket), 0)
+            }
+        })
+    }
+
+    /// Asks, and waits for the answer; its body is read only if `with_body`.
+    pub async fn ask(&mut self, ask: &Ask, with_body: bool) -> anyhow::Result<Reply> {
+        match self {
+            Self::Http(connection) => {
+                let (method, path, body) = ask.http();
+                let (status, body) = connection.ask(method, &path, &body).await?;
+                match status {
+                    200..300 if with_body => Ok(Reply::with(status, serde_json::from_slice(body)?)),
+                    200..300 => Ok(Reply { status, ..Reply::default() }),
+                    _ => Ok(Reply::bare(status, body)),
+                }
+            }
+            Self::Socket(socket, sent) => {
+                *sent += 1;
+                socket.send(Message::text(ask.message(*sent))).await?;
+                loop {
+                    let message = socket.next().await.context("the socket ended")??;
+                    let Message::Text(text) = message else {
+                        ensure!(!message.is_close(), "the socket was closed");
+                        continue;
+                    };
+                    if text.starts_with(r#"{"type":"result""#) && !with_body {
+                        return Ok(Reply { status: 200, ..Reply::default() });
+                    } else if text.starts_with(r#"{"type":"result""#) {
+                        let Told { status, body } = serde_json::from_str(&text)?;
+                        return Ok(Reply::with(status, body.context("a result has a body")?));
+                    } else if text.starts_with(r#"{"type":"error""#) {
+                        let Told { status, .. } = serde_json::from_str(&text)?;
+                        return Ok(Reply::bare(status, text.as_bytes()));
+                    } else if !text.starts_with(r#"{"type":"heartbeat""#) {
+                        bail!("not an answer: {text}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What an ordinary day, and an extraordinary one, ask of a server; and whether every answer was true.
+//!
+//! Open loop: requests are due by the clock, and a latency counts from when its request was due, so a stall shows in
+//! everything that had to wait for it. Afterwards the server's own log is read, and every acknowledgement is held
+//! against it.
+
+mod drive;
+mod link;
+mod measure;
+mod page;
+mod pattern;
+mod report;
+mod schedule;
+mod shopper;
+mod storm;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::audit::{Auditor, When};
+use crate::client::Client;
+use crate::numbers::Numbers;
+use crate::server::{Server, binary, verify};
+use crate::stock::{CELLS, SKU, fill};
+use crate::tills::Tills;
+use drive::{Drive, drive};
+pub use link::Protocol;
+use measure::Recorder;
+pub use measure::{Kind, KindRow, SecondRow};
+use pattern::Chooser;
+pub use pattern::Pattern;
+pub use report::Report;
+use report::{Books, Memory};
+pub use schedule::Rate;
+use schedule::Schedule;
+use shopper::Script;
+
+/// The one thing of a flash sale.
+const FLASH_LINE: &str = r#"{"sku":"SKU-FLASH","location":"store-000","quantity":1}"#;
+
+/// What a soak may grow by, for each reservation that the server keeps, and beside them.
+const KEPT_BYTES: f64 = 1024.0;
+const SLACK_BYTES: f64 = (64 << 20) as f64;
+
+/// What the load is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Scenario {
+    /// Availability reads.
+    Browse,
+    /// Reserve, confirm, collect; one in ten cancels, two in ten walk away.
+    Checkout,
+    /// Everyone wants one SKU, of which there is little.
+    FlashSale,
+    /// A real quarter of tills, many times as fast; needs --folder.
+    StoreDay,
+    /// Checkouts, while subscribers are all cut off at once and come back, again and again.
+    ReconnectStorm,
+    /// Nine reads in ten visits, a checkout in eleven, a movement in a hundred.
+    Mixed,
+    /// The same for long; the log is audited meanwhile, and memory must stay flat.
+    Soak,
+}
+
+/// What to do.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Plan {
+    /// What the load is like.
+    pub scenario: Scenario,
+    /// A running server on this machine, such as 127.0.0.1:7070; without it, one is started for the run, and proven by
+    /// `anaquel verify` afterwards.
+    #[arg(long)]
+    pub address: Option<SocketAddr>,
+    /// Visits a second: a number, a ramp such as 1000..20000, or steps such as 1000..20000/5.
+    #[arg(long, default_value = "5000")]
+    pub rate: Rate,
+    /// How long; a store day takes as long as it takes.
+    #[arg(long, default_value_t = 20)]
+    pub seconds: u64,
+    /// Connections.
+    #[arg(long, default_value_t = 64)]
+    pub connections: usize,
+    /// How requests travel.
+    #[arg(long, value_enum, default_value = "http")]
+    pub protocol: Protocol,
+    /// How demand is spread: uniform, zipf, zipf:EXPONENT, or hot.
+    #[arg(long, default_value = "zipf")]
+    pub pattern: Pattern,
+    /// Units that a flash sale has.
+    #[arg(long, default_value_t = 10_000)]
+    pub units: u64,
+    /// Subscribers of a reconnect storm.
+    #[arg(long, default_value_t = 1000)]
+    pub subscribers: u64,
+    /// Times that they are cut off.
+    #[arg(long, default_value_t = 5)]
+    pub storms: u32,
+    /// Folder with the tills of a store day: products.csv.gz and transactions.csv.gz.
+    #[arg(long)]
+    pub folder: Option<PathBuf>,
+    /// How many times as fast as it was a store day goes by; 86,400 is a day a second.
+    #[arg(long, default_value_t = 86_400.0)]
+    pub speed: f64,
+    /// Only the first so many lines of the tills.
+    #[arg(long)]
+    pub lines: Option<u64>,
+    /// Folder for report.json and report.html.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Where the random choices come from; printed, so that a run can be repeated.
+    #[arg(long)]
+    pub seed: Option<u64>,
+}
+
+/// Whom the load is for.
+struct Target {
+    address: SocketAddr,
+    own: Option<Own>,
+}
+
+/// A server that was started for this run.
+struct Own {
+    server: Server,
+    binary: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+/// Runs a scenario, audits it, and tells what it measured.
+///
+/// # Errors
+/// An answer that is neither success nor a proper refusal, or the first thing that the log does not bear out.
+pub fn run(plan: &Plan) -> anyhow::Result<Report> {
+    let seed = plan.seed.unwrap_or_else(|| u64::from(std::process::id()));
+    eprintln!("seed {seed}");
+    ensure!((1..=20_000).contains(&plan.connections), "--connections: 1 to 20,000");
+    ensure!((1..=86_400).contains(&plan.seconds), "--seconds: 1 to 86,400");
+    ensure!(plan.speed > 0.0, "--speed: more than 0");
+    let target = Target::of(plan)?;
+    let mut client = Client::new(target.address);
+    let (script, schedule) = prepare(plan, &mut client)?;
+    let skus = if matches!(script, Script::Baskets(_)) { "" } else { SKU };
+    let when = if plan.scenario == Scenario::Soak { When::Meanwhile } else { When::Afterwards };
+    let auditor = Auditor::start(Client::new(target.address), skus, when)?;
+    let recorder = Arc::new(Recorder::new());
+    let memory = target.own.as_ref().map(|own| Memory::watch(own.server.pid(), target.address, Arc::clone(&recorder)));
+    let load = Drive {
+        address: target.address,
+        protocol: plan.protocol,
+        connections: plan.connections,
+        seed,
+        schedule: schedule.clone(),
+        script: Arc::new(script),
+        chooser: Arc::new(Chooser::new(plan.pattern, CELLS)),
+        witness: auditor.witness(),
+        recorder: Arc::clone(&recorder),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let began = Instant::now();
+    let driven = runtime.block_on(async {
+        if plan.scenario != Scenario::ReconnectStorm {
+            return drive(load).await;
+        }
+        let storm = storm::run(target.address, plan.subscribers, plan.storms, schedule.length(), Arc::clone(&recorder));
+        let (unsent, stormed) = tokio::join!(drive(load), storm);
+        stormed.and(unsent)
+    });
+    let length = began.elapsed();
+    drop(runtime);
+    let grown = memory.map(Memory::stop).transpose()?;
+    if driven.is_ok() {
+        // What was walked away from is given back, and audited, too.
+        std::thread::sleep(Duration::from_secs(shopper::ABANDONED_SECONDS + 1));
+    }
+    // What the audit found is why visits could not go on.
+    let findings = auditor.finish().context("the log does not bear out what was told")?;
+    let unsent = driven?;
+    if plan.scenario == Scenario::FlashSale {
+        sold_out(&mut client, &recorder, plan.units, length)?;
+    }
+    let books = Books { findings, state_hash: target.prove()? };
+    let report = Report::new(plan, seed, length, unsent, &recorder, books, grown);
+    print!("{}", report.table());
+    if let Some(folder) = &plan.out {
+        report.write(folder)?;
+    }
+    if let (Scenario::Soak, Some(grown)) = (plan.scenario, grown) {
+        let most = SLACK_BYTES + KEPT_BYTES * grown.kept as f64;
+        ensure!((grown.bytes as f64) < most, "memory is not flat: {grown:?}, at most {most} bytes");
+    }
+    Ok(report)
+}
+
+/// Loads what the scenario is about; what happens when, and what a visit is.
+fn prepare(plan: &Plan, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
+    let script = match plan.scenario {
+        Scenario::StoreDay => {
+            let folder = plan.folder.as_deref().context("--folder: a store day needs the tills' data")?;
+            return store_day(plan, folder, client);
+        }
+        Scenario::Browse => Script::Browse,
+        Scenario::Checkout | Scenario::ReconnectStorm => Script::Checkout,
+        Scenario::Mixed | Scenario::Soak => Script::Mixed,
+        Scenario::FlashSale => {
+            let csv = format!("sku,location,on_hand\nSKU-FLASH,store-000,{}\n", plan.units);
+            let answer = client.import("/v1/import/stock?create=true", csv.as_bytes())?;
+            ensure!(answer.status == 200, "stock of the flash sale: {}", answer.json());
+            Script::FlashSale
+        }
+    };
+    if plan.scenario != Scenario::FlashSale {
+        fill(Client::new(client.address()))?;
+    }
+    Ok((script, Schedule::of(plan.rate, plan.seconds)))
+}
+
+fn store_day(plan: &Plan, folder: &Path, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
+    let mut tills = Tills::read(folder, plan.lines)?;
+    tills.stock_up(client)?;
+    tills.baskets.sort_by_key(|basket| basket.at);
+    // The night before the first basket goes by unseen.
+    let first = tills.baskets.first().map_or(Duration::ZERO, |basket| basket.at);
+    let time = |at: Duration| (at - first).div_f64(plan.speed);
+    // Several in one second were not all at its beginning.
+    let mut numbers = Numbers::new(1);
+    let mut times: Vec<_> =
+        tills.baskets.iter().map(|basket| time(basket.at + Duration::from_millis(numbers.below(1000)))).collect();
+    times.sort_unstable();
+    Ok((Script::Baskets(tills.baskets), Schedule::Times(times)))
+}
+
+/// A flash sale sells exactly what there was, if enough was asked for.
+fn sold_out(client: &mut Client, recorder: &Recorder, units: u64, length: Duration) -> anyhow::Result<()> {
+    let cells = client.get("/v1/availability?sku=SKU-FLASH")?.json();
+    let reserved = cells.pointer("/items/0/reserved").and_then(Value::as_u64).context("the flash sale's cell")?;
+    let row = recorder.kinds(length).into_iter().find(|row| row.kind == Kind::Reserve).context("nobody came")?;
+    ensure!(reserved >= row.done, "{} were told that they have one, and {reserved} are reserved", row.done);
+    ensure!(
+        row.refused == 0 || reserved == units,
+        "{} were refused, and {reserved} of {units} are reserved",
+        row.refused
+    );
+    Ok(())
+}
+
+impl Target {
+    fn of(plan: &Plan) -> anyhow::Result<Self> {
+        if let Some(address) = plan.address {
+            ensure!(address.ip().is_loopback(), "--address: load is for this machine only, and {address} is another");
+            return Ok(Self { address, own: None });
+        }
+        let (binary, folder) = (binary()?, tempfile::tempdir()?);
+        let server = Server::start(&binary, &folder.path().join("data"), &[])?;
+        Ok(Self { address: server.address, own: Some(Own { server, binary, folder }) })
+    }
+
+    /// Lets `anaquel verify` replay the log, where the server is this run's own; the state hash that both have.
+    fn prove(self) -> anyhow::Result<Option<String>> {
+        let Some(own) = self.own else { return Ok(None) };
+        let told = own.server.client().get("/v1/info")?.json();
+        own.server.stop()?;
+        let proven = verify(&own.binary, &own.folder.path().join("data"))?;
+        let told = told.get("state_hash").and_then(Value::as_str);
+        ensure!(told == Some(&proven), "the server shows {told:?}, and its log leads to {proven}");
+        Ok(Some(proven))
+    }
+}

@@ -1,0 +1,176 @@
+//! What happens when a request is due: one visit, of one request or of several that follow from each other.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{bail, ensure};
+
+use super::link::{Ask, Link, Reply};
+use super::measure::{Kind, Outcome, Recorder};
+use super::pattern::Chooser;
+use crate::audit::Witness;
+use crate::numbers::Numbers;
+use crate::stock::{LOCATIONS, name_cell};
+use crate::tills::Basket;
+
+/// Of so many reads one is held against the log, cell by cell.
+const READS_A_CHECK: u64 = 32;
+
+/// How long a hold lives that is abandoned.
+pub(super) const ABANDONED_SECONDS: u64 = 5;
+
+/// Rows of one movement request.
+const ROWS_MAX: usize = 1000;
+
+/// What visits are like.
+#[derive(Debug)]
+pub(super) enum Script {
+    /// Availability of a SKU.
+    Browse,
+    /// Reserve one unit; most confirm and collect it, some cancel, some walk away.
+    Checkout,
+    /// Reserve one unit of the one thing.
+    FlashSale,
+    /// Nine reads in ten visits, a checkout in eleven, a movement in a hundred.
+    Mixed,
+    /// One basket each, in their order.
+    Baskets(Vec<Basket>),
+}
+
+/// One connection's visitor.
+#[derive(Debug)]
+pub(super) struct Shopper {
+    pub link: Link,
+    pub script: Arc<Script>,
+    pub chooser: Arc<Chooser>,
+    pub numbers: Numbers,
+    pub witness: Witness,
+    pub recorder: Arc<Recorder>,
+}
+
+impl Shopper {
+    /// The `nth` visit, which was due at `due`.
+    pub async fn visit(&mut self, nth: u64, due: Instant) -> anyhow::Result<()> {
+        let script = Arc::clone(&self.script);
+        match &*script {
+            Script::Browse => self.browse(due).await,
+            Script::Checkout => self.checkout(due).await,
+            Script::FlashSale => self.reserve(super::FLASH_LINE, due, None).await.map(drop),
+            Script::Mixed => match self.numbers.below(100) {
+                0..90 => self.browse(due).await,
+                90..99 => self.checkout(due).await,
+                _ => self.replenish(due).await,
+            },
+            Script::Baskets(baskets) => match baskets.get(nth as usize) {
+                Some(basket) => self.buy(nth, basket, due).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    async fn browse(&mut self, due: Instant) -> anyhow::Result<()> {
+        let (sku, _) = name_cell(self.chooser.choose(&mut self.numbers));
+        let is_checked = self.numbers.below(READS_A_CHECK) == 0;
+        let asked = self.witness.ask();
+        let reply = self.link.ask(&Ask::Availability(sku), is_checked).await?;
+        match self.count(Kind::Availability, due, &reply)? {
+            Outcome::Done if is_checked => {
+                ensure!(reply.cells.len() as u64 == LOCATIONS, "a read told {} cells", reply.cells.len());
+                self.witness.read(asked, reply.seq, reply.cells)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn checkout(&mut self, due: Instant) -> anyhow::Result<()> {
+        let (sku, location) = name_cell(self.chooser.choose(&mut self.numbers));
+        let line = format!(r#"{{"sku":"{sku}","location":"{location}","quantity":1}}"#);
+        let choice = self.numbers.below(10);
+        let is_abandoned = choice >= 8;
+        let Some(id) = self.reserve(&line, due, is_abandoned.then_some(ABANDONED_SECONDS)).await? else {
+            return Ok(());
+        };
+        match choice {
+            0..7 => {
+                if self.step(Kind::Confirm, "confirm", "confirmed", &id).await? {
+                    self.step(Kind::Collect, "collect", "collected", &id).await?;
+                }
+                Ok(())
+            }
+            7 => self.step(Kind::Cancel, "cancel", "cancelled", &id).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reserves; none where that was refused.
+    async fn reserve(&mut self, line: &str, due: Instant, ttl: Option<u64>) -> anyhow::Result<Option<String>> {
+        let ttl = ttl.map(|seconds| format!(r#""ttl_seconds":{seconds},"#)).unwrap_or_default();
+        let ask = Ask::Reserve(format!(r#""channel":"web",{ttl}"lines":[{line}]"#));
+        let reply = self.write(Kind::Reserve, &ask, "reserved", due).await?;
+        Ok(reply.map(|reply| reply.id))
+    }
+
+    /// A step of a reservation's life, asked for as soon as the one before was answered.
+    async fn step(&mut self, kind: Kind, step: &'static str, record: &'static str, id: &str) -> anyhow::Result<bool> {
+        Ok(self.write(kind, &Ask::Step(step, id.to_owned()), record, Instant::now()).await?.is_some())
+    }
+
+    async fn replenish(&mut self, due: Instant) -> anyhow::Result<()> {
+        let (sku, location) = name_cell(self.chooser.choose(&mut self.numbers));
+        let row = format!(r#"{{"kind":"receipt","sku":"{sku}","location":"{location}","quantity":1}}"#);
+        self.write(Kind::Movement, &Ask::Movements(format!(r#""movements":[{row}]"#)), "moved", due).await.map(drop)
+    }
+
+    /// A basket at the till; one in ten was ordered before, and is collected.
+    async fn buy(&mut self, nth: u64, basket: &Basket, due: Instant) -> anyhow::Result<()> {
+        let store = &basket.store;
+        let line =
+            |(sku, quantity): &(String, i64)| format!(r#""sku":"{sku}","location":"{store}","quantity":{quantity}"#);
+        if basket.is_order(nth as usize) {
+            let lines: Vec<_> = basket.lines.iter().map(|of| format!("{{{}}}", line(of))).collect();
+            if let Some(id) = self.reserve(&lines.join(","), due, None).await?
+                && self.step(Kind::Confirm, "confirm", "confirmed", &id).await?
+            {
+                self.step(Kind::Collect, "collect", "collected", &id).await?;
+            }
+            return Ok(());
+        }
+        for part in basket.lines.chunks(ROWS_MAX) {
+            let rows: Vec<_> = part.iter().map(|of| format!(r#"{{"kind":"sale",{}}}"#, line(of))).collect();
+            let ask = Ask::Movements(format!(r#""movements":[{}]"#, rows.join(",")));
+            self.write(Kind::Movement, &ask, "moved", due).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes, and has it witnessed; none where it was refused or shed.
+    async fn write(
+        &mut self,
+        kind: Kind,
+        ask: &Ask,
+        record: &'static str,
+        due: Instant,
+    ) -> anyhow::Result<Option<Reply>> {
+        let asked = self.witness.ask();
+        let mut reply = self.link.ask(ask, true).await?;
+        if self.count(kind, due, &reply)? != Outcome::Done {
+            return Ok(None);
+        }
+        let id = Some(reply.id.clone()).filter(|id| !id.is_empty());
+        // Rows about one cell are told one by one, and the audit knows what a record comes to.
+        let cells = Some(std::mem::take(&mut reply.cells)).filter(|cells| cells.len() == 1).unwrap_or_default();
+        self.witness.wrote(asked, reply.seq, record, id, cells)?;
+        Ok(Some(reply))
+    }
+
+    fn count(&self, kind: Kind, due: Instant, reply: &Reply) -> anyhow::Result<Outcome> {
+        let outcome = match reply.status {
+            200..300 => Outcome::Done,
+            409 if kind == Kind::Reserve => Outcome::Refused,
+            429 | 503 => Outcome::Shed,
+            status => bail!("{kind:?} was answered {status}: {}", reply.text),
+        };
+        self.recorder.answered(kind, due, outcome);
+        Ok(outcome)
+    }
+}
