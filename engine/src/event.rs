@@ -33,8 +33,8 @@ pub struct Record {
     pub event: Event,
 }
 
-/// Who asked, and for which request.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Who asked, from where, and for which request. How it is stored is told by the [journal](crate::journal).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Cause {
     /// The channel that asked.
     pub channel: Option<Name>,
@@ -46,6 +46,19 @@ pub struct Cause {
     pub trace: Option<String>,
     /// The key under which a repeat gets the same answer.
     pub idempotency: Option<IdempotencyKey>,
+    /// Where it came from, where callers must say who they are.
+    pub origin: Option<Origin>,
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// What let it in: the id of an API key, or of the key that signed a token.
+    pub key: String,
+    /// The caller's address.
+    pub address: String,
+    /// The id of the request.
+    pub request: String,
 }
 
 /// An idempotency key with what it is bound to.

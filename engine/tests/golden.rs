@@ -1,7 +1,7 @@
 //! The bytes of every format that was ever shipped can be read, and today's are what they were.
 //!
-//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` and `v3.hex`
-//! those that came with formats 2 and 3. They are never changed again; another format gets a file of its own.
+//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v4.hex`
+//! what came with formats 2 to 4. They are never changed again; another format gets a file of its own.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{
@@ -17,6 +17,7 @@ use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId};
 const V1: &str = include_str!("golden/v1.hex");
 const V2: &str = include_str!("golden/v2.hex");
 const V3: &str = include_str!("golden/v3.hex");
+const V4: &str = include_str!("golden/v4.hex");
 
 fn name(text: &str) -> Name {
     Name::parse_sku(text).unwrap()
@@ -32,6 +33,22 @@ fn lines() -> Few<LineChange> {
         LineChange { line: 0, quantity: 1, cell: cell(4) },
         LineChange { line: 1, quantity: 2, cell: cell(-4) },
     ])
+}
+
+/// What came with format 4: where a request came from.
+fn events_of_v4() -> Vec<(Option<Box<Cause>>, Event)> {
+    let origin = Origin { key: "k7f3a9c2".into(), address: "10.0.14.7".into(), request: "01JD8Q3Z".into() };
+    let idempotency = Some(IdempotencyKey { key: "order-9".into(), scope: 11, fingerprint: 12 });
+    let plain = Cause { actor: Some("till-14".into()), origin: Some(origin), ..Cause::default() };
+    let full = Cause {
+        channel: Some(name("pos")),
+        reference: Some("receipt-3".into()),
+        trace: Some("00-ab".into()),
+        idempotency,
+        ..plain.clone()
+    };
+    let event = || Event::Extended(Extended { reservation: ReservationId(8), expires_at: Timestamp(77) });
+    vec![(Some(Box::new(plain)), event()), (Some(Box::new(full)), event()), (None, event())]
 }
 
 /// One record of every kind that came with format 3, and every effect of a rule that did.
@@ -196,6 +213,7 @@ fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
         reference: Some("R-1".into()),
         trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         idempotency: Some(IdempotencyKey { key: "k".into(), scope: 1 << 100, fingerprint: 7 }),
+        origin: None,
     };
     let definitions = Definitions {
         skus: vec![(SkuId(7), name("RED SHIRT"))],
@@ -306,16 +324,17 @@ fn every_format_is_read_as_it_was_written() {
     assert_eq!(events(V1), every_event());
     assert_eq!(events(V2), events_of_v2());
     assert_eq!(events(V3), events_of_v3());
+    assert_eq!(events(V4), events_of_v4());
 }
 
 #[test]
 fn records_are_written_as_they_were() {
     const ENVELOPE: usize = 40;
-    for (old, events) in [(V1, every_event()), (V2, events_of_v2())] {
+    for (old, events) in [(V1, every_event()), (V2, events_of_v2()), (V3, events_of_v3())] {
         let (old, now) = (unhex(old), encoded(events));
         assert_eq!(old[ENVELOPE..], now[ENVELOPE..], "a change of a record needs a new version beside this one");
     }
-    assert_eq!(hex(&encoded(events_of_v3())), V3, "a change of the format needs a new version beside this one");
+    assert_eq!(hex(&encoded(events_of_v4())), V4, "a change of the format needs a new version beside this one");
 }
 
 #[test]
@@ -323,12 +342,12 @@ fn an_unknown_format_is_refused_by_number() {
     let mut bytes = unhex(V1);
     bytes[0] = 99;
     let refused = read(bytes).unwrap_err();
-    assert!(refused.contains("its format is 99, and this build reads formats 1 to 3"), "{refused}");
+    assert!(refused.contains("its format is 99, and this build reads formats 1 to 4"), "{refused}");
 }
 
 /// Writes the file of the current format, when a new one is made.
 #[test]
 #[ignore = "run by hand when a format is added: cargo test -p anaquel-engine --test golden -- --ignored"]
 fn write_golden_file() {
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v3.hex"), hex(&encoded(events_of_v3()))).unwrap();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v4.hex"), hex(&encoded(events_of_v4()))).unwrap();
 }

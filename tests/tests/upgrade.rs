@@ -3,6 +3,7 @@
 //! `tests/data/format-1.tar.gz` was made by a build that wrote format 1: two imports, three reservations at different
 //! points of their lives, an image of an orderly stop, and one sale after it that was cut off by a kill. `format-2.tar.gz`
 //! was made by one that wrote format 2: rules, a group, a hold asked of it in the image, and its binding behind that.
+//! `format-3.tar.gz`: supply, an allowance and a promise of them in the image, and a receipt that fills one unit behind it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use std::path::Path;
@@ -58,6 +59,26 @@ fn a_directory_of_format_1_is_what_it_was_and_goes_on() {
     assert_eq!(rule.status, 200, "{}", rule.json());
     let line = json!({"sku": "A", "group": "g", "quantity": 1});
     assert_eq!(client.post("/v1/reservations", &json!({"channel": "pos", "lines": [line]})).unwrap().status, 201);
+    goes_on(server, &data);
+}
+
+#[test]
+fn a_directory_of_format_3_is_what_it_was_and_goes_on() {
+    let folder = unpack("format-3.tar.gz");
+    let data = folder.path().join("data");
+    let server = Server::start(binary(), &data, &[]).unwrap();
+    let mut client = server.client();
+    let info = client.get("/v1/info").unwrap().json();
+    assert_eq!((&info["seq"], &info["cells"]), (&json!(8), &json!(3)));
+    assert_eq!(info["state_hash"], "8c1caa1167f698a1b92c2ffa5d63ba19", "as the build that wrote it showed it");
+    let hold = client.get("/v1/reservations/r-505A9-7").unwrap().json();
+    assert_eq!((&hold["lines"][0]["quantity"], &hold["lines"][0]["waiting"]), (&json!(4), &json!(1)), "{hold}");
+
+    // From here on the log has two formats.
+    let receipt = json!({"movements": [{"kind": "receipt", "sku": "B", "location": "s1", "quantity": 1}]});
+    assert_eq!(client.post("/v1/stock/movements", &receipt).unwrap().status, 200);
+    let hold = client.get("/v1/reservations/r-505A9-7").unwrap().json();
+    assert_eq!(hold["lines"][0]["waiting"], Value::Null, "{hold}");
     goes_on(server, &data);
 }
 

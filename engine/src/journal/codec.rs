@@ -3,12 +3,15 @@
 //! bincode 1.3 has no schema evolution, so the version stands outside of it, in the envelope of each part
 //! ([`part`](super::part)); inside a version the types of [`event`](crate::event) are frozen.
 
+use std::fmt;
+
 use bincode::Options;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Batch;
-use crate::event::{Cause, Event, Record};
-use crate::ids::{Seq, Timestamp};
+use crate::event::{Cause, Event, IdempotencyKey, Record};
+use crate::ids::{Name, Seq, Timestamp};
 
 /// The largest encoded record. Whoever makes records keeps them below 2 MiB: rows are bounded at the edge and cut into
 /// records by weight.
@@ -16,14 +19,68 @@ pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
 #[derive(Serialize)]
 struct StoredRef<'a> {
-    cause: &'a Option<Box<Cause>>,
+    cause: CauseRef<'a>,
     event: &'a Event,
 }
 
 #[derive(Deserialize)]
 struct Stored {
-    cause: Option<Box<Cause>>,
+    cause: StoredCause,
     event: Event,
+}
+
+/// A cause as it stands in the log: one byte for its kind, then its fields. Kinds 0 and 1 are the bytes of the optional
+/// cause of formats 1 to 3; kind 2, which says where it came from, too, is format 4's.
+struct CauseRef<'a>(&'a Option<Box<Cause>>);
+
+impl Serialize for CauseRef<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(cause) = self.0 else { return 0_u8.serialize(serializer) };
+        let Cause { channel, actor, reference, trace, idempotency, origin } = &**cause;
+        let fields = (channel, actor, reference, trace, idempotency);
+        match origin {
+            None => (1_u8, fields).serialize(serializer),
+            Some(origin) => (2_u8, fields, origin).serialize(serializer),
+        }
+    }
+}
+
+/// The same, read.
+struct StoredCause(Option<Box<Cause>>);
+
+type CauseFields = (Option<Name>, Option<String>, Option<String>, Option<String>, Option<IdempotencyKey>);
+
+impl<'de> Deserialize<'de> for StoredCause {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Parts;
+
+        impl<'de> Visitor<'de> for Parts {
+            type Value = StoredCause;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a cause")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<StoredCause, A::Error> {
+                let missing = || A::Error::custom("a cause is cut off");
+                let kind: u8 = parts.next_element()?.ok_or_else(missing)?;
+                if kind == 0 {
+                    return Ok(StoredCause(None));
+                }
+                let fields: CauseFields = parts.next_element()?.ok_or_else(missing)?;
+                let (channel, actor, reference, trace, idempotency) = fields;
+                let origin = match kind {
+                    1 => None,
+                    2 => Some(parts.next_element()?.ok_or_else(missing)?),
+                    other => return Err(A::Error::custom(format!("a cause of kind {other}"))),
+                };
+                Ok(StoredCause(Some(Box::new(Cause { channel, actor, reference, trace, idempotency, origin }))))
+            }
+        }
+
+        // At most its kind, its fields, and where it came from.
+        deserializer.deserialize_tuple(3, Parts)
+    }
 }
 
 fn options() -> impl Options {
@@ -79,7 +136,7 @@ impl BatchBuilder {
         let at = body.len();
         body.extend_from_slice(&[0; 4]);
         options()
-            .serialize_into(&mut *body, &StoredRef { cause, event })
+            .serialize_into(&mut *body, &StoredRef { cause: CauseRef(cause), event })
             .expect("the edge bounds what a record holds well below its limit");
         let length = u32::try_from(body.len() - at - 4).expect("limited above");
         body.get_mut(at..at + 4).expect("just pushed").copy_from_slice(&length.to_le_bytes());
@@ -113,7 +170,7 @@ pub(super) fn decode(batch: &Batch) -> Result<Vec<Record>, CodecError> {
         let length = u32::from_le_bytes(*length) as usize;
         let (bytes, after) = after.split_at_checked(length).ok_or_else(|| wrong("it is cut off"))?;
         let stored: Stored = options().deserialize(bytes).map_err(|error| wrong(&error.to_string()))?;
-        records.push(Record { seq, time: batch.time, cause: stored.cause, event: stored.event });
+        records.push(Record { seq, time: batch.time, cause: stored.cause.0, event: stored.event });
         rest = after;
     }
     if !rest.is_empty() {

@@ -13,9 +13,9 @@ use super::{Batch, Damage};
 use crate::ids::{Seq, Timestamp};
 
 /// The format that this build writes.
-pub(super) const FORMAT: u16 = 3;
+pub(super) const FORMAT: u16 = 4;
 
-/// The oldest that it reads. Older formats have fewer kinds of events and are otherwise the same.
+/// The oldest that it reads. Older formats have fewer kinds of events and of causes, and are otherwise the same.
 const OLDEST_FORMAT: u16 = 1;
 
 const HEADER: usize = 40;
