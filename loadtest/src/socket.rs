@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
@@ -36,11 +37,23 @@ impl Socket {
     /// # Errors
     /// The server does not take it.
     pub fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+        Self::connect_with(address, &[])
+    }
+
+    /// Connects, with headers of one's own.
+    ///
+    /// # Errors
+    /// The server does not take it.
+    pub fn connect_with(address: SocketAddr, headers: &[(&'static str, &str)]) -> anyhow::Result<Self> {
+        let mut request = format!("ws://{address}/v1/stream").into_client_request()?;
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse()?);
+        }
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let (socket, _) = tungstenite::client(format!("ws://{address}/v1/stream"), stream)
-            .map_err(|error| anyhow::anyhow!("the handshake: {error}"))?;
+        let (socket, _) =
+            tungstenite::client(request, stream).map_err(|error| anyhow::anyhow!("the handshake: {error}"))?;
         Ok(Self { socket })
     }
 

@@ -41,6 +41,7 @@ export class Anaquel {
   state = "closed";
 
   #url;
+  #protocols;
   #quiet_ms;
   #socket = null;
   #subscriptions = new Map();
@@ -53,10 +54,12 @@ export class Anaquel {
 
   /**
    * @param url address of the stream
+   * @param key an API key or token, where the server asks for one; it does not travel in the address
    * @param quiet_ms after so long without a word (heartbeats come every 5 s) the connection counts as broken
    */
-  constructor(url = ownAddress(), { quiet_ms = 20_000 } = {}) {
+  constructor(url = ownAddress(), { key, quiet_ms = 20_000 } = {}) {
     this.#url = url;
+    this.#protocols = key ? ["anaquel", `anaquel.key.${key}`] : ["anaquel"];
     this.#quiet_ms = quiet_ms;
     this.#connect();
   }
@@ -114,7 +117,7 @@ export class Anaquel {
 
   #connect() {
     this.#become("connecting");
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#url, this.#protocols);
     this.#socket = socket;
     this.#watch();
     socket.onopen = () => {

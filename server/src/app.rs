@@ -12,6 +12,8 @@ use anaquel_engine::{Clock, Engine};
 use tokio::sync::{oneshot, watch};
 
 use crate::config::Config;
+use crate::door::guard::Visitor;
+use crate::door::{Door, Scope};
 use crate::problem::{Problem, Slug};
 use crate::stream::Streams;
 
@@ -35,6 +37,8 @@ pub struct Inner {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// The visible `seq`, for those who wait for one.
     pub visible: watch::Receiver<Seq>,
+    /// Who may come in.
+    pub door: Arc<Door>,
     /// What all streams share.
     pub streams: Streams,
     /// True once the server stops taking requests.
@@ -93,15 +97,48 @@ pub struct Executed {
 pub struct Caller {
     pub idempotency: Option<IdempotencyKey>,
     pub trace: Option<String>,
+    /// Who it is; none where the door stands open.
+    pub visitor: Option<Visitor>,
 }
 
 impl Caller {
     /// What goes into the record; nothing where there is nothing to tell.
     pub fn cause(&self) -> Option<Box<Cause>> {
-        if self.idempotency.is_none() && self.trace.is_none() {
+        let Self { idempotency, trace, visitor } = self;
+        if idempotency.is_none() && trace.is_none() && visitor.is_none() {
             return None;
         }
-        Some(Box::new(Cause { idempotency: self.idempotency.clone(), trace: self.trace.clone(), ..Cause::default() }))
+        Some(Box::new(Cause {
+            idempotency: idempotency.clone(),
+            trace: trace.clone(),
+            actor: visitor.as_ref().map(|visitor| visitor.identity.name.clone()),
+            origin: visitor.as_ref().map(Visitor::origin),
+            ..Cause::default()
+        }))
+    }
+
+    /// Whether it has one of these scopes.
+    ///
+    /// # Errors
+    /// `forbidden`, naming what is needed.
+    pub fn may(&self, scopes: &[Scope]) -> Result<(), Problem> {
+        self.visitor.as_ref().map_or(Ok(()), |visitor| visitor.identity.may(scopes))
+    }
+
+    /// Whether it speaks for a channel.
+    ///
+    /// # Errors
+    /// `forbidden`, naming the field.
+    pub fn speaks_for(&self, field: &str, channel: Option<&str>) -> Result<(), Problem> {
+        self.visitor.as_ref().map_or(Ok(()), |visitor| visitor.identity.speaks_for(field, channel))
+    }
+
+    /// Whether it acts at a location.
+    ///
+    /// # Errors
+    /// `forbidden`, naming the field.
+    pub fn acts_at(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
+        self.visitor.as_ref().map_or(Ok(()), |visitor| visitor.identity.acts_at(field, location))
     }
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::door::Scope;
+
 /// Real-time stock availability: how many of this can be promised, here, now.
 #[derive(Debug, Parser)]
 #[command(name = "anaquel", version, about, long_about = None, arg_required_else_help = true)]
@@ -27,6 +29,10 @@ pub enum Command {
     Import(ImportArgs),
     /// Write out what an import reads, as CSV.
     Export(ExportArgs),
+    /// Make, list, rotate and revoke API keys.
+    ///
+    /// The first key locks the door: from then on every caller must bring one. A running server takes changes in at once.
+    Keys(KeysArgs),
     /// Watch live stock of a running server: a table on a terminal, JSON lines elsewhere.
     ///
     /// Try it: `anaquel watch --location es-001`. A lost connection is taken up again where it was.
@@ -68,6 +74,60 @@ pub struct ServeArgs {
     /// The clock is right even if it is far ahead of the log: what is due expires.
     #[arg(long)]
     pub trust_clock: bool,
+    /// Serve whoever comes, on any address, without keys and without TLS.
+    #[arg(long)]
+    pub insecure: bool,
+}
+
+/// Where the command line's client finds its key. On the command line itself, other users of the machine could read it.
+pub const KEY_VARIABLE: &str = "ANAQUEL_KEY";
+
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    /// The data directory of the server that the keys are for.
+    #[arg(long, value_name = "DIR", default_value = "./data", global = true)]
+    pub data: PathBuf,
+    /// The file of keys, where the server's settings name another than keys.json in its data directory.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub file: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key. It is shown once, on standard output, and kept only as a hash.
+    Add {
+        /// Whose it is; stands in the log beside what is done with it.
+        name: String,
+        /// What it may do; may repeat.
+        #[arg(long, value_enum, required = true)]
+        scope: Vec<Scope>,
+        /// Only for this channel; may repeat.
+        #[arg(long)]
+        channel: Vec<String>,
+        /// Only at this location; may repeat.
+        #[arg(long)]
+        location: Vec<String>,
+        /// How long it is good for; until revoked if left out.
+        #[arg(long, value_name = "DAYS")]
+        expires_days: Option<u64>,
+    },
+    /// Show all keys, but for the keys themselves.
+    List,
+    /// Make a key with the rights of another, which goes on for a while.
+    Rotate {
+        /// The id of the other.
+        id: String,
+        /// How long the other goes on.
+        #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
+        overlap_seconds: u64,
+    },
+    /// End a key at once, and what it has open.
+    Revoke {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// What can be loaded and written out.

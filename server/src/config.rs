@@ -21,12 +21,50 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Whether the clock is right even if it is far ahead of the log.
     pub trust_clock: bool,
+    /// Whether everyone who reaches a listening address that is not loopback is served, without a key, without TLS.
+    pub insecure: bool,
+    pub auth: AuthConfig,
+    pub tls: TlsConfig,
     pub journal: JournalConfig,
     pub idempotency: IdempotencyConfig,
     pub reservations: ReservationsConfig,
     pub stream: StreamConfig,
     pub limits: LimitsConfig,
     pub log: LogConfig,
+}
+
+/// Who may come in. Without a key and without a JWKS file, everyone who reaches the server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthConfig {
+    /// The file of API keys, which `anaquel keys` changes; `keys.json` in the data directory if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<PathBuf>,
+    /// A JWKS file with the keys that sign JSON Web Tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<PathBuf>,
+    /// Algorithms that tokens may be signed by: of `RS256`, `ES256` and `EdDSA`.
+    pub algorithms: Vec<String>,
+    /// What tokens must have as `iss`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// What tokens must have in `aud`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// Whose pages may open sockets, beside the server's own, such as `https://shop.example`.
+    pub origins: Vec<String>,
+}
+
+/// The certificate, in PEM; without it, the server speaks plain HTTP. Both files are read anew when they change.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsConfig {
+    /// The server's certificate, and those between it and a root.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// The private key of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
 }
 
 /// How the log is kept.
@@ -123,6 +161,10 @@ pub struct LimitsConfig {
     pub header_seconds: u64,
     /// How long a shutdown waits for requests to end.
     pub shutdown_seconds: u64,
+    /// Requests a second from one address, in bursts of as many; 0 for any number.
+    pub address_requests_per_second: u32,
+    /// Requests a second with one key, in bursts of as many; 0 for any number.
+    pub key_requests_per_second: u32,
 }
 
 /// What is logged.
@@ -150,6 +192,9 @@ impl Default for Config {
             data: PathBuf::from("./data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
             trust_clock: false,
+            insecure: false,
+            auth: AuthConfig::default(),
+            tls: TlsConfig::default(),
             journal: JournalConfig::default(),
             idempotency: IdempotencyConfig::default(),
             reservations: ReservationsConfig::default(),
@@ -157,6 +202,26 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
         }
+    }
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            keys: None,
+            jwks: None,
+            algorithms: ["RS256", "ES256", "EdDSA"].map(str::to_owned).to_vec(),
+            issuer: None,
+            audience: None,
+            origins: Vec::new(),
+        }
+    }
+}
+
+impl AuthConfig {
+    /// Where API keys are, for a server on the data directory `data`.
+    pub fn keys_path(&self, data: &Path) -> PathBuf {
+        self.keys.clone().unwrap_or_else(|| data.join("keys.json"))
     }
 }
 
@@ -223,6 +288,8 @@ impl Default for LimitsConfig {
             in_flight: Settings::default().in_flight_max,
             header_seconds: 15,
             shutdown_seconds: 10,
+            address_requests_per_second: 0,
+            key_requests_per_second: 0,
         }
     }
 }
@@ -246,7 +313,9 @@ impl Config {
         }
         // ANAQUEL_LISTEN, ANAQUEL_JOURNAL__SYNC: two underscores stand for the dot.
         let environment = config::Environment::with_prefix("ANAQUEL").prefix_separator("_").separator("__");
-        builder = builder.add_source(environment.try_parsing(true));
+        // The key of the command line's client is no setting of a server.
+        let variables = std::env::vars().filter(|(name, _)| name != crate::cli::KEY_VARIABLE).collect();
+        builder = builder.add_source(environment.try_parsing(true).source(Some(variables)));
         let config: Self = builder.build()?.try_deserialize().context("the settings")?;
         config.check()?;
         Ok(config)

@@ -15,6 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::app::{App, Caller};
+use crate::door::Identity;
+use crate::door::guard::Visitor;
 use crate::problem::{Problem, Slug};
 
 /// How long a body may take to arrive.
@@ -45,10 +47,12 @@ pub async fn json<T: DeserializeOwned>(app: &App, request: Request) -> Result<Js
 }
 
 /// Reads a JSON body that asks and changes nothing, so that no key is needed.
-pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Params, T), Problem> {
+pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> Result<JsonRequest<T>, Problem> {
     let (parts, body) = request.into_parts();
     let bytes = read_body(app, &parts.headers, body).await?;
-    Ok((Params::parse(parts.uri.query().unwrap_or_default()), parse_json(&bytes)?))
+    let params = Params::parse(parts.uri.query().unwrap_or_default());
+    let caller = Caller { visitor: visitor(&parts), ..Caller::default() };
+    Ok(JsonRequest { caller, body: parse_json(&bytes)?, params })
 }
 
 /// Reads JSON, naming the field that is wrong.
@@ -126,14 +130,23 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
 
 /// Who asks, and under which key.
 pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> {
+    let visitor = visitor(parts);
     let idempotency = match key(&parts.headers)? {
-        Some(key) => Some(bind_key(key, parts.method.as_str(), parts.uri.path(), fingerprint(body))),
+        Some(key) => {
+            let who = visitor.as_ref().map(|visitor| visitor.identity.as_ref());
+            Some(bind_key(key, who, parts.method.as_str(), parts.uri.path(), fingerprint(body)))
+        }
         None if app.config.idempotency.required => {
             return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
         }
         None => None,
     };
-    Ok(Caller { idempotency, trace: trace(&parts.headers) })
+    Ok(Caller { idempotency, trace: trace(&parts.headers), visitor })
+}
+
+/// Who the guard found to be asking.
+pub fn visitor(parts: &Parts) -> Option<Visitor> {
+    parts.extensions.get::<Visitor>().cloned()
 }
 
 /// `traceparent`, where it is one.
@@ -166,9 +179,17 @@ pub fn read_key(field: &str, text: &str) -> Result<String, Problem> {
 }
 
 /// Binds a key to its scope (caller, method, path) and to the body it came with.
-pub fn bind_key(key: String, method: &str, path: &str, body: blake3::Hash) -> IdempotencyKey {
+pub fn bind_key(
+    key: String,
+    caller: Option<&Identity>,
+    method: &str,
+    path: &str,
+    body: blake3::Hash,
+) -> IdempotencyKey {
     let mut scope = blake3::Hasher::new();
-    for part in [method, path, &key] {
+    // By name, so that a repeat may come under the key that took the place of the first one's.
+    let who = caller.map(|identity| identity.name.as_str());
+    for part in who.into_iter().chain([method, path, &key]) {
         scope.update(&(part.len() as u64).to_le_bytes());
         scope.update(part.as_bytes());
     }

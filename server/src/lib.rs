@@ -9,6 +9,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod door;
 pub mod extract;
 pub mod load;
 pub mod ops;

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Export(args) => commands::export(args),
         Command::Verify(args) => commands::verify(&args),
         Command::Inspect(args) => commands::inspect(&args),
+        Command::Keys(args) => commands::keys(&args),
         Command::Watch(args) => commands::watch(&args),
         Command::Completions { shell } => commands::completions(shell),
     };

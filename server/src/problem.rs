@@ -17,6 +17,7 @@ use crate::wire::reservation::state_name;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slug {
     InvalidRequest,
+    Unauthorized,
     NotFound,
     MethodNotAllowed,
     Forbidden,
@@ -39,6 +40,7 @@ impl Slug {
     pub fn describe(self) -> (&'static str, StatusCode, &'static str) {
         match self {
             Self::InvalidRequest => ("invalid-request", StatusCode::BAD_REQUEST, "The request is not valid"),
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "Say who you are"),
             Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "This may not be done"),
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is no such thing"),
             Self::MethodNotAllowed => {
@@ -76,11 +78,14 @@ pub struct Problem {
     slug: Slug,
     detail: String,
     fields: Map<String, Value>,
+    /// Seconds after which it is worth another try.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
-        Self { slug, detail: detail.into(), fields: Map::new() }
+        let retry_after = (slug.describe().1 == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        Self { slug, detail: detail.into(), fields: Map::new(), retry_after }
     }
 
     /// A field that says something that cannot be.
@@ -96,6 +101,12 @@ impl Problem {
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(field.to_owned(), value.into());
         self
+    }
+
+    /// When it is worth another try.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     pub fn status(&self) -> StatusCode {
@@ -240,8 +251,11 @@ impl IntoResponse for Problem {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }

@@ -13,9 +13,13 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
 use crate::config::{Config, Sync};
+use crate::door::Door;
+use crate::door::guard::Peer;
+use crate::door::tls::Tls;
 use crate::stream::Streams;
 use crate::{api, demo, telemetry};
 
@@ -57,8 +61,12 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
         let loading = engine.clone();
         tokio::task::spawn_blocking(move || demo::load(&loading)).await??;
     }
+    let door = Arc::new(Door::open(&config)?);
+    let tls = Tls::open(&config.tls)?.map(Arc::new);
+    may_listen(&config, &door, tls.is_some())?;
     let (stop, stopping) = watch::channel(false);
     let app = App(Arc::new(Inner {
+        door: Arc::clone(&door),
         streams: Streams::new(&config.stream),
         engine: engine.clone(),
         config: config.clone(),
@@ -71,16 +79,37 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let signal = StopSignal::new()?;
     let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "anyone who reaches this address may read and write: there is no authentication yet");
+    if !door.is_locked() {
+        tracing::warn!(%address, "there are no keys: whoever reaches this address may read and write; anaquel keys add makes one");
     }
-    tracing::info!(%address, docs = format!("http://{address}/docs"), "listening");
-    accept(listener, app, &config, stop, signal).await;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    tracing::info!(%address, docs = format!("{scheme}://{address}/docs"), locked = door.is_locked(), "listening");
+    tokio::spawn(Arc::clone(&door).watch());
+    if let Some(tls) = &tls {
+        tokio::spawn(Arc::clone(tls).watch());
+    }
+    accept(listener, app, &config, tls, stop, signal).await;
     tracing::info!("finishing what is in flight, and taking a last image");
     let closing = engine.clone();
     tokio::task::spawn_blocking(move || closing.close()).await?.map_err(|error| anyhow::anyhow!(error))?;
     tracing::info!(seq = engine.state().view.seq(), "closed");
     Ok(())
+}
+
+/// Beyond this machine, nobody is served who need not say who they are, and nothing that others could read on its way.
+fn may_listen(config: &Config, door: &Door, has_tls: bool) -> anyhow::Result<()> {
+    if config.listen.ip().is_loopback() || config.insecure || (door.is_locked() && has_tls) {
+        return Ok(());
+    }
+    let missing = match (door.is_locked(), has_tls) {
+        (false, false) => "a key (anaquel keys add) and TLS (tls.certificate and tls.key)",
+        (false, true) => "a key (anaquel keys add)",
+        (true, _) => "TLS (tls.certificate and tls.key)",
+    };
+    anyhow::bail!(
+        "listen: {} can be reached from other machines; that needs {missing}, or --insecure to serve whoever comes",
+        config.listen
+    )
 }
 
 /// Says what was found at start, so that nobody has to guess.
@@ -122,9 +151,17 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
 }
 
 /// Takes connections until told to stop, then lets those that are open finish.
-async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::Sender<bool>, mut signal: StopSignal) {
+async fn accept(
+    listener: TcpListener,
+    app: App,
+    config: &Config,
+    tls: Option<Arc<Tls>>,
+    stop: watch::Sender<bool>,
+    mut signal: StopSignal,
+) {
     let limits = &config.limits;
-    let service = TowerToHyperService::new(api::router(app.clone()));
+    let handshake = Duration::from_secs(limits.header_seconds);
+    let router = api::router(app.clone());
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Both halves belong together: without a timer, the timeout panics.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(limits.header_seconds));
@@ -150,11 +187,30 @@ async fn accept(listener: TcpListener, app: App, config: &Config, stop: watch::S
             }
         };
         let _ = stream.set_nodelay(true);
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service.clone());
-        let connection = graceful.watch(connection.into_owned());
+        let from_peer = move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            request
+        };
+        let service = TowerToHyperService::new(router.clone().map_request(from_peer));
+        let (builder, watcher) = (builder.clone(), graceful.watcher());
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(async move {
             let _permit = permit;
-            if let Err(error) = connection.await {
+            let ended = match acceptor {
+                None => {
+                    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                    watcher.watch(connection.into_owned()).await
+                }
+                Some(acceptor) => match tokio::time::timeout(handshake, acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => {
+                        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                        watcher.watch(connection.into_owned()).await
+                    }
+                    Ok(Err(error)) => Err(error.into()),
+                    Err(_) => Err("no TLS handshake in time".into()),
+                },
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%peer, error, "a connection ended early");
             }
         });

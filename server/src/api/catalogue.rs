@@ -85,7 +85,7 @@ pub(super) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
 }
 
 /// All SKUs.
-#[utoipa::path(get, path = "/v1/skus", tag = "catalogue",
+#[utoipa::path(get, path = "/v1/skus", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of SKUs")))]
 pub async fn list_skus(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
@@ -93,7 +93,7 @@ pub async fn list_skus(State(app): State<App>, uri: Uri) -> Result<Response, Pro
 }
 
 /// One SKU.
-#[utoipa::path(get, path = "/v1/skus/{sku}", tag = "catalogue", params(("sku" = String, Path, description = "The SKU")),
+#[utoipa::path(get, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["read"])), params(("sku" = String, Path, description = "The SKU")),
     responses((status = 200, body = words::SkuBody), (status = 404, description = "not-found")))]
 pub async fn get_sku(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.skus.id(&id).ok_or_else(|| Problem::not_found("SKU"))?;
@@ -101,7 +101,7 @@ pub async fn get_sku(State(app): State<App>, PathId(id): PathId) -> Result<Respo
 }
 
 /// Set a SKU, whole.
-#[utoipa::path(put, path = "/v1/skus/{sku}", tag = "catalogue",
+#[utoipa::path(put, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["import"])),
     params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
     request_body = words::SkuBody,
     responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
@@ -112,7 +112,7 @@ pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Reques
 }
 
 /// All locations.
-#[utoipa::path(get, path = "/v1/locations", tag = "catalogue",
+#[utoipa::path(get, path = "/v1/locations", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of locations")))]
 pub async fn list_locations(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
@@ -120,7 +120,7 @@ pub async fn list_locations(State(app): State<App>, uri: Uri) -> Result<Response
 }
 
 /// One location.
-#[utoipa::path(get, path = "/v1/locations/{location}", tag = "catalogue", params(("location" = String, Path, description = "The location")),
+#[utoipa::path(get, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["read"])), params(("location" = String, Path, description = "The location")),
     responses((status = 200, body = words::LocationBody), (status = 404, description = "not-found")))]
 pub async fn get_location(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.locations.id(&id).ok_or_else(|| Problem::not_found("location"))?;
@@ -128,7 +128,7 @@ pub async fn get_location(State(app): State<App>, PathId(id): PathId) -> Result<
 }
 
 /// Set a location, whole.
-#[utoipa::path(put, path = "/v1/locations/{location}", tag = "catalogue",
+#[utoipa::path(put, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["import"])),
     params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
     request_body = words::LocationBody,
     responses((status = 200, body = words::LocationBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
@@ -139,7 +139,7 @@ pub async fn put_location(State(app): State<App>, PathId(id): PathId, request: R
 }
 
 /// All groups.
-#[utoipa::path(get, path = "/v1/groups", tag = "catalogue",
+#[utoipa::path(get, path = "/v1/groups", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of groups")))]
 pub async fn list_groups(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
@@ -147,7 +147,7 @@ pub async fn list_groups(State(app): State<App>, uri: Uri) -> Result<Response, P
 }
 
 /// One group.
-#[utoipa::path(get, path = "/v1/groups/{group}", tag = "catalogue", params(("group" = String, Path, description = "The group")),
+#[utoipa::path(get, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["read"])), params(("group" = String, Path, description = "The group")),
     responses((status = 200, body = words::GroupBody), (status = 404, description = "not-found")))]
 pub async fn get_group(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.groups.id(&id).ok_or_else(|| Problem::not_found("group"))?;
@@ -155,7 +155,7 @@ pub async fn get_group(State(app): State<App>, PathId(id): PathId) -> Result<Res
 }
 
 /// Set a group's members.
-#[utoipa::path(put, path = "/v1/groups/{group}", tag = "catalogue",
+#[utoipa::path(put, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["import"])),
     params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
     request_body = words::GroupBody,
     responses((status = 200, body = words::GroupBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
@@ -166,7 +166,7 @@ pub async fn put_group(State(app): State<App>, PathId(id): PathId, request: Requ
 }
 
 /// All channels.
-#[utoipa::path(get, path = "/v1/channels", tag = "catalogue",
+#[utoipa::path(get, path = "/v1/channels", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of channels")))]
 pub async fn list_channels(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
@@ -174,7 +174,7 @@ pub async fn list_channels(State(app): State<App>, uri: Uri) -> Result<Response,
 }
 
 /// One channel.
-#[utoipa::path(get, path = "/v1/channels/{channel}", tag = "catalogue", params(("channel" = String, Path, description = "The channel")),
+#[utoipa::path(get, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["read"])), params(("channel" = String, Path, description = "The channel")),
     responses((status = 200, body = words::ChannelBody), (status = 404, description = "not-found")))]
 pub async fn get_channel(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.channels.id(&id).ok_or_else(|| Problem::not_found("channel"))?;
@@ -182,7 +182,7 @@ pub async fn get_channel(State(app): State<App>, PathId(id): PathId) -> Result<R
 }
 
 /// Set what holds for a channel.
-#[utoipa::path(put, path = "/v1/channels/{channel}", tag = "catalogue",
+#[utoipa::path(put, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["import"])),
     params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
     request_body = words::ChannelBody,
     responses((status = 200, body = words::ChannelBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
@@ -193,7 +193,7 @@ pub async fn put_channel(State(app): State<App>, PathId(id): PathId, request: Re
 }
 
 /// The prices of a SKU.
-#[utoipa::path(get, path = "/v1/prices", tag = "catalogue", params(("sku" = String, Query, description = "The SKU")),
+#[utoipa::path(get, path = "/v1/prices", tag = "catalogue", security(("key" = ["read"])), params(("sku" = String, Query, description = "The SKU")),
     responses((status = 200, description = "Its prices"), (status = 404, description = "not-found")))]
 pub async fn prices(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());

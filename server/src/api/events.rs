@@ -19,7 +19,7 @@ const CHUNK: usize = 500;
 
 /// Every change, in order.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "operating",
+    get, path = "/v1/events", tag = "operating", security(("key" = ["ops"])),
     params(
         ("after" = Option<u64>, Query, description = "The last `seq` that you have; 0 from the beginning"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),

@@ -18,7 +18,7 @@ const PIECE_BYTES: usize = 64 << 10;
 
 /// Write out what an import reads.
 #[utoipa::path(
-    get, path = "/v1/export/{kind}", tag = "loading",
+    get, path = "/v1/export/{kind}", tag = "loading", security(("key" = ["ops"])),
     params(("kind" = String, Path, description = "locations, groups, skus, stock, prices or rules")),
     responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),
               (status = 404, description = "not-found"))

@@ -27,7 +27,7 @@ const PIECES: usize = 8;
 
 /// Load a file.
 #[utoipa::path(
-    post, path = "/v1/import/{kind}", tag = "loading",
+    post, path = "/v1/import/{kind}", tag = "loading", security(("key" = ["import"])),
     params(
         ("kind" = String, Path, description = "locations, groups, skus, stock, prices or rules", example = "stock"),
         ("atomic" = Option<bool>, Query, description = "One bad row refuses all"),
@@ -72,9 +72,13 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let feed = tokio::spawn(feed(body, pieces, limit));
     let worker = app.clone();
     let runtime = tokio::runtime::Handle::current();
+    let visitor = extract::visitor(&parts);
     let loaded = tokio::task::spawn_blocking(move || {
         let mut reader = BufReader::with_capacity(64 << 10, Pieces::new(received));
-        let bind = |hash| key.clone().map(|key| extract::bind_key(key, parts.method.as_str(), parts.uri.path(), hash));
+        let bind = |hash| {
+            let who = visitor.as_ref().map(|visitor| visitor.identity.as_ref());
+            key.clone().map(|key| extract::bind_key(key, who, parts.method.as_str(), parts.uri.path(), hash))
+        };
         // A file that was loaded before is only read, to see whether it is the same.
         if let Some(done) =
             bind(blake3::hash(b"")).and_then(|probe| worker.engine.state().idempotency.kept(probe.scope))
@@ -91,7 +95,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         }
         let imported = load::load(&worker.engine, plan, &mut reader)?;
         let hash = reader.get_ref().hash.finalize();
-        let caller = Caller { idempotency: bind(hash), trace };
+        let caller = Caller { idempotency: bind(hash), trace, visitor: visitor.clone() };
         let executed: Executed = runtime.block_on(end(&worker, &caller, imported))?;
         match executed.outcome {
             Outcome::Imported { seq, imported } => Ok((seq, imported, executed.replayed)),

@@ -24,18 +24,22 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::door::guard::{Routes, SCHEME, guard};
 use crate::problem::{Problem, Slug};
 use crate::stream;
 
 /// The served OpenAPI document, before the handlers add their paths.
 #[derive(OpenApi)]
 #[openapi(
+    modifiers(&KeyScheme),
     info(
         title = "Anaquel",
         description = "Real-time stock availability: how many of this can be promised, here, now, and taking one \
@@ -54,6 +58,19 @@ use crate::stream;
     )
 )]
 struct ApiDoc;
+
+/// How callers say who they are, where they must.
+struct KeyScheme;
+
+impl utoipa::Modify for KeyScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let description = "An API key of `anaquel keys add`, or a JSON Web Token. The scopes that a call needs, any one of \
+                           them, stand beside it. A server without keys asks nobody.";
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
+    }
+}
 
 /// All routes.
 pub fn router(app: App) -> Router {
@@ -100,11 +117,13 @@ pub fn router(app: App) -> Router {
         .routes(routes!(operating::info))
         .routes(routes!(operating::trust_clock))
         .split_for_parts();
+    let routes = Arc::new(Routes::of(&document));
     router
         .merge(pages::routes())
         .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn_with_state((app.clone(), routes), guard))
         .layer(middleware::from_fn(observe))
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
         .with_state(app)

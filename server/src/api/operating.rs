@@ -28,7 +28,7 @@ pub async fn readyz(State(app): State<App>) -> Response {
 }
 
 /// Prometheus text format.
-#[utoipa::path(get, path = "/metrics", tag = "operating", responses((status = 200, description = "Metrics")))]
+#[utoipa::path(get, path = "/metrics", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Metrics")))]
 pub async fn metrics(State(app): State<App>) -> Response {
     crate::telemetry::measure(&app);
     let mut response = Response::new(app.metrics.render().into());
@@ -38,7 +38,7 @@ pub async fn metrics(State(app): State<App>) -> Response {
 }
 
 /// Version, log, cells, and the state hash that `anaquel verify` computes, too.
-#[utoipa::path(get, path = "/v1/info", tag = "operating", responses((status = 200, description = "The server, in numbers")))]
+#[utoipa::path(get, path = "/v1/info", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "The server, in numbers")))]
 pub async fn info(State(app): State<App>) -> Response {
     let state = app.engine.state();
     let (seq, hash) = state.view.read(|| state.hash.show());
@@ -68,7 +68,7 @@ pub async fn info(State(app): State<App>) -> Response {
 }
 
 /// The operator says that the clock is right after all: what is due expires now.
-#[utoipa::path(post, path = "/v1/clock/trust", tag = "operating", responses((status = 200, description = "Expiry runs")))]
+#[utoipa::path(post, path = "/v1/clock/trust", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Expiry runs")))]
 pub async fn trust_clock(State(app): State<App>) -> Response {
     app.engine.trust_clock();
     tracing::info!("the clock is trusted; expiry runs");

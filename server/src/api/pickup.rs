@@ -22,7 +22,7 @@ const PLACES: usize = 20;
 
 /// Stores that can hand over a whole basket, by distance, and when it would be ready; then those that lack some of it.
 #[utoipa::path(
-    get, path = "/v1/pickup", tag = "stock",
+    get, path = "/v1/pickup", tag = "stock", security(("key" = ["read"])),
     params(
         ("sku" = Vec<String>, Query, description = "SKU and units, as `A:2`; one unit if left out", example = json!(["A:2", "B:1"])),
         ("near" = Option<String>, Query, description = "Degrees north and east", example = "40.41,-3.70"),

@@ -7,9 +7,9 @@ use http::Uri;
 use serde_json::json;
 
 use super::{json_answer, ok};
-use crate::app::App;
+use crate::app::{App, Caller};
 use crate::extract::{self, JsonRequest, Params, PathId};
-use crate::ops::{self, StepBody, find};
+use crate::ops::{self, StepBody, find, handles};
 use crate::problem::Problem;
 use crate::wire::reservation::{
     BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReservationView, ReserveBody,
@@ -18,7 +18,7 @@ use crate::wire::reservation::{
 
 /// Promise units.
 #[utoipa::path(
-    post, path = "/v1/reservations", tag = "reservations",
+    post, path = "/v1/reservations", tag = "reservations", security(("key" = ["reserve"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = ReserveBody,
     responses(
@@ -40,20 +40,23 @@ pub async fn reserve(State(app): State<App>, request: Request) -> Result<Respons
 
 /// One reservation, with its history.
 #[utoipa::path(
-    get, path = "/v1/reservations/{id}", tag = "reservations",
+    get, path = "/v1/reservations/{id}", tag = "reservations", security(("key" = ["reserve"]), ("key" = ["fulfil"])),
     params(
         ("id" = String, Path, description = "The reservation", example = "r-7K2M9-1841"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"))
 )]
-pub async fn get(State(app): State<App>, PathId(id): PathId, uri: Uri) -> Result<Response, Problem> {
-    let mut params = Params::parse(uri.query().unwrap_or_default());
+pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let mut params = Params::parse(parts.uri.query().unwrap_or_default());
     let min_seq = params.number("min_seq")?;
     params.done()?;
     app.wait_for(min_seq).await?;
     let (_, reservation) = app.engine.state().reservation(find(&app, &id)?);
     let reservation = reservation.ok_or_else(|| Problem::not_found("reservation"))?;
+    let caller = Caller { visitor: extract::visitor(&parts), ..Caller::default() };
+    handles(&app, &caller, &reservation)?;
     let view =
         ReservationView::new(&app.engine, &reservation, app.engine.now()).with_history(&app.engine, &reservation);
     Ok(ok(serde_json::to_string(&view).unwrap_or_default()))
@@ -61,7 +64,7 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, uri: Uri) -> Result
 
 /// Reservations that match, newest first.
 #[utoipa::path(
-    get, path = "/v1/reservations", tag = "reservations",
+    get, path = "/v1/reservations", tag = "reservations", security(("key" = ["reserve"]), ("key" = ["fulfil"])),
     params(
         ("location" = Option<String>, Query, description = "With a line at this location"),
         ("customer" = Option<String>, Query, description = "Of this customer"),
@@ -120,7 +123,7 @@ async fn step<T: StepBody>(app: &App, id: &str, request: Request) -> Result<Resp
 
 /// It becomes an order: the TTL no longer counts.
 #[utoipa::path(
-    post, path = "/v1/reservations/{id}/confirm", tag = "reservations",
+    post, path = "/v1/reservations/{id}/confirm", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = ConfirmBody,
@@ -133,7 +136,7 @@ pub async fn confirm(State(app): State<App>, PathId(id): PathId, request: Reques
 
 /// It is put aside in the store; the record now has a pickup code.
 #[utoipa::path(
-    post, path = "/v1/reservations/{id}/ready", tag = "reservations",
+    post, path = "/v1/reservations/{id}/ready", tag = "reservations", security(("key" = ["fulfil"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = ReadyBody,
@@ -146,7 +149,7 @@ pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request)
 
 /// It is handed over, whole or in part.
 #[utoipa::path(
-    post, path = "/v1/reservations/{id}/collect", tag = "reservations",
+    post, path = "/v1/reservations/{id}/collect", tag = "reservations", security(("key" = ["fulfil"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
     request_body = CollectBody,
@@ -159,7 +162,7 @@ pub async fn collect(State(app): State<App>, PathId(id): PathId, request: Reques
 
 /// It is given back, whole or in part.
 #[utoipa::path(
-    post, path = "/v1/reservations/{id}/cancel", tag = "reservations",
+    post, path = "/v1/reservations/{id}/cancel", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
     request_body = CancelBody,
@@ -172,7 +175,7 @@ pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request
 
 /// It gets more time, up to a cap.
 #[utoipa::path(
-    post, path = "/v1/reservations/{id}/extend", tag = "reservations",
+    post, path = "/v1/reservations/{id}/extend", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = ExtendBody,
@@ -185,7 +188,7 @@ pub async fn extend(State(app): State<App>, PathId(id): PathId, request: Request
 
 /// Where it is becomes public: what was asked of a group is now in one of its locations for good.
 #[utoipa::path(
-    post, path = "/v1/reservations/{id}/bind", tag = "reservations",
+    post, path = "/v1/reservations/{id}/bind", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
     request_body = BindBody,
@@ -198,7 +201,7 @@ pub async fn bind(State(app): State<App>, PathId(id): PathId, request: Request) 
 
 /// It moves to other locations, in one record.
 #[utoipa::path(
-    post, path = "/v1/reservations/{id}/rebind", tag = "reservations",
+    post, path = "/v1/reservations/{id}/rebind", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
     request_body = RebindBody,

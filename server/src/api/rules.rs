@@ -5,7 +5,7 @@ use anaquel_engine::ids::Name;
 use anaquel_engine::rules::{Fate, Kind};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::{HeaderMap, Uri};
+use http::Uri;
 use serde_json::{Value, json};
 
 use super::catalogue::{path_name, put, put_now, tagged};
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::wire::rule as words;
 
 /// All rules, by id.
-#[utoipa::path(get, path = "/v1/rules", tag = "rules",
+#[utoipa::path(get, path = "/v1/rules", tag = "rules", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of rules")))]
 pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
@@ -31,7 +31,7 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem>
 }
 
 /// One rule.
-#[utoipa::path(get, path = "/v1/rules/{rule}", tag = "rules", params(("rule" = String, Path, description = "The rule")),
+#[utoipa::path(get, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["read"])), params(("rule" = String, Path, description = "The rule")),
     responses((status = 200, body = words::RuleBody), (status = 404, description = "not-found")))]
 pub async fn get(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
     let standing = app.engine.state().rules.get(&id).ok_or_else(|| Problem::not_found("rule"))?;
@@ -39,7 +39,7 @@ pub async fn get(State(app): State<App>, PathId(id): PathId) -> Result<Response,
 }
 
 /// Set a rule, whole. It is in force from the `seq` of the answer, or when its date comes.
-#[utoipa::path(put, path = "/v1/rules/{rule}", tag = "rules",
+#[utoipa::path(put, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["rules"])),
     params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
     request_body = words::RuleBody,
     responses((status = 200, body = words::RuleBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
@@ -50,19 +50,21 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
 }
 
 /// Remove a rule.
-#[utoipa::path(delete, path = "/v1/rules/{rule}", tag = "rules",
+#[utoipa::path(delete, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["rules"])),
     params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
     responses((status = 200, description = "It is out of force from this `seq` on", example = json!({"rule": "summer", "seq": 1900})),
         (status = 404, description = "not-found"), (status = 412, description = "stale-version")))]
-pub async fn remove(State(app): State<App>, PathId(id): PathId, headers: HeaderMap) -> Result<Response, Problem> {
+pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
     let name = Name::parse(&id).map_err(|_| Problem::not_found("rule"))?;
-    let caller = Caller { trace: crate::extract::trace(&headers), ..Caller::default() };
-    let seq = put_now(&app, &caller, &headers, PutWhat::Rule(name, None)).await?;
+    let (trace, visitor) = (crate::extract::trace(&parts.headers), crate::extract::visitor(&parts));
+    let caller = Caller { trace, visitor, ..Caller::default() };
+    let seq = put_now(&app, &caller, &parts.headers, PutWhat::Rule(name, None)).await?;
     Ok(json_answer(&json!({"rule": id, "seq": seq})))
 }
 
 /// Why a cell counts as it does for a channel: the rules in force, those that lost, and to which.
-#[utoipa::path(get, path = "/v1/rules/explain", tag = "rules",
+#[utoipa::path(get, path = "/v1/rules/explain", tag = "rules", security(("key" = ["read"])),
     params(
         ("sku" = String, Query, description = "The SKU"), ("location" = String, Query, description = "The location"),
         ("channel" = Option<String>, Query, description = "For whom")

@@ -11,7 +11,7 @@ use crate::wire::sourcing::SourcingBody;
 
 /// Say where each unit of an order comes from, and promise it in the same step; with `dry_run` only say so.
 #[utoipa::path(
-    post, path = "/v1/sourcing", tag = "reservations",
+    post, path = "/v1/sourcing", tag = "reservations", security(("key" = ["reserve"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = SourcingBody,
     responses(

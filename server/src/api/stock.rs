@@ -9,15 +9,15 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use super::{json_answer, ok, read_cell_cursor};
-use crate::app::App;
-use crate::extract::{self, Params};
+use crate::app::{App, Caller};
+use crate::extract::{self, JsonRequest, Params};
 use crate::ops;
 use crate::problem::Problem;
 use crate::wire::{self, stock as words};
 
 /// How many can be promised.
 #[utoipa::path(
-    get, path = "/v1/availability", tag = "stock",
+    get, path = "/v1/availability", tag = "stock", security(("key" = ["read"])),
     params(
         ("sku" = Vec<String>, Query, description = "One or more SKUs", example = json!(["TSHIRT-RED-M"])),
         ("location" = Option<Vec<String>>, Query, description = "Only here; everywhere that stocks the SKU if left out"),
@@ -43,27 +43,29 @@ pub async fn availability(State(app): State<App>, uri: Uri) -> Result<Response, 
     params.done()?;
     app.wait_for(min_seq).await?;
     let body = words::AvailabilityBody { skus, locations, groups, channel };
-    Ok(ops::availability(&app, body)?.into_response())
+    // Whose channel it is, the guard has seen.
+    Ok(ops::availability(&app, &Caller::default(), body)?.into_response())
 }
 
 /// The same for many: a listing page in one call.
 #[utoipa::path(
-    post, path = "/v1/availability/query", tag = "stock",
+    post, path = "/v1/availability/query", tag = "stock", security(("key" = ["read"])),
     params(("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")),
     request_body = words::AvailabilityBody,
     responses((status = 200, description = "As GET /v1/availability"), (status = 400, description = "invalid-request"))
 )]
 pub async fn availability_query(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let (mut params, body) = extract::json_question::<words::AvailabilityBody>(&app, request).await?;
+    let JsonRequest { caller, body, mut params } =
+        extract::json_question::<words::AvailabilityBody>(&app, request).await?;
     let min_seq = params.number("min_seq")?;
     params.done()?;
     app.wait_for(min_seq).await?;
-    Ok(ops::availability(&app, body)?.into_response())
+    Ok(ops::availability(&app, &caller, body)?.into_response())
 }
 
 /// All cells of a place or of a SKU.
 #[utoipa::path(
-    get, path = "/v1/stock", tag = "stock",
+    get, path = "/v1/stock", tag = "stock", security(("key" = ["read"])),
     params(
         ("location" = Option<String>, Query, description = "All cells of this place"),
         ("sku" = Option<String>, Query, description = "All cells of this SKU"),
@@ -114,7 +116,7 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
 
 /// Goods came in, were sold, came back, were corrected or broke.
 #[utoipa::path(
-    post, path = "/v1/stock/movements", tag = "stock",
+    post, path = "/v1/stock/movements", tag = "stock", security(("key" = ["stock"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::MovementsBody,
     responses(
@@ -134,7 +136,7 @@ pub async fn movements(State(app): State<App>, request: Request) -> Result<Respo
 
 /// Somebody counted.
 #[utoipa::path(
-    post, path = "/v1/stock/counts", tag = "stock",
+    post, path = "/v1/stock/counts", tag = "stock", security(("key" = ["stock"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::CountsBody,
     responses(
@@ -153,7 +155,7 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
 
 /// Cells that no longer cover what is promised, or to which what is waited for comes late, with the promises at risk.
 #[utoipa::path(
-    get, path = "/v1/shortages", tag = "stock",
+    get, path = "/v1/shortages", tag = "stock", security(("key" = ["read"])),
     params(
         ("after" = Option<String>, Query, description = "The `next` of the page before"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),

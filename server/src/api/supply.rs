@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::wire::{self, supply as words};
 
 /// Say what is to come: purchase orders, and stock on its way. A receipt uses it up.
-#[utoipa::path(put, path = "/v1/supply", tag = "stock",
+#[utoipa::path(put, path = "/v1/supply", tag = "stock", security(("key" = ["stock"])),
     request_body = words::SuppliesBody,
     responses(
         (status = 200, description = "Durable; each cell with all that is to come to it, and the promises at risk", example = json!({
@@ -26,6 +26,9 @@ use crate::wire::{self, supply as words};
 pub async fn set(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let request = extract::json::<words::SuppliesBody>(&app, request).await?;
     request.params.done()?;
+    for (at, supply) in request.body.supplies.iter().enumerate() {
+        request.caller.acts_at(&format!("supplies[{at}].location"), Some(&supply.location))?;
+    }
     let rows = request.body.into_rows(&app.engine)?;
     let cells: Vec<_> = rows.iter().map(|row| (row.sku.clone(), row.location.clone())).collect();
     // Setting is idempotent by itself, so its key is not kept.
@@ -66,7 +69,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
 }
 
 /// What is to come, cell by cell, with the promises at risk.
-#[utoipa::path(get, path = "/v1/supply", tag = "stock",
+#[utoipa::path(get, path = "/v1/supply", tag = "stock", security(("key" = ["read"])),
     params(
         ("sku" = Option<String>, Query, description = "Only of this SKU"),
         ("location" = Option<String>, Query, description = "Only to this location"),

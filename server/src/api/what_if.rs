@@ -24,7 +24,7 @@ static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
 /// from the beginning of the span; groups and the catalogue are those of today. `replayed` is the replay with nothing
 /// tried, as near to `actual` as a replay gets; `difference` is `what_if` less `replayed`.
 #[utoipa::path(
-    post, path = "/v1/what-if", tag = "rules",
+    post, path = "/v1/what-if", tag = "rules", security(("key" = ["rules"])),
     request_body = WhatIfBody,
     responses(
         (status = 200, description = "What happened and what would have, in all and by location and channel", example = json!({
@@ -43,9 +43,9 @@ static ONE_AT_A_TIME: Semaphore = Semaphore::const_new(1);
     )
 )]
 pub async fn what_if(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let (params, body) = extract::json_question::<WhatIfBody>(&app, request).await?;
-    params.done()?;
-    let question = body.into_question(&app.engine)?;
+    let request = extract::json_question::<WhatIfBody>(&app, request).await?;
+    request.params.done()?;
+    let question = request.body.into_question(&app.engine)?;
     let Ok(turn) = ONE_AT_A_TIME.try_acquire() else {
         return Err(Problem::new(Slug::Overloaded, "another replay is running; try again when it is done"));
     };

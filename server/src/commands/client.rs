@@ -13,6 +13,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::cli::KEY_VARIABLE;
+
 /// Bytes of a file that are read at a time.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -57,7 +59,16 @@ fn request(method: &str, url: &str, path: &str) -> anyhow::Result<http::request:
     let base: Uri = url.parse().with_context(|| format!("--url {url}"))?;
     let authority = base.authority().with_context(|| format!("--url {url}: no host"))?;
     anyhow::ensure!(base.scheme_str() == Some("http"), "--url {url}: begins with http://");
-    Ok(Request::builder().method(method).uri(path).header(header::HOST, authority.as_str()))
+    let request = Request::builder().method(method).uri(path).header(header::HOST, authority.as_str());
+    Ok(match bearer() {
+        Some(bearer) => request.header(header::AUTHORIZATION, bearer),
+        None => request,
+    })
+}
+
+/// What says who this is, if the environment has a key.
+pub fn bearer() -> Option<String> {
+    std::env::var(KEY_VARIABLE).ok().map(|key| format!("Bearer {}", key.trim()))
 }
 
 fn exchange(url: &str, request: Request<Body>, out: &mut dyn Write) -> anyhow::Result<()> {

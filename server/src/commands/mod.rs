@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod client;
+mod keys;
 mod load;
 mod watch;
 
@@ -12,6 +13,7 @@ use clap::CommandFactory;
 use crate::cli::{Cli, DataArgs, InspectArgs, ServeArgs};
 use crate::config::Config;
 
+pub use keys::keys;
 pub use load::{export, import};
 pub use watch::watch;
 
@@ -24,6 +26,7 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     config.data = args.data.unwrap_or(config.data);
     config.listen = args.listen.unwrap_or(config.listen);
     config.trust_clock |= args.trust_clock;
+    config.insecure |= args.insecure;
     if args.print_config {
         print!("{}", toml::to_string_pretty(&config)?);
         return Ok(ExitCode::SUCCESS);

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
-use http::Uri;
+use http::{Uri, header};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::cli::WatchArgs;
+use super::client::bearer;
+use crate::cli::{KEY_VARIABLE, WatchArgs};
 
 /// The first and the longest delay before connecting again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
@@ -79,7 +81,16 @@ async fn listen(args: &WatchArgs, view: &mut View, attempt: &mut u32) -> Result<
     let host = host.trim_matches(['[', ']']);
     let stream = TcpStream::connect((host, base.port_u16().unwrap_or(80))).await?;
     let address = format!("ws://{}/v1/stream", base.authority().map_or(host, |authority| authority.as_str()));
-    let (mut socket, _) = tokio_tungstenite::client_async(address, stream).await?;
+    let mut request = address.into_client_request()?;
+    if let Some(bearer) = bearer().and_then(|bearer| bearer.parse().ok()) {
+        request.headers_mut().insert(header::AUTHORIZATION, bearer);
+    }
+    let (mut socket, _) = match tokio_tungstenite::client_async(request, stream).await {
+        Err(tungstenite::Error::Http(answer)) if answer.status().is_client_error() => {
+            return Err(Ended::Refused(format!("{}; a key goes into the variable {KEY_VARIABLE}", answer.status())));
+        }
+        connected => connected?,
+    };
     let subscribe = json!({
         "op": "subscribe", "id": "watch", "skus": args.sku, "locations": args.location, "groups": args.group,
         "channel": args.channel, "cursor": view.cursor,

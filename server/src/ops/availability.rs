@@ -7,7 +7,7 @@ use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
 use serde_json::Value;
 
 use super::Reply;
-use crate::app::App;
+use crate::app::{App, Caller};
 use crate::problem::Problem;
 use crate::wire::{self, stock as words};
 
@@ -115,7 +115,8 @@ impl Question {
 ///
 /// # Errors
 /// What is wrong with the question.
-pub fn availability(app: &App, body: words::AvailabilityBody) -> Result<Reply, Problem> {
+pub fn availability(app: &App, caller: &Caller, body: words::AvailabilityBody) -> Result<Reply, Problem> {
+    caller.speaks_for("channel", body.channel.as_deref())?;
     let words::AvailabilityBody { skus, locations, groups, channel } = body;
     Ok(Reply::ok(Question::new(&app.engine, skus, locations, groups, channel)?.answer(&app.engine)))
 }

@@ -15,7 +15,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use crate::problem::Problem;
 
 pub use availability::availability;
-pub use reservations::{StepBody, find, reserve, step};
+pub use reservations::{StepBody, find, handles, reserve, step};
 pub use sourcing::source;
 pub use stock::{counts, movements};
 

@@ -2,6 +2,7 @@
 
 use anaquel_engine::command::{Command, Failure, Outcome, Rebind, Refusal, StepRequest};
 use anaquel_engine::ids::ReservationId;
+use anaquel_engine::reservation::Reservation;
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +18,10 @@ use crate::wire::reservation::{
 /// # Errors
 /// What was short, what is wrong with the request, or why nothing is written now.
 pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Reply, Problem> {
+    caller.speaks_for("channel", Some(&body.channel))?;
+    for (at, line) in body.lines.iter().enumerate() {
+        caller.acts_at(&format!("lines[{at}].location"), line.location.as_deref())?;
+    }
     let reserve = body.into_request(&app.engine)?;
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
     let executed = app.execute(caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
@@ -85,12 +90,36 @@ pub fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
     app.engine.epoch().parse_reservation(id).ok_or_else(|| Problem::not_found("reservation"))
 }
 
+/// Whether a caller has to do with a reservation: who is bound to locations, with what stands in them; who is bound to
+/// channels only, with what was reserved through them.
+///
+/// # Errors
+/// `forbidden`.
+pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
+    let Some(visitor) = &caller.visitor else { return Ok(()) };
+    let catalogue = &app.engine.state().catalogue;
+    if visitor.identity.locations.is_empty() {
+        return caller.speaks_for("channel", Some(catalogue.channels.name(reservation.channel).as_str()));
+    }
+    for line in &reservation.lines {
+        caller.acts_at("location", Some(catalogue.locations.name(line.location).as_str()))?;
+    }
+    Ok(())
+}
+
 /// Takes a reservation one step on.
 ///
 /// # Errors
 /// Why it cannot be taken, what is wrong with the request, or why nothing is written now.
 pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) -> Result<Reply, Problem> {
     let (id, step) = (find(app, id)?, body.step(app)?);
+    if let Some(reservation) = app.engine.state().reservation(id).1 {
+        handles(app, caller, &reservation)?;
+    }
+    if let StepRequest::Rebind { .. } | StepRequest::Bind { .. } = &step {
+        // They may move units to any place.
+        caller.acts_at("reservation", None)?;
+    }
     let some_units = |lines: &[Rebind]| lines.iter().any(|line| line.quantity.is_some());
     let some_lines = match &step {
         StepRequest::Collect { lines, .. } | StepRequest::Cancel { lines, .. } => lines.is_some(),

@@ -33,6 +33,11 @@ enum Unsourced {
 /// # Errors
 /// What was short and why, what is wrong with the order, or why nothing is written now.
 pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
+    caller.speaks_for("channel", Some(&body.channel))?;
+    match &body.locations {
+        Some(locations) => locations.iter().try_for_each(|location| caller.acts_at("locations", Some(location)))?,
+        None => caller.acts_at("locations", None)?,
+    }
     let order = body.into_order(&app.engine)?;
     if order.dry_run {
         let (engine, order) = (app.engine.clone(), order);

@@ -13,6 +13,9 @@ use crate::wire::stock::{self as words, CountsBody, MovementsBody};
 /// # Errors
 /// What is wrong with a movement, or why nothing is written now.
 pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Result<Reply, Problem> {
+    for (at, movement) in body.movements.iter().enumerate() {
+        caller.acts_at(&format!("movements[{at}].location"), Some(&movement.location))?;
+    }
     let movements = body.into_requests()?;
     let executed = app.execute(caller, |engine, cause, done| engine.move_stock(movements, cause, done)).await?;
     let Outcome::Moved { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
@@ -25,6 +28,9 @@ pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Resul
 /// # Errors
 /// What is wrong with a count, or why nothing is written now.
 pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Reply, Problem> {
+    for (at, count) in body.counts.iter().enumerate() {
+        caller.acts_at(&format!("counts[{at}].location"), Some(&count.location))?;
+    }
     let command = Command::Count(body.into_counts()?);
     let executed = app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await?;
     let Outcome::Counted { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };

@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use super::envelope::Envelope;
 use super::frame::ClientId;
 use crate::app::{App, Caller};
+use crate::door::Scope;
+use crate::door::guard::Visitor;
 use crate::extract::{bind_key, fingerprint_of, read_key};
 use crate::ops::{self, Reply, StepBody};
 use crate::problem::Problem;
@@ -84,9 +86,12 @@ struct SkusBody {
 struct EmptyBody {}
 
 /// Reads a message: the id that it can be answered under, as soon as that is known, and what it asks for.
-pub fn read(app: &App, text: &str) -> (Option<ClientId>, Result<Request, Problem>) {
+pub fn read(app: &App, visitor: Option<&Visitor>, text: &str) -> (Option<ClientId>, Result<Request, Problem>) {
     if let Some((id, body)) = read_plain_reserve(app, text) {
-        let caller = Caller { idempotency: None, trace: None };
+        let caller = Caller { visitor: visitor.cloned(), ..Caller::default() };
+        if let Err(problem) = caller.may(&[Scope::Reserve]) {
+            return (Some(id), Err(problem));
+        }
         return (Some(id), Ok(Request::Command(Command { caller, what: What::Reserve(body) })));
     }
     let mut members: Map<String, Value> = match crate::extract::parse_json(text.as_bytes()) {
@@ -97,7 +102,7 @@ pub fn read(app: &App, text: &str) -> (Option<ClientId>, Result<Request, Problem
         Ok(id) => id,
         Err(problem) => return (None, Err(problem)),
     };
-    let request = read_members(app, members);
+    let request = read_members(app, visitor, members);
     (Some(id), request)
 }
 
@@ -119,14 +124,14 @@ fn take_id(members: &mut Map<String, Value>) -> Result<ClientId, Problem> {
     }
 }
 
-fn read_members(app: &App, mut members: Map<String, Value>) -> Result<Request, Problem> {
+fn read_members(app: &App, visitor: Option<&Visitor>, mut members: Map<String, Value>) -> Result<Request, Problem> {
     let op = match members.remove("op") {
         Some(Value::String(op)) => op,
         Some(_) => return Err(Problem::invalid("op", "is a text")),
         None => return Err(Problem::invalid("op", "is missing")),
     };
     let op = match op.as_str() {
-        "subscribe" => return subscribe(body(members)?),
+        "subscribe" => return subscribe(visitor, body(members)?),
         "track" => return Ok(Request::Track(skus(body(members)?)?)),
         "untrack" => return Ok(Request::Untrack(skus(body(members)?)?)),
         "unsubscribe" => {
@@ -154,7 +159,7 @@ fn read_members(app: &App, mut members: Map<String, Value>) -> Result<Request, P
             return Err(Problem::invalid("op", format!("{other:?} is not known here; {known} are")));
         }
     };
-    command(app, op, members).map(Request::Command)
+    command(app, visitor, op, members).map(Request::Command)
 }
 
 /// A sale is one movement, and its repeat may come as such.
@@ -167,7 +172,8 @@ fn as_movements(mut sale: Map<String, Value>) -> Map<String, Value> {
     members
 }
 
-fn command(app: &App, op: Op, mut members: Map<String, Value>) -> Result<Command, Problem> {
+fn command(app: &App, visitor: Option<&Visitor>, op: Op, mut members: Map<String, Value>) -> Result<Command, Problem> {
+    visitor.map_or(Ok(()), |visitor| visitor.identity.may(&[op.scope()]))?;
     let key = match members.remove("idempotency_key") {
         None | Some(Value::Null) => None,
         Some(Value::String(key)) => Some(read_key("idempotency_key", &key)?),
@@ -184,17 +190,30 @@ fn command(app: &App, op: Op, mut members: Map<String, Value>) -> Result<Command
     let idempotency = match key {
         _ if op == Op::Availability => None,
         // The scope of the same request over HTTP: a repeat may take either way.
-        Some(key) => Some(bind_key(key, "POST", &op.path(&reservation), fingerprint_of(&body))),
+        Some(key) => {
+            let who = visitor.map(|visitor| visitor.identity.as_ref());
+            Some(bind_key(key, who, "POST", &op.path(&reservation), fingerprint_of(&body)))
+        }
         None if app.config.idempotency.required => {
             return Err(Problem::invalid("idempotency_key", "is required by this server"));
         }
         None => None,
     };
     let what = What::Other { op, reservation, body };
-    Ok(Command { caller: Caller { idempotency, trace: None }, what })
+    Ok(Command { caller: Caller { idempotency, trace: None, visitor: visitor.cloned() }, what })
 }
 
 impl Op {
+    /// What its route needs over HTTP.
+    fn scope(self) -> Scope {
+        match self {
+            Self::Reserve | Self::Confirm | Self::Cancel | Self::Extend | Self::Bind | Self::Rebind => Scope::Reserve,
+            Self::Ready | Self::Collect => Scope::Fulfil,
+            Self::Movements | Self::Counts => Scope::Stock,
+            Self::Availability => Scope::Read,
+        }
+    }
+
     /// The last segment of its path, where it is a step of a reservation's life.
     fn step(self) -> Option<&'static str> {
         match self {
@@ -243,7 +262,7 @@ async fn other(app: &App, caller: &Caller, op: Op, reservation: &str, body: Valu
         Op::Rebind => step::<RebindBody>(app, caller, reservation, body).await,
         Op::Movements => ops::movements(app, caller, from_value::<MovementsBody>(body)?).await,
         Op::Counts => ops::counts(app, caller, from_value::<CountsBody>(body)?).await,
-        Op::Availability => ops::availability(app, from_value::<AvailabilityBody>(body)?),
+        Op::Availability => ops::availability(app, caller, from_value::<AvailabilityBody>(body)?),
     }
 }
 
@@ -270,7 +289,8 @@ fn skus(SkusBody { skus }: SkusBody) -> Result<Vec<Name>, Problem> {
     names("skus", &skus, sku_name)
 }
 
-fn subscribe(body: SubscribeBody) -> Result<Request, Problem> {
+fn subscribe(visitor: Option<&Visitor>, body: SubscribeBody) -> Result<Request, Problem> {
+    visitor.map_or(Ok(()), |visitor| visitor.identity.speaks_for("channel", body.channel.as_deref()))?;
     let start = match &body.cursor {
         None => Start::Fresh,
         Some(cursor) => read_cursor(cursor)?,

@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anaquel_engine::feed::{Start, TrackError};
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use http::HeaderMap;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
@@ -20,6 +22,7 @@ use super::session::{Session, Told};
 use super::stopped;
 use crate::app::App;
 use crate::config::StreamConfig;
+use crate::door::guard::{PROTOCOL, Visitor};
 use crate::ops::Reply;
 use crate::problem::{Problem, Slug};
 
@@ -52,6 +55,7 @@ struct Ending {
 
 const HELLO_TIMEOUT: Ending = Ending { code: 4002, reason: "hello-timeout" };
 const IDLE_TIMEOUT: Ending = Ending { code: 4003, reason: "idle-timeout" };
+const UNAUTHORIZED: Ending = Ending { code: 4001, reason: "unauthorized" };
 const TOO_FAR_BEHIND: Ending = Ending { code: 4008, reason: "too-far-behind" };
 const TOO_LARGE: Ending = Ending { code: 1009, reason: "message-too-large" };
 const NOT_TEXT: Ending = Ending { code: 1007, reason: "invalid-utf-8" };
@@ -62,28 +66,34 @@ const RESTART: Ending = Ending { code: 1012, reason: "server-stopping" };
 ///
 /// What is said on it is told by the AsyncAPI document at `/asyncapi.json`.
 #[utoipa::path(
-    get, path = "/v1/stream", tag = "live",
+    get, path = "/v1/stream", tag = "live", security(("key" = ["read"])),
     responses(
         (status = 101, description = "Switching to the WebSocket protocol"),
         (status = 400, description = "invalid-request: not a WebSocket handshake"),
+        (status = 403, description = "forbidden: a page of an origin that is not allowed"),
         (status = 503, description = "overloaded: stream.sockets are open")
     )
 )]
 pub async fn socket(
     State(app): State<App>,
+    headers: HeaderMap,
+    visitor: Option<Extension<Visitor>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
+    app.door.origins.check(&headers)?;
+    let visitor = visitor.map(|Extension(visitor)| visitor);
     let upgrade = upgrade.map_err(|rejection| {
         Problem::invalid("Upgrade", format!("this path speaks WebSocket, and the handshake is wrong: {rejection}"))
     })?;
     let permit = app.streams.enter()?;
     let upgrade = upgrade
+        .protocols([PROTOCOL])
         .read_buffer_size(BUFFER_BYTES)
         .write_buffer_size(BUFFER_BYTES)
         .max_write_buffer_size(WRITE_BYTES_MAX + BUFFER_BYTES)
         .max_message_size(app.config.stream.message_bytes)
         .max_frame_size(app.config.stream.message_bytes);
-    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, permit).run()))
+    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, visitor, permit).run()))
 }
 
 type Running = futures_util::future::BoxFuture<'static, String>;
@@ -92,6 +102,8 @@ struct Connection {
     app: App,
     socket: WebSocket,
     session: Session,
+    /// Who it is; none where the door stands open.
+    visitor: Option<Visitor>,
     commands: FuturesUnordered<Running>,
     /// When something last came from the client.
     heard: Instant,
@@ -123,13 +135,14 @@ impl From<Ending> for End {
 }
 
 impl Connection {
-    fn new(app: App, socket: WebSocket, permit: OwnedSemaphorePermit) -> Self {
+    fn new(app: App, socket: WebSocket, visitor: Option<Visitor>, permit: OwnedSemaphorePermit) -> Self {
         let session = Session::new(app.clone());
         let commands = FuturesUnordered::new();
         Self {
             app,
             socket,
             session,
+            visitor,
             commands,
             heard: Instant::now(),
             pinged: false,
@@ -165,6 +178,7 @@ impl Connection {
         let every = Duration::from_secs(heartbeat_seconds);
         let mailbox = std::sync::Arc::clone(&self.session.mailbox);
         let mut stopping = self.app.stopping.clone();
+        let mut door = self.app.door.changes();
         let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -172,6 +186,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = stopped(&mut stopping) => return Err(self.finish().await?),
+                Ok(()) = door.changed() => self.look_again()?,
                 _ = heartbeats.tick() => self.beat().await?,
                 Some(answer) = self.commands.next(), if !self.commands.is_empty() => self.answer(answer).await?,
                 message = self.socket.next(), if self.commands.len() < COMMANDS_MAX => self.hear(message).await?,
@@ -284,7 +299,7 @@ impl Connection {
     /// Does what a message asks for, or has it done; the answer, if it is known already.
     fn take(&mut self, text: &str) -> Option<String> {
         self.greeted = true;
-        let (id, request) = request::read(&self.app, text);
+        let (id, request) = request::read(&self.app, self.visitor.as_ref(), text);
         let done = match (id, request) {
             (id, Err(problem)) => return Some(self.refuse(id.as_ref(), &problem)),
             (None, Ok(_)) => return None,
@@ -341,8 +356,14 @@ impl Connection {
         ending.into()
     }
 
+    /// Who was let in may not be any more: a key was revoked, a token has expired, or the door was locked meanwhile.
+    fn look_again(&self) -> Result<(), End> {
+        if self.app.door.lets_stay(self.visitor.as_ref()) { Ok(()) } else { Err(UNAUTHORIZED.into()) }
+    }
+
     /// A sign of life, and a look for one.
     async fn beat(&mut self) -> Result<(), End> {
+        self.look_again()?;
         let StreamConfig { idle_seconds, hello_seconds, .. } = self.app.config.stream;
         let silent = self.heard.elapsed();
         if !self.greeted && silent >= Duration::from_secs(hello_seconds) {

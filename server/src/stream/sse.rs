@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anaquel_engine::feed::{Cursor, Start};
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
@@ -20,6 +21,7 @@ use super::request::{mode, read_cursor, selection};
 use super::session::{Session, Told};
 use super::stopped;
 use crate::app::App;
+use crate::door::guard::Visitor;
 use crate::extract::Params;
 use crate::problem::Problem;
 
@@ -28,7 +30,7 @@ const RETRY_MS: u64 = 1000;
 
 /// Live stock as Server-Sent Events.
 #[utoipa::path(
-    get, path = "/v1/stream/sse", tag = "live",
+    get, path = "/v1/stream/sse", tag = "live", security(("key" = ["read"])),
     params(
         ("sku" = Option<Vec<String>>, Query, description = "These SKUs; all of the places if left out"),
         ("location" = Option<Vec<String>>, Query, description = "At these locations"),
@@ -45,7 +47,12 @@ const RETRY_MS: u64 = 1000;
         (status = 503, description = "overloaded: stream.sockets are open")
     )
 )]
-pub async fn sse(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+pub async fn sse(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (skus, locations, groups) = (params.all("sku"), params.all("location"), params.all("group"));
     let (channel, mode_text, cursor) = (params.one("channel")?, params.one("mode")?, params.one("cursor")?);
@@ -61,7 +68,8 @@ pub async fn sse(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Result
     let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
     heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (chunks, body) = mpsc::channel(1);
-    let events = Events { app, session, chunks, heartbeats, _permit: permit };
+    let visitor = visitor.map(|Extension(visitor)| visitor);
+    let events = Events { app, session, visitor, chunks, heartbeats, _permit: permit };
     tokio::spawn(events.run());
     let body = stream::unfold(body, |mut body| async move { Some((body.recv().await?, body)) });
     let mut response = Response::new(Body::from_stream(body));
@@ -76,6 +84,8 @@ pub async fn sse(State(app): State<App>, headers: HeaderMap, uri: Uri) -> Result
 struct Events {
     app: App,
     session: Session,
+    /// Who it is; none where the door stands open.
+    visitor: Option<Visitor>,
     chunks: mpsc::Sender<Result<Bytes, Infallible>>,
     heartbeats: Interval,
     _permit: OwnedSemaphorePermit,
@@ -89,7 +99,12 @@ impl Events {
         let mut stopping = self.app.stopping.clone();
         let mut out = format!("retry: {RETRY_MS}\n\n");
         let mut beats = false;
+        let mut door = self.app.door.changes();
         while self.send(&mut out).await && !*stopping.borrow() && !self.session.is_empty() {
+            if !self.app.door.lets_stay(self.visitor.as_ref()) {
+                Measures::closed("unauthorized");
+                return;
+            }
             match self.session.tell(|frame| write_event(&mut out, &frame)) {
                 Told::More => {}
                 // As fresh as can be: what came a moment ago was told first.
@@ -102,6 +117,7 @@ impl Events {
                         () = stopped(&mut stopping) => {}
                         () = self.chunks.closed() => {}
                         () = mailbox.woken() => {}
+                        Ok(()) = door.changed() => {}
                         _ = self.heartbeats.tick() => beats = true,
                     }
                 }

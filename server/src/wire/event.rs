@@ -41,12 +41,16 @@ fn cause(engine: &Engine, record: &Record) -> Value {
         .and_then(|cause| cause.channel.as_ref().map(|name| name.as_str().to_owned()))
         .or_else(|| Some(engine.state().catalogue.channels.name(reserved_through?).as_str().to_owned()));
     let order = reservation.as_ref().and_then(|reservation| reservation.order.as_deref().map(str::to_owned));
+    let origin = given.and_then(|cause| cause.origin.as_ref());
     json!({
         "channel": channel,
         "actor": given.and_then(|cause| cause.actor.clone()),
         "reference": given.and_then(|cause| cause.reference.clone()).or(order),
         "idempotency_key": given.and_then(|cause| cause.idempotency.as_ref().map(|key| key.key.clone())),
         "traceparent": given.and_then(|cause| cause.trace.clone()),
+        "key": origin.map(|origin| origin.key.as_str()),
+        "address": origin.map(|origin| origin.address.as_str()),
+        "request": origin.map(|origin| origin.request.as_str()),
     })
 }
 

@@ -1,0 +1,70 @@
+//! API keys from the command line.
+
+use std::process::ExitCode;
+
+use crate::cli::{KeysArgs, KeysCommand};
+use crate::door::keys::{Grant, Key, KeyFile};
+use crate::door::now_seconds;
+
+const DAY: u64 = 86_400;
+
+/// Makes, lists, rotates and revokes keys.
+///
+/// # Errors
+/// The file cannot be read or written, or what is asked for makes no sense.
+pub fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
+    let path = args.file.clone().unwrap_or_else(|| args.data.join("keys.json"));
+    let now = now_seconds();
+    let mut file = KeyFile::read(&path)?.unwrap_or_default();
+    match &args.command {
+        KeysCommand::Add { name, scope, channel, location, expires_days } => {
+            let (id, token) = file.add(
+                Grant {
+                    name: name.clone(),
+                    scopes: scope.clone(),
+                    channels: channel.clone(),
+                    locations: location.clone(),
+                    expires_at: expires_days.map(|days| now + days * DAY),
+                },
+                now,
+            )?;
+            file.write(&path)?;
+            tell(&id, &token);
+        }
+        KeysCommand::Rotate { id, overlap_seconds } => {
+            let (newer, token) = file.rotate(id, *overlap_seconds, now)?;
+            file.write(&path)?;
+            tell(&newer, &token);
+            eprintln!("{id} goes on for {overlap_seconds} seconds");
+        }
+        KeysCommand::Revoke { id } => {
+            file.revoke(id, now)?;
+            file.write(&path)?;
+            eprintln!("{id} is revoked");
+        }
+        KeysCommand::List => {
+            println!("{:<10} {:<8} {:<20} {:<22} scopes, and what it is bound to", "id", "state", "name", "made");
+            file.keys.iter().for_each(|key| println!("{}", row(key, now)));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The key alone on standard output, so that it can be piped to where it belongs.
+fn tell(id: &str, token: &str) {
+    eprintln!("key {id}; it is shown this once:");
+    println!("{token}");
+}
+
+fn row(key: &Key, now: u64) -> String {
+    let made = jiff::Timestamp::from_second(key.created_at.try_into().unwrap_or(0));
+    let made = made.map(|made| made.to_string()).unwrap_or_default();
+    let scopes: Vec<_> = key.scopes.iter().map(ToString::to_string).collect();
+    let mut text = format!("{:<10} {:<8} {:<20} {made:<22} {}", key.id, key.state(now), key.name, scopes.join(" "));
+    for (what, bound) in [("channels", &key.channels), ("locations", &key.locations)] {
+        if !bound.is_empty() {
+            text.push_str(&format!("; {what} {}", bound.join(" ")));
+        }
+    }
+    text
+}

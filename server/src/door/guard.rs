@@ -1,0 +1,211 @@
+//! Every request passes here: is it too much, who asks, may they, and under which id it is written down.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anaquel_engine::event::Origin;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::{OpenApi, RefOr};
+
+use super::{Identity, Scope, unauthorized};
+use crate::app::App;
+use crate::problem::Problem;
+
+/// The scheme of the OpenAPI document that scopes stand under.
+pub const SCHEME: &str = "key";
+
+/// The subprotocol by which a browser's socket is opened, and the beginning of the one that brings its key.
+pub const PROTOCOL: &str = "anaquel";
+pub const PROTOCOL_KEY: &str = "anaquel.key.";
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id of a request that is taken from its caller.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// Bytes of a refused body that are read.
+const DISCARDED_BYTES_MAX: u64 = 1 << 20;
+
+/// Who is at the other end of the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// What the guard found out about a request.
+#[derive(Debug, Clone)]
+pub struct Visitor {
+    pub identity: Arc<Identity>,
+    address: String,
+    request: String,
+}
+
+impl Visitor {
+    /// What the log keeps of it.
+    pub fn origin(&self) -> Origin {
+        Origin { key: self.identity.key.clone(), address: self.address.clone(), request: self.request.clone() }
+    }
+}
+
+/// What each route needs.
+#[derive(Debug, Default)]
+pub struct Routes(HashMap<(Method, String), Needs>);
+
+/// What a route needs of who asks.
+#[derive(Debug, Clone, Default)]
+struct Needs {
+    /// One of these; none where anybody may come.
+    scopes: Vec<Scope>,
+    /// Whether its query may name a channel: who is bound to one must.
+    takes_channel: bool,
+    /// Whether its query may name a location at which something is done: who is bound to one must.
+    takes_location: bool,
+}
+
+impl Routes {
+    /// Reads them from the document.
+    pub fn of(document: &OpenApi) -> Self {
+        let mut routes = HashMap::new();
+        for (path, item) in &document.paths.paths {
+            for (method, operation) in operations(item) {
+                routes.insert((method, path.clone()), Needs::of(operation));
+            }
+        }
+        Self(routes)
+    }
+
+    /// What a route needs; nothing where anybody may come.
+    fn needed(&self, method: &Method, path: &str) -> Option<&Needs> {
+        /// What the document does not have, and is no page, is for administrators.
+        static ADMIN: Needs = Needs { scopes: Vec::new(), takes_channel: false, takes_location: false };
+
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        match self.0.get(&(method.clone(), path.to_owned())) {
+            Some(needs) => Some(needs).filter(|needs| !needs.scopes.is_empty()),
+            None => path.starts_with("/v1").then_some(&ADMIN),
+        }
+    }
+}
+
+impl Needs {
+    fn of(operation: &Operation) -> Self {
+        let scopes = scopes(operation);
+        let takes = |name: &str| {
+            let mut parameters = operation.parameters.iter().flatten();
+            parameters.any(|parameter| match parameter {
+                RefOr::T(known) => known.name == name && known.parameter_in == ParameterIn::Query,
+                RefOr::Ref(_) => false,
+            })
+        };
+        // To read is to read of every location.
+        let takes_location = takes("location") && !scopes.contains(&Scope::Read);
+        Self { takes_channel: takes("channel"), takes_location, scopes }
+    }
+
+    /// Whether a caller may ask this.
+    fn check(&self, identity: &Identity, query: &str) -> Result<(), Problem> {
+        identity.may(&self.scopes)?;
+        let named = |name: &str| {
+            let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+            found.map(|(_, value)| value.into_owned())
+        };
+        if self.takes_location && !identity.locations.is_empty() {
+            // What happens at its location is its own, whatever the channel.
+            return identity.acts_at("location", named("location").as_deref());
+        }
+        if self.takes_channel && !identity.channels.is_empty() {
+            return identity.speaks_for("channel", named("channel").as_deref());
+        }
+        Ok(())
+    }
+}
+
+fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
+    let all = [
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::DELETE, &item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+}
+
+fn scopes(operation: &Operation) -> Vec<Scope> {
+    let requirements = operation.security.iter().flatten();
+    // The requirement has no accessor; its JSON is its interface.
+    let values = requirements.filter_map(|requirement| serde_json::to_value(requirement).ok());
+    let listed = values.filter_map(|value| value.get(SCHEME)?.as_array().cloned()).flatten();
+    listed.filter_map(|scope| scope.as_str()?.parse().ok()).collect()
+}
+
+/// Lets a request through, or says why not.
+pub async fn guard(State((app, routes)): State<(App, Arc<Routes>)>, mut request: Request, next: Next) -> Response {
+    let visitor = match look(&app, &routes, &request) {
+        Ok(visitor) => visitor,
+        Err(problem) => return refuse(request, problem).await,
+    };
+    let Some(visitor) = visitor else { return next.run(request).await };
+    let id = HeaderValue::from_str(&visitor.request);
+    request.extensions_mut().insert(visitor);
+    let mut response = next.run(request).await;
+    if let Ok(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Who asks; nobody in particular, where the door stands open.
+fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>, Problem> {
+    let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
+    let path = request.extensions().get::<MatchedPath>();
+    let needed = path.and_then(|path| routes.needed(request.method(), path.as_str()));
+    if let (Some(peer), Some(_)) = (peer, needed) {
+        app.door.rates.check_address(peer.ip())?;
+    }
+    let Some(needed) = needed.filter(|_| app.door.is_locked()) else { return Ok(None) };
+    let token = token(request.headers());
+    let token = token.ok_or_else(|| unauthorized("Authorization: send Bearer and a key, or a token"))?;
+    let identity = app.door.admit(token)?;
+    app.door.rates.check_key(&identity.key)?;
+    needed.check(&identity, request.uri().query().unwrap_or_default())?;
+    Ok(Some(Visitor {
+        identity: Arc::new(identity),
+        address: peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
+        request: request_id(request.headers()),
+    }))
+}
+
+/// A refusal. What is left of a small request is read before: a client that is still sending would see a broken
+/// connection. More is not read for who may not come in.
+async fn refuse(request: Request, problem: Problem) -> Response {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if (1..=DISCARDED_BYTES_MAX).contains(&length.unwrap_or(0)) {
+        crate::extract::discard(request.into_body()).await;
+    }
+    problem.into_response()
+}
+
+/// The key or token: in `Authorization`, or, as browsers cannot set that for a socket, in a subprotocol. Never in an
+/// address, which would end up in logs.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim());
+    }
+    let protocols = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    protocols.flat_map(|list| list.split(',')).find_map(|protocol| protocol.trim().strip_prefix(PROTOCOL_KEY))
+}
+
+/// The caller's own id of the request, or a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let is_plain = |id: &&str| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    let made = || getrandom::u64().map(|number| format!("{number:016x}")).unwrap_or_default();
+    given.filter(is_plain).map_or_else(made, str::to_owned)
+}

@@ -1,0 +1,177 @@
+//! The door: who may come in, and what they may do.
+//!
+//! - [`identity`]: scopes, and the channels and locations that a caller is bound to
+//! - [`keys`]: API keys, hashed in a file that the command line changes and the server watches
+//! - [`tokens`]: JWTs, signed by a key of a JWKS file
+//! - [`guard`]: every request passes it; which scope a route needs stands in the OpenAPI document, and nowhere else
+//! - [`rates`]: requests a second, by address and by key
+//! - [`origins`]: which pages may open sockets
+//! - [`tls`]: the certificate, read anew when it changes
+//!
+//! As long as there is no key and no JWKS file, the door stands open, and the server listens on loopback only.
+
+pub mod guard;
+pub mod identity;
+pub mod keys;
+pub mod origins;
+mod rates;
+pub mod tls;
+mod tokens;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::config::{AuthConfig, Config};
+use crate::problem::{Problem, Slug};
+use guard::Visitor;
+pub use identity::{Identity, Scope};
+use keys::{KeyFile, TOKEN_PREFIX};
+use origins::Origins;
+use rates::Rates;
+use tokens::Tokens;
+
+/// How often the files are looked at: a key is revoked within this time.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Everything that decides who may come in.
+pub struct Door {
+    keys_path: PathBuf,
+    auth: AuthConfig,
+    known: ArcSwap<Known>,
+    /// Moves on with every change of what is known, so that those who are in can be looked at again.
+    changed: watch::Sender<u64>,
+    pub origins: Origins,
+    rates: Rates,
+}
+
+/// What the files say.
+#[derive(Default)]
+struct Known {
+    keys: Option<KeyFile>,
+    tokens: Option<Tokens>,
+}
+
+impl Door {
+    /// Reads the files that `config` names.
+    ///
+    /// # Errors
+    /// One of them is not what it should be.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        let door = Self {
+            keys_path: config.auth.keys_path(&config.data),
+            auth: config.auth.clone(),
+            known: ArcSwap::default(),
+            changed: watch::channel(0).0,
+            origins: Origins::new(&config.auth.origins)?,
+            rates: Rates::new(&config.limits),
+        };
+        door.known.store(Arc::new(door.read()?));
+        Ok(door)
+    }
+
+    fn read(&self) -> anyhow::Result<Known> {
+        let keys = KeyFile::read(&self.keys_path)?;
+        let tokens = self.auth.jwks.as_deref().map(|path| Tokens::read(path, &self.auth)).transpose()?;
+        Ok(Known { keys, tokens })
+    }
+
+    /// Whether callers must say who they are.
+    pub fn is_locked(&self) -> bool {
+        let known = self.known.load();
+        known.keys.is_some() || known.tokens.is_some()
+    }
+
+    /// Tells of every change of what is known.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Who a bearer of `token` is.
+    ///
+    /// # Errors
+    /// `unauthorized`, with a reason that says nothing about what would have been right.
+    pub fn admit(&self, token: &str) -> Result<Identity, Problem> {
+        let known = self.known.load();
+        let now = now_seconds();
+        if token.starts_with(TOKEN_PREFIX) {
+            let found = known.keys.as_ref().and_then(|keys| keys.find(token, now));
+            return found.ok_or_else(|| unauthorized("the key is not known, or not any more"));
+        }
+        match &known.tokens {
+            Some(tokens) => tokens.identify(token).map_err(unauthorized),
+            None => Err(unauthorized("the key is not known, or not any more")),
+        }
+    }
+
+    /// Whether somebody who was let in may stay: a key may have been revoked, a token expired, the door locked.
+    pub fn lets_stay(&self, visitor: Option<&Visitor>) -> bool {
+        visitor.map_or_else(|| !self.is_locked(), |visitor| self.still_admits(&visitor.identity))
+    }
+
+    fn still_admits(&self, identity: &Identity) -> bool {
+        let now = now_seconds();
+        let known = self.known.load();
+        let is_known = match &known.keys {
+            Some(keys) if identity.is_key => keys.is_valid(&identity.key, now),
+            None if identity.is_key => false,
+            _ => known.tokens.as_ref().is_some_and(|tokens| tokens.has(&identity.key)),
+        };
+        is_known && identity.expires_at.is_none_or(|at| now < at)
+    }
+
+    /// Looks at the files, and takes in what changed, for as long as the server runs. What cannot be read changes nothing.
+    pub async fn watch(self: Arc<Self>) {
+        let mut seen = self.stamps();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = self.stamps();
+            if now == seen {
+                continue;
+            }
+            seen = now;
+            match self.read() {
+                // A door that was locked does not open because a file is gone.
+                Ok(known) if known.keys.is_none() && self.known.load().keys.is_some() => {
+                    tracing::error!(path = %self.keys_path.display(), "the file of keys is gone; those known before stay");
+                }
+                Ok(known) => {
+                    self.known.store(Arc::new(known));
+                    self.changed.send_modify(|count| *count += 1);
+                    tracing::info!("keys were read anew");
+                }
+                Err(error) => {
+                    tracing::error!(error = format!("{error:#}"), "keys cannot be read; those known before stay");
+                }
+            }
+        }
+    }
+
+    fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
+        [stamp(&self.keys_path), self.auth.jwks.as_deref().and_then(stamp)]
+    }
+}
+
+/// When a file was last written, and its length.
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
+
+/// Seconds since 1970.
+pub fn now_seconds() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0)
+}
+
+fn unauthorized(reason: impl Into<String>) -> Problem {
+    Problem::new(Slug::Unauthorized, reason)
+}
+
+/// Reads a file that must be there.
+fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("reading {}", path.display()))
+}

@@ -1,0 +1,62 @@
+//! Requests a second, by address and by key. None are counted unless a limit is set.
+
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::config::LimitsConfig;
+use crate::problem::{Problem, Slug};
+
+/// Callers that are kept in mind; beyond, those who did not ask for a while are forgotten.
+const CALLERS_MAX: usize = 100_000;
+
+/// Both limits.
+pub(super) struct Rates {
+    clock: DefaultClock,
+    by_address: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    by_key: Option<DefaultKeyedRateLimiter<String>>,
+}
+
+impl Rates {
+    pub fn new(limits: &LimitsConfig) -> Self {
+        Self {
+            clock: DefaultClock::default(),
+            by_address: limiter(limits.address_requests_per_second),
+            by_key: limiter(limits.key_requests_per_second),
+        }
+    }
+
+    pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
+        self.check(self.by_address.as_ref(), &address, "limits.address_requests_per_second")
+    }
+
+    pub fn check_key(&self, key: &str) -> Result<(), Problem> {
+        self.check(self.by_key.as_ref(), &key.to_owned(), "limits.key_requests_per_second")
+    }
+
+    fn check<K: Hash + Eq + Clone>(
+        &self,
+        limiter: Option<&DefaultKeyedRateLimiter<K>>,
+        key: &K,
+        limit: &'static str,
+    ) -> Result<(), Problem> {
+        let Some(limiter) = limiter else { return Ok(()) };
+        if limiter.len() > CALLERS_MAX {
+            limiter.retain_recent();
+        }
+        limiter.check_key(key).map_err(|early| {
+            let wait = early.wait_time_from(self.clock.now());
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            Problem::new(Slug::TooManyRequests, format!("{limit}: more than that was asked for"))
+                .with("limit", limit)
+                .retry_after(seconds.max(1))
+        })
+    }
+}
+
+fn limiter<K: Hash + Eq + Clone>(a_second: u32) -> Option<DefaultKeyedRateLimiter<K>> {
+    NonZeroU32::new(a_second).map(|a_second| RateLimiter::keyed(Quota::per_second(a_second)))
+}

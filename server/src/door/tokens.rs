@@ -1,0 +1,182 @@
+//! JSON Web Tokens: signed by a key of a JWKS file, by an algorithm that is allowed, for this server, and not yet expired.
+//!
+//! Claims: `sub` (who), `scope` (scopes, separated by spaces), `exp`; `channels` and `locations` (lists of what it is bound
+//! to); `iss` and `aud`, where the settings name them.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::signature::{self, Verifier};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, Validation};
+use ring::signature::{self as ring_signature, UnparsedPublicKey};
+use serde::Deserialize;
+
+use super::identity::{Identity, Scope};
+use super::read_file;
+use crate::config::AuthConfig;
+
+/// Algorithms that may be allowed: signatures only, as a shared secret would let every reader of it write.
+const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+
+/// Seconds that clocks may differ.
+const LEEWAY_SECONDS: u64 = 30;
+
+/// What is needed to believe a token.
+pub struct Tokens {
+    keys: Vec<(String, DecodingKey)>,
+    validation: Validation,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    #[serde(default)]
+    scope: String,
+    exp: u64,
+    #[serde(default)]
+    channels: Vec<String>,
+    #[serde(default)]
+    locations: Vec<String>,
+}
+
+impl Tokens {
+    /// Reads the keys that sign.
+    ///
+    /// # Errors
+    /// It is no JWKS file, has a key without an id, or no key that can be used.
+    pub fn read(path: &Path, auth: &AuthConfig) -> anyhow::Result<Self> {
+        // The first to say so counts; it is the same for all.
+        let _ = PROVIDER.install_default();
+        let set: JwkSet = serde_json::from_slice(&read_file(path)?)
+            .with_context(|| format!("{}: not a JWKS file", path.display()))?;
+        let mut keys = Vec::new();
+        for jwk in &set.keys {
+            let id = jwk.common.key_id.clone();
+            let id = id.with_context(|| format!("{}: a key without kid; tokens name theirs by it", path.display()))?;
+            let key = DecodingKey::from_jwk(jwk).with_context(|| format!("{}: the key {id}", path.display()))?;
+            keys.push((id, key));
+        }
+        ensure!(!keys.is_empty(), "{}: has no keys", path.display());
+        let mut validation = Validation { algorithms: allowed(&auth.algorithms)?, ..Validation::default() };
+        validation.leeway = LEEWAY_SECONDS;
+        validation.validate_nbf = true;
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        validation.validate_aud = auth.audience.is_some();
+        if let Some(audience) = &auth.audience {
+            validation.set_audience(&[audience]);
+            validation.required_spec_claims.insert("aud".into());
+        }
+        if let Some(issuer) = &auth.issuer {
+            validation.set_issuer(&[issuer]);
+            validation.required_spec_claims.insert("iss".into());
+        }
+        Ok(Self { keys, validation })
+    }
+
+    /// Whether a key still signs.
+    pub fn has(&self, id: &str) -> bool {
+        self.keys.iter().any(|(known, _)| known == id)
+    }
+
+    /// Who bears a token.
+    ///
+    /// # Errors
+    /// Why it is not believed.
+    pub fn identify(&self, token: &str) -> Result<Identity, String> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| "neither a key nor a token of this server")?;
+        let id = header.kid.ok_or("the token does not name its key")?;
+        let (_, key) = self.keys.iter().find(|(known, _)| *known == id).ok_or("the token's key is not known here")?;
+        // A key verifies by the algorithm that it is for, whatever a token claims.
+        let mut validation = self.validation.clone();
+        validation.algorithms.retain(|allowed| allowed.family() == key.family());
+        if !validation.algorithms.contains(&header.alg) {
+            return Err("the token's algorithm is not allowed".into());
+        }
+        let claims: Claims = match jsonwebtoken::decode(token, key, &validation) {
+            Ok(decoded) => decoded.claims,
+            Err(error) => {
+                return Err(match error.kind() {
+                    ErrorKind::ExpiredSignature => "the token has expired".into(),
+                    ErrorKind::ImmatureSignature => "the token is not valid yet".into(),
+                    ErrorKind::InvalidAudience => "the token is for another audience".into(),
+                    ErrorKind::InvalidIssuer => "the token is of another issuer".into(),
+                    ErrorKind::MissingRequiredClaim(claim) => format!("the token lacks {claim}"),
+                    _ => "the token is not genuine".into(),
+                });
+            }
+        };
+        let is_bound = !claims.channels.is_empty() || !claims.locations.is_empty();
+        // Scopes of other services may stand beside ours; those that cannot be bound do not come with a bound token.
+        let scopes = claims.scope.split_whitespace().filter_map(|scope| scope.parse::<Scope>().ok());
+        let scopes = scopes.filter(|scope| !is_bound || scope.can_be_bound()).collect();
+        Ok(Identity {
+            name: claims.sub,
+            key: id,
+            is_key: false,
+            scopes,
+            channels: claims.channels,
+            locations: claims.locations,
+            expires_at: Some(claims.exp + LEEWAY_SECONDS),
+        })
+    }
+}
+
+/// Reads the allow-list.
+///
+/// # Errors
+/// An algorithm that is not taken.
+pub fn allowed(names: &[String]) -> anyhow::Result<Vec<Algorithm>> {
+    let read = |name: &String| {
+        let found = ALGORITHMS.into_iter().find(|algorithm| format!("{algorithm:?}") == *name);
+        found.with_context(|| format!("auth.algorithms: {name:?} is not one of RS256, ES256 and EdDSA"))
+    };
+    ensure!(!names.is_empty(), "auth.algorithms: at least one");
+    names.iter().map(read).collect()
+}
+
+/// Verification by ring, which TLS needs anyway. Nothing is signed here.
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
+    verifier_factory: verifier,
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
+    if !ALGORITHMS.contains(algorithm) || key.family() != algorithm.family() {
+        return Err(ErrorKind::InvalidAlgorithm.into());
+    }
+    Ok(Box::new(RingVerifier { algorithm: *algorithm, key: key.clone() }))
+}
+
+struct RingVerifier {
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+impl Verifier<Vec<u8>> for RingVerifier {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        let verified = match (self.algorithm, self.key.kind()) {
+            (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+                let key = ring_signature::RsaPublicKeyComponents { n, e };
+                key.verify(&ring_signature::RSA_PKCS1_2048_8192_SHA256, message, signature)
+            }
+            (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => {
+                UnparsedPublicKey::new(&ring_signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
+            }
+            (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(point)) => {
+                UnparsedPublicKey::new(&ring_signature::ED25519, point).verify(message, signature)
+            }
+            _ => return Err(signature::Error::new()),
+        };
+        verified.map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for RingVerifier {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
