@@ -41,6 +41,7 @@ pub mod settings;
 pub mod sourcing;
 pub mod state;
 pub mod supply;
+mod sync;
 pub mod verify;
 pub mod view;
 pub mod what_if;

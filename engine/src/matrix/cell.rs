@@ -16,10 +16,11 @@
 //! - *place* and *sku* are written before the index entry that leads to the cell is published with `Release`
 //!   ([`row`](super::row)), and read after that entry was loaded with `Acquire`.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::level::{Constraint, Floor, StockChange, StockLevel};
+use crate::sync::{AtomicU32, AtomicU64};
 
 const LOCATION_BITS: u32 = 22;
 
@@ -35,7 +36,7 @@ pub struct StockCell {
 }
 
 impl StockCell {
-    pub(super) fn place(&self, sku: SkuId, location: LocationId) {
+    pub(crate) fn place(&self, sku: SkuId, location: LocationId) {
         self.sku.store(sku.0, Relaxed);
         self.place.store(u64::from(location.0), Relaxed);
     }
@@ -131,7 +132,7 @@ impl StockCell {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
