@@ -50,6 +50,15 @@ pub struct Cause {
     pub origin: Option<Origin>,
 }
 
+impl Cause {
+    /// What the other records of a request have, beside the one that is its effect: who asked, and from where, if that is
+    /// known.
+    pub fn of_part(&self) -> Option<Box<Self>> {
+        self.origin.as_ref()?;
+        Some(Box::new(Self { idempotency: None, ..self.clone() }))
+    }
+}
+
 /// Where a request came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {

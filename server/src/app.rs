@@ -117,6 +117,16 @@ impl Caller {
         }))
     }
 
+    /// Who the guard let in, with nothing else said.
+    pub fn of(visitor: Option<Visitor>) -> Self {
+        Self { visitor, ..Self::default() }
+    }
+
+    /// Whether it is bound to channels or locations.
+    pub fn is_bound(&self) -> bool {
+        self.visitor.as_ref().is_some_and(|visitor| visitor.identity.is_bound())
+    }
+
     /// Whether it has one of these scopes.
     ///
     /// # Errors

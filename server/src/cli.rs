@@ -84,9 +84,12 @@ pub const KEY_VARIABLE: &str = "ANAQUEL_KEY";
 
 #[derive(Debug, Args)]
 pub struct KeysArgs {
-    /// The data directory of the server that the keys are for.
-    #[arg(long, value_name = "DIR", default_value = "./data", global = true)]
-    pub data: PathBuf,
+    /// The data directory of the server that the keys are for [default: that of the settings].
+    #[arg(long, value_name = "DIR", global = true)]
+    pub data: Option<PathBuf>,
+    /// The server's file of settings.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
     /// The file of keys, where the server's settings name another than keys.json in its data directory.
     #[arg(long, value_name = "FILE", global = true)]
     pub file: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! Settings: flags over `ANAQUEL_*` environment variables over a TOML file over the defaults.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -314,7 +315,9 @@ impl Config {
         // ANAQUEL_LISTEN, ANAQUEL_JOURNAL__SYNC: two underscores stand for the dot.
         let environment = config::Environment::with_prefix("ANAQUEL").prefix_separator("_").separator("__");
         // The key of the command line's client is no setting of a server.
-        let variables = std::env::vars().filter(|(name, _)| name != crate::cli::KEY_VARIABLE).collect();
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        let variables = std::env::vars_os().filter_map(text);
+        let variables = variables.filter(|(name, _)| name != crate::cli::KEY_VARIABLE).collect();
         builder = builder.add_source(environment.try_parsing(true).source(Some(variables)));
         let config: Self = builder.build()?.try_deserialize().context("the settings")?;
         config.check()?;

@@ -187,8 +187,7 @@ pub fn bind_key(
     body: blake3::Hash,
 ) -> IdempotencyKey {
     let mut scope = blake3::Hasher::new();
-    // By name, so that a repeat may come under the key that took the place of the first one's.
-    let who = caller.map(|identity| identity.name.as_str());
+    let who = caller.map(|identity| identity.lineage.as_str());
     for part in who.into_iter().chain([method, path, &key]) {
         scope.update(&(part.len() as u64).to_le_bytes());
         scope.update(part.as_bytes());

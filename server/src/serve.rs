@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
@@ -165,7 +165,12 @@ async fn accept(
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Both halves belong together: without a timer, the timeout panics.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(limits.header_seconds));
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256)
+        .keep_alive_interval(Duration::from_secs(limits.header_seconds))
+        .keep_alive_timeout(Duration::from_secs(limits.header_seconds));
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
     loop {
@@ -197,12 +202,19 @@ async fn accept(
         tokio::spawn(async move {
             let _permit = permit;
             let ended = match acceptor {
-                None => {
-                    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-                    watcher.watch(connection.into_owned()).await
-                }
+                None => match tokio::time::timeout(handshake, speaks_http2(&stream)).await {
+                    Ok(Ok(is_http2)) => {
+                        let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
+                        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                        watcher.watch(connection.into_owned()).await
+                    }
+                    Ok(Err(error)) => Err(error.into()),
+                    Err(_) => Err("nothing was asked in time".into()),
+                },
                 Some(acceptor) => match tokio::time::timeout(handshake, acceptor.accept(stream)).await {
                     Ok(Ok(stream)) => {
+                        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
                         let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
                         watcher.watch(connection.into_owned()).await
                     }
@@ -222,6 +234,22 @@ async fn accept(
     let ended = async { tokio::join!(graceful.shutdown(), app.streams.ended()) };
     if tokio::time::timeout(patience, ended).await.is_err() {
         tracing::warn!(seconds = patience.as_secs(), "some requests did not end; they are cut off");
+    }
+}
+
+/// Whether what comes first on a connection is how HTTP/2 begins. Found out here, because whoever finds it out later waits
+/// for it without an end.
+async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut begun = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut begun).await?;
+        let begun = begun.get(..length).unwrap_or(&[]);
+        if length == 0 || length == PREFACE.len() || !PREFACE.starts_with(begun) {
+            return Ok(begun == PREFACE);
+        }
+        // More of it is on its way; a peek tells what is there, not when there is more.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! The door: who may come in, what they may do, and what is written down of it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -260,6 +262,26 @@ fn a_bound_key_stays_where_it_belongs() {
     let of_till = format!("/v1/reservations/{}", made.json()["id"].as_str().unwrap());
     assert_eq!(refusal(&ask(&mut client, &web, "POST", &format!("{of_till}/cancel"), &json!({}))), forbidden());
     assert_eq!(refusal(&ask(&mut client, &till, "POST", &format!("{of_till}/bind"), &json!({}))), forbidden());
+    // Nobody's hold is given up for another's, and nothing is done to what is not there to be looked at.
+    let mut superseding = reserve("pos", "s14");
+    superseding["supersedes"] = json!(there.rsplit('/').next().unwrap());
+    assert_eq!(refusal(&ask(&mut client, &till, "POST", "/v1/reservations", &superseding)), forbidden());
+    let mut on_socket = superseding.clone();
+    on_socket["op"] = json!("reserve");
+    on_socket["id"] = json!("r");
+    let mut socket = Socket::connect_with(server.address, &[("authorization", &bearer(&till))]).unwrap();
+    assert_eq!(socket.ask(&on_socket).unwrap()["status"], 403);
+    let coming = there.rsplit_once('-').unwrap().0.to_owned() + "-999999";
+    assert_eq!(ask(&mut client, &till, "POST", &format!("{coming}/cancel"), &json!({})).status, 404);
+    // Of what is short, a till is told of its own cells, and of the promises in them.
+    for location in ["s14", "s15"] {
+        let sold = json!({"movements": [{"kind": "sale", "sku": "A", "location": location, "quantity": 20}]});
+        assert_eq!(ask(&mut client, &boss, "POST", "/v1/stock/movements", &sold).status, 200);
+    }
+    let short = ask(&mut client, &till, "GET", "/v1/shortages", &Value::Null).json();
+    let places: Vec<_> = short["items"].as_array().unwrap().iter().map(|item| item["location"].clone()).collect();
+    assert_eq!(places, [json!("s14")], "{short}");
+    assert_eq!(refusal(&ask(&mut client, &web, "GET", "/v1/shortages", &Value::Null)), forbidden());
     for (path, status) in [
         ("/v1/reservations?location=s14", 200),
         ("/v1/reservations?location=s15", 403),
@@ -291,6 +313,11 @@ fn a_revoked_key_is_out_at_once() {
     let connect = |key: &str| Socket::connect_with(server.address, &[("authorization", &bearer(key))]).unwrap();
     let (mut socket, mut staying) = (connect(&old), connect(&other));
     let new = house.keys(&["rotate", id_of(&old)]);
+    let mut events = TcpStream::connect(server.address).unwrap();
+    write!(events, "GET /v1/stream/sse?sku=A HTTP/1.1\r\nHost: a\r\nAuthorization: {}\r\n\r\n", bearer(&old)).unwrap();
+    let mut begun = [0; 12];
+    events.read_exact(&mut begun).unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
     let mut status = |key: &str| ask(&mut client, key, "GET", "/v1/skus", &Value::Null).status;
     eventually("the new key is known", || status(&new) == 200);
     assert_eq!(status(&old), 200, "both are good for a while");
@@ -298,6 +325,10 @@ fn a_revoked_key_is_out_at_once() {
     eventually("the old key is out", || status(&old) == 401);
     assert_eq!((status(&new), status(&other)), (200, 200));
     assert_eq!(socket.closed().unwrap(), (4001, "unauthorized".to_owned()));
+    events.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut rest = Vec::new();
+    events.read_to_end(&mut rest).ok();
+    assert!(rest.ends_with(b"0\r\n\r\n"), "the events end: {:?}", String::from_utf8_lossy(&rest));
     let answer = staying.ask(&json!({"op": "availability", "id": "a", "skus": ["A"]})).unwrap();
     assert_eq!(answer["type"], "result", "{answer}");
     let listed = house.keys(&["list"]);
@@ -347,9 +378,16 @@ fn nobody_is_served_by_accident() {
     house.key("boss", &["admin"], &[]);
     let said = refused(&house, &[]);
     assert!(said.contains("that needs TLS"), "{said}");
-    let mut insecure = started(&house, &["--insecure"]).stderr(std::process::Stdio::null()).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(insecure.try_wait().unwrap().is_none(), "who insists is served");
+    let port = anaquel_loadtest::server::free_address().unwrap().port();
+    let listen = format!("0.0.0.0:{port}");
+    let mut insecure = Command::new(binary())
+        .args(["serve", "--insecure", "--listen", &listen, "--data"])
+        .arg(house.data())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut client = Client::new(([127, 0, 0, 1], port).into());
+    eventually("who insists is served", || client.get("/readyz").is_ok_and(|answer| answer.status == 200));
     insecure.kill().unwrap();
     insecure.wait().unwrap();
 }
@@ -375,9 +413,14 @@ fn what_was_done_is_written_down_and_secrets_are_not() {
     assert_eq!((moved.status, moved.header("x-request-id")), (200, Some("till-14.0007")));
     let mut socket = Socket::connect_with(server.address, &[("authorization", &bearer(&boss))]).unwrap();
     let line = json!({"sku": "A", "location": "s", "quantity": 1});
+    let authorization_of_boss = bearer(&boss);
     let reserved = socket.ask(&json!({"op": "reserve", "id": "r", "channel": "web", "lines": [line]})).unwrap();
     assert_eq!(reserved["status"], 201, "{reserved}");
     let _ = ask(&mut client, "anq_wrong_key", "GET", "/v1/info", &Value::Null);
+    let again = socket.ask(&json!({"op": "sale", "id": "s", "sku": "A", "location": "s", "quantity": 1})).unwrap();
+    let csv = [("Authorization", authorization_of_boss.as_str()), ("Content-Type", "text/csv")];
+    let imported = client.send("POST", "/v1/import/stock", &csv, b"sku,location,on_hand\nA,s,7\n").unwrap();
+    assert_eq!(imported.status, 200, "{}", imported.json());
     let cause = |client: &mut Client, seq: &Value| {
         let path = format!("/v1/events?after={}&limit=1", seq.as_u64().unwrap() - 1);
         ask(client, &boss, "GET", &path, &Value::Null).json()["items"][0]["cause"].clone()
@@ -390,6 +433,16 @@ fn what_was_done_is_written_down_and_secrets_are_not() {
     assert_eq!(of_till, expected);
     let of_boss = cause(&mut client, &reserved["body"]["seq"]);
     assert_eq!((&of_boss["actor"], &of_boss["key"]), (&json!("boss"), &json!(id_of(&boss))));
+    let requests = [&reserved, &again].map(|answer| cause(&mut client, &answer["body"]["seq"])["request"].clone());
+    assert!(
+        requests[0].as_str().unwrap().ends_with("/r") && requests[1].as_str().unwrap().ends_with("/s"),
+        "{requests:?}"
+    );
+    // Every record of an import is somebody's, not only its last.
+    let rows = json!(imported.json()["seq"].as_u64().unwrap() - 1);
+    for seq in [&rows, &imported.json()["seq"]] {
+        assert_eq!(cause(&mut client, seq)["key"], id_of(&boss), "{seq}");
+    }
     // Under a rotated key a repeat is still one; under another caller's it is another request.
     let server = {
         server.kill().unwrap();
@@ -422,6 +475,13 @@ fn pages_of_others_open_no_sockets() {
     let config = house.config("[auth]\norigins = [\"https://shop.example\"]\n");
     let server = house.serve(&["--config", &config]);
     let own = format!("http://{}", server.address);
+    // Whatever writes is asked where it comes from, too: a page may send a form without being asked anything by its browser.
+    for (origin, opens) in [(None, true), (Some("https://shop.example"), true), (Some("https://evil.example"), false)] {
+        let headers: Vec<_> = origin.map(|origin| ("Origin", origin)).into_iter().collect();
+        let body = br#"{"movements": [{"kind": "receipt", "sku": "A", "location": "s", "quantity": 1}]}"#;
+        let answer = server.client().send("POST", "/v1/stock/movements", &headers, body).unwrap();
+        assert_eq!(answer.status == 200, opens, "{origin:?}: {}", answer.json());
+    }
     for (origin, opens) in
         [("https://shop.example", true), (own.as_str(), true), ("https://evil.example", false), ("null", false)]
     {
@@ -451,6 +511,16 @@ fn more_than_is_allowed_is_told_when_to_come_again() {
     let limits: Vec<_> = (0..400).map(|_| client.get("/v1/skus").unwrap()).collect();
     assert!(limits.iter().any(|answer| answer.json()["limit"] == "limits.address_requests_per_second"));
     assert_eq!(client.get("/readyz").unwrap().status, 200, "health is never too much");
+    let mut socket = loop {
+        // Its own handshake may be too much for a moment.
+        match Socket::connect_with(server.address, &[("authorization", &bearer(&busy))]) {
+            Ok(socket) => break socket,
+            Err(_) => std::thread::sleep(Duration::from_millis(200)),
+        }
+    };
+    let ask = json!({"op": "availability", "id": "a", "skus": ["A"]});
+    let statuses: Vec<_> = (0..30).map(|_| socket.ask(&ask).unwrap()["status"].clone()).collect();
+    assert!(statuses.contains(&json!(429)), "messages count as requests do: {statuses:?}");
 }
 
 mod tokens {
@@ -458,7 +528,14 @@ mod tokens {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use ring::rand::SystemRandom;
-    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+    use ring::rsa::KeyPair as RsaKeyPair;
+    use ring::signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+        RsaPublicKeyComponents,
+    };
+
+    /// A key that was made for this test, and opens nothing.
+    const RSA_KEY: &[u8] = include_bytes!("../data/rsa-test-key.der");
 
     fn base64(bytes: impl AsRef<[u8]>) -> String {
         URL_SAFE_NO_PAD.encode(bytes)
@@ -482,8 +559,13 @@ mod tokens {
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
         let ec = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).unwrap();
         let point = ec.public_key().as_ref();
+        let rsa = RsaKeyPair::from_der(RSA_KEY).unwrap();
+        let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(rsa.public());
         let jwks = json!({"keys": [
             {"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": base64(ed.public_key())},
+            {"kty": "OKP", "crv": "Ed25519", "kid": "enc", "use": "enc", "x": base64(ed.public_key())},
+            {"kty": "RSA", "kid": "rsa", "n": base64(n), "e": base64(e)},
+            {"kty": "odd"},
             {"kty": "EC", "crv": "P-256", "kid": "ec", "x": base64(&point[1..33]), "y": base64(&point[33..])},
         ]});
         let house = House::new();
@@ -513,7 +595,14 @@ mod tokens {
             claims
         };
         let mut status = |token: &str, path: &str| ask(&mut client, token, "GET", path, &Value::Null).status;
-        for token in [token(&of_ed, &good, by_ed), token(&of_ec, &good, by_ec)] {
+        let by_rsa = |bytes: &[u8]| {
+            let mut signature = vec![0; rsa.public().modulus_len()];
+            rsa.sign(&RSA_PKCS1_SHA256, &random, bytes, &mut signature).unwrap();
+            signature
+        };
+        let of_rsa = json!({"alg": "RS256", "kid": "rsa"});
+        let genuine = [token(&of_ed, &good, by_ed), token(&of_ec, &good, by_ec), token(&of_rsa, &good, by_rsa)];
+        for token in genuine {
             assert_eq!((status(&token, "/v1/skus"), status(&token, "/v1/info")), (200, 200));
             assert_eq!(status(&token, "/v1/reservations"), 403, "it has not that scope");
             let mut broken = token.clone();
@@ -543,6 +632,9 @@ mod tokens {
             ("another issuer", token(&of_ed, &with("iss", json!("https://evil.example")), by_ed)),
             ("no issuer", token(&of_ed, &without("iss"), by_ed)),
             ("nobody", token(&of_ed, &without("sub"), by_ed)),
+            ("bound to nothing", token(&of_ed, &with("locations", json!([])), by_ed)),
+            ("a key for encryption", token(&json!({"alg": "EdDSA", "kid": "enc"}), &good, by_ed)),
+            ("expiring at the end of time", token(&of_ed, &with("exp", json!(-1)), by_ed)),
             ("nonsense", "a.b.c".to_owned()),
             ("nothing", String::new()),
         ] {
@@ -555,7 +647,7 @@ mod tokens {
         // A key that is taken out of the file signs nothing any more.
         let good = token(&of_ed, &good, by_ed);
         let mut socket = Socket::connect_with(server.address, &[("authorization", &bearer(&good))]).unwrap();
-        std::fs::write(&path, json!({"keys": [jwks["keys"][1]]}).to_string()).unwrap();
+        std::fs::write(&path, json!({"keys": [jwks["keys"][4]]}).to_string()).unwrap();
         eventually("its key is gone", || status(&good, "/v1/skus") == 401);
         assert!(matches!(socket.hear(), Ok(Heard::Closed(4001, _))));
     }
@@ -563,8 +655,6 @@ mod tokens {
 
 mod tls {
     use super::*;
-    use std::io::{Read, Write};
-    use std::net::TcpStream;
     use std::sync::Arc;
 
     use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -600,7 +690,8 @@ mod tls {
         let first = certify(folder);
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
         let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
-        let config = house.config(&format!("[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n"));
+        let config = house
+            .config(&format!("[tls]\ncertificate = {certificate:?}\nkey = {key:?}\n[limits]\nheader_seconds = 1\n"));
         let address = anaquel_loadtest::server::free_address().unwrap();
         let log = std::fs::File::create(house.data().with_extension("log")).unwrap();
         let mut server = Command::new(binary())
@@ -611,8 +702,10 @@ mod tls {
             .unwrap();
         eventually("it answers", || connect(address, &first).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200")));
         assert!(house.log().contains("https://"), "{}", house.log());
-        // Plain HTTP gets no answer, and a handshake that never comes holds nobody up.
-        let _silent = TcpStream::connect(address).unwrap();
+        // Plain HTTP gets no answer, and silence no patience.
+        let mut silent = TcpStream::connect(address).unwrap();
+        silent.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        assert_eq!(silent.read(&mut [0; 1]).unwrap(), 0, "a handshake that never comes is not waited for");
         let mut plain = TcpStream::connect(address).unwrap();
         plain.write_all(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         let mut answer = Vec::new();

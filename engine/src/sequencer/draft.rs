@@ -211,7 +211,7 @@ impl Draft {
     /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.
     pub fn log(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
         if !self.undefined.is_empty() {
-            self.log_definitions();
+            self.log_definitions(cause.as_deref().and_then(Cause::of_part));
         }
         self.push(cause, event)
     }
@@ -222,7 +222,7 @@ impl Draft {
     }
 
     /// Logs definitions by themselves: names were declared, and nothing more was said of them.
-    pub fn log_definitions(&mut self) -> Seq {
+    pub fn log_definitions(&mut self, cause: Option<Box<Cause>>) -> Seq {
         let mut rest = std::mem::take(&mut self.undefined);
         loop {
             let first = Definitions {
@@ -231,7 +231,7 @@ impl Draft {
                 groups: first(&mut rest.groups),
                 channels: first(&mut rest.channels),
             };
-            let seq = self.push(None, Event::Defined(Box::new(first)));
+            let seq = self.push(cause.clone(), Event::Defined(Box::new(first)));
             if rest.is_empty() {
                 return seq;
             }

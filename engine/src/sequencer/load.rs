@@ -157,11 +157,12 @@ impl Sequencer {
             return Err(Refusal::BadRows(loaded.errors).into());
         }
         loaded.errors.sort_by_key(|error| error.line);
+        let of_part = cause.as_deref().and_then(Cause::of_part);
         if self.draft.has_definitions() && events.is_empty() {
-            loaded.seq = self.draft.log_definitions();
+            loaded.seq = self.draft.log_definitions(of_part.clone());
         }
         for event in events {
-            loaded.seq = self.log_details(event);
+            loaded.seq = self.log_details(of_part.clone(), event);
         }
         match finish {
             None => Ok(Answer::Loaded(loaded)),
@@ -214,19 +215,20 @@ impl Sequencer {
             }
         };
         let Some(event) = event else { return Ok(Answer::Put(version)) };
+        let of_part = cause.as_deref().and_then(Cause::of_part);
         if !groups.is_empty() {
-            self.log_details(Event::GroupsSet(groups.into_iter().collect()));
+            self.log_details(of_part.clone(), Event::GroupsSet(groups.into_iter().collect()));
         }
         if !services.is_empty() {
-            self.log_details(Event::ServicesSet(services.into_iter().collect()));
+            self.log_details(of_part, Event::ServicesSet(services.into_iter().collect()));
         }
         let seq = self.draft.log(cause.take(), event);
         self.remember_last();
         Ok(Answer::Put(seq))
     }
 
-    fn log_details(&mut self, event: Event) -> Seq {
-        let seq = self.draft.log(None, event);
+    fn log_details(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
+        let seq = self.draft.log(cause, event);
         self.remember_last();
         seq
     }

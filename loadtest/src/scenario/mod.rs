@@ -176,7 +176,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
         std::thread::sleep(Duration::from_secs(shopper::ABANDONED_SECONDS + 1));
     }
     // What the audit found is why visits could not go on.
-    let findings = auditor.finish().context("the log does not bear out what was told")?;
+    let findings = auditor.finish()?;
     let unsent = driven?;
     if plan.scenario == Scenario::FlashSale {
         sold_out(&mut client, &recorder, plan.units, length)?;

@@ -93,7 +93,12 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
                 _ => Err(Failure::Replayed(done.seq).into()),
             };
         }
-        let imported = load::load(&worker.engine, plan, &mut reader)?;
+        let imported = load::load(
+            &worker.engine,
+            &Caller { trace: trace.clone(), ..Caller::of(visitor.clone()) },
+            plan,
+            &mut reader,
+        )?;
         let hash = reader.get_ref().hash.finalize();
         let caller = Caller { idempotency: bind(hash), trace, visitor: visitor.clone() };
         let executed: Executed = runtime.block_on(end(&worker, &caller, imported))?;

@@ -1,6 +1,7 @@
 //! Promises and their lives.
 
 use anaquel_engine::reservation::Filter;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
@@ -8,6 +9,7 @@ use serde_json::json;
 
 use super::{json_answer, ok};
 use crate::app::{App, Caller};
+use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params, PathId};
 use crate::ops::{self, StepBody, find, handles};
 use crate::problem::Problem;
@@ -55,7 +57,7 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -
     app.wait_for(min_seq).await?;
     let (_, reservation) = app.engine.state().reservation(find(&app, &id)?);
     let reservation = reservation.ok_or_else(|| Problem::not_found("reservation"))?;
-    let caller = Caller { visitor: extract::visitor(&parts), ..Caller::default() };
+    let caller = Caller::of(extract::visitor(&parts));
     handles(&app, &caller, &reservation)?;
     let view =
         ReservationView::new(&app.engine, &reservation, app.engine.now()).with_history(&app.engine, &reservation);
@@ -78,7 +80,7 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -
     ),
     responses((status = 200, description = "A page of reservations"), (status = 400, description = "invalid-request"))
 )]
-pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (location, channel) = (params.name("location")?, params.name("channel")?);
     let (customer, order) = (params.name("customer")?, params.name("order")?);
@@ -108,8 +110,11 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem>
         };
         engine.state().reservations.list(&filter, engine.now(), before, limit)
     };
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let next = found.get(limit - 1).map(|last| engine.epoch().reservation(last.id));
-    let items: Vec<_> = found.iter().map(|found| ReservationView::new(engine, found, engine.now())).collect();
+    // Of a mixed order, who is bound is told nothing here, either.
+    let own = found.iter().filter(|found| handles(&app, &caller, found).is_ok());
+    let items: Vec<_> = own.map(|found| ReservationView::new(engine, found, engine.now())).collect();
     Ok(json_answer(&json!({"seq": engine.state().view.seq(), "items": items, "next": next})))
 }
 

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use anaquel_engine::ids::{LocationId, SkuId};
+use anaquel_engine::reservation::Reservation;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{json_answer, ok, read_cell_cursor};
 use crate::app::{App, Caller};
+use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params};
 use crate::ops;
 use crate::problem::Problem;
@@ -155,7 +158,7 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
 
 /// Cells that no longer cover what is promised, or to which what is waited for comes late, with the promises at risk.
 #[utoipa::path(
-    get, path = "/v1/shortages", tag = "stock", security(("key" = ["read"])),
+    get, path = "/v1/shortages", tag = "stock", security(("key" = ["stock"]), ("key" = ["ops"])),
     params(
         ("after" = Option<String>, Query, description = "The `next` of the page before"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
@@ -163,7 +166,11 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
     ),
     responses((status = 200, description = "A page of shortages"), (status = 400, description = "invalid-request"))
 )]
-pub async fn shortages(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn shortages(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit, min_seq) = (params.one("after")?, params.limit()?, params.number("min_seq")?);
     params.done()?;
@@ -171,6 +178,12 @@ pub async fn shortages(State(app): State<App>, uri: Uri) -> Result<Response, Pro
     let after = read_cell_cursor(after)?;
     let (seq, short) = app.engine.state().shortages_page(after, limit);
     let next = short.get(limit - 1).map(|last| format!("{}-{}", last.cell.sku.0, last.cell.location.0));
-    let items: Vec<Value> = short.iter().map(|shortage| words::shortage(&app.engine, shortage)).collect();
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let locations = &app.engine.state().catalogue.locations;
+    let here = short
+        .iter()
+        .filter(|short| caller.acts_at("location", Some(locations.name(short.cell.location).as_str())).is_ok());
+    let is_told = |reservation: &Reservation| ops::handles(&app, &caller, reservation).is_ok();
+    let items: Vec<Value> = here.map(|shortage| words::shortage(&app.engine, shortage, is_told)).collect();
     Ok(json_answer(&json!({"seq": seq, "items": items, "next": next})))
 }

@@ -69,7 +69,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
 }
 
 /// What is to come, cell by cell, with the promises at risk.
-#[utoipa::path(get, path = "/v1/supply", tag = "stock", security(("key" = ["read"])),
+#[utoipa::path(get, path = "/v1/supply", tag = "stock", security(("key" = ["stock"]), ("key" = ["ops"])),
     params(
         ("sku" = Option<String>, Query, description = "Only of this SKU"),
         ("location" = Option<String>, Query, description = "Only to this location"),

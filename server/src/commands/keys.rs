@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::{KeysArgs, KeysCommand};
+use crate::config::Config;
 use crate::door::keys::{Grant, Key, KeyFile};
 use crate::door::now_seconds;
 
@@ -13,36 +14,37 @@ const DAY: u64 = 86_400;
 /// # Errors
 /// The file cannot be read or written, or what is asked for makes no sense.
 pub fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
-    let path = args.file.clone().unwrap_or_else(|| args.data.join("keys.json"));
+    let path = match &args.file {
+        Some(file) => file.clone(),
+        None => {
+            let config = Config::load(args.config.as_deref())?;
+            config.auth.keys_path(args.data.as_deref().unwrap_or(&config.data))
+        }
+    };
     let now = now_seconds();
-    let mut file = KeyFile::read(&path)?.unwrap_or_default();
     match &args.command {
         KeysCommand::Add { name, scope, channel, location, expires_days } => {
-            let (id, token) = file.add(
-                Grant {
-                    name: name.clone(),
-                    scopes: scope.clone(),
-                    channels: channel.clone(),
-                    locations: location.clone(),
-                    expires_at: expires_days.map(|days| now + days * DAY),
-                },
-                now,
-            )?;
-            file.write(&path)?;
+            let grant = Grant {
+                name: name.clone(),
+                scopes: scope.clone(),
+                channels: channel.clone(),
+                locations: location.clone(),
+                expires_at: expires_days.map(|days| now.saturating_add(days.saturating_mul(DAY))),
+            };
+            let (id, token) = KeyFile::change(&path, |file| file.add(grant, now))?;
             tell(&id, &token);
         }
         KeysCommand::Rotate { id, overlap_seconds } => {
-            let (newer, token) = file.rotate(id, *overlap_seconds, now)?;
-            file.write(&path)?;
+            let (newer, token) = KeyFile::change(&path, |file| file.rotate(id, *overlap_seconds, now))?;
             tell(&newer, &token);
             eprintln!("{id} goes on for {overlap_seconds} seconds");
         }
         KeysCommand::Revoke { id } => {
-            file.revoke(id, now)?;
-            file.write(&path)?;
+            KeyFile::change(&path, |file| file.revoke(id, now))?;
             eprintln!("{id} is revoked");
         }
         KeysCommand::List => {
+            let file = KeyFile::read(&path)?.unwrap_or_default();
             println!("{:<10} {:<8} {:<20} {:<22} scopes, and what it is bound to", "id", "state", "name", "made");
             file.keys.iter().for_each(|key| println!("{}", row(key, now)));
         }

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::client;
+use crate::app::Caller;
 use crate::cli::{ExportArgs, ImportArgs, Target};
 use crate::config::Config;
 use crate::load::{self, Format, Plan};
@@ -45,7 +46,8 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
             let config = config(data.clone());
             let (engine, _) = crate::serve::open_engine(&config, None)?;
             let problem = |problem: Problem| anyhow::anyhow!("{}", problem.detail());
-            let imported = load::load(&engine, plan, BufReader::new(input)).map_err(|error| problem(error.into()))?;
+            let imported = load::load(&engine, &Caller::default(), plan, BufReader::new(input))
+                .map_err(|error| problem(error.into()))?;
             let end = load::end_of(imported);
             let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;
             let Outcome::Imported { seq, imported } = outcome else { anyhow::bail!("an import came to {outcome:?}") };

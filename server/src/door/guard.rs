@@ -1,7 +1,7 @@
 //! Every request passes here: is it too much, who asks, may they, and under which id it is written down.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anaquel_engine::event::Origin;
@@ -39,20 +39,26 @@ pub struct Peer(pub SocketAddr);
 #[derive(Debug, Clone)]
 pub struct Visitor {
     pub identity: Arc<Identity>,
-    address: String,
+    address: Option<IpAddr>,
     request: String,
 }
 
 impl Visitor {
+    /// The same visitor with one of the requests of a socket.
+    pub fn asking(&self, message: &str) -> Self {
+        Self { request: format!("{}/{message}", self.request), ..self.clone() }
+    }
+
     /// What the log keeps of it.
     pub fn origin(&self) -> Origin {
-        Origin { key: self.identity.key.clone(), address: self.address.clone(), request: self.request.clone() }
+        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        Origin { key: self.identity.key.clone(), address, request: self.request.clone() }
     }
 }
 
 /// What each route needs.
 #[derive(Debug, Default)]
-pub struct Routes(HashMap<(Method, String), Needs>);
+pub struct Routes(HashMap<String, Vec<(Method, Needs)>>);
 
 /// What a route needs of who asks.
 #[derive(Debug, Clone, Default)]
@@ -70,23 +76,21 @@ impl Routes {
     pub fn of(document: &OpenApi) -> Self {
         let mut routes = HashMap::new();
         for (path, item) in &document.paths.paths {
-            for (method, operation) in operations(item) {
-                routes.insert((method, path.clone()), Needs::of(operation));
-            }
+            let needs = operations(item).map(|(method, operation)| (method, Needs::of(operation)));
+            routes.insert(path.clone(), needs.collect());
         }
         Self(routes)
     }
 
     /// What a route needs; nothing where anybody may come.
     fn needed(&self, method: &Method, path: &str) -> Option<&Needs> {
-        /// What the document does not have, and is no page, is for administrators.
+        /// What the document asks nothing for, and is no page, is for administrators.
         static ADMIN: Needs = Needs { scopes: Vec::new(), takes_channel: false, takes_location: false };
 
         let method = if method == Method::HEAD { &Method::GET } else { method };
-        match self.0.get(&(method.clone(), path.to_owned())) {
-            Some(needs) => Some(needs).filter(|needs| !needs.scopes.is_empty()),
-            None => path.starts_with("/v1").then_some(&ADMIN),
-        }
+        let found = self.0.get(path).and_then(|methods| methods.iter().find(|(known, _)| known == method));
+        let needs = found.map(|(_, needs)| needs).filter(|needs| !needs.scopes.is_empty());
+        needs.or_else(|| path.starts_with("/v1").then_some(&ADMIN))
     }
 }
 
@@ -138,7 +142,8 @@ fn scopes(operation: &Operation) -> Vec<Scope> {
     // The requirement has no accessor; its JSON is its interface.
     let values = requirements.filter_map(|requirement| serde_json::to_value(requirement).ok());
     let listed = values.filter_map(|value| value.get(SCHEME)?.as_array().cloned()).flatten();
-    listed.filter_map(|scope| scope.as_str()?.parse().ok()).collect()
+    // A scope that nobody has is no open door.
+    listed.map(|scope| scope.as_str().and_then(|scope| scope.parse().ok()).unwrap_or(Scope::Admin)).collect()
 }
 
 /// Lets a request through, or says why not.
@@ -162,18 +167,21 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
     let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
     let path = request.extensions().get::<MatchedPath>();
     let needed = path.and_then(|path| routes.needed(request.method(), path.as_str()));
-    if let (Some(peer), Some(_)) = (peer, needed) {
-        app.door.rates.check_address(peer.ip())?;
+    if needed.is_some() {
+        app.door.has_room_for(peer.map(|peer| peer.ip()), None)?;
+    }
+    if *request.method() != Method::GET && *request.method() != Method::HEAD {
+        app.door.origins.check(request.headers(), app.door.is_locked())?;
     }
     let Some(needed) = needed.filter(|_| app.door.is_locked()) else { return Ok(None) };
     let token = token(request.headers());
     let token = token.ok_or_else(|| unauthorized("Authorization: send Bearer and a key, or a token"))?;
     let identity = app.door.admit(token)?;
-    app.door.rates.check_key(&identity.key)?;
+    app.door.has_room_for(None, Some(&identity.key))?;
     needed.check(&identity, request.uri().query().unwrap_or_default())?;
     Ok(Some(Visitor {
         identity: Arc::new(identity),
-        address: peer.map(|peer| peer.ip().to_string()).unwrap_or_default(),
+        address: peer.map(|peer| peer.ip()),
         request: request_id(request.headers()),
     }))
 }

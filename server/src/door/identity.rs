@@ -72,6 +72,10 @@ pub struct Identity {
     pub key: String,
     /// Whether that is an API key.
     pub is_key: bool,
+    /// Whose repeats it may send: the same for all keys that took each other's place.
+    pub lineage: String,
+    /// A digest of the key that signed a token.
+    pub signer: u64,
     pub scopes: Vec<Scope>,
     /// The only channels that it speaks for; any, if empty.
     pub channels: Vec<String>,
@@ -82,6 +86,11 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whether it is bound to channels or locations.
+    pub fn is_bound(&self) -> bool {
+        !self.channels.is_empty() || !self.locations.is_empty()
+    }
+
     /// Whether it has one of these scopes.
     ///
     /// # Errors

@@ -31,6 +31,8 @@ pub struct KeyFile {
 pub struct Key {
     /// Stands in the key itself, in the log, and in answers.
     pub id: String,
+    /// The first of those that took each other's place: repeats are told under any of them.
+    pub lineage: String,
     /// Whose it is.
     pub name: String,
     /// BLAKE3 of the whole key, in hex.
@@ -90,21 +92,43 @@ impl KeyFile {
         }
     }
 
+    /// Changes the file, one process at a time: what another did meanwhile is not undone.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or `change` fails, and nothing is changed.
+    pub fn change<T>(path: &Path, change: impl FnOnce(&mut Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let locked = || -> std::io::Result<fs::File> {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            let lock =
+                fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path.with_extension("lock"))?;
+            lock.lock()?;
+            Ok(lock)
+        };
+        let _lock = locked().with_context(|| format!("locking {}", path.display()))?;
+        let mut file = Self::read(path)?.unwrap_or_default();
+        let changed = change(&mut file)?;
+        file.write(path)?;
+        Ok(changed)
+    }
+
     /// Writes the file, for its owner's eyes only.
     ///
     /// # Errors
     /// The folder cannot be written.
-    pub fn write(&self, path: &Path) -> anyhow::Result<()> {
+    fn write(&self, path: &Path) -> anyhow::Result<()> {
         let written = || -> std::io::Result<()> {
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
-            }
             let beside = path.with_extension("new");
             let mut options = fs::OpenOptions::new();
             let mut file = options.create(true).write(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&beside, path)
+            fs::rename(&beside, path)?;
+            match path.parent() {
+                Some(folder) if !folder.as_os_str().is_empty() => fs::File::open(folder)?.sync_all(),
+                _ => Ok(()),
+            }
         };
         written().with_context(|| format!("writing {}", path.display()))
     }
@@ -114,6 +138,10 @@ impl KeyFile {
     /// # Errors
     /// What is asked for makes no sense, or the system gives no random numbers.
     pub fn add(&mut self, grant: Grant, now: u64) -> anyhow::Result<(String, String)> {
+        self.make(grant, None, now)
+    }
+
+    fn make(&mut self, grant: Grant, lineage: Option<String>, now: u64) -> anyhow::Result<(String, String)> {
         let Grant { name, mut scopes, channels, locations, expires_at } = grant;
         ensure!(!name.is_empty() && name.len() <= 64, "a name has 1 to 64 bytes");
         ensure!(!scopes.is_empty(), "--scope: a key without one could do nothing");
@@ -126,8 +154,10 @@ impl KeyFile {
         let (id, secret) = (random_text(8)?, random_text(52)?);
         let token = format!("{TOKEN_PREFIX}{id}_{secret}");
         let hash = hash(&token);
+        let lineage = lineage.unwrap_or_else(|| id.clone());
         let key = Key {
             id: id.clone(),
+            lineage,
             name,
             hash,
             scopes,
@@ -155,9 +185,10 @@ impl KeyFile {
             locations: old.locations.clone(),
             expires_at: old.expires_at,
         };
+        let lineage = old.lineage.clone();
         let until = now.saturating_add(overlap);
         old.expires_at = Some(old.expires_at.map_or(until, |at| at.min(until)));
-        self.add(grant, now)
+        self.make(grant, Some(lineage), now)
     }
 
     /// Ends a key.
@@ -183,6 +214,8 @@ impl KeyFile {
             name: key.name.clone(),
             key: key.id.clone(),
             is_key: true,
+            lineage: format!("key:{}", key.lineage),
+            signer: 0,
             scopes: key.scopes.clone(),
             channels: key.channels.clone(),
             locations: key.locations.clone(),

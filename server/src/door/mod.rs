@@ -18,8 +18,9 @@ mod rates;
 pub mod tls;
 mod tokens;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
@@ -43,6 +44,8 @@ pub struct Door {
     keys_path: PathBuf,
     auth: AuthConfig,
     known: ArcSwap<Known>,
+    /// What the files were like when they were last read.
+    seen: Mutex<Stamps>,
     /// Moves on with every change of what is known, so that those who are in can be looked at again.
     changed: watch::Sender<u64>,
     pub origins: Origins,
@@ -66,10 +69,13 @@ impl Door {
             keys_path: config.auth.keys_path(&config.data),
             auth: config.auth.clone(),
             known: ArcSwap::default(),
+            seen: Mutex::default(),
             changed: watch::channel(0).0,
-            origins: Origins::new(&config.auth.origins)?,
+            origins: Origins::new(&config.auth.origins, config.insecure)?,
             rates: Rates::new(&config.limits),
         };
+        // What changes while they are read is read again.
+        *door.seen() = door.stamps();
         door.known.store(Arc::new(door.read()?));
         Ok(door)
     }
@@ -108,6 +114,15 @@ impl Door {
         }
     }
 
+    /// Whether one more request of somebody is not too much.
+    ///
+    /// # Errors
+    /// `too-many-requests`, naming the limit and when it is worth another try.
+    pub fn has_room_for(&self, address: Option<IpAddr>, key: Option<&str>) -> Result<(), Problem> {
+        address.map_or(Ok(()), |address| self.rates.check_address(address))?;
+        key.map_or(Ok(()), |key| self.rates.check_key(key))
+    }
+
     /// Whether somebody who was let in may stay: a key may have been revoked, a token expired, the door locked.
     pub fn lets_stay(&self, visitor: Option<&Visitor>) -> bool {
         visitor.map_or_else(|| !self.is_locked(), |visitor| self.still_admits(&visitor.identity))
@@ -119,42 +134,53 @@ impl Door {
         let is_known = match &known.keys {
             Some(keys) if identity.is_key => keys.is_valid(&identity.key, now),
             None if identity.is_key => false,
-            _ => known.tokens.as_ref().is_some_and(|tokens| tokens.has(&identity.key)),
+            _ => known.tokens.as_ref().is_some_and(|tokens| tokens.has(identity)),
         };
         is_known && identity.expires_at.is_none_or(|at| now < at)
     }
 
     /// Looks at the files, and takes in what changed, for as long as the server runs. What cannot be read changes nothing.
     pub async fn watch(self: Arc<Self>) {
-        let mut seen = self.stamps();
+        let mut complained = Stamps::default();
         loop {
             tokio::time::sleep(LOOK).await;
             let now = self.stamps();
-            if now == seen {
+            if now == *self.seen() {
                 continue;
             }
-            seen = now;
+            // Until it is read, it is tried again; what is wrong is said once.
+            let is_new = std::mem::replace(&mut complained, now) != now;
             match self.read() {
-                // A door that was locked does not open because a file is gone.
-                Ok(known) if known.keys.is_none() && self.known.load().keys.is_some() => {
-                    tracing::error!(path = %self.keys_path.display(), "the file of keys is gone; those known before stay");
-                }
-                Ok(known) => {
+                Ok(mut known) => {
+                    // A door that was locked does not open because a file is gone.
+                    if known.keys.is_none() && self.known.load().keys.is_some() {
+                        tracing::error!(path = %self.keys_path.display(), "the file of keys is gone; those known before stay");
+                        known.keys.clone_from(&self.known.load().keys);
+                    }
+                    *self.seen() = now;
                     self.known.store(Arc::new(known));
                     self.changed.send_modify(|count| *count += 1);
                     tracing::info!("keys were read anew");
                 }
-                Err(error) => {
+                Err(error) if is_new => {
                     tracing::error!(error = format!("{error:#}"), "keys cannot be read; those known before stay");
                 }
+                Err(_) => {}
             }
         }
     }
 
-    fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
+    fn seen(&self) -> MutexGuard<'_, Stamps> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stamps(&self) -> Stamps {
         [stamp(&self.keys_path), self.auth.jwks.as_deref().and_then(stamp)]
     }
 }
+
+/// The files of keys and of tokens: when each was last written, and its length.
+type Stamps = [Option<(SystemTime, u64)>; 2];
 
 /// When a file was last written, and its length.
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {

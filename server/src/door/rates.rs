@@ -1,8 +1,10 @@
 //! Requests a second, by address and by key. None are counted unless a limit is set.
 
 use std::hash::Hash;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -13,9 +15,14 @@ use crate::problem::{Problem, Slug};
 /// Callers that are kept in mind; beyond, those who did not ask for a while are forgotten.
 const CALLERS_MAX: usize = 100_000;
 
+/// How often, at the most, callers are forgotten.
+const SWEEP: Duration = Duration::from_secs(1);
+
 /// Both limits.
 pub(super) struct Rates {
     clock: DefaultClock,
+    /// When those who did not ask for a while were last forgotten.
+    swept: Mutex<Instant>,
     by_address: Option<DefaultKeyedRateLimiter<IpAddr>>,
     by_key: Option<DefaultKeyedRateLimiter<String>>,
 }
@@ -24,13 +31,14 @@ impl Rates {
     pub fn new(limits: &LimitsConfig) -> Self {
         Self {
             clock: DefaultClock::default(),
+            swept: Mutex::new(Instant::now()),
             by_address: limiter(limits.address_requests_per_second),
             by_key: limiter(limits.key_requests_per_second),
         }
     }
 
     pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
-        self.check(self.by_address.as_ref(), &address, "limits.address_requests_per_second")
+        self.check(self.by_address.as_ref(), &network(address), "limits.address_requests_per_second")
     }
 
     pub fn check_key(&self, key: &str) -> Result<(), Problem> {
@@ -44,7 +52,11 @@ impl Rates {
         limit: &'static str,
     ) -> Result<(), Problem> {
         let Some(limiter) = limiter else { return Ok(()) };
-        if limiter.len() > CALLERS_MAX {
+        if limiter.len() > CALLERS_MAX
+            && let Ok(mut swept) = self.swept.try_lock()
+            && swept.elapsed() > SWEEP
+        {
+            *swept = Instant::now();
             limiter.retain_recent();
         }
         limiter.check_key(key).map_err(|early| {
@@ -54,6 +66,17 @@ impl Rates {
                 .with("limit", limit)
                 .retry_after(seconds.max(1))
         })
+    }
+}
+
+/// Whom an address stands for: of the sixth version, everybody has a whole network of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => address.into(),
+            None => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        },
+        IpAddr::V4(_) => address,
     }
 }
 

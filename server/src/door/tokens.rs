@@ -8,11 +8,12 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
-use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::signature::{self, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, Validation};
 use ring::signature::{self as ring_signature, UnparsedPublicKey};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::identity::{Identity, Scope};
 use super::read_file;
@@ -26,8 +27,31 @@ const LEEWAY_SECONDS: u64 = 30;
 
 /// What is needed to believe a token.
 pub struct Tokens {
-    keys: Vec<(String, DecodingKey)>,
+    keys: Vec<Signer>,
     validation: Validation,
+}
+
+/// A key that signs.
+struct Signer {
+    id: String,
+    key: DecodingKey,
+    /// Of its whole JWK, so that another key under the same id is another.
+    digest: u64,
+}
+
+impl Signer {
+    /// Reads a key, or tells why it cannot be used.
+    fn read(jwk: &Value) -> Result<Self, String> {
+        let parsed: Jwk = serde_json::from_value(jwk.clone()).map_err(|error| error.to_string())?;
+        let id = parsed.common.key_id.clone().ok_or("it has no kid; tokens name their key by it")?;
+        if matches!(parsed.common.public_key_use, Some(PublicKeyUse::Encryption)) {
+            return Err(format!("{id} is for encryption"));
+        }
+        let key = DecodingKey::from_jwk(&parsed).map_err(|error| format!("{id}: {error}"))?;
+        let digest = blake3::hash(jwk.to_string().as_bytes());
+        let (head, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 8], &[]));
+        Ok(Self { id, key, digest: u64::from_le_bytes(*head) })
+    }
 }
 
 #[derive(Deserialize)]
@@ -36,10 +60,9 @@ struct Claims {
     #[serde(default)]
     scope: String,
     exp: u64,
-    #[serde(default)]
-    channels: Vec<String>,
-    #[serde(default)]
-    locations: Vec<String>,
+    /// Left out for all; an empty list is none, and such a token opens nothing.
+    channels: Option<Vec<String>>,
+    locations: Option<Vec<String>>,
 }
 
 impl Tokens {
@@ -50,16 +73,17 @@ impl Tokens {
     pub fn read(path: &Path, auth: &AuthConfig) -> anyhow::Result<Self> {
         // The first to say so counts; it is the same for all.
         let _ = PROVIDER.install_default();
-        let set: JwkSet = serde_json::from_slice(&read_file(path)?)
+        let set: Value = serde_json::from_slice(&read_file(path)?)
             .with_context(|| format!("{}: not a JWKS file", path.display()))?;
+        let listed = set.get("keys").and_then(Value::as_array);
         let mut keys = Vec::new();
-        for jwk in &set.keys {
-            let id = jwk.common.key_id.clone();
-            let id = id.with_context(|| format!("{}: a key without kid; tokens name theirs by it", path.display()))?;
-            let key = DecodingKey::from_jwk(jwk).with_context(|| format!("{}: the key {id}", path.display()))?;
-            keys.push((id, key));
+        for jwk in listed.with_context(|| format!("{}: not a JWKS file", path.display()))? {
+            match Signer::read(jwk) {
+                Ok(signer) => keys.push(signer),
+                Err(reason) => tracing::warn!(path = %path.display(), reason, "a key is passed over"),
+            }
         }
-        ensure!(!keys.is_empty(), "{}: has no keys", path.display());
+        ensure!(!keys.is_empty(), "{}: has no key that can be used", path.display());
         let mut validation = Validation { algorithms: allowed(&auth.algorithms)?, ..Validation::default() };
         validation.leeway = LEEWAY_SECONDS;
         validation.validate_nbf = true;
@@ -77,8 +101,8 @@ impl Tokens {
     }
 
     /// Whether a key still signs.
-    pub fn has(&self, id: &str) -> bool {
-        self.keys.iter().any(|(known, _)| known == id)
+    pub fn has(&self, identity: &Identity) -> bool {
+        self.keys.iter().any(|signer| signer.id == identity.key && signer.digest == identity.signer)
     }
 
     /// Who bears a token.
@@ -88,7 +112,8 @@ impl Tokens {
     pub fn identify(&self, token: &str) -> Result<Identity, String> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| "neither a key nor a token of this server")?;
         let id = header.kid.ok_or("the token does not name its key")?;
-        let (_, key) = self.keys.iter().find(|(known, _)| *known == id).ok_or("the token's key is not known here")?;
+        let signer = self.keys.iter().find(|signer| signer.id == id).ok_or("the token's key is not known here")?;
+        let key = &signer.key;
         // A key verifies by the algorithm that it is for, whatever a token claims.
         let mut validation = self.validation.clone();
         validation.algorithms.retain(|allowed| allowed.family() == key.family());
@@ -108,18 +133,25 @@ impl Tokens {
                 });
             }
         };
-        let is_bound = !claims.channels.is_empty() || !claims.locations.is_empty();
+        let is_bound = claims.channels.is_some() || claims.locations.is_some();
+        for (claim, bound) in [("channels", &claims.channels), ("locations", &claims.locations)] {
+            if bound.as_ref().is_some_and(Vec::is_empty) {
+                return Err(format!("the token is bound to no {claim}"));
+            }
+        }
         // Scopes of other services may stand beside ours; those that cannot be bound do not come with a bound token.
         let scopes = claims.scope.split_whitespace().filter_map(|scope| scope.parse::<Scope>().ok());
         let scopes = scopes.filter(|scope| !is_bound || scope.can_be_bound()).collect();
         Ok(Identity {
+            lineage: format!("token:{}", claims.sub),
             name: claims.sub,
             key: id,
             is_key: false,
+            signer: signer.digest,
             scopes,
-            channels: claims.channels,
-            locations: claims.locations,
-            expires_at: Some(claims.exp + LEEWAY_SECONDS),
+            channels: claims.channels.unwrap_or_default(),
+            locations: claims.locations.unwrap_or_default(),
+            expires_at: Some(claims.exp.saturating_add(LEEWAY_SECONDS)),
         })
     }
 }

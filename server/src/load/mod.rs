@@ -15,6 +15,7 @@ use anaquel_engine::command::{Command, Failure, Loaded, Outcome, Rows};
 use anaquel_engine::event::{ImportKind, Imported, RowError};
 use anaquel_engine::ids::Seq;
 
+use crate::app::Caller;
 use crate::problem::{Problem, Slug};
 use rows::{Collector, Columns};
 
@@ -180,7 +181,7 @@ impl<R: BufRead> Lines<R> {
 ///
 /// # Errors
 /// [`LoadError`]; rows of chunks before it are loaded, unless the import is atomic.
-pub fn load(engine: &Engine, plan: Plan, input: impl BufRead) -> Result<Box<Imported>, LoadError> {
+pub fn load(engine: &Engine, caller: &Caller, plan: Plan, input: impl BufRead) -> Result<Box<Imported>, LoadError> {
     let mut lines = Lines::new(input);
     let nothing = Imported { kind: plan.kind, accepted: 0, unchanged: 0, rejected: 0, errors: Vec::new() };
     let mut summary = Box::new(nothing);
@@ -208,7 +209,7 @@ pub fn load(engine: &Engine, plan: Plan, input: impl BufRead) -> Result<Box<Impo
             return Err(Problem::new(Slug::PayloadTooLarge, reason).into());
         }
         if !plan.atomic && collector.len() >= ROWS_PER_CHUNK {
-            add(&mut summary, run_chunk(engine, collector.take(), false)?);
+            add(&mut summary, run_chunk(engine, caller, collector.take(), false)?);
         }
     }
     if plan.atomic && summary.rejected > 0 {
@@ -217,7 +218,7 @@ pub fn load(engine: &Engine, plan: Plan, input: impl BufRead) -> Result<Box<Impo
         return Err(Failure::from(anaquel_engine::command::Refusal::BadRows(errors)).into());
     }
     if collector.len() > 0 {
-        add(&mut summary, run_chunk(engine, collector.take(), plan.atomic)?);
+        add(&mut summary, run_chunk(engine, caller, collector.take(), plan.atomic)?);
     }
     summary.errors.sort_by_key(|error| error.line);
     Ok(summary)
@@ -228,9 +229,9 @@ pub fn end_of(imported: Box<Imported>) -> Command {
     Command::Load { rows: Rows::None(imported.kind), atomic: false, finish: Some(imported) }
 }
 
-fn run_chunk(engine: &Engine, rows: Rows, atomic: bool) -> Result<Loaded, Failure> {
+fn run_chunk(engine: &Engine, caller: &Caller, rows: Rows, atomic: bool) -> Result<Loaded, Failure> {
     let command = Command::Load { rows, atomic, finish: None };
-    match engine.run(|engine, done| engine.submit(command, None, done))? {
+    match engine.run(|engine, done| engine.submit(command, caller.cause(), done))? {
         Outcome::Loaded(loaded) => Ok(loaded),
         other => Err(Failure::Unknown(format!("an import came to {other:?}"))),
     }

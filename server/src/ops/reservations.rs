@@ -22,6 +22,9 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
     for (at, line) in body.lines.iter().enumerate() {
         caller.acts_at(&format!("lines[{at}].location"), line.location.as_deref())?;
     }
+    if let Some(superseded) = &body.supersedes {
+        handles_id(app, caller, find(app, superseded)?)?;
+    }
     let reserve = body.into_request(&app.engine)?;
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
     let executed = app.execute(caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
@@ -101,10 +104,23 @@ pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<
     if visitor.identity.locations.is_empty() {
         return caller.speaks_for("channel", Some(catalogue.channels.name(reservation.channel).as_str()));
     }
-    for line in &reservation.lines {
+    // What was given back whole stands nowhere any more.
+    for line in reservation.lines.iter().filter(|line| line.outstanding() > 0 || line.collected > 0) {
         caller.acts_at("location", Some(catalogue.locations.name(line.location).as_str()))?;
     }
     Ok(())
+}
+
+/// The same of one that is asked for by its id. For who is bound, what is not there to be looked at is not there: it may be
+/// on its way to the log as somebody else's.
+fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Problem> {
+    if !caller.is_bound() {
+        return Ok(());
+    }
+    match app.engine.state().reservation(id).1 {
+        Some(reservation) => handles(app, caller, &reservation),
+        None => Err(Problem::not_found("reservation")),
+    }
 }
 
 /// Takes a reservation one step on.
@@ -113,9 +129,7 @@ pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<
 /// Why it cannot be taken, what is wrong with the request, or why nothing is written now.
 pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) -> Result<Reply, Problem> {
     let (id, step) = (find(app, id)?, body.step(app)?);
-    if let Some(reservation) = app.engine.state().reservation(id).1 {
-        handles(app, caller, &reservation)?;
-    }
+    handles_id(app, caller, id)?;
     if let StepRequest::Rebind { .. } | StepRequest::Bind { .. } = &step {
         // They may move units to any place.
         caller.acts_at("reservation", None)?;

@@ -88,7 +88,7 @@ struct EmptyBody {}
 /// Reads a message: the id that it can be answered under, as soon as that is known, and what it asks for.
 pub fn read(app: &App, visitor: Option<&Visitor>, text: &str) -> (Option<ClientId>, Result<Request, Problem>) {
     if let Some((id, body)) = read_plain_reserve(app, text) {
-        let caller = Caller { visitor: visitor.cloned(), ..Caller::default() };
+        let caller = Caller::of(visitor.map(|visitor| visitor.asking(&id.text)));
         if let Err(problem) = caller.may(&[Scope::Reserve]) {
             return (Some(id), Err(problem));
         }
@@ -102,7 +102,8 @@ pub fn read(app: &App, visitor: Option<&Visitor>, text: &str) -> (Option<ClientI
         Ok(id) => id,
         Err(problem) => return (None, Err(problem)),
     };
-    let request = read_members(app, visitor, members);
+    let visitor = visitor.map(|visitor| visitor.asking(&id.text));
+    let request = read_members(app, visitor.as_ref(), members);
     (Some(id), request)
 }
 

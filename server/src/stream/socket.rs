@@ -1,5 +1,6 @@
 //! The WebSocket: subscriptions and commands, pipelined, on one connection.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use anaquel_engine::feed::{Start, TrackError};
@@ -22,7 +23,7 @@ use super::session::{Session, Told};
 use super::stopped;
 use crate::app::App;
 use crate::config::StreamConfig;
-use crate::door::guard::{PROTOCOL, Visitor};
+use crate::door::guard::{PROTOCOL, Peer, Visitor};
 use crate::ops::Reply;
 use crate::problem::{Problem, Slug};
 
@@ -78,10 +79,12 @@ pub async fn socket(
     State(app): State<App>,
     headers: HeaderMap,
     visitor: Option<Extension<Visitor>>,
+    peer: Option<Extension<Peer>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    app.door.origins.check(&headers)?;
+    app.door.origins.check(&headers, app.door.is_locked())?;
     let visitor = visitor.map(|Extension(visitor)| visitor);
+    let address = peer.map(|Extension(Peer(peer))| peer.ip());
     let upgrade = upgrade.map_err(|rejection| {
         Problem::invalid("Upgrade", format!("this path speaks WebSocket, and the handshake is wrong: {rejection}"))
     })?;
@@ -93,7 +96,7 @@ pub async fn socket(
         .max_write_buffer_size(WRITE_BYTES_MAX + BUFFER_BYTES)
         .max_message_size(app.config.stream.message_bytes)
         .max_frame_size(app.config.stream.message_bytes);
-    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, visitor, permit).run()))
+    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, visitor, address, permit).run()))
 }
 
 type Running = futures_util::future::BoxFuture<'static, String>;
@@ -104,6 +107,7 @@ struct Connection {
     session: Session,
     /// Who it is; none where the door stands open.
     visitor: Option<Visitor>,
+    address: Option<IpAddr>,
     commands: FuturesUnordered<Running>,
     /// When something last came from the client.
     heard: Instant,
@@ -135,7 +139,13 @@ impl From<Ending> for End {
 }
 
 impl Connection {
-    fn new(app: App, socket: WebSocket, visitor: Option<Visitor>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(
+        app: App,
+        socket: WebSocket,
+        visitor: Option<Visitor>,
+        address: Option<IpAddr>,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
         let session = Session::new(app.clone());
         let commands = FuturesUnordered::new();
         Self {
@@ -143,6 +153,7 @@ impl Connection {
             socket,
             session,
             visitor,
+            address,
             commands,
             heard: Instant::now(),
             pinged: false,
@@ -179,6 +190,8 @@ impl Connection {
         let mailbox = std::sync::Arc::clone(&self.session.mailbox);
         let mut stopping = self.app.stopping.clone();
         let mut door = self.app.door.changes();
+        // From here on it hears of changes; of those before it may not have.
+        self.look_again()?;
         let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -299,6 +312,12 @@ impl Connection {
     /// Does what a message asks for, or has it done; the answer, if it is known already.
     fn take(&mut self, text: &str) -> Option<String> {
         self.greeted = true;
+        let key = self.visitor.as_ref().map(|visitor| visitor.identity.key.as_str());
+        if let Err(problem) = self.app.door.has_room_for(self.address, key) {
+            // The answer still names what it is about, where that can be read.
+            let (id, _) = request::read(&self.app, self.visitor.as_ref(), text);
+            return Some(self.refuse(id.as_ref(), &problem));
+        }
         let (id, request) = request::read(&self.app, self.visitor.as_ref(), text);
         let done = match (id, request) {
             (id, Err(problem)) => return Some(self.refuse(id.as_ref(), &problem)),

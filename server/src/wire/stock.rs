@@ -7,6 +7,7 @@ use anaquel_engine::coming::Coming;
 use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
 use anaquel_engine::level::StockLevel;
 use anaquel_engine::query::{CellView, GroupView, Shortage};
+use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::Band;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -325,11 +326,11 @@ pub fn counted_row(engine: &Engine, row: &Counted) -> Value {
     item
 }
 
-/// A cell that is short.
-pub fn shortage(engine: &Engine, shortage: &Shortage) -> Value {
+/// A cell that is short, with the promises at risk that the caller may be told of.
+pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservation) -> bool) -> Value {
     let catalogue = &engine.state().catalogue;
     let promise = |id: ReservationId, units: u32| {
-        let reservation = engine.state().reservations.get(id)?;
+        let reservation = engine.state().reservations.get(id).filter(|reservation| is_told(reservation))?;
         Some(json!({
             "reservation": engine.epoch().reservation(id),
             "quantity": units,
