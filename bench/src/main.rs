@@ -1,12 +1,13 @@
 //! `anaquel-bench`: the floors that the core must hold, measured beside what they are ratios of, in one run.
 //!
 //! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`,
-//! `expiry`, `feed`, `rules`, `supply`; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search
+//! `scale [CELLS]` (up to so many, 10,000,000 if it does not say), `expiry`, `feed`, `rules`, `supply`; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search
 //! from a file. `instructions` counts instead of timing, and compares with `bench/instructions.json`, which
 //! `instructions update` writes.
 
 mod instructions;
 mod promise;
+mod scale;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -32,6 +33,7 @@ fn main() -> anyhow::Result<()> {
         Some("durable") => durable()?,
         Some("memory") => memory(std::env::args().nth(2).as_deref() == Some("by-location")),
         Some("restart") => restart()?,
+        Some("scale") => scale::scale(std::env::args().nth(2).map_or(Ok(10_000_000), |most| most.parse())?)?,
         Some("expiry") => expiry()?,
         Some("feed") => feed()?,
         Some("rules") => promise::rules()?,
@@ -52,7 +54,7 @@ fn main() -> anyhow::Result<()> {
             promise::supply()?;
         }
         _ => anyhow::bail!(
-            "say admission, durable, memory, restart, expiry, feed, rules, supply, pickup STORES.json, \
+            "say admission, durable, memory, restart, scale [CELLS], expiry, feed, rules, supply, pickup STORES.json, \
              sourcing STORES.json, instructions [update] or all"
         ),
     }

@@ -23,6 +23,7 @@ use crate::config::StreamConfig;
 use crate::problem::{Problem, Slug};
 use measures::Measures;
 
+pub use request::read as read_message;
 pub use socket::{__path_socket, socket};
 pub use sse::{__path_sse, sse};
 

@@ -86,8 +86,8 @@ struct SkusBody {
 struct EmptyBody {}
 
 /// Reads a message: the id that it can be answered under, as soon as that is known, and what it asks for.
-pub fn read(app: &App, visitor: Option<&Visitor>, text: &str) -> (Option<ClientId>, Result<Request, Problem>) {
-    if let Some((id, body)) = read_plain_reserve(app, text) {
+pub fn read(key_required: bool, visitor: Option<&Visitor>, text: &str) -> (Option<ClientId>, Result<Request, Problem>) {
+    if let Some((id, body)) = read_plain_reserve(key_required, text) {
         let caller = Caller::of(visitor.map(|visitor| visitor.asking(&id.text)));
         if let Err(problem) = caller.may(&[Scope::Reserve]) {
             return (Some(id), Err(problem));
@@ -103,14 +103,14 @@ pub fn read(app: &App, visitor: Option<&Visitor>, text: &str) -> (Option<ClientI
         Err(problem) => return (None, Err(problem)),
     };
     let visitor = visitor.map(|visitor| visitor.asking(&id.text));
-    let request = read_members(app, visitor.as_ref(), members);
+    let request = read_members(key_required, visitor.as_ref(), members);
     (Some(id), request)
 }
 
 /// The hottest message there is, read in one go: a reservation that says nothing of a repeat. Whatever is not right with
 /// it, [`read`] finds and names.
-fn read_plain_reserve(app: &App, text: &str) -> Option<(ClientId, ReserveBody)> {
-    if app.config.idempotency.required || !text.contains(r#""reserve""#) {
+fn read_plain_reserve(key_required: bool, text: &str) -> Option<(ClientId, ReserveBody)> {
+    if key_required || !text.contains(r#""reserve""#) {
         return None;
     }
     let Envelope { id, op, body } = serde_json::from_str::<Envelope<'_, ReserveBody>>(text).ok()?;
@@ -125,7 +125,11 @@ fn take_id(members: &mut Map<String, Value>) -> Result<ClientId, Problem> {
     }
 }
 
-fn read_members(app: &App, visitor: Option<&Visitor>, mut members: Map<String, Value>) -> Result<Request, Problem> {
+fn read_members(
+    key_required: bool,
+    visitor: Option<&Visitor>,
+    mut members: Map<String, Value>,
+) -> Result<Request, Problem> {
     let op = match members.remove("op") {
         Some(Value::String(op)) => op,
         Some(_) => return Err(Problem::invalid("op", "is a text")),
@@ -160,7 +164,7 @@ fn read_members(app: &App, visitor: Option<&Visitor>, mut members: Map<String, V
             return Err(Problem::invalid("op", format!("{other:?} is not known here; {known} are")));
         }
     };
-    command(app, visitor, op, members).map(Request::Command)
+    command(key_required, visitor, op, members).map(Request::Command)
 }
 
 /// A sale is one movement, and its repeat may come as such.
@@ -173,7 +177,12 @@ fn as_movements(mut sale: Map<String, Value>) -> Map<String, Value> {
     members
 }
 
-fn command(app: &App, visitor: Option<&Visitor>, op: Op, mut members: Map<String, Value>) -> Result<Command, Problem> {
+fn command(
+    key_required: bool,
+    visitor: Option<&Visitor>,
+    op: Op,
+    mut members: Map<String, Value>,
+) -> Result<Command, Problem> {
     visitor.map_or(Ok(()), |visitor| visitor.identity.may(&[op.scope()]))?;
     let key = match members.remove("idempotency_key") {
         None | Some(Value::Null) => None,
@@ -195,7 +204,7 @@ fn command(app: &App, visitor: Option<&Visitor>, op: Op, mut members: Map<String
             let who = visitor.map(|visitor| visitor.identity.as_ref());
             Some(bind_key(key, who, "POST", &op.path(&reservation), fingerprint_of(&body)))
         }
-        None if app.config.idempotency.required => {
+        None if key_required => {
             return Err(Problem::invalid("idempotency_key", "is required by this server"));
         }
         None => None,

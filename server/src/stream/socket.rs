@@ -315,10 +315,10 @@ impl Connection {
         let key = self.visitor.as_ref().map(|visitor| visitor.identity.key.as_str());
         if let Err(problem) = self.app.door.has_room_for(self.address, key) {
             // The answer still names what it is about, where that can be read.
-            let (id, _) = request::read(&self.app, self.visitor.as_ref(), text);
+            let (id, _) = request::read(self.app.config.idempotency.required, self.visitor.as_ref(), text);
             return Some(self.refuse(id.as_ref(), &problem));
         }
-        let (id, request) = request::read(&self.app, self.visitor.as_ref(), text);
+        let (id, request) = request::read(self.app.config.idempotency.required, self.visitor.as_ref(), text);
         let done = match (id, request) {
             (id, Err(problem)) => return Some(self.refuse(id.as_ref(), &problem)),
             (None, Ok(_)) => return None,

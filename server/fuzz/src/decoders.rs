@@ -1,0 +1,178 @@
+//! Everything that reads what comes from outside: given any bytes, it reads them or says why not, and never panics.
+//!
+//! `server/tests/decoders.rs` runs them over the committed corpus and mutations of it; `server/fuzz/run` lets coverage
+//! guide what is tried.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use anaquel_engine::event::ImportKind;
+use anaquel_engine::feed::Cursor;
+use anaquel_engine::ids::Timestamp;
+use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
+use anaquel_engine::settings::Settings;
+use anaquel_engine::{Clock, Engine};
+use anaquel_server::app::Caller;
+use anaquel_server::config::Config;
+use anaquel_server::door::keys::KeyFile;
+use anaquel_server::extract::{Params, parse_json, read_key};
+use anaquel_server::load::{self, Format, Plan, csv};
+use anaquel_server::stream::read_message;
+use anaquel_server::wire;
+
+/// A decoder, by the name of its corpus.
+pub type Decoder = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const DECODERS: [Decoder; 8] = [
+    ("bodies", bodies),
+    ("messages", messages),
+    ("csv", rows),
+    ("imports", imports),
+    ("journal", journal),
+    ("cursors", cursors),
+    ("settings", settings),
+    ("keys", keys),
+];
+
+/// JSON bodies: the first byte says of what.
+fn bodies(bytes: &[u8]) {
+    let Some((kind, body)) = bytes.split_first() else { return };
+    macro_rules! read {
+        ($($kind:literal => $body:ty,)*) => {
+            match kind % 16 {
+                $($kind => drop(parse_json::<$body>(body)),)*
+                _ => {}
+            }
+        };
+    }
+    read! {
+        0 => wire::reservation::ReserveBody,
+        1 => wire::stock::MovementsBody,
+        2 => wire::stock::CountsBody,
+        3 => wire::stock::AvailabilityBody,
+        4 => wire::sourcing::SourcingBody,
+        5 => wire::rule::RuleBody,
+        6 => wire::supply::SuppliesBody,
+        7 => wire::what_if::WhatIfBody,
+        8 => wire::catalogue::LocationBody,
+        9 => wire::catalogue::SkuBody,
+        10 => wire::catalogue::GroupBody,
+        11 => wire::reservation::CollectBody,
+        12 => wire::reservation::RebindBody,
+        13 => wire::reservation::ConfirmBody,
+        14 => wire::reservation::ExtendBody,
+        15 => wire::catalogue::ChannelBody,
+    }
+    if kind % 16 == 5
+        && let Ok(rule) = parse_json::<wire::rule::RuleBody>(body)
+    {
+        drop(rule.into_fields());
+    }
+    if kind % 16 == 1
+        && let Ok(movements) = parse_json::<wire::stock::MovementsBody>(body)
+    {
+        drop(movements.into_requests());
+    }
+}
+
+/// Messages on a socket.
+fn messages(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    for key_required in [false, true] {
+        let _ = read_message(key_required, None, text);
+    }
+}
+
+/// Fields of a line of CSV; what is quoted is read back as it was, but for breaks of lines, which are written as spaces.
+fn rows(bytes: &[u8]) {
+    // A file was cut into lines before.
+    let Some(line) = std::str::from_utf8(bytes).ok().and_then(|text| text.lines().next()) else { return };
+    let mut fields = Vec::new();
+    if csv::split(line, &mut fields).is_ok() && !fields.is_empty() {
+        let fields: Vec<_> = fields.iter().map(|field| field.replace(['\n', '\r'], " ").trim().to_owned()).collect();
+        let quoted: Vec<_> = fields.iter().map(|field| csv::quote(field)).collect();
+        let mut again = Vec::new();
+        let read = csv::split(&quoted.join(","), &mut again);
+        assert!(read.is_ok() && again == fields, "{fields:?} is read back as {again:?}");
+    }
+}
+
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_800_000_000_000)
+    }
+}
+
+fn shop() -> Engine {
+    let opened = Engine::in_memory(MemoryDisk::default(), Settings::default(), Arc::new(Still), None);
+    opened.unwrap_or_else(|error| panic!("an empty shop opens: {error}"))
+}
+
+/// Whole files: the first byte says of what, and how. A shop that has seen many is closed, and another opened.
+fn imports(bytes: &[u8]) {
+    static SHOP: Mutex<(Option<Engine>, u32)> = Mutex::new((None, 0));
+    const FILES_MAX: u32 = 2_000;
+    let Some((how, file)) = bytes.split_first() else { return };
+    use ImportKind::{Groups, Locations, Prices, Rules, Skus, Stock, Supply};
+    let kinds = [Locations, Groups, Skus, Stock, Prices, Rules, Supply];
+    let Some(kind) = kinds.get(usize::from(how % 7)).copied() else { return };
+    let plan = Plan {
+        kind,
+        format: if how & 8 == 0 { Format::Csv } else { Format::Ndjson },
+        atomic: how & 16 != 0,
+        create: how & 32 != 0,
+    };
+    let mut shop_now = SHOP.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if shop_now.1.is_multiple_of(FILES_MAX)
+        && let Some(old) = shop_now.0.take()
+    {
+        let _ = old.close();
+    }
+    shop_now.1 += 1;
+    let engine = shop_now.0.get_or_insert_with(shop);
+    if let Ok(imported) = load::load(engine, &Caller::default(), plan, file) {
+        assert!(imported.errors.len() as u64 <= imported.rejected, "{imported:?}");
+    }
+}
+
+/// One part of the log, and every record in it.
+fn journal(bytes: &[u8]) {
+    let mut batches = Vec::new();
+    let opened = MemoryJournal::open(MemoryDisk::of_part(1, bytes.to_vec()), &mut |batch| batches.push(batch));
+    drop(opened);
+    for batch in batches {
+        let _ = batch.records();
+    }
+}
+
+/// Cursors, ids, idempotency keys and queries. A cursor that is read is shown as it was.
+fn cursors(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Some(cursor) = Cursor::parse(text) {
+        assert_eq!(Cursor::parse(&cursor.to_string()), Some(cursor));
+    }
+    let _ = read_key("Idempotency-Key", text);
+    let mut params = Params::parse(text);
+    let _ = (params.number::<u64>("after"), params.limit(), params.flag("atomic"), params.name("location"));
+    let _ = params.done();
+}
+
+/// A file of settings.
+fn settings(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(config) = toml::from_str::<Config>(text) {
+        let _ = (config.engine_settings(), config.sled_options());
+    }
+}
+
+/// Keys that callers bring, and the file that they are held against.
+fn keys(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (token, file) = text.split_once('\n').unwrap_or((text, "{\"keys\": []}"));
+    if let Ok(file) = serde_json::from_str::<KeyFile>(file) {
+        assert!(file.find(token, 100).is_none() || !file.keys.is_empty());
+    }
+}
