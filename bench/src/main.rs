@@ -34,6 +34,7 @@ fn main() -> anyhow::Result<()> {
         Some("memory") => memory(std::env::args().nth(2).as_deref() == Some("by-location")),
         Some("restart") => restart()?,
         Some("scale") => scale::scale(std::env::args().nth(2).map_or(Ok(10_000_000), |most| most.parse())?)?,
+        Some(scale::ONE) => scale::one(&std::env::args().nth(2).unwrap_or_default())?,
         Some("expiry") => expiry()?,
         Some("feed") => feed()?,
         Some("rules") => promise::rules()?,

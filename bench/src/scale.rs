@@ -42,7 +42,7 @@ pub fn scale(most: u64) -> anyhow::Result<()> {
     let mut before: Option<Row> = None;
     let mut cells = 10_000;
     while cells <= most {
-        let row = measure(u32::try_from(cells)? / LOCATIONS)?;
+        let row = in_a_process_of_its_own(cells)?;
         print!(
             "  {:>11.0} {:>12.0} {:>10.1} {:>12.0} {:>12.2} {:>10.2}",
             row.cells,
@@ -65,6 +65,33 @@ pub fn scale(most: u64) -> anyhow::Result<()> {
         before = Some(row);
         cells *= 10;
     }
+    Ok(())
+}
+
+/// What `scale` calls itself with, for one size.
+pub const ONE: &str = "scale-one";
+
+/// One size by itself: memory that an earlier one left behind would count for the next.
+fn in_a_process_of_its_own(cells: u64) -> anyhow::Result<Row> {
+    let output = std::process::Command::new(std::env::current_exe()?).args([ONE, &cells.to_string()]).output()?;
+    anyhow::ensure!(output.status.success(), "{cells} cells: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout)?;
+    let numbers: Vec<f64> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+    match *numbers {
+        [cells, import_a_second, bytes_a_cell, reserve_a_second, read_micros, restart_seconds] => {
+            Ok(Row { cells, import_a_second, bytes_a_cell, reserve_a_second, read_micros, restart_seconds })
+        }
+        _ => anyhow::bail!("{cells} cells: {text}"),
+    }
+}
+
+/// Measures one size, and prints it for [`scale`].
+pub fn one(cells: &str) -> anyhow::Result<()> {
+    let row = measure(cells.parse::<u32>()? / LOCATIONS)?;
+    println!(
+        "{} {} {} {} {} {}",
+        row.cells, row.import_a_second, row.bytes_a_cell, row.reserve_a_second, row.read_micros, row.restart_seconds
+    );
     Ok(())
 }
 

@@ -50,13 +50,27 @@ fn cell(n: u64) -> (String, String) {
     (format!("K-{}", n % 10), format!("s{}", n / 10))
 }
 
-/// Runs `rounds` rounds on a fresh directory.
+/// Rounds on one directory: its whole log is added up after each.
+const ROUNDS_A_DIRECTORY: u64 = 40;
+
+/// Runs `rounds` rounds, on fresh directories in `folder`.
 ///
 /// # Errors
 /// The first thing that was promised and is not so.
-pub fn run(binary: &Path, data: &Path, rounds: u64, seed: u64) -> anyhow::Result<Report> {
-    let mut numbers = Numbers::new(seed);
+pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64) -> anyhow::Result<Report> {
     let mut report = Report::default();
+    while report.rounds < rounds {
+        let data = folder.join(format!("data-{}", report.rounds));
+        let seed = seed.wrapping_add(report.rounds);
+        run_on(binary, &data, ROUNDS_A_DIRECTORY.min(rounds - report.rounds), seed, &mut report)?;
+        std::fs::remove_dir_all(&data)?;
+        eprintln!("{report:?}");
+    }
+    Ok(report)
+}
+
+fn run_on(binary: &Path, data: &Path, rounds: u64, seed: u64, report: &mut Report) -> anyhow::Result<()> {
+    let mut numbers = Numbers::new(seed);
     let ledger = Mutex::new(Ledger { sold: vec![0; CELLS as usize], ..Ledger::default() });
     let mut server = Server::start(binary, data, &[])?;
     let counts: Vec<Value> =
@@ -89,16 +103,15 @@ pub fn run(binary: &Path, data: &Path, rounds: u64, seed: u64) -> anyhow::Result
             stop.store(true, Ordering::Relaxed);
             killed
         })?;
-        report.rounds = round;
+        report.rounds += 1;
         report.acknowledged += acknowledged.into_inner();
         verify(binary, data).with_context(|| format!("round {round}, seed {seed}"))?;
         server = Server::start(binary, data, &[])?;
         let mut ledger = ledger.lock().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
-        audit(&server, &mut ledger, &mut report).with_context(|| format!("round {round}, seed {seed}"))?;
+        audit(&server, &mut ledger, report).with_context(|| format!("round {round}, seed {seed}"))?;
     }
     server.stop()?;
-    verify(binary, data)?;
-    Ok(report)
+    verify(binary, data).map(drop)
 }
 
 struct Worker<'a> {

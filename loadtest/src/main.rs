@@ -178,7 +178,7 @@ fn main() -> anyhow::Result<()> {
             let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
             println!("seed {seed}");
             let temporary = tempfile::tempdir()?;
-            let report = kill::run(&binary()?, &temporary.path().join("data"), rounds, seed)?;
+            let report = kill::run(&binary()?, temporary.path(), rounds, seed)?;
             println!("{report:#?}");
             println!("no acknowledged write was lost, and verify is clean");
             Ok(())

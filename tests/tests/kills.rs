@@ -7,7 +7,7 @@ fn no_acknowledged_write_is_lost_in_twenty_kills() {
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) * 7919);
     eprintln!("seed {seed}");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let report = anaquel_loadtest::kill::run(anaquel_tests::binary(), &folder.path().join("data"), 20, seed);
+    let report = anaquel_loadtest::kill::run(anaquel_tests::binary(), folder.path(), 20, seed);
     let report = report.expect("no promise is broken");
     assert!(report.acknowledged > 100, "{report:?}");
 }
