@@ -62,17 +62,27 @@ pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64) -> anyhow::Resu
     while report.rounds < rounds {
         let data = folder.join(format!("data-{}", report.rounds));
         let seed = seed.wrapping_add(report.rounds);
-        run_on(binary, &data, ROUNDS_A_DIRECTORY.min(rounds - report.rounds), seed, &mut report)?;
+        let count = ROUNDS_A_DIRECTORY.min(rounds - report.rounds);
+        rounds_on(binary, &data, &[], count, seed, &mut report, &mut || Ok(()))?;
         std::fs::remove_dir_all(&data)?;
         eprintln!("{report:?}");
     }
     Ok(report)
 }
 
-fn run_on(binary: &Path, data: &Path, rounds: u64, seed: u64, report: &mut Report) -> anyhow::Result<()> {
+/// Rounds on one directory; `meanwhile` happens while the server is dead.
+pub(crate) fn rounds_on(
+    binary: &Path,
+    data: &Path,
+    arguments: &[&str],
+    rounds: u64,
+    seed: u64,
+    report: &mut Report,
+    meanwhile: &mut dyn FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut numbers = Numbers::new(seed);
     let ledger = Mutex::new(Ledger { sold: vec![0; CELLS as usize], ..Ledger::default() });
-    let mut server = Server::start(binary, data, &[])?;
+    let mut server = Server::start(binary, data, arguments)?;
     let counts: Vec<Value> =
         (0..CELLS).map(|n| json!({"sku": cell(n).0, "location": cell(n).1, "on_hand": OPENING})).collect();
     ensure!(server.client().post("/v1/stock/counts", &json!({"counts": counts}))?.status == 200, "opening stock");
@@ -103,10 +113,11 @@ fn run_on(binary: &Path, data: &Path, rounds: u64, seed: u64, report: &mut Repor
             stop.store(true, Ordering::Relaxed);
             killed
         })?;
+        meanwhile()?;
         report.rounds += 1;
         report.acknowledged += acknowledged.into_inner();
         verify(binary, data).with_context(|| format!("round {round}, seed {seed}"))?;
-        server = Server::start(binary, data, &[])?;
+        server = Server::start(binary, data, arguments)?;
         let mut ledger = ledger.lock().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
         audit(&server, &mut ledger, report).with_context(|| format!("round {round}, seed {seed}"))?;
     }

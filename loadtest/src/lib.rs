@@ -12,6 +12,7 @@ mod machine;
 mod numbers;
 pub mod peers;
 pub mod pipeline;
+pub mod power;
 pub mod rate;
 pub mod replay;
 pub mod scenario;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::server::{Server, binary, verify};
-use anaquel_loadtest::{bare, kill, linear, peers, rate, replay, scenario};
+use anaquel_loadtest::{bare, kill, linear, peers, power, rate, replay, scenario};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -47,6 +47,18 @@ enum Command {
         /// Where the random moments come from; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
+    },
+    /// Cut the power at random moments under load: the disk is an image that is copied as it is; restart, audit. Needs root.
+    Power {
+        /// Times to cut it.
+        #[arg(long, default_value_t = 300)]
+        rounds: u64,
+        /// Where the random moments come from; printed, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Do not flush the journal, and expect that writes are lost: proof that this finds it.
+        #[arg(long)]
+        without_sync: bool,
     },
     /// Concurrent callers on a few hot cells: is what they are told one order of the log, in real time?
     Linear {
@@ -172,6 +184,22 @@ fn main() -> anyhow::Result<()> {
             let report = linear::run(&binary()?, &temporary.path().join("data"), operations, callers, seed)?;
             println!("{report:#?}");
             println!("every answer has its place in one order of the log, which respects real time");
+            Ok(())
+        }
+        Command::Power { rounds, seed, without_sync } => {
+            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+            println!("seed {seed}");
+            let temporary = tempfile::tempdir()?;
+            let report = power::run(&binary()?, temporary.path(), rounds, seed, without_sync)?;
+            println!("{report:#?}");
+            println!(
+                "{}",
+                if without_sync {
+                    "what is not flushed is lost, and that is found"
+                } else {
+                    "no acknowledged write was lost"
+                }
+            );
             Ok(())
         }
         Command::Kill { rounds, seed } => {

@@ -1,13 +1,36 @@
-//! Kill -9 under load; `anaquel-loadtest kill` does more of it.
+//! Kill -9 and power cuts under load; `anaquel-loadtest kill` and `power` do more of it.
 
-/// Twenty rounds. The seed is printed; with `ANAQUEL_SEED` set, that one is run.
-#[test]
-fn no_acknowledged_write_is_lost_in_twenty_kills() {
+/// Printed; with `ANAQUEL_SEED` set, it is that one.
+fn seed() -> u64 {
     let seed = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) * 7919);
     eprintln!("seed {seed}");
+    seed
+}
+
+/// Twenty rounds.
+#[test]
+fn no_acknowledged_write_is_lost_in_twenty_kills() {
+    let seed = seed();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let report = anaquel_loadtest::kill::run(anaquel_tests::binary(), folder.path(), 20, seed);
     let report = report.expect("no promise is broken");
     assert!(report.acknowledged > 100, "{report:?}");
+}
+
+/// Thirty power cuts on a disk in a file, and as many without flushing as it takes to lose something. Mounting needs root:
+/// where that is not to be had, this says so.
+#[test]
+fn no_acknowledged_write_is_lost_in_thirty_power_cuts() {
+    if let Err(error) = anaquel_loadtest::power::is_possible() {
+        eprintln!("not run: {error:#}");
+        return;
+    }
+    let seed = seed();
+    for without_sync in [true, false] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let done = anaquel_loadtest::power::run(anaquel_tests::binary(), folder.path(), 30, seed, without_sync);
+        let report = done.expect("what was acknowledged is there, if it was flushed");
+        assert!(without_sync || report.rounds == 30 && report.acknowledged > 1000, "{report:?}");
+    }
 }
