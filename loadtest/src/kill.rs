@@ -50,6 +50,19 @@ fn cell(n: u64) -> (String, String) {
     (format!("K-{}", n % 10), format!("s{}", n / 10))
 }
 
+/// A promise was broken: not the test's own tools.
+#[derive(Debug, Clone, Copy)]
+pub struct Broken {
+    round: u64,
+    seed: u64,
+}
+
+impl std::fmt::Display for Broken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "round {}, seed {}", self.round, self.seed)
+    }
+}
+
 /// Rounds on one directory: its whole log is added up after each.
 const ROUNDS_A_DIRECTORY: u64 = 40;
 
@@ -116,10 +129,11 @@ pub(crate) fn rounds_on(
         meanwhile()?;
         report.rounds += 1;
         report.acknowledged += acknowledged.into_inner();
-        verify(binary, data).with_context(|| format!("round {round}, seed {seed}"))?;
+        let broken = || Broken { round, seed };
+        verify(binary, data).with_context(broken)?;
         server = Server::start(binary, data, arguments)?;
         let mut ledger = ledger.lock().map_err(|_| anyhow::anyhow!("a worker panicked"))?;
-        audit(&server, &mut ledger, report).with_context(|| format!("round {round}, seed {seed}"))?;
+        audit(&server, &mut ledger, report).with_context(broken)?;
     }
     server.stop()?;
     verify(binary, data).map(drop)

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::kill::{Report, rounds_on};
+use crate::kill::{Broken, Report, rounds_on};
 
 /// Rounds on one image: its whole log is added up after each.
 const ROUNDS_AN_IMAGE: u64 = 30;
@@ -101,7 +101,7 @@ pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64, without_sync: b
         drop(disk);
         std::fs::remove_dir_all(&of_image)?;
         match done {
-            Err(error) if without_sync => {
+            Err(error) if without_sync && error.is::<Broken>() => {
                 eprintln!("without syncing, after {} rounds: {error:#}", report.rounds);
                 return Ok(report);
             }

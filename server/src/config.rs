@@ -52,7 +52,7 @@ pub struct AuthConfig {
     /// What tokens must have in `aud`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
-    /// Whose pages may open sockets, beside the server's own, such as `https://shop.example`.
+    /// Whose pages may open sockets and write, beside the server's own, such as `https://shop.example`.
     pub origins: Vec<String>,
 }
 

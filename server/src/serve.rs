@@ -13,6 +13,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
+use tokio_util::either::Either;
 use tower::ServiceExt;
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
@@ -199,28 +200,31 @@ async fn accept(
         let service = TowerToHyperService::new(router.clone().map_request(from_peer));
         let (builder, watcher) = (builder.clone(), graceful.watcher());
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
+        let mut stopping = app.stopping.clone();
         tokio::spawn(async move {
             let _permit = permit;
-            let ended = match acceptor {
-                None => match tokio::time::timeout(handshake, speaks_http2(&stream)).await {
-                    Ok(Ok(is_http2)) => {
-                        let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
-                        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-                        watcher.watch(connection.into_owned()).await
-                    }
-                    Ok(Err(error)) => Err(error.into()),
-                    Err(_) => Err("nothing was asked in time".into()),
-                },
-                Some(acceptor) => match tokio::time::timeout(handshake, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => {
+            let opening = async {
+                match acceptor {
+                    None => speaks_http2(&stream).await.map(|is_http2| (is_http2, Either::Left(stream))),
+                    Some(acceptor) => acceptor.accept(stream).await.map(|stream| {
                         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                        let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
-                        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-                        watcher.watch(connection.into_owned()).await
-                    }
-                    Ok(Err(error)) => Err(error.into()),
-                    Err(_) => Err("no TLS handshake in time".into()),
-                },
+                        (is_http2, Either::Right(stream))
+                    }),
+                }
+            };
+            // Whoever has not yet asked for anything when the server stops is not waited for.
+            let opened = tokio::select! {
+                opened = tokio::time::timeout(handshake, opening) => opened,
+                _ = stopping.wait_for(|stopping| *stopping) => return,
+            };
+            let ended = match opened {
+                Ok(Ok((is_http2, stream))) => {
+                    let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
+                    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                    watcher.watch(connection.into_owned()).await
+                }
+                Ok(Err(error)) => Err(error.into()),
+                Err(_) => Err("nothing was asked in time".into()),
             };
             if let Err(error) = ended {
                 tracing::debug!(%peer, error, "a connection ended early");

@@ -195,3 +195,15 @@ fn a_connection_that_says_nothing_is_closed() {
     // Closed, with or without a word; not held open for ever.
     slow.read_to_end(&mut rest).unwrap();
 }
+
+/// Longer than it takes to stop, shorter than what a connection would be waited for.
+#[test]
+fn a_connection_that_says_nothing_does_not_hold_up_a_stop() {
+    let shop = Shop::default();
+    let _silent = std::net::TcpStream::connect(shop.server.address).unwrap();
+    // It was taken in before the next one was answered.
+    assert_eq!(shop.server.client().get("/readyz").unwrap().status, 200);
+    let began = std::time::Instant::now();
+    shop.server.stop().unwrap();
+    assert!(began.elapsed() < std::time::Duration::from_secs(8), "{:?}", began.elapsed());
+}

@@ -273,6 +273,9 @@ fn a_bound_key_stays_where_it_belongs() {
     assert_eq!(socket.ask(&on_socket).unwrap()["status"], 403);
     let coming = there.rsplit_once('-').unwrap().0.to_owned() + "-999999";
     assert_eq!(ask(&mut client, &till, "POST", &format!("{coming}/cancel"), &json!({})).status, 404);
+    // What is over is still nobody else's to read.
+    assert_eq!(ask(&mut client, &boss, "POST", &format!("{there}/cancel"), &json!({})).status, 200);
+    assert_eq!(refusal(&ask(&mut client, &till, "GET", &there, &Value::Null)), forbidden());
     // Of what is short, a till is told of its own cells, and of the promises in them.
     for location in ["s14", "s15"] {
         let sold = json!({"movements": [{"kind": "sale", "sku": "A", "location": location, "quantity": 20}]});
@@ -493,11 +496,13 @@ fn pages_of_others_open_no_sockets() {
 fn more_than_is_allowed_is_told_when_to_come_again() {
     let house = House::new();
     let (busy, calm) = (house.key("busy", &["read"], &[]), house.key("calm", &["read"], &[]));
-    let config = house.config("[limits]\nkey_requests_per_second = 5\naddress_requests_per_second = 200\n");
+    let config = house.config("[limits]\nkey_requests_per_second = 2\n");
     let server = house.serve(&["--config", &config]);
     let mut client = server.client();
     let mut refused = 0;
-    for _ in 0..40 {
+    let began = Instant::now();
+    while refused < 3 {
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing is too much");
         let answer = ask(&mut client, &busy, "GET", "/v1/skus", &Value::Null);
         if answer.status != 200 {
             assert_eq!(refusal(&answer), (429, "too-many-requests".to_owned()));
@@ -506,11 +511,7 @@ fn more_than_is_allowed_is_told_when_to_come_again() {
             refused += 1;
         }
     }
-    assert!(refused >= 10, "{refused} of 40 were refused");
     assert_eq!(ask(&mut client, &calm, "GET", "/v1/skus", &Value::Null).status, 200, "who asks little is served");
-    let limits: Vec<_> = (0..400).map(|_| client.get("/v1/skus").unwrap()).collect();
-    assert!(limits.iter().any(|answer| answer.json()["limit"] == "limits.address_requests_per_second"));
-    assert_eq!(client.get("/readyz").unwrap().status, 200, "health is never too much");
     let mut socket = loop {
         // Its own handshake may be too much for a moment.
         match Socket::connect_with(server.address, &[("authorization", &bearer(&busy))]) {
@@ -519,8 +520,18 @@ fn more_than_is_allowed_is_told_when_to_come_again() {
         }
     };
     let ask = json!({"op": "availability", "id": "a", "skus": ["A"]});
-    let statuses: Vec<_> = (0..30).map(|_| socket.ask(&ask).unwrap()["status"].clone()).collect();
-    assert!(statuses.contains(&json!(429)), "messages count as requests do: {statuses:?}");
+    eventually("messages count as requests do", || socket.ask(&ask).unwrap()["status"] == 429);
+
+    // An address, whoever it is.
+    let house = House::new();
+    let config = house.config("[limits]\naddress_requests_per_second = 2\n");
+    let server = house.serve(&["--config", &config]);
+    let mut client = server.client();
+    eventually("an address asks too much", || {
+        let told = client.get("/v1/skus").unwrap().json();
+        told["limit"] == "limits.address_requests_per_second"
+    });
+    assert_eq!(client.get("/readyz").unwrap().status, 200, "health is never too much");
 }
 
 mod tokens {
@@ -729,6 +740,7 @@ mod tls {
             ("[tls]\ncertificate = \"a.pem\"\nkey = \"b.pem\"\n", "tls.certificate: a.pem"),
             ("[auth]\norigins = [\"*\"]\n", "auth.origins"),
             ("[auth]\njwks = \"none.json\"\n", "none.json"),
+            ("[auth]\nkeys = \"none.json\"\n", "auth.keys: there is no none.json"),
         ] {
             let config = house.config(config);
             let mut command = Command::new(binary());

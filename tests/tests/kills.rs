@@ -31,6 +31,6 @@ fn no_acknowledged_write_is_lost_in_thirty_power_cuts() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let done = anaquel_loadtest::power::run(anaquel_tests::binary(), folder.path(), 30, seed, without_sync);
         let report = done.expect("what was acknowledged is there, if it was flushed");
-        assert!(without_sync || report.rounds == 30 && report.acknowledged > 1000, "{report:?}");
+        assert!(report.acknowledged > 0 && (without_sync || report.rounds == 30), "{report:?}");
     }
 }

@@ -170,8 +170,8 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
     if needed.is_some() {
         app.door.has_room_for(peer.map(|peer| peer.ip()), None)?;
     }
-    if *request.method() != Method::GET && *request.method() != Method::HEAD {
-        app.door.origins.check(request.headers(), app.door.is_locked())?;
+    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+        app.door.origins.check(request.uri(), request.headers(), app.door.is_locked())?;
     }
     let Some(needed) = needed.filter(|_| app.door.is_locked()) else { return Ok(None) };
     let token = token(request.headers());

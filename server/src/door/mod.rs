@@ -5,7 +5,7 @@
 //! - [`tokens`]: JWTs, signed by a key of a JWKS file
 //! - [`guard`]: every request passes it; which scope a route needs stands in the OpenAPI document, and nowhere else
 //! - [`rates`]: requests a second, by address and by key
-//! - [`origins`]: which pages may open sockets
+//! - [`origins`]: which pages may open sockets, and write
 //! - [`tls`]: the certificate, read anew when it changes
 //!
 //! As long as there is no key and no JWKS file, the door stands open, and the server listens on loopback only.
@@ -36,8 +36,8 @@ use origins::Origins;
 use rates::Rates;
 use tokens::Tokens;
 
-/// How often the files are looked at: a key is revoked within this time.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often the files are looked at: a key is out soon after.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Everything that decides who may come in.
 pub struct Door {
@@ -77,6 +77,8 @@ impl Door {
         // What changes while they are read is read again.
         *door.seen() = door.stamps();
         door.known.store(Arc::new(door.read()?));
+        let is_missing = config.auth.keys.is_some() && door.known.load().keys.is_none();
+        anyhow::ensure!(!is_missing, "auth.keys: there is no {}; anaquel keys add makes it", door.keys_path.display());
         Ok(door)
     }
 

@@ -1,4 +1,5 @@
-//! Which web pages may open a socket: those of this server, and those of origins that the settings name. A page of
+//! Which web pages may open a socket, or ask for more than to read: those of this server, and those of origins that the
+//! settings name. A page of
 //! anybody else could otherwise use a visitor's browser to reach a server that listens on the visitor's machine.
 
 use std::net::IpAddr;
@@ -34,17 +35,20 @@ impl Origins {
     }
 
     /// Whether a socket, or what is no mere reading, may come from where it comes. What is no browser sends no origin. Where
-    /// nobody need say who they are, the server's own pages are those of this machine: a name that somebody else's page has
-    /// pointed here is not one of them.
+    /// nobody need say who they are, the server's own pages are those of this machine, at any port: a name that somebody
+    /// else's page has pointed here is not one of them.
     ///
     /// # Errors
     /// `forbidden`, naming the origin.
-    pub fn check(&self, headers: &HeaderMap, is_locked: bool) -> Result<(), Problem> {
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap, is_locked: bool) -> Result<(), Problem> {
         let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
         let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        // HTTP/2 says in the address whom it is for.
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = uri.authority().map(Authority::as_str).or(host).unwrap_or_default();
         let is_own = origin.split_once("://").is_some_and(|(_, from)| {
-            from == host.to_ascii_lowercase() && (is_locked || self.serves_anybody || is_this_machine(from))
+            let is_same = from == host.to_ascii_lowercase();
+            if is_locked || self.serves_anybody { is_same } else { is_this_machine(from) }
         });
         if is_own || self.allowed.contains(&origin) {
             return Ok(());
@@ -75,7 +79,7 @@ mod tests {
             if let Some(origin) = origin {
                 headers.insert(header::ORIGIN, origin.parse().unwrap());
             }
-            origins.check(&headers, true).is_ok()
+            origins.check(&Uri::from_static("/"), &headers, true).is_ok()
         };
         for allowed in
             [None, Some("https://stock.example:7070"), Some("https://SHOP.example"), Some("http://localhost:5173")]
@@ -101,9 +105,13 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(header::HOST, host.parse().unwrap());
             headers.insert(header::ORIGIN, format!("http://{host}").parse().unwrap());
-            origins.check(&headers, false).is_ok()
+            origins.check(&Uri::from_static("/"), &headers, false).is_ok()
         };
         assert!(!rebound("evil.example:7070", false) && rebound("shop.internal:7070", true));
+        let http2 = Uri::from_static("https://stock.example:7070/v1/stock/movements");
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, "https://stock.example:7070".parse().unwrap());
+        assert!(origins.check(&http2, &headers, true).is_ok(), "HTTP/2 has no Host");
         for host in ["localhost:7070", "127.0.0.1:7070", "[::1]:7070"] {
             assert!(rebound(host, false), "{host}");
         }

@@ -2,7 +2,7 @@
 
 use anaquel_engine::command::{Command, Failure, Outcome, Rebind, Refusal, StepRequest};
 use anaquel_engine::ids::ReservationId;
-use anaquel_engine::reservation::Reservation;
+use anaquel_engine::reservation::{Line, Reservation};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 
@@ -104,8 +104,10 @@ pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<
     if visitor.identity.locations.is_empty() {
         return caller.speaks_for("channel", Some(catalogue.channels.name(reservation.channel).as_str()));
     }
-    // What was given back whole stands nowhere any more.
-    for line in reservation.lines.iter().filter(|line| line.outstanding() > 0 || line.collected > 0) {
+    // What was given back whole stands nowhere any more, unless all of it was: then it is whose it was.
+    let stands = |line: &&Line| line.outstanding() > 0 || line.collected > 0;
+    let is_over = !reservation.lines.iter().any(|line| stands(&line));
+    for line in reservation.lines.iter().filter(|line| is_over || stands(line)) {
         caller.acts_at("location", Some(catalogue.locations.name(line.location).as_str()))?;
     }
     Ok(())

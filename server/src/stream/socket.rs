@@ -11,7 +11,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, SinkExt, StreamExt};
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
@@ -77,12 +77,13 @@ const RESTART: Ending = Ending { code: 1012, reason: "server-stopping" };
 )]
 pub async fn socket(
     State(app): State<App>,
+    uri: Uri,
     headers: HeaderMap,
     visitor: Option<Extension<Visitor>>,
     peer: Option<Extension<Peer>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    app.door.origins.check(&headers, app.door.is_locked())?;
+    app.door.origins.check(&uri, &headers, app.door.is_locked())?;
     let visitor = visitor.map(|Extension(visitor)| visitor);
     let address = peer.map(|Extension(Peer(peer))| peer.ip());
     let upgrade = upgrade.map_err(|rejection| {
