@@ -96,8 +96,7 @@ impl Identity {
     /// # Errors
     /// `forbidden`, naming the scopes that would do.
     pub fn may(&self, scopes: &[Scope]) -> Result<(), Problem> {
-        let has = |scope: &Scope| self.scopes.contains(scope) || self.scopes.contains(&Scope::Admin);
-        if scopes.iter().any(has) {
+        if self.scopes.contains(&Scope::Admin) || scopes.iter().any(|scope| self.scopes.contains(scope)) {
             return Ok(());
         }
         let needed: Vec<_> = scopes.iter().map(Scope::to_string).collect();
