@@ -1,4 +1,4 @@
-//! Kill -9 at a random moment under load, restart, audit; again and again on the same data.
+//! Kill -9 at a random moment under load, restart, audit; again and again on the same data, for a while.
 //!
 //! Each worker keeps a ledger of what it was told. After every restart the ledger must be found again: each
 //! acknowledged reservation in the state it was told, each sale counted, no cell with more promised than was there, and

@@ -23,6 +23,38 @@ pub enum Kind {
     Resume,
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Availability => "availability",
+            Self::Reserve => "reserve",
+            Self::Confirm => "confirm",
+            Self::Collect => "collect",
+            Self::Cancel => "cancel",
+            Self::Movement => "movement",
+            Self::Resume => "resume",
+        })
+    }
+}
+
+impl KindRow {
+    /// What a table shows of it: done, refused, shed, a second, median, 90th, 99th, 99.9th, slowest.
+    pub(super) fn figures(&self) -> [String; 9] {
+        let ms = |value: f64| format!("{value:.2}");
+        [
+            self.done.to_string(),
+            self.refused.to_string(),
+            self.shed.to_string(),
+            format!("{:.0}", self.a_second),
+            ms(self.p50),
+            ms(self.p90),
+            ms(self.p99),
+            ms(self.p999),
+            ms(self.max),
+        ]
+    }
+}
+
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {

@@ -80,10 +80,7 @@ pub(super) fn html(report: &Report) -> String {
 fn of_quantiles(row: &KindRow) -> Series {
     let nines = |quantile: f64| -(1.0 - quantile).log10();
     let points = row.quantiles.iter().filter(|(quantile, _)| *quantile < 1.0);
-    Series {
-        name: format!("{:?}", row.kind).to_lowercase(),
-        points: points.map(|(quantile, ms)| (nines(*quantile), *ms)).collect(),
-    }
+    Series { name: row.kind.to_string(), points: points.map(|(quantile, ms)| (nines(*quantile), *ms)).collect() }
 }
 
 fn table(rows: &[KindRow]) -> String {
@@ -91,20 +88,7 @@ fn table(rows: &[KindRow]) -> String {
         "<table>\n<tr><th>request<th>done<th>refused<th>shed<th>a second<th>median ms<th>90th<th>99th<th>99.9th<th>slowest</tr>\n",
     );
     for row in rows {
-        let _ = writeln!(
-            text,
-            "<tr><td>{}<td>{}<td>{}<td>{}<td>{:.0}<td>{:.2}<td>{:.2}<td>{:.2}<td>{:.2}<td>{:.2}</tr>",
-            format!("{:?}", row.kind).to_lowercase(),
-            row.done,
-            row.refused,
-            row.shed,
-            row.a_second,
-            row.p50,
-            row.p90,
-            row.p99,
-            row.p999,
-            row.max
-        );
+        let _ = writeln!(text, "<tr><td>{}<td>{}</tr>", row.kind, row.figures().join("<td>"));
     }
     text.push_str("</table>\n");
     text

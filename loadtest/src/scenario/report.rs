@@ -111,20 +111,12 @@ impl Report {
             "max"
         );
         for row in &self.kinds {
-            let _ = writeln!(
-                text,
-                "  {:<13} {:>9} {:>9} {:>7} {:>9.0} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9.2}",
-                format!("{:?}", row.kind).to_lowercase(),
-                row.done,
-                row.refused,
-                row.shed,
-                row.a_second,
-                row.p50,
-                row.p90,
-                row.p99,
-                row.p999,
-                row.max
-            );
+            let [done, refused, shed, times @ ..] = row.figures();
+            let _ = write!(text, "  {:<13} {done:>9} {refused:>9} {shed:>7}", row.kind);
+            for figure in times {
+                let _ = write!(text, " {figure:>9}");
+            }
+            text.push('\n');
         }
         if self.unsent > 0 {
             let _ = writeln!(text, "  {} visits were due and never sent: the server was too far behind", self.unsent);
