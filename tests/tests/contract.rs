@@ -271,6 +271,24 @@ fn the_document_and_its_page_are_served_offline() {
     {
         assert!(paths.contains_key(path), "{path}");
     }
+    let calls = paths.values().flat_map(|item| item.as_object().unwrap().values());
+    let mut ids: Vec<&str> = calls.map(|call| call["operationId"].as_str().unwrap()).collect();
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "calls share a name");
+    for reference in document.to_string().split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "nothing is at {pointer}");
+    }
+    for (link, of) in document["paths"]["/v1/reservations"]["post"]["responses"]["201"]["links"].as_object().unwrap() {
+        assert!(ids.binary_search(&of["operationId"].as_str().unwrap()).is_ok(), "{link}");
+    }
+    // A word is bounded wherever it stands.
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["LineBody"]["properties"]["quantity"]["maximum"], 1_000_000_000);
+    assert_eq!(schemas["ReserveBody"]["properties"]["lines"]["maxItems"], 100);
+    assert!(schemas["SkuView"]["properties"].get("sku").is_some(), "{}", schemas["SkuView"]);
     assert_eq!(shop.client.get("/docs/").unwrap().status, 200);
     assert_eq!(shop.client.get("/docs/swagger-ui-bundle.js").unwrap().status, 200);
 }

@@ -1,6 +1,7 @@
 //! The HTTP surface, as one flat list, and what all handlers have in common.
 
 mod catalogue;
+mod document;
 mod events;
 mod export;
 mod import;
@@ -27,54 +28,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use utoipa::OpenApi;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::door::guard::{Routes, SCHEME, guard};
+use crate::door::guard::{Routes, guard};
 use crate::problem::{Problem, Slug};
 use crate::stream;
 
-/// The served OpenAPI document, before the handlers add their paths.
-#[derive(OpenApi)]
-#[openapi(
-    modifiers(&KeyScheme),
-    info(
-        title = "Anaquel",
-        description = "Real-time stock availability: how many of this can be promised, here, now, and taking one \
-                       without promising it twice. Every answer that carries stock carries the `seq` it reflects; \
-                       every 2xx answer to a write is durable. Errors are RFC 9457 problem documents.",
-        license(name = "Apache-2.0", identifier = "Apache-2.0")
-    ),
-    tags(
-        (name = "stock", description = "What is there, and what may be promised"),
-        (name = "reservations", description = "Promises and their lives"),
-        (name = "live", description = "Stock as it changes"),
-        (name = "catalogue", description = "SKUs, locations, groups, channels, prices"),
-        (name = "rules", description = "What stands between stock and promises"),
-        (name = "loading", description = "Files in and out"),
-        (name = "operating", description = "Health, metrics, the log")
-    )
-)]
-struct ApiDoc;
-
-/// How callers say who they are, where they must.
-struct KeyScheme;
-
-impl utoipa::Modify for KeyScheme {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let description = "An API key of `anaquel keys add`, or a JSON Web Token. The scopes that a call needs, any one of \
-                           them, stand beside it. A server without keys asks nobody.";
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
-    }
-}
-
 /// All routes.
 pub fn router(app: App) -> Router {
-    let (router, document) = OpenApiRouter::with_openapi(ApiDoc::openapi())
+    let (router, document) = OpenApiRouter::with_openapi(document::ApiDoc::openapi())
         .routes(routes!(stock::availability))
         .routes(routes!(stock::availability_query))
         .routes(routes!(stock::stock))
@@ -117,10 +81,10 @@ pub fn router(app: App) -> Router {
         .routes(routes!(operating::info))
         .routes(routes!(operating::trust_clock))
         .split_for_parts();
-    let routes = Arc::new(Routes::of(&document));
+    let (routes, document) = (Arc::new(Routes::of(&document)), document::complete(&document));
     router
         .merge(pages::routes())
-        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", document))
+        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state((app.clone(), routes), guard))

@@ -131,7 +131,7 @@ async fn step<T: StepBody>(app: &App, id: &str, request: Request) -> Result<Resp
     post, path = "/v1/reservations/{id}/confirm", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = ConfirmBody,
+    request_body = Option<ConfirmBody>,
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
               (status = 409, description = "wrong-state"))
 )]
@@ -144,7 +144,7 @@ pub async fn confirm(State(app): State<App>, PathId(id): PathId, request: Reques
     post, path = "/v1/reservations/{id}/ready", tag = "reservations", security(("key" = ["fulfil"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = ReadyBody,
+    request_body = Option<ReadyBody>,
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
               (status = 409, description = "wrong-state"))
 )]
@@ -157,7 +157,7 @@ pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request)
     post, path = "/v1/reservations/{id}/collect", tag = "reservations", security(("key" = ["fulfil"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
-    request_body = CollectBody,
+    request_body = Option<CollectBody>,
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 403, description = "forbidden: the code is wrong"),
               (status = 404, description = "not-found"), (status = 409, description = "wrong-state"))
 )]
@@ -170,7 +170,7 @@ pub async fn collect(State(app): State<App>, PathId(id): PathId, request: Reques
     post, path = "/v1/reservations/{id}/cancel", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
-    request_body = CancelBody,
+    request_body = Option<CancelBody>,
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
               (status = 409, description = "wrong-state"))
 )]
@@ -196,7 +196,7 @@ pub async fn extend(State(app): State<App>, PathId(id): PathId, request: Request
     post, path = "/v1/reservations/{id}/bind", tag = "reservations", security(("key" = ["reserve"])),
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
-    request_body = BindBody,
+    request_body = Option<BindBody>,
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
               (status = 409, description = "wrong-state, or insufficient-stock where it is wanted"))
 )]

@@ -21,9 +21,9 @@ use crate::wire::rule as words;
     responses((status = 200, description = "A page of rules")))]
 pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
-    let (after, limit) = (params.one("after")?, params.limit()?);
+    let (after, limit) = (params.name("after")?, params.limit()?);
     params.done()?;
-    let mut rules = app.engine.state().rules.page(after.as_deref(), limit + 1);
+    let mut rules = app.engine.state().rules.page(after.as_ref().map(Name::as_str), limit + 1);
     let more = rules.len() > limit;
     rules.truncate(limit);
     let next = rules.last().filter(|_| more).map(|last| last.name.to_string());

@@ -41,7 +41,7 @@ const RETRY_MS: u64 = 1000;
         ("Last-Event-ID" = Option<String>, Header, description = "Go on from the event with this id, a cursor")
     ),
     responses(
-        (status = 200, content_type = "text/event-stream", body = String,
+        (status = 200, content_type = "text/event-stream", body = Object,
          description = "Events snapshot, delta, reset, heartbeat, error and closed; the id is the cursor"),
         (status = 400, description = "invalid-request"), (status = 429, description = "too-many-requests"),
         (status = 503, description = "overloaded: stream.sockets are open")

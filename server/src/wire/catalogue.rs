@@ -36,6 +36,7 @@ pub struct SkuBody {
     #[schema(example = "piece")]
     pub unit: Option<String>,
     /// Decimal places of the unit that one counted unit stands for, 0 to 9.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub decimals: Option<i64>,
     /// The product of which it is a variant.
     pub product: Option<String>,
@@ -76,10 +77,12 @@ pub struct LocationBody {
     pub pickup_cutoff: Option<String>,
     /// Minutes of work until an order is ready to be fetched.
     #[schema(example = 120)]
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub pickup_minutes: Option<i64>,
     /// The group from which what it lacks may be brought.
     pub transfer_group: Option<String>,
     /// Minutes until that is there.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub transfer_minutes: Option<i64>,
 }
 
@@ -97,7 +100,7 @@ pub struct GroupBody {
 pub struct ChannelBody {
     /// Units of every cell that it must leave to others.
     #[schema(example = 2)]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::wire::whole::required")]
     pub buffer: i64,
 }
 

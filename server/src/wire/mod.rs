@@ -12,6 +12,7 @@ pub mod sourcing;
 pub mod stock;
 pub mod supply;
 pub mod what_if;
+pub mod whole;
 
 use anaquel_engine::catalogue::Catalogue;
 use anaquel_engine::event::RowError;

@@ -48,27 +48,34 @@ pub struct RuleBody {
     /// `safety_stock`: so many units are held back. `quota`: so many are kept for its channels. `backorder` and `preorder`:
     /// so many may be waited for in each cell beyond what is known to come.
     #[schema(example = 2)]
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub units: Option<i64>,
     /// The same as so many of a hundred that are on hand: rounded up for a safety stock, down for a quota, whose base also
     /// has what was handed over under the quotas of the same places.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub percent: Option<i64>,
     /// `access`: whether they may be sold.
     pub allow: Option<bool>,
     /// `band`: up to so many are few.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub few_left: Option<i64>,
     /// `band`: whether the numbers are told as well; yes if left out.
     pub exact: Option<bool>,
     /// `quota`: at least so many units, where the share is a percentage.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub minimum: Option<i64>,
     /// `quota`: whether its channels may also have what no quota keeps for another; no if left out.
     pub spill_over: Option<bool>,
     /// `backorder`: what is promised is promised for so many days later, up to 3,650.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub lead_days: Option<i64>,
     /// `preorder`: when it is sold from; what is promised is promised for then.
     pub available_at: Option<String>,
     /// `capacity`: orders for pickup or delivery that a location takes on in one of its days, in its own time.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub orders_per_day: Option<i64>,
     /// `pickup_only`: an order worth less, in minor units, is not delivered.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub below: Option<i64>,
     /// `pickup_only`: ISO 4217, of `below`.
     #[schema(example = "EUR")]

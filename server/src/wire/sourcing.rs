@@ -52,6 +52,7 @@ pub struct SourcingBody {
     pub group: Option<String>,
     /// 1 to 100 shipments; 5 if left out.
     #[schema(example = 2)]
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub max_shipments: Option<i64>,
     /// What the order is worth; added up from prices if left out.
     pub value: Option<ValueBody>,
@@ -63,6 +64,7 @@ pub struct SourcingBody {
     /// For which order.
     pub order: Option<String>,
     /// 1 to 2,678,400; 900 if left out.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub ttl_seconds: Option<i64>,
     /// Whether it is confirmed in the same step.
     #[serde(default)]
@@ -81,6 +83,7 @@ pub struct SourcingLineBody {
     pub sku: String,
     /// Units, at least 1.
     #[schema(example = 2)]
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
     /// Units that are to come by then will do, where there are not enough.
     pub latest: Option<String>,
@@ -106,6 +109,7 @@ pub struct DestinationBody {
 pub struct ValueBody {
     /// In minor units.
     #[schema(example = 1999)]
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub amount: u64,
     /// ISO 4217.
     #[schema(example = "EUR")]

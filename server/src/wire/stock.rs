@@ -51,6 +51,7 @@ pub struct MovementBody {
     pub location: String,
     /// Units, at least 1; signed for an adjustment.
     #[schema(example = 1)]
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
     /// The caller's own document.
     pub reference: Option<String>,
@@ -81,6 +82,7 @@ pub struct CountBody {
     pub location: String,
     /// What was found.
     #[schema(example = 12)]
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub on_hand: i64,
     /// The moment for which it is true, if not now.
     pub counted_at: Option<String>,

@@ -39,6 +39,7 @@ pub struct SupplyBody {
     pub location: String,
     /// Units still to come; 0 for none any more.
     #[schema(example = 40)]
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
     /// When they are expected; may be left out where that is known.
     #[schema(example = "2026-12-01T09:00:00Z")]

@@ -22,8 +22,10 @@ const ROWS_MAX: usize = 10_000;
 pub struct WhatIfBody {
     /// Records after this `seq`; the whole log, if nothing is said.
     #[schema(example = 1200)]
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub after: Option<u64>,
     /// Records up to this `seq`.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub until: Option<u64>,
     /// Records from this time on.
     #[schema(example = "2026-11-21T00:00:00Z")]
@@ -51,6 +53,7 @@ pub struct StockChangeBody {
     pub location: String,
     /// Units, signed.
     #[schema(example = 20)]
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
 }
 

@@ -149,6 +149,7 @@ pub struct LineView<'a> {
     collected: u32,
     /// What of them is to come, where something is or was.
     #[serde(flatten)]
+    #[schema(value_type = ToComeView)]
     to_come: Option<ToComeView>,
 }
 
@@ -156,12 +157,16 @@ pub struct LineView<'a> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ToComeView {
     /// Units of the line that are still to come.
+    #[schema(required = false)]
     waiting: u32,
     /// When they are promised for.
+    #[schema(required = false)]
     promised_for: String,
     /// When they are expected now; null where nothing is to come that is not somebody else's, or nothing is waited for.
+    #[schema(required = false)]
     expected_at: Option<String>,
     /// Whether they will come too late, or not at all, as far as anybody knows.
+    #[schema(required = false)]
     at_risk: bool,
 }
 

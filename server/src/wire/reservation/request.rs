@@ -38,6 +38,7 @@ pub struct ReserveBody {
     pub purpose: Option<String>,
     /// 1 to 2,678,400; 900 if left out.
     #[schema(example = 900)]
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub ttl_seconds: Option<i64>,
     /// For which order.
     #[schema(example = "W-1007")]
@@ -68,6 +69,7 @@ pub struct LineBody {
     pub group: Option<String>,
     /// Units, at least 1.
     #[schema(example = 1)]
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
     /// Units that are to come by then will do; the answer tells for when they are promised. Without it, only what is there.
     pub latest: Option<String>,
@@ -92,6 +94,7 @@ pub struct BindLineBody {
     /// Where; where they are, if left out.
     pub location: Option<String>,
     /// Units; all of them, if left out.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub quantity: Option<i64>,
 }
 
@@ -115,6 +118,7 @@ pub struct RebindLineBody {
     #[schema(example = "mx-021")]
     pub location: String,
     /// Units; all of them, if left out.
+    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
     pub quantity: Option<i64>,
 }
 
@@ -127,6 +131,7 @@ pub struct UnitsBody {
     /// Where; may be left out while only one line has the SKU.
     pub location: Option<String>,
     /// Units, at least 1.
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
 }
 
@@ -171,6 +176,7 @@ pub struct CancelBody {
 pub struct ExtendBody {
     /// From now, 1 to 2,678,400.
     #[schema(example = 900)]
+    #[serde(deserialize_with = "crate::wire::whole::required")]
     pub ttl_seconds: i64,
 }
 
