@@ -27,6 +27,8 @@ const OPENING: i64 = 100_000;
 pub struct Report {
     /// Times the server was killed.
     pub rounds: u64,
+    /// Times it had ended by itself before.
+    pub ended: u64,
     /// Writes that were acknowledged.
     pub acknowledged: u64,
     /// Writes that were cut off.
@@ -76,14 +78,32 @@ pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64) -> anyhow::Resu
         let data = folder.join(format!("data-{}", report.rounds));
         let seed = seed.wrapping_add(report.rounds);
         let count = ROUNDS_A_DIRECTORY.min(rounds - report.rounds);
-        rounds_on(binary, &data, &[], count, seed, &mut report, &mut || Ok(()))?;
+        rounds_on(binary, &data, &[], count, seed, &mut report, &mut Undisturbed)?;
         std::fs::remove_dir_all(&data)?;
         eprintln!("{report:?}");
     }
     Ok(report)
 }
 
-/// Rounds on one directory; `meanwhile` happens while the server is dead.
+/// What else happens to a server than being killed.
+pub(crate) trait World {
+    /// Before the load: the server that bears it, in place of this one; none if it did not come up.
+    fn before(&mut self, _round: u64, server: Server) -> anyhow::Result<Option<Server>> {
+        Ok(Some(server))
+    }
+
+    /// While the server is dead.
+    fn after(&mut self) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+/// Nothing else happens.
+struct Undisturbed;
+
+impl World for Undisturbed {}
+
+/// Rounds on one directory.
 pub(crate) fn rounds_on(
     binary: &Path,
     data: &Path,
@@ -91,7 +111,7 @@ pub(crate) fn rounds_on(
     rounds: u64,
     seed: u64,
     report: &mut Report,
-    meanwhile: &mut dyn FnMut() -> anyhow::Result<()>,
+    world: &mut dyn World,
 ) -> anyhow::Result<()> {
     let mut numbers = Numbers::new(seed);
     let ledger = Mutex::new(Ledger { sold: vec![0; CELLS as usize], ..Ledger::default() });
@@ -100,35 +120,11 @@ pub(crate) fn rounds_on(
         (0..CELLS).map(|n| json!({"sku": cell(n).0, "location": cell(n).1, "on_hand": OPENING})).collect();
     ensure!(server.client().post("/v1/stock/counts", &json!({"counts": counts}))?.status == 200, "opening stock");
     for round in 1..=rounds {
-        let stop = AtomicBool::new(false);
-        let acknowledged = AtomicU64::new(0);
-        let pause = Duration::from_millis(20 + numbers.below(250));
-        let address = server.address;
-        let seeds: Vec<u64> = (0..WORKERS).map(|_| numbers.below(u64::MAX) | 1).collect();
-        std::thread::scope(|scope| {
-            for (worker, seed) in (0..).zip(&seeds) {
-                let (stop, acknowledged, ledger) = (&stop, &acknowledged, &ledger);
-                scope.spawn(move || {
-                    let mut worker = Worker {
-                        client: Client::new(address),
-                        numbers: Numbers::new(*seed),
-                        ledger,
-                        tag: format!("{round}-{worker}"),
-                        count: 0,
-                    };
-                    while !stop.load(Ordering::Relaxed) && worker.step().is_ok() {
-                        acknowledged.fetch_add(1, Ordering::Relaxed);
-                    }
-                });
-            }
-            std::thread::sleep(pause);
-            let killed = server.kill();
-            stop.store(true, Ordering::Relaxed);
-            killed
-        })?;
-        meanwhile()?;
+        if let Some(server) = world.before(round, server)? {
+            load(server, round, &mut numbers, &ledger, report)?;
+        }
+        world.after()?;
         report.rounds += 1;
-        report.acknowledged += acknowledged.into_inner();
         let broken = || Broken { round, seed };
         verify(binary, data).with_context(broken)?;
         server = Server::start(binary, data, arguments)?;
@@ -137,6 +133,44 @@ pub(crate) fn rounds_on(
     }
     server.stop()?;
     verify(binary, data).map(drop)
+}
+
+/// All workers at once until the server is killed, at a random moment.
+fn load(
+    mut server: Server,
+    round: u64,
+    numbers: &mut Numbers,
+    ledger: &Mutex<Ledger>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let (stop, acknowledged) = (AtomicBool::new(false), AtomicU64::new(0));
+    let pause = Duration::from_millis(20 + numbers.below(250));
+    let address = server.address;
+    let seeds: Vec<u64> = (0..WORKERS).map(|_| numbers.below(u64::MAX) | 1).collect();
+    std::thread::scope(|scope| {
+        for (worker, seed) in (0..).zip(&seeds) {
+            let (stop, acknowledged) = (&stop, &acknowledged);
+            scope.spawn(move || {
+                let mut worker = Worker {
+                    client: Client::new(address),
+                    numbers: Numbers::new(*seed),
+                    ledger,
+                    tag: format!("{round}-{worker}"),
+                    count: 0,
+                };
+                while !stop.load(Ordering::Relaxed) && worker.step().is_ok() {
+                    acknowledged.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        std::thread::sleep(pause);
+        report.ended += u64::from(server.ended()?.is_some());
+        let killed = server.kill();
+        stop.store(true, Ordering::Relaxed);
+        killed
+    })?;
+    report.acknowledged += acknowledged.into_inner();
+    Ok(())
 }
 
 struct Worker<'a> {
@@ -186,7 +220,10 @@ impl Worker<'_> {
     }
 
     fn ask(&mut self, path: &str, key: &str, body: Value) -> anyhow::Result<crate::client::Answer> {
-        let answer = self.client.post_keyed(path, key, &body);
+        let answer = self.client.post_keyed(path, key, &body).and_then(|answer| {
+            ensure!(answer.status < 500, "{path}: {answer:?}");
+            Ok(answer)
+        });
         if answer.is_err() {
             self.note(|ledger| ledger.unanswered.push((key.to_owned(), path.to_owned(), body)));
         }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod bare;
 pub mod client;
 pub mod http;
+pub mod inject;
 pub mod kill;
 pub mod linear;
 pub mod live;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::server::{Server, binary, verify};
-use anaquel_loadtest::{bare, kill, linear, peers, power, rate, replay, scenario};
+use anaquel_loadtest::{bare, inject, kill, linear, peers, power, rate, replay, scenario};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -44,6 +44,16 @@ enum Command {
         /// Times to kill.
         #[arg(long, default_value_t = 100)]
         rounds: u64,
+        /// Where the random moments come from; printed, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Let each call of the server to the disk fail, or be its last, one after the other, under load; restart, audit. Needs
+    /// strace.
+    Inject {
+        /// Calls of each kind, from the first of every thread on.
+        #[arg(long, default_value_t = 12)]
+        calls: u64,
         /// Where the random moments come from; printed, so that a run can be repeated.
         #[arg(long)]
         seed: Option<u64>,
@@ -200,6 +210,16 @@ fn main() -> anyhow::Result<()> {
                     "no acknowledged write was lost"
                 }
             );
+            Ok(())
+        }
+        Command::Inject { calls, seed } => {
+            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+            println!("seed {seed}");
+            inject::is_possible()?;
+            let temporary = tempfile::tempdir()?;
+            let report = inject::run(&binary()?, temporary.path(), &inject::faults(), 1..=calls, seed)?;
+            println!("{report:#?}");
+            println!("no acknowledged write was lost, and verify is clean");
             Ok(())
         }
         Command::Kill { rounds, seed } => {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::kill::{Broken, Report, rounds_on};
+use crate::kill::{Broken, Report, World, rounds_on};
 
 /// Rounds on one image: its whole log is added up after each.
 const ROUNDS_AN_IMAGE: u64 = 30;
@@ -67,6 +67,12 @@ impl Disk {
     }
 }
 
+impl World for Disk {
+    fn after(&mut self) -> anyhow::Result<()> {
+        self.cut()
+    }
+}
+
 impl Drop for Disk {
     fn drop(&mut self) {
         let _ = self.unmount();
@@ -93,11 +99,11 @@ pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64, without_sync: b
     let mut report = Report::default();
     while report.rounds < rounds {
         let of_image = folder.join(format!("disk-{}", report.rounds));
-        let disk = Disk::new(&of_image)?;
+        let mut disk = Disk::new(&of_image)?;
         let count = ROUNDS_AN_IMAGE.min(rounds - report.rounds);
         let seed = seed.wrapping_add(report.rounds);
         let data = disk.mounted.join("data");
-        let done = rounds_on(binary, &data, &arguments, count, seed, &mut report, &mut || disk.cut());
+        let done = rounds_on(binary, &data, &arguments, count, seed, &mut report, &mut disk);
         drop(disk);
         std::fs::remove_dir_all(&of_image)?;
         match done {

@@ -1,8 +1,9 @@
 //! A server of one's own: started, waited for, killed, proven.
 
+use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
@@ -44,10 +45,21 @@ impl Server {
     /// # Errors
     /// It ended, or was not ready in time; what it said is in the error.
     pub fn start(binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        Self::start_under(&[], binary, data, arguments)
+    }
+
+    /// The same, started by another program, which must become the server: `strace -D`, `prlimit`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_under(tool: &[&str], binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let address = free_address()?;
         let log = data.with_extension("log");
         let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
-        let child = Command::new(binary)
+        let mut words = tool.iter().map(OsStr::new).chain([binary.as_os_str()]);
+        let mut command = Command::new(words.next().context("a program")?);
+        let child = command
+            .args(words)
             .arg("serve")
             .arg("--data")
             .arg(data)
@@ -83,6 +95,14 @@ impl Server {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Whether it has ended by itself, and how.
+    ///
+    /// # Errors
+    /// That is not known.
+    pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// SIGKILL: the process is gone at once.

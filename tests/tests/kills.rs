@@ -1,4 +1,4 @@
-//! Kill -9 and power cuts under load; `anaquel-loadtest kill` and `power` do more of it.
+//! Kill -9, failing disks and power cuts under load; `anaquel-loadtest kill`, `inject` and `power` do more of it.
 
 /// Printed; with `ANAQUEL_SEED` set, it is that one.
 fn seed() -> u64 {
@@ -16,6 +16,22 @@ fn no_acknowledged_write_is_lost_in_twenty_kills() {
     let report = anaquel_loadtest::kill::run(anaquel_tests::binary(), folder.path(), 20, seed);
     let report = report.expect("no promise is broken");
     assert!(report.acknowledged > 100, "{report:?}");
+}
+
+/// The first two calls of every kind by which the server writes fail, or are its last. Where strace cannot be had, this
+/// says so.
+#[test]
+fn no_acknowledged_write_is_lost_where_calls_to_the_disk_fail() {
+    if let Err(error) = anaquel_loadtest::inject::is_possible() {
+        eprintln!("not run: {error:#}");
+        return;
+    }
+    let seed = seed();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let faults = anaquel_loadtest::inject::faults();
+    let done = anaquel_loadtest::inject::run(anaquel_tests::binary(), folder.path(), &faults, 1..=2, seed);
+    let report = done.expect("what was acknowledged is there");
+    assert!(report.kills.acknowledged > 0 && report.kills.rounds == 2 * faults.len() as u64, "{report:?}");
 }
 
 /// Thirty power cuts on a disk in a file, and as many without flushing as it takes to lose something. Mounting needs root:

@@ -1,0 +1,134 @@
+//! The real files, cut, zeroed and flipped from end to end: what is not found to be whole is refused by name, and what
+//! opens has everything that was acknowledged.
+//!
+//! `ANAQUEL_STEP=n` damages every nth byte; 1,999 if nothing is said.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anaquel_engine::Engine;
+use anaquel_engine::journal::memory::MemoryDisk;
+use anaquel_engine::journal::sled_log::SledOptions;
+use anaquel_engine::recovery::Options;
+use anaquel_engine::settings::Settings;
+use common::{ManualClock, START_MS, Shop};
+
+fn options() -> Options {
+    Options {
+        settings: Settings::default(),
+        sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+        entropy: 42,
+        trust_clock: true,
+    }
+}
+
+fn hash(engine: &Engine) -> (u64, String) {
+    engine.state().view.read(|| engine.state().hash.show())
+}
+
+/// Sixty records in as many batches; what is true at their end.
+fn a_shop(directory: &Path, images: bool, clock: &Arc<ManualClock>) -> (u64, String) {
+    let (engine, _) = Engine::open(directory, options(), clock.clone(), None).unwrap();
+    let shop = Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() };
+    for n in 0..30 {
+        let sku = format!("SKU-{}", n % 7);
+        shop.receive(&sku, "s1", 10);
+        shop.reserve(&[(&sku, "s1", 1)]);
+        if images && n % 10 == 5 {
+            shop.engine.take_image().unwrap();
+        }
+    }
+    hash(&shop.engine)
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+fn copy(from: &Path, to: &Path) {
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(&file, target).unwrap();
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Damage {
+    Cut,
+    Zero,
+    Flip,
+}
+
+impl Damage {
+    /// Nothing where the bytes stay what they were.
+    fn of(self, bytes: &[u8], at: usize) -> Option<Vec<u8>> {
+        let mut damaged = bytes.to_owned();
+        match self {
+            Self::Cut => damaged.truncate(at),
+            Self::Zero => damaged.iter_mut().skip(at).take(64).for_each(|byte| *byte = 0),
+            Self::Flip => damaged[at] ^= 1 << (at % 8),
+        }
+        (damaged != bytes).then_some(damaged)
+    }
+}
+
+fn damaged_everywhere(images: bool) {
+    let step: usize = std::env::var("ANAQUEL_STEP").ok().and_then(|step| step.parse().ok()).unwrap_or(1999);
+    let (whole, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
+    let true_state = a_shop(whole.path(), images, &clock);
+    let (mut told, mut tried): (BTreeMap<String, u32>, u32) = Default::default();
+    for file in files(whole.path()) {
+        let name = file.strip_prefix(whole.path()).unwrap();
+        let bytes = fs::read(&file).unwrap();
+        // What lies behind the last byte that says something was never written.
+        let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        for at in (0..written).step_by(step.min(written / 8 + 1)) {
+            for damage in [Damage::Cut, Damage::Zero, Damage::Flip] {
+                let Some(damaged) = damage.of(&bytes, at) else { continue };
+                tried += 1;
+                let directory = tempfile::tempdir().unwrap();
+                copy(whole.path(), directory.path());
+                fs::write(directory.path().join(name), damaged).unwrap();
+                let what = format!("{damage:?} {} at {at}", name.display());
+                let opened = catch_unwind(AssertUnwindSafe(|| {
+                    Engine::open(directory.path(), options(), clock.clone(), None)
+                        .map(|(engine, _)| hash(&engine))
+                        .map_err(|error| error.to_string())
+                }));
+                match opened.unwrap_or_else(|_| panic!("{what}: opening it panicked")) {
+                    Ok(state) => assert_eq!(state, true_state, "{what}: it opened, and is something else"),
+                    Err(reason) => {
+                        assert!(reason.len() > 20, "{what}: {reason}");
+                        *told.entry(reason.chars().filter(|c| !c.is_ascii_digit()).take(60).collect()).or_default() +=
+                            1;
+                    }
+                }
+            }
+        }
+    }
+    println!("{tried} times damaged, {} times refused: {told:#?}", told.values().sum::<u32>());
+    assert!(!told.is_empty(), "no damage was found");
+}
+
+#[test]
+fn a_log_alone() {
+    damaged_everywhere(false);
+}
+
+#[test]
+fn a_log_with_images() {
+    damaged_everywhere(true);
+}

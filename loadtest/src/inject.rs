@@ -1,0 +1,132 @@
+//! Calls to the disk that fail, or that are the last thing the server does: each kind, each in its turn, by `strace`.
+//!
+//! The journal's first write, its second, and so on; the first sync, the first rename of an image: whatever fails, what was
+//! acknowledged is there afterwards, and what was not is told by its key.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+
+use crate::kill::{Report as Kills, World, rounds_on};
+use crate::server::Server;
+
+/// Images often enough to be caught at it.
+const SETTINGS: &str = "[journal]\nimage_bytes = 16384\n";
+
+/// What goes wrong: a call of the kernel, by whichever file of the data directory, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    /// The call.
+    pub call: &'static str,
+    /// The file in the data directory that it must be about; where there is none, the data directory as a whole.
+    pub file: Option<&'static str>,
+    /// What strace makes of it.
+    pub effect: &'static str,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Report {
+    /// As of the kills that follow each fault.
+    pub kills: Kills,
+    /// Rounds in which the server did not come up.
+    pub not_up: u64,
+    /// Rounds in which an error was injected. A call that was the server's last shows in what ended, or did not come up.
+    pub failed_calls: u64,
+}
+
+/// Every call by which the server writes, and every way in which it goes wrong.
+pub fn faults() -> Vec<Fault> {
+    let calls = [
+        ("pwrite64", None),
+        ("fdatasync", None),
+        ("fsync", None),
+        ("sync_file_range", None),
+        ("rename", None),
+        ("ftruncate", None),
+        ("write", Some("images/image.unfinished")),
+    ];
+    let effects = ["error=EIO", "error=ENOSPC", "signal=KILL"];
+    let each = |(call, file)| effects.map(|effect| Fault { call, file, effect });
+    calls.into_iter().flat_map(each).collect()
+}
+
+/// Whether strace is here, and may do this.
+///
+/// # Errors
+/// Why not.
+pub fn is_possible() -> anyhow::Result<()> {
+    let tried = Command::new("strace").args(["-D", "-o", "/dev/null", "true"]).output();
+    let tried = tried.context("running strace; apt-get install strace")?;
+    ensure!(tried.status.success(), "strace: {}", String::from_utf8_lossy(&tried.stderr).trim());
+    Ok(())
+}
+
+/// Lets the `calls`th call of every thread go wrong, for all `faults`, on fresh directories in `folder`.
+///
+/// # Errors
+/// The first thing that was promised and is not so; or that nothing was injected.
+pub fn run(
+    binary: &Path,
+    folder: &Path,
+    faults: &[Fault],
+    calls: RangeInclusive<u64>,
+    seed: u64,
+) -> anyhow::Result<Report> {
+    let settings = folder.join("settings.toml");
+    std::fs::write(&settings, SETTINGS)?;
+    let settings = settings.to_str().context("a path that is text")?;
+    let mut report = Report::default();
+    for (at, fault) in (0..).zip(faults) {
+        let data = folder.join(format!("data-{at}"));
+        let trace = folder.join("trace");
+        let mut world = Faulty { binary, data: &data, settings, trace: &trace, fault, first: *calls.start(), report };
+        let count = calls.end().saturating_sub(*calls.start()) + 1;
+        let mut kills = report.kills;
+        let arguments = ["--config", settings];
+        rounds_on(binary, &data, &arguments, count, seed.wrapping_add(at), &mut kills, &mut world)
+            .with_context(|| format!("{fault:?}"))?;
+        report = Report { kills, ..world.report };
+        std::fs::remove_dir_all(&data)?;
+        eprintln!("{} of {:?}: {report:?}", fault.effect, fault.call);
+    }
+    let last_calls = report.kills.ended + report.not_up;
+    ensure!(report.failed_calls > 0 && last_calls > 0, "nothing was injected, so nothing could be found: {report:?}");
+    Ok(report)
+}
+
+struct Faulty<'a> {
+    binary: &'a Path,
+    data: &'a Path,
+    settings: &'a str,
+    trace: &'a Path,
+    fault: &'a Fault,
+    first: u64,
+    report: Report,
+}
+
+impl World for Faulty<'_> {
+    fn before(&mut self, round: u64, server: Server) -> anyhow::Result<Option<Server>> {
+        server.stop()?;
+        let Fault { call, file, effect } = self.fault;
+        let inject = format!("inject={call}:{effect}:when={}", self.first + round - 1);
+        let (trace, about) = (self.trace.display().to_string(), file.map(|file| self.data.join(file)));
+        let about = about.map(|path| path.display().to_string());
+        let traced = format!("trace={call}");
+        let mut tool = vec!["strace", "-D", "-f", "-qq", "-o", &trace, "-e", &traced, "-e", &inject];
+        if let Some(path) = &about {
+            tool.extend(["-P", path]);
+        }
+        let started = Server::start_under(&tool, self.binary, self.data, &["--config", self.settings]);
+        self.report.not_up += u64::from(started.is_err());
+        Ok(started.ok())
+    }
+
+    fn after(&mut self) -> anyhow::Result<()> {
+        let trace = std::fs::read_to_string(self.trace).unwrap_or_default();
+        self.report.failed_calls += u64::from(trace.contains("(INJECTED)"));
+        Ok(())
+    }
+}
