@@ -22,7 +22,7 @@ pub struct Fault {
     pub call: &'static str,
     /// The file in the data directory that it must be about; where there is none, the data directory as a whole.
     pub file: Option<&'static str>,
-    /// What strace makes of it.
+    /// What strace makes of it; with `when=` where it is not one call that is meant.
     pub effect: &'static str,
 }
 
@@ -33,7 +33,7 @@ pub struct Report {
     pub kills: Kills,
     /// Rounds in which the server did not come up.
     pub not_up: u64,
-    /// Rounds in which an error was injected. A call that was the server's last shows in what ended, or did not come up.
+    /// Rounds in which an error or a delay was injected. A call that was the server's last shows in what ended, or did not come up.
     pub failed_calls: u64,
 }
 
@@ -93,7 +93,7 @@ pub fn run(
         eprintln!("{} of {:?}: {report:?}", fault.effect, fault.call);
     }
     let last_calls = report.kills.ended + report.not_up;
-    ensure!(report.failed_calls > 0 && last_calls > 0, "nothing was injected, so nothing could be found: {report:?}");
+    ensure!(report.failed_calls + last_calls > 0, "nothing was injected, so nothing could be found: {report:?}");
     Ok(report)
 }
 
@@ -111,7 +111,11 @@ impl World for Faulty<'_> {
     fn before(&mut self, round: u64, server: Server) -> anyhow::Result<Option<Server>> {
         server.stop()?;
         let Fault { call, file, effect } = self.fault;
-        let inject = format!("inject={call}:{effect}:when={}", self.first + round - 1);
+        let when = self.first + round - 1;
+        let inject = match effect.contains("when=") {
+            true => format!("inject={call}:{effect}"),
+            false => format!("inject={call}:{effect}:when={when}"),
+        };
         let (trace, about) = (self.trace.display().to_string(), file.map(|file| self.data.join(file)));
         let about = about.map(|path| path.display().to_string());
         let traced = format!("trace={call}");
@@ -126,7 +130,7 @@ impl World for Faulty<'_> {
 
     fn after(&mut self) -> anyhow::Result<()> {
         let trace = std::fs::read_to_string(self.trace).unwrap_or_default();
-        self.report.failed_calls += u64::from(trace.contains("(INJECTED)"));
+        self.report.failed_calls += u64::from(trace.contains("(INJECTED)") || trace.contains("(DELAYED)"));
         Ok(())
     }
 }
