@@ -1,5 +1,6 @@
 //! The running server: opens the engine, accepts connections, and ends in order.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::either::Either;
@@ -23,6 +24,9 @@ use crate::door::guard::Peer;
 use crate::door::tls::Tls;
 use crate::stream::Streams;
 use crate::{api, demo, telemetry};
+
+/// Connections that wait to be taken in; the kernel may allow fewer (`net.core.somaxconn`).
+const BACKLOG: u32 = 4096;
 
 /// Opens the engine that `config` describes.
 ///
@@ -78,7 +82,7 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     }));
     // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
     let signal = StopSignal::new()?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+    let listener = listen(config.listen).with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
     if !door.is_locked() {
         tracing::warn!(%address, "there are no keys: whoever reaches this address may read and write; anaquel keys add makes one");
@@ -255,6 +259,15 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
         // More of it is on its way; a peek tells what is there, not when there is more.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// A socket at whose door a crowd may wait: who finds no room there is not told, and tries again a second later.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // After a restart, the connections of the one before do not keep the address.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// SIGTERM or Ctrl-C, caught from the moment that it is made.
