@@ -1,5 +1,6 @@
-//! Reservations over HTTP as fast as they are answered: each connection has one request under way.
+//! Requests over HTTP, as fast as they are answered or at a rate: each connection has one under way.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use anyhow::{Context, ensure};
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 
 use crate::numbers::Numbers;
-use crate::stock::Demand;
+use crate::stock::{CELLS, Demand, name_cell};
 
 /// One measurement.
 #[derive(Debug, Clone, Copy)]
@@ -33,22 +35,78 @@ pub fn median(mut measured: Vec<Measured>) -> Measured {
     measured.get(measured.len() / 2).copied().unwrap_or(Measured { rate: 0.0, answers: 0, p50: 0.0, p99: 0.0 })
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Ask {
+    /// One unit, durably.
+    Reserve(Demand),
+    /// Availability of one SKU wherever it is stocked.
+    Availability,
+}
+
+impl Ask {
+    /// Method, path and body.
+    fn words(self, numbers: &mut Numbers) -> (&'static str, Cow<'static, str>, String) {
+        match self {
+            Self::Reserve(demand) => ("POST", "/v1/reservations".into(), demand.body(numbers)),
+            Self::Availability => {
+                let (sku, _) = name_cell(numbers.below(CELLS));
+                ("GET", format!("/v1/availability?sku={sku}").into(), String::new())
+            }
+        }
+    }
+}
+
 /// Keeps `connections` busy for `seconds`; answers are read as bytes and only their status is looked at.
 ///
 /// # Errors
 /// A connection breaks, or an answer is not 2xx.
-pub fn drive(address: SocketAddr, demand: Demand, connections: usize, seconds: u64) -> anyhow::Result<Measured> {
+pub fn drive(address: SocketAddr, ask: Ask, connections: usize, seconds: u64) -> anyhow::Result<Measured> {
+    measure(address, ask, connections, seconds, None)
+}
+
+/// So many requests a second, whether or not they are answered in time; latencies count from when each was due.
+///
+/// # Errors
+/// As [`drive`].
+pub fn drive_at(
+    rate: f64,
+    address: SocketAddr,
+    ask: Ask,
+    connections: usize,
+    seconds: u64,
+) -> anyhow::Result<Measured> {
+    measure(address, ask, connections, seconds, Some(rate))
+}
+
+/// How often what is due is handed out.
+const TICK: Duration = Duration::from_micros(200);
+
+fn measure(
+    address: SocketAddr,
+    ask: Ask,
+    connections: usize,
+    seconds: u64,
+    rate: Option<f64>,
+) -> anyhow::Result<Measured> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async move {
         let stop = Arc::new(AtomicBool::new(false));
         let done = Arc::new(AtomicU64::new(0));
         let started = Instant::now();
-        let tasks: Vec<_> = (0..connections)
-            .map(|n| {
-                tokio::spawn(connection(address, demand, Numbers::new(n as u64), Arc::clone(&stop), Arc::clone(&done)))
-            })
-            .collect();
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let (mut tasks, mut turns) = (Vec::new(), Vec::new());
+        for n in 0..connections {
+            let (turn, due) = mpsc::unbounded_channel();
+            turns.push(turn);
+            let due = rate.is_some().then_some(due);
+            let (stop, done) = (Arc::clone(&stop), Arc::clone(&done));
+            tasks.push(tokio::spawn(connection(address, ask, due, Numbers::new(n as u64), stop, done)));
+        }
+        let end = Duration::from_secs(seconds);
+        match rate {
+            None => tokio::time::sleep(end).await,
+            Some(rate) => tokio::task::spawn_blocking(move || hand_out(&turns, rate, end)).await?,
+        }
         let rate = done.load(Ordering::Relaxed) as f64 / started.elapsed().as_secs_f64();
         stop.store(true, Ordering::Relaxed);
         let mut latencies = Histogram::<u64>::new(3)?;
@@ -60,9 +118,26 @@ pub fn drive(address: SocketAddr, demand: Demand, connections: usize, seconds: u
     })
 }
 
+/// Tells one connection after the other when its next request is due.
+fn hand_out(turns: &[mpsc::UnboundedSender<Instant>], rate: f64, end: Duration) {
+    let (started, mut handed) = (Instant::now(), 0u64);
+    for turn in turns.iter().cycle() {
+        let due = started + Duration::from_secs_f64(handed as f64 / rate);
+        while Instant::now() < due {
+            std::thread::sleep(TICK);
+        }
+        if started.elapsed() >= end {
+            return;
+        }
+        let _ = turn.send(due);
+        handed += 1;
+    }
+}
+
 async fn connection(
     address: SocketAddr,
-    demand: Demand,
+    ask: Ask,
+    mut due: Option<mpsc::UnboundedReceiver<Instant>>,
     mut numbers: Numbers,
     stop: Arc<AtomicBool>,
     done: Arc<AtomicU64>,
@@ -72,9 +147,15 @@ async fn connection(
     let mut connection = Connection::of(stream);
     let mut latencies = Histogram::<u64>::new(3)?;
     while !stop.load(Ordering::Relaxed) {
-        let body = demand.body(&mut numbers);
-        let sent = Instant::now();
-        let (status, _) = connection.ask("POST", "/v1/reservations", &body).await?;
+        let sent = match &mut due {
+            None => Instant::now(),
+            Some(due) => match due.recv().await {
+                Some(due) => due,
+                None => break,
+            },
+        };
+        let (method, path, body) = ask.words(&mut numbers);
+        let (status, _) = connection.ask(method, &path, &body).await?;
         ensure!((200..300).contains(&status), "status {status}");
         latencies.record(sent.elapsed().as_micros() as u64)?;
         done.fetch_add(1, Ordering::Relaxed);

@@ -22,7 +22,7 @@ enum Command {
     /// Durable reservations a second over HTTP, beside a bare handler.
     Rate {
         /// Numbers of connections to measure at.
-        #[arg(long, value_delimiter = ',', default_value = "64,256")]
+        #[arg(long, value_delimiter = ',', default_value = "64,256,512")]
         connections: Vec<usize>,
         /// Length of one measurement.
         #[arg(long, default_value_t = 4)]

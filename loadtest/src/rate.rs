@@ -1,12 +1,23 @@
-//! How many durable reservations a second over HTTP, one a request, beside a bare handler on the same machine in the
-//! same run? Server and client share the cores, so only ratios count.
+//! What is the server worth over HTTP, beside a bare handler and the disk on the same machine in the same run? Server and
+//! client share the cores, so only ratios count.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
 
 use crate::bare::BareServer;
-use crate::http::{drive, median};
+use crate::http::{Ask, Measured, drive, drive_at, median};
 use crate::server::{Server, binary};
-use crate::stock::{Demand, fill};
+use crate::stock::{Demand, LOCATIONS, fill};
 
-/// Measures both, interleaved, at each number of connections.
+const RESERVE: Ask = Ask::Reserve(Demand::Spread);
+
+/// Reservations, one hot cell, a SKU in all its stores, and the latency at half of the peak: each beside what it is to be
+/// compared with, interleaved.
 ///
 /// # Errors
 /// A server does not start, or an answer is not 2xx.
@@ -15,25 +26,94 @@ pub fn compare(connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Re
     let server = Server::start(&binary()?, &folder.path().join("data"), &[])?;
     fill(server.client())?;
     let bare = BareServer::start()?;
-    println!("durable reservations over HTTP, one a request, {rounds} interleaved rounds of {seconds} s, medians");
-    let mut best = (0.0f64, 0.0f64);
+    println!("{rounds} interleaved rounds of {seconds} s, medians");
+    println!("durable reservations, one a request, against a bare handler that reads and answers as much");
+    let (mut best, mut at, mut best_bare) = (0.0f64, 0, 0.0f64);
     for &connections in connections {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for _ in 0..rounds {
-            theirs.push(drive(bare.address, Demand::Spread, connections, seconds)?);
-            ours.push(drive(server.address, Demand::Spread, connections, seconds)?);
+        let side = |address, ask| move || drive(address, ask, connections, seconds);
+        let (ours, theirs) = interleaved(rounds, side(server.address, RESERVE), side(bare.address, RESERVE))?;
+        println!("  {connections:>5} connections  {}", beside(ours, theirs));
+        if ours.rate > best {
+            (best, at) = (ours.rate, connections);
         }
-        let (ours, theirs) = (median(ours), median(theirs));
+        best_bare = best_bare.max(theirs.rate);
+    }
+    println!("  best against best: {:.2}", best / best_bare);
+
+    println!("all on one cell, against reservations of all cells, {at} connections");
+    let side = |demand| move || drive(server.address, Ask::Reserve(demand), at, seconds);
+    let (hot, spread) = interleaved(rounds, side(Demand::OneCell), side(Demand::Spread))?;
+    println!("  {}", beside(hot, spread));
+
+    println!("availability of a SKU in {LOCATIONS} stores, against the bare handler, {at} connections");
+    let side = |address, ask| move || drive(address, ask, at, seconds);
+    let (read, theirs) = interleaved(rounds, side(server.address, Ask::Availability), side(bare.address, RESERVE))?;
+    println!("  {}", beside(read, theirs));
+
+    println!("durable reservations at half of {best:.0} a second, due on time, against 4 KiB appended and flushed");
+    at_half(best / 2.0, at, seconds, rounds, server.address, folder.path())?;
+    server.stop()
+}
+
+fn interleaved(
+    rounds: usize,
+    mut ours: impl FnMut() -> anyhow::Result<Measured>,
+    mut theirs: impl FnMut() -> anyhow::Result<Measured>,
+) -> anyhow::Result<(Measured, Measured)> {
+    let (mut of_us, mut of_them) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        of_them.push(theirs()?);
+        of_us.push(ours()?);
+    }
+    Ok((median(of_us), median(of_them)))
+}
+
+fn beside(ours: Measured, theirs: Measured) -> String {
+    format!(
+        "{:>7.0}/s  p50 {:>6.2} ms  p99 {:>6.2} ms   against {:>7.0}/s   {:.2}",
+        ours.rate,
+        ours.p50,
+        ours.p99,
+        theirs.rate,
+        ours.rate / theirs.rate
+    )
+}
+
+fn at_half(
+    rate: f64,
+    connections: usize,
+    seconds: u64,
+    rounds: usize,
+    address: SocketAddr,
+    folder: &Path,
+) -> anyhow::Result<()> {
+    let mut ratios = Vec::new();
+    for _ in 0..rounds {
+        let (flush50, flush99) = flushes(&folder.join("flushed"), seconds)?;
+        let ours = drive_at(rate, address, RESERVE, connections, seconds)?;
         println!(
-            "  {connections:>4} connections  anaquel {:>7.0}/s  p50 {:>6.2} ms  p99 {:>6.2} ms   bare handler {:>7.0}/s   {:.2} of bare",
-            ours.rate,
+            "  p50 {:>6.2} ms  p99 {:>6.2} ms   a flush {flush50:>6.2} ms, {flush99:>6.2} ms   {:.2} of its p99",
             ours.p50,
             ours.p99,
-            theirs.rate,
-            ours.rate / theirs.rate
+            ours.p99 / flush99
         );
-        best = (best.0.max(ours.rate), best.1.max(theirs.rate));
+        ratios.push(ours.p99 / flush99);
     }
-    println!("  best against best: {:.2} of bare", best.0 / best.1);
-    server.stop()
+    ratios.sort_by(f64::total_cmp);
+    println!("  median: {:.2} of a flush's p99", ratios.get(rounds / 2).copied().unwrap_or(f64::NAN));
+    Ok(())
+}
+
+/// What a disk takes for 4 KiB that are appended and flushed, one after the other: median and 99th percentile, in ms.
+fn flushes(path: &Path, seconds: u64) -> anyhow::Result<(f64, f64)> {
+    let mut file = File::create(path)?;
+    let (started, mut took) = (Instant::now(), Histogram::<u64>::new(3)?);
+    while started.elapsed() < Duration::from_secs(seconds) {
+        let began = Instant::now();
+        file.write_all(&[7; 4096])?;
+        file.sync_data()?;
+        took.record(began.elapsed().as_micros() as u64)?;
+    }
+    let ms = |quantile: f64| took.value_at_quantile(quantile) as f64 / 1000.0;
+    Ok((ms(0.5), ms(0.99)))
 }

@@ -6,9 +6,9 @@ use crate::client::Client;
 use crate::numbers::Numbers;
 
 /// SKUs.
-pub const SKUS: u64 = 2000;
+pub const SKUS: u64 = 500;
 /// Locations, each of which stocks every SKU.
-pub const LOCATIONS: u64 = 50;
+pub const LOCATIONS: u64 = 200;
 /// Cells.
 pub const CELLS: u64 = SKUS * LOCATIONS;
 

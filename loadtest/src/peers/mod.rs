@@ -16,7 +16,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::bare::BareServer;
-use crate::http;
+use crate::http::{self, Ask};
 use crate::pipeline;
 use crate::server::{Server, binary, verify};
 use crate::stock::{Demand, fill};
@@ -109,7 +109,7 @@ fn ours<'a>(seconds: u64, server: &'a Server, bare: &'a BareServer, answers: &'a
     let over_http = |who: &str, address, demand, connections: usize| {
         let is_ours = who != report::BARE;
         let rate = move || {
-            let measured = http::drive(address, demand, connections, seconds)?;
+            let measured = http::drive(address, Ask::Reserve(demand), connections, seconds)?;
             answers.set(answers.get() + if is_ours { measured.answers } else { 0 });
             Ok(measured.rate)
         };

@@ -75,7 +75,8 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
     let links = links(&reservation_calls);
     for_calls(&mut document, |method, path, operation| {
         if let ("post", "/v1/reservations" | "/v1/sourcing") = (method, path) {
-            operation["responses"]["201"]["links"] = links.clone();
+            let promised = object(operation, "/responses/201").into_iter();
+            promised.for_each(|promised| drop(promised.insert("links".to_owned(), links.clone())));
         }
     });
     document
@@ -311,10 +312,11 @@ fn answers(operation: &mut Value) {
         let Some(answer) = answer.as_object_mut() else { continue };
         if status.starts_with(['4', '5']) && guarded {
             let content = answer.remove("content").unwrap_or_default();
-            let mut told = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
-            if let Some(example) = content.pointer("/application~1json/example") {
-                told["example"] = example.clone();
-            }
+            let schema = json!({"$ref": "#/components/schemas/Problem"});
+            let told = match content.pointer("/application~1json/example") {
+                Some(example) => json!({"schema": schema, "example": example}),
+                None => json!({"schema": schema}),
+            };
             answer.insert("content".to_owned(), json!({"application/problem+json": told}));
         } else if let Some(reference) =
             answer.get_mut("content").and_then(|body| body.pointer_mut("/application~1json/schema/$ref"))

@@ -1,7 +1,5 @@
 //! Availability, stock, movements, counts, shortages.
 
-use std::fmt::Write;
-
 use anaquel_engine::ids::{LocationId, SkuId};
 use anaquel_engine::reservation::Reservation;
 use axum::Extension;
@@ -16,6 +14,7 @@ use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params};
 use crate::ops;
 use crate::problem::Problem;
+use crate::wire::put::put;
 use crate::wire::{self, stock as words};
 
 /// How many can be promised.
@@ -108,12 +107,12 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
         (None, None) => return Err(Problem::invalid("location", "name a location or a sku")),
     };
     let mut out = String::with_capacity(64 + cells.len() * 120);
-    let _ = write!(out, r#"{{"seq":{seq},"items":"#);
+    put!(&mut out, r#"{"seq":"#, seq, r#","items":"#);
     words::write_array(&mut out, &cells, |out, cell| words::write_cell(out, engine, cell));
-    let _ = match next {
-        Some(next) => write!(out, r#","next":"{next}"}}"#),
-        None => write!(out, r#","next":null}}"#),
-    };
+    match next {
+        Some(next) => put!(&mut out, r#","next":""#, next, r#""}"#),
+        None => put!(&mut out, r#","next":null}"#),
+    }
     Ok(ok(out))
 }
 

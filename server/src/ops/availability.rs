@@ -1,14 +1,13 @@
 //! Questions about availability.
 
-use std::fmt::Write;
-
 use anaquel_engine::Engine;
-use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use serde_json::Value;
 
 use super::Reply;
 use crate::app::{App, Caller};
 use crate::problem::Problem;
+use crate::wire::put::put;
 use crate::wire::{self, stock as words};
 
 /// SKUs, locations or groups in one question.
@@ -75,8 +74,8 @@ impl Question {
 
     fn answer(&self, engine: &Engine) -> String {
         let (state, now) = (engine.state(), engine.now());
-        let mut out = String::with_capacity(256);
-        let seq = match &self.groups {
+        let mut out;
+        match &self.groups {
             Some(groups) => {
                 let (seq, (found, coming)) = state.view.read(|| {
                     let (_, found) = state.group_availability(&self.skus, groups, self.channel);
@@ -84,12 +83,11 @@ impl Question {
                     let coming: Vec<_> = coming.collect();
                     (found, coming)
                 });
-                out.push_str(r#","items":"#);
+                out = begin(seq, found.len());
                 let mut coming = coming.iter();
                 words::write_array(&mut out, &found, |out, group| {
                     words::write_group(out, engine, group, coming.next().and_then(Option::as_ref));
                 });
-                seq
             }
             None => {
                 let (seq, (found, coming)) = state.view.read(|| {
@@ -97,18 +95,24 @@ impl Question {
                     let coming = state.coming(&found, self.channel, now);
                     (found, coming)
                 });
+                out = begin(seq, found.len());
                 let mut coming = coming.iter();
-                out.reserve(found.len() * 120);
-                out.push_str(r#","items":"#);
                 words::write_array(&mut out, &found, |out, cell| {
                     words::write_cell_with_band(out, engine, cell, coming.next());
                 });
-                seq
             }
-        };
-        let _ = write!(out, r#","unknown":{}}}"#, Value::from(self.unknown.clone()));
-        format!(r#"{{"seq":{seq}{out}"#)
+        }
+        let unknown = Value::from(self.unknown.clone()).to_string();
+        put!(&mut out, r#","unknown":"#, unknown.as_str(), "}");
+        out
     }
+}
+
+/// An answer with room for its items.
+fn begin(seq: Seq, items: usize) -> String {
+    let mut out = String::with_capacity(64 + items * 192);
+    put!(&mut out, r#"{"seq":"#, seq, r#","items":"#);
+    out
 }
 
 /// How many can be promised.

@@ -6,6 +6,7 @@
 pub mod catalogue;
 pub mod event;
 pub mod hours;
+pub mod put;
 pub mod reservation;
 pub mod rule;
 pub mod sourcing;
@@ -18,14 +19,16 @@ use anaquel_engine::catalogue::Catalogue;
 use anaquel_engine::event::RowError;
 use anaquel_engine::ids::{LocationId, Name, NameError, SkuId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
+use jiff::fmt::temporal::DateTimePrinter;
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
 
 /// A time on the wire.
 pub fn time(at: Timestamp) -> String {
+    const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
     let at = jiff::Timestamp::from_millisecond(at.0 as i64).unwrap_or(jiff::Timestamp::MAX);
-    format!("{at:.3}")
+    MILLISECONDS.timestamp_to_string(&at)
 }
 
 /// Reads a time.

@@ -1,7 +1,5 @@
 //! Stock on the wire: cells, movements, counts, shortages.
 
-use std::fmt::Write;
-
 use anaquel_engine::Engine;
 use anaquel_engine::coming::Coming;
 use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
@@ -13,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::put::put;
 use super::rule::{band_name, item_availability};
 use super::{parse_time, quantity, time};
 use crate::problem::Problem;
@@ -208,7 +207,7 @@ pub fn movement_name(kind: MovementKind) -> &'static str {
 pub fn write_cell(out: &mut String, engine: &Engine, cell: &CellView) {
     write_numbers(out, engine, cell);
     if !cell.exact {
-        let _ = write!(out, r#","band":"{}""#, band_name(cell.band));
+        put!(out, r#","band":""#, band_name(cell.band), "\"");
     }
     out.push('}');
 }
@@ -218,27 +217,25 @@ pub fn write_cell_with_band(out: &mut String, engine: &Engine, cell: &CellView, 
     write_numbers(out, engine, cell);
     let ordered_ahead = coming.filter(|coming| cell.available == 0 && coming.orderable > 0);
     if let Some(Coming { incoming, orderable, .. }) = coming.filter(|_| cell.exact) {
-        let _ = write!(out, r#","incoming":{incoming},"orderable":{orderable}"#);
+        put!(out, r#","incoming":"#, *incoming, r#","orderable":"#, *orderable);
     }
     let availability = match ordered_ahead {
         Some(coming) if coming.is_preorder => "PreOrder",
         Some(_) => "BackOrder",
         None => item_availability(cell.band),
     };
-    let _ = write!(out, r#","band":"{}","availability":"{availability}"}}"#, band_name(cell.band));
+    put!(out, r#","band":""#, band_name(cell.band), r#"","availability":""#, availability, r#""}"#);
 }
 
 fn write_numbers(out: &mut String, engine: &Engine, cell: &CellView) {
     let catalogue = &engine.state().catalogue;
     let (sku, location) = (catalogue.skus.name(cell.sku), catalogue.locations.name(cell.location));
-    let _ = write!(out, r#"{{"sku":"{sku}","location":"{location}""#);
+    put!(out, r#"{"sku":""#, sku, r#"","location":""#, location, "\"");
     if cell.exact {
         let StockLevel { on_hand, reserved } = cell.level;
         let CellView { safety_stock, available, .. } = cell;
-        let _ = write!(
-            out,
-            r#","on_hand":{on_hand},"reserved":{reserved},"safety_stock":{safety_stock},"available":{available}"#
-        );
+        put!(out, r#","on_hand":"#, on_hand, r#","reserved":"#, reserved);
+        put!(out, r#","safety_stock":"#, *safety_stock, r#","available":"#, *available);
     }
 }
 
@@ -260,21 +257,15 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming:
     if !group.exact {
         let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
         let band = if group.available > 0 { Band::InStock } else { Band::OutOfStock };
-        let _ = write!(out, r#"{{"sku":"{sku}","group":"{name}","band":"{}"}}"#, band_name(band));
+        put!(out, r#"{"sku":""#, sku, r#"","group":""#, name, r#"","band":""#, band_name(band), r#""}"#);
         return;
     }
-    let _ = write!(
-        out,
-        r#"{{"sku":"{}","group":"{}","on_hand":{},"reserved":{},"available":{},"locations":{}"#,
-        catalogue.skus.name(group.sku),
-        catalogue.groups.name(group.group),
-        group.on_hand,
-        group.reserved,
-        group.available,
-        group.locations,
-    );
+    let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
+    put!(out, r#"{"sku":""#, sku, r#"","group":""#, name, r#"","on_hand":"#, group.on_hand);
+    put!(out, r#","reserved":"#, group.reserved, r#","available":"#, group.available);
+    put!(out, r#","locations":"#, group.locations);
     if let Some(Coming { incoming, orderable, .. }) = coming {
-        let _ = write!(out, r#","incoming":{incoming},"orderable":{orderable}"#);
+        put!(out, r#","incoming":"#, *incoming, r#","orderable":"#, *orderable);
     }
     out.push('}');
 }

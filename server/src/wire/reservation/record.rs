@@ -1,7 +1,5 @@
 //! What is told of reservations.
 
-use std::fmt::Write;
-
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{GroupId, LocationId, Timestamp};
 use anaquel_engine::reservation::{Change, Line, Moved, Reservation, State, Step, Wait};
@@ -10,6 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{purpose_name, state_name};
+use crate::wire::put::put;
 use crate::wire::{stock, time};
 
 /// The record of a reservation.
@@ -53,36 +52,35 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     let catalogue = &engine.state().catalogue;
     let mut out = String::with_capacity(320 + 96 * reservation.lines.len());
     let text = |out: &mut String, name: &str, value: Option<&str>| {
-        let _ = match value {
-            Some(value) => write!(out, r#","{name}":"{value}""#),
-            None => write!(out, r#","{name}":null"#),
-        };
+        put!(out, ",\"", name);
+        match value {
+            Some(value) => put!(out, r#"":""#, value, "\""),
+            None => put!(out, r#"":null"#),
+        }
     };
     let (tag, state) = (engine.epoch().tag(), reservation.state);
-    let _ = write!(out, r#"{{"id":"r-{tag}-{}","state":"{}""#, reservation.id.0, state_name(state));
+    put!(&mut out, r#"{"id":"r-"#, tag.as_str(), "-", reservation.id.0, r#"","state":""#, state_name(state), "\"");
     text(&mut out, "channel", Some(catalogue.channels.name(reservation.channel).as_str()));
     text(&mut out, "customer", reservation.customer.as_deref());
     text(&mut out, "purpose", Some(purpose_name(reservation.purpose)));
     text(&mut out, "order", reservation.order.as_deref());
     out.push_str(r#","lines":"#);
     let write_line = |out: &mut String, line: &Line| {
-        let (sku, Line { requested, quantity, collected, .. }) = (catalogue.skus.name(line.sku), line);
-        let _ = match public_place(line) {
-            Some(location) => write!(out, r#"{{"sku":"{sku}","location":"{}""#, catalogue.locations.name(location)),
-            None => write!(out, r#"{{"sku":"{sku}","location":null"#),
-        };
-        if let Some(group) = group_of(line) {
-            let _ = write!(out, r#","group":"{}""#, catalogue.groups.name(group));
+        let &Line { requested, quantity, collected, .. } = line;
+        put!(out, r#"{"sku":""#, catalogue.skus.name(line.sku));
+        match public_place(line) {
+            Some(location) => put!(out, r#"","location":""#, catalogue.locations.name(location), "\""),
+            None => put!(out, r#"","location":null"#),
         }
-        let _ = write!(out, r#","requested":{requested},"quantity":{quantity},"collected":{collected}"#);
+        if let Some(group) = group_of(line) {
+            put!(out, r#","group":""#, catalogue.groups.name(group), "\"");
+        }
+        put!(out, r#","requested":"#, requested, r#","quantity":"#, quantity, r#","collected":"#, collected);
         if let Some(wait) = line.wait.as_deref() {
-            let (waiting, promised_for) = (wait.units, time(wait.promised_for));
-            let _ = write!(out, r#","waiting":{waiting},"promised_for":"{promised_for}""#);
-            let _ = match wait.expected_at.filter(|_| waiting > 0) {
-                Some(expected) => write!(out, r#","expected_at":"{}""#, time(expected)),
-                None => write!(out, r#","expected_at":null"#),
-            };
-            let _ = write!(out, r#","at_risk":{}"#, wait.at_risk());
+            put!(out, r#","waiting":"#, wait.units);
+            text(out, "promised_for", Some(&time(wait.promised_for)));
+            text(out, "expected_at", wait.expected_at.filter(|_| wait.units > 0).map(time).as_deref());
+            put!(out, r#","at_risk":"#, wait.at_risk());
         }
         out.push('}');
     };
@@ -96,7 +94,7 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     text(&mut out, "expires_at", was_held.then(|| time(reservation.expires_at)).as_deref());
     text(&mut out, "pickup_by", reservation.pickup_by.map(time).as_deref());
     text(&mut out, "pickup_code", reservation.pickup_code.as_deref());
-    let _ = write!(out, r#","seq":{}}}"#, reservation.version);
+    put!(&mut out, r#","seq":"#, reservation.version, "}");
     out
 }
 
