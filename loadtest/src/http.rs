@@ -146,7 +146,8 @@ async fn connection(
     stream.set_nodelay(true)?;
     let mut connection = Connection::of(stream);
     let mut latencies = Histogram::<u64>::new(3)?;
-    while !stop.load(Ordering::Relaxed) {
+    // What was due is asked for to the end, or the slowest answers would not count.
+    while due.is_some() || !stop.load(Ordering::Relaxed) {
         let sent = match &mut due {
             None => Instant::now(),
             Some(due) => match due.recv().await {

@@ -123,6 +123,7 @@ impl World for Faulty<'_> {
         if let Some(path) = &about {
             tool.extend(["-P", path]);
         }
+        let _ = std::fs::remove_file(self.trace);
         let started = Server::start_under(&tool, self.binary, self.data, &["--config", self.settings]);
         self.report.not_up += u64::from(started.is_err());
         Ok(started.ok())

@@ -284,6 +284,9 @@ fn the_document_and_its_page_are_served_offline() {
     for (link, of) in document["paths"]["/v1/reservations"]["post"]["responses"]["201"]["links"].as_object().unwrap() {
         assert!(ids.binary_search(&of["operationId"].as_str().unwrap()).is_ok(), "{link}");
     }
+    let reservation =
+        document["paths"]["/v1/sourcing"]["post"]["responses"]["201"]["links"]["get_reservations_by_id"].clone();
+    assert_eq!(reservation["parameters"]["id"], "$response.body#/reservation/id");
     // A word is bounded wherever it stands.
     let schemas = &document["components"]["schemas"];
     assert_eq!(schemas["LineBody"]["properties"]["quantity"]["maximum"], 1_000_000_000);

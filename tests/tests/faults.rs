@@ -212,9 +212,12 @@ fn who_never_finishes_a_request_is_let_go() {
         // A letter now and then does not count as progress.
         heads.iter().chain(&bodies).for_each(|mut slow| drop_in(&mut slow, drop));
         assert_eq!(client.post("/v1/stock/movements", &receipt(1, "meanwhile")).unwrap().status, 200);
+        std::thread::sleep(Duration::from_millis(150));
     }
     for mut slow in heads {
         let mut said = Vec::new();
+        // It was closed while the letters still came: two of these three seconds ago.
+        slow.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
         assert!(ended(slow.read_to_end(&mut said)), "it is still open");
     }
     for mut slow in bodies {

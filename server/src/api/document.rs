@@ -8,6 +8,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::door::guard::SCHEME;
+use crate::wire::catalogue::TEXT_BYTES_MAX;
 
 /// The document before the handlers add their paths.
 #[derive(OpenApi)]
@@ -72,13 +73,11 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
         }
         answers(operation);
     });
-    let links = links(&reservation_calls);
-    for_calls(&mut document, |method, path, operation| {
-        if let ("post", "/v1/reservations" | "/v1/sourcing") = (method, path) {
-            let promised = object(operation, "/responses/201").into_iter();
-            promised.for_each(|promised| drop(promised.insert("links".to_owned(), links.clone())));
-        }
-    });
+    for (call, id) in [("/v1/reservations", "/id"), ("/v1/sourcing", "/reservation/id")] {
+        let answer = format!("/paths/{}/post/responses/201", call.replace('/', "~1"));
+        let promised = object(&mut document, &answer).into_iter();
+        promised.for_each(|promised| drop(promised.insert("links".to_owned(), links(&reservation_calls, id))));
+    }
     document
 }
 
@@ -120,31 +119,35 @@ fn words() -> Map<String, Value> {
 
     let id = json!({"pattern": ID});
     let sku = json!({"pattern": SKU});
-    let time = json!({"format": "date-time", "pattern": "^(19[7-9]|20[0-9])[0-9]-"});
-    let text = json!({"maxLength": 255});
+    let time = json!({"format": "date-time", "pattern": "^(19[7-9][0-9]|20[0-9]{2}|210[0-8])-"});
+    let text = json!({"maxLength": TEXT_BYTES_MAX});
     let units = json!({"minimum": 1, "maximum": MOST});
     let count = json!({"minimum": 0, "maximum": MOST});
-    let signed = json!({"not": {"const": 0}, "minimum": -i64::from(MOST), "maximum": MOST});
+    let signed = json!({"minimum": -i64::from(MOST), "maximum": MOST});
+    let moved = json!({"not": {"const": 0}, "minimum": -i64::from(MOST), "maximum": MOST});
     let rows = json!({"minItems": 1, "maxItems": 1000});
     let lines = json!({"minItems": 1, "maxItems": 100});
     let minutes = json!({"minimum": 0, "maximum": 44_640});
     let file = json!({"enum": ["locations", "groups", "skus", "stock", "supply", "prices", "rules"]});
-    let hours = "(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-4]):[0-5][0-9])";
+    let clock = "(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)";
+    let open = format!("{clock}-{clock}");
     let words = [
-        (
-            &id,
-            "location locations location_id group groups channel channels rule supply reference transfer_group product customer order",
-        ),
+        (&id, "location locations group groups channel channels rule supply reference transfer_group customer order"),
         (&id, "RebindLineBody.from /v1/rules.after"),
         (&sku, "sku skus"),
+        (&json!({}), "/v1/pickup.sku"),
         (&time, "expected_at occurred_at counted_at latest pickup_by starts_at ends_at available_at at created_at"),
         (&time, "expires_at promised_for WhatIfBody.from WhatIfBody.to"),
-        (&text, "reason"),
-        (&json!({"minLength": 1, "maxLength": 255}), "categories attributes.name attributes.value"),
+        (&json!({"maxLength": 255}), "reason"),
+        (&text, "name unit timezone product categories attributes.value"),
+        (&json!({"minLength": 1, "maxLength": TEXT_BYTES_MAX}), "RuleBody.categories"),
+        (&id, "attributes.name"),
         (&units, "quantity"),
-        (&count, "on_hand buffer units few_left minimum orders_per_day below SupplyBody.quantity"),
+        (&count, "on_hand buffer units few_left RuleBody.minimum orders_per_day SupplyBody.quantity"),
         (&count, "LineView.quantity LineView.requested LineView.collected ToComeView.waiting"),
-        (&signed, "MovementBody.quantity StockChangeBody.quantity"),
+        (&json!({"minimum": 0}), "below"),
+        (&signed, "StockChangeBody.quantity"),
+        (&moved, "MovementBody.quantity"),
         (&rows, "movements[] counts[] supplies[] AvailabilityBody.skus[]"),
         (&lines, "lines[]"),
         (&minutes, "pickup_minutes transfer_minutes"),
@@ -155,14 +158,14 @@ fn words() -> Map<String, Value> {
         (&json!({"minimum": 1, "maximum": 100}), "max_shipments"),
         (&json!({"minimum": -90, "maximum": 90}), "latitude"),
         (&json!({"minimum": -180, "maximum": 180}), "longitude"),
-        (&json!({"minimum": 0, "maximum": 1_000_000_000}), "shipments distance priority stock store cover"),
+        (&json!({"minimum": 0, "maximum": 1_000_000_000}), "shipments distance priority WeightsBody.stock store cover"),
         (&json!({"pattern": "^[A-Z]{3}$"}), "currency"),
-        (&json!({"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}), "pickup_cutoff"),
+        (&json!({"pattern": format!("^{clock}$")}), "pickup_cutoff"),
         (&json!({"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "hours.name"),
-        (&json!({"pattern": format!("^{hours}(,{hours})*$")}), "hours.value"),
+        (&json!({"pattern": format!("^({open}(, ?{open})*)?$")}), "hours.value"),
         (&json!({"minimum": 1, "maximum": 1000}), "limit"),
         (&json!({"minimum": 0, "maximum": 60}), "wait"),
-        (&json!({"minLength": 1, "maxLength": 255, "pattern": "^[!#-~]([ -~]*[!-~])?$"}), "Idempotency-Key"),
+        (&json!({"minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}), "Idempotency-Key"),
         (&json!({"pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
         (&json!({"enum": ["cart", "pickup", "delivery"]}), "purpose"),
         (&json!({"enum": ["pickup", "delivery"]}), "SourcingBody.purpose"),
@@ -210,9 +213,10 @@ fn is(schema: &Value, kind: &str) -> bool {
 }
 
 fn extend(schema: &mut Value, bounds: Option<&Value>) {
-    let nullable = is(schema, "null");
+    let (nullable, is_text) = (is(schema, "null"), is(schema, "string"));
     let (Some(schema), Some(bounds)) = (schema.as_object_mut(), bounds.and_then(Value::as_object)) else { return };
-    schema.extend(bounds.clone());
+    let fits = |bound: &str| bound != "pattern" || is_text;
+    schema.extend(bounds.clone().into_iter().filter(|(bound, _)| fits(bound)));
     // An enumeration names all that may stand there.
     if let (true, Some(Value::Array(values))) = (nullable, schema.get_mut("enum")) {
         values.push(Value::Null);
@@ -290,6 +294,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("403", "forbidden: the scope, the channel or the location is another"),
     ("404", "not-found: what it names is unknown"),
     ("429", "too-many-requests: with Retry-After"),
+    ("500", "internal: it is written down under the request's id"),
     ("503", "overloaded or read-only: with Retry-After"),
 ];
 
@@ -330,8 +335,9 @@ fn answers(operation: &mut Value) {
 }
 
 /// From a new reservation to what can be done with it.
-fn links(calls: &[String]) -> Value {
-    let link = |id: &String| (id.clone(), json!({"operationId": id, "parameters": {"id": "$response.body#/id"}}));
+fn links(calls: &[String], id: &str) -> Value {
+    let id = format!("$response.body#{id}");
+    let link = |call: &String| (call.clone(), json!({"operationId": call, "parameters": {"id": id}}));
     Value::Object(calls.iter().map(link).collect())
 }
 

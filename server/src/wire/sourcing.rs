@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::catalogue::coordinates;
 use super::reservation::{LINES_MAX, TTL_SECONDS_DEFAULT, parse_purpose, ttl};
+use super::rule::currency;
 use super::{known_location, name, optional_name, parse_time, quantity, sku_name};
 use crate::problem::Problem;
 
@@ -154,6 +155,13 @@ pub struct Order {
     pub unknown: Vec<usize>,
 }
 
+impl ValueBody {
+    fn into_value(self) -> Result<(u64, String), Problem> {
+        currency("value.currency", &self.currency)?;
+        Ok((self.amount, self.currency))
+    }
+}
+
 impl SourcingBody {
     /// The order, validated.
     pub fn into_order(self, engine: &Engine) -> Result<Order, Problem> {
@@ -236,7 +244,7 @@ impl SourcingBody {
             allow_partial: self.allow_partial,
             dry_run: self.dry_run,
             lines,
-            value: self.value.map(|value| (value.amount, value.currency)),
+            value: self.value.map(ValueBody::into_value).transpose()?,
             question,
             unknown,
         })

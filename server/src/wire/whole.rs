@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde_json::{Number, Value};
 
 /// Up to here each whole number has a floating point number of its own.
 const EXACT_MAX: f64 = (1u64 << f64::MANTISSA_DIGITS) as f64;
@@ -16,6 +17,32 @@ pub fn required<'de, D: Deserializer<'de>, T: TryFrom<i128>>(deserializer: D) ->
 /// A number that may be left out, or null.
 pub fn optional<'de, D: Deserializer<'de>, T: TryFrom<i128>>(deserializer: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Whole<T>>::deserialize(deserializer)?.map(|Whole(number)| number))
+}
+
+/// The whole number that this is, where it is written as another.
+fn written_otherwise(number: &Number) -> Option<i64> {
+    let float = number.as_f64().filter(|_| number.is_f64())?;
+    (float.fract() == 0.0 && float.abs() <= EXACT_MAX).then_some(float as i64)
+}
+
+/// Whether whole numbers are written in this other than as such.
+pub fn has_other(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => written_otherwise(number).is_some(),
+        Value::Array(items) => items.iter().any(has_other),
+        Value::Object(members) => members.values().any(has_other),
+        _ => false,
+    }
+}
+
+/// Writes whole numbers as such.
+pub fn plain(value: &mut Value) {
+    match value {
+        Value::Number(number) => *number = written_otherwise(number).map_or_else(|| number.clone(), Number::from),
+        Value::Array(items) => items.iter_mut().for_each(plain),
+        Value::Object(members) => members.values_mut().for_each(plain),
+        _ => {}
+    }
 }
 
 struct Whole<T>(T);
@@ -77,6 +104,15 @@ mod tests {
         }
         let line: Line = serde_json::from_str("{\"quantity\":1,\"seq\":18446744073709551615}").unwrap();
         assert_eq!(line.seq, Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_body_says_the_same_however_its_numbers_are_written() {
+        let mut body = serde_json::json!({"lines": [{"quantity": 2.0, "share": 0.5}], "ttl_seconds": 900});
+        assert!(super::has_other(&body));
+        super::plain(&mut body);
+        assert_eq!(body.to_string(), r#"{"lines":[{"quantity":2,"share":0.5}],"ttl_seconds":900}"#);
+        assert!(!super::has_other(&body));
     }
 
     #[test]
