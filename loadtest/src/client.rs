@@ -147,7 +147,8 @@ impl Client {
         }
         let stream = self.stream.as_mut().context("connected above")?;
         // A server that refuses early may close before it has read everything; its answer counts.
-        let written = stream.get_mut().write_all(head).and_then(|()| stream.get_mut().write_all(body));
+        // In one piece: a server that answers before the body is there may close a connection that it cannot read on.
+        let written = stream.get_mut().write_all(&[head, body].concat());
         let answer = read_answer(stream);
         match (written, answer) {
             (_, Ok(answer)) => {
