@@ -20,7 +20,7 @@ const SETTINGS: &str = "[journal]\nimage_bytes = 16384\n";
 pub struct Fault {
     /// The call.
     pub call: &'static str,
-    /// The file in the data directory that it must be about; where there is none, the data directory as a whole.
+    /// The file in the data directory that it must be about; where there is none, whatever it is about.
     pub file: Option<&'static str>,
     /// What strace makes of it; with `when=` where it is not one call that is meant.
     pub effect: &'static str,
