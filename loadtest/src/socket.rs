@@ -110,9 +110,10 @@ impl Socket {
     /// The next message but heartbeats.
     ///
     /// # Errors
-    /// None came, or the socket was closed.
+    /// None came in time, or the socket was closed.
     pub fn message(&mut self) -> anyhow::Result<Value> {
-        loop {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
             match self.hear()? {
                 Heard::Message(message) if message.get("type").and_then(Value::as_str) == Some("heartbeat") => {}
                 Heard::Message(message) => return Ok(message),
@@ -120,14 +121,16 @@ impl Socket {
                 Heard::Broken => bail!("the connection broke"),
             }
         }
+        bail!("nothing but heartbeats came within {PATIENCE:?}")
     }
 
     /// The next heartbeat; what comes before it is dropped.
     ///
     /// # Errors
-    /// None came, or the socket was closed.
+    /// None came in time, or the socket was closed.
     pub fn heartbeat(&mut self) -> anyhow::Result<Value> {
-        loop {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
             match self.hear()? {
                 Heard::Message(message) if message.get("type").and_then(Value::as_str) == Some("heartbeat") => {
                     return Ok(message);
@@ -136,21 +139,24 @@ impl Socket {
                 other => bail!("{other:?} instead of a heartbeat"),
             }
         }
+        bail!("no heartbeat came within {PATIENCE:?}")
     }
 
     /// Sends a request and waits for the answer to it; what else comes meanwhile is dropped.
     ///
     /// # Errors
-    /// None came, or the socket was closed.
+    /// None came in time, or the socket was closed.
     pub fn ask(&mut self, message: &Value) -> anyhow::Result<Value> {
         self.send(message)?;
-        loop {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
             let answer = self.message()?;
             let is_answer = matches!(answer.get("type").and_then(Value::as_str), Some("result" | "error"));
             if is_answer && answer.get("id") == message.get("id") {
                 return Ok(answer);
             }
         }
+        bail!("no answer came within {PATIENCE:?}")
     }
 
     /// Waits until the server has closed the socket; code and reason.

@@ -131,6 +131,8 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
                 scope.spawn(move || follow(stage, numbers, nth))
             })
             .collect();
+        // However this ends: nobody listens on.
+        let over = Over(&stage.over);
         let started = Instant::now();
         while stage.whole.load(Ordering::SeqCst) < plan.subscribers {
             ensure!(started.elapsed() < Duration::from_secs(60), "not all subscribers got their snapshot");
@@ -142,7 +144,7 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
                 scope.spawn(move || write(stage, numbers, plan.changes))
             })
             .collect();
-        while stage.changes.load(Ordering::Relaxed) < plan.changes {
+        while stage.changes.load(Ordering::Relaxed) < plan.changes && !writers.iter().all(|writer| writer.is_finished()) {
             std::thread::sleep(Duration::from_millis(5));
             let due = plan.changes * (kills + 1) / (plan.kills + 1);
             if kills < plan.kills && stage.changes.load(Ordering::Relaxed) >= due {
@@ -158,7 +160,7 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
         for writer in writers {
             writer.join().map_err(|_| anyhow::anyhow!("a writer panicked"))??;
         }
-        stage.over.store(true, Ordering::SeqCst);
+        drop(over);
         followers
             .into_iter()
             .map(|follower| follower.join().map_err(|_| anyhow::anyhow!("a subscriber panicked"))?)
@@ -172,6 +174,15 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
         report.resumed += follower.resumed;
     }
     Ok(report)
+}
+
+/// Says that it is over, once this is dropped.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 fn seq_of(address: SocketAddr) -> anyhow::Result<u64> {
