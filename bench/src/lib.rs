@@ -61,8 +61,15 @@ fn settings() -> Settings {
 /// # Panics
 /// Never on an empty disk.
 pub fn in_memory() -> Engine {
-    Engine::in_memory(MemoryDisk::default(), settings(), Arc::new(Monotonic::default()), None)
-        .expect("an empty disk opens")
+    in_memory_at(Arc::new(Monotonic::default()))
+}
+
+/// The same, by another clock.
+///
+/// # Panics
+/// Never on an empty disk.
+pub fn in_memory_at(clock: Arc<dyn Clock>) -> Engine {
+    Engine::in_memory(MemoryDisk::default(), settings(), clock, None).expect("an empty disk opens")
 }
 
 /// An engine on sled in `directory`.

@@ -1,9 +1,10 @@
 //! `anaquel-bench`: the floors that the core must hold, measured beside what they are ratios of, in one run.
 //!
-//! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart`,
-//! `scale [CELLS]` (up to so many, 10,000,000 if it does not say), `expiry`, `feed`, `rules`, `supply`; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search
-//! from a file. `instructions` counts instead of timing, and compares with `bench/instructions.json`, which
-//! `instructions update` writes.
+//! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart [CELLS]`
+//! (2,000,000 if it does not say), `scale [CELLS]` (up to so many, 10,000,000 if it does not say), `expiry`, `feed`,
+//! `rules`, `supply`; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search from a file.
+//! `instructions` counts instead of timing, and compares with `bench/instructions.json`, which `instructions update`
+//! writes.
 
 mod instructions;
 mod promise;
@@ -32,7 +33,7 @@ fn main() -> anyhow::Result<()> {
         Some("admission") => admission(),
         Some("durable") => durable()?,
         Some("memory") => memory(std::env::args().nth(2).as_deref() == Some("by-location")),
-        Some("restart") => restart()?,
+        Some("restart") => restart(std::env::args().nth(2).map_or(Ok(2_000_000), |cells| cells.parse())?)?,
         Some("scale") => scale::scale(std::env::args().nth(2).map_or(Ok(10_000_000), |most| most.parse())?)?,
         Some(scale::ONE) => scale::one(&std::env::args().nth(2).unwrap_or_default())?,
         Some("expiry") => expiry()?,
@@ -48,14 +49,14 @@ fn main() -> anyhow::Result<()> {
             memory(false);
             admission();
             durable()?;
-            restart()?;
+            restart(2_000_000)?;
             expiry()?;
             feed()?;
             promise::rules()?;
             promise::supply()?;
         }
         _ => anyhow::bail!(
-            "say admission, durable, memory, restart, scale [CELLS], expiry, feed, rules, supply, pickup STORES.json, \
+            "say admission, durable, memory, restart [CELLS], scale [CELLS], expiry, feed, rules, supply, pickup STORES.json, \
              sourcing STORES.json, instructions [update] or all"
         ),
     }
@@ -245,15 +246,15 @@ fn memory(by_location: bool) {
     }
 }
 
-/// How long does a restart take with 2 million cells, 100,000 open reservations and a tail of a million events?
-fn restart() -> anyhow::Result<()> {
-    const SKUS: u32 = 10_000;
+/// How long does a restart take with so many cells, 100,000 open reservations and a tail of a million events?
+fn restart(cells: u32) -> anyhow::Result<()> {
     const LOCATIONS: u32 = 200;
     const OPEN: u32 = 100_000;
     const TAIL: u32 = 1_000_000;
+    let skus = (cells / LOCATIONS).max(1);
     let directory = tempfile::tempdir()?;
     let (engine, _) = on_disk(directory.path())?;
-    stock(&engine, SKUS, LOCATIONS, 1_000_000);
+    stock(&engine, skus, LOCATIONS, 1_000_000);
     let mut numbers = Numbers(1);
     let in_flight = Arc::new(AtomicUsize::new(0));
     let submit = |engine: &anaquel_engine::Engine, request: ReserveRequest| {
@@ -271,7 +272,7 @@ fn restart() -> anyhow::Result<()> {
         );
     };
     for _ in 0..OPEN {
-        submit(&engine, request(numbers.below(SKUS), numbers.below(LOCATIONS)));
+        submit(&engine, request(numbers.below(skus), numbers.below(LOCATIONS)));
     }
     while in_flight.load(Ordering::Relaxed) > 0 {
         std::thread::yield_now();
@@ -284,7 +285,7 @@ fn restart() -> anyhow::Result<()> {
         let (tx, rx) = crossbeam::channel::unbounded();
         for _ in 0..8192 {
             let tx = tx.clone();
-            let request = request(numbers.below(SKUS), numbers.below(LOCATIONS));
+            let request = request(numbers.below(skus), numbers.below(LOCATIONS));
             engine.reserve(request, None, Box::new(move |outcome| drop(tx.send(outcome))));
         }
         drop(tx);

@@ -31,6 +31,19 @@ enum Command {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Durable reservations over HTTP from one connection to ten thousand, beside a bare handler, with the growth factor of
+    /// each step. Ten thousand need `ulimit -n 20000`.
+    Connections {
+        /// Numbers of connections, growing.
+        #[arg(long, value_delimiter = ',', default_value = "1,10,100,1000,10000")]
+        connections: Vec<usize>,
+        /// Length of one measurement.
+        #[arg(long, default_value_t = 4)]
+        seconds: u64,
+        /// Interleaved measurements of each.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
     /// Replay a real quarter of tills and prove that every cell ends as it must.
     Replay {
         /// Folder with products.csv.gz and transactions.csv.gz.
@@ -149,6 +162,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(plan) => scenario::run(&plan).map(drop),
         Command::Rate { connections, seconds, rounds } => rate::compare(&connections, seconds, rounds),
+        Command::Connections { connections, seconds, rounds } => rate::curve(&connections, seconds, rounds),
         Command::Peers { seconds, rounds, only, out } => peers::run(&peers::Plan { seconds, rounds, only, out }),
         Command::BareServer { address } => bare::serve_bare(address),
         Command::Replay { folder, lines } => {

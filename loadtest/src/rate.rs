@@ -55,6 +55,27 @@ pub fn compare(connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Re
     server.stop()
 }
 
+/// Reservations over more and more connections: what each step gains, and what a connection keeps in memory.
+///
+/// # Errors
+/// A server does not start, a connection is refused, or an answer is not 2xx.
+pub fn curve(connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let server = Server::start(&binary()?, &folder.path().join("data"), &[])?;
+    fill(server.client())?;
+    let bare = BareServer::start()?;
+    println!("durable reservations over HTTP, one a request, {rounds} interleaved rounds of {seconds} s, medians");
+    let mut before: Option<f64> = None;
+    for &connections in connections {
+        let side = |address| move || drive(address, RESERVE, connections, seconds);
+        let (ours, theirs) = interleaved(rounds, side(server.address), side(bare.address))?;
+        let grown = before.map(|before| format!(", {:.2} times the step before", ours.rate / before));
+        println!("  {connections:>6} connections  {}{}", beside(ours, theirs), grown.unwrap_or_default());
+        before = Some(ours.rate);
+    }
+    server.stop()
+}
+
 fn interleaved(
     rounds: usize,
     mut ours: impl FnMut() -> anyhow::Result<Measured>,

@@ -4,6 +4,7 @@ mod catalogue;
 mod document;
 mod events;
 mod export;
+mod front;
 mod import;
 mod operating;
 mod pages;
@@ -18,21 +19,16 @@ mod what_if;
 use anaquel_engine::ids::{LocationId, SkuId};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
+use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::door::guard::{Routes, guard};
+use crate::door::guard::Routes;
 use crate::problem::{Problem, Slug};
 use crate::stream;
 
@@ -81,15 +77,13 @@ pub fn router(app: App) -> Router {
         .routes(routes!(operating::info))
         .routes(routes!(operating::trust_clock))
         .split_for_parts();
-    let (routes, document) = (Arc::new(Routes::of(&document)), document::complete(&document));
+    let (routes, document) = (Routes::of(&document), document::complete(&document));
     router
         .merge(pages::routes())
         .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
-        .layer(middleware::from_fn_with_state((app.clone(), routes), guard))
-        .layer(middleware::from_fn(observe))
-        .layer(tower_http::catch_panic::CatchPanicLayer::custom(panicked))
+        .layer(front::Front::new(app.clone(), routes))
         .with_state(app)
 }
 
@@ -99,71 +93,6 @@ async fn no_such_path(request: Request) -> Problem {
 
 async fn no_such_method(request: Request) -> Problem {
     Problem::new(Slug::MethodNotAllowed, format!("{} does not take {}", request.uri().path(), request.method()))
-}
-
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    tracing::error!("a handler panicked");
-    Problem::new(Slug::Internal, "this is a defect; the log tells more").into_response()
-}
-
-/// Counts and times every request, and logs those that failed. No SKU or store is ever a label.
-async fn observe(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let method = request.method().clone();
-    let trace = crate::extract::trace(request.headers());
-    let response = next.run(request).await;
-    let elapsed = started.elapsed();
-    let status = response.status();
-    let route = route.as_ref().map_or("none", |path| path.as_str());
-    DURATIONS.with_borrow_mut(|durations| durations.record(method_label(&method), route, status.as_u16(), elapsed));
-    if status.is_server_error() {
-        tracing::warn!(%method, route, status = status.as_u16(), elapsed_us = elapsed.as_micros() as u64, trace, "failed");
-    } else {
-        tracing::debug!(%method, route, status = status.as_u16(), elapsed_us = elapsed.as_micros() as u64, trace, "served");
-    }
-    response
-}
-
-thread_local! {
-    static DURATIONS: RefCell<Durations> = RefCell::default();
-}
-
-/// The histograms of this thread by route: looking one up by its labels for every request costs more than the request's
-/// own answer is formatted in.
-#[derive(Default)]
-struct Durations(HashMap<String, Vec<(&'static str, u16, metrics::Histogram)>>);
-
-impl Durations {
-    fn record(&mut self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
-        if !self.0.contains_key(route) {
-            self.0.insert(route.to_owned(), Vec::new());
-        }
-        let Some(known) = self.0.get_mut(route) else { return };
-        let found = known.iter().find(|(m, s, _)| (*m, *s) == (method, status));
-        if let Some((_, _, histogram)) = found {
-            histogram.record(elapsed.as_secs_f64());
-            return;
-        }
-        let histogram = metrics::histogram!(
-            "anaquel_http_request_duration_seconds",
-            "method" => method,
-            "route" => route.to_owned(),
-            "status" => status.to_string()
-        );
-        histogram.record(elapsed.as_secs_f64());
-        known.push((method, status, histogram));
-    }
-}
-
-fn method_label(method: &http::Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        _ => "other",
-    }
 }
 
 /// Reads the `next` of a page of cells.

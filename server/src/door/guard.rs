@@ -5,8 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use anaquel_engine::event::Origin;
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
@@ -23,7 +22,8 @@ pub const SCHEME: &str = "key";
 pub const PROTOCOL: &str = "anaquel";
 pub const PROTOCOL_KEY: &str = "anaquel.key.";
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header by which a request's id comes and goes.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id of a request that is taken from its caller.
 const REQUEST_ID_BYTES_MAX: usize = 64;
@@ -146,20 +146,15 @@ fn scopes(operation: &Operation) -> Vec<Scope> {
     listed.map(|scope| scope.as_str().and_then(|scope| scope.parse().ok()).unwrap_or(Scope::Admin)).collect()
 }
 
-/// Lets a request through, or says why not.
-pub async fn guard(State((app, routes)): State<(App, Arc<Routes>)>, mut request: Request, next: Next) -> Response {
-    let visitor = match look(&app, &routes, &request) {
-        Ok(visitor) => visitor,
-        Err(problem) => return refuse(request, problem).await,
-    };
-    let Some(visitor) = visitor else { return next.run(request).await };
-    let id = HeaderValue::from_str(&visitor.request);
+/// Lets a request in, with the visitor among its extensions; the id that its answer carries.
+///
+/// # Errors
+/// Why it may not come in.
+pub fn admit(app: &App, routes: &Routes, request: &mut Request) -> Result<Option<HeaderValue>, Problem> {
+    let Some(visitor) = look(app, routes, request)? else { return Ok(None) };
+    let id = HeaderValue::from_str(&visitor.request).ok();
     request.extensions_mut().insert(visitor);
-    let mut response = next.run(request).await;
-    if let Ok(id) = id {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    response
+    Ok(id)
 }
 
 /// Who asks; nobody in particular, where the door stands open.
@@ -188,7 +183,7 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
 
 /// A refusal. What is left of a small request is read before: a client that is still sending would see a broken
 /// connection. More is not read for who may not come in.
-async fn refuse(request: Request, problem: Problem) -> Response {
+pub async fn refuse(request: Request, problem: Problem) -> Response {
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if (1..=DISCARDED_BYTES_MAX).contains(&length.unwrap_or(0)) {
         crate::extract::discard(request.into_body()).await;

@@ -1,0 +1,192 @@
+//! What every request passes, on its way in and on its way out: the guard, the catch for what panics, the clock and the
+//! log line. One layer, because each layer of its own costs every request two more allocations and a copy of itself.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::Method;
+use tower::{Layer, Service};
+
+use crate::app::App;
+use crate::door::guard::{self, Routes};
+use crate::problem::{Problem, Slug};
+
+/// The layer.
+#[derive(Clone)]
+pub struct Front {
+    app: App,
+    routes: Arc<Routes>,
+}
+
+impl Front {
+    /// Lets in whom `routes` allow.
+    pub fn new(app: App, routes: Routes) -> Self {
+        Self { app, routes: Arc::new(routes) }
+    }
+}
+
+impl<S> Layer<S> for Front {
+    type Service = Fronted<S>;
+
+    fn layer(&self, inner: S) -> Fronted<S> {
+        Fronted { front: self.clone(), inner }
+    }
+}
+
+/// A service behind its front.
+#[derive(Clone)]
+pub struct Fronted<S> {
+    front: Front,
+    inner: S,
+}
+
+impl<S> Service<Request> for Fronted<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let asked = Asked::of(&request);
+        match guard::admit(&self.front.app, &self.front.routes, &mut request) {
+            Ok(request_id) => {
+                let answer = self.inner.call(request);
+                Box::pin(async move {
+                    let mut response = caught(answer).await;
+                    if let Some(id) = request_id {
+                        response.headers_mut().insert(guard::REQUEST_ID, id);
+                    }
+                    asked.answered(&response);
+                    Ok(response)
+                })
+            }
+            Err(problem) => Box::pin(async move {
+                let response = guard::refuse(request, problem).await;
+                asked.answered(&response);
+                Ok(response)
+            }),
+        }
+    }
+}
+
+/// What a service answers; where it panics, that.
+async fn caught(answer: impl Future<Output = Result<Response, Infallible>>) -> Response {
+    match AssertUnwindSafe(answer).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Err(panic) => {
+            tracing::error!(panic = message(&*panic), "a handler panicked");
+            Problem::new(Slug::Internal, "this is a defect; the log tells more").into_response()
+        }
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// What is kept of a request until it is answered.
+struct Asked {
+    at: Instant,
+    method: Method,
+    route: Option<MatchedPath>,
+    trace: Option<String>,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        Self {
+            at: Instant::now(),
+            method: request.method().clone(),
+            route: request.extensions().get::<MatchedPath>().cloned(),
+            trace: crate::extract::trace(request.headers()),
+        }
+    }
+
+    /// Counts and times it, and logs it where it failed. No SKU or store is ever a label.
+    fn answered(self, response: &Response) {
+        let Self { at, method, route, trace } = self;
+        let elapsed = at.elapsed();
+        let status = response.status();
+        let route = route.as_ref().map_or("none", |path| path.as_str());
+        DURATIONS.with_borrow_mut(|durations| durations.record(label(&method), route, status.as_u16(), elapsed));
+        let elapsed_us = elapsed.as_micros() as u64;
+        if status.is_server_error() {
+            tracing::warn!(%method, route, status = status.as_u16(), elapsed_us, trace, "failed");
+        } else {
+            tracing::debug!(%method, route, status = status.as_u16(), elapsed_us, trace, "served");
+        }
+    }
+}
+
+thread_local! {
+    static DURATIONS: RefCell<Durations> = RefCell::default();
+}
+
+/// The histograms of this thread by route: looking one up by its labels for every request costs more than the request's
+/// own answer is formatted in.
+#[derive(Default)]
+struct Durations(HashMap<String, Vec<(&'static str, u16, metrics::Histogram)>>);
+
+impl Durations {
+    fn record(&mut self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
+        if !self.0.contains_key(route) {
+            self.0.insert(route.to_owned(), Vec::new());
+        }
+        let Some(known) = self.0.get_mut(route) else { return };
+        let found = known.iter().find(|(m, s, _)| (*m, *s) == (method, status));
+        if let Some((_, _, histogram)) = found {
+            histogram.record(elapsed.as_secs_f64());
+            return;
+        }
+        let histogram = metrics::histogram!(
+            "anaquel_http_request_duration_seconds",
+            "method" => method,
+            "route" => route.to_owned(),
+            "status" => status.to_string()
+        );
+        histogram.record(elapsed.as_secs_f64());
+        known.push((method, status, histogram));
+    }
+}
+
+fn label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_for() {
+        let response = caught(async { panic!("as it must") }).await;
+        assert_eq!(response.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(message(&"as it must"), "as it must");
+        assert_eq!(message(&"as it must".to_owned()), "as it must");
+    }
+}
