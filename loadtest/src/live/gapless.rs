@@ -144,7 +144,8 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
                 scope.spawn(move || write(stage, numbers, plan.changes))
             })
             .collect();
-        while stage.changes.load(Ordering::Relaxed) < plan.changes && !writers.iter().all(|writer| writer.is_finished()) {
+        while stage.changes.load(Ordering::Relaxed) < plan.changes && !writers.iter().all(|writer| writer.is_finished())
+        {
             std::thread::sleep(Duration::from_millis(5));
             let due = plan.changes * (kills + 1) / (plan.kills + 1);
             if kills < plan.kills && stage.changes.load(Ordering::Relaxed) >= due {

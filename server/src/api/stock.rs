@@ -14,6 +14,7 @@ use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params};
 use crate::ops;
 use crate::problem::Problem;
+use crate::wire::cell::CellWriter;
 use crate::wire::put::put;
 use crate::wire::{self, stock as words};
 
@@ -108,7 +109,8 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
     };
     let mut out = String::with_capacity(64 + cells.len() * 120);
     put!(&mut out, r#"{"seq":"#, seq, r#","items":"#);
-    words::write_array(&mut out, &cells, |out, cell| words::write_cell(out, engine, cell));
+    let mut writer = CellWriter::new(engine);
+    words::write_array(&mut out, &cells, |out, cell| writer.cell(out, cell));
     match next {
         Some(next) => put!(&mut out, r#","next":""#, next, r#""}"#),
         None => put!(&mut out, r#","next":null}"#),

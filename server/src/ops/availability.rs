@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Reply;
 use crate::app::{App, Caller};
 use crate::problem::Problem;
+use crate::wire::cell::CellWriter;
 use crate::wire::put::put;
 use crate::wire::{self, stock as words};
 
@@ -96,10 +97,8 @@ impl Question {
                     (found, coming)
                 });
                 out = begin(seq, found.len());
-                let mut coming = coming.iter();
-                words::write_array(&mut out, &found, |out, cell| {
-                    words::write_cell_with_band(out, engine, cell, coming.next());
-                });
+                let (mut writer, mut coming) = (CellWriter::new(engine), coming.iter());
+                words::write_array(&mut out, &found, |out, cell| writer.cell_with_band(out, cell, coming.next()));
             }
         }
         let unknown = Value::from(self.unknown.clone()).to_string();

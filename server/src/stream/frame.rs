@@ -12,7 +12,8 @@ use super::exceeded;
 use super::measures::Measures;
 use crate::ops::Reply;
 use crate::problem::Problem;
-use crate::wire::stock::{write_array, write_cell};
+use crate::wire::cell::CellWriter;
+use crate::wire::stock::write_array;
 
 /// The id of a subscription or a request, as the client chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +57,8 @@ pub fn message(
                 None => write!(out, "null"),
             };
             out.push_str(r#","items":"#);
-            write_array(&mut out, &cells, |out, cell| write_cell(out, engine, cell));
+            let mut writer = CellWriter::new(engine);
+            write_array(&mut out, &cells, |out, cell| writer.cell(out, cell));
             let unknown = subscription.unknown();
             if !unknown.is_empty() && !more {
                 let unknown: Vec<&str> = unknown.iter().map(|name| name.as_str()).collect();
@@ -71,12 +73,13 @@ pub fn message(
             out.reserve(items.len() * 120);
             open(&mut out, "delta", id);
             let _ = write!(out, r#","seq":{seq},"prev_seq":{prev_seq},"cursor":"{cursor}","items":"#);
+            let mut writer = CellWriter::new(engine);
             write_array(&mut out, &items, |out, item| match item {
-                Item::Read(cell) => write_cell(out, engine, cell),
+                Item::Read(cell) => writer.cell(out, cell),
                 Item::Changed(change) => {
                     out.push_str(&change.form(subscription.lens(), &engine.state().catalogue, |cell| {
                         let mut form = String::new();
-                        write_cell(&mut form, engine, cell);
+                        CellWriter::new(engine).cell(&mut form, cell);
                         Arc::from(form)
                     }))
                 }

@@ -4,6 +4,7 @@
 //! know their fields: one that the contract does not have is refused by name.
 
 pub mod catalogue;
+pub mod cell;
 pub mod event;
 pub mod hours;
 pub mod put;

@@ -30,11 +30,24 @@ impl Piece for bool {
 macro_rules! numbers {
     ($($number:ty),+) => {
         $(impl Piece for $number {
+            #[inline]
             fn append(self, out: &mut String) {
-                out.push_str(itoa::Buffer::new().format(self));
+                match u8::try_from(self) {
+                    Ok(small @ 0..=99) => append_small(small, out),
+                    _ => out.push_str(itoa::Buffer::new().format(self)),
+                }
             }
         })+
     };
+}
+
+/// Most stock has one digit or two: to push those costs less than to call for a copy of them.
+#[inline]
+fn append_small(small: u8, out: &mut String) {
+    if small >= 10 {
+        out.push(char::from(b'0' + small / 10));
+    }
+    out.push(char::from(b'0' + small % 10));
 }
 
 numbers!(u32, i32, u64, i64, usize);
@@ -47,3 +60,16 @@ macro_rules! put {
 }
 
 pub(crate) use put;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn numbers_are_written_as_they_are_shown() {
+        let mut out = String::new();
+        for number in (-1000..=1000).chain([i64::MIN, i64::MAX]) {
+            out.clear();
+            put!(&mut out, number);
+            assert_eq!(out, number.to_string());
+        }
+    }
+}

@@ -3,8 +3,7 @@
 use anaquel_engine::Engine;
 use anaquel_engine::coming::Coming;
 use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
-use anaquel_engine::level::StockLevel;
-use anaquel_engine::query::{CellView, GroupView, Shortage};
+use anaquel_engine::query::{GroupView, Shortage};
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::Band;
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::put::put;
-use super::rule::{band_name, item_availability};
+use super::rule::band_name;
 use super::{parse_time, quantity, time};
 use crate::problem::Problem;
 use anaquel_engine::admission::MovementRequest;
@@ -199,43 +198,6 @@ pub fn movement_name(kind: MovementKind) -> &'static str {
         MovementKind::Return => "return",
         MovementKind::Adjustment => "adjustment",
         MovementKind::Damage => "damage",
-    }
-}
-
-/// Appends a cell. Names need no escaping: their alphabet has neither quotes nor backslashes.
-/// Where the asking channel is not told the numbers, the band alone.
-pub fn write_cell(out: &mut String, engine: &Engine, cell: &CellView) {
-    write_numbers(out, engine, cell);
-    if !cell.exact {
-        put!(out, r#","band":""#, band_name(cell.band), "\"");
-    }
-    out.push('}');
-}
-
-/// Appends a cell with its band, that in the words of schema.org, and what is to come to it where something is.
-pub fn write_cell_with_band(out: &mut String, engine: &Engine, cell: &CellView, coming: Option<&Coming>) {
-    write_numbers(out, engine, cell);
-    let ordered_ahead = coming.filter(|coming| cell.available == 0 && coming.orderable > 0);
-    if let Some(Coming { incoming, orderable, .. }) = coming.filter(|_| cell.exact) {
-        put!(out, r#","incoming":"#, *incoming, r#","orderable":"#, *orderable);
-    }
-    let availability = match ordered_ahead {
-        Some(coming) if coming.is_preorder => "PreOrder",
-        Some(_) => "BackOrder",
-        None => item_availability(cell.band),
-    };
-    put!(out, r#","band":""#, band_name(cell.band), r#"","availability":""#, availability, r#""}"#);
-}
-
-fn write_numbers(out: &mut String, engine: &Engine, cell: &CellView) {
-    let catalogue = &engine.state().catalogue;
-    let (sku, location) = (catalogue.skus.name(cell.sku), catalogue.locations.name(cell.location));
-    put!(out, r#"{"sku":""#, sku, r#"","location":""#, location, "\"");
-    if cell.exact {
-        let StockLevel { on_hand, reserved } = cell.level;
-        let CellView { safety_stock, available, .. } = cell;
-        put!(out, r#","on_hand":"#, on_hand, r#","reserved":"#, reserved);
-        put!(out, r#","safety_stock":"#, *safety_stock, r#","available":"#, *available);
     }
 }
 
