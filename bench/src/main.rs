@@ -101,7 +101,10 @@ fn admission() {
     let state = engine.state();
     let words: Vec<AtomicU64> =
         (0..SKUS * LOCATIONS).map(|_| AtomicU64::new(StockLevel { on_hand: 1_000_000, reserved: 0 }.pack())).collect();
-    let (mut bare, mut spread, mut hot, mut bare_hot) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // The same words as far apart as cells are, which no cache holds.
+    let apart: Vec<[AtomicU64; 4]> =
+        words.iter().map(|word| [0, 0, 0, word.load(Ordering::Relaxed)].map(AtomicU64::new)).collect();
+    let [mut bare, mut bare_apart, mut spread, mut hot, mut bare_hot] = [const { Vec::new() }; 5];
     let take_and_give = |word: &AtomicU64| {
         for change in [1u64, 1u64.wrapping_neg()] {
             let mut seen = word.load(Ordering::Relaxed);
@@ -125,6 +128,12 @@ fn admission() {
                 take_and_give(word);
             }
         }));
+        bare_apart.push(rate(|numbers, _| {
+            let (sku, location) = (numbers.below(SKUS), numbers.below(LOCATIONS));
+            if let Some([.., word]) = apart.get((sku * LOCATIONS + location) as usize) {
+                take_and_give(word);
+            }
+        }));
         spread.push(rate(|numbers, reserve| {
             if let Some(line) = reserve.lines.first_mut() {
                 (line.sku, line.location) = (SkuId(numbers.below(SKUS)), LocationId(numbers.below(LOCATIONS)));
@@ -144,9 +153,10 @@ fn admission() {
             }
         }));
     }
-    let (bare, spread, hot, bare_hot) = (median(bare), median(spread), median(hot), median(bare_hot));
+    let [bare, bare_apart, spread, hot, bare_hot] = [bare, bare_apart, spread, hot, bare_hot].map(median);
     println!("admission and give-back on 2,000,000 cells, both cores, median of {ROUNDS}");
     println!("  bare loop               {bare:>14.0} /s");
+    println!("  bare loop, 32 B apart   {bare_apart:>14.0} /s   {:.2} of bare", bare_apart / bare);
     println!("  engine, spread          {spread:>14.0} /s   {:.2} of bare", spread / bare);
     println!("  engine, one hot cell    {hot:>14.0} /s   {:.2} of spread", hot / spread);
     println!("  bare loop, one hot cell {bare_hot:>14.0} /s");

@@ -19,8 +19,10 @@ use crate::wire::reservation::{
 /// What was short, what is wrong with the request, or why nothing is written now.
 pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Reply, Problem> {
     caller.speaks_for("channel", Some(&body.channel))?;
-    for (at, line) in body.lines.iter().enumerate() {
-        caller.acts_at(&format!("lines[{at}].location"), line.location.as_deref())?;
+    if caller.is_bound() {
+        for (at, line) in body.lines.iter().enumerate() {
+            caller.acts_at(&format!("lines[{at}].location"), line.location.as_deref())?;
+        }
     }
     if let Some(superseded) = &body.supersedes {
         handles_id(app, caller, find(app, superseded)?)?;
