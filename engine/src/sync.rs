@@ -5,20 +5,97 @@
 //! $ RUSTFLAGS="--cfg loom" cargo test --release -p anaquel-engine --lib --target-dir target/loom models
 //! ```
 //!
-//! What is here is what several threads touch without a lock: cells, and the durable view. Everything else that is shared
-//! stands behind a mutex, a concurrent map or a channel.
+//! What is here is what several threads touch without a lock: cells, the durable view, and the way in to the journal
+//! thread (whose model stands beside it, in `engine/intake.rs`). Everything else that is shared stands behind a mutex, a
+//! concurrent map or a channel.
+
+pub(crate) use std::sync::atomic::Ordering;
 
 #[cfg(not(loom))]
-pub(crate) use std::sync::{
-    Mutex,
-    atomic::{AtomicU32, AtomicU64, fence},
+pub(crate) use {
+    crossbeam::queue::SegQueue as Queue,
+    crossbeam::sync::{Parker, Unparker},
+    std::sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, fence},
+    },
 };
 
 #[cfg(loom)]
-pub(crate) use loom::sync::{
-    Mutex,
-    atomic::{AtomicU32, AtomicU64, fence},
+pub(crate) use {
+    loom::sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicU64, AtomicUsize, fence},
+    },
+    stand_ins::{Parker, Queue, Unparker},
 };
+
+/// What crossbeam keeps to itself, as loom can see it.
+#[cfg(loom)]
+mod stand_ins {
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
+    use loom::sync::{Arc, Condvar, Mutex};
+
+    #[derive(Debug)]
+    pub(crate) struct Queue<T>(Mutex<VecDeque<T>>);
+
+    impl<T> Queue<T> {
+        pub fn new() -> Self {
+            Self(Mutex::new(VecDeque::new()))
+        }
+
+        pub fn push(&self, item: T) {
+            self.0.lock().unwrap().push_back(item);
+        }
+
+        pub fn pop(&self) -> Option<T> {
+            self.0.lock().unwrap().pop_front()
+        }
+
+        pub fn len(&self) -> usize {
+            self.0.lock().unwrap().len()
+        }
+    }
+
+    /// A token that is there or not, and who waits for it.
+    type Token = Arc<(Mutex<bool>, Condvar)>;
+
+    #[derive(Debug)]
+    pub(crate) struct Parker(Unparker);
+
+    #[derive(Debug, Clone)]
+    pub(crate) struct Unparker(Token);
+
+    impl Parker {
+        pub fn new() -> Self {
+            Self(Unparker(Arc::new((Mutex::new(false), Condvar::new()))))
+        }
+
+        pub fn unparker(&self) -> &Unparker {
+            &self.0
+        }
+
+        /// For ever: in a model no time passes, so a wake-up that is lost shows.
+        pub fn park_timeout(&self, _: Duration) {
+            let (token, came) = &*self.0.0;
+            let mut is_there = token.lock().unwrap();
+            while !*is_there {
+                is_there = came.wait(is_there).unwrap();
+            }
+            *is_there = false;
+        }
+    }
+
+    impl Unparker {
+        pub fn unpark(&self) {
+            let (token, came) = &*self.0;
+            *token.lock().unwrap() = true;
+            came.notify_one();
+        }
+    }
+}
 
 /// Gives others a turn before another try.
 #[derive(Debug, Default)]

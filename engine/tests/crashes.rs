@@ -447,6 +447,31 @@ fn after_a_failed_sync_only_what_was_durable_is_believed() {
     assert_eq!(shop.level("A", "s1"), level(10, 0));
 }
 
+/// A power cut after a failed sync: the mark beside the log may lack its last syncs, and the marker does not.
+#[test]
+fn after_a_failed_sync_the_marker_says_how_far_to_believe() {
+    let seq_of_marker =
+        |seq: u64| [&seq.to_le_bytes()[..], &crc32fast::hash(&seq.to_le_bytes()).to_le_bytes()].concat();
+    for (is_marked, on_hand) in [(true, 10), (false, 5)] {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(START_MS);
+        let (mark, failed) = (directory.path().join("journal/high-water"), directory.path().join("journal/failed"));
+        let shop = open(directory.path(), &clock);
+        shop.receive("A", "s1", 5);
+        let lagging = std::fs::read(&mark).unwrap();
+        shop.receive("A", "s1", 5);
+        let marker = if is_marked { seq_of_marker(shop.engine.state().view.seq()) } else { Vec::new() };
+        drop(shop);
+        std::fs::write(&mark, lagging).unwrap();
+        std::fs::write(&failed, marker).unwrap();
+        let shop = open(directory.path(), &clock);
+        assert_eq!(shop.level("A", "s1"), level(on_hand, 0));
+        drop(shop);
+        let shop = open(directory.path(), &clock);
+        assert_eq!(shop.level("A", "s1"), level(on_hand, 0), "and so it stays");
+    }
+}
+
 #[test]
 fn with_an_interval_policy_an_image_never_knows_more_than_the_log() {
     let directory = tempfile::tempdir().unwrap();

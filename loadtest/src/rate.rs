@@ -56,7 +56,7 @@ pub fn compare(connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Re
     server.stop()
 }
 
-/// Reservations over more and more connections: what each step gains, and what a connection keeps in memory.
+/// Reservations over more and more connections: what each step gains.
 ///
 /// # Errors
 /// A server does not start, a connection is refused, or an answer is not 2xx.

@@ -52,6 +52,7 @@ impl Socket {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         let (socket, _) =
             tungstenite::client(request, stream).map_err(|error| anyhow::anyhow!("the handshake: {error}"))?;
         Ok(Self { socket })

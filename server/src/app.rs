@@ -153,6 +153,20 @@ impl Caller {
 }
 
 impl App {
+    /// On a log in memory, with its keys in `folder`.
+    #[cfg(test)]
+    pub fn for_tests(folder: &std::path::Path) -> anyhow::Result<Self> {
+        let config = Config { data: folder.to_owned(), ..Config::default() };
+        let disk = anaquel_engine::journal::memory::MemoryDisk::default();
+        let engine = Engine::in_memory(disk, config.engine_settings(), Arc::new(SystemClock::default()), None)?;
+        let (_, visible) = watch::channel(0);
+        let (_, stopping) = watch::channel(false);
+        let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+        let (door, streams) = (Arc::new(Door::open(&config)?), Streams::new(&config.stream));
+        let started = Instant::now();
+        Ok(Self(Arc::new(Inner { engine, config, metrics, visible, door, streams, stopping, started })))
+    }
+
     /// Submits a write and waits for its outcome. With a key, its effect happens once: a repeat waits for the first, and
     /// gets its answer.
     pub async fn execute(

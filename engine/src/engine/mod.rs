@@ -4,18 +4,17 @@
 //! to the durable view and wait for nobody. The engine draws no random numbers and reads no clock: both come from
 //! outside, as arguments or through [`Clock`].
 
+mod intake;
 mod threads;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam::channel::{Sender, bounded};
-use crossbeam::queue::SegQueue;
-use crossbeam::sync::{Parker, Unparker};
 use crossbeam::utils::CachePadded;
 
 use crate::admission::{MovementRequest, ReserveRequest};
@@ -29,6 +28,7 @@ use crate::journal::{Journal, JournalReader, ReadError};
 use crate::sequencer::{Observer, Sequencer};
 use crate::settings::Settings;
 use crate::state::{Folder, State};
+use intake::{Intake, Standing};
 use threads::{AbortOnPanic, JournalThread, take_images};
 
 /// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
@@ -74,10 +74,7 @@ struct Shared {
     settings: Settings,
     reader: Arc<dyn JournalReader>,
     clock: PacedClock,
-    queue: SegQueue<Queued>,
-    in_flight: CachePadded<AtomicUsize>,
-    waker: Unparker,
-    closing: AtomicBool,
+    intake: Intake<Queued>,
     failure: OnceLock<String>,
     full: Mutex<Option<String>>,
     expiry_frozen: AtomicBool,
@@ -159,7 +156,7 @@ impl Engine {
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
         let Recovered { state, folder, journal, epoch, images, expiry_frozen, reserve_bytes } = recovered;
-        let parker = Parker::new();
+        let (intake, sleeper) = Intake::new();
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
             epoch,
@@ -169,10 +166,7 @@ impl Engine {
             reserve_bytes,
             synced: AtomicU64::new(0),
             sync_wanted: AtomicBool::new(false),
-            queue: SegQueue::new(),
-            in_flight: CachePadded::default(),
-            waker: parker.unparker().clone(),
-            closing: AtomicBool::new(false),
+            intake,
             failure: OnceLock::new(),
             full: Mutex::default(),
             expiry_frozen: AtomicBool::new(expiry_frozen),
@@ -206,7 +200,7 @@ impl Engine {
             let shared = Arc::clone(&shared);
             move || {
                 let noted_at = shared.clock.now();
-                JournalThread { shared, sequencer, parker, ask_image: ask, bytes_since_image: 0, noted_at }.run()
+                JournalThread { shared, sequencer, sleeper, ask_image: ask, bytes_since_image: 0, noted_at }.run()
             }
         };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(run);
@@ -246,31 +240,22 @@ impl Engine {
 
     /// Commands on their way to the log.
     pub fn in_flight(&self) -> usize {
-        self.shared.in_flight.load(Ordering::Acquire)
+        self.shared.intake.under_way()
     }
 
     /// Commands that the journal thread has not taken yet.
     pub fn queued(&self) -> usize {
-        self.shared.queue.len()
+        self.shared.intake.queued()
     }
 
     /// Whether the engine takes writes.
     pub fn health(&self) -> Health {
-        match self.writable() {
-            Health::Ready => match &*self.shared.lock_full() {
-                Some(reason) => Health::Full(reason.clone()),
-                None => Health::Ready,
-            },
-            other => other,
-        }
-    }
-
-    /// The same without a look at the room that is left: a write is tried in any case, and told if there is none.
-    fn writable(&self) -> Health {
         if let Some(reason) = self.shared.failure.get() {
             Health::Failed(reason.clone())
-        } else if self.shared.closing.load(Ordering::SeqCst) {
+        } else if self.shared.intake.is_closing() {
             Health::Closing
+        } else if let Some(reason) = &*self.shared.lock_full() {
+            Health::Full(reason.clone())
         } else {
             Health::Ready
         }
@@ -317,7 +302,8 @@ impl Engine {
         self.submit_admitted(cause, done, |_| Ok(command));
     }
 
-    /// The permit first, then the units: whoever has taken units always finds room in the queue.
+    /// The permit first, then the units: whoever has taken units always finds room in the queue. With no room on the disk
+    /// a write is tried all the same, and told if there still is none.
     fn submit_admitted(
         &self,
         cause: Option<Box<Cause>>,
@@ -325,26 +311,22 @@ impl Engine {
         admit: impl FnOnce(&State) -> Result<Command, Failure>,
     ) {
         let shared = &*self.shared;
-        // The permit before the look at `closing`, both SeqCst: either this sees that the engine closes, or the journal
-        // thread, which ends only once it closes and no permit is out, sees this permit and waits for the command.
-        let before = shared.in_flight.fetch_add(1, Ordering::SeqCst);
-        let admitted = match self.writable() {
-            Health::Failed(reason) | Health::Full(reason) => Err(Failure::ReadOnly(reason)),
-            Health::Closing => Err(Failure::ReadOnly("the server is shutting down".into())),
-            Health::Ready if before >= shared.settings.in_flight_max => {
-                Err(Failure::Overloaded(format!("{before} writes are in flight; try again in a moment")))
+        let offered = shared.intake.offer(|standing| {
+            let admitted = match (shared.failure.get(), standing) {
+                (Some(reason), _) => Err(Failure::ReadOnly(reason.clone())),
+                (None, Standing::Closed) => Err(Failure::ReadOnly("the server is shutting down".into())),
+                (None, Standing::Open { others }) if others >= shared.settings.in_flight_max => {
+                    Err(Failure::Overloaded(format!("{others} writes are in flight; try again in a moment")))
+                }
+                (None, Standing::Open { .. }) => admit(&shared.state),
+            };
+            match admitted {
+                Ok(command) => Ok(Queued { command, cause, done }),
+                Err(failure) => Err((cause, done, failure)),
             }
-            Health::Ready => admit(&shared.state),
-        };
-        if admitted.is_err() {
-            shared.in_flight.fetch_sub(1, Ordering::SeqCst);
-        }
-        match admitted {
-            Ok(command) => {
-                shared.queue.push(Queued { command, cause, done });
-                self.wake();
-            }
-            Err(failure) => self.refuse(cause, done, failure),
+        });
+        if let Err((cause, done, failure)) = offered {
+            self.refuse(cause, done, failure);
         }
     }
 
@@ -432,8 +414,7 @@ impl Engine {
     /// # Errors
     /// Why the last image could not be taken; the log has everything nevertheless.
     pub fn close(&self) -> Result<(), String> {
-        self.shared.closing.store(true, Ordering::SeqCst);
-        self.wake();
+        self.shared.intake.close();
         let journal = self.lock_threads().journal.take();
         if let Some(thread) = journal {
             thread.join().map_err(|_| "the journal thread panicked".to_owned())?;
@@ -454,7 +435,7 @@ impl Engine {
 
     /// Wakes the journal thread; for tests that move a clock by hand.
     pub fn wake(&self) {
-        self.shared.waker.unpark();
+        self.shared.intake.wake();
     }
 
     fn lock_threads(&self) -> std::sync::MutexGuard<'_, Threads> {
@@ -477,7 +458,7 @@ impl Shared {
                 return false;
             }
             self.sync_wanted.store(true, Ordering::Relaxed);
-            self.waker.unpark();
+            self.intake.wake();
             std::thread::sleep(Duration::from_millis(1));
         }
         true
@@ -487,8 +468,7 @@ impl Shared {
 impl Drop for Threads {
     /// The last handle is gone: end the threads, which hold the data directory. [`Engine::close`] does more.
     fn drop(&mut self) {
-        self.shared.closing.store(true, Ordering::SeqCst);
-        self.shared.waker.unpark();
+        self.shared.intake.close();
         if let Some(journal) = self.journal.take() {
             let _ = journal.join();
         }

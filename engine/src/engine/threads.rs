@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender};
-use crossbeam::sync::Parker;
 
+use super::intake::Sleeper;
 use super::{IDLE_MS, ImageRequest, Shared};
 use crate::command::{Command, Queued};
 use crate::ids::{Seq, Timestamp};
@@ -19,7 +19,7 @@ use crate::sequencer::{Sequencer, Turn};
 pub(super) struct JournalThread {
     pub(super) shared: Arc<Shared>,
     pub(super) sequencer: Sequencer,
-    pub(super) parker: Parker,
+    pub(super) sleeper: Sleeper,
     pub(super) ask_image: Sender<ImageRequest>,
     pub(super) bytes_since_image: u64,
     /// When lost demand was noted last.
@@ -44,9 +44,9 @@ impl JournalThread {
         let mut commands = VecDeque::new();
         let mut last_sync = self.shared.clock.now();
         loop {
-            let closing = self.shared.closing.load(Ordering::SeqCst);
+            let closing = self.shared.intake.is_closing();
             let limit = self.shared.settings.batch_commands_max.saturating_sub(commands.len());
-            commands.extend(std::iter::from_fn(|| self.shared.queue.pop()).take(limit));
+            self.shared.intake.take(limit, &mut commands);
             let now = self.shared.clock.now();
             self.note_lost(now, closing, &mut commands);
             self.sequencer.expiry_frozen = self.shared.expiry_frozen.load(Ordering::Relaxed);
@@ -56,8 +56,7 @@ impl JournalThread {
                 let turn = self.sequencer.turn(now, &mut commands);
                 let taken = waiting - commands.len();
                 self.count(&turn);
-                // Release: whoever sees that nothing is in flight sees it counted.
-                self.shared.in_flight.fetch_sub(taken, Ordering::Release);
+                self.shared.intake.answered(taken);
             }
             if let Some(interval) = self.shared.settings.sync_interval_ms {
                 let wanted = self.shared.sync_wanted.swap(false, Ordering::Relaxed);
@@ -79,13 +78,13 @@ impl JournalThread {
                 self.shared.failure.get_or_init(|| error.to_string());
             }
             if waiting == 0 {
-                // A command may be between its permit and the queue; its caller is waiting for an answer.
-                if closing && self.shared.queue.is_empty() && self.shared.in_flight.load(Ordering::SeqCst) == 0 {
+                // `closing` as it was above, too: at the end, lost demand is noted before.
+                if closing && self.shared.intake.is_over() {
                     break;
                 }
                 let now = self.shared.clock.now();
                 let until = self.sequencer.next_deadline().map_or(IDLE_MS, |deadline| deadline.since_ms(now));
-                self.parker.park_timeout(Duration::from_millis(until.clamp(1, IDLE_MS)));
+                self.sleeper.sleep(Duration::from_millis(until.clamp(1, IDLE_MS)));
             }
         }
         self.sync();
@@ -101,7 +100,7 @@ impl JournalThread {
         }
         self.noted_at = now;
         for rows in lost.take() {
-            self.shared.in_flight.fetch_add(1, Ordering::SeqCst);
+            self.shared.intake.own();
             commands.push_back(Queued { command: Command::NoteLost(rows), cause: None, done: Box::new(|_| ()) });
         }
     }

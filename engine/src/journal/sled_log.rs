@@ -12,7 +12,8 @@
 //!
 //! The mark is written before the append is acknowledged, and synced by a thread of its own a few milliseconds later, for
 //! all appends in between: at once, it would take as many turns at the disk as the log itself. So after a kill it is
-//! exact, and after a power cut it lags by [`MARK_PAUSE`] and one sync.
+//! exact, and after a power cut it lags by a pause and two syncs at most. What follows a failed sync rests on it no less,
+//! and does not lag: the *marker* that such a sync leaves says itself how far the log was durable.
 
 use std::fs::{self, File};
 use std::io;
@@ -221,8 +222,10 @@ impl Journal for SledJournal {
         synced.and_then(|()| self.mark.raise(last_seq).map_err(|error| error.to_string())).map_err(|error| {
             // From here on the page cache may show what the disk does not hold; the next start must know, and how far
             // it may believe the log.
-            let _ = self.mark.file.sync_data();
-            let _ = File::create(self.directory.join(FAILED)).and_then(|marker| marker.sync_all());
+            let _ = File::create(self.directory.join(FAILED)).and_then(|marker| {
+                marker.write_all_at(&checked(self.mark.raised), 0)?;
+                marker.sync_all()
+            });
             AppendError::Unknown(error)
         })
     }
@@ -293,11 +296,11 @@ impl JournalReader for SledReader {
     }
 }
 
-/// Present after a failed flush or sync: what lies beyond the mark may be in the page cache alone.
+/// Present after a failed flush or sync: what lies beyond the `seq` in it may be in the page cache alone.
 const FAILED: &str = "failed";
 
-/// After a failed sync, nothing past the mark is believed, and nothing stays where it was: what is believed is written
-/// anew into a fresh directory and synced before anything is promised on it.
+/// After a failed sync, nothing past the mark or the marker is believed, and nothing stays where it was: what is believed
+/// is written anew into a fresh directory and synced before anything is promised on it.
 fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
     let io = OpenError::io;
     let (fresh, old) = (directory.with_extension("fresh"), directory.with_extension("old"));
@@ -307,7 +310,14 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
         }
     }
     let mark_path = directory.join(MARK);
-    let (_, marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
+    let (mut mark, mut marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
+    // The mark may have missed its last syncs, which the marker cannot have: it was written after them.
+    let marker = File::open(directory.join(FAILED)).ok().and_then(|marker| read_checked(&marker, 0));
+    if let Some(durable) = marker.filter(|durable| *durable > marked) {
+        mark.raise(durable).map_err(io(&mark_path))?;
+        marked = durable;
+    }
+    drop(mark);
     fs::create_dir_all(&fresh).map_err(io(&fresh))?;
     {
         let (from, to) = (open_sled(directory)?, open_sled(&fresh)?);
@@ -413,10 +423,29 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), OpenError> {
     File::open(directory).and_then(|handle| handle.sync_all()).map_err(OpenError::io(directory))
 }
 
-/// The mark beside the log: two slots of 16 bytes, written in turn, so that a torn write leaves the other.
+/// A `seq` with its checksum.
+fn checked(seq: Seq) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    let (seq_bytes, check) = bytes.split_at_mut(8);
+    seq_bytes.copy_from_slice(&seq.to_le_bytes());
+    check.copy_from_slice(&crc32fast::hash(seq_bytes).to_le_bytes());
+    bytes
+}
+
+/// Reads back what [`checked`] made, if it is whole.
+fn read_checked(file: &File, offset: u64) -> Option<Seq> {
+    let mut bytes = [0; 12];
+    file.read_exact_at(&mut bytes, offset).ok()?;
+    let (seq, check) = bytes.split_at(8);
+    (crc32fast::hash(seq).to_le_bytes() == check).then(|| seq.first_chunk().map(|b| Seq::from_le_bytes(*b)))?
+}
+
+/// The mark beside the log: two slots in sectors of their own, written in turn, so that a write that is torn between
+/// sectors leaves the other.
 #[derive(Debug)]
 struct HighWater {
     file: Arc<File>,
+    raised: Seq,
     slot: u64,
     dirty: Option<Sender<()>>,
     syncer: Option<JoinHandle<()>>,
@@ -429,7 +458,7 @@ const MARK: &str = "high-water";
 impl HighWater {
     fn open(path: &Path) -> io::Result<(Self, Seq)> {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-        let newest = (0..2).filter_map(|slot| Some((Self::read_slot(&file, slot)?, slot))).max();
+        let newest = (0..2).filter_map(|slot| Some((read_checked(&file, slot * SLOT_BYTES)?, slot))).max();
         let (marked, slot) = newest.unwrap_or((0, 0));
         file.set_len(2 * SLOT_BYTES)?;
         file.sync_all()?;
@@ -437,29 +466,20 @@ impl HighWater {
         let (dirty, work): (Sender<()>, Receiver<()>) = bounded(1);
         let synced = Arc::clone(&file);
         let syncer = std::thread::Builder::new().name("high-water".into()).spawn(move || {
-            // A failed sync of the mark costs only the knowledge that a tail was lost; the log has its own sync.
+            // A failed sync of the mark costs only the knowledge that a tail was lost: the log has its own sync, and a
+            // failure of that its own marker.
             while work.recv().is_ok() {
                 let _ = synced.sync_data();
                 std::thread::sleep(MARK_PAUSE);
             }
         })?;
-        Ok((Self { file, slot, dirty: Some(dirty), syncer: Some(syncer) }, marked))
-    }
-
-    fn read_slot(file: &File, slot: u64) -> Option<Seq> {
-        let mut bytes = [0; 12];
-        file.read_exact_at(&mut bytes, slot * SLOT_BYTES).ok()?;
-        let (seq, check) = bytes.split_at(8);
-        (crc32fast::hash(seq).to_le_bytes() == check).then(|| seq.first_chunk().map(|b| Seq::from_le_bytes(*b)))?
+        Ok((Self { file, raised: marked, slot, dirty: Some(dirty), syncer: Some(syncer) }, marked))
     }
 
     fn raise(&mut self, seq: Seq) -> io::Result<()> {
         self.slot ^= 1;
-        let mut bytes = [0; 12];
-        let (seq_bytes, check) = bytes.split_at_mut(8);
-        seq_bytes.copy_from_slice(&seq.to_le_bytes());
-        check.copy_from_slice(&crc32fast::hash(seq_bytes).to_le_bytes());
-        self.file.write_all_at(&bytes, self.slot * SLOT_BYTES)?;
+        self.file.write_all_at(&checked(seq), self.slot * SLOT_BYTES)?;
+        self.raised = seq;
         if let Some(dirty) = &self.dirty {
             // Full means that a sync is already asked for, and will cover this write too.
             let _ = dirty.try_send(());

@@ -16,7 +16,7 @@ use super::stock;
 use crate::client::Client;
 use crate::numbers::Numbers;
 use crate::server::Server;
-use crate::socket::{Heard, Mirror, Socket};
+use crate::socket::{Heard, Mirror, PATIENCE, Socket};
 
 const SKUS: u64 = 400;
 const LOCATIONS: u64 = 10;
@@ -194,7 +194,7 @@ fn seq_of(address: SocketAddr) -> anyhow::Result<u64> {
 /// Moves stock and reserves until enough was changed; goes on through kills.
 fn write(stage: &Stage, mut numbers: Numbers, changes: u64) -> anyhow::Result<()> {
     let mut client = Client::new(stage.address());
-    while stage.changes.load(Ordering::Relaxed) < changes {
+    while stage.changes.load(Ordering::Relaxed) < changes && !stage.over.load(Ordering::SeqCst) {
         let sku = |numbers: &mut Numbers| format!("K{}", numbers.below(SKUS));
         let location = |numbers: &mut Numbers| format!("L{}", numbers.below(LOCATIONS));
         let (path, body, count) = if numbers.below(3) == 0 {
@@ -243,13 +243,17 @@ fn follow(stage: &Stage, mut numbers: Numbers, nth: u64) -> anyhow::Result<Follo
         resumes_at: None,
     };
     let started = Instant::now();
-    let mut last = None;
+    let (mut last, mut over_since) = (None, None);
     loop {
         let left = 1 + numbers.below(4000);
         match listen(stage, &mut follower, left, &mut last) {
             Ok(true) => return Ok(follower),
             Ok(false) => follower.resumed += 1,
             Err(Listening::Cut) => {
+                if stage.over.load(Ordering::SeqCst) {
+                    let since: &mut Instant = over_since.get_or_insert_with(Instant::now);
+                    ensure!(since.elapsed() < PATIENCE, "all is over, and the server cannot be reached");
+                }
                 follower.resumed += 1;
                 std::thread::sleep(Duration::from_millis(numbers.below(30)));
             }

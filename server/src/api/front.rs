@@ -5,7 +5,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -65,24 +65,27 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let asked = Asked::of(&request);
-        match guard::admit(&self.front.app, &self.front.routes, &mut request) {
-            Ok(request_id) => {
-                let answer = self.inner.call(request);
-                Box::pin(async move {
+        let begun =
+            catch_unwind(AssertUnwindSafe(|| match guard::admit(&self.front.app, &self.front.routes, &mut request) {
+                Ok(request_id) => Ok((request_id, self.inner.call(request))),
+                // On the heap, so that the answers of others take no room for it.
+                Err(problem) => Err(Box::pin(guard::refuse(request, problem))),
+            }));
+        Box::pin(async move {
+            let response = match begun {
+                Ok(Ok((request_id, answer))) => {
                     let mut response = caught(answer).await;
                     if let Some(id) = request_id {
                         response.headers_mut().insert(guard::REQUEST_ID, id);
                     }
-                    asked.answered(&response);
-                    Ok(response)
-                })
-            }
-            Err(problem) => Box::pin(async move {
-                let response = guard::refuse(request, problem).await;
-                asked.answered(&response);
-                Ok(response)
-            }),
-        }
+                    response
+                }
+                Ok(Err(refused)) => caught(refused.map(Ok)).await,
+                Err(panic) => defect(&*panic),
+            };
+            asked.answered(&response);
+            Ok(response)
+        })
     }
 }
 
@@ -90,16 +93,16 @@ where
 async fn caught(answer: impl Future<Output = Result<Response, Infallible>>) -> Response {
     match AssertUnwindSafe(answer).catch_unwind().await {
         Ok(Ok(response)) => response,
-        Err(panic) => {
-            tracing::error!(panic = message(&*panic), "a handler panicked");
-            Problem::new(Slug::Internal, "this is a defect; the log tells more").into_response()
-        }
+        Err(panic) => defect(&*panic),
     }
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
+/// Answers for what panicked.
+fn defect(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+    let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    tracing::error!(message, "a handler panicked");
+    Problem::new(Slug::Internal, "this is a defect; the log tells more").into_response()
 }
 
 /// What is kept of a request until it is answered.
@@ -180,13 +183,39 @@ fn label(method: &Method) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
+
+    /// Panics before it has made its answer, or while it makes it.
+    #[derive(Clone)]
+    struct Panics {
+        at_once: bool,
+    }
+
+    impl Service<Request> for Panics {
+        type Response = Response;
+        type Error = Infallible;
+        type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request) -> Self::Future {
+            assert!(!self.at_once, "at once");
+            Box::pin(async { panic!("later") })
+        }
+    }
 
     #[tokio::test]
-    async fn a_handler_that_panics_is_answered_for() {
-        let response = caught(async { panic!("as it must") }).await;
-        assert_eq!(response.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
-        assert_eq!(message(&"as it must"), "as it must");
-        assert_eq!(message(&"as it must".to_owned()), "as it must");
+    async fn whatever_panics_is_answered_for() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let app = App::for_tests(folder.path())?;
+        for at_once in [true, false] {
+            let front = Front { app: app.clone(), routes: Arc::default() };
+            let response = front.layer(Panics { at_once }).call(Request::new(Body::empty())).await?;
+            assert_eq!(response.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
+            assert_eq!(response.headers()["content-type"], "application/problem+json");
+        }
+        Ok(())
     }
 }

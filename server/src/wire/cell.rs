@@ -88,7 +88,12 @@ fn bands(band: Band) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::App;
     use crate::wire::rule::item_availability;
+    use anaquel_engine::admission::MovementRequest;
+    use anaquel_engine::event::MovementKind;
+    use anaquel_engine::ids::Name;
+    use serde_json::{Value, json};
 
     #[test]
     fn the_end_of_a_cell_says_what_its_pieces_say() {
@@ -96,5 +101,72 @@ mod tests {
             let (name, availability) = (band_name(band), item_availability(band));
             assert_eq!(bands(band), format!(r#","band":"{name}","availability":"{availability}"}}"#));
         }
+    }
+
+    #[test]
+    fn each_cell_is_written_as_if_it_stood_alone() -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let app = App::for_tests(folder.path())?;
+        let engine = &app.engine;
+        let places =
+            [("A", "s1", 7), ("A", "s2", 1_234_567), ("LONG NAME B", "s1", 12), ("A", "s3", 100), ("C", "s2", 0)];
+        let receipt = |(sku, location, change): (&str, &str, i64)| {
+            let (sku, location) = (Name::parse_sku(sku)?, Name::parse(location)?);
+            let kind = if change == 0 { MovementKind::Adjustment } else { MovementKind::Receipt };
+            anyhow::Ok(MovementRequest {
+                kind,
+                sku,
+                location,
+                change,
+                occurred_at: None,
+                reference: None,
+                unplanned: false,
+            })
+        };
+        let movements = places.into_iter().map(receipt).collect::<Result<Vec<_>, _>>()?;
+        engine
+            .run(|engine, done| engine.move_stock(movements, None, done))
+            .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let catalogue = &engine.state().catalogue;
+        let cell = |sku: &str, location: &str| -> anyhow::Result<CellView> {
+            let (sku, location) = (catalogue.skus.id(sku), catalogue.locations.id(location));
+            let (Some(sku), Some(location)) = (sku, location) else { anyhow::bail!("it is there") };
+            let (_, found) = engine.state().availability(&[sku], Some(&[location]), None);
+            found.into_iter().next().ok_or_else(|| anyhow::anyhow!("one cell"))
+        };
+        let mut cells = places.into_iter().map(|(sku, place, _)| cell(sku, place)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(private) = cells.get_mut(1) {
+            private.exact = false;
+        }
+        let mut out = String::from("[");
+        let mut writer = CellWriter::new(engine);
+        for cell in &cells {
+            writer.cell(&mut out, cell);
+            // Whatever else is written in between.
+            out.push_str(r#","é","#);
+            writer.cell_with_band(&mut out, cell, None);
+            out.push(',');
+        }
+        out.push_str("0]");
+        let mut expected = Vec::new();
+        for cell in &cells {
+            let mut plain = json!({"sku": catalogue.skus.name(cell.sku).as_str(), "location": catalogue.locations.name(cell.location).as_str()});
+            if cell.exact {
+                plain["on_hand"] = json!(cell.level.on_hand);
+                plain["reserved"] = json!(cell.level.reserved);
+                plain["safety_stock"] = json!(cell.safety_stock);
+                plain["available"] = json!(cell.available);
+            }
+            let mut with_band = plain.clone();
+            with_band["band"] = json!(band_name(cell.band));
+            with_band["availability"] = json!(item_availability(cell.band));
+            if !cell.exact {
+                plain["band"] = json!(band_name(cell.band));
+            }
+            expected.extend([plain, json!("é"), with_band]);
+        }
+        expected.push(json!(0));
+        assert_eq!(serde_json::from_str::<Value>(&out)?, Value::Array(expected));
+        Ok(())
     }
 }
