@@ -52,22 +52,14 @@ impl<T> Intake<T> {
     /// What `admit` says; it must refuse where it is told that the intake is [closed](Standing::Closed).
     pub fn offer<E>(&self, admit: impl FnOnce(Standing) -> Result<T, E>) -> Result<(), E> {
         let before = self.permits.fetch_add(1, Ordering::AcqRel);
+        let permit = Permit(self);
         let standing = if before & CLOSED == 0 { Standing::Open { others: before } } else { Standing::Closed };
-        match admit(standing) {
-            Ok(command) => {
-                self.queue.push(command);
-                self.wake();
-                Ok(())
-            }
-            Err(refusal) => {
-                self.answered(1);
-                // The journal thread may have been about to end, and seen this permit.
-                if matches!(standing, Standing::Closed) {
-                    self.wake();
-                }
-                Err(refusal)
-            }
-        }
+        let command = admit(standing)?;
+        self.queue.push(command);
+        // It goes with the command, and is given back once that is answered.
+        std::mem::forget(permit);
+        self.wake();
+        Ok(())
     }
 
     /// A command of the journal thread's own, which is answered like any other.
@@ -119,6 +111,18 @@ impl<T> Intake<T> {
     }
 }
 
+/// A permit whose command was not left, because it was refused, or because `admit` panicked.
+struct Permit<'a, T>(&'a Intake<T>);
+
+impl<T> Drop for Permit<'_, T> {
+    fn drop(&mut self) {
+        // The journal thread may have been about to end, and seen this permit.
+        if self.0.permits.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1 {
+            self.0.wake();
+        }
+    }
+}
+
 impl Sleeper {
     /// Sleeps until woken, or for so long.
     pub fn sleep(&self, longest: Duration) {
@@ -141,43 +145,50 @@ mod models {
     /// told that it came too late; and nobody sleeps for ever.
     #[test]
     fn whoever_is_let_in_is_answered() {
-        loom::model(|| {
-            let (intake, sleeper) = Intake::new();
-            let intake = Arc::new(intake);
-            let answered = Arc::new(AtomicUsize::new(0));
-            let journal = {
-                let (intake, answered) = (Arc::clone(&intake), Arc::clone(&answered));
-                thread::spawn(move || {
-                    let mut commands = VecDeque::new();
-                    loop {
-                        intake.take(1, &mut commands);
-                        let taken = commands.len();
-                        if taken == 0 {
-                            if intake.is_over() {
-                                break;
-                            }
-                            sleeper.sleep(Duration::MAX);
+        loom::model(|| somebody_comes_while_it_closes(true));
+    }
+
+    #[test]
+    fn whoever_is_refused_holds_nothing_up() {
+        loom::model(|| somebody_comes_while_it_closes(false));
+    }
+
+    fn somebody_comes_while_it_closes(is_welcome: bool) {
+        let (intake, sleeper) = Intake::new();
+        let intake = Arc::new(intake);
+        let answered = Arc::new(AtomicUsize::new(0));
+        let journal = {
+            let (intake, answered) = (Arc::clone(&intake), Arc::clone(&answered));
+            thread::spawn(move || {
+                let mut commands = VecDeque::new();
+                loop {
+                    intake.take(1, &mut commands);
+                    let taken = commands.len();
+                    if taken == 0 {
+                        if intake.is_over() {
+                            break;
                         }
-                        answered.fetch_add(commands.drain(..).count(), Ordering::SeqCst);
-                        intake.answered(taken);
+                        sleeper.sleep(Duration::MAX);
                     }
-                })
-            };
-            let caller = {
-                let intake = Arc::clone(&intake);
-                thread::spawn(move || {
-                    let admit = |standing| match standing {
-                        Standing::Open { .. } => Ok(()),
-                        Standing::Closed => Err(()),
-                    };
-                    intake.offer(admit).is_ok()
-                })
-            };
-            intake.close();
-            let let_in = usize::from(caller.join().unwrap());
-            journal.join().unwrap();
-            assert_eq!(answered.load(Ordering::SeqCst), let_in);
-            assert_eq!((intake.under_way(), intake.queued()), (0, 0));
-        });
+                    answered.fetch_add(commands.drain(..).count(), Ordering::SeqCst);
+                    intake.answered(taken);
+                }
+            })
+        };
+        let caller = {
+            let intake = Arc::clone(&intake);
+            thread::spawn(move || {
+                let admit = |standing| match standing {
+                    Standing::Open { .. } if is_welcome => Ok(()),
+                    _ => Err(()),
+                };
+                intake.offer(admit).is_ok()
+            })
+        };
+        intake.close();
+        let let_in = usize::from(caller.join().unwrap());
+        journal.join().unwrap();
+        assert_eq!(answered.load(Ordering::SeqCst), let_in);
+        assert_eq!((intake.under_way(), intake.queued()), (0, 0));
     }
 }

@@ -12,8 +12,8 @@
 //!
 //! The mark is written before the append is acknowledged, and synced by a thread of its own a few milliseconds later, for
 //! all appends in between: at once, it would take as many turns at the disk as the log itself. So after a kill it is
-//! exact, and after a power cut it lags by a pause and two syncs at most. What follows a failed sync rests on it no less,
-//! and does not lag: the *marker* that such a sync leaves says itself how far the log was durable.
+//! exact, and after a power cut it lags by a pause and two syncs at most. What is believed after a failed sync must not
+//! lag, so such a sync leaves a note beside the mark that says how far the log was durable.
 
 use std::fs::{self, File};
 use std::io;
@@ -139,7 +139,7 @@ impl SledJournal {
             fs::rename(&fresh, directory).map_err(OpenError::io(directory))?;
         }
         fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
-        if directory.join(FAILED).exists() {
+        if failed_before(directory)? {
             move_to_fresh_directory(directory)?;
         }
         let db = open_sled(directory)?;
@@ -150,7 +150,7 @@ impl SledJournal {
         sync_directory(directory)?;
 
         let mark_path = directory.join(MARK);
-        let (mark, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
+        let (mut mark, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
         let (recovered, chain, unfinished) = read_all(&db, visit)?;
         if recovered.last_seq < marked {
             let what = format!("the log ends at {}, and was durable up to {marked}", recovered.last_seq);
@@ -162,6 +162,10 @@ impl SledJournal {
             }
             db.flush().map_err(|error| lost(first_seq, &error))?;
             db_file.sync_data().map_err(OpenError::io(&db_path))?;
+        }
+        if recovered.last_seq > marked {
+            // All of it is synced by now, and will be built upon.
+            mark.raise(recovered.last_seq).map_err(OpenError::io(&mark_path))?;
         }
         let journal = Self {
             db,
@@ -222,11 +226,10 @@ impl Journal for SledJournal {
         synced.and_then(|()| self.mark.raise(last_seq).map_err(|error| error.to_string())).map_err(|error| {
             // From here on the page cache may show what the disk does not hold; the next start must know, and how far
             // it may believe the log.
-            let _ = File::create(self.directory.join(FAILED)).and_then(|marker| {
-                marker.write_all_at(&checked(self.mark.raised), 0)?;
-                marker.sync_all()
-            });
-            AppendError::Unknown(error)
+            AppendError::Unknown(match self.mark.note_failure() {
+                Ok(()) => error,
+                Err(noting) => format!("{error}; this could not be noted: {noting}"),
+            })
         })
     }
 
@@ -296,10 +299,23 @@ impl JournalReader for SledReader {
     }
 }
 
-/// Present after a failed flush or sync: what lies beyond the `seq` in it may be in the page cache alone.
+/// What earlier builds left after a failed sync, instead of a note beside the mark.
 const FAILED: &str = "failed";
 
-/// After a failed sync, nothing past the mark or the marker is believed, and nothing stays where it was: what is believed
+/// Whether a flush or a sync failed: what lies beyond the mark and the note may be in the page cache alone.
+fn failed_before(directory: &Path) -> Result<bool, OpenError> {
+    let mark_path = directory.join(MARK);
+    if directory.join(FAILED).exists() {
+        return Ok(true);
+    }
+    match File::open(&mark_path) {
+        Ok(file) => Ok(read_checked(&file, NOTE_AT).is_some()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(OpenError::io(&mark_path)(error)),
+    }
+}
+
+/// After a failed sync, nothing past the mark and the note is believed, and nothing stays where it was: what is believed
 /// is written anew into a fresh directory and synced before anything is promised on it.
 fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
     let io = OpenError::io;
@@ -310,13 +326,9 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
         }
     }
     let mark_path = directory.join(MARK);
-    let (mut mark, mut marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
-    // The mark may have missed its last syncs, which the marker cannot have: it was written after them.
-    let marker = File::open(directory.join(FAILED)).ok().and_then(|marker| read_checked(&marker, 0));
-    if let Some(durable) = marker.filter(|durable| *durable > marked) {
-        mark.raise(durable).map_err(io(&mark_path))?;
-        marked = durable;
-    }
+    let (mark, mut marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
+    // The mark may have missed its last syncs before the power was cut; the note was written and synced by itself.
+    marked = marked.max(read_checked(&mark.file, NOTE_AT).unwrap_or(0));
     drop(mark);
     fs::create_dir_all(&fresh).map_err(io(&fresh))?;
     {
@@ -332,9 +344,9 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
     }
     let db_path = fresh.join("db");
     File::open(&db_path).and_then(|db| db.sync_all()).map_err(io(&db_path))?;
-    fs::copy(&mark_path, fresh.join(MARK))
-        .and_then(|_| File::open(fresh.join(MARK))?.sync_all())
-        .map_err(io(&fresh))?;
+    let (mut mark, _) = HighWater::open(&fresh.join(MARK)).map_err(io(&fresh))?;
+    mark.raise(marked).and_then(|()| mark.file.sync_all()).map_err(io(&fresh))?;
+    drop(mark);
     sync_directory(&fresh)?;
     fs::rename(directory, &old).and_then(|()| fs::rename(&fresh, directory)).map_err(io(directory))?;
     if let Some(parent) = directory.parent() {
@@ -453,6 +465,10 @@ struct HighWater {
 
 const SLOT_BYTES: u64 = 512;
 
+/// Where the note of a failed sync stands: behind the two slots, in bytes that are there beforehand, so that nothing needs
+/// to be made on a disk that just failed.
+const NOTE_AT: u64 = 2 * SLOT_BYTES;
+
 const MARK: &str = "high-water";
 
 impl HighWater {
@@ -460,14 +476,16 @@ impl HighWater {
         let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
         let newest = (0..2).filter_map(|slot| Some((read_checked(&file, slot * SLOT_BYTES)?, slot))).max();
         let (marked, slot) = newest.unwrap_or((0, 0));
-        file.set_len(2 * SLOT_BYTES)?;
+        if file.metadata()?.len() < NOTE_AT + SLOT_BYTES {
+            file.write_all_at(&[0; SLOT_BYTES as usize], NOTE_AT)?;
+        }
         file.sync_all()?;
         let file = Arc::new(file);
         let (dirty, work): (Sender<()>, Receiver<()>) = bounded(1);
         let synced = Arc::clone(&file);
         let syncer = std::thread::Builder::new().name("high-water".into()).spawn(move || {
             // A failed sync of the mark costs only the knowledge that a tail was lost: the log has its own sync, and a
-            // failure of that its own marker.
+            // failure of that its own note.
             while work.recv().is_ok() {
                 let _ = synced.sync_data();
                 std::thread::sleep(MARK_PAUSE);
@@ -485,6 +503,14 @@ impl HighWater {
             let _ = dirty.try_send(());
         }
         Ok(())
+    }
+}
+
+impl HighWater {
+    /// The log could not be synced: it is durable up to where the mark was raised last.
+    fn note_failure(&self) -> io::Result<()> {
+        self.file.write_all_at(&checked(self.raised), NOTE_AT)?;
+        self.file.sync_data()
     }
 }
 

@@ -101,7 +101,7 @@ async fn caught(answer: impl Future<Output = Result<Response, Infallible>>) -> R
 fn defect(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
     let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
-    tracing::error!(message, "a handler panicked");
+    tracing::error!(panic = message, "a handler panicked");
     Problem::new(Slug::Internal, "this is a defect; the log tells more").into_response()
 }
 
