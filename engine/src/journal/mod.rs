@@ -8,6 +8,7 @@
 //! line elsewhere. [`memory`] is a log for tests, with a disk that can lose what was not synced.
 
 pub mod codec;
+mod high_water;
 pub mod memory;
 mod part;
 pub mod sled_log;

@@ -9,23 +9,15 @@
 //!   carries its own checksum and the one before it, and the *high-water mark* beside it says how far the log was known
 //!   to be durable: a log that ends before its mark is refused.
 //! - Values over some 8 KiB leave the log for files that are never synced; parts are at most 4 KiB.
-//!
-//! The mark is written before the append is acknowledged, and synced by a thread of its own a few milliseconds later, for
-//! all appends in between: at once, it would take as many turns at the disk as the log itself. So after a kill it is
-//! exact, and after a power cut it lags by a pause and two syncs at most. What is believed after a failed sync must not
-//! lag, so such a sync leaves a note beside the mark that says how far the log was durable.
 
 use std::fs::{self, File};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
-use crossbeam::channel::{Receiver, Sender, bounded};
-
+use super::high_water::{HighWater, noted_failure};
 use super::part::{self, Assembler, PART_BYTES_MAX};
 use super::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
 use crate::ids::Seq;
@@ -35,9 +27,6 @@ const CACHE_BYTES: u64 = 64 << 20;
 
 /// Bytes written between two looks at how much room is left.
 const ROOM_CHECK_BYTES: u64 = 1 << 20;
-
-/// How long the mark rests between two syncs.
-const MARK_PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// Values removed at a time when the log is trimmed, so that an append never waits long behind it.
 const TRIM_PARTS_MAX: usize = 512;
@@ -299,20 +288,17 @@ impl JournalReader for SledReader {
     }
 }
 
+/// The mark beside the log.
+const MARK: &str = "high-water";
+
 /// What earlier builds left after a failed sync, instead of a note beside the mark.
 const FAILED: &str = "failed";
 
 /// Whether a flush or a sync failed: what lies beyond the mark and the note may be in the page cache alone.
 fn failed_before(directory: &Path) -> Result<bool, OpenError> {
     let mark_path = directory.join(MARK);
-    if directory.join(FAILED).exists() {
-        return Ok(true);
-    }
-    match File::open(&mark_path) {
-        Ok(file) => Ok(read_checked(&file, NOTE_AT).is_some()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(OpenError::io(&mark_path)(error)),
-    }
+    let is_noted = noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.is_some();
+    Ok(is_noted || directory.join(FAILED).exists())
 }
 
 /// After a failed sync, nothing past the mark and the note is believed, and nothing stays where it was: what is believed
@@ -326,10 +312,9 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
         }
     }
     let mark_path = directory.join(MARK);
-    let (mark, mut marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
+    let (_, marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
     // The mark may have missed its last syncs before the power was cut; the note was written and synced by itself.
-    marked = marked.max(read_checked(&mark.file, NOTE_AT).unwrap_or(0));
-    drop(mark);
+    let marked = marked.max(noted_failure(&mark_path).map_err(io(&mark_path))?.unwrap_or(0));
     fs::create_dir_all(&fresh).map_err(io(&fresh))?;
     {
         let (from, to) = (open_sled(directory)?, open_sled(&fresh)?);
@@ -345,7 +330,7 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
     let db_path = fresh.join("db");
     File::open(&db_path).and_then(|db| db.sync_all()).map_err(io(&db_path))?;
     let (mut mark, _) = HighWater::open(&fresh.join(MARK)).map_err(io(&fresh))?;
-    mark.raise(marked).and_then(|()| mark.file.sync_all()).map_err(io(&fresh))?;
+    mark.raise(marked).and_then(|()| mark.sync()).map_err(io(&fresh))?;
     drop(mark);
     sync_directory(&fresh)?;
     fs::rename(directory, &old).and_then(|()| fs::rename(&fresh, directory)).map_err(io(directory))?;
@@ -433,92 +418,4 @@ fn remove_unfinished_snapshots(directory: &Path) -> io::Result<()> {
 /// Makes a directory's entries durable.
 pub(crate) fn sync_directory(directory: &Path) -> Result<(), OpenError> {
     File::open(directory).and_then(|handle| handle.sync_all()).map_err(OpenError::io(directory))
-}
-
-/// A `seq` with its checksum.
-fn checked(seq: Seq) -> [u8; 12] {
-    let mut bytes = [0; 12];
-    let (seq_bytes, check) = bytes.split_at_mut(8);
-    seq_bytes.copy_from_slice(&seq.to_le_bytes());
-    check.copy_from_slice(&crc32fast::hash(seq_bytes).to_le_bytes());
-    bytes
-}
-
-/// Reads back what [`checked`] made, if it is whole.
-fn read_checked(file: &File, offset: u64) -> Option<Seq> {
-    let mut bytes = [0; 12];
-    file.read_exact_at(&mut bytes, offset).ok()?;
-    let (seq, check) = bytes.split_at(8);
-    (crc32fast::hash(seq).to_le_bytes() == check).then(|| seq.first_chunk().map(|b| Seq::from_le_bytes(*b)))?
-}
-
-/// The mark beside the log: two slots in sectors of their own, written in turn, so that a write that is torn between
-/// sectors leaves the other.
-#[derive(Debug)]
-struct HighWater {
-    file: Arc<File>,
-    raised: Seq,
-    slot: u64,
-    dirty: Option<Sender<()>>,
-    syncer: Option<JoinHandle<()>>,
-}
-
-const SLOT_BYTES: u64 = 512;
-
-/// Where the note of a failed sync stands: behind the two slots, in bytes that are there beforehand, so that nothing needs
-/// to be made on a disk that just failed.
-const NOTE_AT: u64 = 2 * SLOT_BYTES;
-
-const MARK: &str = "high-water";
-
-impl HighWater {
-    fn open(path: &Path) -> io::Result<(Self, Seq)> {
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-        let newest = (0..2).filter_map(|slot| Some((read_checked(&file, slot * SLOT_BYTES)?, slot))).max();
-        let (marked, slot) = newest.unwrap_or((0, 0));
-        if file.metadata()?.len() < NOTE_AT + SLOT_BYTES {
-            file.write_all_at(&[0; SLOT_BYTES as usize], NOTE_AT)?;
-        }
-        file.sync_all()?;
-        let file = Arc::new(file);
-        let (dirty, work): (Sender<()>, Receiver<()>) = bounded(1);
-        let synced = Arc::clone(&file);
-        let syncer = std::thread::Builder::new().name("high-water".into()).spawn(move || {
-            // A failed sync of the mark costs only the knowledge that a tail was lost: the log has its own sync, and a
-            // failure of that its own note.
-            while work.recv().is_ok() {
-                let _ = synced.sync_data();
-                std::thread::sleep(MARK_PAUSE);
-            }
-        })?;
-        Ok((Self { file, raised: marked, slot, dirty: Some(dirty), syncer: Some(syncer) }, marked))
-    }
-
-    fn raise(&mut self, seq: Seq) -> io::Result<()> {
-        self.slot ^= 1;
-        self.file.write_all_at(&checked(seq), self.slot * SLOT_BYTES)?;
-        self.raised = seq;
-        if let Some(dirty) = &self.dirty {
-            // Full means that a sync is already asked for, and will cover this write too.
-            let _ = dirty.try_send(());
-        }
-        Ok(())
-    }
-}
-
-impl HighWater {
-    /// The log could not be synced: it is durable up to where the mark was raised last.
-    fn note_failure(&self) -> io::Result<()> {
-        self.file.write_all_at(&checked(self.raised), NOTE_AT)?;
-        self.file.sync_data()
-    }
-}
-
-impl Drop for HighWater {
-    fn drop(&mut self) {
-        self.dirty = None;
-        if let Some(syncer) = self.syncer.take() {
-            let _ = syncer.join();
-        }
-    }
 }
