@@ -45,6 +45,8 @@ pub struct Client {
     address: SocketAddr,
     stream: Option<BufReader<TcpStream>>,
     last_used: Instant,
+    /// Who it is, as a header line; empty for nobody.
+    authorization: String,
 }
 
 /// A connection that was idle for longer is not trusted to be open still: servers close idle ones.
@@ -53,7 +55,14 @@ const IDLE_MAX: Duration = Duration::from_secs(3);
 impl Client {
     /// A client of the server at `address`; it connects when it has something to say.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, stream: None, last_used: Instant::now() }
+        Self { address, stream: None, last_used: Instant::now(), authorization: String::new() }
+    }
+
+    /// The same, with an API key on every request.
+    #[must_use]
+    pub fn with_key(mut self, key: &str) -> Self {
+        self.authorization = format!("Authorization: Bearer {key}\r\n");
+        self
     }
 
     /// Whom it talks to.
@@ -115,8 +124,9 @@ impl Client {
     /// # Errors
     /// The connection failed.
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> anyhow::Result<Answer> {
+        let (length, who) = (body.len(), &self.authorization);
         let mut head =
-            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n", self.address, body.len());
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {length}\r\n{who}", self.address);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

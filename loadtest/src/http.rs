@@ -168,22 +168,36 @@ async fn connection(
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
+    host: String,
     request: Vec<u8>,
     answer: Vec<u8>,
 }
 
 impl Connection {
     pub fn of(stream: TcpStream) -> Self {
-        Self { stream, request: Vec::new(), answer: Vec::new() }
+        let host = stream.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
+        Self { stream, host, request: Vec::new(), answer: Vec::new() }
     }
 
     /// Sends a request with JSON, or without a body; the status and the body of its answer.
     pub async fn ask(&mut self, method: &str, path: &str, body: &str) -> anyhow::Result<(u16, &[u8])> {
+        self.ask_with(method, path, "", body).await
+    }
+
+    /// The same, with more header lines, each with its end.
+    pub async fn ask_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> anyhow::Result<(u16, &[u8])> {
         self.request.clear();
+        let (host, length) = (&self.host, body.len());
         write!(
             self.request,
-            "{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n{headers}\r\n{body}"
         )?;
         self.stream.write_all(&self.request).await?;
         self.answer.clear();

@@ -1,6 +1,7 @@
 //! An outsider's view of Anaquel: it starts the real binary, speaks HTTP to it over loopback, and believes nothing that
 //! it cannot check afterwards.
 
+pub mod attack;
 pub mod audit;
 pub mod bare;
 pub mod client;

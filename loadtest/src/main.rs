@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::server::{Server, binary, verify};
-use anaquel_loadtest::{bare, inject, kill, linear, peers, power, rate, replay, scenario};
+use anaquel_loadtest::{attack, bare, inject, kill, linear, peers, power, rate, replay, scenario};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -150,6 +150,18 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Two attackers, one with a `read` key and one with a `reserve` key, free to send anything, while an honest shop goes
+    /// on: what it takes from the shop, in time, refusals and memory; exit code 1 where a bound is missed.
+    Attack(Box<attack::Plan>),
+    /// The attackers' process; the two keys come on standard input.
+    #[command(hide = true)]
+    Attackers(attack::Orders),
+    /// Burn every core.
+    #[command(hide = true)]
+    Burn {
+        /// How long.
+        seconds: u64,
+    },
     /// Serve the bare handler that `rate` compares with.
     #[command(hide = true)]
     BareServer {
@@ -164,6 +176,16 @@ fn main() -> anyhow::Result<()> {
         Command::Rate { connections, seconds, rounds } => rate::compare(&connections, seconds, rounds),
         Command::Connections { connections, seconds, rounds } => rate::curve(&connections, seconds, rounds),
         Command::Peers { seconds, rounds, only, out } => peers::run(&peers::Plan { seconds, rounds, only, out }),
+        Command::Attack(plan) => {
+            let report = attack::run(&plan)?;
+            anyhow::ensure!(report.holds(), "a bound was missed");
+            Ok(())
+        }
+        Command::Attackers(orders) => attack::attackers(&orders),
+        Command::Burn { seconds } => {
+            attack::burn(seconds);
+            Ok(())
+        }
         Command::BareServer { address } => bare::serve_bare(address),
         Command::Replay { folder, lines } => {
             let temporary = tempfile::tempdir()?;

@@ -128,6 +128,26 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The same, and kills it where it does not end in time.
+    ///
+    /// # Errors
+    /// It did not end in time, or not with exit code 0.
+    pub fn stop_within(mut self, patience: Duration) -> anyhow::Result<()> {
+        let told = Command::new("kill").arg(self.child.id().to_string()).status()?;
+        ensure!(told.success(), "kill: {told}");
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                ensure!(status.success(), "the server ended with {status}");
+                return Ok(());
+            }
+            ensure!(began.elapsed() < patience, "the server did not end within {patience:?} of SIGTERM");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();

@@ -1,0 +1,233 @@
+//! Two attackers, each with a key of the least that there is and free to send anything, while an honest shop goes on.
+//!
+//! **What is compared.** The latency of the shop's writes, each counted from the moment at which it was due (open loop, so a
+//! stall shows in everything that had to wait for it), with the attackers there, against the same shop at the same rate by
+//! itself, on the same server in the same run. The bound is about what the *server* lets one caller take from another:
+//!
+//! - The attackers' own process runs at the lowest priority (`nice 19`): what it costs to send is taken from nobody else.
+//!   What the server does for them, it does at its own priority, and all of that counts.
+//! - The base is the shop alone, with nothing else on the machine. Beside it stands, for comparison only, the shop beside
+//!   a process of the same low priority that burns every core: what the machine itself makes of a busy neighbour.
+//! - The shop's client runs at ordinary priority on the same cores as the server, in all parts alike.
+//! - Attackers come from addresses of their own (`127.0.0.2`, `127.0.0.3`), as attackers do; the shop from `127.0.0.1`.
+//! - The `reserve` key is bound to a channel, as a marketplace's is: an unbound one may cancel everybody's reservations,
+//!   which is its right and no attack. No attacker takes units of the shop's own SKUs, for the same reason.
+//!
+//! Held to bounds are: the median and the 99th percentile of writes, refused writes (none: no status but 2xx, nothing cut
+//! off or unanswered, nothing left unsent), resident memory, `/healthz` on connections that were not there before, the
+//! audit of every answer against the log, an end in order, and `anaquel verify` on what is left.
+
+mod generator;
+mod honest;
+mod network;
+mod report;
+mod routes;
+mod shapes;
+mod tally;
+mod watch;
+mod wire;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::audit::{Auditor, When, Witness};
+use crate::server::{Server, binary, verify};
+use generator::Crowd;
+pub use generator::{Orders, burn, rows, run as attackers};
+pub use honest::{Latency, Part};
+use honest::{Shop, serve};
+use network::{Keys, Network, SHOP};
+use report::ratio;
+pub use report::{Bound, Report};
+pub use tally::{Row, Tally};
+pub use watch::Seen;
+use watch::Watch;
+
+/// How long the server may take to end.
+const STOP_PATIENCE: Duration = Duration::from_secs(120);
+
+/// The longest that the shop is measured by itself, and afterwards.
+const BASE_MAX_SECONDS: u64 = 120;
+const AFTERWARDS_MAX_SECONDS: u64 = 60;
+
+/// What to do.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Plan {
+    /// How long the attack goes on. The shop is measured by itself for a third of it before, for a sixth beside a busy
+    /// neighbour, and for a sixth afterwards.
+    #[arg(long, default_value_t = 600)]
+    pub seconds: u64,
+    /// Connections of each of the two attackers.
+    #[arg(long, default_value_t = 64)]
+    pub connections: u64,
+    /// Writes a second of the honest shop.
+    #[arg(long, default_value_t = 500.0)]
+    pub rate: f64,
+    /// Requests a second of each attacking connection; 0 for as many as are answered.
+    #[arg(long, default_value_t = 0.0)]
+    pub attack_rate: f64,
+    /// Where the random choices come from; printed, so that a run can be repeated.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// What the server may have resident, in MiB.
+    #[arg(long, default_value_t = 2048)]
+    pub memory_mib: u64,
+    /// Only these attacks: C1, C2, H1 to H6, M1 to M6, M10, M12, L, routes, socket.
+    #[arg(long, value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Locations of the largest group.
+    #[arg(long, default_value_t = 10_000)]
+    pub places: u64,
+    /// SKUs that stand in a fifth of them.
+    #[arg(long, default_value_t = 500)]
+    pub skus: u64,
+    /// How many times its median the shop may take; 0 for any.
+    #[arg(long, default_value_t = 3.0)]
+    pub median_ratio: f64,
+    /// How many times its 99th percentile the shop may take; 0 for any.
+    #[arg(long, default_value_t = 5.0)]
+    pub p99_ratio: f64,
+    /// The server's binary, where it is not beside this one.
+    #[arg(long)]
+    pub server: Option<PathBuf>,
+    /// Settings of the server.
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Folder for attack.json.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+/// Attacks a server of its own, and tells what it came to.
+///
+/// # Errors
+/// The server does not start, the attackers' process does not, or the shop was told something that is not true.
+pub fn run(plan: &Plan) -> anyhow::Result<Report> {
+    let seed = plan.seed.unwrap_or_else(|| u64::from(std::process::id()));
+    eprintln!("seed {seed}");
+    ensure!((6..=86_400).contains(&plan.seconds), "--seconds: 6 to 86,400");
+    ensure!((1..=5000).contains(&plan.connections), "--connections: 1 to 5,000");
+    ensure!((1.0..=100_000.0).contains(&plan.rate), "--rate: 1 to 100,000");
+    ensure!((32..=60_000).contains(&plan.places), "--places: 32 to 60,000");
+    ensure!((1..=100_000).contains(&plan.skus), "--skus: 1 to 100,000");
+    for row in &plan.only {
+        ensure!(rows().contains(&row.as_str()), "--only: {row} is none of {}", rows().join(", "));
+    }
+    let binary = plan.server.clone().map_or_else(binary, Ok)?;
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let keys = Keys::make(&binary, &data)?;
+    let config = plan.config.as_ref().map(|config| config.display().to_string());
+    let arguments: Vec<&str> = config.iter().flat_map(|config| ["--config", config.as_str()]).collect();
+    let server = Server::start(&binary, &data, &arguments)?;
+    let network = Network { places: plan.places, skus: plan.skus };
+    network.load(&mut server.client().with_key(&keys.house))?;
+    eprintln!("the network is loaded");
+
+    let watch = Watch::start(server.pid(), server.address);
+    let auditor = Auditor::start(server.client().with_key(&keys.house), SHOP, When::Afterwards)?;
+    let parts = parts(plan, seed, &server, &keys, &auditor);
+    let seen = watch.stop()?;
+    let ([alone, beside_burner, attacked, afterwards], attacks) = parts?;
+    eprintln!("the log is audited, and verified");
+    let audit = auditor.finish().map_err(|error| format!("{error:#}"));
+    let stopped = server.stop_within(STOP_PATIENCE).map_err(|error| format!("{error:#}"));
+    let verified = verify(&binary, &data).map_err(|error| format!("{error:#}"));
+    let mut report = Report {
+        seed,
+        machine: crate::machine::describe(),
+        rate: plan.rate,
+        connections: plan.connections,
+        places: plan.places,
+        skus: plan.skus,
+        alone,
+        beside_burner,
+        attacked,
+        afterwards,
+        seen,
+        attacks,
+        audit,
+        stopped,
+        verified,
+        bounds: Vec::new(),
+    };
+    report.bounds = bounds(plan, &report);
+    print!("{}", report.table());
+    if let Some(folder) = &plan.out {
+        report.write(folder)?;
+    }
+    Ok(report)
+}
+
+/// The shop alone, beside a burner, attacked, and afterwards.
+fn parts(
+    plan: &Plan,
+    seed: u64,
+    server: &Server,
+    keys: &Keys,
+    auditor: &Auditor,
+) -> anyhow::Result<([Part; 4], Tally)> {
+    let shop = |tag: &'static str, seconds: u64| {
+        eprintln!("the shop, {tag}: {seconds} s");
+        let witness: Witness = auditor.witness();
+        let (address, key, rate) = (server.address, keys.shop.as_str(), plan.rate);
+        serve(&Shop { address, key, rate, seed, tag, witness }, Duration::from_secs(seconds))
+    };
+    let base = (plan.seconds / 3).clamp(2, BASE_MAX_SECONDS);
+    // The first seconds on fresh connections and a fresh log are nobody's base.
+    shop("warming-up", base.min(3))?;
+    let alone = shop("alone", base)?;
+    let burner = Crowd::burn((base / 2).max(2))?;
+    let beside_burner = shop("beside-a-burner", (base / 2).max(2))?;
+    burner.finish()?;
+    let orders = Orders {
+        address: server.address,
+        seconds: plan.seconds,
+        connections: plan.connections,
+        rate: plan.attack_rate,
+        seed,
+        places: plan.places,
+        skus: plan.skus,
+        only: plan.only.clone(),
+    };
+    let crowd = Crowd::attack(&orders, [&keys.read, &keys.reserve])?;
+    let attacked = shop("attacked", plan.seconds)?;
+    let told = crowd.finish()?;
+    let afterwards = shop("afterwards", (plan.seconds / 6).clamp(2, AFTERWARDS_MAX_SECONDS))?;
+    Ok(([alone, beside_burner, attacked, afterwards], serde_json::from_str(&told)?))
+}
+
+fn bounds(plan: &Plan, report: &Report) -> Vec<Bound> {
+    let Report { alone, attacked, afterwards, seen, .. } = report;
+    let mut bounds = Vec::new();
+    let mut add = |what, held, measured: String, limit: String| bounds.push(Bound { what, limit, measured, held });
+    for (what, most, under, base) in [
+        ("median of writes, against the shop alone", plan.median_ratio, attacked.writes.p50, alone.writes.p50),
+        ("99th percentile of writes, against the shop alone", plan.p99_ratio, attacked.writes.p99, alone.writes.p99),
+    ] {
+        if most > 0.0 {
+            let times = ratio(under, base);
+            add(what, times <= most, format!("{times:.2} ×, {under:.2} ms against {base:.2}"), format!("{most} ×"));
+        }
+    }
+    let refused = alone.refused + attacked.refused + afterwards.refused + report.beside_burner.refused;
+    add("writes of the shop that were refused", refused == 0, refused.to_string(), "none".to_owned());
+    let mib = seen.resident_max >> 20;
+    add("resident memory", mib <= plan.memory_mib, format!("{mib} MiB"), format!("{} MiB", plan.memory_mib));
+    let measured = format!("{} of {} missed", seen.healthz_missed, seen.healthz_asked);
+    add("/healthz, on new connections", seen.healthz_missed == 0, measured, "none".to_owned());
+    let attacks: u64 = report.attacks.0.values().map(|row| row.sent).sum();
+    add("attacks that were sent", attacks > 0, attacks.to_string(), "some".to_owned());
+    let measured = match &report.audit {
+        Ok(found) => format!("{} writes and {} reads in {} records", found.writes, found.reads, found.records),
+        Err(error) => error.clone(),
+    };
+    add("audit of every answer", report.audit.is_ok(), measured, "all true".to_owned());
+    let measured = report.stopped.clone().map_or_else(|error| error, |()| "in order".to_owned());
+    add("the server ends", report.stopped.is_ok(), measured, "within 120 s".to_owned());
+    let measured = report.verified.clone().unwrap_or_else(|error| error);
+    add("anaquel verify", report.verified.is_ok(), measured, "clean".to_owned());
+    bounds
+}
