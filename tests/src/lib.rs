@@ -26,17 +26,28 @@ pub struct Shop {
 /// It cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let here = std::env::current_exe().unwrap();
-        let folder = here.parent().and_then(Path::parent).unwrap();
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--package", "anaquel-server", "--bin", "anaquel", "--quiet"]);
-        if folder.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "the binary builds");
-        folder.join("anaquel")
-    })
+    BINARY.get_or_init(|| built("anaquel-server", "anaquel"))
+}
+
+/// The load test, for what it does in processes of its own.
+///
+/// # Panics
+/// It cannot be built.
+pub fn loadtest() -> &'static Path {
+    static LOADTEST: OnceLock<PathBuf> = OnceLock::new();
+    LOADTEST.get_or_init(|| built("anaquel-loadtest", "anaquel-loadtest"))
+}
+
+fn built(package: &str, name: &str) -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let folder = here.parent().and_then(Path::parent).unwrap();
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--package", package, "--bin", name, "--quiet"]);
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    assert!(build.status().unwrap().success(), "{name} is built");
+    folder.join(name)
 }
 
 /// Data that is not part of the project. Where it is absent, a test that needs it says so and passes, except on CI.

@@ -180,7 +180,10 @@ fn rules(client: &mut Client) -> anyhow::Result<()> {
     let rules = [
         ("floor", json!({"kind": "safety_stock", "units": 1, "skus": skus(2), "channels": [CHANNEL]})),
         ("share", json!({"kind": "safety_stock", "percent": 10, "skus": skus(5), "locations": ["mix-b"]})),
-        ("kept", json!({"kind": "quota", "units": 3, "skus": skus(3), "groups": ["mix-abc"], "channels": ["pos"]})),
+        (
+            "kept",
+            json!({"kind": "quota", "units": 3, "spill_over": true, "skus": skus(3), "groups": ["mix-abc"], "channels": ["pos"]}),
+        ),
         ("bands", json!({"kind": "band", "few_left": 3, "exact": false, "skus": skus(7), "channels": [CHANNEL]})),
         ("later", json!({"kind": "backorder", "units": 5, "lead_days": 3, "skus": skus(4)})),
     ];
@@ -222,7 +225,7 @@ fn mixes(client: &mut Client) -> anyhow::Result<()> {
     for n in 0..MIXES {
         for group in ["mix-abc", "mix-bcd", "mix-cde"] {
             let line = json!({"sku": format!("MIX-{n:02}"), "group": group, "quantity": 4});
-            let body = json!({"channel": "pos", "confirm": true, "lines": [line]});
+            let body = json!({"channel": "pos", "confirm": true, "allow_partial": true, "lines": [line]});
             told(client.post("/v1/reservations", &body)?, "a mix")?;
         }
     }
