@@ -97,6 +97,11 @@ impl Problem {
         Self::new(Slug::NotFound, format!("there is no such {what}"))
     }
 
+    /// The hold that is to be replaced is not there, or not the caller's.
+    pub fn nothing_to_supersede() -> Self {
+        Self::not_found("reservation to supersede").with("field", "supersedes")
+    }
+
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(field.to_owned(), value.into());
@@ -177,6 +182,8 @@ impl Problem {
                 Self::wrong_state(state, refusal.to_string())
             }
             refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
+            // By the same words, whoever asks: an id of somebody else's is one that does not exist.
+            Refusal::NotFound("reservation to supersede") => Self::nothing_to_supersede(),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid { field, reason } => Self::invalid(&field, reason),
             Refusal::StaleVersion { actual } => {

@@ -25,7 +25,8 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
         }
     }
     if let Some(superseded) = &body.supersedes {
-        handles_id(app, caller, find(app, superseded)?)?;
+        let id = app.engine.epoch().parse_reservation(superseded);
+        id.and_then(|id| handles_id(app, caller, id).ok()).ok_or_else(Problem::nothing_to_supersede)?;
     }
     let reserve = body.into_request(&app.engine)?;
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
@@ -99,8 +100,12 @@ pub fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
 /// channels only, with what was reserved through them.
 ///
 /// # Errors
-/// `forbidden`.
+/// `not-found`, by the same words as for an id that does not exist: what is not one's own is not there.
 pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
+    if has_to_do(app, caller, reservation).is_err() { Err(Problem::not_found("reservation")) } else { Ok(()) }
+}
+
+fn has_to_do(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
     let Some(visitor) = &caller.visitor else { return Ok(()) };
     let catalogue = &app.engine.state().catalogue;
     if visitor.identity.locations.is_empty() {
