@@ -130,6 +130,11 @@ impl Problem {
         (field, reason)
     }
 
+    /// The lines that it tells of; empty where it tells of none.
+    pub fn lines(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.fields.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten()
+    }
+
     pub fn slug(&self) -> &'static str {
         self.slug.describe().0
     }

@@ -5,12 +5,15 @@ use anaquel_engine::ids::ReservationId;
 use anaquel_engine::reservation::{Line, Reservation};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Reply, refusal, unexpected};
 use crate::app::{App, Caller};
-use crate::problem::Problem;
+use crate::problem::{Problem, Slug};
+use crate::sight::{Sight, tells_numbers};
 use crate::wire::reservation::{
-    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReserveBody, write_record,
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReserveBody, state_name,
+    write_record,
 };
 
 /// Promises units.
@@ -32,7 +35,10 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
     let executed = app.execute(caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
     let executed = executed.map_err(|failure| match failure {
-        Failure::Refused(Refusal::Insufficient(shorts)) => refusal::explain(&app.engine, &channel, &lines, &shorts),
+        Failure::Refused(Refusal::Insufficient(shorts)) => {
+            let problem = refusal::explain(&app.engine, &channel, &lines, &shorts);
+            Sight::of(&app.engine, caller).hide_rules(problem)
+        }
         other => other.into(),
     })?;
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
@@ -132,6 +138,33 @@ fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Probl
     }
 }
 
+/// Why a step was not taken, without the numbers that the reservation's channel is not told.
+fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
+    let reservation = app.engine.state().reservation(id).1;
+    if reservation.is_none_or(|reservation| tells_numbers(&app.engine, &reservation)) {
+        return failure.into();
+    }
+    match failure {
+        Failure::Refused(Refusal::Waiting(state, _)) => {
+            let detail = "units of it are still to come; name the lines and units that are there, or wait";
+            Problem::new(Slug::WrongState, detail).with("state", state_name(state))
+        }
+        Failure::Refused(Refusal::TooManyUnits { state, line, .. }) => {
+            let detail = format!("lines[{line}].quantity: the reservation has fewer of these left");
+            Problem::new(Slug::WrongState, detail).with("state", state_name(state))
+        }
+        failure => {
+            let mut problem: Problem = failure.into();
+            for line in problem.lines() {
+                if let Some(available) = line.get_mut("available") {
+                    *available = Value::Null;
+                }
+            }
+            problem
+        }
+    }
+}
+
 /// Takes a reservation one step on.
 ///
 /// # Errors
@@ -156,8 +189,8 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
             "is required with lines, and where quantities move: it is what makes a repeat safe",
         ));
     }
-    let executed =
-        app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await?;
+    let executed = app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await;
+    let executed = executed.map_err(|failure| without_numbers(app, id, failure))?;
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     Ok(Reply::ok(write_record(&app.engine, reservation)).replayed(executed.replayed))
 }
