@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::{etag, json_answer, page};
 use crate::app::{App, Caller};
-use crate::extract::{self, Params, PathId};
 use crate::door::guard::Visitor;
+use crate::extract::{self, Params, PathId};
 use crate::ops::unexpected;
 use crate::problem::Problem;
 use crate::sight::Sight;

@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use crate::app::App;
 use crate::extract::{Params, PathId};
-use crate::load::export::Texts;
 use crate::load;
+use crate::load::export::Texts;
 use crate::problem::Problem;
 
 /// Bytes that go out together.

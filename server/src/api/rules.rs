@@ -14,19 +14,15 @@ use super::{json_answer, page};
 use crate::app::{App, Caller};
 use crate::door::guard::Visitor;
 use crate::extract::{Params, PathId};
-use crate::sight::Sight;
 use crate::problem::Problem;
+use crate::sight::Sight;
 use crate::wire::rule as words;
 
 /// All rules, by id.
 #[utoipa::path(get, path = "/v1/rules", tag = "rules", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of rules")))]
-pub async fn list(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.name("after")?, params.limit()?);
     params.done()?;

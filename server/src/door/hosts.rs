@@ -54,7 +54,8 @@ impl Hosts {
             return Err(Problem::invalid("Host", "is sent more than once; send one"));
         }
         let authority = uri.authority().map(http::uri::Authority::as_str);
-        let may_be_missing = authority.is_some() && version >= Version::HTTP_2 || is_locked && version < Version::HTTP_11;
+        let may_be_missing =
+            authority.is_some() && version >= Version::HTTP_2 || is_locked && version < Version::HTTP_11;
         if host.is_none() && !may_be_missing {
             return Err(Problem::invalid("Host", "is missing; say whom the request is for"));
         }
@@ -140,16 +141,33 @@ mod tests {
 
     #[test]
     fn a_strangers_name_is_not_answered_to() {
-        let hosts = Hosts::new(&["stock.example".into(), "[fd00::1]".into()], "192.0.2.7".parse().unwrap(), false).unwrap();
+        let hosts =
+            Hosts::new(&["stock.example".into(), "[fd00::1]".into()], "192.0.2.7".parse().unwrap(), false).unwrap();
         for host in [
-            "localhost", "LOCALHOST:7070", "localhost.:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "[::ffff:127.0.0.1]",
-            "192.0.2.7:80", "stock.example", "Stock.Example:443", "[fd00::1]:1",
+            "localhost",
+            "LOCALHOST:7070",
+            "localhost.:7070",
+            "127.0.0.1:7070",
+            "127.9.9.9",
+            "[::1]:7070",
+            "[::ffff:127.0.0.1]",
+            "192.0.2.7:80",
+            "stock.example",
+            "Stock.Example:443",
+            "[fd00::1]:1",
         ] {
             assert_eq!(check(&hosts, Version::HTTP_11, "/v1/stock", &[host], false), 200, "{host}");
         }
         for host in [
-            "evil.example", "evil.example:7070", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.8", "0.0.0.0",
-            "stock.example.evil.example", "a.localhost", "2130706433",
+            "evil.example",
+            "evil.example:7070",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "192.0.2.8",
+            "0.0.0.0",
+            "stock.example.evil.example",
+            "a.localhost",
+            "2130706433",
         ] {
             assert_eq!(check(&hosts, Version::HTTP_11, "/v1/stock", &[host], false), 403, "{host}");
             assert_eq!(check(&hosts, Version::HTTP_11, "/v1/stock", &[host], true), 200, "{host}, with keys");
@@ -161,9 +179,22 @@ mod tests {
         let hosts = Hosts::new(&[], HERE, false).unwrap();
         for is_locked in [false, true] {
             for given in [
-                &[][..], &[""], &["localhost", "localhost"], &["a b"], &["user@localhost"], &["localhost:"], &["localhost:x"],
-                &["localhost:70700"], &["localhost:+1"], &[":7070"], &["."], &["[::1"], &["[x]"], &["[::1]7070"],
-                &["localhost, localhost"], &["localhost/a"],
+                &[][..],
+                &[""],
+                &["localhost", "localhost"],
+                &["a b"],
+                &["user@localhost"],
+                &["localhost:"],
+                &["localhost:x"],
+                &["localhost:70700"],
+                &["localhost:+1"],
+                &[":7070"],
+                &["."],
+                &["[::1"],
+                &["[x]"],
+                &["[::1]7070"],
+                &["localhost, localhost"],
+                &["localhost/a"],
             ] {
                 assert_eq!(check(&hosts, Version::HTTP_11, "/", given, is_locked), 400, "{given:?}");
             }

@@ -54,9 +54,10 @@ pub fn quote(field: &str) -> String {
     }
 }
 
-/// What a spreadsheet takes a cell for a formula by, the wide forms included.
+/// What a spreadsheet takes a cell for a formula by, the wide forms included, or passes over before it does.
 fn is_active(first: char) -> bool {
-    matches!(first, '=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}') || first.is_control()
+    matches!(first, '=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}' | '\u{feff}')
+        || first.is_control()
 }
 
 /// What a spreadsheet may take for the end of a cell.
@@ -191,7 +192,10 @@ mod tests {
     /// Whether a spreadsheet would run a cell of this line, whatever separates cells for it.
     fn is_run(line: &str) -> bool {
         let cells = |separator: char| {
-            line.split(separator).any(|cell| cell.trim_start_matches(['"', ' ']).starts_with(is_active))
+            let mut cells = line.split(separator);
+            // The first is quoted as it should be; what comes after a separator that no quote holds together is not.
+            let first = cells.next().is_some_and(|cell| cell.strip_prefix('"').unwrap_or(cell).starts_with(is_active));
+            first || cells.any(|cell| cell.trim_start_matches(['"', ' ']).starts_with(is_active))
         };
         [';', '|', '\t'].into_iter().any(cells) || fields(line).iter().any(|cell| cell.starts_with(is_active))
     }
@@ -225,7 +229,9 @@ mod tests {
 
     #[test]
     fn a_cell_that_somebody_wrote_by_hand_stays_what_it_is() {
-        for plain in ["'t Hooft", "rock 'n' roll", "'", "''", "5' 3\"", "\"quoted\"", "a=b", "TSHIRT-RED-M", "", "'\"broken"] {
+        for plain in
+            ["'t Hooft", "rock 'n' roll", "'", "''", "5' 3\"", "\"quoted\"", "a=b", "TSHIRT-RED-M", "", "'\"broken"]
+        {
             assert_eq!(unguard(plain), plain);
         }
         for (text, cell) in [("=1+1", "'=1+1"), ("'=1", "''=1"), ("-A", "'-A"), ("@x", "'@x"), ("'\"a", "''\"a")] {

@@ -144,7 +144,8 @@ fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64>
         for (sku, location, on_hand, counted_at, safety_stock) in cells {
             let counted_at = if counted_at == Timestamp(0) { String::new() } else { wire::time(counted_at) };
             let text = |name: &Name| quote(&texts.cell(name.as_str()));
-            let (sku, location) = (text(state.catalogue.skus.name(sku)), text(state.catalogue.locations.name(location)));
+            let (sku, location) =
+                (text(state.catalogue.skus.name(sku)), text(state.catalogue.locations.name(location)));
             writeln!(out, "{sku},{location},{on_hand},{counted_at},{safety_stock}")?;
         }
         from = to;

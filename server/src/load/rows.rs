@@ -15,7 +15,7 @@ use crate::problem::Problem;
 use crate::wire::catalogue::{ATTRIBUTES_MAX, TEXT_BYTES_MAX, coordinates, decimals, parse_kind, services};
 use crate::wire::hours;
 use crate::wire::rule::RuleBody;
-use crate::wire::stock::counted;
+use crate::wire::stock::booked;
 use crate::wire::supply::{open, parse_kind as parse_supply_kind};
 
 /// Which columns a kind has; the first `required` must be there.
@@ -97,9 +97,7 @@ pub const RULE_COLUMNS: [&str; 23] = [
 ];
 
 fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
-    let mut list = |column: &str| -> Vec<String> {
-        csv::unlist(&cells.remove(column).unwrap_or_default())
-    };
+    let mut list = |column: &str| -> Vec<String> { csv::unlist(&cells.remove(column).unwrap_or_default()) };
     let (skus, categories, attributes) = (list("skus"), list("categories"), list("attributes"));
     let (locations, groups) = (list("locations"), list("groups"));
     let (location_kinds, channels) = (list("location_kinds"), list("channels"));
@@ -264,7 +262,8 @@ impl Collector {
             Rows::Stock { counts, .. } => {
                 let (sku, location) = (sku(&mut cells)?, name(&mut cells, "location")?);
                 let on_hand = required(&mut cells, "on_hand")?;
-                let on_hand = whole("on_hand", &on_hand).and_then(|n| counted(n).map_err(|r| wrong("on_hand", r)))?;
+                let on_hand = whole("on_hand", &on_hand)
+                    .and_then(|units| booked(units).map_err(|reason| wrong("on_hand", reason)))?;
                 let counted_at = cells.remove("counted_at").map(|text| time("counted_at", &text)).transpose()?;
                 let safety_stock = cells.remove("safety_stock").map(|text| safety_stock(&text)).transpose()?;
                 let (sku, location): (NameRef<SkuId>, NameRef<LocationId>) =

@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use super::put::put;
 use super::rule::band_name;
 use super::{parse_time, quantity, time};
-use crate::sight::Sight;
 use crate::problem::Problem;
+use crate::sight::Sight;
 use anaquel_engine::admission::MovementRequest;
 use anaquel_engine::command::{Count, NameRef};
 use anaquel_engine::ids::{LocationId, ReservationId, SkuId};
@@ -172,6 +172,15 @@ pub fn counted(value: i64) -> Result<i32, String> {
         .ok_or_else(|| format!("{value} is not between 0 and {LINE_QUANTITY_MAX}"))
 }
 
+/// What books say is there: negative where tills sold more than was known of.
+pub fn booked(value: i64) -> Result<i32, String> {
+    let (low, high) = (ON_HAND_RANGE.start(), ON_HAND_RANGE.end());
+    i32::try_from(value)
+        .ok()
+        .filter(|on_hand| ON_HAND_RANGE.contains(&i64::from(*on_hand)))
+        .ok_or_else(|| format!("{value} is not between {low} and {high}"))
+}
+
 fn bounded(field: &str, rows: usize) -> Result<(), Problem> {
     if (1..=ROWS_MAX).contains(&rows) {
         Ok(())
@@ -316,12 +325,7 @@ pub fn counted_row(engine: &Engine, row: &Counted, sight: &Sight) -> Value {
 }
 
 /// A cell that is short, with the promises at risk that the caller may be told of.
-pub fn shortage(
-    engine: &Engine,
-    shortage: &Shortage,
-    is_told: impl Fn(&Reservation) -> bool,
-    sight: &Sight,
-) -> Value {
+pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
     let band = sight.band_alone(shortage.cell.sku, shortage.cell.location);
     let promise = |id: ReservationId, units: u32| {

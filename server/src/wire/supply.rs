@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{name, parse_time, sku_name, time};
-use crate::sight::Sight;
 use crate::problem::Problem;
+use crate::sight::Sight;
 
 /// Supplies in one request.
 const ROWS_MAX: usize = 1000;
@@ -102,12 +102,7 @@ pub fn kind_name(kind: SupplyKind) -> &'static str {
 
 /// A cell to which something is to come, with the promises at risk that the caller may be told of; without quantities for
 /// who is not told numbers.
-pub fn expected(
-    engine: &Engine,
-    expected: &Expected,
-    is_told: impl Fn(&Reservation) -> bool,
-    sight: &Sight,
-) -> Value {
+pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
     let exact = sight.band_alone(expected.sku, expected.location).is_none();
     let supply = |supply: &Supply| {
