@@ -7,7 +7,7 @@
 use crate::command::{Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, Short};
 use crate::event::{Few, MovementKind, Purpose};
 use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
-use crate::level::{Constraint, StockChange};
+use crate::level::{Constraint, LINE_QUANTITY_MAX, StockChange};
 use crate::matrix::{CellId, StockCell};
 use crate::reservation::State as ReservationState;
 use crate::rules::{Book, Gate, Limits, RuleId};
@@ -97,6 +97,31 @@ impl Demand {
     }
 }
 
+/// Refuses lines that ask more of one SKU in one place, together, than one line may: no sum of units is ever cut short.
+/// The loop is bounded by the lines of a request, squared, and runs only where all of them together ask for that much.
+fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
+    let all: u64 = lines.iter().map(|line| u64::from(line.quantity)).sum();
+    if all <= LINE_QUANTITY_MAX.into() {
+        return Ok(());
+    }
+    for (at, line) in lines.iter().enumerate() {
+        let same = lines.iter().take(at + 1).filter(|other| other.sku == line.sku && other.place == line.place);
+        let sum: u64 = same.map(|other| u64::from(other.quantity)).sum();
+        if sum > LINE_QUANTITY_MAX.into() {
+            let place = match &line.place {
+                Place::Location(location) => format!("at {location}"),
+                Place::Group(group) => format!("in {group}"),
+            };
+            let reason = format!(
+                "the lines up to this one ask for {sum} of {} {place}; together they may ask for {LINE_QUANTITY_MAX} at most",
+                line.sku
+            );
+            return Err(Refusal::invalid(format!("lines[{at}].quantity"), reason).into());
+        }
+    }
+    Ok(())
+}
+
 impl State {
     /// A name on its way in.
     pub fn sku_ref(&self, name: &Name) -> NameRef<SkuId> {
@@ -115,6 +140,7 @@ impl State {
 
     /// Admits a promise: on success its units are taken from the promise words and travel with the command.
     pub(crate) fn admit_reserve(&self, request: ReserveRequest) -> Result<Command, Failure> {
+        check_sums(&request.lines)?;
         let (mut lines, mut group_lines): (Few<ReserveLine>, _) = (Few::new(), Vec::new());
         let mut unknown = Vec::new();
         for (at, line) in request.lines.iter().enumerate() {
@@ -284,7 +310,7 @@ impl State {
         for (at, line) in reserve.lines.iter().enumerate() {
             let cell = self.matrix.find(line.sku, line.location)?;
             match demands.iter_mut().find(|demand| demand.cell == cell) {
-                Some(demand) => demand.requested = demand.requested.saturating_add(line.quantity),
+                Some(demand) => demand.requested += line.quantity,
                 None => demands.push(Demand { cell, line: at, requested: line.quantity, released: 0, taken: 0 }),
             }
         }

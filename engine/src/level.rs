@@ -18,6 +18,9 @@ pub const LINE_QUANTITY_MAX: u32 = 1_000_000_000;
 /// The bounds of a cell's `on_hand` once sequenced: inside an `i32`, with room to spare for what is in flight.
 pub const ON_HAND_RANGE: std::ops::RangeInclusive<i64> = -2_000_000_000..=2_000_000_000;
 
+/// Corrections and damage lead no lower than this: what is below is left to tills, whose sales are never refused.
+pub const CORRECTED_ON_HAND_MIN: i64 = -1_000_000_000;
+
 /// What is physically there, and what of it is promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct StockLevel {

@@ -7,6 +7,7 @@ use anaquel_engine::command::{Failure, Refusal};
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::ids::Timestamp;
 use common::{START_MS, Shop, level};
+use proptest::prelude::*;
 
 const HOUR: u64 = 3_600_000;
 
@@ -118,6 +119,125 @@ fn a_time_far_ahead_is_a_wrong_clock() {
     shop.try_count("A", "s1", 4, Some(START_MS + 5_000)).unwrap();
     shop.clock.advance(1);
     assert_eq!(shop.sell_at("A", "s1", 1, START_MS + 1).cell.level, level(3, 0));
+}
+
+/// A count and tills whose clocks are ahead, in one batch and in the same millisecond: what is logged after the count is
+/// not in it.
+#[test]
+fn a_count_of_the_future_swallows_no_sale() {
+    for (counted_ahead, sold_ahead) in [(0, 1), (300_000, 1), (300_000, 299_999), (1, 300_000), (5_000, 0)] {
+        let shop = Shop::open();
+        shop.receive("A", "s1", 50);
+        shop.clock.advance(HOUR);
+        let now = START_MS + HOUR;
+        let counted = shop.try_count("A", "s1", 20, Some(now + counted_ahead)).unwrap();
+        assert_eq!((counted.cell.level, counted.counted_at), (level(20, 0), Timestamp(now)), "{counted_ahead}");
+        if sold_ahead > 0 {
+            let sold = shop.sell_at("A", "s1", 3, now + sold_ahead);
+            assert!(!sold.absorbed, "{counted_ahead} {sold_ahead}");
+            assert_eq!(sold.cell.level, level(17, 0));
+        }
+        // What happened before the count is in it, in whatever order it comes.
+        assert!(shop.sell_at("A", "s1", 2, now - 1).absorbed);
+        shop.clock.advance(1);
+        let later = shop.sell_at("A", "s1", 1, now + 1);
+        assert!(!later.absorbed, "what happens after it stays in force");
+        shop.check_promises();
+        common::audit(&shop);
+    }
+}
+
+/// The clock of a till is nothing that a sale is refused for; a receipt of next year is a mistake.
+#[test]
+fn a_till_sells_whatever_its_clock_says() {
+    let shop = Shop::open();
+    shop.receive("A", "s1", 5);
+    let year = 365 * 24 * HOUR;
+    let sold = shop.sell_at("A", "s1", 1, START_MS + year);
+    assert_eq!((sold.cell.level, sold.occurred_at < Timestamp(START_MS + HOUR)), (level(4, 0), true));
+    let mut receipt = shop.movement(MovementKind::Receipt, "A", "s1", 1);
+    receipt.occurred_at = Some(Timestamp(START_MS + year));
+    let refused = shop.try_move(vec![receipt]).unwrap_err();
+    assert!(matches!(refused, Failure::Refused(Refusal::Invalid { field, .. }) if field == "movements[0].occurred_at"));
+}
+
+/// However low a cell is, a till sells, and the log has the sale; corrections stop long before.
+#[test]
+fn a_till_is_not_refused_at_the_floor_of_a_cell() {
+    let shop = Shop::open();
+    let units = 1_000_000_000;
+    shop.sell("A", "s1", units);
+    for kind in [MovementKind::Adjustment, MovementKind::Damage] {
+        let refused = shop.try_move(vec![shop.movement(kind, "A", "s1", -1)]).unwrap_err();
+        assert!(
+            matches!(&refused, Failure::Refused(Refusal::Invalid { field, reason })
+            if field == "movements[0].quantity" && reason.contains("-1000000000")),
+            "{refused:?}"
+        );
+    }
+    shop.sell("A", "s1", units - 1);
+    assert!(!shop.sell("A", "s1", 1).absorbed);
+    assert_eq!(shop.level("A", "s1").on_hand, -2_000_000_000);
+    for quantity in [1, 7, units] {
+        let sold = shop.sell("A", "s1", quantity);
+        assert!(sold.absorbed && sold.change == -quantity);
+        assert_eq!(sold.cell.level, level(-2_000_000_000, 0));
+    }
+    // What comes in counts, what is corrected upwards, too; and a count says what is there.
+    shop.try_move(vec![shop.movement(MovementKind::Adjustment, "A", "s1", 5)]).unwrap();
+    assert_eq!(shop.level("A", "s1").on_hand, -1_999_999_995);
+    shop.check_promises();
+    let shop = shop.restart();
+    shop.count("A", "s1", 3);
+    assert_eq!(shop.level("A", "s1"), level(3, 0));
+    // At the other end, what comes in is refused, and says where the end is.
+    for _ in 0..2 {
+        shop.receive("B", "s1", units);
+    }
+    for kind in [MovementKind::Receipt, MovementKind::Return, MovementKind::Adjustment] {
+        let refused = shop.try_move(vec![shop.movement(kind, "B", "s1", 1)]).unwrap_err();
+        assert!(matches!(&refused, Failure::Refused(Refusal::Invalid { reason, .. }) if reason.contains("2000000000")));
+    }
+    shop.check_promises();
+    common::audit(&shop);
+}
+
+proptest! {
+    /// Counts and sales that carry times before and after now, in any order: in the end there is what the last count
+    /// found, less what happened after it; what is told of the future happened when it was told.
+    #[test]
+    fn whatever_clocks_say_each_sale_counts_once(
+        steps in prop::collection::vec((any::<bool>(), -400i64..301, 0u64..3), 1..24),
+    ) {
+        let shop = Shop::open();
+        shop.count("A", "s1", 1000);
+        shop.clock.advance(HOUR);
+        let mut now = START_MS + HOUR;
+        // What was sold, and when it happened as far as anybody can know; in the order in which it was told.
+        let mut sold: Vec<(u64, u64)> = Vec::new();
+        let mut count: (u64, usize, i64) = (START_MS, 0, 1000);
+        for (is_count, seconds, wait) in steps {
+            shop.clock.advance(wait);
+            now += wait;
+            let told = now.saturating_add_signed(seconds * 1000);
+            let is_ahead = told > now;
+            if is_count {
+                let on_hand = 500;
+                let counted = shop.try_count("A", "s1", on_hand, Some(told)).unwrap();
+                if !counted.outdated {
+                    let at = if is_ahead { now.max(count.0) } else { told };
+                    count = (at, if is_ahead { sold.len() } else { 0 }, on_hand.into());
+                }
+            } else {
+                shop.sell_at("A", "s1", 1, told);
+                // After every count that was told before it, even in the same millisecond.
+                sold.push((if is_ahead { now.max(count.0 + 1) } else { told }, 1));
+            }
+        }
+        let (at, known, found) = count;
+        let after: u64 = sold.iter().skip(known).filter(|(time, _)| *time > at).map(|(_, units)| units).sum();
+        prop_assert_eq!(i64::from(shop.level("A", "s1").on_hand), found - after as i64);
+    }
 }
 
 #[test]

@@ -168,6 +168,9 @@ pub struct ImportArgs {
     /// Stock for unknown SKUs and locations creates them.
     #[arg(long)]
     pub create: bool,
+    /// Cells are taken as they are, as an export with --raw wrote them.
+    #[arg(long)]
+    pub raw: bool,
 }
 
 #[derive(Debug, Args)]
@@ -178,6 +181,9 @@ pub struct ExportArgs {
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub target: Target,
+    /// Texts as they are. Without it, none is written so that a spreadsheet would run it, and the import reads them back.
+    #[arg(long)]
+    pub raw: bool,
 }
 
 #[derive(Debug, Args)]

@@ -54,6 +54,9 @@ pub struct AuthConfig {
     pub audience: Option<String>,
     /// Whose pages may open sockets and write, beside the server's own, such as `https://shop.example`.
     pub origins: Vec<String>,
+    /// Names that the server answers to without keys, beside `localhost` and the address that it listens at, such as
+    /// `stock.example`. With `insecure` it answers to any name, unless some stand here.
+    pub hosts: Vec<String>,
 }
 
 /// The certificate, in PEM; without it, the server speaks plain HTTP. Both files are read anew when they change.
@@ -215,6 +218,7 @@ impl Default for AuthConfig {
             issuer: None,
             audience: None,
             origins: Vec::new(),
+            hosts: Vec::new(),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod load;
 pub mod ops;
 pub mod problem;
 pub mod serve;
+pub mod sight;
 pub mod stream;
 pub mod telemetry;
 pub mod wire;

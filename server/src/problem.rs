@@ -97,6 +97,11 @@ impl Problem {
         Self::new(Slug::NotFound, format!("there is no such {what}"))
     }
 
+    /// The hold that is to be replaced is not there, or not the caller's.
+    pub fn nothing_to_supersede() -> Self {
+        Self::not_found("reservation to supersede").with("field", "supersedes")
+    }
+
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(field.to_owned(), value.into());
@@ -123,6 +128,11 @@ impl Problem {
         let reason = field.as_ref().and_then(|field| self.detail.strip_prefix(&format!("{field}: ")));
         let reason = reason.unwrap_or(&self.detail).to_owned();
         (field, reason)
+    }
+
+    /// The lines that it tells of; empty where it tells of none.
+    pub fn lines(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.fields.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten()
     }
 
     pub fn slug(&self) -> &'static str {
@@ -177,6 +187,8 @@ impl Problem {
                 Self::wrong_state(state, refusal.to_string())
             }
             refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
+            // By the same words, whoever asks: an id of somebody else's is one that does not exist.
+            Refusal::NotFound("reservation to supersede") => Self::nothing_to_supersede(),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid { field, reason } => Self::invalid(&field, reason),
             Refusal::StaleVersion { actual } => {

@@ -83,6 +83,11 @@ fn forbidden() -> (u16, String) {
     (403, "forbidden".to_owned())
 }
 
+/// What is somebody else's is not there.
+fn not_found() -> (u16, String) {
+    (404, "not-found".to_owned())
+}
+
 fn unauthorized() -> (u16, String) {
     (401, "unauthorized".to_owned())
 }
@@ -255,27 +260,27 @@ fn a_bound_key_stays_where_it_belongs() {
     };
     let (here, there) = (of_web(&mut client, "s14"), of_web(&mut client, "s15"));
     assert_eq!(ask(&mut client, &till, "GET", &here, &Value::Null).status, 200);
-    assert_eq!(refusal(&ask(&mut client, &till, "GET", &there, &Value::Null)), forbidden());
+    assert_eq!(refusal(&ask(&mut client, &till, "GET", &there, &Value::Null)), not_found());
     assert_eq!(ask(&mut client, &web, "POST", &format!("{here}/confirm"), &json!({})).status, 200);
     assert_eq!(ask(&mut client, &till, "POST", &format!("{here}/collect"), &json!({})).status, 200);
-    assert_eq!(refusal(&ask(&mut client, &till, "POST", &format!("{there}/cancel"), &json!({}))), forbidden());
+    assert_eq!(refusal(&ask(&mut client, &till, "POST", &format!("{there}/cancel"), &json!({}))), not_found());
     let of_till = format!("/v1/reservations/{}", made.json()["id"].as_str().unwrap());
-    assert_eq!(refusal(&ask(&mut client, &web, "POST", &format!("{of_till}/cancel"), &json!({}))), forbidden());
+    assert_eq!(refusal(&ask(&mut client, &web, "POST", &format!("{of_till}/cancel"), &json!({}))), not_found());
     assert_eq!(refusal(&ask(&mut client, &till, "POST", &format!("{of_till}/bind"), &json!({}))), forbidden());
     // Nobody's hold is given up for another's, and nothing is done to what is not there to be looked at.
     let mut superseding = reserve("pos", "s14");
     superseding["supersedes"] = json!(there.rsplit('/').next().unwrap());
-    assert_eq!(refusal(&ask(&mut client, &till, "POST", "/v1/reservations", &superseding)), forbidden());
+    assert_eq!(refusal(&ask(&mut client, &till, "POST", "/v1/reservations", &superseding)), not_found());
     let mut on_socket = superseding.clone();
     on_socket["op"] = json!("reserve");
     on_socket["id"] = json!("r");
     let mut socket = Socket::connect_with(server.address, &[("authorization", &bearer(&till))]).unwrap();
-    assert_eq!(socket.ask(&on_socket).unwrap()["status"], 403);
+    assert_eq!(socket.ask(&on_socket).unwrap()["status"], 404);
     let coming = there.rsplit_once('-').unwrap().0.to_owned() + "-999999";
     assert_eq!(ask(&mut client, &till, "POST", &format!("{coming}/cancel"), &json!({})).status, 404);
     // What is over is still nobody else's to read.
     assert_eq!(ask(&mut client, &boss, "POST", &format!("{there}/cancel"), &json!({})).status, 200);
-    assert_eq!(refusal(&ask(&mut client, &till, "GET", &there, &Value::Null)), forbidden());
+    assert_eq!(refusal(&ask(&mut client, &till, "GET", &there, &Value::Null)), not_found());
     // Of what is short, a till is told of its own cells, and of the promises in them.
     for location in ["s14", "s15"] {
         let sold = json!({"movements": [{"kind": "sale", "sku": "A", "location": location, "quantity": 20}]});

@@ -203,9 +203,9 @@ fn who_never_finishes_a_request_is_let_go() {
     let (folder, settings) = folder("[limits]\nheader_seconds = 1\n");
     let server = Server::start(binary(), &folder.path().join("data"), &["--config", &settings]).unwrap();
     let heads: Vec<TcpStream> =
-        (0..300).map(|_| begin(server.address, b"GET /readyz HTTP/1.1\r\nHost: a\r\nX-")).collect();
+        (0..300).map(|_| begin(server.address, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nX-")).collect();
     let post =
-        b"POST /v1/reservations HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{";
+        b"POST /v1/reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{";
     let bodies: Vec<TcpStream> = (0..50).map(|_| begin(server.address, post)).collect();
     let mut client = server.client();
     for drop in 0..20 {
@@ -254,7 +254,7 @@ fn who_never_reads_costs_the_others_nothing() {
         statm.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
     };
     let before = resident(server.pid());
-    let question = b"GET /v1/stock?location=es-001&limit=1000 HTTP/1.1\r\nHost: a\r\n\r\n".repeat(500);
+    let question = b"GET /v1/stock?location=es-001&limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(500);
     let deaf: Vec<TcpStream> = (0..64)
         .map(|_| {
             let mut stream = TcpStream::connect(server.address).unwrap();

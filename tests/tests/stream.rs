@@ -476,7 +476,7 @@ fn events(shop: &Shop, query: &str, last: Option<&str>) -> impl Iterator<Item = 
     let mut stream = std::net::TcpStream::connect(shop.server.address).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
     let last = last.map(|last| format!("Last-Event-ID: {last}\r\n")).unwrap_or_default();
-    write!(stream, "GET /v1/stream/sse?{query} HTTP/1.1\r\nHost: x\r\n{last}\r\n").unwrap();
+    write!(stream, "GET /v1/stream/sse?{query} HTTP/1.1\r\nHost: localhost\r\n{last}\r\n").unwrap();
     BufReader::new(stream).lines().map(|line| line.unwrap().trim_end().to_owned())
 }
 

@@ -581,9 +581,10 @@ fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
         let same = |demand: &&mut Demand| (demand.sku, demand.location) == (line.sku, line.location);
         match demands.iter_mut().find(same) {
             Some(demand) => {
-                demand.requested = demand.requested.saturating_add(line.quantity);
+                // Admission keeps the sum within what one line may ask for.
+                demand.requested += line.quantity;
                 demand.latest = [demand.latest, line.latest].into_iter().flatten().min();
-                demand.patient = demand.patient.saturating_add(line.latest.map_or(0, |_| line.quantity));
+                demand.patient += line.latest.map_or(0, |_| line.quantity);
                 demand.patient_lines += u32::from(line.latest.is_some());
             }
             None => {

@@ -5,9 +5,9 @@ use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Count, Failure, Movement, Refusal};
 use crate::event::{Cause, Counted, Event, Moved, MovementKind};
 use crate::ids::Timestamp;
-use crate::level::{ON_HAND_RANGE, StockChange};
+use crate::level::{CORRECTED_ON_HAND_MIN, ON_HAND_RANGE, StockChange, StockLevel};
 
-/// How far ahead of the log a caller's clock may be; its time is then taken for now.
+/// How far ahead of the log a caller's clock may be, in seconds; what carries its time then happens now.
 const CLOCK_SKEW_SECONDS_MAX: u64 = 300;
 
 /// What a count comes to.
@@ -31,15 +31,29 @@ impl Sequencer {
             let sku = self.draft.intern_sku(&movement.sku).ok_or_else(|| no_ids_left(&field("sku")))?;
             let location =
                 self.draft.intern_location(&movement.location).ok_or_else(|| no_ids_left(&field("location")))?;
-            let told_at = movement.occurred_at.map(|time| self.not_ahead(time, || field("occurred_at"))).transpose()?;
+            let is_sale = movement.kind == MovementKind::Sale;
+            let told_at = match movement.occurred_at {
+                // A till is never refused, however wrong its clock is.
+                Some(time) if is_sale => Some(time).filter(|time| *time <= self.draft.now),
+                Some(time) => self.if_past(time, || field("occurred_at"))?,
+                None => None,
+            };
             let now = self.draft.now;
             let cell = self.draft.cell(sku, location);
             let created = !cell.exists;
             // A count knows of what happened up to it. What carries no time of its own happens now, after every count.
-            let absorbed = told_at.is_some_and(|time| time <= cell.counted_at);
+            let counted = told_at.is_some_and(|time| time <= cell.counted_at);
             let occurred_at = told_at.unwrap_or(now.after_count(cell.counted_at));
-            let change = if absorbed { StockChange::NONE } else { StockChange::bring(movement.change) };
-            let level = cell.level.checked_add(change).ok_or_else(|| out_of_range(field("quantity")))?;
+            let before = cell.level;
+            let (level, absorbed) = match before.checked_add(StockChange::bring(movement.change)) {
+                _ if counted => (before, true),
+                Some(level) if is_sale || !is_overcorrected(before, level) => (level, false),
+                // The cell is as low as it goes, and a till is never refused: the sale stands in the log, and the next
+                // count says what is there.
+                None if is_sale => (before, true),
+                Some(_) => return Err(overcorrected(field("quantity"))),
+                None => return Err(out_of_range(field("quantity"))),
+            };
             let cell = self.draft.touch(sku, location);
             cell.level = level;
             if !absorbed {
@@ -92,7 +106,10 @@ impl Sequencer {
     pub(super) fn count_one(&mut self, count: &Count, field: &dyn Fn(&str) -> String) -> Result<CountVerdict, Failure> {
         let sku = self.draft.intern_sku(&count.sku).ok_or_else(|| no_ids_left(&field("sku")))?;
         let location = self.draft.intern_location(&count.location).ok_or_else(|| no_ids_left(&field("location")))?;
-        let told_at = count.counted_at.map(|time| self.not_ahead(time, || field("counted_at"))).transpose()?;
+        let told_at = match count.counted_at {
+            Some(time) => self.if_past(time, || field("counted_at"))?,
+            None => None,
+        };
         let now = self.draft.now;
         let cell = self.draft.cell(sku, location);
         let created = !cell.exists;
@@ -129,14 +146,26 @@ impl Sequencer {
         Ok(CountVerdict::Counted { counted, changed: difference != 0 || safety_changes || created })
     }
 
-    /// A caller's time, at most now; one that is far ahead is a clock that is wrong, and would swallow what comes after.
-    fn not_ahead(&self, time: Timestamp, field: impl Fn() -> String) -> Result<Timestamp, Failure> {
+    /// A caller's time, if it is not ahead of the log. Nobody has seen what is still to be: what carries a time of a clock
+    /// that is a little fast carries none of its own, and happens now, so that it swallows nothing that comes after it and
+    /// is swallowed by nothing that came before.
+    fn if_past(&self, time: Timestamp, field: impl Fn() -> String) -> Result<Option<Timestamp>, Failure> {
         if time > self.draft.now.plus_seconds(CLOCK_SKEW_SECONDS_MAX) {
             let reason = format!("is more than {CLOCK_SKEW_SECONDS_MAX} seconds in the future");
             return Err(Refusal::invalid(field(), reason).into());
         }
-        Ok(time.min(self.draft.now))
+        Ok(Some(time).filter(|time| *time <= self.draft.now))
     }
+}
+
+/// Whether a correction leads lower than corrections may.
+fn is_overcorrected(before: StockLevel, after: StockLevel) -> bool {
+    after.on_hand < before.on_hand && i64::from(after.on_hand) < CORRECTED_ON_HAND_MIN
+}
+
+fn overcorrected(field: String) -> Failure {
+    let reason = format!("the cell's on_hand would fall below {CORRECTED_ON_HAND_MIN}, and only sales lead lower");
+    Refusal::invalid(field, reason).into()
 }
 
 fn out_of_range(field: String) -> Failure {

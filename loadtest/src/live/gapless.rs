@@ -364,7 +364,10 @@ fn cells_in(value: &Value, selection: &Selection) -> BTreeMap<(String, String), 
 fn audit(address: SocketAddr, loaded: u64, followers: &[Follower]) -> anyhow::Result<()> {
     let mut expected = vec![(Digest::default(), BTreeMap::new()); followers.len()];
     let mut stream = TcpStream::connect(address)?;
-    write!(stream, "GET /v1/events?after={loaded} HTTP/1.0\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /v1/events?after={loaded} HTTP/1.0\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n"
+    )?;
     let everything = Selection { skus: Vec::new(), location: None };
     for line in BufReader::new(stream).lines() {
         let line = line?;

@@ -3,17 +3,20 @@
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Completion, Outcome, Put, PutWhat};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{etag, json_answer, page};
 use crate::app::{App, Caller};
+use crate::door::guard::Visitor;
 use crate::extract::{self, Params, PathId};
 use crate::ops::unexpected;
 use crate::problem::Problem;
+use crate::sight::Sight;
 use crate::wire::catalogue as words;
 
 /// An item with its entity tag.
@@ -54,7 +57,7 @@ pub(super) async fn put<T: DeserializeOwned>(
     app: &App,
     request: Request,
     what: impl FnOnce(T) -> Result<PutWhat, Problem>,
-    read: impl FnOnce(&Engine) -> Option<(Seq, Value)>,
+    read: impl Fn(&Engine) -> Option<(Seq, Value)>,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let request = extract::json::<T>(app, request).await?;
@@ -62,11 +65,12 @@ pub(super) async fn put<T: DeserializeOwned>(
     // Setting is idempotent by itself, so its key is not kept.
     let caller = Caller { idempotency: None, ..request.caller };
     let seq = put_now(app, &caller, &headers, what(request.body)?).await?;
-    let (_, mut item) = read(&app.engine).ok_or_else(|| Problem::not_found("thing"))?;
+    // Somebody may have set it again meanwhile, or removed it: what is told, and its tag, are of one version.
+    let (version, mut item) = app.engine.state().view.read(|| read(&app.engine)).1.unwrap_or_else(|| (seq, json!({})));
     if let Value::Object(members) = &mut item {
         members.insert("seq".into(), seq.into());
     }
-    Ok(tagged((seq, item)))
+    Ok(tagged((version, item)))
 }
 
 /// Sets or removes one thing, if it has the version that the caller names, and tells the `seq`.
@@ -97,7 +101,7 @@ pub async fn list_skus(State(app): State<App>, uri: Uri) -> Result<Response, Pro
     responses((status = 200, body = words::SkuBody), (status = 404, description = "not-found")))]
 pub async fn get_sku(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.skus.id(&id).ok_or_else(|| Problem::not_found("SKU"))?;
-    Ok(tagged(words::sku(&app.engine, found)))
+    Ok(tagged(app.engine.state().view.read(|| words::sku(&app.engine, found)).1))
 }
 
 /// Set a SKU, whole.
@@ -124,7 +128,7 @@ pub async fn list_locations(State(app): State<App>, uri: Uri) -> Result<Response
     responses((status = 200, body = words::LocationBody), (status = 404, description = "not-found")))]
 pub async fn get_location(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.locations.id(&id).ok_or_else(|| Problem::not_found("location"))?;
-    Ok(tagged(words::location(&app.engine, found)))
+    Ok(tagged(app.engine.state().view.read(|| words::location(&app.engine, found)).1))
 }
 
 /// Set a location, whole.
@@ -151,7 +155,7 @@ pub async fn list_groups(State(app): State<App>, uri: Uri) -> Result<Response, P
     responses((status = 200, body = words::GroupBody), (status = 404, description = "not-found")))]
 pub async fn get_group(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.groups.id(&id).ok_or_else(|| Problem::not_found("group"))?;
-    Ok(tagged(words::group(&app.engine, found)))
+    Ok(tagged(app.engine.state().view.read(|| words::group(&app.engine, found)).1))
 }
 
 /// Set a group's members.
@@ -169,16 +173,37 @@ pub async fn put_group(State(app): State<App>, PathId(id): PathId, request: Requ
 #[utoipa::path(get, path = "/v1/channels", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of channels")))]
-pub async fn list_channels(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn list_channels(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let channels = &app.engine.state().catalogue.channels;
+    if let Some(visitor) = caller.visitor.filter(|visitor| !visitor.identity.channels.is_empty()) {
+        // Its own channels, one after the other; where they stand among all is not told.
+        let mut own: Vec<_> = visitor.identity.channels.iter().filter_map(|name| channels.id(name)).collect();
+        own.sort_unstable();
+        own.dedup();
+        let item = |at: u32| own.get(at as usize).map(|id| words::channel(&app.engine, *id).1).unwrap_or_default();
+        return list(&uri, own.len() as u32, item);
+    }
     list(&uri, app.engine.state().catalogue.channels.count(), |id| words::channel(&app.engine, ChannelId(id)).1)
 }
 
 /// One channel.
 #[utoipa::path(get, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["read"])), params(("channel" = String, Path, description = "The channel")),
     responses((status = 200, body = words::ChannelBody), (status = 404, description = "not-found")))]
-pub async fn get_channel(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
-    let found = app.engine.state().catalogue.channels.id(&id).ok_or_else(|| Problem::not_found("channel"))?;
-    Ok(tagged(words::channel(&app.engine, found)))
+pub async fn get_channel(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    PathId(id): PathId,
+) -> Result<Response, Problem> {
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let found = app.engine.state().catalogue.channels.id(&id);
+    let found = found.filter(|_| Sight::of(&app.engine, &caller).has_channel(&id));
+    let found = found.ok_or_else(|| Problem::not_found("channel"))?;
+    Ok(tagged(app.engine.state().view.read(|| words::channel(&app.engine, found)).1))
 }
 
 /// Set what holds for a channel.
@@ -195,12 +220,20 @@ pub async fn put_channel(State(app): State<App>, PathId(id): PathId, request: Re
 /// The prices of a SKU.
 #[utoipa::path(get, path = "/v1/prices", tag = "catalogue", security(("key" = ["read"])), params(("sku" = String, Query, description = "The SKU")),
     responses((status = 200, description = "Its prices"), (status = 404, description = "not-found")))]
-pub async fn prices(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn prices(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let sight = Sight::of(&app.engine, &caller);
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let sku = params.one("sku")?.ok_or_else(|| Problem::invalid("sku", "is needed"))?;
     params.done()?;
     let catalogue = &app.engine.state().catalogue;
     let id = catalogue.skus.id(&sku).ok_or_else(|| Problem::not_found("SKU"))?;
     let prices = catalogue.prices(id).map(|prices| prices.details.clone()).unwrap_or_default();
-    Ok(page(prices.iter().map(|price| words::price(&sku, price)).collect(), None))
+    // What another channel asks for it is that channel's.
+    let seen = prices.iter().filter(|price| price.channel.as_ref().is_none_or(|of| sight.has_channel(of.as_str())));
+    Ok(page(seen.map(|price| words::price(&sku, price)).collect(), None))
 }

@@ -5,12 +5,13 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Uri, header};
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::extract::PathId;
+use crate::extract::{Params, PathId};
 use crate::load;
+use crate::load::export::Texts;
 use crate::problem::Problem;
 
 /// Bytes that go out together.
@@ -19,17 +20,23 @@ const PIECE_BYTES: usize = 64 << 10;
 /// Write out what an import reads.
 #[utoipa::path(
     get, path = "/v1/export/{kind}", tag = "loading", security(("key" = ["ops"])),
-    params(("kind" = String, Path, description = "locations, groups, skus, stock, prices or rules")),
+    params(
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices or rules"),
+        ("raw" = Option<bool>, Query, description = "Texts as they are; without it, none is written so that a spreadsheet would run it, and the import reads them back")
+    ),
     responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),
               (status = 404, description = "not-found"))
 )]
-pub async fn export(State(app): State<App>, PathId(kind): PathId) -> Result<Response, Problem> {
+pub async fn export(State(app): State<App>, PathId(kind): PathId, uri: Uri) -> Result<Response, Problem> {
     let kind: ImportKind = load::parse_kind(&kind).ok_or_else(|| Problem::not_found("kind of export"))?;
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let texts = if params.flag("raw")? { Texts::Raw } else { Texts::Guarded };
+    params.done()?;
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
     tokio::task::spawn_blocking(move || {
         let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, Pieces(pieces));
         // A reader that went away ends the export.
-        let _ = load::export::export(&app.engine, kind, &mut out).and_then(|_| std::io::Write::flush(&mut out));
+        let _ = load::export::export(&app.engine, kind, texts, &mut out).and_then(|_| std::io::Write::flush(&mut out));
     });
     let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) });
     let mut response = Response::new(Body::from_stream(body));

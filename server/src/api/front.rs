@@ -212,7 +212,10 @@ mod tests {
         let app = App::for_tests(folder.path())?;
         for at_once in [true, false] {
             let front = Front { app: app.clone(), routes: Arc::default() };
-            let response = front.layer(Panics { at_once }).call(Request::new(Body::empty())).await?;
+            let response = front
+                .layer(Panics { at_once })
+                .call(Request::get("/").header("host", "localhost").body(Body::empty())?)
+                .await?;
             assert_eq!(response.status(), http::StatusCode::INTERNAL_SERVER_ERROR);
             assert_eq!(response.headers()["content-type"], "application/problem+json");
         }

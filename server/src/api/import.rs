@@ -32,6 +32,7 @@ const PIECES: usize = 8;
         ("kind" = String, Path, description = "locations, groups, skus, stock, prices or rules", example = "stock"),
         ("atomic" = Option<bool>, Query, description = "One bad row refuses all"),
         ("create" = Option<bool>, Query, description = "Stock for unknown SKUs and locations creates them"),
+        ("raw" = Option<bool>, Query, description = "Cells of CSV are taken as they are, as an export with raw=true wrote them"),
         ("Idempotency-Key" = Option<String>, Header, description = "Bound to the hash of what was received")
     ),
     request_body(content = String, content_type = "text/csv", example = "sku,location,on_hand\nTSHIRT-RED-M,mx-014,4\n"),
@@ -47,7 +48,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let kind = load::parse_kind(&kind).ok_or_else(|| Problem::not_found("kind of import"))?;
     let (parts, body) = request.into_parts();
     let mut params = Params::parse(parts.uri.query().unwrap_or_default());
-    let (atomic, create) = (params.flag("atomic")?, params.flag("create")?);
+    let (atomic, create, raw) = (params.flag("atomic")?, params.flag("create")?, params.flag("raw")?);
     params.done()?;
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let format = match media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
@@ -64,7 +65,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
     }
     let trace = extract::trace(&parts.headers);
-    let plan = Plan { kind, format, atomic, create };
+    let plan = Plan { kind, format, atomic, create, raw };
 
     // The body goes piece by piece to a thread that parses and loads it; a slow disk slows the sender down.
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(PIECES);

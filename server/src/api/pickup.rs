@@ -11,7 +11,9 @@ use super::json_answer;
 use crate::app::App;
 use crate::extract::Params;
 use crate::problem::Problem;
+use crate::sight::Sight;
 use crate::wire::catalogue::coordinates;
+use crate::wire::rule::band_name;
 use crate::wire::{parse_time, quantity, sku_name, time};
 
 /// Lines of a basket.
@@ -79,18 +81,24 @@ pub async fn pickup(State(app): State<App>, uri: Uri) -> Result<Response, Proble
         true => (engine.state().view.seq(), Vec::new()),
         false => engine.state().pickup(&question),
     };
+    let sight = Sight::as_channel(engine, channel);
     let name = |location: LocationId| catalogue.locations.name(location).as_str();
     let item = |place: &PickupPlace| {
         let line = |(at, (id, requested)): (usize, &(_, u32))| {
             let available = place.available.get(at).copied().unwrap_or(0);
             let from = place.from.get(at).copied().flatten();
-            json!({
+            let band = sight.band_alone(*id, place.location);
+            let mut told = json!({
                 "sku": catalogue.skus.name(*id).as_str(),
                 "requested": requested,
-                "available": available,
-                "missing": requested.saturating_sub(available),
+                "available": band.is_none().then_some(available),
+                "missing": band.is_none().then_some(requested.saturating_sub(available)),
                 "from": from.map(name),
-            })
+            });
+            if let (Value::Object(members), Some(band)) = (&mut told, band) {
+                members.insert("band".into(), band_name(band).into());
+            }
+            told
         };
         json!({
             "location": name(place.location),
@@ -121,7 +129,7 @@ fn read_basket(texts: &[String]) -> Result<Vec<(String, u32)>, Problem> {
         };
         sku_name("sku", sku)?;
         match lines.iter_mut().find(|(known, _)| known == sku) {
-            Some((_, known)) => *known = known.saturating_add(units),
+            Some((_, known)) => *known = quantity("sku", i64::from(*known) + i64::from(units))?,
             None => lines.push((sku.to_owned(), units)),
         }
     }

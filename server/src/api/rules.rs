@@ -3,6 +3,7 @@
 use anaquel_engine::command::PutWhat;
 use anaquel_engine::ids::Name;
 use anaquel_engine::rules::{Fate, Kind};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
@@ -11,31 +12,44 @@ use serde_json::{Value, json};
 use super::catalogue::{path_name, put, put_now, tagged};
 use super::{json_answer, page};
 use crate::app::{App, Caller};
+use crate::door::guard::Visitor;
 use crate::extract::{Params, PathId};
 use crate::problem::Problem;
+use crate::sight::Sight;
 use crate::wire::rule as words;
 
 /// All rules, by id.
 #[utoipa::path(get, path = "/v1/rules", tag = "rules", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of rules")))]
-pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.name("after")?, params.limit()?);
     params.done()?;
-    let mut rules = app.engine.state().rules.page(after.as_ref().map(Name::as_str), limit + 1);
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let sight = Sight::of(&app.engine, &caller);
+    let seen = if sight.is_free() { limit + 1 } else { usize::MAX };
+    let mut rules = app.engine.state().rules.page(after.as_ref().map(Name::as_str), seen);
+    rules.retain(|standing| sight.concerns(&standing.rule));
     let more = rules.len() > limit;
     rules.truncate(limit);
     let next = rules.last().filter(|_| more).map(|last| last.name.to_string());
-    Ok(page(rules.iter().map(|standing| words::standing(&app.engine, standing).1).collect(), next))
+    Ok(page(rules.iter().map(|standing| sight.trim(words::standing(&app.engine, standing).1)).collect(), next))
 }
 
 /// One rule.
 #[utoipa::path(get, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["read"])), params(("rule" = String, Path, description = "The rule")),
     responses((status = 200, body = words::RuleBody), (status = 404, description = "not-found")))]
-pub async fn get(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
-    let standing = app.engine.state().rules.get(&id).ok_or_else(|| Problem::not_found("rule"))?;
-    Ok(tagged(words::standing(&app.engine, &standing)))
+pub async fn get(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    PathId(id): PathId,
+) -> Result<Response, Problem> {
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let sight = Sight::of(&app.engine, &caller);
+    let standing = app.engine.state().rules.get(&id).filter(|standing| sight.concerns(&standing.rule));
+    let (version, item) = words::standing(&app.engine, &*standing.ok_or_else(|| Problem::not_found("rule"))?);
+    Ok(tagged((version, sight.trim(item))))
 }
 
 /// Set a rule, whole. It is in force from the `seq` of the answer, or when its date comes.
@@ -79,7 +93,11 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
         })),
         (status = 400, description = "invalid-request"), (status = 404, description = "not-found: the SKU or the location")
     ))]
-pub async fn explain(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn explain(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (sku_text, location_text, channel_text) =
         (params.one("sku")?, params.name("location")?, params.name("channel")?);
@@ -95,6 +113,9 @@ pub async fn explain(State(app): State<App>, uri: Uri) -> Result<Response, Probl
         let buffer = channel.map_or(0, |channel| catalogue.buffer(channel));
         (state.explain(sku, location, channel), state.cell(sku, location, channel), buffer)
     });
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let sight = Sight::of(&app.engine, &caller);
+    let is_seen = |rule: &anaquel_engine::rules::Explained| sight.concerns(&rule.standing.rule);
     let winner = |kind: Kind| {
         let wins = |rule: &&anaquel_engine::rules::Explained| {
             rule.fate == Fate::InForce && rule.standing.rule.effect.kind() == kind
@@ -102,8 +123,8 @@ pub async fn explain(State(app): State<App>, uri: Uri) -> Result<Response, Probl
         rules.iter().find(wins)
     };
     let told = |kind: Kind| match winner(kind) {
-        Some(rule) => words::explained(&app.engine, rule),
-        None => Value::Null,
+        Some(rule) if is_seen(rule) => sight.trim(words::explained(&app.engine, rule)),
+        _ => Value::Null,
     };
     let denied = winner(Kind::Access).filter(|rule| rule.standing.rule.effect.denies()).map(|rule| &rule.standing.name);
     Ok(json_answer(&json!({
@@ -117,6 +138,10 @@ pub async fn explain(State(app): State<App>, uri: Uri) -> Result<Response, Probl
             "pickup_only": told(Kind::PickupOnly),
         },
         "result": words::outcome(cell.as_ref(), buffer, denied, winner(Kind::Band)),
-        "rules": rules.iter().map(|rule| words::explained(&app.engine, rule)).collect::<Vec<_>>(),
+        "rules": rules
+            .iter()
+            .filter(|rule| is_seen(rule))
+            .map(|rule| sight.trim(words::explained(&app.engine, rule)))
+            .collect::<Vec<_>>(),
     })))
 }

@@ -14,6 +14,7 @@ use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params};
 use crate::ops;
 use crate::problem::Problem;
+use crate::sight::Sight;
 use crate::wire::cell::CellWriter;
 use crate::wire::put::put;
 use crate::wire::{self, stock as words};
@@ -185,6 +186,7 @@ pub async fn shortages(
         .iter()
         .filter(|short| caller.acts_at("location", Some(locations.name(short.cell.location).as_str())).is_ok());
     let is_told = |reservation: &Reservation| ops::handles(&app, &caller, reservation).is_ok();
-    let items: Vec<Value> = here.map(|shortage| words::shortage(&app.engine, shortage, is_told)).collect();
+    let sight = Sight::of(&app.engine, &caller);
+    let items: Vec<Value> = here.map(|shortage| words::shortage(&app.engine, shortage, is_told, &sight)).collect();
     Ok(json_answer(&json!({"seq": seq, "items": items, "next": next})))
 }

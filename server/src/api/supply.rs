@@ -2,6 +2,8 @@
 
 use anaquel_engine::command::{Command, NameRef, Outcome};
 use anaquel_engine::ids::{LocationId, SkuId};
+use anaquel_engine::reservation::Reservation;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
@@ -9,9 +11,11 @@ use serde_json::{Value, json};
 
 use super::{json_answer, read_cell_cursor};
 use crate::app::{App, Caller};
+use crate::door::guard::Visitor;
 use crate::extract::{self, Params};
-use crate::ops::unexpected;
+use crate::ops::{self, unexpected};
 use crate::problem::Problem;
+use crate::sight::Sight;
 use crate::wire::{self, supply as words};
 
 /// Say what is to come: purchase orders, and stock on its way. A receipt uses it up.
@@ -53,6 +57,8 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
         };
         told.extend(sku.zip(location).filter(|cell| !told.contains(cell)));
     }
+    let is_told = |reservation: &Reservation| ops::handles(&app, &caller, reservation).is_ok();
+    let sight = Sight::of(&app.engine, &caller);
     let item = |(sku, location): &(SkuId, LocationId)| {
         let found = app.engine.state().expected(Some(*sku), Some(*location), None, 1).1.pop();
         let nothing = anaquel_engine::coming::Expected {
@@ -62,7 +68,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
             waiting: 0,
             at_risk: Vec::new(),
         };
-        words::expected(&app.engine, &found.unwrap_or(nothing))
+        words::expected(&app.engine, &found.unwrap_or(nothing), is_told, &sight)
     };
     let items: Vec<Value> = told.iter().map(item).collect();
     Ok(json_answer(&json!({"seq": seq, "items": items})))
@@ -79,7 +85,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     ),
     responses((status = 200, description = "A page of cells, exact at `seq`"), (status = 400, description = "invalid-request"),
         (status = 404, description = "not-found")))]
-pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (sku, location, after) = (params.one("sku")?, params.one("location")?, params.one("after")?);
     let (limit, min_seq) = (params.limit()?, params.number("min_seq")?);
@@ -90,6 +96,10 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem>
     let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
     let (seq, found) = app.engine.state().expected(sku, location, read_cell_cursor(after)?, limit);
     let next = found.get(limit - 1).map(|last| format!("{}-{}", last.sku.0, last.location.0));
-    let items: Vec<Value> = found.iter().map(|expected| words::expected(&app.engine, expected)).collect();
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let is_told = |reservation: &Reservation| ops::handles(&app, &caller, reservation).is_ok();
+    let sight = Sight::of(&app.engine, &caller);
+    let items: Vec<Value> =
+        found.iter().map(|expected| words::expected(&app.engine, expected, is_told, &sight)).collect();
     Ok(json_answer(&json!({"seq": seq, "items": items, "next": next})))
 }

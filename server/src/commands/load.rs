@@ -15,6 +15,7 @@ use super::client;
 use crate::app::Caller;
 use crate::cli::{ExportArgs, ImportArgs, Target};
 use crate::config::Config;
+use crate::load::export::Texts;
 use crate::load::{self, Format, Plan};
 use crate::problem::Problem;
 
@@ -31,7 +32,7 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
         Some("ndjson" | "jsonl") => Format::Ndjson,
         _ => Format::Csv,
     };
-    let plan = Plan { kind, format, atomic: args.atomic, create: args.create };
+    let plan = Plan { kind, format, atomic: args.atomic, create: args.create, raw: args.raw };
     let (input, bytes) = open(&args.file)?;
     let progress = progress(bytes);
     let input = progress.wrap_read(input);
@@ -39,7 +40,7 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
         Target { url: Some(url), .. } => {
             let media_type = if format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
             let name = load::kind_name(kind);
-            let path = format!("/v1/import/{name}?atomic={}&create={}", args.atomic, args.create);
+            let path = format!("/v1/import/{name}?atomic={}&create={}&raw={}", args.atomic, args.create, args.raw);
             client::post(url, &path, media_type, input)?
         }
         Target { data, .. } => {
@@ -65,17 +66,20 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
 /// The data cannot be read, or the file not written.
 pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let kind = ImportKind::from(args.kind);
+    let texts = if args.raw { Texts::Raw } else { Texts::Guarded };
     let mut out: Box<dyn Write> = match &args.file {
         Some(path) => Box::new(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?)),
         None => Box::new(BufWriter::new(io::stdout().lock())),
     };
     match &args.target {
-        Target { url: Some(url), .. } => client::get(url, &format!("/v1/export/{}", load::kind_name(kind)), &mut out)?,
+        Target { url: Some(url), .. } => {
+            client::get(url, &format!("/v1/export/{}?raw={}", load::kind_name(kind), args.raw), &mut out)?;
+        }
         Target { data, .. } => {
             let config = config(data.clone());
             anyhow::ensure!(config.data.join("identity").exists(), "{} is not a data directory", config.data.display());
             let (engine, _) = crate::serve::open_engine(&config, None)?;
-            load::export::export(&engine, kind, &mut out)?;
+            load::export::export(&engine, kind, texts, &mut out)?;
         }
     }
     out.flush()?;

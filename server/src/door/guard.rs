@@ -28,6 +28,9 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id of a request that is taken from its caller.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 
+/// What load balancers ask by whatever name they know; it tells nothing of the shop.
+const ALIVE: [&str; 2] = ["/healthz", "/readyz"];
+
 /// Bytes of a refused body that are read.
 const DISCARDED_BYTES_MAX: u64 = 1 << 20;
 
@@ -159,6 +162,10 @@ pub fn admit(app: &App, routes: &Routes, request: &mut Request) -> Result<Option
 
 /// Who asks; nobody in particular, where the door stands open.
 fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>, Problem> {
+    if !ALIVE.contains(&request.uri().path()) {
+        let (version, is_locked) = (request.version(), app.door.is_locked());
+        app.door.hosts.check(version, request.uri(), request.headers(), is_locked)?;
+    }
     let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
     let path = request.extensions().get::<MatchedPath>();
     let needed = path.and_then(|path| routes.needed(request.method(), path.as_str()));

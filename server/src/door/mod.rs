@@ -5,12 +5,14 @@
 //! - [`tokens`]: JWTs, signed by a key of a JWKS file
 //! - [`guard`]: every request passes it; which scope a route needs stands in the OpenAPI document, and nowhere else
 //! - [`rates`]: requests a second, by address and by key
+//! - [`hosts`]: which names the server answers to
 //! - [`origins`]: which pages may open sockets, and write
 //! - [`tls`]: the certificate, read anew when it changes
 //!
 //! As long as there is no key and no JWKS file, the door stands open, and the server listens on loopback only.
 
 pub mod guard;
+pub mod hosts;
 pub mod identity;
 pub mod keys;
 pub mod origins;
@@ -30,6 +32,7 @@ use tokio::sync::watch;
 use crate::config::{AuthConfig, Config};
 use crate::problem::{Problem, Slug};
 use guard::Visitor;
+use hosts::Hosts;
 pub use identity::{Identity, Scope};
 use keys::{KeyFile, TOKEN_PREFIX};
 use origins::Origins;
@@ -49,6 +52,7 @@ pub struct Door {
     /// Moves on with every change of what is known, so that those who are in can be looked at again.
     changed: watch::Sender<u64>,
     pub origins: Origins,
+    pub hosts: Hosts,
     rates: Rates,
 }
 
@@ -72,6 +76,7 @@ impl Door {
             seen: Mutex::default(),
             changed: watch::channel(0).0,
             origins: Origins::new(&config.auth.origins, config.insecure)?,
+            hosts: Hosts::new(&config.auth.hosts, config.listen.ip(), config.insecure)?,
             rates: Rates::new(&config.limits),
         };
         // What changes while they are read is read again.

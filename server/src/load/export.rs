@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::ImportKind;
-use anaquel_engine::ids::{GroupId, LocationId, SkuId, Timestamp};
+use anaquel_engine::ids::{GroupId, LocationId, Name, SkuId, Timestamp};
 
 use serde_json::Value;
 
-use super::csv::quote;
+use super::csv::{guard, list, quote};
 use super::rows::{LOCATION_COLUMNS, RULE_COLUMNS, SUPPLY_COLUMNS};
 use crate::wire;
 use crate::wire::catalogue::kind_name;
@@ -17,19 +17,38 @@ use crate::wire::hours;
 /// Cells read together.
 const CELLS_AT_A_TIME: usize = 1000;
 
+/// Whether what people named is written so that no spreadsheet runs it, or as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Texts {
+    /// As [`guard`] writes them; the import reads them back.
+    Guarded,
+    /// As they are, for programs that read CSV and nothing else.
+    Raw,
+}
+
 /// Writes everything of one kind as CSV, and tells how many rows.
 ///
 /// # Errors
 /// What `out` said.
-pub fn export(engine: &Engine, kind: ImportKind, out: &mut impl Write) -> io::Result<u64> {
+pub fn export(engine: &Engine, kind: ImportKind, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     match kind {
-        ImportKind::Locations => locations(engine, out),
-        ImportKind::Groups => groups(engine, out),
-        ImportKind::Skus => skus(engine, out),
-        ImportKind::Stock => stock(engine, out),
-        ImportKind::Prices => prices(engine, out),
-        ImportKind::Rules => rules(engine, out),
-        ImportKind::Supply => supply(engine, out),
+        ImportKind::Locations => locations(engine, texts, out),
+        ImportKind::Groups => groups(engine, texts, out),
+        ImportKind::Skus => skus(engine, texts, out),
+        ImportKind::Stock => stock(engine, texts, out),
+        ImportKind::Prices => prices(engine, texts, out),
+        ImportKind::Rules => rules(engine, texts, out),
+        ImportKind::Supply => supply(engine, texts, out),
+    }
+}
+
+impl Texts {
+    /// A text as its cell.
+    fn cell(self, text: &str) -> String {
+        match self {
+            Self::Guarded => guard(text),
+            Self::Raw => text.to_owned(),
+        }
     }
 }
 
@@ -38,7 +57,7 @@ fn row(out: &mut impl Write, fields: &[String]) -> io::Result<()> {
     writeln!(out, "{}", quoted.join(","))
 }
 
-fn locations(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let catalogue = &engine.state().catalogue;
     writeln!(out, "{}", LOCATION_COLUMNS.join(","))?;
     for id in (0..catalogue.locations.count()).map(LocationId) {
@@ -48,19 +67,22 @@ fn locations(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
         let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
         let degrees = |of: fn((f64, f64)) -> f64| details.coordinates.map(|at| of(at).to_string()).unwrap_or_default();
         let fields = [
-            catalogue.locations.name(id).to_string(),
-            details.name.clone().unwrap_or_default(),
+            texts.cell(catalogue.locations.name(id).as_str()),
+            texts.cell(&details.name.clone().unwrap_or_default()),
             kind_name(details.kind).to_owned(),
             degrees(|(latitude, _)| latitude),
             degrees(|(_, longitude)| longitude),
-            details.timezone.clone().unwrap_or_default(),
+            texts.cell(&details.timezone.clone().unwrap_or_default()),
             details.pickup.to_string(),
             details.ship.to_string(),
-            groups.join(";"),
+            texts.cell(&list(groups.iter().map(String::as_str))),
             hours::text(&services.hours),
             services.pickup_cutoff.map(hours::clock).unwrap_or_default(),
             services.pickup_minutes.to_string(),
-            services.transfers.map(|transfers| catalogue.groups.name(transfers.from).to_string()).unwrap_or_default(),
+            services
+                .transfers
+                .map(|transfers| texts.cell(catalogue.groups.name(transfers.from).as_str()))
+                .unwrap_or_default(),
             services.transfers.map(|transfers| transfers.minutes.to_string()).unwrap_or_default(),
         ];
         row(out, &fields)?;
@@ -68,18 +90,19 @@ fn locations(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
     Ok(catalogue.locations.count().into())
 }
 
-fn groups(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+fn groups(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let catalogue = &engine.state().catalogue;
     writeln!(out, "group,locations")?;
     for id in (0..catalogue.groups.count()).map(GroupId) {
         let members = catalogue.groups.details_or_default(id).locations;
         let members: Vec<_> = members.into_iter().map(|member| catalogue.locations.name(member).to_string()).collect();
-        row(out, &[catalogue.groups.name(id).to_string(), members.join(";")])?;
+        let members = list(members.iter().map(String::as_str));
+        row(out, &[texts.cell(catalogue.groups.name(id).as_str()), texts.cell(&members)])?;
     }
     Ok(catalogue.groups.count().into())
 }
 
-fn skus(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+fn skus(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let registry = &engine.state().catalogue.skus;
     let all = || (0..registry.count()).map(SkuId);
     let mut attributes: Vec<String> =
@@ -91,21 +114,22 @@ fn skus(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
     for id in all() {
         let details = registry.details_or_default(id);
         let mut fields = vec![
-            registry.name(id).to_string(),
-            details.name.unwrap_or_default(),
-            details.gtin.unwrap_or_default(),
-            details.unit.unwrap_or_default(),
+            texts.cell(registry.name(id).as_str()),
+            texts.cell(&details.name.unwrap_or_default()),
+            texts.cell(&details.gtin.unwrap_or_default()),
+            texts.cell(&details.unit.unwrap_or_default()),
             details.decimals.to_string(),
-            details.product.unwrap_or_default(),
-            details.categories.join(";"),
+            texts.cell(&details.product.unwrap_or_default()),
+            texts.cell(&list(details.categories.iter().map(String::as_str))),
         ];
-        fields.extend(attributes.iter().map(|key| details.attributes.get(key).cloned().unwrap_or_default()));
+        let value = |key| details.attributes.get(key).map(|value| texts.cell(value)).unwrap_or_default();
+        fields.extend(attributes.iter().map(value));
         row(out, &fields)?;
     }
     Ok(registry.count().into())
 }
 
-fn stock(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let state = engine.state();
     writeln!(out, "sku,location,on_hand,counted_at,safety_stock")?;
     let (mut from, total) = (0, state.cells());
@@ -119,7 +143,9 @@ fn stock(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
         });
         for (sku, location, on_hand, counted_at, safety_stock) in cells {
             let counted_at = if counted_at == Timestamp(0) { String::new() } else { wire::time(counted_at) };
-            let (sku, location) = (state.catalogue.skus.name(sku), state.catalogue.locations.name(location));
+            let text = |name: &Name| quote(&texts.cell(name.as_str()));
+            let (sku, location) =
+                (text(state.catalogue.skus.name(sku)), text(state.catalogue.locations.name(location)));
             writeln!(out, "{sku},{location},{on_hand},{counted_at},{safety_stock}")?;
         }
         from = to;
@@ -127,15 +153,15 @@ fn stock(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
     Ok(total.into())
 }
 
-fn rules(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+fn rules(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     writeln!(out, "{}", RULE_COLUMNS.join(","))?;
     let rules = engine.state().rules.page(None, usize::MAX);
     for standing in &rules {
         let said = wire::rule::rule(engine, standing.name.as_str(), &standing.rule);
         let text = |value: &Value| match value {
             Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(";"),
+            Value::String(text) => texts.cell(text),
+            Value::Array(items) => texts.cell(&list(items.iter().filter_map(Value::as_str))),
             other => other.to_string(),
         };
         row(out, &RULE_COLUMNS.map(|column| said.get(column).map(text).unwrap_or_default()))?;
@@ -143,17 +169,18 @@ fn rules(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
     Ok(rules.len() as u64)
 }
 
-fn supply(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+fn supply(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let catalogue = &engine.state().catalogue;
     writeln!(out, "{}", SUPPLY_COLUMNS.join(","))?;
     let (mut rows, mut after) = (0, None);
     loop {
         let (_, cells) = engine.state().expected(None, None, after, CELLS_AT_A_TIME);
         for cell in &cells {
-            let (sku, location) = (catalogue.skus.name(cell.sku), catalogue.locations.name(cell.location));
+            let text = |name: &Name| quote(&texts.cell(name.as_str()));
+            let (sku, location) = (text(catalogue.skus.name(cell.sku)), text(catalogue.locations.name(cell.location)));
             for supply in &cell.supplies {
                 let (kind, expected) = (wire::supply::kind_name(supply.kind), wire::time(supply.expected_at));
-                writeln!(out, "{},{sku},{location},{},{expected},{kind}", supply.name, supply.open)?;
+                writeln!(out, "{},{sku},{location},{},{expected},{kind}", text(&supply.name), supply.open)?;
                 rows += 1;
             }
         }
@@ -164,16 +191,18 @@ fn supply(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
     }
 }
 
-fn prices(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
+fn prices(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let catalogue = &engine.state().catalogue;
     writeln!(out, "sku,currency,amount,channel,location")?;
     let mut rows = 0;
     for id in (0..catalogue.skus.count()).map(SkuId) {
         let prices = catalogue.prices(id).map(|prices| prices.details.clone()).unwrap_or_default();
         for price in prices {
-            let name = |name: Option<anaquel_engine::ids::Name>| name.map(|name| name.to_string()).unwrap_or_default();
+            let text = |name: &Name| quote(&texts.cell(name.as_str()));
+            let name = |name: Option<Name>| name.as_ref().map(text).unwrap_or_default();
             let (channel, location) = (name(price.channel), name(price.location));
-            writeln!(out, "{},{},{},{channel},{location}", catalogue.skus.name(id), price.currency, price.amount)?;
+            let sku = text(catalogue.skus.name(id));
+            writeln!(out, "{sku},{},{},{channel},{location}", price.currency, price.amount)?;
             rows += 1;
         }
     }

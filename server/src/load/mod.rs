@@ -25,8 +25,8 @@ const ROWS_PER_CHUNK: usize = 4000;
 /// Rows of an atomic import, which are kept in memory until all are known to be right.
 const ATOMIC_ROWS_MAX: usize = 1_000_000;
 
-/// The longest line, in bytes.
-const LINE_BYTES_MAX: usize = 64 << 10;
+/// The longest line, in bytes: a rule with the longest lists, or a SKU with all the attributes that it may have.
+const LINE_BYTES_MAX: usize = 8 << 20;
 
 /// Row errors that an answer carries.
 const ERRORS_MAX: usize = 1000;
@@ -52,6 +52,8 @@ pub struct Plan {
     pub atomic: bool,
     /// Stock for unknown SKUs and locations creates them.
     pub create: bool,
+    /// Cells of CSV are taken as they are: what [`csv::guard`] would have written before them stays.
+    pub raw: bool,
 }
 
 /// A kind's name on the wire and the command line.
@@ -145,7 +147,7 @@ impl<R: BufRead> Lines<R> {
             self.number += 1;
             if self.buffer.len() > LINE_BYTES_MAX && self.buffer.last() != Some(&b'\n') {
                 self.skip_to_line_end()?;
-                return Ok(Some(Line::Bad(self.number, "is longer than 65,536 bytes")));
+                return Ok(Some(Line::Bad(self.number, "is longer than 8,388,608 bytes")));
             }
             if self.number == 1 && self.buffer.starts_with(b"\xef\xbb\xbf") {
                 self.buffer.drain(..3);

@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use super::{Plan, csv};
 use crate::problem::Problem;
-use crate::wire::catalogue::{TEXT_BYTES_MAX, coordinates, decimals, parse_kind, services};
+use crate::wire::catalogue::{ATTRIBUTES_MAX, TEXT_BYTES_MAX, coordinates, decimals, parse_kind, services};
 use crate::wire::hours;
 use crate::wire::rule::RuleBody;
-use crate::wire::stock::counted;
+use crate::wire::stock::booked;
 use crate::wire::supply::{open, parse_kind as parse_supply_kind};
 
 /// Which columns a kind has; the first `required` must be there.
@@ -97,10 +97,7 @@ pub const RULE_COLUMNS: [&str; 23] = [
 ];
 
 fn rule_body(mut cells: Cells) -> Result<RuleBody, Wrong> {
-    let mut list = |column: &str| -> Vec<String> {
-        let text = cells.remove(column).unwrap_or_default();
-        text.split(';').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    };
+    let mut list = |column: &str| -> Vec<String> { csv::unlist(&cells.remove(column).unwrap_or_default()) };
     let (skus, categories, attributes) = (list("skus"), list("categories"), list("attributes"));
     let (locations, groups) = (list("locations"), list("groups"));
     let (location_kinds, channels) = (list("location_kinds"), list("channels"));
@@ -241,8 +238,9 @@ impl Collector {
             let reason = format!("has {} fields, and the header names {}", self.fields.len(), names.len());
             return Err((None, reason));
         }
-        let filled = names.iter().zip(&self.fields).filter(|(_, field)| !field.is_empty());
-        Ok(filled.map(|(name, field)| (name.clone(), field.clone())).collect())
+        let text = |field: &String| if self.plan.raw { field.clone() } else { csv::unguard(field) };
+        let cells = names.iter().zip(&self.fields).map(|(name, field)| (name.clone(), text(field)));
+        Ok(cells.filter(|(_, text)| !text.is_empty()).collect())
     }
 
     fn read(&mut self, line: u64, mut cells: Cells, engine: &Engine) -> Result<(), Wrong> {
@@ -264,7 +262,8 @@ impl Collector {
             Rows::Stock { counts, .. } => {
                 let (sku, location) = (sku(&mut cells)?, name(&mut cells, "location")?);
                 let on_hand = required(&mut cells, "on_hand")?;
-                let on_hand = whole("on_hand", &on_hand).and_then(|n| counted(n).map_err(|r| wrong("on_hand", r)))?;
+                let on_hand = whole("on_hand", &on_hand)
+                    .and_then(|units| booked(units).map_err(|reason| wrong("on_hand", reason)))?;
                 let counted_at = cells.remove("counted_at").map(|text| time("counted_at", &text)).transpose()?;
                 let safety_stock = cells.remove("safety_stock").map(|text| safety_stock(&text)).transpose()?;
                 let (sku, location): (NameRef<SkuId>, NameRef<LocationId>) =
@@ -351,7 +350,8 @@ fn cells_of_json(kind: ImportKind, text: &str) -> Result<Cells, Wrong> {
                     Value::String(text) => Ok(text),
                     other => Err(wrong(&column, format!("{other} is not a string"))),
                 };
-                items.into_iter().map(item).collect::<Result<Vec<_>, _>>()?.join(";")
+                let items = items.into_iter().map(item).collect::<Result<Vec<_>, _>>()?;
+                csv::list(items.iter().map(String::as_str))
             }
             (_, other) => return Err(wrong(&column, format!("{other} is not a text or a number"))),
         };
@@ -379,8 +379,8 @@ fn sku(cells: &mut Cells) -> Result<Name, Wrong> {
 
 /// Names between semicolons.
 fn names(text: &str, column: &str) -> Result<Vec<Name>, Wrong> {
-    let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
-    parts.map(|part| Name::parse(part).map_err(|error| wrong(column, format!("{part:?} {error}")))).collect()
+    let read = |part: &String| Name::parse(part).map_err(|error| wrong(column, format!("{part:?} {error}")));
+    csv::unlist(text).iter().map(read).collect()
 }
 
 fn whole(column: &str, text: &str) -> Result<i64, Wrong> {
@@ -451,6 +451,17 @@ fn location_fields(cells: &mut Cells) -> Result<LocationFields, Wrong> {
     })
 }
 
+fn categories(text: &str) -> Result<Vec<String>, Wrong> {
+    let categories = csv::unlist(text);
+    if categories.len() > ATTRIBUTES_MAX {
+        return Err(wrong("categories", format!("has {} entries; up to {ATTRIBUTES_MAX} are taken", categories.len())));
+    }
+    match categories.iter().any(|category| category.len() > TEXT_BYTES_MAX) {
+        true => Err(wrong("categories", format!("one is longer than {TEXT_BYTES_MAX} bytes"))),
+        false => Ok(categories),
+    }
+}
+
 fn sku_fields(mut cells: Cells) -> Result<SkuFields, Wrong> {
     let places = cells.remove("decimals").map(|text| {
         whole("decimals", &text).and_then(|value| decimals(value).map_err(|reason| wrong("decimals", reason)))
@@ -461,8 +472,7 @@ fn sku_fields(mut cells: Cells) -> Result<SkuFields, Wrong> {
         unit: text(&mut cells, "unit")?,
         decimals: places.transpose()?,
         product: text(&mut cells, "product")?,
-        categories: text(&mut cells, "categories")?
-            .map(|text| text.split(';').map(|part| part.trim().to_owned()).collect()),
+        categories: cells.remove("categories").map(|text| categories(&text)).transpose()?,
         attributes: Vec::new(),
     };
     let attribute = |(column, value): (String, String)| {

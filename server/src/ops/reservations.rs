@@ -5,12 +5,15 @@ use anaquel_engine::ids::ReservationId;
 use anaquel_engine::reservation::{Line, Reservation};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Reply, refusal, unexpected};
 use crate::app::{App, Caller};
-use crate::problem::Problem;
+use crate::problem::{Problem, Slug};
+use crate::sight::{Sight, tells_numbers};
 use crate::wire::reservation::{
-    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReserveBody, write_record,
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReserveBody, state_name,
+    write_record,
 };
 
 /// Promises units.
@@ -25,13 +28,17 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
         }
     }
     if let Some(superseded) = &body.supersedes {
-        handles_id(app, caller, find(app, superseded)?)?;
+        let id = app.engine.epoch().parse_reservation(superseded);
+        id.and_then(|id| handles_id(app, caller, id).ok()).ok_or_else(Problem::nothing_to_supersede)?;
     }
     let reserve = body.into_request(&app.engine)?;
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
     let executed = app.execute(caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
     let executed = executed.map_err(|failure| match failure {
-        Failure::Refused(Refusal::Insufficient(shorts)) => refusal::explain(&app.engine, &channel, &lines, &shorts),
+        Failure::Refused(Refusal::Insufficient(shorts)) => {
+            let problem = refusal::explain(&app.engine, &channel, &lines, &shorts);
+            Sight::of(&app.engine, caller).hide_rules(problem)
+        }
         other => other.into(),
     })?;
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
@@ -99,8 +106,12 @@ pub fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
 /// channels only, with what was reserved through them.
 ///
 /// # Errors
-/// `forbidden`.
+/// `not-found`, by the same words as for an id that does not exist: what is not one's own is not there.
 pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
+    if has_to_do(app, caller, reservation).is_err() { Err(Problem::not_found("reservation")) } else { Ok(()) }
+}
+
+fn has_to_do(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
     let Some(visitor) = &caller.visitor else { return Ok(()) };
     let catalogue = &app.engine.state().catalogue;
     if visitor.identity.locations.is_empty() {
@@ -124,6 +135,33 @@ fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Probl
     match app.engine.state().reservation(id).1 {
         Some(reservation) => handles(app, caller, &reservation),
         None => Err(Problem::not_found("reservation")),
+    }
+}
+
+/// Why a step was not taken, without the numbers that the reservation's channel is not told.
+fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
+    let reservation = app.engine.state().reservation(id).1;
+    if reservation.is_none_or(|reservation| tells_numbers(&app.engine, &reservation)) {
+        return failure.into();
+    }
+    match failure {
+        Failure::Refused(Refusal::Waiting(state, _)) => {
+            let detail = "units of it are still to come; name the lines and units that are there, or wait";
+            Problem::new(Slug::WrongState, detail).with("state", state_name(state))
+        }
+        Failure::Refused(Refusal::TooManyUnits { state, line, .. }) => {
+            let detail = format!("lines[{line}].quantity: the reservation has fewer of these left");
+            Problem::new(Slug::WrongState, detail).with("state", state_name(state))
+        }
+        failure => {
+            let mut problem: Problem = failure.into();
+            for line in problem.lines() {
+                if let Some(available) = line.get_mut("available") {
+                    *available = Value::Null;
+                }
+            }
+            problem
+        }
     }
 }
 
@@ -151,8 +189,8 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
             "is required with lines, and where quantities move: it is what makes a repeat safe",
         ));
     }
-    let executed =
-        app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await?;
+    let executed = app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await;
+    let executed = executed.map_err(|failure| without_numbers(app, id, failure))?;
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     Ok(Reply::ok(write_record(&app.engine, reservation)).replayed(executed.replayed))
 }

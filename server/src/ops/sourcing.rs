@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::{Reply, refusal, unexpected};
 use crate::app::{App, Caller};
 use crate::problem::{Problem, Slug, constraint_name};
+use crate::sight::Sight;
 use crate::wire::reservation::write_record;
 use crate::wire::sourcing::{self as words, Order, SourcingBody};
 
@@ -33,6 +34,11 @@ enum Unsourced {
 /// # Errors
 /// What was short and why, what is wrong with the order, or why nothing is written now.
 pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
+    let sourced = try_source(app, caller, body).await;
+    sourced.map_err(|problem| Sight::of(&app.engine, caller).hide_rules(problem))
+}
+
+async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
     caller.speaks_for("channel", Some(&body.channel))?;
     match &body.locations {
         Some(locations) => locations.iter().try_for_each(|location| caller.acts_at("locations", Some(location)))?,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{Reply, unexpected};
 use crate::app::{App, Caller};
 use crate::problem::Problem;
+use crate::sight::Sight;
 use crate::wire::stock::{self as words, CountsBody, MovementsBody};
 
 /// Goods came in, were sold, came back, were corrected or broke.
@@ -19,7 +20,8 @@ pub async fn movements(app: &App, caller: &Caller, body: MovementsBody) -> Resul
     let movements = body.into_requests()?;
     let executed = app.execute(caller, |engine, cause, done| engine.move_stock(movements, cause, done)).await?;
     let Outcome::Moved { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    let items: Vec<Value> = rows.iter().map(|row| words::moved(&app.engine, row)).collect();
+    let sight = Sight::of(&app.engine, caller);
+    let items: Vec<Value> = rows.iter().map(|row| words::moved(&app.engine, row, &sight)).collect();
     Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
 }
 
@@ -34,6 +36,7 @@ pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Repl
     let command = Command::Count(body.into_counts()?);
     let executed = app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await?;
     let Outcome::Counted { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    let items: Vec<Value> = rows.iter().map(|row| words::counted_row(&app.engine, row)).collect();
+    let sight = Sight::of(&app.engine, caller);
+    let items: Vec<Value> = rows.iter().map(|row| words::counted_row(&app.engine, row, &sight)).collect();
     Ok(Reply::ok(json!({"seq": seq, "items": items}).to_string()).replayed(executed.replayed))
 }

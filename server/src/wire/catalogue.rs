@@ -18,7 +18,7 @@ use crate::problem::Problem;
 pub const TEXT_BYTES_MAX: usize = 1024;
 
 /// Attributes of a SKU, and categories it is filed under.
-const ATTRIBUTES_MAX: usize = 64;
+pub const ATTRIBUTES_MAX: usize = 64;
 
 /// Names in one list.
 const LIST_MAX: usize = 10_000;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::reservation::purpose_name;
 use super::stock::{cell_after, movement_name};
 use super::{row_error, time};
+use crate::sight::Sight;
 
 /// A record, whole.
 pub fn record(engine: &Engine, record: &Record) -> Value {
@@ -139,7 +140,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                 _ => (Vec::new(), None),
             };
             let row = |row: &anaquel_engine::event::Moved| {
-                let mut item = super::stock::moved(engine, row);
+                let mut item = super::stock::moved(engine, row, &Sight::everything(engine));
                 if let Value::Object(members) = &mut item {
                     members.insert("movement".into(), movement_name(row.kind).into());
                     members.insert("quantity".into(), row.change.into());
@@ -172,9 +173,8 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         }
         Event::Counted(rows) => {
             let row = |row: &anaquel_engine::event::Counted| {
-                let mut item = super::stock::counted_row(engine, row);
+                let mut item = super::stock::counted_row(engine, row, &Sight::everything(engine));
                 if let Value::Object(members) = &mut item {
-                    members.insert("counted_at".into(), time(row.counted_at).into());
                     members.insert("safety_stock".into(), row.cell.safety_stock.into());
                 }
                 item

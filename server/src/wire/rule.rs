@@ -351,11 +351,13 @@ pub fn explained(engine: &Engine, explained: &Explained) -> Value {
 /// What the rules come to for one cell and one channel.
 pub fn outcome(cell: Option<&CellView>, buffer: u32, denied_by: Option<&Name>, band: Option<&Explained>) -> Value {
     let exact = band.is_none_or(|band| matches!(band.standing.rule.effect, Effect::Band { exact: true, .. }));
+    let exact = exact && cell.is_none_or(|cell| cell.exact);
     json!({
-        "safety_stock": cell.map(|cell| cell.safety_stock),
+        // A share of what is there says how much that is.
+        "safety_stock": cell.filter(|_| exact).map(|cell| cell.safety_stock),
         "buffer": buffer,
         "sells": denied_by.is_none(),
-        "available": cell.map(|cell| cell.available),
+        "available": cell.filter(|_| exact).map(|cell| cell.available),
         "band": cell.map(|cell| band_name(cell.band)),
         "exact": exact,
     })

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::catalogue::coordinates;
-use super::reservation::{LINES_MAX, TTL_SECONDS_DEFAULT, parse_purpose, ttl};
+use super::reservation::{LINES_MAX, TTL_SECONDS_DEFAULT, parse_purpose, tells_waits, ttl};
 use super::rule::currency;
 use super::{known_location, name, optional_name, parse_time, quantity, sku_name};
 use crate::problem::Problem;
@@ -391,7 +391,7 @@ pub fn shipments(engine: &Engine, order: &Order, reservation: &Reservation) -> V
         let item = json!({
             "sku": catalogue.skus.name(line.sku).as_str(),
             "quantity": line.quantity,
-            "waiting": line.waiting(),
+            "waiting": tells_waits(engine, reservation, line).then(|| line.waiting()),
         });
         match known {
             Some((_, lines)) => lines.push(item),

@@ -14,10 +14,11 @@ use super::put::put;
 use super::rule::band_name;
 use super::{parse_time, quantity, time};
 use crate::problem::Problem;
+use crate::sight::Sight;
 use anaquel_engine::admission::MovementRequest;
 use anaquel_engine::command::{Count, NameRef};
-use anaquel_engine::ids::ReservationId;
-use anaquel_engine::level::LINE_QUANTITY_MAX;
+use anaquel_engine::ids::{LocationId, ReservationId, SkuId};
+use anaquel_engine::level::{LINE_QUANTITY_MAX, ON_HAND_RANGE};
 use anaquel_engine::supply::Waiting;
 
 /// Movements or counts in one request.
@@ -171,6 +172,15 @@ pub fn counted(value: i64) -> Result<i32, String> {
         .ok_or_else(|| format!("{value} is not between 0 and {LINE_QUANTITY_MAX}"))
 }
 
+/// What books say is there: negative where tills sold more than was known of.
+pub fn booked(value: i64) -> Result<i32, String> {
+    let (low, high) = (ON_HAND_RANGE.start(), ON_HAND_RANGE.end());
+    i32::try_from(value)
+        .ok()
+        .filter(|on_hand| ON_HAND_RANGE.contains(&i64::from(*on_hand)))
+        .ok_or_else(|| format!("{value} is not between {low} and {high}"))
+}
+
 fn bounded(field: &str, rows: usize) -> Result<(), Problem> {
     if (1..=ROWS_MAX).contains(&rows) {
         Ok(())
@@ -246,10 +256,20 @@ pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
     })
 }
 
-/// A movement's row in its answer: the cell after it, and what became of it.
-pub fn moved(engine: &Engine, row: &Moved) -> Value {
-    let mut item = cell_after(engine, &row.cell);
+/// A movement's row in its answer: the cell after it, or how much there is for who is not told numbers, and what became of
+/// it.
+pub fn moved(engine: &Engine, row: &Moved, sight: &Sight) -> Value {
+    let mut item = match sight.band_alone(row.cell.sku, row.cell.location) {
+        None => cell_after(engine, &row.cell),
+        Some(band) => private(engine, (row.cell.sku, row.cell.location), band),
+    };
     if let Value::Object(members) = &mut item {
+        members.insert("occurred_at".into(), time(row.occurred_at).into());
+        let after = i64::from(row.cell.level.on_hand) + row.change;
+        if row.absorbed && row.kind == MovementKind::Sale && after < *ON_HAND_RANGE.start() {
+            // It is in the log, and the cell is as low as it goes until somebody counts it.
+            members.insert("out_of_range".into(), true.into());
+        }
         if row.created {
             members.insert("created".into(), true.into());
         }
@@ -260,19 +280,42 @@ pub fn moved(engine: &Engine, row: &Moved) -> Value {
     item
 }
 
-/// A count's row in its answer.
-pub fn counted_row(engine: &Engine, row: &Counted) -> Value {
+/// A cell for who is not told its numbers.
+fn private(engine: &Engine, (sku, location): (SkuId, LocationId), band: Band) -> Value {
+    let catalogue = &engine.state().catalogue;
+    json!({
+        "sku": catalogue.skus.name(sku).as_str(),
+        "location": catalogue.locations.name(location).as_str(),
+        "band": band_name(band),
+    })
+}
+
+/// A count's row in its answer. Who is not told numbers is told nothing but what they counted.
+pub fn counted_row(engine: &Engine, row: &Counted, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
     let delta = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
-    let mut item = json!({
-        "sku": catalogue.skus.name(row.cell.sku).as_str(),
-        "location": catalogue.locations.name(row.cell.location).as_str(),
-        "expected": row.expected,
-        "counted": row.counted,
-        "delta": delta,
-        "on_hand": row.cell.level.on_hand,
-        "reserved": row.cell.level.reserved,
-    });
+    let mut item = match sight.band_alone(row.cell.sku, row.cell.location) {
+        None => json!({
+            "sku": catalogue.skus.name(row.cell.sku).as_str(),
+            "location": catalogue.locations.name(row.cell.location).as_str(),
+            "expected": row.expected,
+            "counted": row.counted,
+            "delta": delta,
+            "on_hand": row.cell.level.on_hand,
+            "reserved": row.cell.level.reserved,
+        }),
+        Some(band) => {
+            let mut item = private(engine, (row.cell.sku, row.cell.location), band);
+            if let Value::Object(members) = &mut item {
+                members.insert("counted".into(), row.counted.into());
+            }
+            item
+        }
+    };
+    if let Value::Object(members) = &mut item {
+        // The moment for which it is true: that of its record where it was told one that is still to be.
+        members.insert("counted_at".into(), time(row.counted_at).into());
+    }
     if let Value::Object(members) = &mut item
         && row.outdated
     {
@@ -282,13 +325,14 @@ pub fn counted_row(engine: &Engine, row: &Counted) -> Value {
 }
 
 /// A cell that is short, with the promises at risk that the caller may be told of.
-pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservation) -> bool) -> Value {
+pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
+    let band = sight.band_alone(shortage.cell.sku, shortage.cell.location);
     let promise = |id: ReservationId, units: u32| {
         let reservation = engine.state().reservations.get(id).filter(|reservation| is_told(reservation))?;
         Some(json!({
             "reservation": engine.epoch().reservation(id),
-            "quantity": units,
+            "quantity": band.is_none().then_some(units),
             "state": super::reservation::state_name(reservation.state),
             "channel": catalogue.channels.name(reservation.channel).as_str(),
             "customer": reservation.customer,
@@ -305,13 +349,19 @@ pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservat
         Some(item)
     };
     let waiting: Vec<Value> = shortage.late.iter().filter_map(late).collect();
-    json!({
-        "sku": catalogue.skus.name(shortage.cell.sku).as_str(),
-        "location": catalogue.locations.name(shortage.cell.location).as_str(),
-        "on_hand": shortage.cell.level.on_hand,
-        "reserved": shortage.cell.level.reserved,
-        "missing": shortage.missing,
-        "promises": promises,
-        "waiting": waiting,
-    })
+    let mut item = match band {
+        None => json!({
+            "sku": catalogue.skus.name(shortage.cell.sku).as_str(),
+            "location": catalogue.locations.name(shortage.cell.location).as_str(),
+            "on_hand": shortage.cell.level.on_hand,
+            "reserved": shortage.cell.level.reserved,
+            "missing": shortage.missing,
+        }),
+        Some(band) => private(engine, (shortage.cell.sku, shortage.cell.location), band),
+    };
+    if let Value::Object(members) = &mut item {
+        members.insert("promises".into(), promises.into());
+        members.insert("waiting".into(), waiting.into());
+    }
+    item
 }

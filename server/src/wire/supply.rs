@@ -5,6 +5,7 @@ use anaquel_engine::coming::Expected;
 use anaquel_engine::command::SupplyFields;
 use anaquel_engine::event::SupplyKind;
 use anaquel_engine::level::LINE_QUANTITY_MAX;
+use anaquel_engine::reservation::Reservation;
 use anaquel_engine::supply::{Supply, Waiting};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::{name, parse_time, sku_name, time};
 use crate::problem::Problem;
+use crate::sight::Sight;
 
 /// Supplies in one request.
 const ROWS_MAX: usize = 1000;
@@ -98,21 +100,24 @@ pub fn kind_name(kind: SupplyKind) -> &'static str {
     }
 }
 
-/// A cell to which something is to come.
-pub fn expected(engine: &Engine, expected: &Expected) -> Value {
+/// A cell to which something is to come, with the promises at risk that the caller may be told of; without quantities for
+/// who is not told numbers.
+pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
+    let exact = sight.band_alone(expected.sku, expected.location).is_none();
     let supply = |supply: &Supply| {
         json!({
             "supply": supply.name.as_str(),
             "kind": kind_name(supply.kind),
-            "quantity": supply.open,
+            "quantity": exact.then_some(supply.open),
             "expected_at": time(supply.expected_at),
         })
     };
+    let own = |waiting: &Waiting| engine.state().reservations.get(waiting.holder.0).is_some_and(|held| is_told(&held));
     let at_risk = |waiting: &Waiting| {
         json!({
             "reservation": engine.epoch().reservation(waiting.holder.0),
-            "quantity": waiting.units,
+            "quantity": exact.then_some(waiting.units),
             "promised_for": time(waiting.promised_for),
             "expected_at": waiting.expected_at.map(time),
         })
@@ -120,9 +125,9 @@ pub fn expected(engine: &Engine, expected: &Expected) -> Value {
     json!({
         "sku": catalogue.skus.name(expected.sku).as_str(),
         "location": catalogue.locations.name(expected.location).as_str(),
-        "incoming": expected.supplies.iter().map(|supply| u64::from(supply.open)).sum::<u64>(),
-        "waiting": expected.waiting,
+        "incoming": exact.then(|| expected.supplies.iter().map(|supply| u64::from(supply.open)).sum::<u64>()),
+        "waiting": exact.then_some(expected.waiting),
         "supplies": expected.supplies.iter().map(supply).collect::<Vec<_>>(),
-        "at_risk": expected.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
+        "at_risk": expected.at_risk.iter().filter(|waiting| own(waiting)).map(at_risk).collect::<Vec<_>>(),
     })
 }

@@ -3,7 +3,7 @@
 mod record;
 mod request;
 
-pub use record::{LineView, ReservationView, write_record};
+pub use record::{LineView, ReservationView, tells_waits, write_record};
 pub use request::*;
 
 use anaquel_engine::event::Purpose;

@@ -77,7 +77,10 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
         }
         put!(out, r#","requested":"#, requested, r#","quantity":"#, quantity, r#","collected":"#, collected);
         if let Some(wait) = line.wait.as_deref() {
-            put!(out, r#","waiting":"#, wait.units);
+            match tells_waits(engine, reservation, line) {
+                true => put!(out, r#","waiting":"#, wait.units),
+                false => put!(out, r#","waiting":null"#),
+            }
             text(out, "promised_for", Some(&time(wait.promised_for)));
             text(out, "expected_at", wait.expected_at.filter(|_| wait.units > 0).map(time).as_deref());
             put!(out, r#","at_risk":"#, wait.at_risk());
@@ -104,6 +107,11 @@ fn public_place(line: &Line) -> Option<LocationId> {
         Some(_) => None,
         None => Some(line.location),
     }
+}
+
+/// Whether it is told how many units of a line are to come: beside what was promised, that says what was there.
+pub fn tells_waits(engine: &Engine, reservation: &Reservation, line: &Line) -> bool {
+    engine.state().tells_numbers(line.sku, Some(reservation.channel))
 }
 
 fn group_of(line: &Line) -> Option<GroupId> {
@@ -154,9 +162,9 @@ pub struct LineView<'a> {
 /// What of a line is to come.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ToComeView {
-    /// Units of the line that are still to come.
+    /// Units of the line that are still to come; null for a channel that is not told numbers.
     #[schema(required = false)]
-    waiting: u32,
+    waiting: Option<u32>,
     /// When they are promised for.
     #[schema(required = false)]
     promised_for: String,
@@ -169,9 +177,9 @@ pub struct ToComeView {
 }
 
 impl ToComeView {
-    fn new(wait: &Wait) -> Self {
+    fn new(wait: &Wait, exact: bool) -> Self {
         Self {
-            waiting: wait.units,
+            waiting: exact.then_some(wait.units),
             promised_for: time(wait.promised_for),
             expected_at: wait.expected_at.filter(|_| wait.units > 0).map(time),
             at_risk: wait.at_risk(),
@@ -192,7 +200,7 @@ impl<'a> ReservationView<'a> {
             requested: line.requested,
             quantity: line.quantity,
             collected: line.collected,
-            to_come: line.wait.as_deref().map(ToComeView::new),
+            to_come: line.wait.as_deref().map(|wait| ToComeView::new(wait, tells_waits(engine, reservation, line))),
         };
         let was_held = !matches!(state, State::Confirmed | State::Ready | State::Collected);
         Self {
@@ -250,7 +258,13 @@ fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
         Step::Superseded { lines } => ("superseded", json!({"lines": units(lines)})),
         Step::Extended { .. } => ("extended", json!({})),
         Step::Expired { lines } => ("expired", json!({"lines": units(lines)})),
-        Step::Filled { lines } => ("filled", json!({"lines": units(lines)})),
+        Step::Filled { lines } => {
+            let mut lines = units(lines);
+            if !reservation.lines.iter().all(|line| tells_waits(engine, reservation, line)) {
+                lines.iter_mut().filter_map(Value::as_object_mut).for_each(|line| drop(line.remove("quantity")));
+            }
+            ("filled", json!({"lines": lines}))
+        }
         Step::Dated => ("dated", json!({})),
         Step::Rebound { moves, bound } => {
             let of = |index: u16| {
