@@ -185,8 +185,16 @@ impl App {
     /// On a log in memory, with its keys in `folder`.
     #[cfg(test)]
     pub fn for_tests(folder: &std::path::Path) -> anyhow::Result<Self> {
+        Self::for_tests_on(folder, anaquel_engine::journal::memory::MemoryDisk::default())
+    }
+
+    /// The same on a log of one's own.
+    #[cfg(test)]
+    pub fn for_tests_on(
+        folder: &std::path::Path,
+        disk: anaquel_engine::journal::memory::MemoryDisk,
+    ) -> anyhow::Result<Self> {
         let config = Config { data: folder.to_owned(), ..Config::default() };
-        let disk = anaquel_engine::journal::memory::MemoryDisk::default();
         let engine = Engine::in_memory(disk, config.engine_settings(), Arc::new(SystemClock::default()), None)?;
         let (_, visible) = watch::channel(0);
         let (_, stopping) = watch::channel(false);

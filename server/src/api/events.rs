@@ -167,3 +167,62 @@ impl Rest {
         (Ok(Bytes::from(format!("{line}\n"))), self)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use super::*;
+    use anaquel_engine::admission::MovementRequest;
+    use anaquel_engine::event::MovementKind;
+    use anaquel_engine::ids::Name;
+    use anaquel_engine::journal::memory::MemoryDisk;
+    use http_body_util::BodyExt;
+
+    fn receipt(app: &App, sku: &str) {
+        let movement = MovementRequest {
+            kind: MovementKind::Receipt,
+            sku: Name::parse_sku(sku).unwrap(),
+            location: Name::parse("s1").unwrap(),
+            change: 1,
+            occurred_at: None,
+            reference: None,
+            unplanned: false,
+        };
+        app.engine.run(|engine, done| engine.move_stock(vec![movement], None, done)).unwrap();
+    }
+
+    /// The lines that came, and whether the answer came to its end.
+    async fn lines(app: &App) -> (Vec<serde_json::Value>, bool) {
+        let response = stream_lines(app.clone(), Payer::default(), 0, usize::MAX).await.unwrap();
+        let (mut body, mut text, mut is_whole) = (response.into_body(), Vec::new(), true);
+        while let Some(frame) = body.frame().await {
+            match frame {
+                Ok(frame) => text.extend_from_slice(&frame.into_data().unwrap()),
+                Err(_) => is_whole = false,
+            }
+        }
+        let lines = std::str::from_utf8(&text).unwrap().lines().map(|line| serde_json::from_str(line).unwrap());
+        (lines.collect(), is_whole)
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_says_so() {
+        let (folder, disk) = (tempfile::tempdir().unwrap(), MemoryDisk::default());
+        let app = App::for_tests_on(folder.path(), disk.clone()).unwrap();
+        for n in 0..600 {
+            receipt(&app, &format!("SKU-{n}"));
+        }
+        let (whole, is_whole) = lines(&app).await;
+        assert!(is_whole && whole.len() >= 600, "{}", whole.len());
+        disk.flip(disk.parts() - 10, 100);
+        let (part, is_whole) = lines(&app).await;
+        assert!(!is_whole, "nobody takes it for the whole");
+        let (last, told) = part.split_last().unwrap();
+        assert!(!told.is_empty() && told.len() < whole.len());
+        assert_eq!(
+            (last["error"]["status"].as_u64(), last["error"]["type"].as_str()),
+            (Some(500), Some("/problems/internal"))
+        );
+        assert_eq!(last["after"], told.last().unwrap()["seq"]);
+    }
+}
