@@ -37,10 +37,17 @@ pub struct Settings {
 pub struct FeedSettings {
     /// Keys (SKU and place) that all subscriptions track together.
     pub keys_max: usize,
+    /// Keys that the subscriptions of one caller track together; 0 for as many as it leaves to others.
+    pub caller_keys_max: usize,
+    /// Bytes of names that nobody declared and that subscriptions wait for, each with some 100 bytes that it costs beside
+    /// its text; a caller may have as many as it leaves to others.
+    pub unknown_bytes_max: usize,
     /// Keys that one subscription tracks.
     pub subscription_keys_max: usize,
     /// Cells that one subscription's snapshot may have.
     pub subscription_cells_max: usize,
+    /// Cells of all snapshots that are on their way out, some 56 bytes each; the next waits until there is room.
+    pub snapshot_cells_max: usize,
     /// Changed cells kept for a conflated subscriber that does not read, and told in one delta; beyond, it starts over.
     pub dirty_cells_max: usize,
     /// Changes kept for a lossless subscriber that does not read; beyond, it is cut off.
@@ -51,8 +58,11 @@ impl Default for FeedSettings {
     fn default() -> Self {
         Self {
             keys_max: 10_000_000,
+            caller_keys_max: 0,
+            unknown_bytes_max: 32 << 20,
             subscription_keys_max: 20_000,
             subscription_cells_max: 100_000,
+            snapshot_cells_max: 4_000_000,
             dirty_cells_max: 16_384,
             lossless_changes_max: 16_384,
         }

@@ -11,6 +11,9 @@ use anaquel_engine::sequencer::Observer;
 use anaquel_engine::{Clock, Engine};
 use tokio::sync::{oneshot, watch};
 
+use crate::budget::answers::{Answers, Held};
+use crate::budget::aside::Aside;
+use crate::budget::{Payer, link::Links};
 use crate::config::Config;
 use crate::door::guard::Visitor;
 use crate::door::{Door, Scope};
@@ -41,10 +44,36 @@ pub struct Inner {
     pub door: Arc<Door>,
     /// What all streams share.
     pub streams: Streams,
+    /// All connections.
+    pub links: Arc<Links>,
+    /// Bytes of large answers on their way.
+    pub answers: Arc<Answers>,
+    /// Long reads.
+    pub reads: Arc<Aside>,
+    /// Imports and exports.
+    pub files: Arc<Aside>,
     /// True once the server stops taking requests.
     pub stopping: watch::Receiver<bool>,
     /// When the process started.
     pub started: Instant,
+}
+
+impl Inner {
+    /// Around an engine; nobody has asked for anything yet.
+    pub fn new(
+        engine: Engine,
+        config: Config,
+        metrics: metrics_exporter_prometheus::PrometheusHandle,
+        visible: watch::Receiver<Seq>,
+        door: Arc<Door>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let limits = &config.limits;
+        let (links, answers) = (Links::new(limits), Answers::new(limits));
+        let (reads, files) = (Aside::reads(limits), Aside::files(limits));
+        let (streams, started) = (Streams::new(&config.stream), Instant::now());
+        Self { engine, config, metrics, visible, door, streams, links, answers, reads, files, stopping, started }
+    }
 }
 
 impl std::ops::Deref for App {
@@ -156,15 +185,22 @@ impl App {
     /// On a log in memory, with its keys in `folder`.
     #[cfg(test)]
     pub fn for_tests(folder: &std::path::Path) -> anyhow::Result<Self> {
+        Self::for_tests_on(folder, anaquel_engine::journal::memory::MemoryDisk::default())
+    }
+
+    /// The same on a log of one's own.
+    #[cfg(test)]
+    pub fn for_tests_on(
+        folder: &std::path::Path,
+        disk: anaquel_engine::journal::memory::MemoryDisk,
+    ) -> anyhow::Result<Self> {
         let config = Config { data: folder.to_owned(), ..Config::default() };
-        let disk = anaquel_engine::journal::memory::MemoryDisk::default();
         let engine = Engine::in_memory(disk, config.engine_settings(), Arc::new(SystemClock::default()), None)?;
         let (_, visible) = watch::channel(0);
         let (_, stopping) = watch::channel(false);
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
-        let (door, streams) = (Arc::new(Door::open(&config)?), Streams::new(&config.stream));
-        let started = Instant::now();
-        Ok(Self(Arc::new(Inner { engine, config, metrics, visible, door, streams, stopping, started })))
+        let door = Arc::new(Door::open(&config)?);
+        Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, door, stopping))))
     }
 
     /// Submits a write and waits for its outcome. With a key, its effect happens once: a repeat waits for the first, and
@@ -200,6 +236,24 @@ impl App {
         submit(&self.engine, caller.cause(), Box::new(move |outcome| drop(tx.send(outcome))));
         let outcome = rx.await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
         Ok(Executed { outcome, replayed: false })
+    }
+
+    /// Makes an answer that takes long to make, in a turn of `payer` and within the room that answers have; it has at most
+    /// about `bytes`.
+    ///
+    /// # Errors
+    /// What `make` says; `overloaded` where there is no room or no turn.
+    pub async fn aside(
+        &self,
+        payer: &Payer,
+        bytes: usize,
+        make: impl FnOnce(&Self) -> Result<String, Problem> + Send + 'static,
+    ) -> Result<(String, Arc<Held>), Problem> {
+        let held = self.answers.reserve(payer, bytes).await?;
+        let app = self.clone();
+        let text = self.reads.run(payer.who, move || make(&app)).await??;
+        held.shrink(text.capacity());
+        Ok((text, held))
     }
 
     /// Waits until `seq` is visible.

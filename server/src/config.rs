@@ -127,14 +127,23 @@ pub struct ReservationsConfig {
 pub struct StreamConfig {
     /// Streams open at a time.
     pub sockets: usize,
+    /// Streams that one caller has open at a time; 0 for up to four times as many as it leaves to others.
+    pub caller_sockets: usize,
     /// Subscriptions of one stream.
     pub subscriptions: usize,
     /// Keys (SKU and place) that all subscriptions track together.
     pub keys: usize,
+    /// Keys that the subscriptions of one caller track together; 0 for as many as it leaves to others.
+    pub caller_keys: usize,
+    /// Bytes of names that nobody declared and that subscriptions wait for; a caller may have as many as it leaves to
+    /// others.
+    pub unknown_bytes: usize,
     /// Keys that one subscription tracks.
     pub subscription_keys: usize,
     /// Cells in the snapshot of one subscription.
     pub subscription_cells: usize,
+    /// Cells of all snapshots that are on their way out together; the next waits until there is room.
+    pub snapshot_cells: usize,
     /// Changed cells kept for a conflated subscription that does not read; beyond, it starts over.
     pub dirty_cells: usize,
     /// Changes kept for a lossless subscription that does not read; beyond, its stream is closed.
@@ -157,8 +166,30 @@ pub struct LimitsConfig {
     pub body_bytes: usize,
     /// The largest import.
     pub import_bytes: u64,
-    /// Connections at a time.
+    /// Connections at a time. Beyond them, `/healthz`, `/readyz` and `/metrics` are answered, and everybody else is told
+    /// to come again; whoever takes nothing of what they asked for goes first, then whoever asks for nothing.
     pub connections: usize,
+    /// Connections of one address at a time; 0 for up to four times as many as it leaves to others. Proxies and offices
+    /// stand behind one address, and so does this machine.
+    pub address_connections: usize,
+    /// Bytes may wait for so long for a client that takes none of them; then it is cut off.
+    pub write_seconds: u64,
+    /// Cells in one answer about availability.
+    pub response_cells: usize,
+    /// Cells that one question about groups adds up.
+    pub group_cells: usize,
+    /// Bytes of one page of a list, and of the events that come together; what is beyond is on the next.
+    pub page_bytes: usize,
+    /// Bytes of large answers (64 KiB or more, over HTTP/2 4 KiB) that are made for one connection and not yet written.
+    pub connection_answer_bytes: usize,
+    /// The same of all connections together; a caller may have as much of it as it leaves to others.
+    pub answer_bytes: usize,
+    /// Long reads at a time, all but one of them for the same caller; 0 for half of the cores, at least 2.
+    pub long_reads: usize,
+    /// Long reads that wait for their turn; a caller may have as many as it leaves to others.
+    pub long_reads_waiting: usize,
+    /// Imports and exports at a time, all but one of them for the same caller.
+    pub files: usize,
     /// Writes on their way to the log.
     pub in_flight: usize,
     /// How long a request's head may take to arrive, and how long a connection may be idle between two requests.
@@ -270,10 +301,14 @@ impl Default for StreamConfig {
         let feed = FeedSettings::default();
         Self {
             sockets: 20_000,
+            caller_sockets: 0,
             subscriptions: 64,
             keys: feed.keys_max,
+            caller_keys: feed.caller_keys_max,
+            unknown_bytes: feed.unknown_bytes_max,
             subscription_keys: feed.subscription_keys_max,
             subscription_cells: feed.subscription_cells_max,
+            snapshot_cells: feed.snapshot_cells_max,
             dirty_cells: feed.dirty_cells_max,
             lossless_changes: feed.lossless_changes_max,
             message_bytes: 1 << 20,
@@ -290,6 +325,16 @@ impl Default for LimitsConfig {
             body_bytes: 1 << 20,
             import_bytes: 4 << 30,
             connections: 20_000,
+            address_connections: 0,
+            write_seconds: 30,
+            response_cells: 100_000,
+            group_cells: 1_000_000,
+            page_bytes: 4 << 20,
+            connection_answer_bytes: 16 << 20,
+            answer_bytes: 256 << 20,
+            long_reads: 0,
+            long_reads_waiting: 64,
+            files: 32,
             in_flight: Settings::default().in_flight_max,
             header_seconds: 15,
             shutdown_seconds: 10,
@@ -340,6 +385,10 @@ impl Config {
         );
         anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: at least 1");
         anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: at least 1");
+        let LimitsConfig { write_seconds, response_cells, group_cells, page_bytes, files, .. } = self.limits;
+        anyhow::ensure!(write_seconds > 0, "limits.write_seconds: at least 1");
+        anyhow::ensure!(response_cells > 0 && group_cells > 0, "limits.response_cells, limits.group_cells: at least 1");
+        anyhow::ensure!(page_bytes > 0 && files > 0, "limits.page_bytes, limits.files: at least 1");
         let StreamConfig { sockets, heartbeat_seconds, idle_seconds, hello_seconds, .. } = self.stream;
         anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: at most {SOCKETS_MAX}");
         anyhow::ensure!(heartbeat_seconds > 0, "stream.heartbeat_seconds: at least 1");
@@ -360,8 +409,11 @@ impl Config {
             checkpoint_bytes: self.journal.image_bytes,
             feed: FeedSettings {
                 keys_max: self.stream.keys,
+                caller_keys_max: self.stream.caller_keys,
+                unknown_bytes_max: self.stream.unknown_bytes,
                 subscription_keys_max: self.stream.subscription_keys,
                 subscription_cells_max: self.stream.subscription_cells,
+                snapshot_cells_max: self.stream.snapshot_cells,
                 dirty_cells_max: self.stream.dirty_cells,
                 lossless_changes_max: self.stream.lossless_changes,
             },

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod app;
+mod budget;
 pub mod cli;
 pub mod commands;
 pub mod config;

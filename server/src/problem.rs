@@ -84,7 +84,8 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
-        let retry_after = (slug.describe().1 == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        let comes_again = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        let retry_after = comes_again.contains(&slug.describe().1).then_some(1);
         Self { slug, detail: detail.into(), fields: Map::new(), retry_after }
     }
 

@@ -7,26 +7,50 @@ use std::time::{Duration, Instant};
 use anaquel_engine::Engine;
 use anaquel_engine::recovery::{Options, Report};
 use anyhow::Context;
+use axum::Router;
+use axum::response::{IntoResponse, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
 use tower::ServiceExt;
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
+use crate::budget::link::Place;
+use crate::budget::watched::{Tracked, Watched};
 use crate::config::{Config, Sync};
 use crate::door::Door;
 use crate::door::guard::Peer;
 use crate::door::tls::Tls;
-use crate::stream::Streams;
+use crate::problem::{Problem, Slug};
 use crate::{api, demo, telemetry};
 
 /// Connections that wait to be taken in; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
+
+/// Bytes that the kernel may keep for a client that does not read; it reserves twice as much. Larger ones would hide for
+/// minutes whether a slow client reads at all.
+const SEND_BUFFER_BYTES: u32 = 128 << 10;
+
+/// Requests of one HTTP/2 connection that may be under way.
+const STREAMS_MAX: u32 = 128;
+
+/// Bytes of one HTTP/2 stream that are taken from its answer and not written.
+const STREAM_BYTES_MAX: usize = 64 << 10;
+
+/// How long a connection beyond the limit may last.
+const BEYOND: Duration = Duration::from_secs(5);
+
+/// What is answered beyond the limit.
+const ALWAYS_ANSWERED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// While the server stops, a client may take nothing for so long.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Opens the engine that `config` describes.
 ///
@@ -70,16 +94,7 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let tls = Tls::open(&config.tls)?.map(Arc::new);
     may_listen(&config, &door, tls.is_some())?;
     let (stop, stopping) = watch::channel(false);
-    let app = App(Arc::new(Inner {
-        door: Arc::clone(&door),
-        streams: Streams::new(&config.stream),
-        engine: engine.clone(),
-        config: config.clone(),
-        metrics,
-        visible,
-        stopping,
-        started,
-    }));
+    let app = App(Arc::new(Inner::new(engine.clone(), config.clone(), metrics, visible, Arc::clone(&door), stopping)));
     // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
     let signal = StopSignal::new()?;
     let listener = listen(config.listen).with_context(|| format!("listening on {}", config.listen))?;
@@ -90,6 +105,8 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, docs = format!("{scheme}://{address}/docs"), locked = door.is_locked(), "listening");
     tokio::spawn(Arc::clone(&door).watch());
+    tokio::spawn(Arc::clone(&app.links).watch());
+    tokio::spawn(Arc::clone(&app.answers).watch_all());
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).watch());
     }
@@ -165,26 +182,22 @@ async fn accept(
     mut signal: StopSignal,
 ) {
     let limits = &config.limits;
-    let handshake = Duration::from_secs(limits.header_seconds);
-    let router = api::router(app.clone());
+    let patience = Duration::from_secs(limits.header_seconds);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // Both halves belong together: without a timer, the timeout panics.
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(limits.header_seconds));
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(256)
-        .keep_alive_interval(Duration::from_secs(limits.header_seconds))
-        .keep_alive_timeout(Duration::from_secs(limits.header_seconds));
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_send_buf_size(STREAM_BYTES_MAX)
+        .keep_alive_interval(patience)
+        .keep_alive_timeout(patience);
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(limits.connections));
+    let door = Arc::new(Entrance { router: api::router(app.clone()), builder, patience, app: app.clone() });
     loop {
-        let accepted = async {
-            let permit = Arc::clone(&room).acquire_owned().await;
-            (permit, listener.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
-            accepted = accepted => accepted,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = signal.came() => break,
         };
         let (stream, peer) = match accepted {
@@ -192,57 +205,135 @@ async fn accept(
             Err(error) => {
                 // Out of file descriptors, mostly: it passes when connections close.
                 tracing::warn!(%error, "a connection was not accepted");
+                app.links.make_room();
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
         let _ = stream.set_nodelay(true);
-        let from_peer = move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
-            request
-        };
-        let service = TowerToHyperService::new(router.clone().map_request(from_peer));
-        let (builder, watcher) = (builder.clone(), graceful.watcher());
+        let place = app.links.enter(peer.ip());
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
-        let mut stopping = app.stopping.clone();
-        tokio::spawn(async move {
-            let _permit = permit;
-            let opening = async {
-                match acceptor {
-                    None => speaks_http2(&stream).await.map(|is_http2| (is_http2, Either::Left(stream))),
-                    Some(acceptor) => acceptor.accept(stream).await.map(|stream| {
-                        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                        (is_http2, Either::Right(stream))
-                    }),
-                }
-            };
-            // Whoever has not yet asked for anything when the server stops is not waited for.
-            let opened = tokio::select! {
-                opened = tokio::time::timeout(handshake, opening) => opened,
-                _ = stopping.wait_for(|stopping| *stopping) => return,
-            };
-            let ended = match opened {
-                Ok(Ok((is_http2, stream))) => {
-                    let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
-                    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-                    watcher.watch(connection.into_owned()).await
-                }
-                Ok(Err(error)) => Err(error.into()),
-                Err(_) => Err("nothing was asked in time".into()),
-            };
-            if let Err(error) = ended {
-                tracing::debug!(%peer, error, "a connection ended early");
-            }
-        });
+        tokio::spawn(Arc::clone(&door).serve(stream, peer, place, acceptor, graceful.watcher()));
     }
     tracing::info!("stopping: no new connections are taken");
     drop(listener);
     stop.send_replace(true);
     let patience = Duration::from_secs(limits.shutdown_seconds);
     let ended = async { tokio::join!(graceful.shutdown(), app.streams.ended()) };
+    // Nobody waits for whoever reads nothing.
+    let links = Arc::clone(&app.links);
+    let cutting = tokio::spawn(async move {
+        loop {
+            links.cut_stalled(Some(LAST_PATIENCE));
+            tokio::time::sleep(LAST_PATIENCE / 4).await;
+        }
+    });
     if tokio::time::timeout(patience, ended).await.is_err() {
         tracing::warn!(seconds = patience.as_secs(), "some requests did not end; they are cut off");
     }
+    cutting.abort();
+}
+
+/// What all connections are served by.
+struct Entrance {
+    app: App,
+    router: Router,
+    builder: auto::Builder<TokioExecutor>,
+    /// How long a connection may take to say something.
+    patience: Duration,
+}
+
+impl Entrance {
+    /// Serves a connection to its end.
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: Place,
+        acceptor: Option<TlsAcceptor>,
+        watcher: Watcher,
+    ) {
+        let link = &place.link;
+        let mut stopping = self.app.stopping.clone();
+        let opening = async {
+            match acceptor {
+                None => {
+                    let is_http2 = speaks_http2(&stream).await?;
+                    Ok((is_http2, Either::Left(Watched::new(stream, Arc::clone(link)))))
+                }
+                Some(acceptor) => acceptor.accept(Watched::new(stream, Arc::clone(link))).await.map(|stream| {
+                    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    (is_http2, Either::Right(stream))
+                }),
+            }
+        };
+        // Whoever has not yet asked for anything when the server stops is not waited for.
+        let opened = tokio::select! {
+            opened = tokio::time::timeout(self.patience, opening) => opened,
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+            () = link.is_cut() => return,
+        };
+        let ended = match opened {
+            Ok(Ok((is_http2, stream))) => {
+                let builder = if is_http2 {
+                    link.speaks_http2();
+                    self.builder.clone().http2_only()
+                } else {
+                    self.builder.clone().http1_only()
+                };
+                let (of_request, of_answer) = (Arc::clone(link), Arc::clone(link));
+                let from_peer = move |mut request: hyper::Request<hyper::body::Incoming>| {
+                    request.extensions_mut().insert(Peer(peer, Arc::clone(&of_request)));
+                    request
+                };
+                let tracked = move |answer: Response| answer.map(|body| Tracked::new(body, &of_answer));
+                if place.is_beyond {
+                    let router = beyond(self.router.clone());
+                    let service = TowerToHyperService::new(router.map_request(from_peer).map_response(tracked));
+                    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+                    let ended = tokio::select! {
+                        ended = tokio::time::timeout(BEYOND, watcher.watch(connection)) => ended,
+                        () = link.is_cut() => return,
+                    };
+                    ended.unwrap_or(Ok(()))
+                } else {
+                    let router = self.router.clone();
+                    let service = TowerToHyperService::new(router.map_request(from_peer).map_response(tracked));
+                    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+                    tokio::select! {
+                        ended = watcher.watch(connection.into_owned()) => ended,
+                        () = link.is_cut() => return,
+                    }
+                }
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err("nothing was asked in time".into()),
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%peer, error, "a connection ended early");
+        }
+    }
+}
+
+/// Answers what is always answered, and tells everybody else to come again.
+fn beyond(router: Router) -> Router {
+    Router::new().fallback(move |request: axum::extract::Request| {
+        let router = router.clone();
+        async move {
+            let mut answer = if ALWAYS_ANSWERED.contains(&request.uri().path()) {
+                match router.oneshot(request).await {
+                    Ok(answer) => answer,
+                    Err(never) => match never {},
+                }
+            } else {
+                let detail = "limits.connections: no more are taken, or no more of this address \
+                              (limits.address_connections); close some, or come again";
+                Problem::new(Slug::Overloaded, detail).with("limit", "limits.connections").into_response()
+            };
+            answer.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+            answer
+        }
+    })
 }
 
 /// Whether what comes first on a connection is how HTTP/2 begins. Found out here, because whoever finds it out later waits
@@ -266,6 +357,8 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // After a restart, the connections of the one before do not keep the address.
     socket.set_reuseaddr(true)?;
+    // Those that are accepted have what the one that listens has.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

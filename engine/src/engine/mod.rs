@@ -363,32 +363,52 @@ impl Engine {
     /// # Errors
     /// [`ReadError::Trimmed`] where the log no longer has them.
     pub fn events(&self, after: Seq, limit: usize) -> Result<Vec<Record>, ReadError> {
-        let visible = self.shared.state.view.seq();
         let mut found: Vec<Record> = Vec::new();
-        if after >= visible {
-            return Ok(found);
+        self.for_each_event(after, limit, &mut |record| {
+            found.push(record.clone());
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// Hands up to `limit` records after `after`, none of them beyond the visible `seq`, to `visit`, until that breaks off.
+    /// One batch at a time is in memory.
+    ///
+    /// # Errors
+    /// [`ReadError::Trimmed`] where the log no longer has them.
+    pub fn for_each_event(
+        &self,
+        after: Seq,
+        limit: usize,
+        visit: &mut dyn FnMut(&Record) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let visible = self.shared.state.view.seq();
+        let mut left = limit;
+        if after >= visible || left == 0 {
+            return Ok(());
         }
         let mut unreadable = None;
         self.shared.reader.read(after + 1, &mut |batch| {
             match batch.records() {
                 Ok(records) => {
-                    let wanted = records.into_iter().filter(|record| record.seq > after && record.seq <= visible);
-                    found.extend(wanted.take(limit - found.len()));
+                    let wanted = records.iter().filter(|record| record.seq > after && record.seq <= visible);
+                    for record in wanted.take(left) {
+                        left -= 1;
+                        if visit(record).is_break() {
+                            return ControlFlow::Break(());
+                        }
+                    }
                 }
                 Err(error) => {
                     unreadable = Some(crate::journal::Damage { seq: error.seq, what: error.what });
                     return ControlFlow::Break(());
                 }
             }
-            if found.len() >= limit || batch.last_seq() >= visible {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            if left == 0 || batch.last_seq() >= visible { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         match unreadable {
             Some(damage) => Err(ReadError::Damaged(damage)),
-            None => Ok(found),
+            None => Ok(()),
         }
     }
 

@@ -38,12 +38,29 @@ impl Selection {
 #[derive(Debug)]
 pub(super) struct Named<I> {
     pub ids: BTreeSet<I>,
-    pub unknown: BTreeSet<Name>,
+    unknown: BTreeSet<Name>,
+    /// What the unknown cost.
+    unknown_bytes: usize,
+}
+
+/// What a name that nobody declared costs beside its text: it stands in a tree, and its text on the heap.
+const UNKNOWN_BYTES: usize = 96;
+
+fn bytes_of(name: &Name) -> usize {
+    UNKNOWN_BYTES + name.as_str().len()
+}
+
+/// What a subscription takes of what all share.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Cost {
+    /// Keys, those of unknown names included.
+    pub keys: usize,
+    pub unknown_bytes: usize,
 }
 
 impl<I> Default for Named<I> {
     fn default() -> Self {
-        Self { ids: BTreeSet::new(), unknown: BTreeSet::new() }
+        Self { ids: BTreeSet::new(), unknown: BTreeSet::new(), unknown_bytes: 0 }
     }
 }
 
@@ -56,6 +73,7 @@ impl<I: Copy + Ord + From<u32> + Into<u32> + std::hash::Hash> Named<I> {
         }
         let Some(id) = registry.id(name.as_str()) else {
             self.unknown.insert(name.clone());
+            self.unknown_bytes += bytes_of(name);
             return Inserted::Unknown;
         };
         if self.ids.insert(id) { Inserted::New(id) } else { Inserted::Known }
@@ -64,15 +82,31 @@ impl<I: Copy + Ord + From<u32> + Into<u32> + std::hash::Hash> Named<I> {
     /// Names among the unknown that have ids by now.
     fn resolve<D: Default + Clone>(&mut self, registry: &Registry<I, D>) -> Vec<I> {
         let mut found = Vec::new();
+        let unknown_bytes = &mut self.unknown_bytes;
         self.unknown.retain(|name| match registry.id(name.as_str()) {
             Some(id) => {
                 found.push(id);
+                *unknown_bytes -= bytes_of(name);
                 false
             }
             None => true,
         });
         self.ids.extend(&found);
         found
+    }
+
+    /// Those that are unknown.
+    pub fn unknown(&self) -> impl Iterator<Item = &Name> {
+        self.unknown.iter()
+    }
+
+    /// Whether an unknown name was there, and is not any more.
+    fn forget(&mut self, name: &Name) -> bool {
+        let was_there = self.unknown.remove(name);
+        if was_there {
+            self.unknown_bytes -= bytes_of(name);
+        }
+        was_there
     }
 
     fn len(&self) -> usize {
@@ -193,7 +227,7 @@ impl Filter {
         let mut gone = Tracked::default();
         for name in skus {
             let known = catalogue.skus.id(name.as_str()).filter(|sku| self.skus.ids.remove(sku));
-            if known.is_none() && !self.skus.unknown.remove(name) {
+            if known.is_none() && !self.skus.forget(name) {
                 continue;
             }
             gone.ids.extend(known);
@@ -265,6 +299,12 @@ impl Filter {
     pub fn size(&self) -> usize {
         let places = if self.anywhere() { 1 } else { self.locations.len() + self.groups.len() };
         if self.all_skus { places } else { self.skus.len() * places }
+    }
+
+    /// What it takes of what all share.
+    pub fn cost(&self) -> Cost {
+        let unknown_bytes = self.skus.unknown_bytes + self.locations.unknown_bytes + self.groups.unknown_bytes;
+        Cost { keys: self.size(), unknown_bytes }
     }
 
     pub fn has_sku(&self, sku: SkuId) -> bool {

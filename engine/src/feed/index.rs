@@ -5,7 +5,7 @@
 //! rounds: everything after the position at that moment will be heard.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use super::Counters;
 use super::change::Change;
 use super::entry::{Entry, Rests, What};
-use super::filter::{CellKey, Filter, Key, cell_key, keys_of_cell};
+use super::filter::{CellKey, Cost, Filter, Key, cell_key, keys_of_cell};
 use super::subscription::Reset;
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
@@ -40,8 +40,27 @@ pub enum Mode {
 pub(super) struct Sub {
     pub mode: Mode,
     pub wake: Wake,
+    /// What its caller has of everything that subscriptions share.
+    pub share: Option<Arc<Share>>,
     pub filter: Mutex<Filter>,
     pub pending: Mutex<Pending>,
+}
+
+/// What the subscriptions of one caller take together of what all share: keys, and names that nobody declared. It changes
+/// under the lock of the index alone.
+#[derive(Debug, Default)]
+pub struct Share {
+    keys: AtomicUsize,
+    unknown_bytes: AtomicUsize,
+}
+
+/// Keys, and bytes of unknown names, that a caller may have whatever is left.
+const KEYS_FLOOR: usize = 64;
+const UNKNOWN_BYTES_FLOOR: usize = 16 << 10;
+
+/// What a caller that has `mine` may have in all: as much as it leaves to others of what is free.
+fn share_of(mine: usize, free: usize, floor: usize) -> usize {
+    (mine.saturating_add(free) / 2).max(floor)
 }
 
 /// What a subscription has not been told yet.
@@ -122,6 +141,7 @@ pub(super) struct Index {
     /// The rules in force, as of the position or later.
     book: Arc<Book>,
     keys: usize,
+    unknown_bytes: usize,
     marked: Vec<Slot>,
 }
 
@@ -167,8 +187,8 @@ impl Index {
 
     /// Gives a subscription its slot, if its keys fit. It hears nothing before [`Index::register`].
     pub fn admit(&mut self, sub: &Arc<Sub>, settings: &FeedSettings) -> Result<Slot, Exceeded> {
-        let size = sub.lock_filter().size();
-        self.make_room(0, size, settings)?;
+        let cost = sub.lock_filter().cost();
+        self.make_room(sub, Cost::default(), cost, settings)?;
         let slot = self.unused.pop().unwrap_or_else(|| {
             self.subs.push(None);
             self.subs.len() as Slot - 1
@@ -179,29 +199,56 @@ impl Index {
         Ok(slot)
     }
 
-    /// Counts a subscription's keys anew, unless there would be too many.
-    pub fn make_room(&mut self, before: usize, after: usize, settings: &FeedSettings) -> Result<(), Exceeded> {
-        if after > settings.subscription_keys_max {
+    /// Counts anew what a subscription takes, unless that would be too much, or too much for one caller.
+    pub fn make_room(&mut self, sub: &Sub, before: Cost, after: Cost, settings: &FeedSettings) -> Result<(), Exceeded> {
+        if after.keys > settings.subscription_keys_max {
             let most = settings.subscription_keys_max;
-            return Err(Exceeded { limit: "stream.subscription_keys", most, wanted: after });
+            return Err(Exceeded { limit: "stream.subscription_keys", most, wanted: after.keys });
         }
-        let wanted = self.keys - before + after;
-        if after > before && wanted > settings.keys_max {
-            return Err(Exceeded { limit: "stream.keys", most: settings.keys_max, wanted });
+        let within = |limit: &'static str, most: usize, had: usize, before: usize, after: usize| {
+            let wanted = had - before + after;
+            if after > before && wanted > most { Err(Exceeded { limit, most, wanted }) } else { Ok(()) }
+        };
+        within("stream.keys", settings.keys_max, self.keys, before.keys, after.keys)?;
+        let most = settings.unknown_bytes_max;
+        within("stream.unknown_bytes", most, self.unknown_bytes, before.unknown_bytes, after.unknown_bytes)?;
+        if let Some(share) = &sub.share {
+            let (keys, bytes) = (share.keys.load(Relaxed), share.unknown_bytes.load(Relaxed));
+            let most = match settings.caller_keys_max {
+                0 => share_of(keys, settings.keys_max.saturating_sub(self.keys), KEYS_FLOOR),
+                most => most,
+            };
+            within("stream.caller_keys", most, keys, before.keys, after.keys)?;
+            let free = settings.unknown_bytes_max.saturating_sub(self.unknown_bytes);
+            let most = share_of(bytes, free, UNKNOWN_BYTES_FLOOR);
+            within("stream.unknown_bytes", most, bytes, before.unknown_bytes, after.unknown_bytes)?;
         }
-        self.keys = wanted;
+        self.count_anew(sub, before, after);
         Ok(())
+    }
+
+    /// What a subscription takes is not what it took before.
+    fn count_anew(&mut self, sub: &Sub, before: Cost, after: Cost) {
+        self.keys = self.keys - before.keys + after.keys;
+        self.unknown_bytes = self.unknown_bytes - before.unknown_bytes + after.unknown_bytes;
+        if let Some(share) = &sub.share {
+            share.keys.store(share.keys.load(Relaxed) - before.keys + after.keys, Relaxed);
+            let bytes = share.unknown_bytes.load(Relaxed) - before.unknown_bytes + after.unknown_bytes;
+            share.unknown_bytes.store(bytes, Relaxed);
+        }
     }
 
     /// From here on the subscription hears of everything after the position, which it is told.
     pub fn register(&mut self, slot: Slot, state: &State) -> Seq {
         if let Some(sub) = self.sub(slot) {
-            let (keys, waits, channel) = {
+            let (keys, waits, channel, before, after) = {
                 let mut filter = sub.lock_filter();
+                let before = filter.cost();
                 // Names may have become known since they were looked up.
                 filter.resolve(&state.catalogue);
-                (filter.keys(), filter.has_unknown(), filter.channel.clone())
+                (filter.keys(), filter.has_unknown(), filter.channel.clone(), before, filter.cost())
             };
+            self.count_anew(&sub, before, after);
             *sub.lock_pending() = Pending::default();
             self.add_keys(sub.mode, slot, keys);
             if waits {
@@ -217,9 +264,9 @@ impl Index {
     /// The subscription is over.
     pub fn remove(&mut self, slot: Slot) {
         let Some(sub) = self.subs.get_mut(slot as usize).and_then(Option::take) else { return };
-        let (keys, size, channel) = {
+        let (keys, cost, channel) = {
             let filter = sub.lock_filter();
-            (filter.keys(), filter.size(), filter.channel.clone())
+            (filter.keys(), filter.cost(), filter.channel.clone())
         };
         self.remove_keys(sub.mode, slot, keys);
         if let Some(name) = channel
@@ -232,7 +279,7 @@ impl Index {
         }
         self.waiting.retain(|other| *other != slot);
         self.held.retain(|(_, other)| *other != slot);
-        self.keys -= size;
+        self.count_anew(&sub, cost, Cost::default());
         self.unused.push(slot);
     }
 
@@ -480,10 +527,12 @@ impl Index {
     /// Looks up a registered subscription's unknown names again; whether any are left.
     pub fn resolve(&mut self, slot: Slot, state: &State) -> bool {
         let Some(sub) = self.sub(slot) else { return false };
-        let (keys, waits) = {
+        let (keys, waits, before, after) = {
             let mut filter = sub.lock_filter();
-            (filter.resolve(&state.catalogue), filter.has_unknown())
+            let before = filter.cost();
+            (filter.resolve(&state.catalogue), filter.has_unknown(), before, filter.cost())
         };
+        self.count_anew(&sub, before, after);
         self.add_keys(sub.mode, slot, keys);
         waits
     }

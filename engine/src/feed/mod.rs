@@ -43,7 +43,7 @@ use index::{Index, Sub};
 pub use change::Change;
 pub use cursor::{CURSOR_BYTES_MAX, Cursor};
 pub use filter::Selection;
-pub use index::{Exceeded, Mode, Wake};
+pub use index::{Exceeded, Mode, Share, Wake};
 pub use subscription::{Item, Message, Reset, Start, Subscription, TrackError};
 
 /// Entries that may wait for the feed's thread. What comes beyond is read back from the log.
@@ -94,6 +94,8 @@ struct Shared {
     /// Something was published and not handed over.
     skipped: AtomicBool,
     subscribed: AtomicBool,
+    /// Cells of snapshots that are on their way out.
+    snapshot_cells: AtomicUsize,
     closing: AtomicBool,
     thread: OnceLock<Thread>,
 }
@@ -123,6 +125,7 @@ impl Feed {
             published: AtomicU64::new(position),
             skipped: AtomicBool::new(false),
             subscribed: AtomicBool::new(false),
+            snapshot_cells: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             thread: OnceLock::new(),
         };
@@ -141,13 +144,39 @@ impl Feed {
         start: Start,
         wake: Wake,
     ) -> Result<Subscription, Exceeded> {
+        self.subscribe_in(None, selection, mode, start, wake)
+    }
+
+    /// The same for a caller who may have a share of everything, and not all of it.
+    ///
+    /// # Errors
+    /// [`Exceeded`] names the limit that is in the way.
+    pub fn subscribe_for(
+        &self,
+        share: &Arc<Share>,
+        selection: Selection,
+        mode: Mode,
+        start: Start,
+        wake: Wake,
+    ) -> Result<Subscription, Exceeded> {
+        self.subscribe_in(Some(Arc::clone(share)), selection, mode, start, wake)
+    }
+
+    fn subscribe_in(
+        &self,
+        share: Option<Arc<Share>>,
+        selection: Selection,
+        mode: Mode,
+        start: Start,
+        wake: Wake,
+    ) -> Result<Subscription, Exceeded> {
         let shared = &self.shared;
         let (most, wanted) = (shared.settings.subscription_keys_max, selection.size());
         if wanted > most {
             return Err(Exceeded { limit: "stream.subscription_keys", most, wanted });
         }
         let filter = Mutex::new(Filter::new(&shared.state.catalogue, selection));
-        let sub = Arc::new(Sub { mode, wake, filter, pending: Mutex::default() });
+        let sub = Arc::new(Sub { mode, wake, share, filter, pending: Mutex::default() });
         let slot = shared.lock_index().admit(&sub, &shared.settings)?;
         shared.subscribed.store(true, Ordering::Relaxed);
         shared.wake();

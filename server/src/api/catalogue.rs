@@ -10,9 +10,10 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{etag, json_answer, page};
+use super::{Page, etag, json_answer};
 use crate::app::{App, Caller};
 use crate::door::guard::Visitor;
+use crate::budget::Payer;
 use crate::extract::{self, Params, PathId};
 use crate::ops::unexpected;
 use crate::problem::Problem;
@@ -29,15 +30,29 @@ pub(super) fn tagged((version, item): (Seq, Value)) -> Response {
 }
 
 /// A page of items, in the order in which they were declared.
-fn list(uri: &Uri, count: u32, item: impl Fn(u32) -> Value) -> Result<Response, Problem> {
+async fn list(
+    app: &App,
+    payer: &Payer,
+    uri: &Uri,
+    count: u32,
+    item: impl Fn(&Engine, u32) -> Value + Send + 'static,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.number::<u32>("after")?, params.limit()?);
     params.done()?;
     let first = after.map_or(0, |after| after.saturating_add(1));
-    let items: Vec<Value> = (first..count).take(limit).map(item).collect();
-    let next = first.saturating_add(items.len() as u32);
-    let more = items.len() == limit && next < count;
-    Ok(page(items, more.then(|| (next - 1).to_string())))
+    let page = move |app: &App| {
+        let mut page = Page::new(app);
+        let end = first.saturating_add(limit as u32).min(count);
+        for id in first..end {
+            if !page.add(item(&app.engine, id)) {
+                break;
+            }
+            page.is_at(id.to_string());
+        }
+        Ok(page.end(None, end < count))
+    };
+    super::list(app, payer, page).await
 }
 
 /// `If-Match`: a version, or `*` for any that exists.
@@ -92,8 +107,9 @@ pub(super) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
 #[utoipa::path(get, path = "/v1/skus", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of SKUs")))]
-pub async fn list_skus(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
-    list(&uri, app.engine.state().catalogue.skus.count(), |id| words::sku(&app.engine, SkuId(id)).1)
+pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
+    let count = app.engine.state().catalogue.skus.count();
+    list(&app, &payer, &uri, count, |engine, id| words::sku(engine, SkuId(id)).1).await
 }
 
 /// One SKU.
@@ -119,8 +135,9 @@ pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Reques
 #[utoipa::path(get, path = "/v1/locations", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of locations")))]
-pub async fn list_locations(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
-    list(&uri, app.engine.state().catalogue.locations.count(), |id| words::location(&app.engine, LocationId(id)).1)
+pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
+    let count = app.engine.state().catalogue.locations.count();
+    list(&app, &payer, &uri, count, |engine, id| words::location(engine, LocationId(id)).1).await
 }
 
 /// One location.
@@ -146,8 +163,9 @@ pub async fn put_location(State(app): State<App>, PathId(id): PathId, request: R
 #[utoipa::path(get, path = "/v1/groups", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of groups")))]
-pub async fn list_groups(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
-    list(&uri, app.engine.state().catalogue.groups.count(), |id| words::group(&app.engine, GroupId(id)).1)
+pub async fn list_groups(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
+    let count = app.engine.state().catalogue.groups.count();
+    list(&app, &payer, &uri, count, |engine, id| words::group(engine, GroupId(id)).1).await
 }
 
 /// One group.
@@ -176,6 +194,7 @@ pub async fn put_group(State(app): State<App>, PathId(id): PathId, request: Requ
 pub async fn list_channels(
     State(app): State<App>,
     visitor: Option<Extension<Visitor>>,
+    payer: Payer,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
@@ -185,10 +204,13 @@ pub async fn list_channels(
         let mut own: Vec<_> = visitor.identity.channels.iter().filter_map(|name| channels.id(name)).collect();
         own.sort_unstable();
         own.dedup();
-        let item = |at: u32| own.get(at as usize).map(|id| words::channel(&app.engine, *id).1).unwrap_or_default();
-        return list(&uri, own.len() as u32, item);
+        let count = own.len() as u32;
+        let item = move |engine: &Engine, at: u32| {
+            own.get(at as usize).map(|id| words::channel(engine, *id).1).unwrap_or_default()
+        };
+        return list(&app, &payer, &uri, count, item).await;
     }
-    list(&uri, app.engine.state().catalogue.channels.count(), |id| words::channel(&app.engine, ChannelId(id)).1)
+    list(&app, &payer, &uri, channels.count(), |engine, id| words::channel(engine, ChannelId(id)).1).await
 }
 
 /// One channel.
@@ -235,5 +257,6 @@ pub async fn prices(
     let prices = catalogue.prices(id).map(|prices| prices.details.clone()).unwrap_or_default();
     // What another channel asks for it is that channel's.
     let seen = prices.iter().filter(|price| price.channel.as_ref().is_none_or(|of| sight.has_channel(of.as_str())));
-    Ok(page(seen.map(|price| words::price(&sku, price)).collect(), None))
+    let items: Vec<Value> = seen.map(|price| words::price(&sku, price)).collect();
+    Ok(json_answer(&json!({"items": items, "next": null})))
 }

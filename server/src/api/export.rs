@@ -9,6 +9,7 @@ use http::{HeaderValue, Uri, header};
 use tokio::sync::mpsc;
 
 use crate::app::App;
+use crate::budget::Payer;
 use crate::extract::{Params, PathId};
 use crate::load;
 use crate::load::export::Texts;
@@ -27,13 +28,22 @@ const PIECE_BYTES: usize = 64 << 10;
     responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),
               (status = 404, description = "not-found"))
 )]
-pub async fn export(State(app): State<App>, PathId(kind): PathId, uri: Uri) -> Result<Response, Problem> {
+pub async fn export(
+    State(app): State<App>,
+    payer: Payer,
+    PathId(kind): PathId,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let kind: ImportKind = load::parse_kind(&kind).ok_or_else(|| Problem::not_found("kind of export"))?;
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let texts = if params.flag("raw")? { Texts::Raw } else { Texts::Guarded };
     params.done()?;
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
+    // Each takes a thread for as long as its reader likes.
+    let turn = app.files.turn(payer.who).await?;
     tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let _breaks_off = BreaksOff(pieces.clone());
         let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, Pieces(pieces));
         // A reader that went away ends the export.
         let _ = load::export::export(&app.engine, kind, texts, &mut out).and_then(|_| std::io::Write::flush(&mut out));
@@ -42,6 +52,21 @@ pub async fn export(State(app): State<App>, PathId(kind): PathId, uri: Uri) -> R
     let mut response = Response::new(Body::from_stream(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     Ok(response)
+}
+
+/// An export that ends in a defect says so in a last line, and breaks off: nobody takes it for the whole.
+struct BreaksOff(mpsc::Sender<std::io::Result<Bytes>>);
+
+impl Drop for BreaksOff {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("an export ended in a defect");
+            let line = Bytes::from_static(b"\n#error,the export ends here by a defect; the log tells more\n");
+            if self.0.blocking_send(Ok(line)).is_ok() {
+                let _ = self.0.blocking_send(Err(std::io::Error::other("the export ended in a defect")));
+            }
+        }
+    }
 }
 
 struct Pieces(mpsc::Sender<std::io::Result<Bytes>>);

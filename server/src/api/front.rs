@@ -18,7 +18,10 @@ use http::Method;
 use tower::{Layer, Service};
 
 use crate::app::App;
-use crate::door::guard::{self, Routes};
+use crate::budget::answers::large;
+use crate::budget::link::Busy;
+use crate::budget::{Payer, Who};
+use crate::door::guard::{self, Peer, Routes, Visitor};
 use crate::problem::{Problem, Slug};
 
 /// The layer.
@@ -65,16 +68,32 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let asked = Asked::of(&request);
+        let link = request.extensions().get::<Peer>().map(|Peer(_, link)| Arc::clone(link));
+        let busy = link.map(Busy::new);
         let begun =
             catch_unwind(AssertUnwindSafe(|| match guard::admit(&self.front.app, &self.front.routes, &mut request) {
-                Ok(request_id) => Ok((request_id, self.inner.call(request))),
+                Ok(request_id) => {
+                    let identity = request.extensions().get::<Visitor>().map(|visitor| Arc::clone(&visitor.identity));
+                    Ok((request_id, identity, self.inner.call(request)))
+                }
                 // On the heap, so that the answers of others take no room for it.
                 Err(problem) => Err(Box::pin(guard::refuse(request, problem))),
             }));
+        let answers = Arc::clone(&self.front.app.answers);
         Box::pin(async move {
+            let link = busy.as_ref().map(Busy::link);
             let response = match begun {
-                Ok(Ok((request_id, answer))) => {
-                    let mut response = caught(answer).await;
+                Ok(Ok((request_id, identity, answer))) => {
+                    let response = caught(answer).await;
+                    let payer = || Payer {
+                        who: Who::new(identity.as_deref(), link.map(|link| link.address())),
+                        link: link.cloned(),
+                    };
+                    let mut response = match large(link.map(Arc::as_ref), &response) {
+                        None => response,
+                        // On the heap, so that small answers take no room for it.
+                        Some(bytes) => Box::pin(answers.send(payer(), bytes, response)).await,
+                    };
                     if let Some(id) = request_id {
                         response.headers_mut().insert(guard::REQUEST_ID, id);
                     }

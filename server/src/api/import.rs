@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{json_answer, replayed};
 use crate::app::{App, Caller, Executed};
+use crate::budget::Payer;
 use crate::extract::{self, Params, PathId};
 use crate::load::{self, Format, LoadError, Plan};
 use crate::ops::unexpected;
@@ -67,6 +68,15 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let trace = extract::trace(&parts.headers);
     let plan = Plan { kind, format, atomic, create, raw };
 
+    // Each takes a thread for as long as its sender likes.
+    let turn = match app.files.turn(Payer::of(&parts.extensions).who).await {
+        Ok(turn) => turn,
+        Err(problem) => {
+            extract::discard(body).await;
+            return Err(problem);
+        }
+    };
+
     // The body goes piece by piece to a thread that parses and loads it; a slow disk slows the sender down.
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(PIECES);
     let limit = app.config.limits.import_bytes;
@@ -75,6 +85,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let runtime = tokio::runtime::Handle::current();
     let visitor = extract::visitor(&parts);
     let loaded = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let mut reader = BufReader::with_capacity(64 << 10, Pieces::new(received));
         let bind = |hash| {
             let who = visitor.as_ref().map(|visitor| visitor.identity.as_ref());

@@ -16,11 +16,13 @@ mod stock;
 mod supply;
 mod what_if;
 
-use anaquel_engine::ids::{LocationId, SkuId};
+use std::fmt::Write;
+
+use anaquel_engine::ids::{LocationId, Seq, SkuId};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -28,7 +30,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::budget::Payer;
 use crate::door::guard::Routes;
+use crate::ops::Reply;
 use crate::problem::{Problem, Slug};
 use crate::stream;
 
@@ -120,9 +124,55 @@ fn json_answer(value: &Value) -> Response {
     ok(value.to_string())
 }
 
-/// A page of a list.
-fn page(items: Vec<Value>, next: Option<String>) -> Response {
-    json_answer(&serde_json::json!({"items": items, "next": next}))
+/// A page of a list, made aside.
+async fn list(
+    app: &App,
+    payer: &Payer,
+    make: impl FnOnce(&App) -> Result<String, Problem> + Send + 'static,
+) -> Result<Response, Problem> {
+    let reply = app.aside(payer, app.config.limits.page_bytes, make).await.map(Reply::aside)?;
+    Ok(reply.into_response())
+}
+
+/// A page in the making. It ends where it has as many bytes as a page may have, with one item at least; what is left is
+/// on the next.
+struct Page {
+    bytes_max: usize,
+    items: String,
+    /// The `next` behind the last item that is on it.
+    at: Option<Value>,
+    is_full: bool,
+}
+
+impl Page {
+    fn new(app: &App) -> Self {
+        Self { bytes_max: app.config.limits.page_bytes, items: String::new(), at: None, is_full: false }
+    }
+
+    /// Whether the item is on it; otherwise the page is full.
+    #[must_use]
+    fn add(&mut self, item: impl std::fmt::Display) -> bool {
+        let before = self.items.len();
+        let _ = write!(self.items, "{}{item}", if before > 0 { "," } else { "" });
+        if before > 0 && self.items.len() > self.bytes_max {
+            self.items.truncate(before);
+            self.is_full = true;
+        }
+        !self.is_full
+    }
+
+    /// Everything up to here is on it.
+    fn is_at(&mut self, next: impl Into<Value>) {
+        self.at = Some(next.into());
+    }
+
+    /// The page; there is another if there was `more`, or if this one is full.
+    fn end(self, seq: Option<Seq>, more: bool) -> String {
+        let Self { items, at, is_full, .. } = self;
+        let seq = seq.map(|seq| format!(r#""seq":{seq},"#)).unwrap_or_default();
+        let next = Value::from(at.filter(|_| more || is_full));
+        format!(r#"{{{seq}"items":[{items}],"next":{next}}}"#)
+    }
 }
 
 /// Marks an answer that is the first one told again.

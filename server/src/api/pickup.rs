@@ -3,13 +3,16 @@
 use anaquel_engine::ids::LocationId;
 use anaquel_engine::pickup::{PickupPlace, PickupQuestion};
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::Uri;
 use serde_json::{Value, json};
 
-use super::json_answer;
+use super::ok;
 use crate::app::App;
+use crate::budget::Payer;
+use crate::budget::answers::SMALL_BYTES;
 use crate::extract::Params;
+use crate::ops::Reply;
 use crate::problem::Problem;
 use crate::sight::Sight;
 use crate::wire::catalogue::coordinates;
@@ -18,6 +21,12 @@ use crate::wire::{parse_time, quantity, sku_name, time};
 
 /// Lines of a basket.
 const LINES_MAX: usize = 100;
+
+/// Cells that are looked at where the question is asked; more are looked at aside.
+const LOOKS_AT_ONCE: usize = 10_000;
+
+/// Bytes that room is taken for, for each line of an answer.
+const LINE_BYTES: usize = 256;
 
 /// Places in an answer if nothing is said.
 const PLACES: usize = 20;
@@ -45,7 +54,7 @@ const PLACES: usize = 20;
         (status = 400, description = "invalid-request")
     )
 )]
-pub async fn pickup(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let min_seq = params.number("min_seq")?;
     let (basket, near) = (params.all("sku"), params.one("near")?);
@@ -77,6 +86,26 @@ pub async fn pickup(State(app): State<App>, uri: Uri) -> Result<Response, Proble
     // What nobody ever heard of can be fetched nowhere.
     let basket = if unknown.is_empty() { known } else { Vec::new() };
     let question = PickupQuestion { basket, near, radius_km, channel, now, limit };
+    let cells = limit.saturating_mul(question.basket.len());
+    let most = app.config.limits.response_cells;
+    if cells > most {
+        let detail = format!(
+            "limits.response_cells: {limit} places of {} SKUs are {cells} cells, and {most} is the most; set a smaller \
+             limit, or ask for fewer SKUs at a time",
+            question.basket.len()
+        );
+        return Err(Problem::invalid("limit", detail).with("limit", "limits.response_cells").with("most", most));
+    }
+    let looks = question.basket.len().saturating_mul(catalogue.locations.count() as usize);
+    if looks <= LOOKS_AT_ONCE && cells * LINE_BYTES < SMALL_BYTES {
+        return Ok(ok(answer(&app, question, unknown)));
+    }
+    let reply = app.aside(&payer, 1024 + cells * LINE_BYTES, move |app| Ok(answer(app, question, unknown))).await;
+    Ok(reply.map(Reply::aside)?.into_response())
+}
+
+fn answer(app: &App, question: PickupQuestion, unknown: Vec<String>) -> String {
+    let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
     let (seq, found) = match question.basket.is_empty() {
         true => (engine.state().view.seq(), Vec::new()),
         false => engine.state().pickup(&question),
@@ -110,7 +139,7 @@ pub async fn pickup(State(app): State<App>, uri: Uri) -> Result<Response, Proble
         })
     };
     let items: Vec<Value> = found.iter().map(item).collect();
-    Ok(json_answer(&json!({"seq": seq, "items": items, "unknown": unknown})))
+    json!({"seq": seq, "items": items, "unknown": unknown}).to_string()
 }
 
 /// Lines of a basket; those of the same SKU are added up.

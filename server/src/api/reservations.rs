@@ -5,10 +5,10 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
-use serde_json::json;
 
-use super::{json_answer, ok};
+use super::{Page, ok};
 use crate::app::{App, Caller};
+use crate::budget::Payer;
 use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params, PathId};
 use crate::ops::{self, StepBody, find, handles};
@@ -80,7 +80,12 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -
     ),
     responses((status = 200, description = "A page of reservations"), (status = 400, description = "invalid-request"))
 )]
-pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, uri: Uri) -> Result<Response, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    payer: Payer,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (location, channel) = (params.name("location")?, params.name("channel")?);
     let (customer, order) = (params.name("customer")?, params.name("order")?);
@@ -93,29 +98,40 @@ pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, u
         Some(text) => Some(find(&app, &text).map_err(|_| Problem::invalid("after", "is not the next of a page"))?),
         None => None,
     };
-    let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
+    let catalogue = &app.engine.state().catalogue;
     // What nobody declared matches nothing.
     let location = location.map(|name| catalogue.locations.id(name.as_str()));
     let channel = channel.map(|name| catalogue.channels.id(name.as_str()));
-    let found = if location == Some(None) || channel == Some(None) {
-        Vec::new()
-    } else {
-        let filter = Filter {
-            location: location.flatten(),
-            customer: customer.map(|name| name.to_string()),
-            state,
-            channel: channel.flatten(),
-            order: order.map(|name| name.to_string()),
-            pickup_code,
-        };
-        engine.state().reservations.list(&filter, engine.now(), before, limit)
+    let matches_nothing = location == Some(None) || channel == Some(None);
+    let filter = Filter {
+        location: location.flatten(),
+        customer: customer.map(|name| name.to_string()),
+        state,
+        channel: channel.flatten(),
+        order: order.map(|name| name.to_string()),
+        pickup_code,
     };
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
-    let next = found.get(limit - 1).map(|last| engine.epoch().reservation(last.id));
-    // Of a mixed order, who is bound is told nothing here, either.
-    let own = found.iter().filter(|found| handles(&app, &caller, found).is_ok());
-    let items: Vec<_> = own.map(|found| ReservationView::new(engine, found, engine.now())).collect();
-    Ok(json_answer(&json!({"seq": engine.state().view.seq(), "items": items, "next": next})))
+    let page = move |app: &App| {
+        let engine = &app.engine;
+        let found = match matches_nothing {
+            true => Vec::new(),
+            false => engine.state().reservations.list(&filter, engine.now(), before, limit),
+        };
+        let mut page = Page::new(app);
+        for reservation in &found {
+            // Of a mixed order, who is bound is told nothing here, either.
+            if handles(app, &caller, reservation).is_ok() {
+                let view = ReservationView::new(engine, reservation, engine.now());
+                if !page.add(serde_json::to_string(&view).unwrap_or_default()) {
+                    break;
+                }
+            }
+            page.is_at(engine.epoch().reservation(reservation.id));
+        }
+        Ok(page.end(Some(engine.state().view.seq()), found.len() == limit))
+    };
+    super::list(&app, &payer, page).await
 }
 
 /// Takes a reservation one step on.

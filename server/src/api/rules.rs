@@ -1,7 +1,7 @@
 //! Rules: set one, remove it, read it back, list them, and why one is in force.
 
 use anaquel_engine::command::PutWhat;
-use anaquel_engine::ids::Name;
+use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId};
 use anaquel_engine::rules::{Fate, Kind};
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -10,9 +10,10 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use super::catalogue::{path_name, put, put_now, tagged};
-use super::{json_answer, page};
+use super::{Page, json_answer};
 use crate::app::{App, Caller};
 use crate::door::guard::Visitor;
+use crate::budget::Payer;
 use crate::extract::{Params, PathId};
 use crate::problem::Problem;
 use crate::sight::Sight;
@@ -22,19 +23,33 @@ use crate::wire::rule as words;
 #[utoipa::path(get, path = "/v1/rules", tag = "rules", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of rules")))]
-pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, uri: Uri) -> Result<Response, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    payer: Payer,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.name("after")?, params.limit()?);
     params.done()?;
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
-    let sight = Sight::of(&app.engine, &caller);
-    let seen = if sight.is_free() { limit + 1 } else { usize::MAX };
-    let mut rules = app.engine.state().rules.page(after.as_ref().map(Name::as_str), seen);
-    rules.retain(|standing| sight.concerns(&standing.rule));
-    let more = rules.len() > limit;
-    rules.truncate(limit);
-    let next = rules.last().filter(|_| more).map(|last| last.name.to_string());
-    Ok(page(rules.iter().map(|standing| sight.trim(words::standing(&app.engine, standing).1)).collect(), next))
+    let page = move |app: &App| {
+        let sight = Sight::of(&app.engine, &caller);
+        let seen = if sight.is_free() { limit + 1 } else { usize::MAX };
+        let mut rules = app.engine.state().rules.page(after.as_ref().map(Name::as_str), seen);
+        rules.retain(|standing| sight.concerns(&standing.rule));
+        let more = rules.len() > limit;
+        rules.truncate(limit);
+        let mut page = Page::new(app);
+        for standing in &rules {
+            if !page.add(sight.trim(words::standing(&app.engine, standing).1)) {
+                break;
+            }
+            page.is_at(standing.name.to_string());
+        }
+        Ok(page.end(None, more))
+    };
+    super::list(&app, &payer, page).await
 }
 
 /// One rule.
@@ -96,25 +111,38 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
 pub async fn explain(
     State(app): State<App>,
     visitor: Option<Extension<Visitor>>,
+    payer: Payer,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (sku_text, location_text, channel_text) =
         (params.one("sku")?, params.name("location")?, params.name("channel")?);
     params.done()?;
-    let (state, catalogue) = (app.engine.state(), &app.engine.state().catalogue);
+    let catalogue = &app.engine.state().catalogue;
     let sku_text = sku_text.ok_or_else(|| Problem::invalid("sku", "is needed"))?;
     let location_text = location_text.ok_or_else(|| Problem::invalid("location", "is needed"))?;
     let sku = catalogue.skus.id(&sku_text).ok_or_else(|| Problem::not_found("SKU"))?;
     let location = catalogue.locations.id(location_text.as_str()).ok_or_else(|| Problem::not_found("location"))?;
     let channel = channel_text.as_ref().and_then(|channel| catalogue.channels.id(channel.as_str()));
+    let told =
+        move |app: &App| Ok(explained(app, &caller, (sku, &sku_text), (location, &location_text), (channel, &channel_text)));
+    super::list(&app, &payer, told).await
+}
+
+fn explained(
+    app: &App,
+    caller: &Caller,
+    (sku, sku_text): (SkuId, &str),
+    (location, location_text): (LocationId, &Name),
+    (channel, channel_text): (Option<ChannelId>, &Option<Name>),
+) -> String {
+    let (state, catalogue) = (app.engine.state(), &app.engine.state().catalogue);
     // All of it at one seq.
     let (seq, (rules, cell, buffer)) = state.view.read(|| {
         let buffer = channel.map_or(0, |channel| catalogue.buffer(channel));
         (state.explain(sku, location, channel), state.cell(sku, location, channel), buffer)
     });
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
-    let sight = Sight::of(&app.engine, &caller);
+    let sight = Sight::of(&app.engine, caller);
     let is_seen = |rule: &anaquel_engine::rules::Explained| sight.concerns(&rule.standing.rule);
     let winner = |kind: Kind| {
         let wins = |rule: &&anaquel_engine::rules::Explained| {
@@ -127,7 +155,20 @@ pub async fn explain(
         _ => Value::Null,
     };
     let denied = winner(Kind::Access).filter(|rule| rule.standing.rule.effect.denies()).map(|rule| &rule.standing.name);
-    Ok(json_answer(&json!({
+    // Those that are too many bytes for a page are counted only; what is in force is told above.
+    let mut bytes = 0;
+    let mut items = Vec::new();
+    let seen: Vec<_> = rules.iter().filter(|rule| is_seen(rule)).collect();
+    for rule in &seen {
+        let item = sight.trim(words::explained(&app.engine, rule));
+        bytes += item.to_string().len();
+        if bytes > app.config.limits.page_bytes && !items.is_empty() {
+            break;
+        }
+        items.push(item);
+    }
+    let left_out = seen.len() - items.len();
+    let mut answer = json!({
         "seq": seq,
         "sku": sku_text,
         "location": location_text.as_str(),
@@ -138,10 +179,10 @@ pub async fn explain(
             "pickup_only": told(Kind::PickupOnly),
         },
         "result": words::outcome(cell.as_ref(), buffer, denied, winner(Kind::Band)),
-        "rules": rules
-            .iter()
-            .filter(|rule| is_seen(rule))
-            .map(|rule| sight.trim(words::explained(&app.engine, rule)))
-            .collect::<Vec<_>>(),
-    })))
+        "rules": items,
+    });
+    if let (true, Value::Object(members)) = (left_out > 0, &mut answer) {
+        members.insert("rules_left_out".into(), left_out.into());
+    }
+    answer.to_string()
 }

@@ -1,15 +1,16 @@
 //! Availability, stock, movements, counts, shortages.
 
-use anaquel_engine::ids::{LocationId, SkuId};
+use anaquel_engine::Engine;
+use anaquel_engine::ids::{ChannelId, LocationId, SkuId};
 use anaquel_engine::reservation::Reservation;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
-use serde_json::{Value, json};
 
-use super::{json_answer, ok, read_cell_cursor};
+use super::{Page, list, read_cell_cursor};
 use crate::app::{App, Caller};
+use crate::budget::Payer;
 use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params};
 use crate::ops;
@@ -38,7 +39,7 @@ use crate::wire::{self, stock as words};
         (status = 503, description = "overloaded: min_seq is not visible yet")
     )
 )]
-pub async fn availability(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn availability(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let min_seq = params.number("min_seq")?;
     let some = |values: Vec<String>| (!values.is_empty()).then_some(values);
@@ -48,7 +49,7 @@ pub async fn availability(State(app): State<App>, uri: Uri) -> Result<Response, 
     app.wait_for(min_seq).await?;
     let body = words::AvailabilityBody { skus, locations, groups, channel };
     // Whose channel it is, the guard has seen.
-    Ok(ops::availability(&app, &Caller::default(), body)?.into_response())
+    Ok(ops::availability(&app, &Caller::default(), &payer, body).await?.into_response())
 }
 
 /// The same for many: a listing page in one call.
@@ -59,12 +60,13 @@ pub async fn availability(State(app): State<App>, uri: Uri) -> Result<Response, 
     responses((status = 200, description = "As GET /v1/availability"), (status = 400, description = "invalid-request"))
 )]
 pub async fn availability_query(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let payer = Payer::of(request.extensions());
     let JsonRequest { caller, body, mut params } =
         extract::json_question::<words::AvailabilityBody>(&app, request).await?;
     let min_seq = params.number("min_seq")?;
     params.done()?;
     app.wait_for(min_seq).await?;
-    Ok(ops::availability(&app, &caller, body)?.into_response())
+    Ok(ops::availability(&app, &caller, &payer, body).await?.into_response())
 }
 
 /// All cells of a place or of a SKU.
@@ -84,16 +86,31 @@ pub async fn availability_query(State(app): State<App>, request: Request) -> Res
         (status = 404, description = "not-found")
     )
 )]
-pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
+pub async fn stock(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (location, sku, channel) = (params.one("location")?, params.one("sku")?, params.name("channel")?);
     let (after, limit, min_seq) = (params.number::<u32>("after")?, params.limit()?, params.number("min_seq")?);
     params.done()?;
     app.wait_for(min_seq).await?;
-    let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
+    let catalogue = &app.engine.state().catalogue;
     let channel = channel.and_then(|channel| catalogue.channels.id(channel.as_str()));
     let sku = sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?;
     let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
+    if sku.is_none() && location.is_none() {
+        return Err(Problem::invalid("location", "name a location or a sku"));
+    }
+    let page = move |app: &App| Ok(stock_page(&app.engine, sku, location, after, limit, channel));
+    list(&app, &payer, page).await
+}
+
+fn stock_page(
+    engine: &Engine,
+    sku: Option<SkuId>,
+    location: Option<LocationId>,
+    after: Option<u32>,
+    limit: usize,
+    channel: Option<ChannelId>,
+) -> String {
     let ((seq, cells), next): (_, Option<u32>) = match (sku, location) {
         (Some(sku), Some(location)) => (engine.state().availability(&[sku], Some(&[location]), channel), None),
         (Some(sku), None) => {
@@ -106,7 +123,7 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
             let next = found.1.get(limit - 1).map(|last| last.sku.0);
             (found, next)
         }
-        (None, None) => return Err(Problem::invalid("location", "name a location or a sku")),
+        (None, None) => ((engine.state().view.seq(), Vec::new()), None),
     };
     let mut out = String::with_capacity(64 + cells.len() * 120);
     put!(&mut out, r#"{"seq":"#, seq, r#","items":"#);
@@ -116,7 +133,7 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
         Some(next) => put!(&mut out, r#","next":""#, next, r#""}"#),
         None => put!(&mut out, r#","next":null}"#),
     }
-    Ok(ok(out))
+    out
 }
 
 /// Goods came in, were sold, came back, were corrected or broke.
@@ -171,6 +188,7 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
 pub async fn shortages(
     State(app): State<App>,
     visitor: Option<Extension<Visitor>>,
+    payer: Payer,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
@@ -178,15 +196,23 @@ pub async fn shortages(
     params.done()?;
     app.wait_for(min_seq).await?;
     let after = read_cell_cursor(after)?;
-    let (seq, short) = app.engine.state().shortages_page(after, limit);
-    let next = short.get(limit - 1).map(|last| format!("{}-{}", last.cell.sku.0, last.cell.location.0));
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
-    let locations = &app.engine.state().catalogue.locations;
-    let here = short
-        .iter()
-        .filter(|short| caller.acts_at("location", Some(locations.name(short.cell.location).as_str())).is_ok());
-    let is_told = |reservation: &Reservation| ops::handles(&app, &caller, reservation).is_ok();
-    let sight = Sight::of(&app.engine, &caller);
-    let items: Vec<Value> = here.map(|shortage| words::shortage(&app.engine, shortage, is_told, &sight)).collect();
-    Ok(json_answer(&json!({"seq": seq, "items": items, "next": next})))
+    let page = move |app: &App| {
+        let (seq, short) = app.engine.state().shortages_page(after, limit);
+        let locations = &app.engine.state().catalogue.locations;
+        let is_told = |reservation: &Reservation| ops::handles(app, &caller, reservation).is_ok();
+        let sight = Sight::of(&app.engine, &caller);
+        let mut page = Page::new(app);
+        for shortage in &short {
+            let cell = &shortage.cell;
+            if caller.acts_at("location", Some(locations.name(cell.location).as_str())).is_ok()
+                && !page.add(words::shortage(&app.engine, shortage, is_told, &sight))
+            {
+                break;
+            }
+            page.is_at(format!("{}-{}", cell.sku.0, cell.location.0));
+        }
+        Ok(page.end(Some(seq), short.len() == limit))
+    };
+    list(&app, &payer, page).await
 }

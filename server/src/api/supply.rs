@@ -9,9 +9,10 @@ use axum::response::Response;
 use http::Uri;
 use serde_json::{Value, json};
 
-use super::{json_answer, read_cell_cursor};
+use super::{Page, json_answer, read_cell_cursor};
 use crate::app::{App, Caller};
 use crate::door::guard::Visitor;
+use crate::budget::Payer;
 use crate::extract::{self, Params};
 use crate::ops::{self, unexpected};
 use crate::problem::Problem;
@@ -85,7 +86,12 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     ),
     responses((status = 200, description = "A page of cells, exact at `seq`"), (status = 400, description = "invalid-request"),
         (status = 404, description = "not-found")))]
-pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, uri: Uri) -> Result<Response, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    visitor: Option<Extension<Visitor>>,
+    payer: Payer,
+    uri: Uri,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (sku, location, after) = (params.one("sku")?, params.one("location")?, params.one("after")?);
     let (limit, min_seq) = (params.limit()?, params.number("min_seq")?);
@@ -94,12 +100,20 @@ pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, u
     let catalogue = &app.engine.state().catalogue;
     let sku = sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?;
     let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
-    let (seq, found) = app.engine.state().expected(sku, location, read_cell_cursor(after)?, limit);
-    let next = found.get(limit - 1).map(|last| format!("{}-{}", last.sku.0, last.location.0));
+    let after = read_cell_cursor(after)?;
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
-    let is_told = |reservation: &Reservation| ops::handles(&app, &caller, reservation).is_ok();
-    let sight = Sight::of(&app.engine, &caller);
-    let items: Vec<Value> =
-        found.iter().map(|expected| words::expected(&app.engine, expected, is_told, &sight)).collect();
-    Ok(json_answer(&json!({"seq": seq, "items": items, "next": next})))
+    let page = move |app: &App| {
+        let (seq, found) = app.engine.state().expected(sku, location, after, limit);
+        let is_told = |reservation: &Reservation| ops::handles(app, &caller, reservation).is_ok();
+        let sight = Sight::of(&app.engine, &caller);
+        let mut page = Page::new(app);
+        for expected in &found {
+            if !page.add(words::expected(&app.engine, expected, is_told, &sight)) {
+                break;
+            }
+            page.is_at(format!("{}-{}", expected.sku.0, expected.location.0));
+        }
+        Ok(page.end(Some(seq), found.len() == limit))
+    };
+    super::list(&app, &payer, page).await
 }

@@ -13,6 +13,7 @@ use utoipa::openapi::{OpenApi, RefOr};
 
 use super::{Identity, Scope, unauthorized};
 use crate::app::App;
+use crate::budget::link::Link;
 use crate::problem::Problem;
 
 /// The scheme of the OpenAPI document that scopes stand under.
@@ -34,9 +35,9 @@ const ALIVE: [&str; 2] = ["/healthz", "/readyz"];
 /// Bytes of a refused body that are read.
 const DISCARDED_BYTES_MAX: u64 = 1 << 20;
 
-/// Who is at the other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
+/// Who is at the other end of the connection, and the connection.
+#[derive(Debug, Clone)]
+pub struct Peer(pub SocketAddr, pub Arc<Link>);
 
 /// What the guard found out about a request.
 #[derive(Debug, Clone)]
@@ -166,7 +167,7 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
         let (version, is_locked) = (request.version(), app.door.is_locked());
         app.door.hosts.check(version, request.uri(), request.headers(), is_locked)?;
     }
-    let peer = request.extensions().get::<Peer>().map(|Peer(peer)| *peer);
+    let peer = request.extensions().get::<Peer>().map(|Peer(peer, _)| *peer);
     let path = request.extensions().get::<MatchedPath>();
     let needed = path.and_then(|path| routes.needed(request.method(), path.as_str()));
     if needed.is_some() {

@@ -37,6 +37,7 @@ pub use identity::{Identity, Scope};
 use keys::{KeyFile, TOKEN_PREFIX};
 use origins::Origins;
 use rates::Rates;
+pub(crate) use rates::network;
 use tokens::Tokens;
 
 /// How often the files are looked at: a key is out soon after.

@@ -70,7 +70,7 @@ impl Rates {
 }
 
 /// Whom an address stands for: of the sixth version, everybody has a whole network of them.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => match address.to_ipv4_mapped() {
             Some(address) => address.into(),

@@ -6,13 +6,22 @@ use serde_json::Value;
 
 use super::Reply;
 use crate::app::{App, Caller};
-use crate::problem::Problem;
+use crate::budget::Payer;
+use crate::budget::answers::SMALL_BYTES;
+use crate::config::LimitsConfig;
+use crate::problem::{Problem, Slug};
 use crate::wire::cell::CellWriter;
 use crate::wire::put::put;
 use crate::wire::{self, stock as words};
 
 /// SKUs, locations or groups in one question.
 const ASKED_MAX: usize = 1000;
+
+/// Bytes that room is taken for, for each cell or group of an answer.
+const ITEM_BYTES: usize = 192;
+
+/// Cells that are read where the question is asked; more are read aside.
+const CELLS_AT_ONCE: usize = 2_000;
 
 /// A question about availability, its names resolved.
 struct Question {
@@ -66,11 +75,40 @@ impl Question {
             let id = |text: &String| wire::name("group", text).map(|name| catalogue.groups.id(name.as_str()));
             texts.iter().map(id).filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
         });
+        let (locations, groups) = (locations.transpose()?.map(once), groups.transpose()?.map(once));
         let channel = match channel {
             Some(text) => catalogue.channels.id(wire::name("channel", &text)?.as_str()),
             None => None,
         };
-        Ok(Self { skus: known, unknown, locations: locations.transpose()?, groups: groups.transpose()?, channel })
+        Ok(Self { skus: known, unknown, locations, groups, channel })
+    }
+
+    /// What the answer comes to at the most, without reading a cell.
+    fn size(&self, engine: &Engine, limits: &LimitsConfig) -> Size {
+        let state = engine.state();
+        if let Some(groups) = &self.groups {
+            let members =
+                |group: &GroupId| state.catalogue.groups.details(*group).map_or(0, |set| set.details.locations.len());
+            let members: usize = groups.iter().map(members).sum();
+            let (skus, groups) = (self.skus.len(), groups.len());
+            return Size { items: skus * groups, cells: skus * members.max(groups), of_groups: true };
+        }
+        let named = self.locations.as_ref().map_or(usize::MAX, Vec::len);
+        let rows = || self.skus.iter().map(|sku| state.matrix.row(*sku));
+        let mut items = rows().map(|row| row.about().min(named)).sum();
+        if items > limits.response_cells {
+            // Rows that are about so long are counted; no further than to where it is too much.
+            items = 0;
+            for row in rows() {
+                let counted = row.pieces().iter().map(|piece| piece.len()).sum::<usize>() + row.strays().count();
+                items += counted.min(named);
+                if items > limits.response_cells {
+                    break;
+                }
+            }
+        }
+        let looks = self.skus.len().saturating_mul(self.locations.as_ref().map_or(0, Vec::len));
+        Size { items, cells: items.max(looks), of_groups: false }
     }
 
     fn answer(&self, engine: &Engine) -> String {
@@ -107,9 +145,58 @@ impl Question {
     }
 }
 
+/// What is named more than once is told once, in the order in which it was first named.
+fn once<I: Copy + PartialEq>(ids: Vec<I>) -> Vec<I> {
+    let mut known = Vec::with_capacity(ids.len());
+    for id in ids {
+        if !known.contains(&id) {
+            known.push(id);
+        }
+    }
+    known
+}
+
+/// What an answer comes to.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    /// Cells or groups in it.
+    items: usize,
+    /// Cells that are read for it.
+    cells: usize,
+    of_groups: bool,
+}
+
+impl Size {
+    /// Whether that is not too much.
+    fn check(self, limits: &LimitsConfig) -> Result<(), Problem> {
+        let refused = |limit: &'static str, most: usize, found: usize, remedy: &str| {
+            let detail =
+                format!("{limit}: the answer would be of {found} cells or more, and {most} is the most; {remedy}");
+            Err(Problem::new(Slug::InvalidRequest, detail)
+                .with("field", "skus")
+                .with("limit", limit)
+                .with("most", most))
+        };
+        if self.of_groups && self.cells > limits.group_cells {
+            return refused(
+                "limits.group_cells",
+                limits.group_cells,
+                self.cells,
+                "name fewer SKUs or groups at a time",
+            );
+        }
+        if self.items > limits.response_cells {
+            let remedy = "name fewer SKUs or locations at a time, ask for groups, page through /v1/stock, or subscribe \
+                          to /v1/stream";
+            return refused("limits.response_cells", limits.response_cells, self.items, remedy);
+        }
+        Ok(())
+    }
+}
+
 /// An answer with room for its items.
 fn begin(seq: Seq, items: usize) -> String {
-    let mut out = String::with_capacity(64 + items * 192);
+    let mut out = String::with_capacity(64 + items * ITEM_BYTES);
     put!(&mut out, r#"{"seq":"#, seq, r#","items":"#);
     out
 }
@@ -117,9 +204,20 @@ fn begin(seq: Seq, items: usize) -> String {
 /// How many can be promised.
 ///
 /// # Errors
-/// What is wrong with the question.
-pub fn availability(app: &App, caller: &Caller, body: words::AvailabilityBody) -> Result<Reply, Problem> {
+/// What is wrong with the question; that its answer would be too large, or that there is no room for one as large now.
+pub async fn availability(
+    app: &App,
+    caller: &Caller,
+    payer: &Payer,
+    body: words::AvailabilityBody,
+) -> Result<Reply, Problem> {
     caller.speaks_for("channel", body.channel.as_deref())?;
     let words::AvailabilityBody { skus, locations, groups, channel } = body;
-    Ok(Reply::ok(Question::new(&app.engine, skus, locations, groups, channel)?.answer(&app.engine)))
+    let question = Question::new(&app.engine, skus, locations, groups, channel)?;
+    let size = question.size(&app.engine, &app.config.limits);
+    size.check(&app.config.limits)?;
+    if size.cells <= CELLS_AT_ONCE && size.items * ITEM_BYTES < SMALL_BYTES {
+        return Ok(Reply::ok(question.answer(&app.engine)));
+    }
+    app.aside(payer, size.items * ITEM_BYTES, move |app| Ok(question.answer(&app.engine))).await.map(Reply::aside)
 }

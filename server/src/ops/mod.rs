@@ -7,11 +7,14 @@ mod reservations;
 mod sourcing;
 mod stock;
 
+use std::sync::Arc;
+
 use anaquel_engine::command::{Failure, Outcome};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
+use crate::budget::answers::Held;
 use crate::problem::Problem;
 
 pub use availability::availability;
@@ -28,16 +31,23 @@ pub struct Reply {
     pub body: String,
     /// Whether it is the first answer told again.
     pub replayed: bool,
+    /// The room that it takes, where it is large.
+    pub held: Option<Arc<Held>>,
     location: Option<String>,
 }
 
 impl Reply {
     fn new(status: StatusCode, body: String) -> Self {
-        Self { status, body, replayed: false, location: None }
+        Self { status, body, replayed: false, held: None, location: None }
     }
 
     fn ok(body: String) -> Self {
         Self::new(StatusCode::OK, body)
+    }
+
+    /// One that was made aside, with the room that it takes.
+    pub fn aside((body, held): (String, Arc<Held>)) -> Self {
+        Self { held: Some(held), ..Self::ok(body) }
     }
 
     fn replayed(self, replayed: bool) -> Self {
@@ -68,6 +78,9 @@ impl IntoResponse for Reply {
         }
         if self.replayed {
             headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+        }
+        if let Some(held) = self.held {
+            response.extensions_mut().insert(held);
         }
         response
     }

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::{Reply, refusal, unexpected};
 use crate::app::{App, Caller};
-use crate::problem::{Problem, Slug, constraint_name};
+use crate::budget::Who;
+use crate::problem::{Problem, constraint_name};
 use crate::sight::Sight;
 use crate::wire::reservation::write_record;
 use crate::wire::sourcing::{self as words, Order, SourcingBody};
@@ -25,20 +26,20 @@ const ATTEMPTS: usize = 8;
 enum Unsourced {
     /// It is worth too little to be delivered.
     PickupOnly(RuleId),
-    /// There is not enough, or not in so few places.
-    Short(Box<Answer>),
+    /// There is not enough, or not in so few places; how many shipments it would take, were more allowed.
+    Short(Box<Answer>, Option<usize>),
 }
 
 /// Sources an order, or shows how it would be.
 ///
 /// # Errors
 /// What was short and why, what is wrong with the order, or why nothing is written now.
-pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
-    let sourced = try_source(app, caller, body).await;
+pub async fn source(app: &App, caller: &Caller, who: Who, body: SourcingBody) -> Result<Reply, Problem> {
+    let sourced = try_source(app, caller, who, body).await;
     sourced.map_err(|problem| Sight::of(&app.engine, caller).hide_rules(problem))
 }
 
-async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
+async fn try_source(app: &App, caller: &Caller, who: Who, body: SourcingBody) -> Result<Reply, Problem> {
     caller.speaks_for("channel", Some(&body.channel))?;
     match &body.locations {
         Some(locations) => locations.iter().try_for_each(|location| caller.acts_at("locations", Some(location)))?,
@@ -46,16 +47,15 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
     }
     let order = body.into_order(&app.engine)?;
     if order.dry_run {
-        let (engine, order) = (app.engine.clone(), order);
-        let shown = tokio::task::spawn_blocking(move || show(&engine, &order)).await;
-        return shown.unwrap_or_else(|error| Err(Problem::new(Slug::Internal, error.to_string())));
+        let engine = app.engine.clone();
+        return app.reads.run(who, move || show(&engine, &order)).await?;
     }
     let mut question = order.question.clone();
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let (mut asked, mut unsourced) = (Vec::new(), None);
         // A repeat is answered without it; whether this is one is known only then.
-        let planned = plan_aside(app, &order, &question).await?;
+        let planned = plan_aside(app, who, &order, &question).await?;
         let executed = app
             .execute(caller, |engine, cause, done| match planned {
                 Ok(plan) => {
@@ -81,7 +81,7 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
                 return Ok(reply.at(format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id))));
             }
             (Err(_), Some(why)) => {
-                if let Unsourced::Short(answer) = &why {
+                if let Unsourced::Short(answer, _) = &why {
                     note_lost(&app.engine, &order, answer);
                 }
                 return Err(explain(&app.engine, &order, &why));
@@ -114,7 +114,7 @@ fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
     }
     let (seq, answer) = engine.state().source(&order.question);
     if !will_do(order, &answer) {
-        return Err(explain(engine, order, &Unsourced::Short(Box::new(answer))));
+        return Err(explain(engine, order, &short(engine, order, answer)));
     }
     let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| words::plan(engine, order, plan));
     let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
@@ -133,10 +133,21 @@ fn pickup_only(engine: &Engine, order: &Order) -> Option<Unsourced> {
 }
 
 /// The best plan, if it will do; made where nobody waits for it, since it looks at many places.
-async fn plan_aside(app: &App, order: &Order, question: &Question) -> Result<Result<Plan, Unsourced>, Problem> {
+async fn plan_aside(
+    app: &App,
+    who: Who,
+    order: &Order,
+    question: &Question,
+) -> Result<Result<Plan, Unsourced>, Problem> {
     let (engine, order, question) = (app.engine.clone(), order.clone(), question.clone());
-    let planned = tokio::task::spawn_blocking(move || plan(&engine, &order, &question)).await;
-    planned.map_err(|error| Problem::new(Slug::Internal, error.to_string()))
+    app.reads.run(who, move || plan(&engine, &order, &question)).await
+}
+
+/// What there is, and how many shipments it would take, were more allowed: one more search, made where the first was.
+fn short(engine: &Engine, order: &Order, answer: Answer) -> Unsourced {
+    let wider = Question { shipments_max: usize::MAX, ..order.question.clone() };
+    let wider = engine.state().source(&wider).1.best.filter(Plan::is_complete);
+    Unsourced::Short(Box::new(answer), wider.map(|plan| plan.shipments.len()))
 }
 
 /// The best plan, if it will do.
@@ -147,7 +158,7 @@ fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Uns
     let (_, answer) = engine.state().source(question);
     match &answer.best {
         Some(best) if will_do(order, &answer) => Ok(best.clone()),
-        _ => Err(Unsourced::Short(Box::new(answer))),
+        _ => Err(short(engine, order, answer)),
     }
 }
 
@@ -221,13 +232,9 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
                 lines,
             )
         }
-        Unsourced::Short(answer) => {
+        Unsourced::Short(answer, shipments) => {
             let nothing: Vec<u32> = order.question.lines.iter().map(|(_, units, _)| *units).collect();
             let missing = answer.best.as_ref().map_or(&nothing, |best| &best.missing);
-            // How many shipments it would take, were more allowed.
-            let wider = Question { shipments_max: usize::MAX, ..order.question.clone() };
-            let wider = engine.state().source(&wider).1.best.filter(Plan::is_complete);
-            let shipments = wider.map(|plan| plan.shipments.len());
             let mut known = missing.iter().zip(&answer.anywhere);
             let mut lines = Vec::new();
             for (at, (_, units, _)) in order.lines.iter().enumerate() {

@@ -14,11 +14,13 @@ mod session;
 mod socket;
 mod sse;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anaquel_engine::feed::Exceeded;
+use anaquel_engine::feed::{Exceeded, Share};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::budget::{Who, fair};
 use crate::config::StreamConfig;
 use crate::problem::{Problem, Slug};
 use measures::Measures;
@@ -32,14 +34,55 @@ pub use sse::{__path_sse, sse};
 pub struct Streams {
     room: Arc<Semaphore>,
     sockets_max: usize,
+    /// Streams of one caller; 0 where that goes by what is left.
+    caller_max: usize,
+    callers: Arc<Mutex<HashMap<Who, OfCaller>>>,
     measures: Measures,
 }
+
+/// What one caller has of the streams.
+#[derive(Debug, Default)]
+struct OfCaller {
+    streams: usize,
+    share: Arc<Share>,
+}
+
+/// A stream's place; it is free again when this is dropped.
+#[derive(Debug)]
+struct Entered {
+    _room: OwnedSemaphorePermit,
+    who: Who,
+    callers: Arc<Mutex<HashMap<Who, OfCaller>>>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_caller) = callers.get_mut(&self.who) {
+            of_caller.streams -= 1;
+            // Subscriptions that still end keep their share by themselves.
+            if of_caller.streams == 0 {
+                callers.remove(&self.who);
+            }
+        }
+    }
+}
+
+/// A caller may have so many times the streams that it leaves to others, and so many whatever is left.
+const PATIENCE: usize = 4;
+const FLOOR: usize = 8;
 
 impl Streams {
     /// Nobody is connected yet.
     pub fn new(config: &StreamConfig) -> Self {
         let room = Arc::new(Semaphore::new(config.sockets));
-        Self { room, sockets_max: config.sockets, measures: Measures::default() }
+        Self {
+            room,
+            sockets_max: config.sockets,
+            caller_max: config.caller_sockets,
+            callers: Arc::default(),
+            measures: Measures::default(),
+        }
     }
 
     /// Streams that are open.
@@ -53,12 +96,38 @@ impl Streams {
         let _ = self.room.acquire_many(all).await;
     }
 
-    fn enter(&self) -> Result<OwnedSemaphorePermit, Problem> {
-        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+    fn enter(&self, who: Who) -> Result<Entered, Problem> {
+        let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
             let most = self.sockets_max;
             let detail = format!("stream.sockets: {most} streams are open, and no more are taken");
             Problem::new(Slug::Overloaded, detail).with("limit", "stream.sockets").with("most", most)
-        })
+        })?;
+        let mut callers = self.callers();
+        let mine = callers.get(&who).map_or(0, |of_caller| of_caller.streams);
+        let has_share = match self.caller_max {
+            0 => fair(mine, 1, self.room.available_permits() + 1, PATIENCE, FLOOR),
+            most => mine < most,
+        };
+        if !has_share {
+            let detail = format!(
+                "stream.caller_sockets: this caller has {mine} streams open, and others need room; close some, or follow \
+                 more on one"
+            );
+            return Err(Problem::new(Slug::TooManyRequests, detail)
+                .with("limit", "stream.caller_sockets")
+                .with("most", mine));
+        }
+        callers.entry(who).or_default().streams += 1;
+        Ok(Entered { _room: room, who, callers: Arc::clone(&self.callers) })
+    }
+
+    /// What a caller has of everything that subscriptions share.
+    fn share(&self, who: Who) -> Arc<Share> {
+        self.callers().get(&who).map(|of_caller| Arc::clone(&of_caller.share)).unwrap_or_default()
+    }
+
+    fn callers(&self) -> MutexGuard<'_, HashMap<Who, OfCaller>> {
+        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::envelope::Envelope;
 use super::frame::ClientId;
 use crate::app::{App, Caller};
+use crate::budget::Payer;
 use crate::door::Scope;
 use crate::door::guard::Visitor;
 use crate::extract::{bind_key, fingerprint_of, read_key};
@@ -250,17 +251,26 @@ impl Op {
 
 impl Command {
     /// Does it.
-    pub async fn run(self, app: App) -> Result<Reply, Problem> {
+    pub async fn run(self, app: App, payer: Payer) -> Result<Reply, Problem> {
         let Self { caller, what } = self;
         match what {
             What::Reserve(body) => ops::reserve(&app, &caller, body).await,
             // On the heap, so that the room for whatever is asked for seldom is not moved about with every reservation.
-            What::Other { op, reservation, body } => Box::pin(other(&app, &caller, op, &reservation, body)).await,
+            What::Other { op, reservation, body } => {
+                Box::pin(other(&app, &caller, &payer, op, &reservation, body)).await
+            }
         }
     }
 }
 
-async fn other(app: &App, caller: &Caller, op: Op, reservation: &str, body: Value) -> Result<Reply, Problem> {
+async fn other(
+    app: &App,
+    caller: &Caller,
+    payer: &Payer,
+    op: Op,
+    reservation: &str,
+    body: Value,
+) -> Result<Reply, Problem> {
     match op {
         Op::Reserve => ops::reserve(app, caller, from_value(body)?).await,
         Op::Confirm => step::<ConfirmBody>(app, caller, reservation, body).await,
@@ -272,7 +282,7 @@ async fn other(app: &App, caller: &Caller, op: Op, reservation: &str, body: Valu
         Op::Rebind => step::<RebindBody>(app, caller, reservation, body).await,
         Op::Movements => ops::movements(app, caller, from_value::<MovementsBody>(body)?).await,
         Op::Counts => ops::counts(app, caller, from_value::<CountsBody>(body)?).await,
-        Op::Availability => ops::availability(app, caller, from_value::<AvailabilityBody>(body)?),
+        Op::Availability => ops::availability(app, caller, payer, from_value::<AvailabilityBody>(body)?).await,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use anaquel_engine::feed::{Cursor, Message, Mode, Selection, Start, Subscription};
+use anaquel_engine::feed::{Cursor, Message, Mode, Selection, Share, Start, Subscription};
 use anaquel_engine::ids::Seq;
 
 use super::exceeded;
 use super::frame::{self, ClientId, Frame};
 use super::mailbox::Mailbox;
 use crate::app::App;
+use crate::budget::Who;
 use crate::problem::{Problem, Slug};
 
 /// What one subscription may tell before the next has its turn.
@@ -17,6 +18,8 @@ const TURN: usize = 32;
 /// The subscriptions of one stream.
 pub struct Session {
     app: App,
+    /// What its caller has of everything that subscriptions share.
+    share: Arc<Share>,
     pub mailbox: Arc<Mailbox>,
     live: Vec<(ClientId, Subscription)>,
     next: usize,
@@ -33,8 +36,9 @@ pub enum Told {
 }
 
 impl Session {
-    pub fn new(app: App) -> Self {
-        Self { app, mailbox: Arc::default(), live: Vec::new(), next: 0 }
+    pub fn new(app: App, who: Who) -> Self {
+        let share = app.streams.share(who);
+        Self { app, share, mailbox: Arc::default(), live: Vec::new(), next: 0 }
     }
 
     pub fn subscribe(&mut self, id: ClientId, selection: Selection, mode: Mode, start: Start) -> Result<(), Problem> {
@@ -49,7 +53,8 @@ impl Session {
                 .with("limit", "stream.subscriptions")
                 .with("most", most));
         }
-        let subscribed = self.app.engine.feed().subscribe(selection, mode, start, self.mailbox.wake());
+        let feed = self.app.engine.feed();
+        let subscribed = feed.subscribe_for(&self.share, selection, mode, start, self.mailbox.wake());
         self.live.push((id, subscribed.map_err(exceeded)?));
         Ok(())
     }

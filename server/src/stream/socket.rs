@@ -1,6 +1,7 @@
 //! The WebSocket: subscriptions and commands, pipelined, on one connection.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anaquel_engine::feed::{Start, TrackError};
@@ -12,7 +13,6 @@ use axum::response::Response;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use http::{HeaderMap, Uri};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
 use super::exceeded;
@@ -20,8 +20,10 @@ use super::frame::{self, ClientId};
 use super::measures::Measures;
 use super::request::{self, Command, Request};
 use super::session::{Session, Told};
-use super::stopped;
+use super::{Entered, stopped};
 use crate::app::App;
+use crate::budget::answers::Held;
+use crate::budget::{Payer, Who};
 use crate::config::StreamConfig;
 use crate::door::guard::{PROTOCOL, Peer, Visitor};
 use crate::ops::Reply;
@@ -31,9 +33,9 @@ use crate::problem::{Problem, Slug};
 /// socket costs.
 const BUFFER_BYTES: usize = 4096;
 
-/// The largest frame that may wait to be written. A delta of `stream.dirty_cells` cells with the longest names stays well
-/// below it.
-const WRITE_BYTES_MAX: usize = 16 << 20;
+/// The largest frame that may wait to be written. A delta of `stream.dirty_cells` cells and an answer of
+/// `limits.response_cells` with the longest names stay below it.
+const WRITE_BYTES_MAX: usize = 64 << 20;
 
 /// Commands of one socket that may be under way; no more are read until one is done.
 const COMMANDS_MAX: usize = 256;
@@ -85,11 +87,19 @@ pub async fn socket(
 ) -> Result<Response, Problem> {
     app.door.origins.check(&uri, &headers, app.door.is_locked())?;
     let visitor = visitor.map(|Extension(visitor)| visitor);
-    let address = peer.map(|Extension(Peer(peer))| peer.ip());
+    let peer = peer.map(|Extension(peer)| peer);
+    let address = peer.as_ref().map(|Peer(peer, _)| peer.ip());
+    let payer = Payer {
+        who: Who::new(visitor.as_ref().map(|visitor| visitor.identity.as_ref()), address),
+        link: peer.map(|Peer(_, link)| link),
+    };
     let upgrade = upgrade.map_err(|rejection| {
         Problem::invalid("Upgrade", format!("this path speaks WebSocket, and the handshake is wrong: {rejection}"))
     })?;
-    let permit = app.streams.enter()?;
+    let permit = app.streams.enter(payer.who)?;
+    if let Some(link) = &payer.link {
+        link.set_patience(Duration::from_secs(app.config.stream.idle_seconds));
+    }
     let upgrade = upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(BUFFER_BYTES)
@@ -97,10 +107,13 @@ pub async fn socket(
         .max_write_buffer_size(WRITE_BYTES_MAX + BUFFER_BYTES)
         .max_message_size(app.config.stream.message_bytes)
         .max_frame_size(app.config.stream.message_bytes);
-    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, visitor, address, permit).run()))
+    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, visitor, address, payer, permit).run()))
 }
 
-type Running = futures_util::future::BoxFuture<'static, String>;
+/// An answer, and the room that it takes where it is large.
+type Answer = (String, Option<Arc<Held>>);
+
+type Running = futures_util::future::BoxFuture<'static, Answer>;
 
 struct Connection {
     app: App,
@@ -109,6 +122,9 @@ struct Connection {
     /// Who it is; none where the door stands open.
     visitor: Option<Visitor>,
     address: Option<IpAddr>,
+    payer: Payer,
+    /// Of what was written and is not on its way yet.
+    unsent: Vec<Arc<Held>>,
     commands: FuturesUnordered<Running>,
     /// When something last came from the client.
     heard: Instant,
@@ -116,7 +132,7 @@ struct Connection {
     greeted: bool,
     /// A subscription goes on from a cursor: as soon as everything was told, the client shall know.
     resumes: bool,
-    _permit: OwnedSemaphorePermit,
+    _permit: Entered,
 }
 
 /// How a connection came to its end.
@@ -145,9 +161,10 @@ impl Connection {
         socket: WebSocket,
         visitor: Option<Visitor>,
         address: Option<IpAddr>,
-        permit: OwnedSemaphorePermit,
+        payer: Payer,
+        permit: Entered,
     ) -> Self {
-        let session = Session::new(app.clone());
+        let session = Session::new(app.clone(), payer.who);
         let commands = FuturesUnordered::new();
         Self {
             app,
@@ -155,6 +172,8 @@ impl Connection {
             session,
             visitor,
             address,
+            payer,
+            unsent: Vec::new(),
             commands,
             heard: Instant::now(),
             pinged: false,
@@ -214,7 +233,7 @@ impl Connection {
     async fn finish(&mut self) -> Result<End, End> {
         let answers = async {
             while let Some(answer) = self.commands.next().await {
-                self.write(answer).await?;
+                self.write_answer(answer).await?;
             }
             while self.tell().await? {}
             self.flush().await
@@ -262,12 +281,19 @@ impl Connection {
     }
 
     /// Writes an answer, and those that are ready with it.
-    async fn answer(&mut self, answer: String) -> Result<(), End> {
-        self.write(answer).await?;
+    async fn answer(&mut self, answer: Answer) -> Result<(), End> {
+        self.write_answer(answer).await?;
         while let Some(Some(answer)) = self.commands.next().now_or_never() {
-            self.write(answer).await?;
+            self.write_answer(answer).await?;
         }
         self.flush().await
+    }
+
+    /// Puts an answer on its way; the room that it takes is free again once it is written.
+    async fn write_answer(&mut self, (text, held): Answer) -> Result<(), End> {
+        self.unsent.extend(held);
+        self.write(text).await?;
+        if self.unsent.is_empty() { Ok(()) } else { self.flush().await }
     }
 
     /// Takes in a message, and those that came with it.
@@ -302,7 +328,7 @@ impl Connection {
         // Polls what was just asked for: most is under way before anything else is looked at.
         while let Some(Some(answer)) = self.commands.next().now_or_never() {
             answered = true;
-            self.write(answer).await?;
+            self.write_answer(answer).await?;
         }
         if answered {
             self.flush().await?;
@@ -344,7 +370,9 @@ impl Connection {
                 self.session.unsubscribe(id)?;
                 return Ok(true);
             }
-            Request::Command(command) => self.commands.push(run(self.app.clone(), id.clone(), command)),
+            Request::Command(command) => {
+                self.commands.push(run(self.app.clone(), self.payer.clone(), id.clone(), command));
+            }
         }
         Ok(false)
     }
@@ -411,7 +439,9 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        self.wait_for_reader(async |socket| socket.flush().await).await
+        self.wait_for_reader(async |socket| socket.flush().await).await?;
+        self.unsent.clear();
+        Ok(())
     }
 
     /// Should the client not read, this waits for it: what is pending meanwhile is bounded by the feed, and a client that
@@ -434,17 +464,17 @@ impl Connection {
     }
 }
 
-fn run(app: App, id: ClientId, command: Command) -> Running {
+fn run(app: App, payer: Payer, id: ClientId, command: Command) -> Running {
     Box::pin(async move {
-        match command.run(app.clone()).await {
+        match command.run(app.clone(), payer).await {
             Ok(reply) => {
                 app.streams.measures.results.increment(1);
-                frame::result(&id, &reply)
+                (frame::result(&id, &reply), reply.held)
             }
             Err(problem) => {
                 app.streams.measures.errors.increment(1);
                 problem.count();
-                frame::error(Some(&id), &problem)
+                (frame::error(Some(&id), &problem), None)
             }
         }
     })

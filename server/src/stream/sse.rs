@@ -12,15 +12,16 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Uri, header};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
 use super::frame::{ClientId, Frame};
 use super::measures::Measures;
 use super::request::{mode, read_cursor, selection};
 use super::session::{Session, Told};
-use super::stopped;
+use super::{Entered, stopped};
 use crate::app::App;
+use crate::budget::Payer;
 use crate::door::guard::Visitor;
 use crate::extract::Params;
 use crate::problem::Problem;
@@ -50,6 +51,7 @@ const RETRY_MS: u64 = 1000;
 pub async fn sse(
     State(app): State<App>,
     visitor: Option<Extension<Visitor>>,
+    payer: Payer,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Problem> {
@@ -61,8 +63,12 @@ pub async fn sse(
     // What the browser sends by itself is newer than what stands in the address.
     let last = headers.get("last-event-id").and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty());
     let start = last.or(cursor.as_deref()).map_or(Ok(Start::Fresh), read_cursor)?;
-    let permit = app.streams.enter()?;
-    let mut session = Session::new(app.clone());
+    let permit = app.streams.enter(payer.who)?;
+    let patience = Duration::from_secs(app.config.stream.idle_seconds);
+    if let Some(link) = payer.link.filter(|link| !link.is_http2()) {
+        link.set_patience(patience);
+    }
+    let mut session = Session::new(app.clone(), payer.who);
     session.subscribe(ClientId::new("sse".into()), selection, mode(mode_text.as_deref())?, start)?;
     let every = Duration::from_secs(app.config.stream.heartbeat_seconds);
     let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
@@ -88,7 +94,7 @@ struct Events {
     visitor: Option<Visitor>,
     chunks: mpsc::Sender<Result<Bytes, Infallible>>,
     heartbeats: Interval,
-    _permit: OwnedSemaphorePermit,
+    _permit: Entered,
 }
 
 impl Events {

@@ -76,6 +76,8 @@ pub struct Subscription {
     joining: VecDeque<Joining>,
     /// Cells that left, and have not been named yet.
     untracked: Option<Untracked>,
+    /// Cells of its snapshots that count as on their way out.
+    counted: usize,
 }
 
 impl Subscription {
@@ -96,6 +98,7 @@ impl Subscription {
             lens,
             joining: VecDeque::new(),
             untracked: None,
+            counted: 0,
         };
         subscription.phase = match start {
             Start::Fresh => Phase::Starting { reset: None },
@@ -149,7 +152,7 @@ impl Subscription {
     pub fn unknown(&self) -> Vec<Name> {
         let filter = self.sub.lock_filter();
         let Filter { skus, locations, groups, .. } = &*filter;
-        skus.unknown.iter().chain(&locations.unknown).chain(&groups.unknown).cloned().collect()
+        skus.unknown().chain(locations.unknown()).chain(groups.unknown()).cloned().collect()
     }
 
     /// Whether the next [`poll`](Self::poll) may read the disk or very many cells.
@@ -191,9 +194,9 @@ impl Subscription {
             if filter.all_skus {
                 return Err(TrackError::AllSkus);
             }
-            let before = filter.size();
+            let before = filter.cost();
             let tracked = filter.track(&state.catalogue, skus);
-            if let Err(exceeded) = index.make_room(before, filter.size(), settings) {
+            if let Err(exceeded) = index.make_room(&self.sub, before, filter.cost(), settings) {
                 filter.untrack(&state.catalogue, &tracked.names);
                 return Err(TrackError::Exceeded(exceeded));
             }
@@ -240,9 +243,9 @@ impl Subscription {
             if filter.all_skus {
                 return Err(TrackError::AllSkus);
             }
-            let before = filter.size();
+            let before = filter.cost();
             let gone = filter.untrack(&state.catalogue, skus);
-            let _ = index.make_room(before, filter.size(), &shared.settings);
+            let _ = index.make_room(&self.sub, before, filter.cost(), &shared.settings);
             let keys: Vec<_> = gone.ids.iter().flat_map(|sku| filter.keys_of_sku(*sku)).collect();
             (gone, keys)
         };
@@ -285,8 +288,33 @@ impl Subscription {
         Ok(())
     }
 
-    /// What to tell next. `None`: nothing now; the subscriber will be woken.
+    /// What to tell next. `None`: nothing now; the subscriber will be woken, or, where snapshots of others take all the
+    /// room that there is for them, is to poll again after a while.
     pub fn poll(&mut self) -> Option<Message> {
+        let message = self.poll_next();
+        self.count_cells();
+        message
+    }
+
+    /// Counts what is on its way out.
+    fn count_cells(&mut self) {
+        if self.counted == 0 && self.out.is_empty() && self.joining.is_empty() {
+            return;
+        }
+        let out = self.out.iter().map(Pieces::snapshot_cells).sum::<usize>();
+        let now = out + self.joining.iter().map(|joining| joining.cells.cells.len()).sum::<usize>();
+        let all = &self.feed.shared.snapshot_cells;
+        all.fetch_add(now, Relaxed);
+        all.fetch_sub(self.counted, Relaxed);
+        self.counted = now;
+    }
+
+    fn has_room(&self) -> bool {
+        let shared = &self.feed.shared;
+        shared.snapshot_cells.load(Relaxed) - self.counted < shared.settings.snapshot_cells_max
+    }
+
+    fn poll_next(&mut self) -> Option<Message> {
         loop {
             if let Some(message) = self.next_piece() {
                 return Some(message);
@@ -298,6 +326,7 @@ impl Subscription {
                     self.phase = Phase::Starting { reset: None };
                     Some(Message::Reset { reason })
                 }
+                Phase::Starting { reset: None } if !self.has_room() => return None,
                 Phase::Starting { reset: None } => self.start(),
                 Phase::CatchingUp { at, .. } => {
                     let message = self.catch_up(at);
@@ -450,6 +479,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        self.feed.shared.snapshot_cells.fetch_sub(self.counted, Relaxed);
         self.feed.shared.lock_index().remove(self.slot);
     }
 }

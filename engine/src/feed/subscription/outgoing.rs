@@ -36,6 +36,14 @@ pub(super) enum Then {
 }
 
 impl Pieces {
+    /// Cells of a snapshot that are still to go out.
+    pub fn snapshot_cells(&self) -> usize {
+        match self {
+            Self::Snapshot { cells, .. } => cells.len(),
+            Self::Delta { .. } => 0,
+        }
+    }
+
     /// Whether a cursor must not claim `seq` while this is still to come. What was asked for since is told apart by the
     /// digest.
     fn is_due_at(&self, seq: Seq) -> bool {

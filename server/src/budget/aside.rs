@@ -1,0 +1,240 @@
+//! Long reads: a few at a time, off the threads that serve, those of all callers in turn. Whoever hangs up before their
+//! turn is not begun with.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{Shares, Who, fair, lock};
+use crate::config::LimitsConfig;
+use crate::problem::{Problem, Slug};
+
+/// How long a read waits for its turn.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Reads of one caller that may wait, whatever is left.
+const FLOOR: usize = 4;
+
+/// Who does what at a time.
+#[derive(Debug)]
+pub struct Aside {
+    /// The settings, for who is refused: how many run, and how many wait.
+    names: (&'static str, &'static str),
+    most: usize,
+    /// What one caller may have running, so that one turn at least is left to others.
+    most_of_one: usize,
+    waiting_max: usize,
+    /// How long a read waits for its turn.
+    wait: Duration,
+    line: Mutex<Line>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    running: usize,
+    running_of: Shares<Who>,
+    waiting: VecDeque<(Who, oneshot::Sender<Turn>)>,
+    waiting_of: Shares<Who>,
+}
+
+/// A turn; the next one has it when this is dropped.
+#[derive(Debug)]
+pub struct Turn {
+    aside: Arc<Aside>,
+    who: Who,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut line = lock(&self.aside.line);
+        line.running -= 1;
+        line.running_of.take(self.who, 1);
+        self.aside.next(line);
+    }
+}
+
+/// A place in the line, given up when this is dropped.
+struct Place<'a> {
+    aside: &'a Aside,
+    who: Who,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut line = lock(&self.aside.line);
+        line.waiting_of.take(self.who, 1);
+        line.waiting.retain(|(_, turn)| !turn.is_closed());
+    }
+}
+
+impl Aside {
+    /// Long reads.
+    pub fn reads(limits: &LimitsConfig) -> Arc<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = if limits.long_reads == 0 { (cores / 2).max(2) } else { limits.long_reads };
+        Self::new(("limits.long_reads", "limits.long_reads_waiting"), most, limits.long_reads_waiting)
+    }
+
+    /// Files on their way in or out, each as long as its client makes it last.
+    pub fn files(limits: &LimitsConfig) -> Arc<Self> {
+        Self::new(("limits.files", "limits.files"), limits.files, 0)
+    }
+
+    fn new(names: (&'static str, &'static str), most: usize, waiting_max: usize) -> Arc<Self> {
+        let most_of_one = most.saturating_sub(1).max(1);
+        Arc::new(Self { names, most, most_of_one, waiting_max, wait: WAIT, line: Mutex::default() })
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// `overloaded`, naming the limit, where too many wait, or too many of the same caller, or it takes too long.
+    pub async fn turn(self: &Arc<Self>, who: Who) -> Result<Turn, Problem> {
+        let waits = {
+            let mut line = lock(&self.line);
+            if line.running < self.most && line.running_of.of(who) < self.most_of_one {
+                return Ok(self.begin(&mut line, who));
+            }
+            let (mine, free) = (line.waiting_of.of(who), self.waiting_max.saturating_sub(line.waiting.len()));
+            if free == 0 || !fair(mine, 1, free, 1, FLOOR) {
+                return Err(self.overloaded());
+            }
+            let (turn, waits) = oneshot::channel();
+            line.waiting.push_back((who, turn));
+            line.waiting_of.add(who, 1);
+            waits
+        };
+        let mut waits = waits;
+        let place = Place { aside: self, who };
+        let turn = tokio::time::timeout(self.wait, &mut waits).await;
+        // Closed first, so that nobody hands over a turn to a place that is given up.
+        waits.close();
+        drop(place);
+        match (turn, waits.try_recv()) {
+            (Ok(Ok(turn)), _) | (_, Ok(turn)) => Ok(turn),
+            _ => Err(self.overloaded()),
+        }
+    }
+
+    /// Does `work` in a turn of `who`. Once begun, it is done to its end, and keeps its turn until then.
+    ///
+    /// # Errors
+    /// `overloaded`, as [`Aside::turn`]; `internal`, where it panics.
+    pub async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        who: Who,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let turn = self.turn(who).await?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work()
+        });
+        done.await.map_err(|error| {
+            tracing::error!(%error, "a long read ended in a defect");
+            Problem::new(Slug::Internal, "this is a defect; the log tells more")
+        })
+    }
+
+    fn begin(self: &Arc<Self>, line: &mut Line, who: Who) -> Turn {
+        line.running += 1;
+        line.running_of.add(who, 1);
+        Turn { aside: Arc::clone(self), who }
+    }
+
+    /// Whoever waits longest and has not more than its share has the next turn. Bounded by those who wait.
+    fn next(self: &Arc<Self>, mut line: std::sync::MutexGuard<'_, Line>) {
+        let mut given_back = Vec::new();
+        while line.running < self.most {
+            let has_share = |(who, turn): &(Who, _)| {
+                line.running_of.of(*who) < self.most_of_one && !oneshot::Sender::is_closed(turn)
+            };
+            let Some(at) = line.waiting.iter().position(has_share) else { break };
+            let Some((who, waiting)) = line.waiting.remove(at) else { break };
+            let turn = self.begin(&mut line, who);
+            // Gone meanwhile: its turn is dropped outside of the lock, and goes to the next.
+            given_back.extend(waiting.send(turn).err());
+        }
+        drop(line);
+        drop(given_back);
+    }
+
+    fn overloaded(&self) -> Problem {
+        let (running, waiting) = self.names;
+        let detail = format!(
+            "{waiting}: {} of this kind are under way ({running}) and others wait; ask for less at a time, or come again",
+            self.most
+        );
+        Problem::new(Slug::Overloaded, detail)
+            .with("limit", waiting)
+            .with("most", self.waiting_max.max(1))
+            .retry_after(2)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use super::*;
+
+    fn aside(most: usize, waiting: usize) -> Arc<Aside> {
+        Aside::new(("limits.long_reads", "limits.long_reads_waiting"), most, waiting)
+    }
+
+    #[tokio::test]
+    async fn one_caller_leaves_a_turn_to_the_others() {
+        let aside = aside(2, 64);
+        let first = aside.turn(Who(1)).await.unwrap();
+        let second = tokio::spawn({
+            let aside = Arc::clone(&aside);
+            async move { aside.turn(Who(1)).await }
+        });
+        tokio::task::yield_now().await;
+        let other = aside.turn(Who(2)).await.unwrap();
+        assert!(!second.is_finished(), "it has its share");
+        drop(other);
+        tokio::task::yield_now().await;
+        assert!(!second.is_finished());
+        drop(first);
+        assert!(second.await.unwrap().is_ok());
+        assert_eq!(lock(&aside.line).running, 0);
+    }
+
+    #[tokio::test]
+    async fn who_waits_too_long_or_hangs_up_leaves_nothing() {
+        let mut aside = aside(1, 64);
+        Arc::get_mut(&mut aside).unwrap().wait = Duration::from_millis(50);
+        let first = aside.turn(Who(1)).await.unwrap();
+        let refused = aside.turn(Who(2)).await.unwrap_err();
+        assert_eq!(refused.status(), 503);
+        drop(tokio::time::timeout(Duration::from_millis(5), aside.turn(Who(2))).await);
+        assert_eq!((lock(&aside.line).waiting.len(), lock(&aside.line).waiting_of.of(Who(2))), (0, 0));
+        drop(first);
+        assert_eq!(aside.run(Who(2), || 7).await.unwrap(), 7);
+        assert!(aside.run(Who(2), || panic!("a defect")).await.is_err());
+        assert_eq!(lock(&aside.line).running, 0);
+    }
+
+    #[tokio::test]
+    async fn the_line_is_bounded_and_shared() {
+        let aside = aside(1, 20);
+        let first = aside.turn(Who(0)).await.unwrap();
+        let ask = |who: u64| {
+            let aside = Arc::clone(&aside);
+            tokio::spawn(async move { aside.turn(Who(who)).await })
+        };
+        let mine: Vec<_> = (0..20).map(|_| ask(1)).collect();
+        tokio::task::yield_now().await;
+        assert_eq!(lock(&aside.line).waiting.len(), 10, "half of the line");
+        let theirs = ask(2);
+        tokio::task::yield_now().await;
+        assert_eq!(lock(&aside.line).waiting.len(), 11);
+        drop(first);
+        for waiting in mine.into_iter().chain([theirs]) {
+            drop(waiting.await);
+        }
+        assert_eq!(lock(&aside.line).running, 0);
+    }
+}
