@@ -98,9 +98,10 @@ impl State {
         self.reservations.segments().flatten().for_each(|reservation| uses(reservation.channel));
         let rules = self.rules.all().into_iter().flatten();
         rules.for_each(|standing| standing.rule.conditions.channels.iter().copied().for_each(&mut uses));
-        let unused = (0..).map(ChannelId).zip(is_used).filter(|(id, is_used)| {
-            !is_used && channels.is_live(*id) && channels.details(*id).is_none()
-        });
+        let unused = (0..)
+            .map(ChannelId)
+            .zip(is_used)
+            .filter(|(id, is_used)| !is_used && channels.is_live(*id) && channels.details(*id).is_none());
         (seq, unused.map(|(id, _)| id).take(limit).collect())
     }
 

@@ -292,7 +292,9 @@ impl Draft {
         let mut made_up: BTreeMap<u64, Definitions> = BTreeMap::new();
         let mut rest = Definitions {
             skus: self.skus.split(skus, &mut |by, name| made_up.entry(by).or_default().skus.push(name)),
-            locations: self.locations.split(locations, &mut |by, name| made_up.entry(by).or_default().locations.push(name)),
+            locations: self
+                .locations
+                .split(locations, &mut |by, name| made_up.entry(by).or_default().locations.push(name)),
             groups: self.groups.split(groups, &mut |by, name| made_up.entry(by).or_default().groups.push(name)),
             channels: self.channels.split(channels, &mut |by, name| made_up.entry(by).or_default().channels.push(name)),
         };
@@ -684,10 +686,9 @@ impl Draft {
     #[inline]
     pub fn takes_channel(&self, channel: Option<ChannelId>) -> bool {
         let catalogue = &self.state.catalogue;
-        let is_declared =
-            |id: ChannelId| catalogue.is_declared(id) || self.channels.details.contains_key(&id);
-        let takes_any = catalogue.takes_any_channel()
-            && (self.channels.details.is_empty() || catalogue.accepts_undeclared());
+        let is_declared = |id: ChannelId| catalogue.is_declared(id) || self.channels.details.contains_key(&id);
+        let takes_any =
+            catalogue.takes_any_channel() && (self.channels.details.is_empty() || catalogue.accepts_undeclared());
         takes_any || channel.is_some_and(is_declared)
     }
 

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::draft::Answer;
-use super::stock::CountVerdict;
 use super::names::left;
+use super::stock::CountVerdict;
 use super::{Decision, Sequencer};
 use crate::catalogue::{GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails, Transfers, is_gtin};
 use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
@@ -213,7 +213,8 @@ impl Sequencer {
                 return self.put_rule(name, fields.map(|fields| *fields), version, cause);
             }
             PutWhat::Channel(name, details) => {
-                let channel = self.draft.intern_channel(&NameRef::New(name)).ok_or_else(|| left::channels("channel"))?;
+                let channel =
+                    self.draft.intern_channel(&NameRef::New(name)).ok_or_else(|| left::channels("channel"))?;
                 let known = self.draft.channel_details(channel).is_some_and(|(_, known)| *known == details);
                 (!known).then_some(Event::ChannelsSet(vec![(channel, details)]))
             }
@@ -406,7 +407,11 @@ impl Sequencer {
     }
 
     /// The cell that a row is about, if both of its names are known.
-    pub(super) fn known(&self, sku: &NameRef<SkuId>, location: &NameRef<LocationId>) -> Result<(SkuId, LocationId), Failure> {
+    pub(super) fn known(
+        &self,
+        sku: &NameRef<SkuId>,
+        location: &NameRef<LocationId>,
+    ) -> Result<(SkuId, LocationId), Failure> {
         let sku = match sku {
             NameRef::New(name) => self.draft.known_sku(name).ok_or_else(|| unknown("sku", name))?,
             NameRef::Known(sku) => *sku,

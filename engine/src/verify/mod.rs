@@ -18,7 +18,9 @@ mod law;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::event::{CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved};
+use crate::event::{
+    CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved,
+};
 use crate::ids::{ChannelId, Epoch, LocationId, Name, ReservationId, Seq, SkuId};
 use crate::journal::sled_log::{OpenError, SledOptions};
 use crate::journal::{Batch, Damage};
@@ -263,10 +265,7 @@ impl Auditor {
             Event::Defined(names) => self.define(names),
             Event::MadeUp(made_up) => self.define(&made_up.names),
             Event::Released(names) => self.release(names),
-            Event::PricesSet(_)
-            | Event::ServicesSet(_)
-            | Event::Imported(_)
-            | Event::DemandLost(_) => Ok(()),
+            Event::PricesSet(_) | Event::ServicesSet(_) | Event::Imported(_) | Event::DemandLost(_) => Ok(()),
         }
     }
 

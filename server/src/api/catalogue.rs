@@ -27,14 +27,23 @@ pub(super) fn tagged((version, item): (Seq, Value)) -> Response {
 
 /// A page of items, in the order in which they were declared.
 fn list(uri: &Uri, count: u32, item: impl Fn(u32) -> Value) -> Result<Response, Problem> {
+    list_some(uri, count, |_| true, item)
+}
+
+/// The same of those that are there.
+fn list_some(
+    uri: &Uri,
+    count: u32,
+    is_there: impl Fn(u32) -> bool,
+    item: impl Fn(u32) -> Value,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.number::<u32>("after")?, params.limit()?);
     params.done()?;
     let first = after.map_or(0, |after| after.saturating_add(1));
-    let items: Vec<Value> = (first..count).take(limit).map(item).collect();
-    let next = first.saturating_add(items.len() as u32);
-    let more = items.len() == limit && next < count;
-    Ok(page(items, more.then(|| (next - 1).to_string())))
+    let ids: Vec<u32> = (first..count).filter(|id| is_there(*id)).take(limit).collect();
+    let next = ids.last().copied().filter(|last| ids.len() == limit && last + 1 < count);
+    Ok(page(ids.into_iter().map(item).collect(), next.map(|last| last.to_string())))
 }
 
 /// `If-Match`: a version, or `*` for any that exists.
@@ -170,7 +179,9 @@ pub async fn put_group(State(app): State<App>, PathId(id): PathId, request: Requ
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of channels")))]
 pub async fn list_channels(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
-    list(&uri, app.engine.state().catalogue.channels.count(), |id| words::channel(&app.engine, ChannelId(id)).1)
+    let channels = &app.engine.state().catalogue.channels;
+    let is_there = |id: u32| channels.is_live(ChannelId(id));
+    list_some(&uri, channels.count(), is_there, |id| words::channel(&app.engine, ChannelId(id)).1)
 }
 
 /// One channel.

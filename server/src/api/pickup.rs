@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::extract::Params;
 use crate::problem::Problem;
 use crate::wire::catalogue::coordinates;
-use crate::wire::{parse_time, quantity, sku_name, time};
+use crate::wire::{asking_channel, parse_time, quantity, sku_name, time};
 
 /// Lines of a basket.
 const LINES_MAX: usize = 100;
@@ -71,7 +71,7 @@ pub async fn pickup(State(app): State<App>, uri: Uri) -> Result<Response, Proble
             None => unknown.push(sku.clone()),
         }
     }
-    let channel = channel.and_then(|channel| catalogue.channels.id(channel.as_str()));
+    let channel = asking_channel(engine, channel.as_ref())?;
     // What nobody ever heard of can be fetched nowhere.
     let basket = if unknown.is_empty() { known } else { Vec::new() };
     let question = PickupQuestion { basket, near, radius_km, channel, now, limit };

@@ -96,7 +96,14 @@ pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, u
     let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
     // What nobody declared matches nothing.
     let location = location.map(|name| catalogue.locations.id(name.as_str()));
-    let channel = channel.map(|name| catalogue.channels.id(name.as_str()));
+    // Promises may be there through a channel that was never declared.
+    let channel = match channel {
+        Some(name) => match catalogue.channels.id(name.as_str()) {
+            Some(known) => Some(Some(known)),
+            None => Some(engine.state().channel("channel", &name)?),
+        },
+        None => None,
+    };
     let found = if location == Some(None) || channel == Some(None) {
         Vec::new()
     } else {

@@ -13,7 +13,7 @@ use super::{json_answer, page};
 use crate::app::{App, Caller};
 use crate::extract::{Params, PathId};
 use crate::problem::Problem;
-use crate::wire::rule as words;
+use crate::wire::{asking_channel, rule as words};
 
 /// All rules, by id.
 #[utoipa::path(get, path = "/v1/rules", tag = "rules", security(("key" = ["read"])),
@@ -89,7 +89,7 @@ pub async fn explain(State(app): State<App>, uri: Uri) -> Result<Response, Probl
     let location_text = location_text.ok_or_else(|| Problem::invalid("location", "is needed"))?;
     let sku = catalogue.skus.id(&sku_text).ok_or_else(|| Problem::not_found("SKU"))?;
     let location = catalogue.locations.id(location_text.as_str()).ok_or_else(|| Problem::not_found("location"))?;
-    let channel = channel_text.as_ref().and_then(|channel| catalogue.channels.id(channel.as_str()));
+    let channel = asking_channel(&app.engine, channel_text.as_ref())?;
     // All of it at one seq.
     let (seq, (rules, cell, buffer)) = state.view.read(|| {
         let buffer = channel.map_or(0, |channel| catalogue.buffer(channel));

@@ -90,7 +90,7 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
     params.done()?;
     app.wait_for(min_seq).await?;
     let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
-    let channel = channel.and_then(|channel| catalogue.channels.id(channel.as_str()));
+    let channel = wire::asking_channel(engine, channel.as_ref())?;
     let sku = sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?;
     let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
     let ((seq, cells), next): (_, Option<u32>) = match (sku, location) {

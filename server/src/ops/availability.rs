@@ -67,7 +67,7 @@ impl Question {
             texts.iter().map(id).filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()
         });
         let channel = match channel {
-            Some(text) => catalogue.channels.id(wire::name("channel", &text)?.as_str()),
+            Some(text) => engine.state().channel("channel", &wire::name("channel", &text)?)?,
             None => None,
         };
         Ok(Self { skus: known, unknown, locations: locations.transpose()?, groups: groups.transpose()?, channel })

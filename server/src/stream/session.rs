@@ -10,6 +10,7 @@ use super::frame::{self, ClientId, Frame};
 use super::mailbox::Mailbox;
 use crate::app::App;
 use crate::problem::{Problem, Slug};
+use crate::wire;
 
 /// What one subscription may tell before the next has its turn.
 const TURN: usize = 32;
@@ -49,6 +50,7 @@ impl Session {
                 .with("limit", "stream.subscriptions")
                 .with("most", most));
         }
+        wire::asking_channel(&self.app.engine, selection.channel.as_ref())?;
         let subscribed = self.app.engine.feed().subscribe(selection, mode, start, self.mailbox.wake());
         self.live.push((id, subscribed.map_err(exceeded)?));
         Ok(())
