@@ -263,6 +263,11 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.count().saturating_sub(self.declared()).saturating_sub(released)
     }
 
+    /// Names that callers made up and nobody declared since.
+    pub fn made_up_count(&self) -> usize {
+        self.lock_made_up().by_id.len()
+    }
+
     /// Names that callers made up, and how many of them `by` did.
     pub(crate) fn made_up(&self, by: u64) -> (u32, u32) {
         let made_up = self.lock_made_up();

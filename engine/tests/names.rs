@@ -375,6 +375,7 @@ fn an_id_comes_back_when_nothing_uses_its_name_and_the_log_forgot_it() {
     assert!(early != odd, "the log still means the old name");
     // A stop in order: the image knows.
     engine.close().unwrap();
+    drop(engine);
     engine = open(&data, &clock);
     assert_eq!((channel_id(&engine, "odd"), name_of(&engine, odd)), (None, "odd".to_owned()));
     assert_eq!(channel_id(&engine, "early"), Some(early));
@@ -396,6 +397,7 @@ fn an_id_comes_back_when_nothing_uses_its_name_and_the_log_forgot_it() {
     engine = open(&data, &clock);
     assert_eq!(seen(&engine), before, "after a crash");
     engine.close().unwrap();
+    drop(engine);
     verify::verify(&data).unwrap();
     engine = open(&data, &clock);
     assert_eq!(seen(&engine), before, "after a stop in order");

@@ -191,7 +191,7 @@ pub(super) struct Draft {
     channels: Fresh<ChannelId, ChannelDetails>,
     prices: FxHashMap<SkuId, Vec<Price>>,
     undefined: Definitions,
-    /// The oldest record of the log, once ids were given back: those given back before may have another name.
+    /// The oldest record of the log: an id that was given back before it may get another name.
     pub log_from: Seq,
     names: NameSettings,
     /// What is promised on terms, this batch included.

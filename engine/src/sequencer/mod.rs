@@ -107,12 +107,14 @@ impl Sequencer {
         settings: Settings,
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
-        let draft = Draft::new(Arc::clone(&state), settings.names);
+        let mut draft = Draft::new(Arc::clone(&state), settings.names);
         // What turned while nobody was there is due at once.
         let next_turn = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
+        let reader = journal.reader();
+        draft.log_from = reader.oldest();
         Self {
             state,
-            reader: journal.reader(),
+            reader,
             journal,
             folder,
             settings,
@@ -157,9 +159,6 @@ impl Sequencer {
             return Turn::default();
         }
         self.draft.restart(now);
-        if self.state.catalogue.channels.has_released() {
-            self.draft.log_from = self.reader.oldest();
-        }
         let expired = if self.expiry_frozen { Vec::new() } else { self.expire(now) };
         self.date_overdue();
         let rules_turn = self.next_turn.is_some_and(|turn| turn <= now);
@@ -216,7 +215,9 @@ impl Sequencer {
 
     /// Lets go of some log that no image needs and nobody may ask for any more; true when none is left.
     pub fn trim(&mut self, before: Seq) -> bool {
-        match self.journal.trim(before) {
+        let trimmed = self.journal.trim(before);
+        self.draft.log_from = self.reader.oldest();
+        match trimmed {
             Ok(done) => done,
             Err(error) => {
                 self.failed.get_or_insert(error);
