@@ -112,10 +112,17 @@ pub fn name(kind: &str, n: u32) -> Name {
     Name::parse(&format!("{kind}-{n:07}")).expect("a valid name")
 }
 
+/// The channel's name, which every promise takes along.
+fn web() -> Name {
+    static WEB: std::sync::LazyLock<Name> = std::sync::LazyLock::new(|| Name::parse("web").expect("a valid name"));
+    WEB.clone()
+}
+
 /// A promise of one unit by interned ids, as the edge hands it over after resolving names.
 pub fn one(sku: u32, location: u32) -> Reserve {
     Reserve {
         channel: NameRef::Known(ChannelId(0)),
+        channel_name: web(),
         purpose: Purpose::Cart,
         customer: None,
         order: None,

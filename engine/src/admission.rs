@@ -4,7 +4,9 @@
 //! promised the same unit meanwhile; whether it is really granted is decided in log order, by the
 //! [`sequencer`](crate::sequencer).
 
-use crate::command::{Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, Short};
+use crate::command::{
+    Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, RuleFields, Short,
+};
 use crate::event::{Few, MovementKind, Purpose};
 use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, LINE_QUANTITY_MAX, StockChange};
@@ -122,6 +124,17 @@ fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The ids of names that a rule has in one of its lists; a rule creates none.
+pub(crate) fn each_known<I>(field: &str, names: &[Name], id: impl Fn(&Name) -> Option<I>) -> Result<Vec<I>, Refusal> {
+    let id = |(at, name): (usize, &Name)| {
+        id(name).ok_or_else(|| {
+            let reason = format!("{name} is unknown; a rule names what there is, so declare it first");
+            Refusal::invalid(format!("{field}[{at}]"), reason)
+        })
+    };
+    names.iter().enumerate().map(id).collect()
+}
+
 impl State {
     /// A name on its way in.
     pub fn sku_ref(&self, name: &Name) -> NameRef<SkuId> {
@@ -133,14 +146,39 @@ impl State {
         self.catalogue.locations.id(name.as_str()).map_or_else(|| NameRef::New(name.clone()), NameRef::Known)
     }
 
-    /// A name on its way in.
-    pub fn channel_ref(&self, name: &Name) -> NameRef<ChannelId> {
-        self.catalogue.channels.id(name.as_str()).map_or_else(|| NameRef::New(name.clone()), NameRef::Known)
+    /// The id of a channel that is asked for, if it has one.
+    ///
+    /// # Errors
+    /// Where channels are declared and this one is not, unless the settings accept it.
+    #[inline]
+    pub fn channel(&self, field: &str, name: &Name) -> Result<Option<ChannelId>, Refusal> {
+        let channel = self.catalogue.channels.id(name.as_str());
+        match self.catalogue.takes_any_channel() || channel.is_some_and(|id| self.catalogue.is_declared(id)) {
+            true => Ok(channel),
+            false => Err(self.catalogue.undeclared_channel(field, name)),
+        }
+    }
+
+    /// Whether everything that a rule names is there.
+    ///
+    /// # Errors
+    /// The first name that is not, with its field.
+    pub fn names_of_rule(&self, fields: &RuleFields) -> Result<(), Refusal> {
+        let catalogue = &self.catalogue;
+        each_known("skus", &fields.skus, |name| catalogue.skus.id(name.as_str()))?;
+        each_known("locations", &fields.locations, |name| catalogue.locations.id(name.as_str()))?;
+        each_known("groups", &fields.groups, |name| catalogue.groups.id(name.as_str()))?;
+        each_known("channels", &fields.channels, |name| catalogue.channels.id(name.as_str()))?;
+        Ok(())
     }
 
     /// Admits a promise: on success its units are taken from the promise words and travel with the command.
     pub(crate) fn admit_reserve(&self, request: ReserveRequest) -> Result<Command, Failure> {
         check_sums(&request.lines)?;
+        let channel = match self.channel("channel", &request.channel)? {
+            Some(channel) => NameRef::Known(channel),
+            None => NameRef::New(request.channel.clone()),
+        };
         let (mut lines, mut group_lines): (Few<ReserveLine>, _) = (Few::new(), Vec::new());
         let mut unknown = Vec::new();
         for (at, line) in request.lines.iter().enumerate() {
@@ -162,7 +200,8 @@ impl State {
             return Err(Refusal::Insufficient(unknown).into());
         }
         let mut reserve = Reserve {
-            channel: self.channel_ref(&request.channel),
+            channel,
+            channel_name: request.channel,
             purpose: request.purpose,
             customer: request.customer,
             order: request.order,

@@ -4,16 +4,20 @@
 //! id that a crash could give to another name. Names are looked up in a sharded map at the edge; from an id, the name
 //! is one load away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::command::Refusal;
+use crate::event::MadeUp;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
+use crate::image::Undeclared;
 use crate::matrix::Arena;
 
 type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
@@ -130,14 +134,72 @@ pub struct Versioned<D> {
     pub details: D,
 }
 
-/// One kind of name: interned, dense ids from 0, with details for those that have any.
+/// One kind of name: interned, dense ids from 0, with details for those that have any. A name has details once somebody
+/// declared it.
+///
+/// An id that was given back keeps its name for those who read old records, until another name gets it.
 #[derive(Debug)]
 pub struct Registry<I, D> {
     ids: Map<Name, u32>,
     names: Arena<OnceLock<Name>, 14, 13>,
     details: Map<u32, Arc<Versioned<D>>>,
     count: AtomicU32,
+    declared: AtomicU32,
+    made_up: Mutex<MadeUpNames>,
+    released: Mutex<ReleasedIds>,
+    /// Whether an id was ever given back, and whether one was given to another name: for most registries, never.
+    has_released: AtomicBool,
+    has_renamed: AtomicBool,
+    /// For an id that another name got: which of `later`.
+    renamed: RwLock<Renamed>,
+    /// Names that got an id which another had before. A reference to a name stays good, so none is ever let go: one name
+    /// for each id that comes back, until the next start.
+    later: Arena<OnceLock<Name>, 8, 10>,
     kind: PhantomData<I>,
+}
+
+/// Ids that another name got.
+#[derive(Debug, Default)]
+struct Renamed {
+    /// Which of the later names each has.
+    at: FxHashMap<u32, u32>,
+    /// Later names so far.
+    count: u32,
+}
+
+/// Names of one kind that may get an id which another had, until the next start.
+const RENAMED_MAX: u32 = 1 << 18;
+
+/// Names that nobody declared, by who made them up.
+#[derive(Debug, Default)]
+struct MadeUpNames {
+    by_id: FxHashMap<u32, u64>,
+    by_caller: FxHashMap<u64, u32>,
+}
+
+impl MadeUpNames {
+    fn insert(&mut self, id: u32, by: u64) {
+        if self.by_id.insert(id, by).is_none() {
+            *self.by_caller.entry(by).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, id: u32) {
+        let Some(by) = self.by_id.remove(&id) else { return };
+        if let Some(count) = self.by_caller.get_mut(&by) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_caller.remove(&by);
+            }
+        }
+    }
+}
+
+/// Ids that no name has, by the `seq` at which they were given back.
+#[derive(Debug, Default)]
+struct ReleasedIds {
+    at: FxHashMap<u32, Seq>,
+    in_order: BTreeSet<(Seq, u32)>,
 }
 
 impl<I, D> Default for Registry<I, D> {
@@ -147,6 +209,13 @@ impl<I, D> Default for Registry<I, D> {
             names: Arena::new(),
             details: Map::default(),
             count: AtomicU32::new(0),
+            declared: AtomicU32::new(0),
+            made_up: Mutex::default(),
+            released: Mutex::default(),
+            has_released: AtomicBool::new(false),
+            has_renamed: AtomicBool::new(false),
+            renamed: RwLock::default(),
+            later: Arena::new(),
             kind: PhantomData,
         }
     }
@@ -164,14 +233,68 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
     /// For an id that was never published.
     pub fn name(&self, id: I) -> &Name {
         let index: u32 = id.into();
-        let name = self.names.get(index as usize).and_then(OnceLock::get);
-        name.expect("ids are published with their names")
+        self.name_at(index).expect("ids are published with their names")
     }
 
-    /// Names published so far; their ids are `0..count`.
+    fn name_at(&self, index: u32) -> Option<&Name> {
+        if self.has_renamed.load(Acquire)
+            && let Some(later) = self.renamed.read().unwrap_or_else(PoisonError::into_inner).at.get(&index)
+        {
+            return self.later.get(*later as usize).and_then(OnceLock::get);
+        }
+        self.names.get(index as usize).and_then(OnceLock::get)
+    }
+
+    /// Names published so far; their ids are `0..count`, those included that were given back.
     pub fn count(&self) -> u32 {
         // Acquire: pairs with the Release in `fold_definition`, so every id below the count has its name.
         self.count.load(Acquire)
+    }
+
+    /// Names that somebody declared.
+    #[inline]
+    pub fn declared(&self) -> u32 {
+        self.declared.load(Relaxed)
+    }
+
+    /// Names that have an id and that nobody declared, those of old logs included.
+    pub fn undeclared(&self) -> u32 {
+        let released = self.lock_released().at.len() as u32;
+        self.count().saturating_sub(self.declared()).saturating_sub(released)
+    }
+
+    /// Names that callers made up and nobody declared since.
+    pub fn made_up_count(&self) -> usize {
+        self.lock_made_up().by_id.len()
+    }
+
+    /// Names that callers made up, and how many of them `by` did.
+    pub(crate) fn made_up(&self, by: u64) -> (u32, u32) {
+        let made_up = self.lock_made_up();
+        (made_up.by_id.len() as u32, made_up.by_caller.get(&by).copied().unwrap_or(0))
+    }
+
+    /// Whether a name has the id.
+    pub fn is_live(&self, id: I) -> bool {
+        !self.has_released() || !self.lock_released().at.contains_key(&id.into())
+    }
+
+    /// Whether an id was ever given back.
+    #[inline]
+    pub(crate) fn has_released(&self) -> bool {
+        self.has_released.load(Relaxed)
+    }
+
+    /// The first id that was given back, behind the one given `after`, and that no record of a log from `log_from` on can
+    /// mean.
+    pub(crate) fn reusable(&self, after: Option<(Seq, u32)>, log_from: Seq) -> Option<(Seq, u32)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        if !self.has_released() || self.renamed.read().unwrap_or_else(PoisonError::into_inner).count >= RENAMED_MAX {
+            return None;
+        }
+        let released = self.lock_released();
+        let first = released.in_order.range((after.map_or(Unbounded, Excluded), Unbounded)).next();
+        first.copied().filter(|(seq, _)| *seq < log_from)
     }
 
     /// What was set for an id, if anything was.
@@ -184,21 +307,123 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.details(id).map(|set| set.details.clone()).unwrap_or_default()
     }
 
+    /// Up to `limit` names that somebody declared, by name.
+    fn some_declared(&self, limit: usize) -> Vec<&Name> {
+        let ids: Vec<u32> = self.details.iter().take(limit).map(|entry| *entry.key()).collect();
+        let mut names: Vec<_> = ids.into_iter().filter_map(|id| self.name_at(id)).collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Journal thread only, inside a fold: the definition is durable.
     pub(crate) fn fold_definition(&self, id: I, name: &Name) {
         let index: u32 = id.into();
         self.names.reach(index as usize).get_or_init(|| name.clone());
+        if self.name_at(index) != Some(name) {
+            self.rename(index, name);
+        }
         self.ids.insert(name.clone(), index);
+        if self.has_released() {
+            let mut released = self.lock_released();
+            if let Some(seq) = released.at.remove(&index) {
+                released.in_order.remove(&(seq, index));
+            }
+        }
         if index >= self.count.load(Relaxed) {
             self.count.store(index + 1, Release);
         }
     }
 
+    /// Another name gets an id.
+    fn rename(&self, index: u32, name: &Name) {
+        let mut renamed = self.renamed.write().unwrap_or_else(PoisonError::into_inner);
+        let place = renamed.count;
+        self.later.reach(place as usize).get_or_init(|| name.clone());
+        renamed.count += 1;
+        renamed.at.insert(index, place);
+        // Release: pairs with the Acquire in `name_at`.
+        self.has_renamed.store(true, Release);
+    }
+
+    /// Journal thread only, inside a fold: a name that the caller `by` made up. Nothing for one that was declared since.
+    fn fold_made_up(&self, id: I, by: u64) {
+        let index: u32 = id.into();
+        if !self.details.contains_key(&index) {
+            self.lock_made_up().insert(index, by);
+        }
+    }
+
+    /// Journal thread only, inside a fold: `name` lost its id at `seq`. Nothing where an image knows that another has it.
+    pub(crate) fn fold_released(&self, id: I, name: &Name, seq: Seq) {
+        let index: u32 = id.into();
+        if self.name_at(index) == Some(name) {
+            self.release(index, seq);
+            self.ids.remove_if(name, |_, known| *known == index);
+        }
+    }
+
+    fn release(&self, index: u32, seq: Seq) {
+        self.lock_made_up().remove(index);
+        let mut released = self.lock_released();
+        if let Some(before) = released.at.insert(index, seq) {
+            released.in_order.remove(&(before, index));
+        }
+        released.in_order.insert((seq, index));
+        self.has_released.store(true, Relaxed);
+    }
+
+    /// Puts back what an image holds of ids that were given back: their names lead to them no more.
+    fn restore_released(&self, ids: &[(I, Seq)]) {
+        for (id, seq) in ids {
+            let index: u32 = (*id).into();
+            self.release(index, *seq);
+            if let Some(name) = self.name_at(index) {
+                self.ids.remove(name);
+            }
+        }
+        if !ids.is_empty() {
+            // A name that was given back may have another id by now.
+            for index in 0..self.count() {
+                if self.is_live(index.into())
+                    && let Some(name) = self.name_at(index)
+                {
+                    self.ids.insert(name.clone(), index);
+                }
+            }
+        }
+    }
+
+    fn copy_made_up(&self) -> Vec<(I, u64)> {
+        self.lock_made_up().by_id.iter().map(|(id, by)| (I::from(*id), *by)).collect()
+    }
+
+    fn copy_released(&self) -> Vec<(I, Seq)> {
+        self.lock_released().in_order.iter().map(|(seq, id)| (I::from(*id), *seq)).collect()
+    }
+
     /// Journal thread only, inside a fold: the details are durable.
     pub(crate) fn fold_details(&self, id: I, version: Seq, details: D) {
-        self.details.insert(id.into(), Arc::new(Versioned { version, details }));
+        let index: u32 = id.into();
+        if self.details.insert(index, Arc::new(Versioned { version, details })).is_none() {
+            self.lock_made_up().remove(index);
+            self.declared.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn lock_made_up(&self) -> MutexGuard<'_, MadeUpNames> {
+        self.made_up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_released(&self) -> MutexGuard<'_, ReleasedIds> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Set in the word of a channel's buffer where somebody declared the channel.
+const DECLARED: u32 = 1 << 31;
+
+/// Declared channels that a refusal names.
+const CHANNELS_TOLD: usize = 20;
 
 /// All names and details, as the durable log has them.
 #[derive(Debug, Default)]
@@ -214,14 +439,78 @@ pub struct Catalogue {
     prices: Map<SkuId, Arc<Versioned<Vec<Price>>>>,
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     groups_of: Map<LocationId, Vec<GroupId>>,
+    /// By channel: its buffer, and whether it is declared.
     buffers: Arena<AtomicU32, 8, 16>,
+    accepts_undeclared: AtomicBool,
 }
 
 impl Catalogue {
     /// What a channel must leave in every cell. An undeclared channel leaves nothing.
     #[inline]
     pub fn buffer(&self, channel: ChannelId) -> u32 {
-        self.buffers.get(channel.0 as usize).map_or(0, |buffer| buffer.load(Relaxed))
+        self.buffers.get(channel.0 as usize).map_or(0, |buffer| buffer.load(Relaxed) & !DECLARED)
+    }
+
+    /// Whether somebody declared a channel.
+    #[inline]
+    pub fn is_declared(&self, channel: ChannelId) -> bool {
+        self.buffers.get(channel.0 as usize).is_some_and(|buffer| buffer.load(Relaxed) & DECLARED != 0)
+    }
+
+    /// Whether a channel that nobody declared will do: none is declared, or the settings say so.
+    #[inline]
+    pub fn takes_any_channel(&self) -> bool {
+        self.channels.declared() == 0 || self.accepts_undeclared()
+    }
+
+    pub(crate) fn accepts_undeclared(&self) -> bool {
+        self.accepts_undeclared.load(Relaxed)
+    }
+
+    /// Channels that nobody declared are accepted from here on, whatever is declared.
+    pub(crate) fn accept_undeclared(&self) {
+        self.accepts_undeclared.store(true, Relaxed);
+    }
+
+    /// The refusal of a channel that nobody declared.
+    pub(crate) fn undeclared_channel(&self, field: &str, name: &Name) -> Refusal {
+        let told: Vec<&str> = self.channels.some_declared(CHANNELS_TOLD).into_iter().map(Name::as_str).collect();
+        let more = (self.channels.declared() as usize).saturating_sub(told.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let reason = format!(
+            "{name} is not a declared channel; declared are {}{more}. Declare it with PUT /v1/channels/{{channel}}, or set \
+             channels.undeclared to \"accept\"",
+            told.join(", ")
+        );
+        Refusal::invalid(field, reason)
+    }
+
+    pub(crate) fn fold_made_up(&self, made_up: &MadeUp) {
+        let MadeUp { by, names } = made_up;
+        names.skus.iter().for_each(|(id, _)| self.skus.fold_made_up(*id, *by));
+        names.locations.iter().for_each(|(id, _)| self.locations.fold_made_up(*id, *by));
+        names.groups.iter().for_each(|(id, _)| self.groups.fold_made_up(*id, *by));
+        names.channels.iter().for_each(|(id, _)| self.channels.fold_made_up(*id, *by));
+    }
+
+    /// What an image keeps of names that nobody declared.
+    pub(crate) fn undeclared(&self) -> Undeclared {
+        Undeclared {
+            skus: self.skus.copy_made_up(),
+            locations: self.locations.copy_made_up(),
+            groups: self.groups.copy_made_up(),
+            channels: self.channels.copy_made_up(),
+            released_channels: self.channels.copy_released(),
+        }
+    }
+
+    /// Puts it back, behind the names.
+    pub(crate) fn restore_undeclared(&self, undeclared: &Undeclared) {
+        undeclared.skus.iter().for_each(|(id, by)| self.skus.fold_made_up(*id, *by));
+        undeclared.locations.iter().for_each(|(id, by)| self.locations.fold_made_up(*id, *by));
+        undeclared.groups.iter().for_each(|(id, by)| self.groups.fold_made_up(*id, *by));
+        undeclared.channels.iter().for_each(|(id, by)| self.channels.fold_made_up(*id, *by));
+        self.channels.restore_released(&undeclared.released_channels);
     }
 
     /// The groups that a location is in, ascending.
@@ -260,7 +549,7 @@ impl Catalogue {
     }
 
     pub(crate) fn fold_channel(&self, channel: ChannelId, version: Seq, details: ChannelDetails) {
-        self.buffers.reach(channel.0 as usize).store(details.buffer, Relaxed);
+        self.buffers.reach(channel.0 as usize).store(details.buffer.min(DECLARED - 1) | DECLARED, Relaxed);
         self.channels.fold_details(channel, version, details);
     }
 

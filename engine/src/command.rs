@@ -64,6 +64,8 @@ pub enum Command {
     Supply(Vec<SupplyFields>),
     /// Note what was asked for and refused.
     NoteLost(Vec<LostDemand>),
+    /// Take back the ids of channels that nothing used at a `seq`, if nothing used them since.
+    Release(Vec<ChannelId>, Seq),
 }
 
 impl Command {
@@ -78,6 +80,8 @@ impl Command {
                 PutWhat::Channel(..) => false,
                 PutWhat::Location(..) | PutWhat::Group(..) | PutWhat::Rule(..) => true,
             },
+            // What comes next finds the names gone.
+            Self::Release(..) => true,
             Self::Reserve(_)
             | Self::Step(..)
             | Self::Move(_)
@@ -93,6 +97,8 @@ impl Command {
 pub struct Reserve {
     /// Through which channel.
     pub channel: NameRef<ChannelId>,
+    /// Its name: the id may have gone back by the time of the decision.
+    pub channel_name: Name,
     /// For what.
     pub purpose: Purpose,
     /// For whom.
@@ -409,7 +415,7 @@ pub enum PutWhat {
     Rule(Name, Option<Box<RuleFields>>),
 }
 
-/// What is said of a rule, by name. A name that nobody declared is declared by it.
+/// What is said of a rule, by name. It names only what there is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RuleFields {
     /// One of these SKUs.

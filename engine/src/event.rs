@@ -5,8 +5,9 @@
 //! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::verify) checks those
 //! levels against the arithmetic of the quantities beside them.
 //!
-//! The log's format is version 3: version 1, the events from [`Event::RulesSet`] on, which came with rules (version 2),
-//! and those from [`Event::SupplySet`] on, which came with supply (version 3). What a version has is frozen, the order of
+//! The log's format is version 5: version 1, the events from [`Event::RulesSet`] on, which came with rules (version 2),
+//! those from [`Event::SupplySet`] on, which came with supply (version 3), where a request came from (version 4, a cause),
+//! and those from [`Event::MadeUp`] on, by which names come and go (version 5). What a version has is frozen, the order of
 //! variants and the fields of each, and the golden files in `engine/tests/golden` hold it to that. New events go to the
 //! end and make a new version; a build that does not know them refuses by number.
 
@@ -51,6 +52,17 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// A digest of the caller, the same in every run; 0 where callers need not say who they are.
+    pub fn caller(cause: &Option<Box<Self>>) -> u64 {
+        let Some(origin) = cause.as_ref().and_then(|cause| cause.origin.as_ref()) else { return 0 };
+        let actor = cause.as_ref().and_then(|cause| cause.actor.as_deref()).unwrap_or_default();
+        // FNV-1a: it tells callers apart, and keeps nothing safe.
+        let bytes = origin.key.bytes().chain([0]).chain(actor.bytes());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |digest: u64, byte| {
+            (digest ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        }) | 1
+    }
+
     /// What the other records of a request have, beside the one that is its effect: who asked, and from where, if that is
     /// known.
     pub fn of_part(&self) -> Option<Box<Self>> {
@@ -158,6 +170,19 @@ pub enum Event {
     WaitsDated(Vec<WaitDated>),
     /// Units were asked for and refused.
     DemandLost(Vec<LostDemand>),
+    /// Names that nobody declared got their interned ids. Comes before the first record that uses them.
+    MadeUp(Box<MadeUp>),
+    /// Names that nothing uses lost their ids. Another name may get one of them once the log no longer has this record.
+    Released(Box<Definitions>),
+}
+
+/// Names that nobody declared, with who made them up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeUp {
+    /// A digest of the caller; 0 where callers need not say who they are.
+    pub by: u64,
+    /// The names.
+    pub names: Definitions,
 }
 
 /// Where units that are to come are.
@@ -668,6 +693,8 @@ impl Event {
             }
             Self::Filled(fills) => filled_cells(fills).values().for_each(visit),
             Self::Defined(_)
+            | Self::MadeUp(_)
+            | Self::Released(_)
             | Self::SkusSet(_)
             | Self::LocationsSet(_)
             | Self::GroupsSet(_)

@@ -73,6 +73,12 @@ impl Lost {
         self.count.store(rows.len(), Relaxed);
     }
 
+    /// The channels through which it was asked for, each as often as it comes. At most [`ROWS_MAX`] of them.
+    pub(crate) fn channels(&self) -> Vec<ChannelId> {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.keys().map(|(_, _, _, channel, _)| *channel).collect()
+    }
+
     /// Hands it over, record by record.
     pub(crate) fn take(&self) -> Vec<Vec<LostDemand>> {
         let rows = {

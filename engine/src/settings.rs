@@ -28,8 +28,35 @@ pub struct Settings {
     pub sync_interval_ms: Option<u64>,
     /// How often what was asked for and refused is noted in the log; 0 for never.
     pub lost_demand_seconds: u64,
+    /// Bounds of names that nobody declared.
+    pub names: NameSettings,
     /// Bounds of the feed.
     pub feed: FeedSettings,
+}
+
+/// Bounds of made-up names: those that a promise, a movement, a count or a supply was the first to use, and that nobody
+/// declared since. A caller who is known by a key has at most as many of a kind as are left for all others.
+#[derive(Debug, Clone, Copy)]
+pub struct NameSettings {
+    /// Made-up channels.
+    pub undeclared_channels_max: u32,
+    /// Made-up locations.
+    pub undeclared_locations_max: u32,
+    /// Made-up SKUs.
+    pub undeclared_skus_max: u32,
+    /// Whether channels that nobody declared are accepted even once one is declared.
+    pub accept_undeclared_channels: bool,
+}
+
+impl Default for NameSettings {
+    fn default() -> Self {
+        Self {
+            undeclared_channels_max: 1_000,
+            undeclared_locations_max: 10_000,
+            undeclared_skus_max: 1_000_000,
+            accept_undeclared_channels: false,
+        }
+    }
 }
 
 /// Bounds of the feed.
@@ -85,6 +112,7 @@ impl Default for Settings {
             checkpoint_bytes: 256 << 20,
             clock_jump_seconds_max: DAY,
             sync_interval_ms: None,
+            names: NameSettings::default(),
             feed: FeedSettings::default(),
         }
     }

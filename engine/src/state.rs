@@ -14,7 +14,7 @@ use crate::demand::DemandRates;
 use crate::event::{CellAfter, Definitions, Event, Moved, MovementKind, Record};
 use crate::hash::{self, StateHash};
 use crate::idempotency::{Done, IdempotencyTable, Retention};
-use crate::ids::{LocationId, ReservationId, SkuId, Timestamp};
+use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::ledger::{Counted, Ledger, Shift, Used};
 use crate::lost::Lost;
 use crate::matrix::{CellId, Matrix, MatrixWriter};
@@ -79,6 +79,30 @@ impl State {
             cells: AtomicU32::new(0),
             last_time: AtomicU64::new(0),
         }
+    }
+
+    /// Channels that nobody declared and that nothing in memory uses, up to `limit`, with the `seq` at which that was so:
+    /// no reservation that is kept, no rule. What used them since, the journal thread knows.
+    pub(crate) fn unused_channels(&self, limit: usize) -> (Seq, Vec<ChannelId>) {
+        let channels = &self.catalogue.channels;
+        let (seq, ()) = self.view.read(|| ());
+        if channels.undeclared() == 0 {
+            return (seq, Vec::new());
+        }
+        let mut is_used = vec![false; channels.count() as usize];
+        let mut uses = |channel: ChannelId| {
+            if let Some(is_used) = is_used.get_mut(channel.0 as usize) {
+                *is_used = true;
+            }
+        };
+        self.reservations.segments().flatten().for_each(|reservation| uses(reservation.channel));
+        let rules = self.rules.all().into_iter().flatten();
+        rules.for_each(|standing| standing.rule.conditions.channels.iter().copied().for_each(&mut uses));
+        let unused = (0..)
+            .map(ChannelId)
+            .zip(is_used)
+            .filter(|(id, is_used)| !is_used && channels.is_live(*id) && channels.details(*id).is_none());
+        (seq, unused.map(|(id, _)| id).take(limit).collect())
     }
 
     /// Stocked cells.
@@ -156,6 +180,8 @@ pub(crate) struct Folder {
     shift: Shift,
     keys: Retention,
     closed: VecDeque<(Timestamp, ReservationId)>,
+    /// By channel, the last promise through it since the start; 0 for none.
+    pub promised_at: Vec<Seq>,
 }
 
 impl Folder {
@@ -166,6 +192,18 @@ impl Folder {
                 fold_definitions(state, definitions);
                 if !definitions.locations.is_empty() {
                     state.places.fold();
+                }
+            }
+            Event::MadeUp(made_up) => {
+                fold_definitions(state, &made_up.names);
+                state.catalogue.fold_made_up(made_up);
+                if !made_up.names.locations.is_empty() {
+                    state.places.fold();
+                }
+            }
+            Event::Released(names) => {
+                for (channel, name) in &names.channels {
+                    state.catalogue.channels.fold_released(*channel, name, record.seq);
                 }
             }
             Event::SkusSet(rows) => {
@@ -319,6 +357,15 @@ impl Folder {
 
     fn fold_promise(&mut self, state: &State, record: &Record) {
         record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
+        if let Some(reserved) = record.event.reserved() {
+            let at = reserved.channel.0 as usize;
+            if at >= self.promised_at.len() {
+                self.promised_at.resize(at + 1, 0);
+            }
+            if let Some(promised_at) = self.promised_at.get_mut(at) {
+                *promised_at = record.seq;
+            }
+        }
         if let Some(superseded) = record.event.reserved().and_then(|reserved| reserved.supersedes.as_ref()) {
             self.fold_change(state, superseded.reservation, record);
         }

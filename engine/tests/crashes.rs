@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Failure, Outcome, StepRequest};
-use anaquel_engine::event::MovementKind;
+use anaquel_engine::event::{Event, MovementKind};
 use anaquel_engine::idempotency::Begin;
 use anaquel_engine::journal::memory::{Fault, MemoryDisk};
 use anaquel_engine::journal::sled_log::SledOptions;
@@ -379,8 +379,10 @@ fn definitions_come_before_what_uses_them() {
     a_day(&shop);
     let mut defined = std::collections::BTreeSet::new();
     for record in shop.engine.events(0, 100_000).unwrap() {
-        if let anaquel_engine::event::Event::Defined(definitions) = &record.event {
-            defined.extend(definitions.skus.iter().map(|(id, _)| *id));
+        match &record.event {
+            Event::Defined(names) => defined.extend(names.skus.iter().map(|(id, _)| *id)),
+            Event::MadeUp(made_up) => defined.extend(made_up.names.skus.iter().map(|(id, _)| *id)),
+            _ => {}
         }
         record.event.for_each_cell(|cell| assert!(defined.contains(&cell.sku), "record {}", record.seq));
     }

@@ -1,7 +1,7 @@
 //! The bytes of every format that was ever shipped can be read, and today's are what they were.
 //!
-//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v4.hex`
-//! what came with formats 2 to 4. They are never changed again; another format gets a file of its own.
+//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v5.hex`
+//! what came with formats 2 to 5. They are never changed again; another format gets a file of its own.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{
@@ -18,6 +18,7 @@ const V1: &str = include_str!("golden/v1.hex");
 const V2: &str = include_str!("golden/v2.hex");
 const V3: &str = include_str!("golden/v3.hex");
 const V4: &str = include_str!("golden/v4.hex");
+const V5: &str = include_str!("golden/v5.hex");
 
 fn name(text: &str) -> Name {
     Name::parse_sku(text).unwrap()
@@ -33,6 +34,21 @@ fn lines() -> Few<LineChange> {
         LineChange { line: 0, quantity: 1, cell: cell(4) },
         LineChange { line: 1, quantity: 2, cell: cell(-4) },
     ])
+}
+
+/// What came with format 5: names that are made up, and ids that are given back.
+fn events_of_v5() -> Vec<(Option<Box<Cause>>, Event)> {
+    let made_up = Definitions {
+        skus: vec![(SkuId(8), name("BLUE-SHIRT"))],
+        locations: vec![(LocationId(4), name("s2"))],
+        groups: Vec::new(),
+        channels: vec![(ChannelId(1), name("app"))],
+    };
+    let released = Definitions { channels: vec![(ChannelId(1), name("app"))], ..Definitions::default() };
+    vec![
+        (None, Event::MadeUp(Box::new(MadeUp { by: 0xfeed_0001, names: made_up }))),
+        (None, Event::Released(Box::new(released))),
+    ]
 }
 
 /// What came with format 4: where a request came from.
@@ -325,16 +341,17 @@ fn every_format_is_read_as_it_was_written() {
     assert_eq!(events(V2), events_of_v2());
     assert_eq!(events(V3), events_of_v3());
     assert_eq!(events(V4), events_of_v4());
+    assert_eq!(events(V5), events_of_v5());
 }
 
 #[test]
 fn records_are_written_as_they_were() {
     const ENVELOPE: usize = 40;
-    for (old, events) in [(V1, every_event()), (V2, events_of_v2()), (V3, events_of_v3())] {
+    for (old, events) in [(V1, every_event()), (V2, events_of_v2()), (V3, events_of_v3()), (V4, events_of_v4())] {
         let (old, now) = (unhex(old), encoded(events));
         assert_eq!(old[ENVELOPE..], now[ENVELOPE..], "a change of a record needs a new version beside this one");
     }
-    assert_eq!(hex(&encoded(events_of_v4())), V4, "a change of the format needs a new version beside this one");
+    assert_eq!(hex(&encoded(events_of_v5())), V5, "a change of the format needs a new version beside this one");
 }
 
 #[test]
@@ -342,12 +359,12 @@ fn an_unknown_format_is_refused_by_number() {
     let mut bytes = unhex(V1);
     bytes[0] = 99;
     let refused = read(bytes).unwrap_err();
-    assert!(refused.contains("its format is 99, and this build reads formats 1 to 4"), "{refused}");
+    assert!(refused.contains("its format is 99, and this build reads formats 1 to 5"), "{refused}");
 }
 
 /// Writes the file of the current format, when a new one is made.
 #[test]
 #[ignore = "run by hand when a format is added: cargo test -p anaquel-engine --test golden -- --ignored"]
 fn write_golden_file() {
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v4.hex"), hex(&encoded(events_of_v4()))).unwrap();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v5.hex"), hex(&encoded(events_of_v5()))).unwrap();
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anaquel_engine::journal::sled_log::{SledOptions, SyncPolicy};
-use anaquel_engine::settings::{FeedSettings, Settings};
+use anaquel_engine::settings::{FeedSettings, NameSettings, Settings};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,7 @@ pub struct Config {
     pub idempotency: IdempotencyConfig,
     pub reservations: ReservationsConfig,
     pub stream: StreamConfig,
+    pub channels: ChannelsConfig,
     pub limits: LimitsConfig,
     pub log: LogConfig,
 }
@@ -158,6 +159,24 @@ pub struct StreamConfig {
     pub hello_seconds: u64,
 }
 
+/// Through which channels things are sold.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChannelsConfig {
+    /// What becomes of a channel that nobody declared, once one is declared: `refuse` (400, with those declared) or
+    /// `accept`, with the buffer 0. While none is declared, every channel is accepted.
+    pub undeclared: Undeclared,
+}
+
+/// What becomes of a channel that nobody declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Undeclared {
+    #[default]
+    Refuse,
+    Accept,
+}
+
 /// Bounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -200,6 +219,13 @@ pub struct LimitsConfig {
     pub address_requests_per_second: u32,
     /// Requests a second with one key, in bursts of as many; 0 for any number.
     pub key_requests_per_second: u32,
+    /// Channels that promises made up and nobody declared. A caller known by a key has at most as many as are left for
+    /// others; so with the two limits below.
+    pub undeclared_channels: u32,
+    /// Locations that movements, counts and supply made up and nobody declared.
+    pub undeclared_locations: u32,
+    /// SKUs that movements, counts and supply made up and nobody declared.
+    pub undeclared_skus: u32,
 }
 
 /// What is logged.
@@ -234,6 +260,7 @@ impl Default for Config {
             idempotency: IdempotencyConfig::default(),
             reservations: ReservationsConfig::default(),
             stream: StreamConfig::default(),
+            channels: ChannelsConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
         }
@@ -321,6 +348,7 @@ impl Default for StreamConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
+        let names = NameSettings::default();
         Self {
             body_bytes: 1 << 20,
             import_bytes: 4 << 30,
@@ -340,6 +368,9 @@ impl Default for LimitsConfig {
             shutdown_seconds: 10,
             address_requests_per_second: 0,
             key_requests_per_second: 0,
+            undeclared_channels: names.undeclared_channels_max,
+            undeclared_locations: names.undeclared_locations_max,
+            undeclared_skus: names.undeclared_skus_max,
         }
     }
 }
@@ -407,6 +438,12 @@ impl Config {
             log_retention_seconds: self.journal.retention_seconds,
             in_flight_max: self.limits.in_flight,
             checkpoint_bytes: self.journal.image_bytes,
+            names: NameSettings {
+                undeclared_channels_max: self.limits.undeclared_channels,
+                undeclared_locations_max: self.limits.undeclared_locations,
+                undeclared_skus_max: self.limits.undeclared_skus,
+                accept_undeclared_channels: self.channels.undeclared == Undeclared::Accept,
+            },
             feed: FeedSettings {
                 keys_max: self.stream.keys,
                 caller_keys_max: self.stream.caller_keys,

@@ -58,6 +58,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("anaquel_cells", "Stocked cells");
     metrics::describe_gauge!("anaquel_in_flight", "Writes on their way to the log");
     metrics::describe_gauge!("anaquel_idempotency_keys", "Idempotency keys kept and in flight");
+    metrics::describe_gauge!("anaquel_made_up_names", "Names in use that nobody declared, by kind");
     metrics::describe_gauge!("anaquel_ready", "1 while writes are taken");
     metrics::describe_gauge!("anaquel_expiry_frozen", "1 while holds are kept alive because the clock jumped");
     metrics::describe_counter!("anaquel_journal_batches_total", "Batches made durable");
@@ -103,6 +104,10 @@ pub fn measure(app: &App) {
     metrics::gauge!("anaquel_cells").set(f64::from(state.cells()));
     metrics::gauge!("anaquel_in_flight").set(app.engine.in_flight() as f64);
     metrics::gauge!("anaquel_idempotency_keys").set(state.idempotency.len() as f64);
+    let names = &state.catalogue;
+    metrics::gauge!("anaquel_made_up_names", "kind" => "channel").set(names.channels.made_up_count() as f64);
+    metrics::gauge!("anaquel_made_up_names", "kind" => "location").set(names.locations.made_up_count() as f64);
+    metrics::gauge!("anaquel_made_up_names", "kind" => "sku").set(names.skus.made_up_count() as f64);
     let ready = app.engine.health() == anaquel_engine::Health::Ready;
     metrics::gauge!("anaquel_ready").set(f64::from(u8::from(ready)));
     metrics::gauge!("anaquel_expiry_frozen").set(f64::from(u8::from(app.engine.expiry_frozen())));

@@ -155,6 +155,17 @@ impl Shop {
         assert_eq!(answer.status, 200, "{}", answer.json());
     }
 
+    /// Channels are declared, without a buffer.
+    ///
+    /// # Panics
+    /// They are refused.
+    pub fn declare_channels(&mut self, channels: &[&str]) {
+        for channel in channels {
+            let answer = self.client.put(&format!("/v1/channels/{channel}"), &json!({"buffer": 0})).unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.json());
+        }
+    }
+
     /// One line through the web channel.
     ///
     /// # Panics

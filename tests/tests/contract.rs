@@ -169,6 +169,7 @@ fn availability_by_location_group_and_channel() {
     }
     shop.receive("RED SHIRT", "s1", 1);
     assert_eq!(shop.client.put("/v1/channels/web", &json!({"buffer": 2})).unwrap().status, 200);
+    shop.declare_channels(&["pos"]);
     let all = shop.client.get("/v1/availability?sku=A&sku=RED%20SHIRT&sku=nobody&channel=web").unwrap().json();
     assert_eq!(all["items"].as_array().unwrap().len(), 4);
     assert_eq!(all["unknown"], json!(["nobody"]));

@@ -19,6 +19,7 @@ fn reserve(shop: &mut Shop, channel: &str, line: Value) -> anaquel_loadtest::cli
 #[test]
 fn a_rule_is_in_force_from_the_seq_of_its_answer_and_explains_itself() {
     let mut shop = Shop::default();
+    shop.declare_channels(&["web"]);
     shop.receive("A", "s1", 10);
     put(&mut shop, "/v1/rules/all", &json!({"kind": "safety_stock", "units": 1}));
     let set = put(
@@ -137,6 +138,9 @@ fn rules_by_date_turn_on_time_and_are_pushed() {
 #[test]
 fn rules_come_and_go_as_files() {
     let mut shop = Shop::default();
+    shop.declare_channels(&["web", "marketplace", "app"]);
+    shop.receive("A", "s1", 1);
+    shop.receive("B", "s1", 1);
     let csv = "rule,kind,skus,channels,units,allow,attributes,few_left,exact,percent,minimum,spill_over,starts_at\n\
         tees,safety_stock,A;B,,2,,,,,,,,\n\
         no-web,access,,web,,false,size=XL,,,,,,\n\
@@ -166,6 +170,7 @@ fn rules_come_and_go_as_files() {
 #[test]
 fn bad_rules_are_told_by_field() {
     let mut shop = Shop::default();
+    shop.receive("A", "s0", 1);
     for (body, field) in [
         (json!({}), "kind"),
         (json!({"kind": "safety_stock"}), "units"),
@@ -197,6 +202,7 @@ fn bad_rules_are_told_by_field() {
 #[test]
 fn a_private_channel_is_told_bands_and_never_numbers() {
     let mut shop = Shop::default();
+    shop.declare_channels(&["web", "marketplace"]);
     shop.receive("A", "s1", 6);
     put(
         &mut shop,
@@ -289,6 +295,7 @@ fn a_promise_of_the_network_is_bound_moved_and_handed_over() {
 #[test]
 fn a_quota_keeps_a_share_and_says_whose() {
     let mut shop = Shop::default();
+    shop.declare_channels(&["web", "app"]);
     shop.receive("A", "s1", 10);
     put(&mut shop, "/v1/rules/app-share", &json!({"kind": "quota", "units": 4, "channels": ["app"], "skus": ["A"]}));
     let refused = reserve(&mut shop, "web", json!({"sku": "A", "location": "s1", "quantity": 7})).json();
@@ -305,6 +312,7 @@ fn a_quota_keeps_a_share_and_says_whose() {
 #[test]
 fn the_whole_basket_is_found_at_the_nearest_store_that_has_it() {
     let mut shop = Shop::default();
+    shop.declare_channels(&["web"]);
     let hours = json!({"mon": "10:00-20:00", "tue": "10:00-20:00", "wed": "10:00-20:00", "thu": "10:00-20:00", "fri": "10:00-20:00"});
     for (store, latitude, more) in [
         ("near", 40.42, json!({"transfer_group": "madrid", "transfer_minutes": 60})),

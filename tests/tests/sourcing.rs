@@ -111,6 +111,7 @@ fn limits_and_refusals_say_what_would_succeed() {
     assert_eq!(shop.client.put("/v1/locations/madrid", &services).unwrap().status, 200);
     let brought = post(&mut shop, order(&[("A", 1), ("B", 1)], pickup));
     assert_eq!((brought.status, places(&brought.json())), (201, vec![json!("madrid"), json!("toledo")]));
+    shop.declare_channels(&["web", "app"]);
     // A day's limit, and a quota that the plan cannot see, are found out by asking again.
     let rule = |shop: &mut Shop, id: &str, body: Value| {
         let answer = shop.client.put(&format!("/v1/rules/{id}"), &body).unwrap();

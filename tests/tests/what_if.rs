@@ -17,6 +17,7 @@ fn demand_that_was_lost_is_replayed_under_other_rules() {
     let mut shop = Shop::default();
     shop.receive("A", "s1", 10);
     shop.receive("A", "s2", 1);
+    shop.declare_channels(&["web"]);
     let rule = json!({"kind": "safety_stock", "units": 4, "channels": ["web"]});
     assert_eq!(shop.client.put("/v1/rules/keep", &rule).unwrap().status, 200);
     assert_eq!([3, 3, 3].map(|units| shop.reserve("A", "s1", units).status), [201, 201, 409]);

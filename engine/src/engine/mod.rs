@@ -22,7 +22,7 @@ use crate::command::{Command, Completion, Failure, Outcome, Queued};
 use crate::event::{Cause, IdempotencyKey, Record};
 use crate::feed::Feed;
 use crate::idempotency::{Begin, Done, Wake};
-use crate::ids::{Epoch, Seq, Timestamp};
+use crate::ids::{ChannelId, Epoch, Seq, Timestamp};
 use crate::image;
 use crate::journal::{Journal, JournalReader, ReadError};
 use crate::sequencer::{Observer, Sequencer};
@@ -79,6 +79,9 @@ struct Shared {
     full: Mutex<Option<String>>,
     expiry_frozen: AtomicBool,
     trim_before: AtomicU64,
+    /// Channels that nothing uses, as the image thread found them, and the `seq` at which it did.
+    unused: Mutex<Option<(Seq, Vec<ChannelId>)>>,
+    has_unused: AtomicBool,
     /// Bytes of the file system that images leave free.
     reserve_bytes: u64,
     /// With an interval policy: up to where the log is durable, and whether somebody waits for it to be.
@@ -171,8 +174,13 @@ impl Engine {
             full: Mutex::default(),
             expiry_frozen: AtomicBool::new(expiry_frozen),
             trim_before: AtomicU64::new(0),
+            unused: Mutex::default(),
+            has_unused: AtomicBool::new(false),
             counters: Counters::default(),
         });
+        if settings.names.accept_undeclared_channels {
+            state.catalogue.accept_undeclared();
+        }
         if settings.lost_demand_seconds == 0 {
             state.lost.turn_off();
         }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender};
@@ -15,6 +15,9 @@ use crate::command::{Command, Queued};
 use crate::ids::{Seq, Timestamp};
 use crate::image;
 use crate::sequencer::{Sequencer, Turn};
+
+/// Channels whose ids may go back after one image: what one record names.
+const RELEASED_PER_IMAGE: usize = 4096;
 
 pub(super) struct JournalThread {
     pub(super) shared: Arc<Shared>,
@@ -49,6 +52,7 @@ impl JournalThread {
             self.shared.intake.take(limit, &mut commands);
             let now = self.shared.clock.now();
             self.note_lost(now, closing, &mut commands);
+            self.release_names(closing, &mut commands);
             self.sequencer.expiry_frozen = self.shared.expiry_frozen.load(Ordering::Relaxed);
             let waiting = commands.len();
             let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
@@ -105,6 +109,20 @@ impl JournalThread {
         }
     }
 
+    /// Channels that the image thread found unused are looked at once more, in log order.
+    fn release_names(&self, closing: bool, commands: &mut VecDeque<Queued>) {
+        if closing || !self.shared.has_unused.load(Ordering::Acquire) || self.sequencer.failure().is_some() {
+            return;
+        }
+        self.shared.has_unused.store(false, Ordering::Relaxed);
+        let unused = std::mem::take(&mut *self.shared.unused.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some((seq, channels)) = unused {
+            self.shared.intake.own();
+            let command = Command::Release(channels, seq);
+            commands.push_back(Queued { command, cause: None, done: Box::new(|_| ()) });
+        }
+    }
+
     fn sync(&mut self) {
         self.sequencer.sync();
         if self.sequencer.failure().is_none() {
@@ -140,6 +158,12 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
         let taken = taken.map_err(|error| error.to_string());
         if taken.is_ok() {
             shared.counters.images.fetch_add(1, Ordering::Relaxed);
+            let unused = shared.state.unused_channels(RELEASED_PER_IMAGE);
+            if !unused.1.is_empty() {
+                *shared.unused.lock().unwrap_or_else(PoisonError::into_inner) = Some(unused);
+                shared.has_unused.store(true, Ordering::Release);
+                shared.intake.wake();
+            }
             if let Ok(Some(needed_from)) = image::keep_two(directory) {
                 let kept_from = first_seq_since(
                     shared,

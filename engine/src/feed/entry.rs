@@ -53,7 +53,7 @@ impl Rests {
 pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
     let mut push = |what| entries.push(Entry { seq: record.seq, what });
     match &record.event {
-        Event::Defined(_) => push(What::Names),
+        Event::Defined(_) | Event::MadeUp(_) => push(What::Names),
         Event::GroupsSet(rows) => {
             for (group, details) in rows {
                 push(What::Group(*group, details.locations.as_slice().into()));

@@ -40,8 +40,9 @@ use crate::state::{Folder, State};
 use crate::supply::Supply;
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes. Formats 1 and 2, which it reads, have fewer kinds of frames and simpler reservations.
-const FORMAT: u16 = 3;
+/// The format that this build writes. Formats 1 to 3, which it reads, have fewer kinds of frames, and 1 and 2 simpler
+/// reservations.
+const FORMAT: u16 = 4;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
 
@@ -78,6 +79,18 @@ enum Frame {
     Reservations(Vec<Kept>),
     Supply(Vec<(SkuId, LocationId, Vec<Supply>)>),
     Rates(Vec<((SkuId, LocationId), Rate)>),
+    /// Names that nobody declared. Behind the names, which hold all, those without an id included.
+    Undeclared(Box<Undeclared>),
+}
+
+/// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Undeclared {
+    pub skus: Vec<(SkuId, u64)>,
+    pub locations: Vec<(LocationId, u64)>,
+    pub groups: Vec<(GroupId, u64)>,
+    pub channels: Vec<(ChannelId, u64)>,
+    pub released_channels: Vec<(ChannelId, Seq)>,
 }
 
 /// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.
@@ -231,6 +244,7 @@ fn write_unfinished(
             .collect(),
     };
     writer.frame(&Frame::Names(named))?;
+    writer.frame(&Frame::Undeclared(Box::new(catalogue.undeclared())))?;
     writer.details(&catalogue.skus, Frame::Skus)?;
     writer.details(&catalogue.locations, Frame::Locations)?;
     writer.details(&catalogue.groups, Frame::Groups)?;
@@ -394,6 +408,7 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
         let frame: Frame = read_frame(&mut input).map_err(wrong)?;
         match frame {
             Frame::Names(names) => crate::state::fold_definitions(state, &names),
+            Frame::Undeclared(undeclared) => state.catalogue.restore_undeclared(&undeclared),
             Frame::Skus(rows) => {
                 rows.into_iter().for_each(|(id, set)| state.catalogue.skus.fold_details(id, set.version, set.details));
             }

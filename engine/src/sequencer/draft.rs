@@ -3,15 +3,16 @@
 //! Every decision is made against the draft, which is the durable view plus the batch so far. Nobody else sees it; if
 //! the batch cannot be appended, the draft is dropped and the view never knew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::no_ids_left;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
-use crate::command::{Completion, Failure, Loaded, NameRef};
-use crate::event::{Cause, CellAfter, Definitions, Event, Few, Record};
+use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
+use crate::event::{Cause, CellAfter, Definitions, Event, Few, MadeUp, Record};
 use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::BatchBuilder;
 use crate::ledger::{Ledger, Shift};
@@ -19,6 +20,7 @@ use crate::level::{StockChange, StockLevel};
 use crate::matrix::CellId;
 use crate::reservation::Reservation;
 use crate::rules::{Book, Gate};
+use crate::settings::NameSettings;
 use crate::state::State;
 use crate::supply::Outlook;
 
@@ -91,6 +93,16 @@ fn first<T>(names: &mut Vec<T>) -> Vec<T> {
     std::mem::replace(names, rest)
 }
 
+/// The same, of each kind.
+fn first_of_each(names: &mut Definitions) -> Definitions {
+    Definitions {
+        skus: first(&mut names.skus),
+        locations: first(&mut names.locations),
+        groups: first(&mut names.groups),
+        channels: first(&mut names.channels),
+    }
+}
+
 /// How many names of each kind wait for their definition.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct DefinedSoFar([usize; 4]);
@@ -100,18 +112,66 @@ pub(super) struct DefinedSoFar([usize; 4]);
 struct Fresh<I, D> {
     names: FxHashMap<Name, I>,
     details: FxHashMap<I, (Seq, Arc<D>)>,
+    /// Those of the names that nobody declares, each with who made it up.
+    made_up: FxHashMap<I, u64>,
+    made_up_by: FxHashMap<u64, u32>,
+    /// Ids of the names that others had before, with the `seq` at which they were given back.
+    reused: BTreeSet<(Seq, u32)>,
 }
 
 impl<I, D> Default for Fresh<I, D> {
     fn default() -> Self {
-        Self { names: FxHashMap::default(), details: FxHashMap::default() }
+        Self {
+            names: FxHashMap::default(),
+            details: FxHashMap::default(),
+            made_up: FxHashMap::default(),
+            made_up_by: FxHashMap::default(),
+            reused: BTreeSet::new(),
+        }
     }
 }
 
-impl<I, D> Fresh<I, D> {
+impl<I: Copy + Eq + std::hash::Hash + Into<u32>, D> Fresh<I, D> {
     fn clear(&mut self) {
         self.names.clear();
         self.details.clear();
+        self.made_up.clear();
+        self.made_up_by.clear();
+        self.reused.clear();
+    }
+
+    fn make_up(&mut self, id: I, by: u64) {
+        self.made_up.insert(id, by);
+        *self.made_up_by.entry(by).or_default() += 1;
+    }
+
+    /// Forgets names that were interned for something which came to nothing.
+    fn forget(&mut self, gone: &[(I, Name)]) {
+        for (id, name) in gone {
+            self.names.remove(name);
+            if let Some(count) = self.made_up.remove(id).and_then(|by| self.made_up_by.get_mut(&by)) {
+                *count -= 1;
+            }
+        }
+        if !self.reused.is_empty() {
+            let gone: BTreeSet<u32> = gone.iter().map(|(id, _)| (*id).into()).collect();
+            self.reused.retain(|(_, id)| !gone.contains(id));
+        }
+    }
+
+    /// Splits those off that were made up, by whom.
+    fn split(&self, names: Vec<(I, Name)>, put: &mut impl FnMut(u64, (I, Name))) -> Vec<(I, Name)> {
+        if self.made_up.is_empty() {
+            return names;
+        }
+        let mut rest = Vec::with_capacity(names.len());
+        for name in names {
+            match self.made_up.get(&name.0) {
+                Some(by) => put(*by, name),
+                None => rest.push(name),
+            }
+        }
+        rest
     }
 }
 
@@ -131,6 +191,9 @@ pub(super) struct Draft {
     channels: Fresh<ChannelId, ChannelDetails>,
     prices: FxHashMap<SkuId, Vec<Price>>,
     undefined: Definitions,
+    /// The oldest record of the log: an id that was given back before it may get another name.
+    pub log_from: Seq,
+    names: NameSettings,
     /// What is promised on terms, this batch included.
     pub ledger: Ledger,
     /// The members of groups, those first that fewest groups share.
@@ -140,7 +203,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub fn new(state: Arc<State>) -> Self {
+    pub fn new(state: Arc<State>, names: NameSettings) -> Self {
         let (next_seq, state_ledger) = (state.view.seq() + 1, state.ledger().clone());
         Self {
             state,
@@ -157,6 +220,8 @@ impl Draft {
             channels: Fresh::default(),
             prices: FxHashMap::default(),
             undefined: Definitions::default(),
+            log_from: 0,
+            names,
             ledger: state_ledger,
             members: FxHashMap::default(),
             redated: BTreeSet::new(),
@@ -223,14 +288,29 @@ impl Draft {
 
     /// Logs definitions by themselves: names were declared, and nothing more was said of them.
     pub fn log_definitions(&mut self, cause: Option<Box<Cause>>) -> Seq {
-        let mut rest = std::mem::take(&mut self.undefined);
+        let Definitions { skus, locations, groups, channels } = std::mem::take(&mut self.undefined);
+        let mut made_up: BTreeMap<u64, Definitions> = BTreeMap::new();
+        let mut rest = Definitions {
+            skus: self.skus.split(skus, &mut |by, name| made_up.entry(by).or_default().skus.push(name)),
+            locations: self
+                .locations
+                .split(locations, &mut |by, name| made_up.entry(by).or_default().locations.push(name)),
+            groups: self.groups.split(groups, &mut |by, name| made_up.entry(by).or_default().groups.push(name)),
+            channels: self.channels.split(channels, &mut |by, name| made_up.entry(by).or_default().channels.push(name)),
+        };
+        let mut seq = self.builder.next_seq() - 1;
+        for (by, names) in made_up {
+            let mut rest = names;
+            while !rest.is_empty() {
+                let names = first_of_each(&mut rest);
+                seq = self.push(cause.clone(), Event::MadeUp(Box::new(MadeUp { by, names })));
+            }
+        }
+        if rest.is_empty() {
+            return seq;
+        }
         loop {
-            let first = Definitions {
-                skus: first(&mut rest.skus),
-                locations: first(&mut rest.locations),
-                groups: first(&mut rest.groups),
-                channels: first(&mut rest.channels),
-            };
+            let first = first_of_each(&mut rest);
             let seq = self.push(cause.clone(), Event::Defined(Box::new(first)));
             if rest.is_empty() {
                 return seq;
@@ -251,13 +331,10 @@ impl Draft {
         let locations = self.undefined.locations.split_off(locations.min(self.undefined.locations.len()));
         let groups = self.undefined.groups.split_off(groups.min(self.undefined.groups.len()));
         let channels = self.undefined.channels.split_off(channels.min(self.undefined.channels.len()));
-        if skus.len() + locations.len() + groups.len() + channels.len() == 0 {
-            return;
-        }
-        self.skus.names.retain(|name, _| !skus.iter().any(|(_, gone)| gone == name));
-        self.locations.names.retain(|name, _| !locations.iter().any(|(_, gone)| gone == name));
-        self.groups.names.retain(|name, _| !groups.iter().any(|(_, gone)| gone == name));
-        self.channels.names.retain(|name, _| !channels.iter().any(|(_, gone)| gone == name));
+        self.skus.forget(&skus);
+        self.locations.forget(&locations);
+        self.groups.forget(&groups);
+        self.channels.forget(&channels);
     }
 
     fn push(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
@@ -477,7 +554,8 @@ impl Draft {
 }
 
 macro_rules! names {
-    ($intern:ident, $known:ident, $count_max:expr, $id:ident, $field:ident) => {
+    ($intern:ident, $known:ident, $make_up:ident, $count_max:expr, $id:ident, $field:ident,
+     $limit:ident, $setting:expr, $remedy:expr) => {
         impl Draft {
             /// The interned id, defined in this batch if nobody defined it before. `None` where no more ids are left.
             pub fn $intern(&mut self, name: &NameRef<$id>) -> Option<$id> {
@@ -488,13 +566,53 @@ macro_rules! names {
                 if let Some(id) = self.$known(name) {
                     return Some(id);
                 }
-                let next = self.state.catalogue.$field.count() + self.$field.names.len() as u32;
+                let registry = &self.state.catalogue.$field;
+                let fresh = &mut self.$field;
+                let next = match registry.reusable(fresh.reused.last().copied(), self.log_from) {
+                    Some((seq, id)) => {
+                        fresh.reused.insert((seq, id));
+                        id
+                    }
+                    None => registry.count() + (fresh.names.len() - fresh.reused.len()) as u32,
+                };
                 if next >= $count_max {
                     return None;
                 }
                 self.$field.names.insert(name.clone(), $id(next));
                 self.undefined.$field.push(($id(next), name.clone()));
                 Some($id(next))
+            }
+
+            /// The same for a name that nobody declares, and that the caller `by` makes up where nobody knows it.
+            ///
+            /// # Errors
+            /// Names `field` and the limit: there are as many such names as there may be, or the caller has its share.
+            pub fn $make_up(&mut self, name: &NameRef<$id>, by: u64, field: &dyn Fn() -> String) -> Result<$id, Failure> {
+                let name = match name {
+                    NameRef::Known(id) => return Ok(*id),
+                    NameRef::New(name) => name,
+                };
+                if let Some(id) = self.$known(name) {
+                    return Ok(id);
+                }
+                let (all, own) = self.state.catalogue.$field.made_up(by);
+                let all = all + self.$field.made_up.len() as u32;
+                let own = own + self.$field.made_up_by.get(&by).copied().unwrap_or(0);
+                let limit = self.names.$limit;
+                let left = limit.saturating_sub(all);
+                // Whoever is known by a key leaves as many to others as it has.
+                if left == 0 || (by != 0 && own >= left) {
+                    let whose = if left == 0 { "all callers together have" } else { "this caller has its share of" };
+                    let reason = format!(
+                        "{name} is not declared, and {whose} the {limit} names of limits.{} that may be made up; declare \
+                         it ({})",
+                        $setting, $remedy
+                    );
+                    return Err(Refusal::invalid(field(), reason).into());
+                }
+                let id = self.$intern(&NameRef::New(name.clone())).ok_or_else(|| no_ids_left(&field(), $count_max))?;
+                self.$field.make_up(id, by);
+                Ok(id)
             }
 
             /// The interned id, if the view or this batch has it.
@@ -507,13 +625,85 @@ macro_rules! names {
 }
 
 /// SKUs, groups and channels that there may be; the tables that hold them reach no further.
-const IDS_MAX: u32 = 1 << 27;
-const CHANNELS_MAX: u32 = 1 << 16;
+pub(super) const IDS_MAX: u32 = 1 << 27;
+pub(super) const CHANNELS_MAX: u32 = 1 << 16;
 
-names!(intern_sku, known_sku, IDS_MAX, SkuId, skus);
-names!(intern_location, known_location, LOCATIONS_MAX, LocationId, locations);
-names!(intern_group, known_group, IDS_MAX, GroupId, groups);
-names!(intern_channel, known_channel, CHANNELS_MAX, ChannelId, channels);
+names!(
+    intern_sku,
+    known_sku,
+    make_up_sku,
+    IDS_MAX,
+    SkuId,
+    skus,
+    undeclared_skus_max,
+    "undeclared_skus",
+    "PUT /v1/skus/{sku}, or import skus"
+);
+names!(
+    intern_location,
+    known_location,
+    make_up_location,
+    LOCATIONS_MAX,
+    LocationId,
+    locations,
+    undeclared_locations_max,
+    "undeclared_locations",
+    "PUT /v1/locations/{location}, or import locations"
+);
+names!(
+    intern_channel,
+    known_channel,
+    make_up_channel,
+    CHANNELS_MAX,
+    ChannelId,
+    channels,
+    undeclared_channels_max,
+    "undeclared_channels",
+    "PUT /v1/channels/{channel}"
+);
+
+impl Draft {
+    /// The interned id, defined in this batch if nobody defined it before. `None` where no more ids are left.
+    pub fn intern_group(&mut self, name: &Name) -> Option<GroupId> {
+        if let Some(id) = self.known_group(name) {
+            return Some(id);
+        }
+        let next = self.state.catalogue.groups.count() + self.groups.names.len() as u32;
+        if next >= IDS_MAX {
+            return None;
+        }
+        self.groups.names.insert(name.clone(), GroupId(next));
+        self.undefined.groups.push((GroupId(next), name.clone()));
+        Some(GroupId(next))
+    }
+
+    /// The interned id, if the view or this batch has it.
+    pub fn known_group(&self, name: &Name) -> Option<GroupId> {
+        self.groups.names.get(name).copied().or_else(|| self.state.catalogue.groups.id(name.as_str()))
+    }
+
+    /// Whether what is asked for through a channel is accepted: it is declared, or none is, or the settings say so.
+    #[inline]
+    pub fn takes_channel(&self, channel: Option<ChannelId>) -> bool {
+        let catalogue = &self.state.catalogue;
+        let is_declared = |id: ChannelId| catalogue.is_declared(id) || self.channels.details.contains_key(&id);
+        let takes_any =
+            catalogue.takes_any_channel() && (self.channels.details.is_empty() || catalogue.accepts_undeclared());
+        takes_any || channel.is_some_and(is_declared)
+    }
+
+    /// Whether a promise or lost demand through a channel is in this batch. Looks at each of its records once.
+    pub fn channels_used(&self) -> BTreeSet<ChannelId> {
+        let mut used = BTreeSet::new();
+        for record in &self.records {
+            used.extend(record.event.reserved().map(|reserved| reserved.channel));
+            if let Event::DemandLost(rows) = &record.event {
+                used.extend(rows.iter().map(|row| row.channel));
+            }
+        }
+        used
+    }
+}
 
 macro_rules! details {
     ($get:ident, $set:ident, $id:ident, $details:ident, $field:ident) => {

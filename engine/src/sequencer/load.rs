@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::draft::Answer;
+use super::names::left;
 use super::stock::CountVerdict;
-use super::{Decision, Sequencer, no_ids_left};
+use super::{Decision, Sequencer};
 use crate::catalogue::{GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails, Transfers, is_gtin};
 use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
 use crate::event::{Cause, Event, Imported, RowError, RuleSet, SupplySet};
@@ -38,7 +39,7 @@ impl Sequencer {
                 for row in rows {
                     let defined = self.draft.defined_so_far();
                     let Some(location) = self.draft.intern_location(&row.id) else {
-                        loaded.errors.push(too_many(row.line, "location"));
+                        loaded.errors.push(row_error(row.line, left::locations("location")));
                         continue;
                     };
                     let served = self.describe_services(location, &row.fields.services, true, &mut services);
@@ -76,7 +77,7 @@ impl Sequencer {
                 for row in rows {
                     let defined = self.draft.defined_so_far();
                     let Some(sku) = self.draft.intern_sku(&row.id) else {
-                        loaded.errors.push(too_many(row.line, "sku"));
+                        loaded.errors.push(row_error(row.line, left::others("sku")));
                         continue;
                     };
                     match self.describe_sku(sku, &row.fields, true) {
@@ -113,7 +114,10 @@ impl Sequencer {
                 let mut set: BTreeMap<SkuId, Vec<Price>> = BTreeMap::new();
                 for (line, sku, price) in rows {
                     match self.draft.known_sku(&sku) {
-                        Some(sku) => loaded.count(self.set_price(sku, price, &mut set)),
+                        Some(sku) => match self.check_channel(price.channel.as_ref()) {
+                            Ok(()) => loaded.count(self.set_price(sku, price, &mut set)),
+                            Err(failure) => loaded.errors.push(row_error(line, failure)),
+                        },
                         None => loaded.errors.push(row_error(line, unknown("sku", &sku))),
                     }
                 }
@@ -187,12 +191,12 @@ impl Sequencer {
         let (mut groups, mut services) = (BTreeMap::new(), BTreeMap::new());
         let event = match put.what {
             PutWhat::Sku(name, fields) => {
-                let sku = self.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| no_ids_left("sku"))?;
+                let sku = self.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| left::others("sku"))?;
                 self.describe_sku(sku, &fields, false)?.map(|details| Event::SkusSet(vec![(sku, details)]))
             }
             PutWhat::Location(name, fields) => {
                 let location =
-                    self.draft.intern_location(&NameRef::New(name)).ok_or_else(|| no_ids_left("location"))?;
+                    self.draft.intern_location(&NameRef::New(name)).ok_or_else(|| left::locations("location"))?;
                 self.describe_services(location, &fields.services, false, &mut services)?;
                 let details = self.describe_location(location, &fields, false, &mut groups)?;
                 match (details, services.is_empty()) {
@@ -209,7 +213,8 @@ impl Sequencer {
                 return self.put_rule(name, fields.map(|fields| *fields), version, cause);
             }
             PutWhat::Channel(name, details) => {
-                let channel = self.draft.intern_channel(&NameRef::New(name)).ok_or_else(|| no_ids_left("channel"))?;
+                let channel =
+                    self.draft.intern_channel(&NameRef::New(name)).ok_or_else(|| left::channels("channel"))?;
                 let known = self.draft.channel_details(channel).is_some_and(|(_, known)| *known == details);
                 (!known).then_some(Event::ChannelsSet(vec![(channel, details)]))
             }
@@ -329,10 +334,7 @@ impl Sequencer {
         details.pickup_minutes = pickup_minutes.unwrap_or(details.pickup_minutes);
         match (transfer_group, transfer_minutes) {
             (Some(group), minutes) => {
-                let from = self
-                    .draft
-                    .intern_group(&NameRef::New(group.clone()))
-                    .ok_or_else(|| no_ids_left("transfer_group"))?;
+                let from = self.draft.intern_group(group).ok_or_else(|| left::others("transfer_group"))?;
                 let kept = details.transfers.map_or(0, |transfers| transfers.minutes);
                 details.transfers = Some(Transfers { from, minutes: minutes.unwrap_or(kept) });
             }
@@ -358,7 +360,7 @@ impl Sequencer {
     ) -> Result<bool, Failure> {
         let mut wanted = Vec::new();
         for name in names {
-            wanted.push(self.draft.intern_group(&NameRef::New(name.clone())).ok_or_else(|| no_ids_left("groups"))?);
+            wanted.push(self.draft.intern_group(name).ok_or_else(|| left::others("groups"))?);
         }
         let mut touched: Vec<GroupId> = self.state.catalogue.groups_of(location);
         touched.extend(self.draft.fresh_groups_of(location));
@@ -388,7 +390,7 @@ impl Sequencer {
         }
         locations.sort_unstable();
         locations.dedup();
-        let group = self.draft.intern_group(&NameRef::New(name.clone())).ok_or_else(|| no_ids_left("group"))?;
+        let group = self.draft.intern_group(name).ok_or_else(|| left::others("group"))?;
         let details = GroupDetails { locations };
         if self.draft.group_details(group).is_some_and(|(_, known)| *known == details) {
             return Ok((group, None));
@@ -401,11 +403,15 @@ impl Sequencer {
         if !create {
             self.known(&count.sku, &count.location)?;
         }
-        self.count_one(count, &|field| field.to_owned())
+        self.count_one(count, None, &|field| field.to_owned())
     }
 
     /// The cell that a row is about, if both of its names are known.
-    fn known(&self, sku: &NameRef<SkuId>, location: &NameRef<LocationId>) -> Result<(SkuId, LocationId), Failure> {
+    pub(super) fn known(
+        &self,
+        sku: &NameRef<SkuId>,
+        location: &NameRef<LocationId>,
+    ) -> Result<(SkuId, LocationId), Failure> {
         let sku = match sku {
             NameRef::New(name) => self.draft.known_sku(name).ok_or_else(|| unknown("sku", name))?,
             NameRef::Known(sku) => *sku,
@@ -415,6 +421,15 @@ impl Sequencer {
             NameRef::Known(location) => *location,
         };
         Ok((sku, location))
+    }
+
+    /// Whether a price may be one of a channel; of none, it holds for all.
+    fn check_channel(&self, channel: Option<&Name>) -> Result<(), Failure> {
+        let Some(name) = channel else { return Ok(()) };
+        match self.draft.takes_channel(self.draft.known_channel(name)) {
+            true => Ok(()),
+            false => Err(self.state.catalogue.undeclared_channel("channel", name).into()),
+        }
     }
 
     /// Adds a price, or replaces the one for the same currency, channel and location.
@@ -503,10 +518,6 @@ fn sku_order(sku: &NameRef<SkuId>) -> (u32, &str) {
 
 fn unknown(field: &str, name: &Name) -> Failure {
     Refusal::invalid(field, format!("{name} is unknown; declare it first, or pass create=true")).into()
-}
-
-fn too_many(line: u64, field: &str) -> RowError {
-    row_error(line, no_ids_left(field))
 }
 
 fn row_error(line: u64, failure: Failure) -> RowError {

@@ -30,6 +30,7 @@
 mod capacity;
 mod draft;
 mod load;
+mod names;
 mod plan;
 mod quota;
 mod rebind;
@@ -45,7 +46,7 @@ use std::sync::Arc;
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Refusal};
 use crate::event::{Cause, Event, Few, Record};
 use crate::ids::{Seq, Timestamp};
-use crate::journal::{AppendError, Journal};
+use crate::journal::{AppendError, Journal, JournalReader};
 use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::settings::Settings;
@@ -82,6 +83,8 @@ pub struct Turn {
 pub(crate) struct Sequencer {
     state: Arc<State>,
     journal: Box<dyn Journal>,
+    /// Tells from where on the log is kept.
+    reader: Arc<dyn JournalReader>,
     folder: Folder,
     settings: Settings,
     observer: Option<Box<dyn Observer>>,
@@ -104,11 +107,14 @@ impl Sequencer {
         settings: Settings,
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
-        let draft = Draft::new(Arc::clone(&state));
+        let mut draft = Draft::new(Arc::clone(&state), settings.names);
         // What turned while nobody was there is due at once.
         let next_turn = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
+        let reader = journal.reader();
+        draft.log_from = reader.oldest();
         Self {
             state,
+            reader,
             journal,
             folder,
             settings,
@@ -209,7 +215,9 @@ impl Sequencer {
 
     /// Lets go of some log that no image needs and nobody may ask for any more; true when none is left.
     pub fn trim(&mut self, before: Seq) -> bool {
-        match self.journal.trim(before) {
+        let trimmed = self.journal.trim(before);
+        self.draft.log_from = self.reader.oldest();
+        match trimmed {
             Ok(done) => done,
             Err(error) => {
                 self.failed.get_or_insert(error);
@@ -231,7 +239,8 @@ impl Sequencer {
             Command::Load { rows, atomic, finish } => self.load(rows, atomic, finish, &mut cause),
             Command::Put(put) => self.put(*put, &mut cause),
             Command::Supply(rows) => self.put_supply(&rows, &mut cause),
-            Command::NoteLost(rows) => Ok(Answer::Put(self.draft.log(cause.take(), Event::DemandLost(rows)))),
+            Command::NoteLost(rows) => Ok(self.note_lost(rows)),
+            Command::Release(channels, unused_at) => Ok(self.release(channels, unused_at)),
         };
         match decision {
             Ok(answer) => {
@@ -421,11 +430,12 @@ fn admitted(command: &Command) -> Few<(CellId, StockChange)> {
         | Command::Load { .. }
         | Command::Put(_)
         | Command::Supply(_)
-        | Command::NoteLost(_) => Few::new(),
+        | Command::NoteLost(_)
+        | Command::Release(..) => Few::new(),
     }
 }
 
 /// A refusal of a name for which no id is left.
-fn no_ids_left(field: &str) -> Failure {
-    Refusal::invalid(field, "no more of these can be declared; the limit is reached").into()
+fn no_ids_left(field: &str, limit: u32) -> Failure {
+    Refusal::invalid(field, format!("there are {limit} of these, which is as many as there can be")).into()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::capacity::Days;
 use super::draft::Answer;
 use super::plan::Plan;
-use super::{Decision, Sequencer, no_ids_left};
+use super::{Decision, Sequencer};
 use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
 use crate::event::{
     Arranged, Cause, Event, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Purpose, Reserved, ReservedLine,
@@ -87,7 +87,7 @@ impl Placed {
 
 impl Sequencer {
     pub(super) fn reserve(&mut self, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
-        let channel = self.draft.intern_channel(&reserve.channel).ok_or_else(|| no_ids_left("channel"))?;
+        let channel = self.channel_of(&reserve, cause)?;
         let released = self.released_by(reserve.supersedes, channel)?;
         let (placed, orders) = match self.place_plainly(&reserve, channel) {
             Some(line) => (vec![line], Vec::new()),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::draft::Answer;
-use super::{Decision, Sequencer, no_ids_left};
-use crate::command::{Failure, NameRef, Refusal, RuleFields};
+use super::{Decision, Sequencer};
+use crate::admission::each_known;
+use crate::command::{Failure, Refusal, RuleFields};
 use crate::event::{Cause, Event, RuleSet};
 use crate::ids::{Name, Seq};
 use crate::rules::{Conditions, Effect, Rule, RuleId};
@@ -49,6 +50,7 @@ impl Sequencer {
         fresh: &Fresh,
     ) -> Result<Option<RuleSet>, Failure> {
         let RuleFields { effect, starts_at, ends_at, .. } = fields;
+        let channels = fields.channels.clone();
         if let Some((start, end)) = starts_at.zip(ends_at).filter(|(start, end)| start >= end) {
             let reason = format!("is not after starts_at ({} ms against {} ms)", end.0, start.0);
             return Err(Refusal::invalid("ends_at", reason).into());
@@ -69,6 +71,13 @@ impl Sequencer {
         if known_rule == Some(&rule) {
             return Ok(None);
         }
+        // What a rule says already stays as it is, also where its channel was never declared.
+        for (at, name) in channels.iter().enumerate() {
+            if !self.draft.takes_channel(self.draft.known_channel(name)) {
+                let field = format!("channels[{at}]");
+                return Err(self.state.catalogue.undeclared_channel(&field, name).into());
+            }
+        }
         let id = match fresh.get(name) {
             Some(set) => set.id,
             None => known.map_or_else(|| self.next_rule_id(fresh), |known| known.id),
@@ -82,25 +91,19 @@ impl Sequencer {
         fresh.values().map(|set| RuleId(set.id.0 + 1)).fold(next, RuleId::max)
     }
 
-    /// Names become ids; what nobody declared is declared by the rule that names it.
-    fn conditions(&mut self, fields: RuleFields) -> Result<Conditions, Failure> {
+    /// Names become ids; a rule names only what there is, and creates nothing.
+    fn conditions(&self, fields: RuleFields) -> Result<Conditions, Failure> {
         let RuleFields { skus, categories, attributes, locations, groups, kinds, channels, .. } = fields;
-        let draft = &mut self.draft;
-        let mut conditions = Conditions { categories, attributes, kinds, ..Conditions::default() };
-        for name in skus {
-            conditions.skus.push(draft.intern_sku(&NameRef::New(name)).ok_or_else(|| no_ids_left("skus"))?);
-        }
-        for name in locations {
-            conditions
-                .locations
-                .push(draft.intern_location(&NameRef::New(name)).ok_or_else(|| no_ids_left("locations"))?);
-        }
-        for name in groups {
-            conditions.groups.push(draft.intern_group(&NameRef::New(name)).ok_or_else(|| no_ids_left("groups"))?);
-        }
-        for name in channels {
-            conditions.channels.push(draft.intern_channel(&NameRef::New(name)).ok_or_else(|| no_ids_left("channels"))?);
-        }
+        let draft = &self.draft;
+        let mut conditions = Conditions {
+            skus: each_known("skus", &skus, |name| draft.known_sku(name))?,
+            locations: each_known("locations", &locations, |name| draft.known_location(name))?,
+            groups: each_known("groups", &groups, |name| draft.known_group(name))?,
+            channels: each_known("channels", &channels, |name| draft.known_channel(name))?,
+            categories,
+            attributes,
+            kinds,
+        };
         conditions.normalise();
         Ok(conditions)
     }

@@ -1,10 +1,11 @@
 //! Deciding movements and counts: physical truth, which is recorded rather than refused.
 
 use super::draft::Answer;
-use super::{Decision, Sequencer, no_ids_left};
+use super::names::left;
+use super::{Decision, Sequencer};
 use crate::command::{Count, Failure, Movement, Refusal};
 use crate::event::{Cause, Counted, Event, Moved, MovementKind};
-use crate::ids::Timestamp;
+use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::level::{CORRECTED_ON_HAND_MIN, ON_HAND_RANGE, StockChange, StockLevel};
 
 /// How far ahead of the log a caller's clock may be, in seconds; what carries its time then happens now.
@@ -25,12 +26,12 @@ pub(super) enum CountVerdict {
 
 impl Sequencer {
     pub(super) fn move_stock(&mut self, movements: Vec<Movement>, cause: &mut Option<Box<Cause>>) -> Decision {
+        let by = Cause::caller(cause);
         let (mut rows, mut receipts) = (Vec::with_capacity(movements.len()), Vec::new());
         for (at, movement) in movements.into_iter().enumerate() {
             let field = |name: &str| format!("movements[{at}].{name}");
-            let sku = self.draft.intern_sku(&movement.sku).ok_or_else(|| no_ids_left(&field("sku")))?;
-            let location =
-                self.draft.intern_location(&movement.location).ok_or_else(|| no_ids_left(&field("location")))?;
+            let sku = self.draft.make_up_sku(&movement.sku, by, &|| field("sku"))?;
+            let location = self.draft.make_up_location(&movement.location, by, &|| field("location"))?;
             let is_sale = movement.kind == MovementKind::Sale;
             let told_at = match movement.occurred_at {
                 // A till is never refused, however wrong its clock is.
@@ -76,15 +77,14 @@ impl Sequencer {
     }
 
     pub(super) fn count(&mut self, counts: Vec<Count>, cause: &mut Option<Box<Cause>>) -> Decision {
+        let by = Some(Cause::caller(cause));
         let mut rows = Vec::with_capacity(counts.len());
         for (at, count) in counts.iter().enumerate() {
             let field = |name: &str| format!("counts[{at}].{name}");
-            match self.count_one(count, &field)? {
+            match self.count_one(count, by, &field)? {
                 CountVerdict::Counted { counted, .. } => rows.push(counted),
                 CountVerdict::Unchanged => {
-                    let sku = self.draft.intern_sku(&count.sku).ok_or_else(|| no_ids_left(&field("sku")))?;
-                    let location =
-                        self.draft.intern_location(&count.location).ok_or_else(|| no_ids_left(&field("location")))?;
+                    let (sku, location) = self.counted(count, by, &field)?;
                     let counted_at = self.draft.cell(sku, location).counted_at;
                     let cell = self.draft.cell_after(sku, location);
                     let on_hand = count.on_hand;
@@ -102,10 +102,34 @@ impl Sequencer {
         Ok(Answer::Record(self.draft.log(cause.take(), Event::Counted(rows))))
     }
 
-    /// Decides one count and applies it to the draft.
-    pub(super) fn count_one(&mut self, count: &Count, field: &dyn Fn(&str) -> String) -> Result<CountVerdict, Failure> {
-        let sku = self.draft.intern_sku(&count.sku).ok_or_else(|| no_ids_left(&field("sku")))?;
-        let location = self.draft.intern_location(&count.location).ok_or_else(|| no_ids_left(&field("location")))?;
+    /// The cell that a count is of. Names that nobody knows are made up by a caller, or created by whoever imports.
+    fn counted(
+        &mut self,
+        count: &Count,
+        by: Option<u64>,
+        field: &dyn Fn(&str) -> String,
+    ) -> Result<(SkuId, LocationId), Failure> {
+        let Count { sku, location, .. } = count;
+        match by {
+            Some(by) => Ok((
+                self.draft.make_up_sku(sku, by, &|| field("sku"))?,
+                self.draft.make_up_location(location, by, &|| field("location"))?,
+            )),
+            None => Ok((
+                self.draft.intern_sku(sku).ok_or_else(|| left::others(&field("sku")))?,
+                self.draft.intern_location(location).ok_or_else(|| left::locations(&field("location")))?,
+            )),
+        }
+    }
+
+    /// Decides one count and applies it to the draft. Who is not allowed to create names makes them up, as `by`.
+    pub(super) fn count_one(
+        &mut self,
+        count: &Count,
+        by: Option<u64>,
+        field: &dyn Fn(&str) -> String,
+    ) -> Result<CountVerdict, Failure> {
+        let (sku, location) = self.counted(count, by, field)?;
         let told_at = match count.counted_at {
             Some(time) => self.if_past(time, || field("counted_at"))?,
             None => None,

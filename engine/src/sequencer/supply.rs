@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::draft::Answer;
 use super::plan::Plan;
-use super::{Decision, Sequencer, no_ids_left};
+use super::{Decision, Sequencer};
 use crate::command::{Failure, Refusal, SupplyFields};
 use crate::event::{Cause, Event, Few, Fill, Moved, Received, SupplySet, SupplyUsed};
 use crate::ids::{LocationId, Name, SkuId, Timestamp};
@@ -33,16 +33,20 @@ pub(super) const OVERDUE_PER_BATCH: usize = 4096;
 impl Sequencer {
     /// Sets supplies, all or none.
     pub(super) fn put_supply(&mut self, rows: &[SupplyFields], cause: &mut Option<Box<Cause>>) -> Decision {
-        let mut set = Fresh::new();
+        let (mut set, by) = (Fresh::new(), Cause::caller(cause));
         for (at, row) in rows.iter().enumerate() {
             let field = |name: &str| format!("supplies[{at}].{name}");
-            let sku = self.draft.intern_sku(&row.sku).ok_or_else(|| no_ids_left(&field("sku")))?;
-            let location = self.draft.intern_location(&row.location).ok_or_else(|| no_ids_left(&field("location")))?;
+            // The end of what nobody knew of creates nothing.
+            if row.quantity == 0 && self.known(&row.sku, &row.location).is_err() {
+                continue;
+            }
+            let sku = self.draft.make_up_sku(&row.sku, by, &|| field("sku"))?;
+            let location = self.draft.make_up_location(&row.location, by, &|| field("location"))?;
             if let Some(supply) = self.describe_supply(row, sku, location, &set, &field)? {
                 set.insert((sku, location, row.name.clone()), supply);
             }
         }
-        if set.is_empty() && !self.draft.has_definitions() {
+        if set.is_empty() {
             return Ok(Answer::Put(self.draft.builder.next_seq() - 1));
         }
         Ok(Answer::Put(self.draft.log(cause.take(), Event::SupplySet(set.into_values().collect()))))

@@ -57,7 +57,7 @@ impl Law {
                 self.groups.insert(group, set.details.locations.clone());
             }
         }
-        for channel in (0..catalogue.channels.count()).map(ChannelId) {
+        for channel in (0..catalogue.channels.count()).map(ChannelId).filter(|id| catalogue.is_declared(*id)) {
             self.buffers.insert(channel, catalogue.buffer(channel));
         }
         for standing in state.rules.all().into_iter().flatten() {
@@ -67,6 +67,11 @@ impl Law {
         for (counted, used) in state.ledger().quotas() {
             self.used.insert((counted.rule, counted.since, counted.sku), (used.promised, used.handed_over));
         }
+    }
+
+    /// Whether somebody declared a channel.
+    pub fn is_declared(&self, channel: ChannelId) -> bool {
+        self.buffers.contains_key(&channel)
     }
 
     /// Nothing was promised under any quota yet.

@@ -18,8 +18,10 @@ mod law;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::event::{CellAfter, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved};
-use crate::ids::{ChannelId, Epoch, LocationId, ReservationId, Seq, SkuId};
+use crate::event::{
+    CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved,
+};
+use crate::ids::{ChannelId, Epoch, LocationId, Name, ReservationId, Seq, SkuId};
 use crate::journal::sled_log::{OpenError, SledOptions};
 use crate::journal::{Batch, Damage};
 use crate::level::StockLevel;
@@ -106,6 +108,7 @@ pub struct Auditor {
     law: Law,
     dock: Dock,
     reservations: BTreeMap<ReservationId, Audited>,
+    channels: BTreeMap<ChannelId, Name>,
     next_seq: Option<Seq>,
     records: u64,
 }
@@ -116,6 +119,9 @@ impl Auditor {
         for (_, cell) in state.matrix.range(0, state.cells()) {
             self.cells.insert((cell.sku(), cell.location()), (cell.durable(), cell.safety_stock()));
         }
+        let channels = &state.catalogue.channels;
+        let live = (0..channels.count()).map(ChannelId).filter(|id| channels.is_live(*id));
+        self.channels = live.map(|id| (id, channels.name(id).clone())).collect();
         self.law.start_from(state);
         self.dock.start_from(state);
         for reservation in state.reservations.segments().flatten() {
@@ -256,12 +262,38 @@ impl Auditor {
             | Event::ChannelsSet(_)
             | Event::RulesSet(_)
             | Event::RulesTurned(_) => self.law.change(record),
-            Event::Defined(_)
-            | Event::PricesSet(_)
-            | Event::ServicesSet(_)
-            | Event::Imported(_)
-            | Event::DemandLost(_) => Ok(()),
+            Event::Defined(names) => self.define(names),
+            Event::MadeUp(made_up) => self.define(&made_up.names),
+            Event::Released(names) => self.release(names),
+            Event::PricesSet(_) | Event::ServicesSet(_) | Event::Imported(_) | Event::DemandLost(_) => Ok(()),
         }
+    }
+
+    /// No channel gets an id that another one has.
+    fn define(&mut self, names: &Definitions) -> Result<(), String> {
+        for (id, name) in &names.channels {
+            if let Some(other) = self.channels.insert(*id, name.clone()).filter(|other| other != name) {
+                return Err(format!("the channel {name} got an id that the channel {other} has"));
+            }
+        }
+        Ok(())
+    }
+
+    /// An id that is given back is one of a channel that nobody declared, through which nothing is promised.
+    fn release(&mut self, names: &Definitions) -> Result<(), String> {
+        for (id, name) in &names.channels {
+            if self.channels.remove(id).as_ref() != Some(name) {
+                return Err(format!("the channel {name} gave an id back that it does not have"));
+            }
+            if self.law.is_declared(*id) {
+                return Err(format!("the channel {name} is declared, and gave its id back"));
+            }
+            let is_open = |audited: &&Audited| audited.state.is_some_and(|state| state.is_open());
+            if self.reservations.values().filter(is_open).any(|audited| audited.channel == *id) {
+                return Err(format!("the channel {name} gave its id back while units are promised through it"));
+            }
+        }
+        Ok(())
     }
 
     /// Every line of a promise stands where it was asked for, counts against the quotas that hold there, and takes

@@ -66,6 +66,10 @@ impl Life {
                         line.place = Place::Group(name(&format!("g{}", numbers.below(2))));
                     }
                 }
+                if numbers.below(3) == 0 {
+                    // Channels that nobody declared, a few of them again and again.
+                    request.channel = name(&format!("made-up-{}", numbers.below(12)));
+                }
                 request.ttl_seconds = 1 + numbers.below(5) as u32;
                 request.allow_partial = numbers.below(3) == 0;
                 request.confirm = numbers.below(6) == 0;
@@ -80,6 +84,8 @@ impl Life {
             }
             5 => {
                 let units = 1 + numbers.below(2) as i64;
+                // Now and then of what nobody ever heard of.
+                let sku = if numbers.below(4) == 0 { format!("made-up-{}", numbers.below(12)) } else { sku };
                 shop.try_move(vec![shop.movement(MovementKind::Sale, &sku, &location, -units)])?;
             }
             6 => {

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anaquel_engine::admission::{LineRequest, MovementRequest, Place, ReserveRequest};
+use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{
-    Command, Count, Failure, LineUnits, NameRef, Outcome, Put, PutWhat, Refusal, RuleFields, StepRequest, SupplyFields,
+    Command, Count, Failure, LineUnits, LocationFields, NameRef, Outcome, Put, PutWhat, Refusal, RuleFields, SkuFields,
+    StepRequest, SupplyFields,
 };
 use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose, SupplyKind};
 use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
@@ -17,7 +19,7 @@ use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::{Amount, Effect};
-use anaquel_engine::settings::Settings;
+use anaquel_engine::settings::{NameSettings, Settings};
 use anaquel_engine::verify::Auditor;
 use anaquel_engine::{Clock, Engine};
 
@@ -160,7 +162,13 @@ impl Shop {
         Self::on(MemoryDisk::default(), ManualClock::at(START_MS), Settings::default())
     }
 
+    /// Every channel is accepted, also once rules made it necessary to declare some.
     pub fn on(disk: MemoryDisk, clock: Arc<ManualClock>, settings: Settings) -> Self {
+        let names = NameSettings { accept_undeclared_channels: true, ..settings.names };
+        Self::strictly_on(disk, clock, Settings { names, ..settings })
+    }
+
+    pub fn strictly_on(disk: MemoryDisk, clock: Arc<ManualClock>, settings: Settings) -> Self {
         let engine = Engine::in_memory(disk.clone(), settings, clock.clone(), None).unwrap();
         Self { engine, clock, disk }
     }
@@ -224,8 +232,33 @@ impl Shop {
         self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
     }
 
+    pub fn put(&self, what: PutWhat) -> Result<Outcome, Failure> {
+        let put = Put { what, if_match: None };
+        self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))
+    }
+
+    /// Declares what a rule names and nobody knows yet.
+    fn declare_for(&self, fields: &RuleFields) {
+        let catalogue = &self.engine.state().catalogue;
+        for name in fields.skus.iter().filter(|name| catalogue.skus.id(name.as_str()).is_none()) {
+            self.put(PutWhat::Sku(name.clone(), SkuFields::default())).unwrap();
+        }
+        for name in fields.locations.iter().filter(|name| catalogue.locations.id(name.as_str()).is_none()) {
+            self.put(PutWhat::Location(name.clone(), LocationFields::default())).unwrap();
+        }
+        for name in fields.groups.iter().filter(|name| catalogue.groups.id(name.as_str()).is_none()) {
+            self.put(PutWhat::Group(name.clone(), Vec::new())).unwrap();
+        }
+        for name in fields.channels.iter().filter(|name| catalogue.channels.id(name.as_str()).is_none()) {
+            self.put(PutWhat::Channel(name.clone(), ChannelDetails::default())).unwrap();
+        }
+    }
+
     /// Sets a rule, or removes it.
     pub fn put_rule(&self, id: &str, fields: Option<RuleFields>) -> Result<Seq, Failure> {
+        if let Some(fields) = &fields {
+            self.declare_for(fields);
+        }
         let put = Put { what: PutWhat::Rule(name(id), fields.map(Box::new)), if_match: None };
         match self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))? {
             Outcome::Put { seq } => Ok(seq),

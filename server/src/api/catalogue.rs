@@ -37,20 +37,34 @@ async fn list(
     count: u32,
     item: impl Fn(&Engine, u32) -> Value + Send + 'static,
 ) -> Result<Response, Problem> {
+    list_some(app, payer, uri, count, |_, _| true, item).await
+}
+
+/// The same of those that are there.
+async fn list_some(
+    app: &App,
+    payer: &Payer,
+    uri: &Uri,
+    count: u32,
+    is_there: impl Fn(&Engine, u32) -> bool + Send + 'static,
+    item: impl Fn(&Engine, u32) -> Value + Send + 'static,
+) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.number::<u32>("after")?, params.limit()?);
     params.done()?;
     let first = after.map_or(0, |after| after.saturating_add(1));
     let page = move |app: &App| {
         let mut page = Page::new(app);
-        let end = first.saturating_add(limit as u32).min(count);
-        for id in first..end {
+        let mut items = 0;
+        let mut rest = (first..count).filter(|id| is_there(&app.engine, *id));
+        for id in rest.by_ref().take(limit) {
             if !page.add(item(&app.engine, id)) {
                 break;
             }
+            items += 1;
             page.is_at(id.to_string());
         }
-        Ok(page.end(None, end < count))
+        Ok(page.end(None, items == limit && rest.next().is_some()))
     };
     super::list(app, payer, page).await
 }
@@ -210,7 +224,9 @@ pub async fn list_channels(
         };
         return list(&app, &payer, &uri, count, item).await;
     }
-    list(&app, &payer, &uri, channels.count(), |engine, id| words::channel(engine, ChannelId(id)).1).await
+    let is_there = |engine: &Engine, id: u32| engine.state().catalogue.channels.is_live(ChannelId(id));
+    let item = |engine: &Engine, id: u32| words::channel(engine, ChannelId(id)).1;
+    list_some(&app, &payer, &uri, channels.count(), is_there, item).await
 }
 
 /// One channel.

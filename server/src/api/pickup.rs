@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::sight::Sight;
 use crate::wire::catalogue::coordinates;
 use crate::wire::rule::band_name;
-use crate::wire::{parse_time, quantity, sku_name, time};
+use crate::wire::{asking_channel, parse_time, quantity, sku_name, time};
 
 /// Lines of a basket.
 const LINES_MAX: usize = 100;
@@ -82,7 +82,7 @@ pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
             None => unknown.push(sku.clone()),
         }
     }
-    let channel = channel.and_then(|channel| catalogue.channels.id(channel.as_str()));
+    let channel = asking_channel(engine, channel.as_ref())?;
     // What nobody ever heard of can be fetched nowhere.
     let basket = if unknown.is_empty() { known } else { Vec::new() };
     let question = PickupQuestion { basket, near, radius_km, channel, now, limit };

@@ -101,7 +101,14 @@ pub async fn list(
     let catalogue = &app.engine.state().catalogue;
     // What nobody declared matches nothing.
     let location = location.map(|name| catalogue.locations.id(name.as_str()));
-    let channel = channel.map(|name| catalogue.channels.id(name.as_str()));
+    // Promises may be there through a channel that was never declared.
+    let channel = match channel {
+        Some(name) => match catalogue.channels.id(name.as_str()) {
+            Some(known) => Some(Some(known)),
+            None => Some(app.engine.state().channel("channel", &name)?),
+        },
+        None => None,
+    };
     let matches_nothing = location == Some(None) || channel == Some(None);
     let filter = Filter {
         location: location.flatten(),

@@ -17,7 +17,7 @@ use crate::budget::Payer;
 use crate::extract::{Params, PathId};
 use crate::problem::Problem;
 use crate::sight::Sight;
-use crate::wire::rule as words;
+use crate::wire::{asking_channel, rule as words};
 
 /// All rules, by id.
 #[utoipa::path(get, path = "/v1/rules", tag = "rules", security(("key" = ["read"])),
@@ -123,9 +123,11 @@ pub async fn explain(
     let location_text = location_text.ok_or_else(|| Problem::invalid("location", "is needed"))?;
     let sku = catalogue.skus.id(&sku_text).ok_or_else(|| Problem::not_found("SKU"))?;
     let location = catalogue.locations.id(location_text.as_str()).ok_or_else(|| Problem::not_found("location"))?;
-    let channel = channel_text.as_ref().and_then(|channel| catalogue.channels.id(channel.as_str()));
-    let told =
-        move |app: &App| Ok(explained(app, &caller, (sku, &sku_text), (location, &location_text), (channel, &channel_text)));
+    let channel = asking_channel(&app.engine, channel_text.as_ref())?;
+    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+    let told = move |app: &App| {
+        Ok(explained(app, &caller, (sku, &sku_text), (location, &location_text), (channel, &channel_text)))
+    };
     super::list(&app, &payer, told).await
 }
 

@@ -93,7 +93,7 @@ pub async fn stock(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Res
     params.done()?;
     app.wait_for(min_seq).await?;
     let catalogue = &app.engine.state().catalogue;
-    let channel = channel.and_then(|channel| catalogue.channels.id(channel.as_str()));
+    let channel = wire::asking_channel(&app.engine, channel.as_ref())?;
     let sku = sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?;
     let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
     if sku.is_none() && location.is_none() {

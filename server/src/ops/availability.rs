@@ -77,7 +77,7 @@ impl Question {
         });
         let (locations, groups) = (locations.transpose()?.map(once), groups.transpose()?.map(once));
         let channel = match channel {
-            Some(text) => catalogue.channels.id(wire::name("channel", &text)?.as_str()),
+            Some(text) => engine.state().channel("channel", &wire::name("channel", &text)?)?,
             None => None,
         };
         Ok(Self { skus: known, unknown, locations, groups, channel })

@@ -11,6 +11,7 @@ use super::mailbox::Mailbox;
 use crate::app::App;
 use crate::budget::Who;
 use crate::problem::{Problem, Slug};
+use crate::wire;
 
 /// What one subscription may tell before the next has its turn.
 const TURN: usize = 32;
@@ -53,6 +54,7 @@ impl Session {
                 .with("limit", "stream.subscriptions")
                 .with("most", most));
         }
+        wire::asking_channel(&self.app.engine, selection.channel.as_ref())?;
         let feed = self.app.engine.feed();
         let subscribed = feed.subscribe_for(&self.share, selection, mode, start, self.mailbox.wake());
         self.live.push((id, subscribed.map_err(exceeded)?));

@@ -1,7 +1,7 @@
 //! Records of the log on the wire.
 
 use anaquel_engine::Engine;
-use anaquel_engine::event::{CellAfter, Event, Fill, LineChange, Record, SupplyUsed};
+use anaquel_engine::event::{CellAfter, Definitions, Event, Fill, LineChange, Record, SupplyUsed};
 use anaquel_engine::ids::ReservationId;
 use serde_json::{Map, Value, json};
 
@@ -55,6 +55,15 @@ fn cause(engine: &Engine, record: &Record) -> Value {
     })
 }
 
+fn names(definitions: &Definitions) -> Value {
+    json!({
+        "skus": definitions.skus.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(),
+        "locations": definitions.locations.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(),
+        "groups": definitions.groups.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(),
+        "channels": definitions.channels.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(),
+    })
+}
+
 fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
     let catalogue = &engine.state().catalogue;
     let sku = |id| catalogue.skus.name(id).as_str().to_owned();
@@ -82,18 +91,15 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         item
     };
     match event {
-        Event::Defined(definitions) => {
-            let names = |names: Vec<String>| Value::from(names);
-            (
-                "defined",
-                json!({
-                    "skus": names(definitions.skus.iter().map(|(_, name)| name.to_string()).collect()),
-                    "locations": names(definitions.locations.iter().map(|(_, name)| name.to_string()).collect()),
-                    "groups": names(definitions.groups.iter().map(|(_, name)| name.to_string()).collect()),
-                    "channels": names(definitions.channels.iter().map(|(_, name)| name.to_string()).collect()),
-                }),
-            )
+        Event::Defined(definitions) => ("defined", names(definitions)),
+        Event::MadeUp(made_up) => {
+            let mut item = names(&made_up.names);
+            if let Value::Object(members) = &mut item {
+                members.insert("made_up".into(), true.into());
+            }
+            ("defined", item)
         }
+        Event::Released(definitions) => ("released", names(definitions)),
         Event::SkusSet(rows) => ("skus_set", json!({"skus": rows.iter().map(|(id, _)| sku(*id)).collect::<Vec<_>>()})),
         Event::LocationsSet(rows) => {
             ("locations_set", json!({"locations": rows.iter().map(|(id, _)| location(*id)).collect::<Vec<_>>()}))

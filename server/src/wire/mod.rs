@@ -16,9 +16,10 @@ pub mod supply;
 pub mod what_if;
 pub mod whole;
 
+use anaquel_engine::Engine;
 use anaquel_engine::catalogue::Catalogue;
 use anaquel_engine::event::RowError;
-use anaquel_engine::ids::{LocationId, Name, NameError, SkuId, Timestamp};
+use anaquel_engine::ids::{ChannelId, LocationId, Name, NameError, SkuId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde_json::{Value, json};
@@ -61,6 +62,17 @@ pub fn known_sku(catalogue: &Catalogue, text: &str) -> Result<SkuId, Problem> {
 pub fn known_location(catalogue: &Catalogue, text: &str) -> Result<LocationId, Problem> {
     name("location", text)?;
     catalogue.locations.id(text).ok_or_else(|| Problem::not_found("location"))
+}
+
+/// The channel for which something is asked, if it has an id: one that nobody used yet has none.
+///
+/// # Errors
+/// Where channels are declared and this one is not, unless the settings accept it.
+pub fn asking_channel(engine: &Engine, name: Option<&Name>) -> Result<Option<ChannelId>, Problem> {
+    match name {
+        Some(name) => Ok(engine.state().channel("channel", name)?),
+        None => Ok(None),
+    }
 }
 
 /// Reads an optional id.

@@ -228,7 +228,7 @@ impl SourcingBody {
             lines: asked.collect(),
             near,
             sources,
-            channel: catalogue.channels.id(channel.as_str()),
+            channel: engine.state().channel("channel", &channel)?,
             weights,
             shipments_max,
             now: engine.now(),

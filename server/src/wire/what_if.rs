@@ -76,6 +76,9 @@ impl WhatIfBody {
         for (id, body) in self.rules {
             let field = format!("rules.{id}");
             let fields = body.map(RuleBody::into_fields).transpose().map_err(in_field(field.clone()))?;
+            if let Some(fields) = &fields {
+                engine.state().names_of_rule(fields).map_err(|refusal| in_field(field.clone())(refusal.into()))?;
+            }
             rules.push((name(&field, &id)?, fields));
         }
         let mut stock = Vec::with_capacity(self.stock.len());
