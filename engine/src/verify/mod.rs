@@ -260,7 +260,8 @@ impl Auditor {
             | Event::PricesSet(_)
             | Event::ServicesSet(_)
             | Event::Imported(_)
-            | Event::DemandLost(_) => Ok(()),
+            | Event::DemandLost(_)
+            | Event::Told(_) => Ok(()),
         }
     }
 
@@ -597,7 +598,7 @@ pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
     let mut checked_after = 0;
     let (state, _, journal, report) = recover(
         &directory,
-        usize::MAX,
+        u64::MAX,
         SledOptions::default(),
         &mut |state: &State, image: Option<Seq>, batch: &Batch| {
             if auditor.next_seq.is_none() && batch.first_seq > 1 {
