@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::catalogue::{ChannelDetails, LocationKind, Price};
 use crate::event::{
-    Cause, Counted, Few, ImportKind, Imported, LostDemand, Moved, MovementKind, Purpose, RowError, SupplyKind,
+    Cause, Counted, Few, ImportKind, Imported, LostDemand, Moved, MovementKind, Purpose, RowError, SupplyKind, Thing,
 };
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
@@ -490,6 +490,8 @@ pub enum Outcome {
     Put {
         /// Its version.
         seq: Seq,
+        /// What it is from there on.
+        thing: Option<Box<Thing>>,
     },
 }
 
@@ -521,9 +523,17 @@ pub enum Failure {
     /// More is in flight than the engine takes; nothing was done.
     #[error("overloaded: {0}")]
     Overloaded(String),
-    /// The same request was done before, at this `seq`: its first answer stands.
+    /// The same request was done before, at this `seq`: its first answer stands, and cannot be told.
     #[error("done before, at {0}")]
     Replayed(Seq),
+    /// The key stands for a record that the log no longer has: nothing is done again.
+    #[error("done before, at {seq}, and the log is kept from {oldest} on")]
+    Forgotten {
+        /// Where it stood.
+        seq: Seq,
+        /// The oldest record that is kept.
+        oldest: Seq,
+    },
 }
 
 /// An expected no.

@@ -7,7 +7,8 @@
 //!
 //! The log's format is version 5: version 1, the events from [`Event::RulesSet`] on, which came with rules (version 2),
 //! those from [`Event::SupplySet`] on, which came with supply (version 3), where a request came from (version 4, a cause),
-//! and those from [`Event::MadeUp`] on, by which names come and go (version 5). What a version has is frozen, the order of
+//! and those from [`Event::MadeUp`] on, by which names come and go, and whose share a request counts against (version 5).
+//! What a version has is frozen, the order of
 //! variants and the fields of each, and the golden files in `engine/tests/golden` hold it to that. New events go to the
 //! end and make a new version; a build that does not know them refuses by number.
 
@@ -19,7 +20,8 @@ use smallvec::SmallVec;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::StockLevel;
-use crate::rules::{Rule, RuleId};
+use crate::rules::{Rule, RuleId, Standing};
+use crate::supply::Supply;
 
 /// One logged event with its place, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +51,9 @@ pub struct Cause {
     pub idempotency: Option<IdempotencyKey>,
     /// Where it came from, where callers must say who they are.
     pub origin: Option<Origin>,
+    /// A digest of the caller, the same for all its requests: whose share of keys and of open holds this counts
+    /// against; 0 where nobody said.
+    pub caller: u64,
 }
 
 impl Cause {
@@ -67,7 +72,7 @@ impl Cause {
     /// known.
     pub fn of_part(&self) -> Option<Box<Self>> {
         self.origin.as_ref()?;
-        Some(Box::new(Self { idempotency: None, ..self.clone() }))
+        Some(Box::new(Self { idempotency: None, caller: 0, ..self.clone() }))
     }
 }
 
@@ -174,6 +179,8 @@ pub enum Event {
     MadeUp(Box<MadeUp>),
     /// Names that nothing uses lost their ids. Another name may get one of them once the log no longer has this record.
     Released(Box<Definitions>),
+    /// Something was set under a key: what its caller was told. The effect stands in the records before, if it had one.
+    Told(Box<Told>),
 }
 
 /// Names that nobody declared, with who made them up.
@@ -183,6 +190,50 @@ pub struct MadeUp {
     pub by: u64,
     /// The names.
     pub names: Definitions,
+}
+
+/// What a caller who set something is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The record of the effect, or the version that was found where there was nothing to change.
+    pub seq: Seq,
+    /// What was set, as it is from there on.
+    pub thing: Thing,
+}
+
+/// Something that was set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Thing {
+    /// A SKU.
+    Sku(SkuId, SkuDetails),
+    /// A location, with the groups that it is in.
+    Location(LocationId, LocationDetails, ServiceDetails, Vec<GroupId>),
+    /// A group.
+    Group(GroupId, GroupDetails),
+    /// A channel.
+    Channel(ChannelId, ChannelDetails),
+    /// A rule.
+    Rule(Box<Standing>),
+    /// A rule that is no more.
+    NoRule(Name),
+    /// What is to come.
+    Supply(Vec<CellToCome>),
+}
+
+/// What is to come to a cell, and who waits for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CellToCome {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// What is to come, the earliest first.
+    pub supplies: Vec<Supply>,
+    /// Units that are waited for.
+    pub waiting: u64,
+    /// Promises at risk, in the order in which they were made: whose, units, for when they are promised, and when they are
+    /// expected. The first of them, where there are many.
+    pub at_risk: Vec<(ReservationId, u32, Timestamp, Option<Timestamp>)>,
 }
 
 /// Where units that are to come are.
@@ -710,7 +761,8 @@ impl Event {
             | Self::RulesTurned(_)
             | Self::ServicesSet(_)
             | Self::WaitsDated(_)
-            | Self::DemandLost(_) => {}
+            | Self::DemandLost(_)
+            | Self::Told(_) => {}
         }
     }
 

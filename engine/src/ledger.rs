@@ -5,17 +5,17 @@
 //! are two: one that is folded with the rest of the durable view, and one that the journal thread keeps ahead of it while
 //! it decides; should a batch come to nothing, that one is copied anew from the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{Event, OrderDay, Turn};
-use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::event::{Event, OrderDay, Record, SupplySet, SupplyUsed, Turn};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::reservation::{Reservation, State};
 use crate::rules::RuleId;
-use crate::supply::{Outlook, Supply, Waiting};
+use crate::supply::{Came, Outlook, Supply, Waiting};
 
 /// What a quota counts apart: each SKU, and each time that it came into force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,6 +65,23 @@ pub struct Ledger {
     orders: FxHashMap<OrderDay, i64>,
     /// The latest of those days.
     latest_day: i32,
+    /// What came of supplies.
+    came: FxHashMap<CameKey, Came>,
+    /// When which of them came, the first first.
+    remembered: VecDeque<(Timestamp, CameKey)>,
+}
+
+/// A supply of a cell: its SKU, its location, and a digest of its name.
+pub type CameKey = (SkuId, LocationId, u64);
+
+/// Supplies of which is remembered what came; beyond, the oldest are forgotten early. Each costs some 100 bytes, in the
+/// durable view and once more in the draft.
+const CAME_MAX: usize = 500_000;
+
+fn came_key(sku: SkuId, location: LocationId, name: &Name) -> CameKey {
+    let digest = blake3::hash(name.as_str().as_bytes());
+    let (head, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 8], &[]));
+    (sku, location, u64::from_le_bytes(*head))
 }
 
 /// A turn of those who wait for a cell.
@@ -160,23 +177,100 @@ impl Ledger {
         self.reopen(shift);
     }
 
-    /// Takes in what an event says of supply.
-    pub fn supply(&mut self, event: &Event) {
-        match event {
+    /// Takes in what a record says of supply.
+    pub fn supply(&mut self, record: &Record) {
+        match &record.event {
             Event::SupplySet(rows) => {
                 for row in rows {
-                    let outlook = self.outlooks.entry((row.cell.sku, row.cell.location)).or_default();
+                    let (sku, location) = (row.cell.sku, row.cell.location);
+                    self.note_set(record, row);
+                    let outlook = self.outlooks.entry((sku, location)).or_default();
                     outlook.set(&row.name, row.kind, row.open, row.expected_at);
-                    self.drop_empty(row.cell.sku, row.cell.location);
+                    self.drop_empty(sku, location);
                 }
             }
             Event::Received(received) => {
                 for used in &received.used {
+                    self.note_used(record, used);
                     self.outlooks.entry((used.sku, used.location)).or_default().used(&used.name, used.open);
                     self.drop_empty(used.sku, used.location);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Some of a supply came.
+    fn note_used(&mut self, record: &Record, used: &SupplyUsed) {
+        let key = came_key(used.sku, used.location, &used.name);
+        let came = self.came.entry(key).or_insert(Came { told: used.quantity + used.open, ..Came::default() });
+        if came.seq < record.seq {
+            (came.seq, came.time) = (record.seq, record.time);
+            came.came = came.came.saturating_add(used.quantity);
+            came.told = came.told.max(came.came.saturating_add(used.open));
+            self.remembered.push_back((record.time, key));
+        }
+    }
+
+    /// A supply was told anew: one of which nothing is to come goes on behind what came, any other begins anew, unless it
+    /// is only dated anew.
+    fn note_set(&mut self, record: &Record, row: &SupplySet) {
+        let (sku, location) = (row.cell.sku, row.cell.location);
+        let key = came_key(sku, location, &row.name);
+        let Some(came) = self.came.get_mut(&key).filter(|came| came.seq < record.seq) else { return };
+        let supplies = self.outlooks.get(&(sku, location)).map_or(&[][..], Outlook::supplies);
+        let open = supplies.iter().find(|supply| supply.name == row.name).map_or(0, |supply| supply.open);
+        if open == row.open || row.open == 0 {
+            return;
+        }
+        if open > 0 {
+            self.came.remove(&key);
+            return;
+        }
+        came.seq = record.seq;
+        came.told = came.came.saturating_add(row.open);
+    }
+
+    /// What came of a supply, if that is remembered.
+    pub fn came(&self, sku: SkuId, location: LocationId, name: &Name) -> Option<Came> {
+        self.came.get(&came_key(sku, location, name)).copied()
+    }
+
+    /// Whether something that came is to be forgotten.
+    pub fn remembers_before(&self, before: Timestamp) -> bool {
+        let is_old = self.remembered.front().is_some_and(|(time, _)| *time < before);
+        is_old || self.remembered.len() > CAME_MAX
+    }
+
+    /// Forgets what came before, a bounded number at a time, and what is more than there is room for; that of which
+    /// something is still to come is remembered.
+    pub fn forget_came(&mut self, before: Timestamp) {
+        const AT_A_TIME: usize = 256;
+        for _ in 0..AT_A_TIME {
+            if !self.remembers_before(before) {
+                break;
+            }
+            let Some((time, key)) = self.remembered.pop_front() else { break };
+            let supplies = self.outlooks.get(&(key.0, key.1)).map_or(&[][..], Outlook::supplies);
+            let is_live = supplies.iter().any(|supply| came_key(key.0, key.1, &supply.name) == key);
+            if is_live && self.remembered.len() < CAME_MAX {
+                self.remembered.push_back((before.max(time), key));
+            } else if self.came.get(&key).is_some_and(|came| came.time <= time) {
+                self.came.remove(&key);
+            }
+        }
+    }
+
+    /// What came of supplies, for an image.
+    pub fn all_came(&self) -> Vec<(CameKey, Came)> {
+        self.came.iter().map(|(key, came)| (*key, *came)).collect()
+    }
+
+    /// Puts back what an image says came, in the order of time.
+    pub fn restore_came(&mut self, rows: &[(CameKey, Came)]) {
+        for (key, came) in rows {
+            self.came.insert(*key, *came);
+            self.remembered.push_back((came.time, *key));
         }
     }
 

@@ -69,7 +69,7 @@ impl Engine {
     ) -> Result<(Self, Report), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
         let (state, folder, journal, mut report) =
-            recover(&directory, options.settings.idempotency_keys_max, options.sled, &mut |_, _, _| Ok(()))?;
+            recover(&directory, options.settings.idempotency_bytes, options.sled, &mut |_, _, _| Ok(()))?;
         report.created = directory.created;
         let frozen = judge_clock(&mut report, &options, clock.now());
         let bad: Vec<_> = report.bad_images.iter().map(|bad| bad.path.clone()).collect();
@@ -96,7 +96,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
     ) -> Result<Self, Damage> {
-        let state = State::new(settings.idempotency_keys_max);
+        let state = State::new(settings.idempotency_bytes);
         let mut folder = Folder::default();
         let mut broken = None;
         let (journal, recovered) = MemoryJournal::open(disk, &mut |batch| {
@@ -231,12 +231,12 @@ pub(crate) type Check<'a> = dyn FnMut(&State, Option<Seq>, &Batch) -> Result<(),
 /// every batch of the log before it is replayed, with the state so far and where the image ends.
 pub(crate) fn recover(
     directory: &DataDirectory,
-    idempotency_keys_max: usize,
+    idempotency_bytes: u64,
     options: SledOptions,
     check: &mut Check<'_>,
 ) -> Result<(State, Folder, SledJournal, Report), OpenError> {
     let mut report = Report::default();
-    let (mut state, mut folder) = (State::new(idempotency_keys_max), Folder::default());
+    let (mut state, mut folder) = (State::new(idempotency_bytes), Folder::default());
     let images = directory.images();
     for (_, path) in image::list(&images).map_err(OpenError::io(&images))? {
         match image::load(&path, directory.epoch, &state, &mut folder) {
@@ -246,7 +246,7 @@ pub(crate) fn recover(
             }
             Err(error) => {
                 report.bad_images.push(Arc::new(error));
-                (state, folder) = (State::new(idempotency_keys_max), Folder::default());
+                (state, folder) = (State::new(idempotency_bytes), Folder::default());
             }
         }
     }

@@ -7,8 +7,8 @@ pub struct Settings {
     pub hold_seconds_max: u64,
     /// How long a repeated request gets its first answer.
     pub idempotency_retention_seconds: u64,
-    /// Keys kept at most; new keyed writes are refused beyond.
-    pub idempotency_keys_max: usize,
+    /// Bytes of memory for keys at the most, [`KEY_BYTES`](crate::idempotency::KEY_BYTES) each, shared out by caller.
+    pub idempotency_bytes: u64,
     /// How long a closed reservation can be read. Never shorter than the retention of keys.
     pub closed_reservation_retention_seconds: u64,
     /// How long the log is kept; it is the window in which streams resume and events can be read.
@@ -102,7 +102,7 @@ impl Default for Settings {
         Self {
             hold_seconds_max: 31 * DAY,
             idempotency_retention_seconds: DAY,
-            idempotency_keys_max: 5_000_000,
+            idempotency_bytes: 1 << 30,
             closed_reservation_retention_seconds: 7 * DAY,
             lost_demand_seconds: 5,
             log_retention_seconds: 7 * DAY,

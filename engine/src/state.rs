@@ -13,16 +13,16 @@ use crate::deadlines::Deadlines;
 use crate::demand::DemandRates;
 use crate::event::{CellAfter, Definitions, Event, Moved, MovementKind, Record};
 use crate::hash::{self, StateHash};
-use crate::idempotency::{Done, IdempotencyTable, Retention};
+use crate::idempotency::{Done, IdempotencyTable, KeptKeys, tag_of};
 use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
-use crate::ledger::{Counted, Ledger, Shift, Used};
+use crate::ledger::{CameKey, Counted, Ledger, Shift, Used};
 use crate::lost::Lost;
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
 use crate::reservation::{Reservation, ReservationStore};
 use crate::rules::RuleTable;
-use crate::supply::Supply;
+use crate::supply::{Came, Supply};
 use crate::view::DurableView;
 
 /// The durable view of everything. Reads use it alone; only the journal thread writes it.
@@ -60,14 +60,14 @@ pub struct State {
 }
 
 impl State {
-    pub(crate) fn new(idempotency_keys_max: usize) -> Self {
+    pub(crate) fn new(idempotency_bytes: u64) -> Self {
         Self {
             view: DurableView::default(),
             matrix: Matrix::default(),
             catalogue: Catalogue::default(),
             rules: RuleTable::default(),
             reservations: ReservationStore::default(),
-            idempotency: IdempotencyTable::new(idempotency_keys_max),
+            idempotency: IdempotencyTable::new(idempotency_bytes),
             places: PlaceTable::default(),
             rates: DemandRates::default(),
             lost: Lost::default(),
@@ -125,6 +125,18 @@ impl State {
         self.change_ledger(|ledger| ledger.restore_supply(sku, location, supplies));
     }
 
+    /// Puts back what an image says came of supplies.
+    pub(crate) fn restore_came(&self, rows: &[(CameKey, Came)]) {
+        self.change_ledger(|ledger| ledger.restore_came(rows));
+    }
+
+    /// Forgets what came of supplies before, a bounded number at a time.
+    pub(crate) fn forget_came(&self, before: Timestamp) {
+        if self.has_terms.load(Relaxed) && self.ledger().remembers_before(before) {
+            self.change_ledger(|ledger| ledger.forget_came(before));
+        }
+    }
+
     /// Puts back the time of the last record that an image holds.
     pub(crate) fn restore_time(&self, time: Timestamp) {
         self.last_time.store(time.0, Relaxed);
@@ -178,7 +190,6 @@ pub(crate) struct Folder {
     pub deadlines: Deadlines,
     /// What the record being folded changes in the ledger.
     shift: Shift,
-    keys: Retention,
     closed: VecDeque<(Timestamp, ReservationId)>,
     /// By channel, the last promise through it since the start; 0 for none.
     pub promised_at: Vec<Seq>,
@@ -252,7 +263,7 @@ impl Folder {
                 changed.into_iter().for_each(|id| self.fold_change(state, id, record));
             }
             Event::SupplySet(_) => record.event.for_each_cell(|cell| self.fold_cell(state, cell, None)),
-            Event::DemandLost(_) => {}
+            Event::DemandLost(_) | Event::Told(_) => {}
             Event::Counted(rows) => {
                 for counted in rows {
                     let counted_at = (!counted.outdated).then_some(counted.counted_at);
@@ -302,7 +313,7 @@ impl Folder {
             }
         }
         if matches!(record.event, Event::SupplySet(_) | Event::Received(_)) {
-            state.change_ledger(|ledger| ledger.supply(&record.event));
+            state.change_ledger(|ledger| ledger.supply(record));
         }
         if !self.shift.is_empty() {
             let shift = std::mem::take(&mut self.shift);
@@ -412,20 +423,15 @@ impl Folder {
     }
 
     fn fold_key(&mut self, state: &State, record: &Record) {
-        let Some(key) = record.cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) else { return };
-        let reservation = match &record.event {
-            event if event.reserved().is_some() => Some(ReservationId(record.seq)),
-            event => event.changed_reservation(),
-        };
-        let done = Done { seq: record.seq, time: record.time, fingerprint: key.fingerprint, reservation };
-        state.idempotency.complete(key.scope, done);
-        self.keys.push(record.time, key.scope);
+        let Some(cause) = record.cause.as_deref() else { return };
+        let Some(key) = &cause.idempotency else { return };
+        state.idempotency.complete(key.scope, cause.caller, record.seq, record.time);
     }
 
     /// Forgets keys and closed reservations that have outlived their retention, a bounded number at a time.
     pub fn forget(&mut self, state: &State, keys_before: Timestamp, closed_before: Timestamp) {
         const AT_A_TIME: usize = 1024;
-        self.keys.forget(&state.idempotency, keys_before);
+        state.idempotency.forget(keys_before);
         for _ in 0..AT_A_TIME {
             let Some((_, id)) = self.closed.pop_front_if(|(time, _)| *time < closed_before) else { break };
             state.reservations.forget(id);
@@ -457,10 +463,14 @@ impl Folder {
         self.fold_cell(state, after, Some(counted_at));
     }
 
-    /// Puts back a kept key from an image.
+    /// Puts back a kept key from an image of formats 1 to 3, which do not say whose it is.
     pub fn restore_key(&mut self, state: &State, scope: u128, done: Done) {
-        state.idempotency.complete(scope, done);
-        self.keys.push(done.time, scope);
+        state.idempotency.restore(tag_of(scope), 0, done.seq, done.time);
+    }
+
+    /// Puts back kept keys from an image.
+    pub fn restore_keys(&mut self, state: &State, page: &KeptKeys) {
+        state.idempotency.restore_page(page);
     }
 
     /// Before serving: nothing is in flight, so what may be promised is what the log grants.

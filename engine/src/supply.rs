@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::event::{SupplyKind, Turn, WaitDated};
-use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::reservation::Wait;
 use crate::rules::RuleId;
 
@@ -25,6 +25,33 @@ pub struct Supply {
     pub open: u32,
     /// When they are expected.
     pub expected_at: Timestamp,
+}
+
+/// What came of a supply. It is remembered as long as the log is kept after it last came, so that a supply which is told
+/// once more does not live again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Came {
+    /// The last record that changed it.
+    pub seq: Seq,
+    /// When that was.
+    pub time: Timestamp,
+    /// Units that were told to come, those that came included.
+    pub told: u32,
+    /// Units that came.
+    pub came: u32,
+}
+
+impl Came {
+    /// What is left to come where `quantity` is told, and `open` units were to come so far. What was told before tells
+    /// nothing new. Of a supply that is used up or ended, more than was told is what comes beyond what came.
+    pub fn left_of(&self, quantity: u32, open: u32) -> u32 {
+        match open {
+            0 if quantity <= self.told => 0,
+            0 => quantity.saturating_sub(self.came),
+            open if quantity == self.told => open,
+            _ => quantity,
+        }
+    }
 }
 
 /// Units beyond supply that may be promised.

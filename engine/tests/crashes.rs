@@ -159,11 +159,11 @@ fn the_same_key_has_one_effect_also_after_a_restart() {
     shop.receive("A", "s1", 5);
     let key = keyed(9).unwrap().idempotency.unwrap();
     let wake = || -> anaquel_engine::idempotency::Wake { Box::new(|| ()) };
-    assert_eq!(shop.engine.begin(&key, wake), Begin::First);
+    assert!(matches!(shop.engine.begin(&key, 1, wake), Begin::First));
     let first = shop.try_reserve_for(hold(&[("A", "s1", 2)]), keyed(9)).unwrap();
     shop.confirm(first.id).unwrap();
     let replayed = |shop: &Shop| {
-        let Begin::Done(done) = shop.engine.begin(&key, wake) else { panic!("the key is kept") };
+        let Begin::Done(done) = shop.engine.begin(&key, 1, wake) else { panic!("the key is kept") };
         let Some(Outcome::Reservation(again)) = shop.engine.replay(&done).unwrap() else { panic!("it has its answer") };
         assert_eq!(again, first, "the first answer, not what became of it since");
     };
@@ -180,11 +180,11 @@ fn a_refused_key_is_decided_anew() {
     let key = keyed(9).unwrap().idempotency.unwrap();
     let wake = || -> anaquel_engine::idempotency::Wake { Box::new(|| ()) };
     for _ in 0..2 {
-        assert_eq!(shop.engine.begin(&key, wake), Begin::First);
+        assert!(matches!(shop.engine.begin(&key, 1, wake), Begin::First));
         shop.try_reserve_for(hold(&[("A", "s1", 2)]), keyed(9)).unwrap_err();
     }
     shop.receive("A", "s1", 1);
-    assert_eq!(shop.engine.begin(&key, wake), Begin::First);
+    assert!(matches!(shop.engine.begin(&key, 1, wake), Begin::First));
     shop.try_reserve_for(hold(&[("A", "s1", 2)]), keyed(9)).unwrap();
 }
 

@@ -230,6 +230,7 @@ fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
         trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         idempotency: Some(IdempotencyKey { key: "k".into(), scope: 1 << 100, fingerprint: 7 }),
         origin: None,
+        caller: 0,
     };
     let definitions = Definitions {
         skus: vec![(SkuId(7), name("RED SHIRT"))],

@@ -1,12 +1,14 @@
 //! What every handler shares, and the one way from a request to an outcome.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anaquel_engine::command::{Completion, Failure, Outcome};
 use anaquel_engine::event::{Cause, IdempotencyKey, Record};
-use anaquel_engine::idempotency::{Begin, Wake};
+use anaquel_engine::idempotency::{Begin, Share, Wake};
 use anaquel_engine::ids::Seq;
+use anaquel_engine::journal::ReadError;
 use anaquel_engine::sequencer::Observer;
 use anaquel_engine::{Clock, Engine};
 use tokio::sync::{oneshot, watch};
@@ -16,7 +18,7 @@ use crate::budget::aside::Aside;
 use crate::budget::{Payer, link::Links};
 use crate::config::Config;
 use crate::door::guard::Visitor;
-use crate::door::{Door, Scope};
+use crate::door::{Door, Scope, digest, network};
 use crate::problem::{Problem, Slug};
 use crate::stream::Streams;
 
@@ -128,12 +130,14 @@ pub struct Caller {
     pub trace: Option<String>,
     /// Who it is; none where the door stands open.
     pub visitor: Option<Visitor>,
+    /// Whose share its keys count against: a digest of who it is, or, where the door stands open, of where it is.
+    pub share: u64,
 }
 
 impl Caller {
     /// What goes into the record; nothing where there is nothing to tell.
     pub fn cause(&self) -> Option<Box<Cause>> {
-        let Self { idempotency, trace, visitor } = self;
+        let Self { idempotency, trace, visitor, share } = self;
         if idempotency.is_none() && trace.is_none() && visitor.is_none() {
             return None;
         }
@@ -142,13 +146,25 @@ impl Caller {
             trace: trace.clone(),
             actor: visitor.as_ref().map(|visitor| visitor.identity.name.clone()),
             origin: visitor.as_ref().map(Visitor::origin),
+            caller: *share,
             ..Cause::default()
         }))
     }
 
     /// Who the guard let in, with nothing else said.
     pub fn of(visitor: Option<Visitor>) -> Self {
-        Self { visitor, ..Self::default() }
+        let share = visitor.as_ref().map_or(0, |visitor| visitor.identity.share());
+        Self { visitor, share, ..Self::default() }
+    }
+
+    /// The same with a key. Where the door stands open, its share is that of its address.
+    #[must_use]
+    pub fn with_key(self, idempotency: Option<IdempotencyKey>, address: Option<IpAddr>) -> Self {
+        let share = match (self.share, &idempotency, address) {
+            (0, Some(_), Some(address)) => digest("address", &network(address).to_string()),
+            (share, ..) => share,
+        };
+        Self { idempotency, share, ..self }
     }
 
     /// Whether it is bound to channels or locations.
@@ -214,7 +230,7 @@ impl App {
             loop {
                 let (tx, woken) = oneshot::channel::<()>();
                 let wake = || -> Wake { Box::new(move || tx.send(()).unwrap_or_default()) };
-                match self.engine.begin(key, wake) {
+                match self.engine.begin(key, caller.share, wake) {
                     Begin::First => break,
                     Begin::Wait => drop(woken.await),
                     Begin::Done(done) => {
@@ -225,9 +241,19 @@ impl App {
                     Begin::Mismatch => {
                         return Err(anaquel_engine::command::Refusal::IdempotencyMismatch.into());
                     }
-                    Begin::Full => {
-                        let kept = self.engine.settings().idempotency_keys_max;
-                        return Err(Failure::Overloaded(format!("{kept} idempotency keys are kept, and no more fit")));
+                    Begin::Full(share) => {
+                        let Share { keys, most } = share;
+                        return Err(Failure::Overloaded(format!(
+                            "idempotency.bytes: this caller keeps {keys} idempotency keys, and has room for {most}; \
+                             a request without a key is taken, or one with a key when older ones are forgotten"
+                        )));
+                    }
+                    Begin::Unreadable(seq, ReadError::Trimmed { oldest }) => {
+                        return Err(Failure::Forgotten { seq, oldest });
+                    }
+                    Begin::Unreadable(seq, error) => {
+                        tracing::error!(seq, %error, "a key's record cannot be read");
+                        return Err(Failure::Replayed(seq));
                     }
                 }
             }

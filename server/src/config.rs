@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use anaquel_engine::idempotency::KEY_BYTES;
 use anaquel_engine::journal::sled_log::{SledOptions, SyncPolicy};
 use anaquel_engine::settings::{FeedSettings, NameSettings, Settings};
 use anyhow::Context;
@@ -105,8 +106,12 @@ pub struct IdempotencyConfig {
     pub required: bool,
     /// How long a key is kept; at least 86,400.
     pub retention_seconds: u64,
-    /// Keys kept at most.
-    pub keys_max: usize,
+    /// Bytes of memory for keys at the most, 38 each. A caller may keep four times as many as there is room for beside
+    /// all that is kept: alone, four fifths of it.
+    pub bytes: u64,
+    /// Keys kept at most; what earlier versions had instead of `bytes`. Where it is set, the smaller counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys_max: Option<u64>,
 }
 
 /// How long promises live.
@@ -307,8 +312,16 @@ impl Default for IdempotencyConfig {
         Self {
             required: false,
             retention_seconds: settings.idempotency_retention_seconds,
-            keys_max: settings.idempotency_keys_max,
+            bytes: settings.idempotency_bytes,
+            keys_max: None,
         }
+    }
+}
+
+impl IdempotencyConfig {
+    /// Bytes for keys.
+    fn bytes(&self) -> u64 {
+        self.keys_max.map_or(self.bytes, |keys| keys.saturating_mul(KEY_BYTES).min(self.bytes))
     }
 }
 
@@ -414,6 +427,10 @@ impl Config {
             self.journal.retention_seconds >= self.idempotency.retention_seconds,
             "journal.retention_seconds: the log must be kept as long as the keys whose answers it holds"
         );
+        anyhow::ensure!(
+            self.idempotency.bytes() >= KEY_BYTES,
+            "idempotency.bytes: at least {KEY_BYTES}, which one key costs"
+        );
         anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: at least 1");
         anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: at least 1");
         let LimitsConfig { write_seconds, response_cells, group_cells, page_bytes, files, .. } = self.limits;
@@ -432,7 +449,7 @@ impl Config {
         Settings {
             hold_seconds_max: self.reservations.hold_seconds_max,
             idempotency_retention_seconds: self.idempotency.retention_seconds,
-            idempotency_keys_max: self.idempotency.keys_max,
+            idempotency_bytes: self.idempotency.bytes(),
             closed_reservation_retention_seconds: self.reservations.closed_retention_seconds,
             lost_demand_seconds: self.reservations.lost_demand_seconds,
             log_retention_seconds: self.journal.retention_seconds,

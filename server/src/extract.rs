@@ -1,6 +1,7 @@
 //! Reading requests: bodies, queries, paths and headers, each with an error that names what is wrong.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use anaquel_engine::ids::Name;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use http::request::Parts;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::app::{App, Caller};
 use crate::door::Identity;
-use crate::door::guard::Visitor;
+use crate::door::guard::{Peer, Visitor};
 use crate::problem::{Problem, Slug};
 use crate::wire::whole;
 
@@ -52,7 +53,7 @@ pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> 
     let (parts, body) = request.into_parts();
     let bytes = read_body(app, &parts.headers, body).await?;
     let params = Params::parse(parts.uri.query().unwrap_or_default());
-    let caller = Caller { visitor: visitor(&parts), ..Caller::default() };
+    let caller = Caller::of(visitor(&parts));
     Ok(JsonRequest { caller, body: parse_json(&bytes)?, params })
 }
 
@@ -137,17 +138,24 @@ pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> 
             let who = visitor.as_ref().map(|visitor| visitor.identity.as_ref());
             Some(bind_key(key, who, parts.method.as_str(), parts.uri.path(), fingerprint(body)))
         }
-        None if app.config.idempotency.required => {
+        // To remove what is gone already does no harm.
+        None if app.config.idempotency.required && parts.method != Method::DELETE => {
             return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
         }
         None => None,
     };
-    Ok(Caller { idempotency, trace: trace(&parts.headers), visitor })
+    let caller = Caller::of(visitor).with_key(idempotency, address(parts));
+    Ok(Caller { trace: trace(&parts.headers), ..caller })
 }
 
 /// Who the guard found to be asking.
 pub fn visitor(parts: &Parts) -> Option<Visitor> {
     parts.extensions.get::<Visitor>().cloned()
+}
+
+/// Where the request came from.
+pub fn address(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<Peer>().map(|Peer(peer)| peer.ip())
 }
 
 /// `traceparent`, where it is one.

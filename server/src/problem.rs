@@ -166,7 +166,14 @@ impl Problem {
             Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
             Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
             Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
-            Failure::Replayed(seq) => Self::new(Slug::Internal, format!("the answer given at {seq} cannot be told")),
+            Failure::Replayed(seq) => {
+                let detail = format!("Idempotency-Key: it was used at {seq}, and what was answered cannot be read");
+                Self::new(Slug::Internal, format!("{detail}; nothing was done again")).with("seq", seq)
+            }
+            Failure::Forgotten { seq, oldest } => {
+                let detail = format!("Idempotency-Key: it was used at {seq}, and the log is kept from {oldest} on");
+                Self::new(Slug::Gone, format!("{detail}; nothing was done again")).with("oldest", oldest)
+            }
         }
     }
 

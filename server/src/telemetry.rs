@@ -59,6 +59,17 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("anaquel_in_flight", "Writes on their way to the log");
     metrics::describe_gauge!("anaquel_idempotency_keys", "Idempotency keys kept and in flight");
     metrics::describe_gauge!("anaquel_made_up_names", "Names in use that nobody declared, by kind");
+    metrics::describe_gauge!("anaquel_idempotency_bytes", "Bytes that idempotency keys cost at the most");
+    metrics::describe_gauge!("anaquel_idempotency_bytes_limit", "Bytes that they may cost: idempotency.bytes");
+    metrics::describe_gauge!("anaquel_idempotency_callers", "Callers that have idempotency keys");
+    metrics::describe_gauge!(
+        "anaquel_idempotency_fullest_share",
+        "How much of its share the caller with the most idempotency keys has used, from 0 to 1"
+    );
+    metrics::describe_counter!(
+        "anaquel_idempotency_refused_total",
+        "Writes refused because their caller's share of idempotency keys was used up"
+    );
     metrics::describe_gauge!("anaquel_ready", "1 while writes are taken");
     metrics::describe_gauge!("anaquel_expiry_frozen", "1 while holds are kept alive because the clock jumped");
     metrics::describe_counter!("anaquel_journal_batches_total", "Batches made durable");
@@ -108,6 +119,13 @@ pub fn measure(app: &App) {
     metrics::gauge!("anaquel_made_up_names", "kind" => "channel").set(names.channels.made_up_count() as f64);
     metrics::gauge!("anaquel_made_up_names", "kind" => "location").set(names.locations.made_up_count() as f64);
     metrics::gauge!("anaquel_made_up_names", "kind" => "sku").set(names.skus.made_up_count() as f64);
+    let keys = state.idempotency.fullness();
+    metrics::gauge!("anaquel_idempotency_bytes").set(keys.bytes() as f64);
+    metrics::gauge!("anaquel_idempotency_bytes_limit").set(app.engine.settings().idempotency_bytes as f64);
+    metrics::gauge!("anaquel_idempotency_callers").set(keys.callers as f64);
+    metrics::gauge!("anaquel_idempotency_fullest_share")
+        .set(keys.fullest.keys as f64 / keys.fullest.most.max(1) as f64);
+    metrics::counter!("anaquel_idempotency_refused_total").absolute(keys.refused);
     let ready = app.engine.health() == anaquel_engine::Health::Ready;
     metrics::gauge!("anaquel_ready").set(f64::from(u8::from(ready)));
     metrics::gauge!("anaquel_expiry_frozen").set(f64::from(u8::from(app.engine.expiry_frozen())));

@@ -19,9 +19,9 @@ use crossbeam::utils::CachePadded;
 
 use crate::admission::{MovementRequest, ReserveRequest};
 use crate::command::{Command, Completion, Failure, Outcome, Queued};
-use crate::event::{Cause, IdempotencyKey, Record};
+use crate::event::{Cause, Few, IdempotencyKey, Record};
 use crate::feed::Feed;
-use crate::idempotency::{Begin, Done, Wake};
+use crate::idempotency::{Begin, CallerDigest, Done, Found, Wake};
 use crate::ids::{ChannelId, Epoch, Seq, Timestamp};
 use crate::image;
 use crate::journal::{Journal, JournalReader, ReadError};
@@ -282,9 +282,74 @@ impl Engine {
     }
 
     /// Takes in a request with an idempotency key. After [`Begin::First`] the same key must be submitted, in its cause,
-    /// or abandoned.
-    pub fn begin(&self, key: &IdempotencyKey, wake: impl FnOnce() -> Wake) -> Begin {
-        self.shared.state.idempotency.begin(key, wake)
+    /// or abandoned. Reads the log where the key seems to be kept.
+    pub fn begin(&self, key: &IdempotencyKey, caller: CallerDigest, wake: impl FnOnce() -> Wake) -> Begin {
+        let table = &self.shared.state.idempotency;
+        let mut others: Few<Seq> = Few::new();
+        let mut wake = Some(wake);
+        loop {
+            let found = table.begin(key, caller, &others, || match wake.take() {
+                Some(wake) => wake(),
+                None => Box::new(|| ()),
+            });
+            match found {
+                Found::First => return Begin::First,
+                Found::Wait => return Begin::Wait,
+                Found::Mismatch => return Begin::Mismatch,
+                Found::Full(share) => return Begin::Full(share),
+                Found::Kept(seqs) => match self.find_done(key.scope, &seqs) {
+                    Ok(Some(done)) if done.fingerprint != key.fingerprint => return Begin::Mismatch,
+                    Ok(Some(done)) => return Begin::Done(done),
+                    // The tag is theirs, too.
+                    Ok(None) => others.extend(seqs),
+                    Err((seq, error)) => return Begin::Unreadable(seq, error),
+                },
+            }
+        }
+    }
+
+    /// What the key of `scope` did, if it is kept. Reads the log where it seems to be.
+    ///
+    /// # Errors
+    /// The record that says so cannot be read.
+    pub fn kept(&self, scope: u128) -> Result<Option<Done>, ReadError> {
+        let seqs = self.shared.state.idempotency.kept(scope);
+        self.find_done(scope, &seqs).map_err(|(_, error)| error)
+    }
+
+    /// What the key of `scope` did, if one of these records is its.
+    fn find_done(&self, scope: u128, seqs: &[Seq]) -> Result<Option<Done>, (Seq, ReadError)> {
+        let mut unreadable = None;
+        for seq in seqs {
+            match self.record(*seq) {
+                Ok(Some(record)) => {
+                    let key = record.cause.as_ref().and_then(|cause| cause.idempotency.as_ref());
+                    if key.is_some_and(|key| key.scope == scope) {
+                        return Ok(Done::of(&record));
+                    }
+                }
+                // What cannot be read may be this key's.
+                Ok(None) => {
+                    let what = "the log ends before a record that a key stands for".to_owned();
+                    unreadable = Some((*seq, ReadError::Damaged(crate::journal::Damage { seq: *seq, what })));
+                }
+                Err(error) => unreadable = Some((*seq, error)),
+            }
+        }
+        unreadable.map_or(Ok(None), Err)
+    }
+
+    /// One record of the log; none where it ends before.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the log no longer has it, or it cannot be read.
+    pub fn record(&self, seq: Seq) -> Result<Option<Record>, ReadError> {
+        let mut found = Ok(None);
+        self.shared.reader.read(seq, &mut |batch| {
+            found = batch.record(seq);
+            ControlFlow::Break(())
+        })?;
+        found.map_err(|error| ReadError::Damaged(crate::journal::Damage { seq: error.seq, what: error.what }))
     }
 
     /// Asks for a promise. `done` hears the outcome; a refusal that the durable view confirms is told at once.
@@ -357,13 +422,7 @@ impl Engine {
             let reservation = self.shared.state.reservations.get(id);
             return Ok(reservation.map(|now| Outcome::Reservation(Arc::new(now.as_of(done.seq)))));
         }
-        let mut outcome = None;
-        self.shared.reader.read(done.seq, &mut |batch| {
-            let records = batch.records().unwrap_or_default();
-            outcome = records.iter().find(|record| record.seq == done.seq).and_then(Outcome::of_record);
-            ControlFlow::Break(())
-        })?;
-        Ok(outcome)
+        Ok(self.record(done.seq)?.as_ref().and_then(Outcome::of_record))
     }
 
     /// Up to `limit` records after `after`, none of them beyond the visible `seq`.

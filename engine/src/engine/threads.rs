@@ -61,6 +61,8 @@ impl JournalThread {
                 let taken = waiting - commands.len();
                 self.count(&turn);
                 self.shared.intake.answered(taken);
+            } else {
+                self.sequencer.forget(now);
             }
             if let Some(interval) = self.shared.settings.sync_interval_ms {
                 let wanted = self.shared.sync_wanted.swap(false, Ordering::Relaxed);

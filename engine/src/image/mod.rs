@@ -29,19 +29,19 @@ use crate::catalogue::{
 };
 use crate::demand::Rate;
 use crate::event::{CellAfter, Definitions, OrderDay};
-use crate::idempotency::Done;
+use crate::idempotency::{Done, KeptKeys};
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
-use crate::ledger::{Counted, Used};
+use crate::ledger::{CameKey, Counted, Used};
 use crate::movements::Recent;
 use crate::reservation::{Reservation, Wait};
 use crate::rules::{RuleId, Standing};
 use crate::state::{Folder, State};
-use crate::supply::Supply;
+use crate::supply::{Came, Supply};
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes. Formats 1 to 3, which it reads, have fewer kinds of frames, and 1 and 2 simpler
-/// reservations.
+/// The format that this build writes. Formats 1 to 3, which it reads, have fewer kinds of frames, hold keys with all that is
+/// known of them, and 1 and 2 simpler reservations.
 const FORMAT: u16 = 4;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
@@ -69,6 +69,7 @@ enum Frame {
     Cells(Vec<(CellAfter, Timestamp)>),
     Movements(Vec<((SkuId, LocationId), Recent)>),
     ReservationsV1(Vec<v1::Reservation>),
+    /// As formats 1 to 3 have them.
     Keys(Vec<(u128, Done)>),
     End(Summary),
     Rules(Vec<(RuleId, Option<Standing>)>),
@@ -81,6 +82,8 @@ enum Frame {
     Rates(Vec<((SkuId, LocationId), Rate)>),
     /// Names that nobody declared. Behind the names, which hold all, those without an id included.
     Undeclared(Box<Undeclared>),
+    KeptKeys(KeptKeys),
+    Came(Vec<(CameKey, Came)>),
 }
 
 /// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
@@ -298,9 +301,11 @@ fn write_unfinished(
         });
         writer.frame(&Frame::Quotas(copied))?;
     }
-    let mut keys = state.idempotency.done();
-    keys.sort_unstable_by_key(|(_, done)| done.seq);
-    writer.frames(keys.into_iter(), Frame::Keys)?;
+    let mut from = 0;
+    while let Some((page, next)) = state.idempotency.page(from) {
+        writer.frame(&Frame::KeptKeys(page))?;
+        from = next;
+    }
 
     let (end_seq, ()) = state.view.read(|| ());
     let summary = Summary { start_seq, end_seq, last_time, cells, reservations };
@@ -329,7 +334,10 @@ fn write_supply(state: &State, writer: &mut Writer<'_>) -> io::Result<()> {
         });
         writer.frame(&Frame::Supply(copied))?;
     }
-    Ok(())
+    // Each row says of which record it is, so that what is replayed behind it counts once.
+    let mut came = state.ledger().all_came();
+    came.sort_unstable_by_key(|(_, came)| (came.time, came.seq));
+    writer.frames(came.into_iter(), Frame::Came)
 }
 
 fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
@@ -454,6 +462,8 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
             }
             Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.rules.restore(id, standing)),
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
+            Frame::Came(rows) => state.restore_came(&rows),
+            Frame::KeptKeys(page) => folder.restore_keys(state, &page),
             Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {
                 state.restore_time(summary.last_time);
                 return Ok(summary);

@@ -30,15 +30,17 @@ struct Stored {
 }
 
 /// A cause as it stands in the log: one byte for its kind, then its fields. Kinds 0 and 1 are the bytes of the optional
-/// cause of formats 1 to 3; kind 2, which says where it came from, too, is format 4's.
+/// cause of formats 1 to 3; kind 2, which says where it came from, too, is format 4's; kind 3, which may say that, and says
+/// whose share it counts against, is format 5's.
 struct CauseRef<'a>(&'a Option<Box<Cause>>);
 
 impl Serialize for CauseRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(cause) = self.0 else { return 0_u8.serialize(serializer) };
-        let Cause { channel, actor, reference, trace, idempotency, origin } = &**cause;
+        let Cause { channel, actor, reference, trace, idempotency, origin, caller } = &**cause;
         let fields = (channel, actor, reference, trace, idempotency);
         match origin {
+            _ if *caller != 0 => (3_u8, fields, (origin, caller)).serialize(serializer),
             None => (1_u8, fields).serialize(serializer),
             Some(origin) => (2_u8, fields, origin).serialize(serializer),
         }
@@ -69,12 +71,14 @@ impl<'de> Deserialize<'de> for StoredCause {
                 }
                 let fields: CauseFields = parts.next_element()?.ok_or_else(missing)?;
                 let (channel, actor, reference, trace, idempotency) = fields;
-                let origin = match kind {
-                    1 => None,
-                    2 => Some(parts.next_element()?.ok_or_else(missing)?),
+                let (origin, caller) = match kind {
+                    1 => (None, 0),
+                    2 => (Some(parts.next_element()?.ok_or_else(missing)?), 0),
+                    3 => parts.next_element()?.ok_or_else(missing)?,
                     other => return Err(A::Error::custom(format!("a cause of kind {other}"))),
                 };
-                Ok(StoredCause(Some(Box::new(Cause { channel, actor, reference, trace, idempotency, origin }))))
+                let cause = Cause { channel, actor, reference, trace, idempotency, origin, caller };
+                Ok(StoredCause(Some(Box::new(cause))))
             }
         }
 
@@ -157,6 +161,26 @@ impl BatchBuilder {
     /// The batch so far.
     pub fn batch(&self) -> &Batch {
         &self.batch
+    }
+}
+
+/// Decodes one record of a batch, passing over those before it.
+pub(super) fn decode_one(batch: &Batch, seq: Seq) -> Result<Option<Record>, CodecError> {
+    let wrong = |what: &str| CodecError { seq, what: what.to_owned() };
+    if !(batch.first_seq..=batch.last_seq()).contains(&seq) {
+        return Ok(None);
+    }
+    let mut rest = batch.body.as_slice();
+    let mut at = batch.first_seq;
+    loop {
+        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| wrong("its length is cut off"))?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let (bytes, after) = after.split_at_checked(length).ok_or_else(|| wrong("it is cut off"))?;
+        if at == seq {
+            let stored: Stored = options().deserialize(bytes).map_err(|error| wrong(&error.to_string()))?;
+            return Ok(Some(Record { seq, time: batch.time, cause: stored.cause.0, event: stored.event }));
+        }
+        (rest, at) = (after, at + 1);
     }
 }
 

@@ -29,6 +29,18 @@ pub struct Standing {
     pub version: Seq,
 }
 
+impl RuleSet {
+    /// The rule as it stands once it is set at `seq`; none where it was removed.
+    pub(crate) fn standing(&self, before: Option<&Standing>, seq: Seq) -> Option<Standing> {
+        let RuleSet { id, name, rule, in_force } = self;
+        rule.as_ref().map(|rule| {
+            let kept = before.filter(|before| before.in_force == *in_force).map(|before| before.since);
+            let (rule, name, since) = (rule.clone(), name.clone(), kept.unwrap_or(seq));
+            Standing { id: *id, name, rule, in_force: *in_force, since, version: seq }
+        })
+    }
+}
+
 /// All rules.
 #[derive(Debug, Default)]
 pub struct RuleTable {
@@ -111,13 +123,10 @@ impl RuleTable {
     /// Journal thread only, inside a fold: rules were set, or removed.
     pub(crate) fn fold_set(&self, seq: Seq, rows: &[RuleSet]) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        for RuleSet { id, name, rule, in_force } in rows {
+        for row in rows {
+            let RuleSet { id, name, .. } = row;
             let before = entries.at(*id);
-            let standing = rule.as_ref().map(|rule| {
-                let kept = before.filter(|before| before.in_force == *in_force).map(|before| before.since);
-                let (rule, name, since) = (rule.clone(), name.clone(), kept.unwrap_or(seq));
-                Standing { id: *id, name, rule, in_force: *in_force, since, version: seq }
-            });
+            let standing = row.standing(before.as_deref(), seq);
             entries.set(*id, name, standing);
         }
         self.stale.store(true, Relaxed);

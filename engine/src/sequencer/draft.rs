@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::no_ids_left;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
-use crate::event::{Cause, CellAfter, Definitions, Event, Few, MadeUp, Record};
+use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
 use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::BatchBuilder;
 use crate::ledger::{Ledger, Shift};
@@ -65,8 +65,24 @@ pub(super) enum Answer {
     Record(Seq),
     /// What became of a chunk of an import.
     Loaded(Loaded),
-    /// A thing was set at this record.
-    Put(Seq),
+    /// A thing was set at this record; what it is from there on.
+    Put(Seq, Option<Box<Thing>>),
+}
+
+/// What is still to be told of a thing that the command being decided set, once it is settled.
+pub(super) struct Telling {
+    /// The request, with its key, if it has one.
+    pub cause: Option<Box<Cause>>,
+    /// The record of the effect.
+    pub seq: Seq,
+    pub what: What,
+}
+
+/// What was set.
+pub(super) enum What {
+    Thing(Thing),
+    /// What is to come to these cells: known only when everything that follows from it is decided.
+    Cells(Vec<(SkuId, LocationId)>),
 }
 
 /// A decided command, waiting for its records to become durable.
@@ -200,9 +216,43 @@ pub(super) struct Draft {
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
     /// Cells for which the command being decided may have changed when what is waited for comes.
     redated: BTreeSet<(SkuId, LocationId)>,
+    /// What is to be told of what the command being decided set.
+    pub telling: Option<Telling>,
 }
 
+/// Promises at risk that are told to whoever changed what is to come.
+const RISKS_TOLD: usize = 1000;
+
 impl Draft {
+    /// Tells what the command being decided set: to its caller, and, under a key, in the log.
+    pub fn tell(&mut self) -> Option<(Seq, Box<Thing>)> {
+        let Telling { cause, seq, what } = self.telling.take()?;
+        let thing = match what {
+            What::Thing(thing) => thing,
+            What::Cells(cells) => {
+                let mut left = RISKS_TOLD;
+                Thing::Supply(cells.into_iter().map(|(sku, at)| self.cell_to_come(sku, at, &mut left)).collect())
+            }
+        };
+        if let Some(cause) = cause.filter(|cause| cause.idempotency.is_some()) {
+            self.log(Some(cause), Event::Told(Box::new(Told { seq, thing: thing.clone() })));
+        }
+        Some((seq, Box::new(thing)))
+    }
+
+    fn cell_to_come(&self, sku: SkuId, location: LocationId, left: &mut usize) -> CellToCome {
+        let Some(outlook) = self.ledger.outlook(sku, location) else {
+            return CellToCome { sku, location, supplies: Vec::new(), waiting: 0, at_risk: Vec::new() };
+        };
+        // Bounded by those who wait for the cell, whom the supply was dated for just before.
+        let risky = outlook.waits().filter(|(_, waiting)| waiting.at_risk).take(*left);
+        let at_risk: Vec<_> = risky
+            .map(|(_, waiting)| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at))
+            .collect();
+        *left -= at_risk.len();
+        CellToCome { sku, location, supplies: outlook.supplies().to_vec(), waiting: outlook.waiting(), at_risk }
+    }
+
     pub fn new(state: Arc<State>, names: NameSettings) -> Self {
         let (next_seq, state_ledger) = (state.view.seq() + 1, state.ledger().clone());
         Self {
@@ -225,6 +275,7 @@ impl Draft {
             ledger: state_ledger,
             members: FxHashMap::default(),
             redated: BTreeSet::new(),
+            telling: None,
         }
     }
 
@@ -355,7 +406,7 @@ impl Draft {
             shift.between(None, &reservation);
             self.reservations.insert(reservation.id, reservation);
         }
-        self.ledger.supply(&record.event);
+        self.ledger.supply(&record);
         if !shift.is_empty() {
             self.ledger.apply(seq, &shift);
         }

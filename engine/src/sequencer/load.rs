@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::Answer;
+use super::draft::{Answer, Telling, What};
 use super::names::left;
 use super::stock::CountVerdict;
 use super::{Decision, Sequencer};
-use crate::catalogue::{GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails, Transfers, is_gtin};
+use crate::catalogue::{
+    ChannelDetails, GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails, Transfers, is_gtin,
+};
 use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
-use crate::event::{Cause, Event, Imported, RowError, RuleSet, SupplySet};
-use crate::ids::{GroupId, LocationId, Name, Seq, SkuId};
+use crate::event::{Cause, Event, Imported, RowError, RuleSet, SupplySet, Thing};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::rules::Conditions;
 
 /// Rows in one record. An import is cut into records of so many, so that no delta of the stream is ever larger.
@@ -20,6 +22,14 @@ const ROWS_PER_RECORD: usize = 1000;
 
 /// Bytes, roughly, in one record.
 const RECORD_WEIGHT_MAX: usize = 1 << 20;
+
+/// What a command sets.
+enum Set {
+    Sku(SkuId),
+    Location(LocationId, Option<ServiceDetails>),
+    Group(GroupId),
+    Channel(ChannelId, ChannelDetails),
+}
 
 impl Sequencer {
     pub(super) fn load(
@@ -189,16 +199,20 @@ impl Sequencer {
             return Err(Refusal::StaleVersion { actual: version }.into());
         }
         let (mut groups, mut services) = (BTreeMap::new(), BTreeMap::new());
+        let what;
         let event = match put.what {
             PutWhat::Sku(name, fields) => {
                 let sku = self.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| left::others("sku"))?;
-                self.describe_sku(sku, &fields, false)?.map(|details| Event::SkusSet(vec![(sku, details)]))
+                let details = self.describe_sku(sku, &fields, false)?;
+                what = Set::Sku(sku);
+                details.map(|details| Event::SkusSet(vec![(sku, details)]))
             }
             PutWhat::Location(name, fields) => {
                 let location =
                     self.draft.intern_location(&NameRef::New(name)).ok_or_else(|| left::locations("location"))?;
                 self.describe_services(location, &fields.services, false, &mut services)?;
                 let details = self.describe_location(location, &fields, false, &mut groups)?;
+                what = Set::Location(location, services.get(&location).cloned());
                 match (details, services.is_empty()) {
                     (Some(details), _) => Some(Event::LocationsSet(vec![(location, details)])),
                     (None, false) => Some(Event::ServicesSet(std::mem::take(&mut services).into_iter().collect())),
@@ -207,6 +221,7 @@ impl Sequencer {
             }
             PutWhat::Group(name, members) => {
                 let (group, details) = self.describe_group(&name, &members)?;
+                what = Set::Group(group);
                 details.map(|details| Event::GroupsSet(vec![(group, details)]))
             }
             PutWhat::Rule(name, fields) => {
@@ -216,20 +231,50 @@ impl Sequencer {
                 let channel =
                     self.draft.intern_channel(&NameRef::New(name)).ok_or_else(|| left::channels("channel"))?;
                 let known = self.draft.channel_details(channel).is_some_and(|(_, known)| *known == details);
+                what = Set::Channel(channel, details);
                 (!known).then_some(Event::ChannelsSet(vec![(channel, details)]))
             }
         };
-        let Some(event) = event else { return Ok(Answer::Put(version)) };
+        let thing = self.thing(what, &groups);
+        let Some(event) = event else { return Ok(self.tell_thing(cause, version, thing)) };
         let of_part = cause.as_deref().and_then(Cause::of_part);
         if !groups.is_empty() {
             self.log_details(of_part.clone(), Event::GroupsSet(groups.into_iter().collect()));
         }
         if !services.is_empty() {
-            self.log_details(of_part, Event::ServicesSet(services.into_iter().collect()));
+            self.log_details(of_part.clone(), Event::ServicesSet(services.into_iter().collect()));
         }
-        let seq = self.draft.log(cause.take(), event);
-        self.remember_last();
-        Ok(Answer::Put(seq))
+        let seq = self.log_details(of_part, event);
+        Ok(self.tell_thing(cause, seq, thing))
+    }
+
+    /// What was set is told when the command is settled, under its key, if it has one.
+    pub(super) fn tell_thing(&mut self, cause: &mut Option<Box<Cause>>, seq: Seq, thing: Thing) -> Answer {
+        self.draft.telling = Some(Telling { cause: cause.take(), seq, what: What::Thing(thing) });
+        Answer::Put(seq, None)
+    }
+
+    /// A thing as the draft has it; `groups` are those that the command changes.
+    fn thing(&self, what: Set, groups: &BTreeMap<GroupId, GroupDetails>) -> Thing {
+        let draft = &self.draft;
+        match what {
+            Set::Sku(sku) => Thing::Sku(sku, draft.sku_details(sku).map(|(_, set)| (*set).clone()).unwrap_or_default()),
+            Set::Location(location, services) => {
+                let details = draft.location_details(location).map(|(_, set)| (*set).clone()).unwrap_or_default();
+                let durable = || self.state.catalogue.services(location).map(|set| set.details.clone());
+                let services = services.or_else(durable).unwrap_or_default();
+                let mut of: Vec<GroupId> = self.state.catalogue.groups_of(location);
+                of.retain(|group| !groups.contains_key(group));
+                let holds = |details: &GroupDetails| details.locations.binary_search(&location).is_ok();
+                of.extend(groups.iter().filter(|(_, details)| holds(details)).map(|(group, _)| *group));
+                of.sort_unstable();
+                Thing::Location(location, details, services, of)
+            }
+            Set::Group(group) => {
+                Thing::Group(group, draft.group_details(group).map(|(_, set)| (*set).clone()).unwrap_or_default())
+            }
+            Set::Channel(channel, details) => Thing::Channel(channel, details),
+        }
     }
 
     fn log_details(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {

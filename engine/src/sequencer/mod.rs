@@ -194,14 +194,22 @@ impl Sequencer {
             self.draft.forget_members();
             self.next_turn = self.state.rules.next_turn(now);
         }
+        self.forget(now);
+        turn
+    }
+
+    /// Forgets keys and closed reservations that have outlived their retention, a bounded number at a time. It goes on
+    /// where nothing is written, too: a caller who may keep no more keys waits for it.
+    pub fn forget(&mut self, now: Timestamp) {
         let before = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         let settings = &self.settings;
+        self.draft.ledger.forget_came(before(settings.log_retention_seconds));
+        self.state.forget_came(before(settings.log_retention_seconds));
         self.folder.forget(
             &self.state,
             before(settings.idempotency_retention_seconds),
             before(settings.closed_reservation_retention_seconds.max(settings.idempotency_retention_seconds)),
         );
-        turn
     }
 
     /// Makes durable what an interval policy left behind.
@@ -309,6 +317,12 @@ impl Sequencer {
                 _ => credits.push((sku, location, rest)),
             }
         }
+        let mut done = done;
+        if let Some((seq, thing)) = self.draft.tell()
+            && let Some((_, answer)) = &mut done
+        {
+            *answer = Ok(Answer::Put(seq, Some(thing)));
+        }
         self.draft.decided.push(Decided { done, scope, end_seq: self.draft.builder.next_seq(), debited, credits });
     }
 
@@ -375,7 +389,7 @@ impl Sequencer {
                 Outcome::of_record(record).expect("the record of a movement, a count or an import tells its outcome")
             }
             Answer::Loaded(loaded) => Outcome::Loaded(loaded),
-            Answer::Put(seq) => Outcome::Put { seq },
+            Answer::Put(seq, thing) => Outcome::Put { seq, thing },
         }
     }
 
@@ -403,7 +417,7 @@ impl Sequencer {
 }
 
 impl Outcome {
-    /// The outcome that the record of a movement, a count or an import tells by itself.
+    /// The outcome that the record of a movement, a count, an import, or of what was told tells by itself.
     pub fn of_record(record: &Record) -> Option<Self> {
         let seq = record.seq;
         match &record.event {
@@ -411,6 +425,7 @@ impl Outcome {
             Event::Received(received) => Some(Self::Moved { seq, rows: received.rows_after() }),
             Event::Counted(rows) => Some(Self::Counted { seq, rows: rows.clone() }),
             Event::Imported(imported) => Some(Self::Imported { seq, imported: imported.clone() }),
+            Event::Told(told) => Some(Self::Put { seq: told.seq, thing: Some(Box::new(told.thing.clone())) }),
             _ => None,
         }
     }

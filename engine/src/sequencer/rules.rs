@@ -6,7 +6,7 @@ use super::draft::Answer;
 use super::{Decision, Sequencer};
 use crate::admission::each_known;
 use crate::command::{Failure, Refusal, RuleFields};
-use crate::event::{Cause, Event, RuleSet};
+use crate::event::{Cause, Event, RuleSet, Thing};
 use crate::ids::{Name, Seq};
 use crate::rules::{Conditions, Effect, Rule, RuleId};
 
@@ -31,15 +31,26 @@ impl Sequencer {
         version: Seq,
         cause: &mut Option<Box<Cause>>,
     ) -> Decision {
+        let known = self.state.rules.get(name.as_str());
         let set = match fields {
             Some(fields) => self.describe_rule(&name, fields, &Fresh::new())?,
             None => {
-                let known = self.state.rules.get(name.as_str()).ok_or(Refusal::NotFound("rule"))?;
-                Some(RuleSet { id: known.id, name, rule: None, in_force: false })
+                let known = known.as_ref().ok_or(Refusal::NotFound("rule"))?;
+                Some(RuleSet { id: known.id, name: name.clone(), rule: None, in_force: false })
             }
         };
-        let Some(set) = set else { return Ok(Answer::Put(version)) };
-        Ok(Answer::Put(self.draft.log(cause.take(), Event::RulesSet(vec![set]))))
+        let of_part = cause.as_deref().and_then(Cause::of_part);
+        let (seq, thing) = match (set, known) {
+            (Some(set), known) => {
+                let seq = self.draft.log(of_part, Event::RulesSet(vec![set.clone()]));
+                let standing = set.standing(known.as_deref(), seq);
+                (seq, standing.map_or(Thing::NoRule(name), |standing| Thing::Rule(Box::new(standing))))
+            }
+            (None, known) => {
+                (version, known.map_or(Thing::NoRule(name), |known| Thing::Rule(Box::new((*known).clone()))))
+            }
+        };
+        Ok(self.tell_thing(cause, seq, thing))
     }
 
     /// The rule that `fields` lead to; `None` where it is what is known.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::draft::Answer;
+use super::draft::{Answer, Telling, What};
 use super::plan::Plan;
 use super::{Decision, Sequencer};
 use crate::command::{Failure, Refusal, SupplyFields};
@@ -34,6 +34,7 @@ impl Sequencer {
     /// Sets supplies, all or none.
     pub(super) fn put_supply(&mut self, rows: &[SupplyFields], cause: &mut Option<Box<Cause>>) -> Decision {
         let (mut set, by) = (Fresh::new(), Cause::caller(cause));
+        let mut cells = Vec::new();
         for (at, row) in rows.iter().enumerate() {
             let field = |name: &str| format!("supplies[{at}].{name}");
             // The end of what nobody knew of creates nothing.
@@ -42,14 +43,22 @@ impl Sequencer {
             }
             let sku = self.draft.make_up_sku(&row.sku, by, &|| field("sku"))?;
             let location = self.draft.make_up_location(&row.location, by, &|| field("location"))?;
+            if !cells.contains(&(sku, location)) {
+                cells.push((sku, location));
+            }
             if let Some(supply) = self.describe_supply(row, sku, location, &set, &field)? {
                 set.insert((sku, location, row.name.clone()), supply);
             }
         }
-        if set.is_empty() {
-            return Ok(Answer::Put(self.draft.builder.next_seq() - 1));
-        }
-        Ok(Answer::Put(self.draft.log(cause.take(), Event::SupplySet(set.into_values().collect()))))
+        let seq = match set.is_empty() && !self.draft.has_definitions() {
+            true => self.draft.builder.next_seq() - 1,
+            false => {
+                let of_part = cause.as_deref().and_then(Cause::of_part);
+                self.draft.log(of_part, Event::SupplySet(set.into_values().collect()))
+            }
+        };
+        self.draft.telling = Some(Telling { cause: cause.take(), seq, what: What::Cells(cells) });
+        Ok(Answer::Put(seq, None))
     }
 
     /// The supply that a row leads to; `None` where it is what is known.
@@ -61,24 +70,29 @@ impl Sequencer {
         fresh: &Fresh,
         field: &dyn Fn(&str) -> String,
     ) -> Result<Option<SupplySet>, Failure> {
+        let mut quantity = row.quantity;
         let known = match fresh.get(&(sku, location, row.name.clone())) {
             Some(set) => Some((set.kind, set.open, set.expected_at)),
             None => {
                 let supplies = self.draft.ledger.outlook(sku, location).map_or(&[][..], Outlook::supplies);
                 let known = supplies.iter().find(|supply| supply.name == row.name);
-                known.map(|supply| (supply.kind, supply.open, supply.expected_at))
+                let known = known.map(|supply| (supply.kind, supply.open, supply.expected_at));
+                if let Some(came) = self.draft.ledger.came(sku, location, &row.name) {
+                    quantity = came.left_of(row.quantity, known.map_or(0, |(_, open, _)| open));
+                }
+                known
             }
         };
         let expected_at = match (row.expected_at, known) {
             (Some(date), _) | (None, Some((_, _, date))) => date,
-            (None, None) if row.quantity == 0 => self.draft.now,
+            (None, None) if quantity == 0 => self.draft.now,
             (None, None) => {
                 return Err(Refusal::invalid(field("expected_at"), "is needed while units are to come").into());
             }
         };
         let is_known = match known {
-            Some(known) => known == (row.kind, row.quantity, expected_at),
-            None => row.quantity == 0,
+            Some(known) => known == (row.kind, quantity, expected_at),
+            None => quantity == 0,
         };
         if is_known {
             return Ok(None);
@@ -88,10 +102,10 @@ impl Sequencer {
             let reason = format!("the cell has {SUPPLIES_MAX} supplies; end some of them with the quantity 0");
             return Err(Refusal::invalid(field("supply"), reason).into());
         }
-        let SupplyFields { name, kind, quantity: open, .. } = row;
+        let SupplyFields { name, kind, .. } = row;
         self.draft.touch(sku, location);
         let cell = self.draft.cell_after(sku, location);
-        Ok(Some(SupplySet { name: name.clone(), kind: *kind, open: *open, expected_at, cell }))
+        Ok(Some(SupplySet { name: name.clone(), kind: *kind, open: quantity, expected_at, cell }))
     }
 
     /// What of `units` more may be promised in a cell by `latest`, beyond the plan.

@@ -265,7 +265,11 @@ impl Auditor {
             Event::Defined(names) => self.define(names),
             Event::MadeUp(made_up) => self.define(&made_up.names),
             Event::Released(names) => self.release(names),
-            Event::PricesSet(_) | Event::ServicesSet(_) | Event::Imported(_) | Event::DemandLost(_) => Ok(()),
+            Event::PricesSet(_)
+            | Event::ServicesSet(_)
+            | Event::Imported(_)
+            | Event::DemandLost(_)
+            | Event::Told(_) => Ok(()),
         }
     }
 
@@ -629,7 +633,7 @@ pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
     let mut checked_after = 0;
     let (state, _, journal, report) = recover(
         &directory,
-        usize::MAX,
+        u64::MAX,
         SledOptions::default(),
         &mut |state: &State, image: Option<Seq>, batch: &Batch| {
             if auditor.next_seq.is_none() && batch.first_seq > 1 {

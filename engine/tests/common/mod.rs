@@ -261,7 +261,7 @@ impl Shop {
         }
         let put = Put { what: PutWhat::Rule(name(id), fields.map(Box::new)), if_match: None };
         match self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))? {
-            Outcome::Put { seq } => Ok(seq),
+            Outcome::Put { seq, .. } => Ok(seq),
             other => panic!("a version was expected, not {other:?}"),
         }
     }

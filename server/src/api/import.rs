@@ -83,7 +83,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let feed = tokio::spawn(feed(body, pieces, limit));
     let worker = app.clone();
     let runtime = tokio::runtime::Handle::current();
-    let visitor = extract::visitor(&parts);
+    let (visitor, address) = (extract::visitor(&parts), extract::address(&parts));
     let loaded = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let mut reader = BufReader::with_capacity(64 << 10, Pieces::new(received));
@@ -92,9 +92,11 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
             key.clone().map(|key| extract::bind_key(key, who, parts.method.as_str(), parts.uri.path(), hash))
         };
         // A file that was loaded before is only read, to see whether it is the same.
-        if let Some(done) =
-            bind(blake3::hash(b"")).and_then(|probe| worker.engine.state().idempotency.kept(probe.scope))
-        {
+        let kept = match bind(blake3::hash(b"")) {
+            Some(probe) => worker.engine.kept(probe.scope).map_err(|error| LoadError::Refused(error.into()))?,
+            None => None,
+        };
+        if let Some(done) = kept {
             std::io::copy(&mut reader, &mut std::io::sink())?;
             let same = bind(reader.get_ref().hash.finalize()).is_some_and(|key| key.fingerprint == done.fingerprint);
             if !same {
@@ -112,7 +114,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
             &mut reader,
         )?;
         let hash = reader.get_ref().hash.finalize();
-        let caller = Caller { idempotency: bind(hash), trace, visitor: visitor.clone() };
+        let caller = Caller { trace, ..Caller::of(visitor.clone()).with_key(bind(hash), address) };
         let executed: Executed = runtime.block_on(end(&worker, &caller, imported))?;
         match executed.outcome {
             Outcome::Imported { seq, imported } => Ok((seq, imported, executed.replayed)),

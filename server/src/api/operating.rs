@@ -21,10 +21,25 @@ pub async fn healthz() -> Response {
     responses((status = 200, description = "They are"), (status = 503, description = "read-only, with the reason")))]
 pub async fn readyz(State(app): State<App>) -> Response {
     match app.engine.health() {
-        Health::Ready => json_answer(&json!({"status": "ready", "expiry_frozen": app.engine.expiry_frozen()})),
+        Health::Ready => json_answer(
+            &json!({"status": "ready", "expiry_frozen": app.engine.expiry_frozen(), "warnings": warnings(&app)}),
+        ),
         Health::Failed(reason) | Health::Full(reason) => Problem::new(Slug::ReadOnly, reason).into_response(),
         Health::Closing => Problem::new(Slug::ReadOnly, "the server is shutting down").into_response(),
     }
+}
+
+/// What will stand in the way of writes if it goes on.
+fn warnings(app: &App) -> Vec<String> {
+    let keys = app.engine.state().idempotency.fullness();
+    let told = keys.is_near().then(|| {
+        format!(
+            "idempotency.bytes: the caller with the most idempotency keys has {} of the {} that there is room for, and \
+             all callers {} of {}; whoever reaches its share is refused new ones",
+            keys.fullest.keys, keys.fullest.most, keys.keys, keys.most
+        )
+    });
+    told.into_iter().collect()
 }
 
 /// Prometheus text format.

@@ -86,8 +86,7 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
 pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let name = Name::parse(&id).map_err(|_| Problem::not_found("rule"))?;
-    let (trace, visitor) = (crate::extract::trace(&parts.headers), crate::extract::visitor(&parts));
-    let caller = Caller { trace, visitor, ..Caller::default() };
+    let caller = crate::extract::caller(&app, &parts, b"")?;
     let seq = put_now(&app, &caller, &parts.headers, PutWhat::Rule(name, None)).await?;
     Ok(json_answer(&json!({"rule": id, "seq": seq})))
 }

@@ -180,7 +180,7 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
     let token = token(request.headers());
     let token = token.ok_or_else(|| unauthorized("Authorization: send Bearer and a key, or a token"))?;
     let identity = app.door.admit(token)?;
-    app.door.has_room_for(None, Some(&identity.key))?;
+    app.door.has_room_for(None, Some(&identity))?;
     needed.check(&identity, request.uri().query().unwrap_or_default())?;
     Ok(Some(Visitor {
         identity: Arc::new(identity),

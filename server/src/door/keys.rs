@@ -215,6 +215,7 @@ impl KeyFile {
             key: key.id.clone(),
             is_key: true,
             lineage: format!("key:{}", key.lineage),
+            issuer: None,
             signer: 0,
             scopes: key.scopes.clone(),
             channels: key.channels.clone(),

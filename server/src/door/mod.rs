@@ -33,7 +33,7 @@ use crate::config::{AuthConfig, Config};
 use crate::problem::{Problem, Slug};
 use guard::Visitor;
 use hosts::Hosts;
-pub use identity::{Identity, Scope};
+pub use identity::{Identity, Scope, digest};
 use keys::{KeyFile, TOKEN_PREFIX};
 use origins::Origins;
 use rates::Rates;
@@ -126,9 +126,9 @@ impl Door {
     ///
     /// # Errors
     /// `too-many-requests`, naming the limit and when it is worth another try.
-    pub fn has_room_for(&self, address: Option<IpAddr>, key: Option<&str>) -> Result<(), Problem> {
+    pub fn has_room_for(&self, address: Option<IpAddr>, identity: Option<&Identity>) -> Result<(), Problem> {
         address.map_or(Ok(()), |address| self.rates.check_address(address))?;
-        key.map_or(Ok(()), |key| self.rates.check_key(key))
+        identity.map_or(Ok(()), |identity| self.rates.check_identity(identity))
     }
 
     /// Whether somebody who was let in may stay: a key may have been revoked, a token expired, the door locked.

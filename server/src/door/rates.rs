@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
+use super::Identity;
 use crate::config::LimitsConfig;
 use crate::problem::{Problem, Slug};
 
@@ -24,7 +25,8 @@ pub(super) struct Rates {
     /// When those who did not ask for a while were last forgotten.
     swept: Mutex<Instant>,
     by_address: Option<DefaultKeyedRateLimiter<IpAddr>>,
-    by_key: Option<DefaultKeyedRateLimiter<String>>,
+    /// By whom an API key or a token is for: the tokens of one signing key have a bucket for each subject.
+    by_key: Option<DefaultKeyedRateLimiter<u64>>,
 }
 
 impl Rates {
@@ -41,8 +43,9 @@ impl Rates {
         self.check(self.by_address.as_ref(), &network(address), "limits.address_requests_per_second")
     }
 
-    pub fn check_key(&self, key: &str) -> Result<(), Problem> {
-        self.check(self.by_key.as_ref(), &key.to_owned(), "limits.key_requests_per_second")
+    pub fn check_identity(&self, identity: &Identity) -> Result<(), Problem> {
+        let Some(limiter) = &self.by_key else { return Ok(()) };
+        self.check(Some(limiter), &identity.share(), "limits.key_requests_per_second")
     }
 
     fn check<K: Hash + Eq + Clone>(

@@ -6,6 +6,8 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
@@ -24,6 +26,12 @@ const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorith
 
 /// Seconds that clocks may differ.
 const LEEWAY_SECONDS: u64 = 30;
+
+/// The longest subject, and the longest issuer: both are kept for as long as a token is counted, and in the log.
+const SUBJECT_BYTES_MAX: usize = 256;
+
+/// The longest head of a token that is read.
+const HEAD_BYTES_MAX: usize = 4096;
 
 /// What is needed to believe a token.
 pub struct Tokens {
@@ -57,6 +65,7 @@ impl Signer {
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    iss: Option<String>,
     #[serde(default)]
     scope: String,
     exp: u64,
@@ -110,6 +119,7 @@ impl Tokens {
     /// # Errors
     /// Why it is not believed.
     pub fn identify(&self, token: &str) -> Result<Identity, String> {
+        check_critical(token)?;
         let header = jsonwebtoken::decode_header(token).map_err(|_| "neither a key nor a token of this server")?;
         let id = header.kid.ok_or("the token does not name its key")?;
         let signer = self.keys.iter().find(|signer| signer.id == id).ok_or("the token's key is not known here")?;
@@ -133,6 +143,12 @@ impl Tokens {
                 });
             }
         };
+        if claims.sub.is_empty() || claims.sub.len() > SUBJECT_BYTES_MAX {
+            return Err(format!("the token's sub has 1 to {SUBJECT_BYTES_MAX} bytes"));
+        }
+        if claims.iss.as_ref().is_some_and(|iss| iss.len() > SUBJECT_BYTES_MAX) {
+            return Err(format!("the token's iss has at most {SUBJECT_BYTES_MAX} bytes"));
+        }
         let is_bound = claims.channels.is_some() || claims.locations.is_some();
         for (claim, bound) in [("channels", &claims.channels), ("locations", &claims.locations)] {
             if bound.as_ref().is_some_and(Vec::is_empty) {
@@ -144,6 +160,7 @@ impl Tokens {
         let scopes = scopes.filter(|scope| !is_bound || scope.can_be_bound()).collect();
         Ok(Identity {
             lineage: format!("token:{}", claims.sub),
+            issuer: claims.iss,
             name: claims.sub,
             key: id,
             is_key: false,
@@ -153,6 +170,50 @@ impl Tokens {
             locations: claims.locations.unwrap_or_default(),
             expires_at: Some(claims.exp.saturating_add(LEEWAY_SECONDS)),
         })
+    }
+}
+
+/// Whether everything is understood that a token says must be (`crit`, RFC 7515, section 4.1.11). Nothing of the kind is
+/// understood here, and a list that is empty, or is none, is not allowed either.
+fn check_critical(token: &str) -> Result<(), String> {
+    const UNKNOWN: &str = "neither a key nor a token of this server";
+    let head = token.split('.').next().unwrap_or_default();
+    if head.len() > HEAD_BYTES_MAX {
+        return Err(UNKNOWN.into());
+    }
+    let head = URL_SAFE_NO_PAD.decode(head).map_err(|_| UNKNOWN)?;
+    // A name that stands twice must not hide behind its second.
+    let members: Members = serde_json::from_slice(&head).map_err(|_| UNKNOWN)?;
+    match members.0.iter().any(|name| name == "crit") {
+        true => Err("the token's header has crit, of which nothing is understood here".into()),
+        false => Ok(()),
+    }
+}
+
+/// The names of an object's members, each as often as it stands there.
+struct Members(Vec<String>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> serde::de::Visitor<'de> for Names {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut names = Vec::new();
+                while let Some((name, serde::de::IgnoredAny)) = map.next_entry::<String, _>()? {
+                    names.push(name);
+                }
+                Ok(Members(names))
+            }
+        }
+
+        deserializer.deserialize_map(Names)
     }
 }
 

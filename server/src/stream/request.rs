@@ -1,5 +1,7 @@
 //! What clients send: one JSON object a message, its `op` saying what for.
 
+use std::net::IpAddr;
+
 use anaquel_engine::feed::{CURSOR_BYTES_MAX, Cursor, Mode, Selection, Start};
 use anaquel_engine::ids::Name;
 use serde::Deserialize;
@@ -211,7 +213,7 @@ fn command(
         None => None,
     };
     let what = What::Other { op, reservation, body };
-    Ok(Command { caller: Caller { idempotency, trace: None, visitor: visitor.cloned() }, what })
+    Ok(Command { caller: Caller::of(visitor.cloned()).with_key(idempotency, None), what })
 }
 
 impl Op {
@@ -250,6 +252,12 @@ impl Op {
 }
 
 impl Command {
+    /// The same, asked from an address.
+    pub fn from(self, address: Option<IpAddr>) -> Self {
+        let idempotency = self.caller.idempotency.clone();
+        Self { caller: self.caller.with_key(idempotency, address), ..self }
+    }
+
     /// Does it.
     pub async fn run(self, app: App, payer: Payer) -> Result<Reply, Problem> {
         let Self { caller, what } = self;

@@ -339,8 +339,8 @@ impl Connection {
     /// Does what a message asks for, or has it done; the answer, if it is known already.
     fn take(&mut self, text: &str) -> Option<String> {
         self.greeted = true;
-        let key = self.visitor.as_ref().map(|visitor| visitor.identity.key.as_str());
-        if let Err(problem) = self.app.door.has_room_for(self.address, key) {
+        let identity = self.visitor.as_ref().map(|visitor| visitor.identity.as_ref());
+        if let Err(problem) = self.app.door.has_room_for(self.address, identity) {
             // The answer still names what it is about, where that can be read.
             let (id, _) = request::read(self.app.config.idempotency.required, self.visitor.as_ref(), text);
             return Some(self.refuse(id.as_ref(), &problem));
@@ -371,6 +371,7 @@ impl Connection {
                 return Ok(true);
             }
             Request::Command(command) => {
+                let command = command.from(self.address);
                 self.commands.push(run(self.app.clone(), self.payer.clone(), id.clone(), command));
             }
         }
