@@ -49,8 +49,8 @@ impl Sequencer {
         let names = channels.into_iter().filter(is_unused).map(|id| (id, registry.name(id).clone()));
         let names = Definitions { channels: names.collect(), ..Definitions::default() };
         match names.is_empty() {
-            true => Answer::Put(self.draft.builder.next_seq() - 1),
-            false => Answer::Put(self.draft.log(None, Event::Released(Box::new(names)))),
+            true => Answer::Put(self.draft.builder.next_seq() - 1, None),
+            false => Answer::Put(self.draft.log(None, Event::Released(Box::new(names))), None),
         }
     }
 
@@ -58,8 +58,8 @@ impl Sequencer {
     pub(super) fn note_lost(&mut self, mut rows: Vec<LostDemand>) -> Answer {
         rows.retain(|row| self.state.catalogue.channels.is_live(row.channel));
         match rows.is_empty() {
-            true => Answer::Put(self.draft.builder.next_seq() - 1),
-            false => Answer::Put(self.draft.log(None, Event::DemandLost(rows))),
+            true => Answer::Put(self.draft.builder.next_seq() - 1, None),
+            false => Answer::Put(self.draft.log(None, Event::DemandLost(rows)), None),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::Answer;
 use super::{Decision, Sequencer};
 use crate::admission::each_known;
 use crate::command::{Failure, Refusal, RuleFields};
