@@ -26,6 +26,7 @@ pub struct Config {
     pub insecure: bool,
     pub auth: AuthConfig,
     pub tls: TlsConfig,
+    pub clock: ClockConfig,
     pub journal: JournalConfig,
     pub idempotency: IdempotencyConfig,
     pub reservations: ReservationsConfig,
@@ -68,6 +69,21 @@ pub struct TlsConfig {
     pub key: Option<PathBuf>,
 }
 
+/// What is believed of the clock.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClockConfig {
+    /// How far the clock may be ahead of the log at a start; beyond, time goes on from the log until an operator says that
+    /// the clock is right.
+    pub jump_seconds_max: u64,
+}
+
+impl Default for ClockConfig {
+    fn default() -> Self {
+        Self { jump_seconds_max: Settings::default().clock_jump_seconds_max }
+    }
+}
+
 /// How the log is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -83,6 +99,8 @@ pub struct JournalConfig {
     pub image_bytes: u64,
     /// Bytes of the file system that stay free.
     pub reserve_bytes: u64,
+    /// Bytes a second of log from before the image that are checked while the server runs.
+    pub check_bytes_per_second: u64,
 }
 
 /// When an acknowledged write is on disk.
@@ -196,6 +214,7 @@ impl Default for Config {
             insecure: false,
             auth: AuthConfig::default(),
             tls: TlsConfig::default(),
+            clock: ClockConfig::default(),
             journal: JournalConfig::default(),
             idempotency: IdempotencyConfig::default(),
             reservations: ReservationsConfig::default(),
@@ -235,6 +254,7 @@ impl Default for JournalConfig {
             retention_seconds: settings.log_retention_seconds,
             image_bytes: settings.checkpoint_bytes,
             reserve_bytes: SledOptions::default().reserve_bytes,
+            check_bytes_per_second: settings.old_log_bytes_per_second,
         }
     }
 }
@@ -335,6 +355,7 @@ impl Config {
             "journal.retention_seconds: the log must be kept as long as the keys whose answers it holds"
         );
         anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: at least 1");
+        anyhow::ensure!(self.journal.check_bytes_per_second > 0, "journal.check_bytes_per_second: at least 1");
         anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: at least 1");
         let StreamConfig { sockets, heartbeat_seconds, idle_seconds, hello_seconds, .. } = self.stream;
         anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: at most {SOCKETS_MAX}");
@@ -354,6 +375,8 @@ impl Config {
             log_retention_seconds: self.journal.retention_seconds,
             in_flight_max: self.limits.in_flight,
             checkpoint_bytes: self.journal.image_bytes,
+            clock_jump_seconds_max: self.clock.jump_seconds_max,
+            old_log_bytes_per_second: self.journal.check_bytes_per_second,
             feed: FeedSettings {
                 keys_max: self.stream.keys,
                 subscription_keys_max: self.stream.subscription_keys,

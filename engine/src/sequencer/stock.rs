@@ -131,7 +131,8 @@ impl Sequencer {
 
     /// A caller's time, at most now; one that is far ahead is a clock that is wrong, and would swallow what comes after.
     fn not_ahead(&self, time: Timestamp, field: impl Fn() -> String) -> Result<Timestamp, Failure> {
-        if time > self.draft.now.plus_seconds(CLOCK_SKEW_SECONDS_MAX) {
+        // Where the log is held back, the clock may be right nevertheless.
+        if time > self.draft.now.plus_seconds(CLOCK_SKEW_SECONDS_MAX).plus_millis(self.held_back_ms) {
             let reason = format!("is more than {CLOCK_SKEW_SECONDS_MAX} seconds in the future");
             return Err(Refusal::invalid(field(), reason).into());
         }

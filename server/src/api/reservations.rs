@@ -44,7 +44,7 @@ pub async fn reserve(State(app): State<App>, request: Request) -> Result<Respons
 #[utoipa::path(
     get, path = "/v1/reservations/{id}", tag = "reservations", security(("key" = ["reserve"]), ("key" = ["fulfil"])),
     params(
-        ("id" = String, Path, description = "The reservation", example = "r-7K2M9-1841"),
+        ("id" = String, Path, description = "The reservation", example = "r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"))
@@ -111,7 +111,7 @@ pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, u
         engine.state().reservations.list(&filter, engine.now(), before, limit)
     };
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
-    let next = found.get(limit - 1).map(|last| engine.epoch().reservation(last.id));
+    let next = found.get(limit - 1).map(|last| engine.reservation_id(last.id));
     // Of a mixed order, who is bound is told nothing here, either.
     let own = found.iter().filter(|found| handles(&app, &caller, found).is_ok());
     let items: Vec<_> = own.map(|found| ReservationView::new(engine, found, engine.now())).collect();

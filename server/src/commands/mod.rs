@@ -8,6 +8,7 @@ mod watch;
 use std::process::ExitCode;
 
 use anaquel_engine::verify::{VerifyError, verify as prove};
+use anyhow::Context;
 use clap::CommandFactory;
 
 use crate::cli::{Cli, DataArgs, InspectArgs, ServeArgs};
@@ -27,6 +28,11 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     config.listen = args.listen.unwrap_or(config.listen);
     config.trust_clock |= args.trust_clock;
     config.insecure |= args.insecure;
+    if args.restored && !args.print_config {
+        let marker = config.data.join(anaquel_engine::RESTORED);
+        anyhow::ensure!(config.data.join("identity").exists(), "{} is not a data directory", config.data.display());
+        std::fs::write(&marker, "").with_context(|| marker.display().to_string())?;
+    }
     if args.print_config {
         print!("{}", toml::to_string_pretty(&config)?);
         return Ok(ExitCode::SUCCESS);

@@ -111,7 +111,7 @@ pub fn expected(engine: &Engine, expected: &Expected) -> Value {
     };
     let at_risk = |waiting: &Waiting| {
         json!({
-            "reservation": engine.epoch().reservation(waiting.holder.0),
+            "reservation": engine.reservation_id(waiting.holder.0),
             "quantity": waiting.units,
             "promised_for": time(waiting.promised_for),
             "expected_at": waiting.expected_at.map(time),

@@ -194,8 +194,7 @@ impl ReserveBody {
             None => None,
             Some(id) => Some(
                 engine
-                    .epoch()
-                    .parse_reservation(id)
+                    .parse_reservation_id(id)
                     .ok_or_else(|| Problem::not_found("reservation").with("field", "supersedes"))?,
             ),
         };
