@@ -365,7 +365,8 @@ impl DataDirectory {
                 let entry = entry?;
                 let path = entry.path();
                 let kind = entry.file_type()?;
-                let is_own = ["journal", "journal.fresh", "journal.old", "images"].iter().any(|name| entry.file_name() == *name);
+                let is_own =
+                    ["journal", "journal.fresh", "journal.old", "images"].iter().any(|name| entry.file_name() == *name);
                 if kind.is_file() {
                     close(&path, &mut open)?;
                 } else if is_own {

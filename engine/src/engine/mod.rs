@@ -19,8 +19,8 @@ use crossbeam::channel::{Sender, bounded};
 use crossbeam::utils::CachePadded;
 
 use crate::admission::{MovementRequest, ReserveRequest};
-use crate::clock::{self, Anchors, PacedClock};
 pub use crate::clock::Clock;
+use crate::clock::{self, Anchors, PacedClock};
 use crate::command::{Command, Completion, Failure, Outcome, Queued};
 use crate::event::{Cause, IdempotencyKey, Record};
 use crate::feed::Feed;
@@ -158,15 +158,14 @@ impl Engine {
             state.lost.turn_off();
         }
         let feed = Feed::new(Arc::clone(&state), epoch, settings.feed.clone(), Arc::clone(&shared.reader));
-        let mut threads =
-            Threads {
-                shared: Arc::clone(&shared),
-                feed: feed.clone(),
-                telling: None,
-                journal: None,
-                images: None,
-                checking: None,
-            };
+        let mut threads = Threads {
+            shared: Arc::clone(&shared),
+            feed: feed.clone(),
+            telling: None,
+            journal: None,
+            images: None,
+            checking: None,
+        };
         let (ask, asked) = bounded(1);
         if let Some(directory) = images {
             let shared = Arc::clone(&shared);

@@ -142,8 +142,9 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
-        let taken =
-            image::write(&shared.state, shared.identity.epoch(), directory, shared.reserve_bytes, |seq| shared.sync_up_to(seq));
+        let taken = image::write(&shared.state, shared.identity.epoch(), directory, shared.reserve_bytes, |seq| {
+            shared.sync_up_to(seq)
+        });
         let taken = taken.map_err(|error| error.to_string());
         if taken.is_ok() {
             shared.counters.images.fetch_add(1, Ordering::Relaxed);

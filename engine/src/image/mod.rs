@@ -28,8 +28,8 @@ use crate::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, Price, Registry, ServiceDetails, SkuDetails, Versioned,
 };
 use crate::demand::Rate;
-use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::directory::{make_private, private_file};
+use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::idempotency::Done;
 use crate::identity::Era;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
@@ -210,7 +210,8 @@ fn write_unfinished(
     durable_up_to: impl Fn(Seq) -> bool,
 ) -> io::Result<Summary> {
     let (start_seq, last_time) = state.view.read(|| state.last_time());
-    let out = BufWriter::with_capacity(1 << 20, private_file().write(true).create(true).truncate(true).open(unfinished)?);
+    let out =
+        BufWriter::with_capacity(1 << 20, private_file().write(true).create(true).truncate(true).open(unfinished)?);
     let mut writer = Writer { out, directory, reserve_bytes, unchecked_bytes: ROOM_CHECK_BYTES };
     writer.out.write_all(&MAGIC)?;
     writer.out.write_all(&FORMAT.to_le_bytes())?;
