@@ -3,8 +3,8 @@
 //! A start reads the image and what came after it. What lies before answers repeats, events, late readers and `verify`,
 //! and is worth knowing to be whole, but nothing that is decided from now on rests on it. So a thread of its own reads it
 //! once, part by part, at the lowest priority and at a bounded rate: checksums, the chain from part to part, dense
-//! sequence numbers, and that it joins what was replayed. Damage is kept and told; the engine goes on taking writes. Until
-//! the check has passed a record, nothing up to it is trimmed, so that damage is found before it goes.
+//! sequence numbers, and that it joins what was replayed. Damage is kept and told; the engine goes on taking writes. Nothing
+//! is trimmed before the check is over, nor after it found damage.
 
 use std::ops::ControlFlow;
 use std::sync::OnceLock;
@@ -58,15 +58,19 @@ impl OldLogCheck {
         }
     }
 
-    /// Up to where the log may go; `None` while the check is under way.
-    pub fn may_be_trimmed(&self) -> Option<Seq> {
-        self.is_over.load(Ordering::Acquire).then(|| self.whole_up_to())
+    /// Whether the check is over, and whether the log may be trimmed then. The store would have to read what is damaged to
+    /// take it away, so what holds damage stays as it is.
+    pub fn allows_trim(&self) -> Option<bool> {
+        self.is_over.load(Ordering::Acquire).then(|| self.damage.get().is_none())
     }
 
-    /// Everything up to here is known to be whole.
+    /// Everything up to here is known to be whole, and may go at the end; 0 where something is damaged.
     pub fn whole_up_to(&self) -> Seq {
-        let is_whole = self.is_over.load(Ordering::Acquire) && self.damage.get().is_none();
-        if is_whole { Seq::MAX } else { self.checked.load(Ordering::Relaxed) }
+        match self.allows_trim() {
+            Some(true) => Seq::MAX,
+            Some(false) => 0,
+            None => self.checked.load(Ordering::Relaxed),
+        }
     }
 }
 

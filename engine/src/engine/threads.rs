@@ -70,8 +70,8 @@ impl JournalThread {
             }
             let trim_before = self.shared.trim_before.load(Ordering::Relaxed);
             if trim_before > 0
-                && let Some(whole) = self.shared.old_log.may_be_trimmed()
-                && self.sequencer.trim(trim_before.min(whole))
+                && let Some(may_go) = self.shared.old_log.allows_trim()
+                && (!may_go || self.sequencer.trim(trim_before))
             {
                 self.shared.trim_before.store(0, Ordering::Relaxed);
             }

@@ -94,7 +94,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
             report.image.map_or("none".into(), |image| format!("from {}", image.start_seq))
         );
         println!("replayed           {}", report.replayed);
-        println!("log bytes          {}", report.log.bytes);
+        println!("log bytes read     {}", report.log.bytes);
         println!("cells              {}", state.cells());
         println!("open reservations  {}", state.reservations.open());
         println!("shortages          {}", state.shortage_count());
