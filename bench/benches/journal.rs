@@ -14,7 +14,7 @@ fn journal(criterion: &mut Criterion) {
         for size in [1usize, 16, 256, 4_096] {
             let directory = tempfile::tempdir().expect("a temporary folder");
             let options = SledOptions { sync, ..SledOptions::default() };
-            let opened = SledJournal::open(&directory.path().join("log"), options, &mut |_| Ok(()));
+            let opened = SledJournal::open(&directory.path().join("log"), options, 0, &mut |_| Ok(()));
             let (mut journal, _) = opened.expect("an empty folder opens");
             let (mut next_seq, mut builder) = (1, BatchBuilder::new(1, Timestamp(1)));
             group.throughput(Throughput::Elements(size as u64));

@@ -1,5 +1,6 @@
 //! What the benchmarks share: retailers of any size, made in process, and a generator of places in them.
 
+pub mod month;
 pub mod retailer;
 
 use std::path::Path;

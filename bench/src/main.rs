@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p anaquel-bench -- all`, or one of `admission`, `durable`, `memory`, `restart [CELLS]`
 //! (2,000,000 if it does not say), `scale [CELLS]` (up to so many, 10,000,000 if it does not say), `expiry`, `feed`,
-//! `rules`, `supply`; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search from a file.
+//! `rules`, `supply`; `month [--scale N] [--days N]` simulates 1,000 orders a second for 30 days, divided by 10,000 if it
+//! does not say; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search from a file.
 //! `instructions` counts instead of timing, and compares with `bench/instructions.json`, which `instructions update`
 //! writes.
 
@@ -42,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Some("supply") => promise::supply()?,
         Some("pickup") => promise::pickup(&stores()?)?,
         Some("sourcing") => promise::sourcing(&stores()?)?,
+        Some("month") => anaquel_bench::month::print(month()?)?,
         Some("instructions") => instructions::compare(std::env::args().nth(2).as_deref())?,
         Some(instructions::ONE) => instructions::one_case(&std::env::args().nth(2).unwrap_or_default())?,
         Some("all") => {
@@ -56,11 +58,27 @@ fn main() -> anyhow::Result<()> {
             promise::supply()?;
         }
         _ => anyhow::bail!(
-            "say admission, durable, memory, restart [CELLS], scale [CELLS], expiry, feed, rules, supply, pickup STORES.json, \
-             sourcing STORES.json, instructions [update] or all"
+            "say admission, durable, memory, restart [CELLS], scale [CELLS], expiry, feed, rules, supply, month [--scale N] \
+             [--days N], pickup STORES.json, sourcing STORES.json, instructions [update] or all"
         ),
     }
     Ok(())
+}
+
+/// The month that was asked for.
+fn month() -> anyhow::Result<anaquel_bench::month::Month> {
+    let mut month = anaquel_bench::month::Month::default();
+    let mut words = std::env::args().skip(2);
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or_else(|| anyhow::anyhow!("{word}: say how many"))?;
+        match word.as_str() {
+            "--scale" => month.scale = value.parse()?,
+            "--days" => month.days = value.parse()?,
+            _ => anyhow::bail!("{word}: month takes --scale N and --days N"),
+        }
+    }
+    anyhow::ensure!(month.scale > 0 && month.days > 0, "--scale and --days: at least 1");
+    Ok(month)
 }
 
 /// The file of stores that was named.

@@ -151,7 +151,8 @@ interned!(
 pub struct ReservationId(pub Seq);
 
 /// The identity of one log. It changes only with a new or restored data directory, never with a restart, so a position
-/// in one log can never be mistaken for a position in another.
+/// in one log can never be mistaken for a position in another. [`Identity`](crate::identity::Identity) keeps those that a
+/// log had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Epoch(pub u64);
 
@@ -174,21 +175,6 @@ impl Epoch {
     /// data directory is unknown here instead of naming somebody else's reservation.
     pub fn tag(self) -> String {
         crockford(self.0, 5)
-    }
-
-    /// The public form of a reservation's id, such as `r-7K2M9-1841`.
-    pub fn reservation(self, id: ReservationId) -> String {
-        format!("r-{}-{}", self.tag(), id.0)
-    }
-
-    /// Reads back [`Epoch::reservation`]; `None` for an id that this log cannot have given out.
-    pub fn parse_reservation(self, text: &str) -> Option<ReservationId> {
-        let (tag, digits) = text.strip_prefix("r-")?.split_once('-')?;
-        let canonical = !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
-        if tag != self.tag() || !canonical {
-            return None;
-        }
-        digits.parse().ok().map(ReservationId)
     }
 }
 
@@ -250,16 +236,5 @@ mod tests {
         assert!(Name::parse_sku("RED SHIRT M").is_ok());
         assert!(Name::parse_sku(" RED").is_err());
         assert!(Name::parse_sku("RED ").is_err());
-    }
-
-    #[test]
-    fn a_reservation_id_of_another_log_is_unknown() {
-        let (here, there) = (Epoch(0x1234_5678), Epoch(0x8765_4321));
-        let text = here.reservation(ReservationId(1841));
-        assert_eq!(here.parse_reservation(&text), Some(ReservationId(1841)));
-        assert_eq!(there.parse_reservation(&text), None);
-        for wrong in ["", "r-", "1841", "r-x", "r-AAAAA-+1", &text.replace("-1841", "-01841")] {
-            assert_eq!(here.parse_reservation(wrong), None, "{wrong}");
-        }
     }
 }

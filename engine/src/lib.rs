@@ -12,16 +12,19 @@
 
 pub mod admission;
 pub mod catalogue;
+pub mod clock;
 pub mod coming;
 pub mod command;
 mod deadlines;
 pub mod demand;
+mod directory;
 pub mod engine;
 pub mod event;
 pub mod feed;
 pub mod geo;
 pub mod hash;
 pub mod idempotency;
+pub mod identity;
 pub mod ids;
 pub mod image;
 pub mod journal;
@@ -46,4 +49,5 @@ pub mod verify;
 pub mod view;
 pub mod what_if;
 
-pub use engine::{Clock, Engine, Health};
+pub use directory::{NewEpoch, RESTORED};
+pub use engine::{Clock, Engine, Health, OldLog};

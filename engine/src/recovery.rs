@@ -1,22 +1,20 @@
 //! From a data directory to a running engine: the newest image that is whole, then the log from where it starts.
 //!
-//! ```text
-//!  <data>/lock       held while the directory is in use
-//!  <data>/identity   format and epoch, written once
-//!  <data>/journal/   the log
-//!  <data>/images/    the two newest images
-//! ```
+//! A start reads the image and what came after it, and serves. The older log is checked while it serves, by a thread of
+//! its own ([`OldLog`](crate::engine::OldLog)); `verify` reads all of it.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::clock::Anchors;
+use crate::directory::{DataDirectory, NewEpoch};
 use crate::engine::{Clock, Engine, Recovered};
+use crate::identity::{Era, Identity};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::image;
 use crate::journal::memory::{MemoryDisk, MemoryJournal};
-use crate::journal::sled_log::{OpenError, SledJournal, SledOptions, sync_directory};
+use crate::journal::sled_log::{OpenError, SledJournal, SledOptions};
 use crate::journal::{self, Batch, Damage};
 use crate::sequencer::Observer;
 use crate::settings::Settings;
@@ -28,7 +26,7 @@ pub struct Options {
     pub settings: Settings,
     /// How the log is kept.
     pub sled: SledOptions,
-    /// 64 random bits, of which the epoch of a new directory is made.
+    /// 64 random bits, of which the epoch of a new or a restored directory is made.
     pub entropy: u64,
     /// Whether the clock is right even if it is far ahead of the log.
     pub trust_clock: bool,
@@ -43,9 +41,13 @@ pub struct Report {
     pub image: Option<image::Summary>,
     /// Images that could not be used, and why. The log made up for them.
     pub bad_images: Vec<Arc<image::ImageError>>,
+    /// The epoch of a directory that turned out to be a copy, and what it had in common with the original.
+    pub new_epoch: Option<NewEpoch>,
+    /// Files and directories that others may read, since they belong to another user.
+    pub open_to_others: Vec<PathBuf>,
     /// Records replayed after it.
     pub replayed: u64,
-    /// What the log was found to hold.
+    /// What the log was found to hold, from where it was read.
     pub log: journal::Recovered,
     /// Seconds by which the clock is ahead of the log, where that froze expiry.
     pub clock_ahead_seconds: Option<u64>,
@@ -69,17 +71,28 @@ impl Engine {
     ) -> Result<(Self, Report), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
         let (state, folder, journal, mut report) =
-            recover(&directory, options.settings.idempotency_bytes, options.sled, &mut |_, _, _| Ok(()))?;
+            recover(&directory, options.settings.idempotency_bytes, options.sled, Reading::Tail, &mut |_, _, _| Ok(()))?;
         report.created = directory.created;
-        let frozen = judge_clock(&mut report, &options, clock.now());
+        let now = clock.now();
+        let mut anchors = directory.anchors().clone();
+        // A clock that is a little behind is not written down: nobody's times change by it.
+        if report.log.last_time.since_ms(now) > CLOCK_BEHIND_SECONDS * 1000 {
+            anchors.start(now, report.log.last_time);
+        }
+        let frozen = judge_clock(&mut report, &options, &anchors, now);
         let bad: Vec<_> = report.bad_images.iter().map(|bad| bad.path.clone()).collect();
         image::set_aside(&directory.images(), &bad).map_err(OpenError::io(&directory.images()))?;
+        let (identity, new_epoch) = directory.settle(report.log.last_seq, options.entropy, &anchors)?;
+        report.new_epoch = new_epoch;
+        report.open_to_others = std::mem::take(&mut directory.open_to_others);
         let recovered = Recovered {
             state: Arc::new(state),
             folder,
-            journal: Box::new(Locked { journal, _lock: directory.lock.take() }),
-            epoch: directory.epoch,
+            journal: Box::new(Locked { journal, _lock: directory.take_lock() }),
+            identity,
             images: Some(directory.images()),
+            anchors,
+            unchecked: Some((report.log.oldest, report.log.read_from)).filter(|(oldest, read)| oldest < read),
             expiry_frozen: frozen,
             reserve_bytes: options.sled.reserve_bytes,
         };
@@ -112,88 +125,15 @@ impl Engine {
             state: Arc::new(state),
             folder,
             journal: Box::new(journal),
-            epoch: Epoch(1),
+            identity: Identity::new(&[Era { epoch: Epoch(1), after: 0 }], 0, &[1; 32]),
             images: None,
+            anchors: Anchors::default(),
+            unchecked: None,
             expiry_frozen: false,
             reserve_bytes: 0,
         };
         Ok(Self::start(recovered, settings, clock, observer))
     }
-}
-
-/// A data directory that nobody else has open.
-pub(crate) struct DataDirectory {
-    path: PathBuf,
-    pub epoch: Epoch,
-    pub created: bool,
-    lock: Option<File>,
-}
-
-impl DataDirectory {
-    /// Opens a directory that must be there already; for those who only look.
-    pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
-        if !path.join("identity").exists() {
-            let source = io::Error::new(io::ErrorKind::NotFound, "this is not a data directory");
-            return Err(OpenError::Io { path: path.to_owned(), source });
-        }
-        Self::open(path, 0)
-    }
-
-    pub fn open(path: &Path, entropy: u64) -> Result<Self, OpenError> {
-        fs::create_dir_all(path).map_err(OpenError::io(path))?;
-        let lock_path = path.join("lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = lock.map_err(OpenError::io(&lock_path))?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::Io {
-            path: path.to_owned(),
-            source: io::Error::new(io::ErrorKind::WouldBlock, "another process has this data directory open"),
-        })?;
-        let identity = path.join("identity");
-        if !identity.exists() && path.join("journal").exists() {
-            let what = "the file `identity` is missing beside a log".to_owned();
-            return Err(Damage { seq: 0, what }.into());
-        }
-        if !identity.exists() {
-            let epoch = Epoch(entropy);
-            let unfinished = path.join("identity.unfinished");
-            let text = format!("anaquel data directory\nformat 1\nepoch {epoch}\n");
-            let written = File::create(&unfinished).and_then(|mut file| {
-                file.write_all(text.as_bytes())?;
-                file.sync_all()
-            });
-            written.and_then(|()| fs::rename(&unfinished, &identity)).map_err(OpenError::io(&identity))?;
-            sync_directory(path)?;
-            if let Some(parent) = path.canonicalize().ok().as_deref().and_then(Path::parent) {
-                sync_directory(parent)?;
-            }
-            return Ok(Self { path: path.to_owned(), epoch, created: true, lock: Some(lock) });
-        }
-        let text = fs::read_to_string(&identity).map_err(OpenError::io(&identity))?;
-        let epoch = parse_identity(&text).map_err(|what| Damage { seq: 0, what })?;
-        Ok(Self { path: path.to_owned(), epoch, created: false, lock: Some(lock) })
-    }
-
-    pub fn journal(&self) -> PathBuf {
-        self.path.join("journal")
-    }
-
-    pub fn images(&self) -> PathBuf {
-        self.path.join("images")
-    }
-}
-
-fn parse_identity(text: &str) -> Result<Epoch, String> {
-    let mut lines = text.lines();
-    if lines.next() != Some("anaquel data directory") {
-        return Err("the file `identity` is not one of a data directory".into());
-    }
-    match lines.next() {
-        Some("format 1") => {}
-        other => return Err(format!("the data directory says {other:?}; this build reads format 1")),
-    }
-    let epoch = lines.next().and_then(|line| line.strip_prefix("epoch "));
-    let epoch = epoch.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    epoch.map(Epoch).ok_or_else(|| "the file `identity` names no epoch".into())
 }
 
 /// The log together with the lock on its directory.
@@ -227,19 +167,29 @@ impl journal::Journal for Locked {
 /// Sees every batch of the log before it is replayed, with the state so far and where the image ends.
 pub(crate) type Check<'a> = dyn FnMut(&State, Option<Seq>, &Batch) -> Result<(), Damage> + 'a;
 
-/// Loads the newest image that is whole and replays the log from there. `check` sees
-/// every batch of the log before it is replayed, with the state so far and where the image ends.
+/// How much of a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// What the image lacks.
+    Tail,
+    /// All of it.
+    Whole,
+}
+
+/// Loads the newest image that is whole and replays the log from there. `check` sees every batch that is read before it
+/// is replayed, with the state so far and where the image ends.
 pub(crate) fn recover(
     directory: &DataDirectory,
     idempotency_bytes: u64,
     options: SledOptions,
+    reading: Reading,
     check: &mut Check<'_>,
 ) -> Result<(State, Folder, SledJournal, Report), OpenError> {
     let mut report = Report::default();
     let (mut state, mut folder) = (State::new(idempotency_bytes), Folder::default());
     let images = directory.images();
     for (_, path) in image::list(&images).map_err(OpenError::io(&images))? {
-        match image::load(&path, directory.epoch, &state, &mut folder) {
+        match image::load(&path, directory.eras(), &state, &mut folder) {
             Ok(summary) => {
                 report.image = Some(summary);
                 break;
@@ -254,7 +204,8 @@ pub(crate) fn recover(
     let ends_at = report.image.map(|summary| summary.end_seq);
     let mut first = true;
     let mut replayed = 0;
-    let (journal, recovered) = SledJournal::open(&directory.journal(), options, &mut |batch| {
+    let from = if reading == Reading::Tail { imaged + 1 } else { 0 };
+    let (journal, recovered) = SledJournal::open(&directory.journal(), options, from, &mut |batch| {
         if std::mem::take(&mut first) && batch.first_seq > imaged + 1 {
             let what = format!("the log begins at {}, and the images reach only {imaged}", batch.first_seq);
             return Err(Damage { seq: imaged + 1, what });
@@ -296,14 +247,14 @@ fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
 }
 
 /// Whether the clock is so far ahead of the log that believing it would kill every hold.
-fn judge_clock(report: &mut Report, options: &Options, now: Timestamp) -> bool {
+fn judge_clock(report: &mut Report, options: &Options, anchors: &Anchors, clock: Timestamp) -> bool {
     let last = report.log.last_time;
     if report.log.last_seq == 0 {
         return false;
     }
-    let behind = last.since_ms(now) / 1000;
+    let behind = anchors.meant(clock).max(last).since_ms(clock) / 1000;
     report.clock_behind_seconds = Some(behind).filter(|seconds| *seconds > CLOCK_BEHIND_SECONDS);
-    let ahead = now.since_ms(last) / 1000;
+    let ahead = anchors.meant(clock).since_ms(last) / 1000;
     let jumped = ahead > options.settings.clock_jump_seconds_max && !options.trust_clock;
     report.clock_ahead_seconds = Some(ahead).filter(|_| jumped);
     jumped

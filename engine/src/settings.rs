@@ -21,9 +21,11 @@ pub struct Settings {
     pub batch_commands_max: usize,
     /// Bytes of log after which a new image is taken.
     pub checkpoint_bytes: u64,
-    /// How far the clock may be ahead of the log at start before expiry is frozen: killing every hold because of a
+    /// How far the clock may be ahead of the log at start before it is not believed: killing every hold because of a
     /// clock that jumped is worse than keeping dead ones for a while.
     pub clock_jump_seconds_max: u64,
+    /// How fast the log from before the image is checked while the engine serves.
+    pub old_log_bytes_per_second: u64,
     /// With an interval policy, the longest that an acknowledged write may wait for the disk.
     pub sync_interval_ms: Option<u64>,
     /// How often what was asked for and refused is noted in the log; 0 for never.
@@ -110,7 +112,8 @@ impl Default for Settings {
             in_flight_max: 65_536,
             batch_commands_max: 8_192,
             checkpoint_bytes: 256 << 20,
-            clock_jump_seconds_max: DAY,
+            clock_jump_seconds_max: 60 * 60,
+            old_log_bytes_per_second: 32 << 20,
             sync_interval_ms: None,
             names: NameSettings::default(),
             feed: FeedSettings::default(),

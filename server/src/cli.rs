@@ -74,6 +74,9 @@ pub struct ServeArgs {
     /// The clock is right even if it is far ahead of the log: what is due expires.
     #[arg(long)]
     pub trust_clock: bool,
+    /// The data directory is a copy that keeps everything, such as a snapshot of its volume: begin a new epoch
+    #[arg(long)]
+    pub restored: bool,
     /// Serve whoever comes, on any address, without keys and without TLS.
     #[arg(long)]
     pub insecure: bool,

@@ -27,6 +27,7 @@ pub struct Config {
     pub insecure: bool,
     pub auth: AuthConfig,
     pub tls: TlsConfig,
+    pub clock: ClockConfig,
     pub journal: JournalConfig,
     pub idempotency: IdempotencyConfig,
     pub reservations: ReservationsConfig,
@@ -73,6 +74,21 @@ pub struct TlsConfig {
     pub key: Option<PathBuf>,
 }
 
+/// What is believed of the clock.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClockConfig {
+    /// How far the clock may be ahead of the log at a start; beyond, time goes on from the log until an operator says that
+    /// the clock is right.
+    pub jump_seconds_max: u64,
+}
+
+impl Default for ClockConfig {
+    fn default() -> Self {
+        Self { jump_seconds_max: Settings::default().clock_jump_seconds_max }
+    }
+}
+
 /// How the log is kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -88,6 +104,8 @@ pub struct JournalConfig {
     pub image_bytes: u64,
     /// Bytes of the file system that stay free.
     pub reserve_bytes: u64,
+    /// Bytes a second of log from before the image that are checked while the server runs.
+    pub check_bytes_per_second: u64,
 }
 
 /// When an acknowledged write is on disk.
@@ -261,6 +279,7 @@ impl Default for Config {
             insecure: false,
             auth: AuthConfig::default(),
             tls: TlsConfig::default(),
+            clock: ClockConfig::default(),
             journal: JournalConfig::default(),
             idempotency: IdempotencyConfig::default(),
             reservations: ReservationsConfig::default(),
@@ -302,6 +321,7 @@ impl Default for JournalConfig {
             retention_seconds: settings.log_retention_seconds,
             image_bytes: settings.checkpoint_bytes,
             reserve_bytes: SledOptions::default().reserve_bytes,
+            check_bytes_per_second: settings.old_log_bytes_per_second,
         }
     }
 }
@@ -432,6 +452,7 @@ impl Config {
             "idempotency.bytes: at least {KEY_BYTES}, which one key costs"
         );
         anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: at least 1");
+        anyhow::ensure!(self.journal.check_bytes_per_second > 0, "journal.check_bytes_per_second: at least 1");
         anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: at least 1");
         let LimitsConfig { write_seconds, response_cells, group_cells, page_bytes, files, .. } = self.limits;
         anyhow::ensure!(write_seconds > 0, "limits.write_seconds: at least 1");
@@ -461,6 +482,8 @@ impl Config {
                 undeclared_skus_max: self.limits.undeclared_skus,
                 accept_undeclared_channels: self.channels.undeclared == Undeclared::Accept,
             },
+            clock_jump_seconds_max: self.clock.jump_seconds_max,
+            old_log_bytes_per_second: self.journal.check_bytes_per_second,
             feed: FeedSettings {
                 keys_max: self.stream.keys,
                 caller_keys_max: self.stream.caller_keys,

@@ -235,7 +235,8 @@ impl From<ReadError> for Problem {
             }
             ReadError::Damaged(damage) => {
                 tracing::error!(%damage, "the log cannot be read");
-                Self::new(Slug::Internal, "the log cannot be read")
+                let detail = format!("the log is damaged at record {}; the operator is told at /readyz", damage.seq);
+                Self::new(Slug::Internal, detail).with("damaged_seq", damage.seq)
             }
         }
     }

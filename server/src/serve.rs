@@ -64,8 +64,10 @@ pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Res
         trust_clock: config.trust_clock,
     };
     let observer = observer.map(|observer| Box::new(observer) as Box<dyn anaquel_engine::sequencer::Observer>);
-    Engine::open(&config.data, options, Arc::new(SystemClock::default()), observer)
-        .with_context(|| format!("the data directory {}", config.data.display()))
+    let (engine, report) = Engine::open(&config.data, options, Arc::new(SystemClock::default()), observer)
+        .with_context(|| format!("the data directory {}", config.data.display()))?;
+    crate::wire::tell_times_by(engine.anchors());
+    Ok((engine, report))
 }
 
 /// Runs until the process is told to stop.
@@ -94,7 +96,8 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let tls = Tls::open(&config.tls)?.map(Arc::new);
     may_listen(&config, &door, tls.is_some())?;
     let (stop, stopping) = watch::channel(false);
-    let app = App(Arc::new(Inner::new(engine.clone(), config.clone(), metrics, visible, Arc::clone(&door), stopping)));
+    let inner = Inner::new(engine.clone(), config.clone(), metrics, visible, Arc::clone(&door), stopping.clone());
+    let app = App(Arc::new(inner));
     // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
     let signal = StopSignal::new()?;
     let listener = listen(config.listen).with_context(|| format!("listening on {}", config.listen))?;
@@ -107,6 +110,7 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     tokio::spawn(Arc::clone(&door).watch());
     tokio::spawn(Arc::clone(&app.links).watch());
     tokio::spawn(Arc::clone(&app.answers).watch_all());
+    tokio::spawn(tell_old_log(engine.clone(), stopping.clone()));
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).watch());
     }
@@ -149,6 +153,17 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
         elapsed_ms = started.elapsed().as_millis() as u64,
         "recovered"
     );
+    if let Some(new) = report.new_epoch {
+        tracing::warn!(
+            before = %new.before,
+            epoch = %engine.epoch(),
+            after = new.after,
+            "this data directory is a copy, so it begins a new epoch: ids and cursors that its original gave out after this record are unknown here, and the other way round"
+        );
+    }
+    for path in &report.open_to_others {
+        tracing::warn!(path = %path.display(), "belongs to another user, and may be open to others: chmod go= it");
+    }
     for bad in &report.bad_images {
         tracing::warn!(%bad, "an image was passed over; the log made up for it");
     }
@@ -158,17 +173,47 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
     if let Some(seconds) = report.clock_ahead_seconds {
         tracing::error!(
             seconds,
-            "the clock is far ahead of the log; nothing expires until the clock is trusted: POST /v1/clock/trust, or start with --trust-clock"
+            limit = config.clock.jump_seconds_max,
+            "the clock is further ahead of the log than clock.jump_seconds_max; time goes on from the log, and holds from before are kept alive; if the clock is right: POST /v1/clock/trust, or start with --trust-clock; if it is wrong: set it, and start again"
         );
     }
     if let Some(seconds) = report.clock_behind_seconds {
-        tracing::error!(seconds, "the clock is behind the log; time goes on from the log");
+        tracing::error!(
+            seconds,
+            "the clock is behind the log; the log goes at half the clock's pace until it has caught up; if the clock is wrong: set it, and start again"
+        );
     }
     if config.journal.sync == Sync::Interval {
         tracing::warn!(
             interval_ms = config.journal.sync_interval_ms,
             "sync = interval: a crash loses what was acknowledged since the last sync"
         );
+    }
+}
+
+/// Says what the check of the old log came to.
+async fn tell_old_log(engine: Engine, mut stopping: watch::Receiver<bool>) {
+    const LOOK: Duration = Duration::from_millis(200);
+    let started = Instant::now();
+    let until = engine.old_log().until;
+    while until > 0 {
+        let old_log = engine.old_log();
+        if let Some(damage) = old_log.damage {
+            tracing::error!(
+                %damage,
+                until,
+                "the log from before the image is damaged; writes are taken, since they rest on nothing of it; repeats, events and verify may fail there"
+            );
+            return;
+        }
+        if old_log.is_over {
+            let elapsed_ms = started.elapsed().as_millis() as u64;
+            tracing::info!(until, elapsed_ms, "the log from before the image is whole");
+            return;
+        }
+        if tokio::time::timeout(LOOK, stopping.wait_for(|stopping| *stopping)).await.is_ok() {
+            return;
+        }
     }
 }
 

@@ -72,6 +72,9 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     );
     metrics::describe_gauge!("anaquel_ready", "1 while writes are taken");
     metrics::describe_gauge!("anaquel_expiry_frozen", "1 while holds are kept alive because the clock jumped");
+    metrics::describe_gauge!("anaquel_clock_offset_seconds", "The log's time less the clock's");
+    metrics::describe_gauge!("anaquel_old_log_damaged", "1 where the log from before the image is damaged");
+    metrics::describe_gauge!("anaquel_old_log_checked_seq", "Up to where the log from before the image was checked");
     metrics::describe_counter!("anaquel_journal_batches_total", "Batches made durable");
     metrics::describe_counter!("anaquel_journal_records_total", "Records made durable");
     metrics::describe_counter!("anaquel_journal_bytes_total", "Bytes of records made durable");
@@ -129,6 +132,10 @@ pub fn measure(app: &App) {
     let ready = app.engine.health() == anaquel_engine::Health::Ready;
     metrics::gauge!("anaquel_ready").set(f64::from(u8::from(ready)));
     metrics::gauge!("anaquel_expiry_frozen").set(f64::from(u8::from(app.engine.expiry_frozen())));
+    metrics::gauge!("anaquel_clock_offset_seconds").set(app.engine.clock().offset_ms as f64 / 1000.0);
+    let old_log = app.engine.old_log();
+    metrics::gauge!("anaquel_old_log_damaged").set(f64::from(u8::from(old_log.damage.is_some())));
+    metrics::gauge!("anaquel_old_log_checked_seq").set(old_log.checked as f64);
     let (feed, told) = (app.engine.feed(), app.engine.feed().counters());
     let (subscriptions, keys) = feed.subscriptions();
     metrics::gauge!("anaquel_stream_sockets").set(app.streams.open() as f64);

@@ -1,10 +1,11 @@
 //! The engine as its callers see it: one handle, shared by every thread of every channel.
 //!
 //! Writes are admitted on the caller's thread, queued, and answered by the journal thread through a completion. Reads go
-//! to the durable view and wait for nobody. The engine draws no random numbers and reads no clock: both come from
-//! outside, as arguments or through [`Clock`].
+//! to the durable view and wait for nobody. The engine draws no random numbers but the secret of a new directory, and
+//! reads no clock: both come from outside, as arguments or through [`Clock`].
 
 mod intake;
+mod old_log;
 mod threads;
 
 use std::ops::ControlFlow;
@@ -12,33 +13,35 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Sender, bounded};
 use crossbeam::utils::CachePadded;
 
 use crate::admission::{MovementRequest, ReserveRequest};
+pub use crate::clock::Clock;
+use crate::clock::{self, Anchors, PacedClock};
 use crate::command::{Command, Completion, Failure, Outcome, Queued};
 use crate::event::{Cause, Few, IdempotencyKey, Record};
 use crate::feed::Feed;
 use crate::idempotency::{Begin, CallerDigest, Done, Found, Wake};
-use crate::ids::{ChannelId, Epoch, Seq, Timestamp};
+use crate::identity::Identity;
+use crate::ids::{ChannelId, Epoch, ReservationId, Seq, Timestamp};
 use crate::image;
 use crate::journal::{Journal, JournalReader, ReadError};
 use crate::sequencer::{Observer, Sequencer};
 use crate::settings::Settings;
 use crate::state::{Folder, State};
 use intake::{Intake, Standing};
+pub use old_log::OldLog;
+use old_log::OldLogCheck;
 use threads::{AbortOnPanic, JournalThread, take_images};
 
 /// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
 const IDLE_MS: u64 = 50;
 
-/// Where time comes from. It must not go back, and should not jump; the log takes care of its own order in any case.
-pub trait Clock: Send + Sync {
-    /// Now.
-    fn now(&self) -> Timestamp;
-}
+/// How long a close may trim the log.
+const TRIM_AT_END_MAX: Duration = Duration::from_secs(10);
 
 /// What the journal thread did, counted since the start; for metrics.
 #[derive(Debug, Default)]
@@ -70,7 +73,7 @@ pub enum Health {
 
 struct Shared {
     state: Arc<State>,
-    epoch: Epoch,
+    identity: Identity,
     settings: Settings,
     reader: Arc<dyn JournalReader>,
     clock: PacedClock,
@@ -82,43 +85,13 @@ struct Shared {
     /// Channels that nothing uses, as the image thread found them, and the `seq` at which it did.
     unused: Mutex<Option<(Seq, Vec<ChannelId>)>>,
     has_unused: AtomicBool,
+    old_log: OldLogCheck,
     /// Bytes of the file system that images leave free.
     reserve_bytes: u64,
     /// With an interval policy: up to where the log is durable, and whether somebody waits for it to be.
     synced: AtomicU64,
     sync_wanted: AtomicBool,
     counters: Counters,
-}
-
-/// Time as the log sees it. While the clock stands far ahead of the log and is not trusted, or behind it, time goes on
-/// from the last record at the clock's pace: a wrong clock never gets into the log.
-struct PacedClock {
-    clock: Arc<dyn Clock>,
-    started_at: Timestamp,
-    last_logged: Timestamp,
-    paced: AtomicBool,
-}
-
-impl PacedClock {
-    fn new(clock: Arc<dyn Clock>, last_logged: Timestamp, distrusted: bool) -> Self {
-        let started_at = clock.now();
-        let paced = AtomicBool::new(distrusted || started_at < last_logged);
-        Self { clock, started_at, last_logged, paced }
-    }
-
-    fn now(&self) -> Timestamp {
-        let now = self.clock.now();
-        if self.paced.load(Ordering::Relaxed) {
-            Timestamp(self.last_logged.0.saturating_add(now.since_ms(self.started_at)))
-        } else {
-            now
-        }
-    }
-
-    /// The operator says that the clock is right. One that is behind the log still cannot turn it back.
-    fn trust(&self) {
-        self.paced.store(self.started_at < self.last_logged, Ordering::Relaxed);
-    }
 }
 
 /// The engine. Clones share it.
@@ -133,7 +106,8 @@ struct Threads {
     shared: Arc<Shared>,
     feed: Feed,
     telling: Option<JoinHandle<()>>,
-    journal: Option<JoinHandle<()>>,
+    journal: Option<JoinHandle<Box<dyn Journal>>>,
+    checking: Option<JoinHandle<()>>,
     images: Option<(Sender<ImageRequest>, JoinHandle<()>)>,
 }
 
@@ -145,8 +119,12 @@ pub(crate) struct Recovered {
     pub state: Arc<State>,
     pub folder: Folder,
     pub journal: Box<dyn Journal>,
-    pub epoch: Epoch,
+    pub identity: Identity,
     pub images: Option<PathBuf>,
+    /// Where the log was ahead of its clock.
+    pub anchors: Anchors,
+    /// The part of the log that was not read: from the first to before the second.
+    pub unchecked: Option<(Seq, Seq)>,
     pub expiry_frozen: bool,
     pub reserve_bytes: u64,
 }
@@ -158,14 +136,16 @@ impl Engine {
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
-        let Recovered { state, folder, journal, epoch, images, expiry_frozen, reserve_bytes } = recovered;
+        let Recovered { state, folder, journal, identity, images, anchors, unchecked, expiry_frozen, reserve_bytes } =
+            recovered;
+        let epoch = identity.epoch();
         let (intake, sleeper) = Intake::new();
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
-            epoch,
+            identity,
             settings: settings.clone(),
             reader: journal.reader(),
-            clock: PacedClock::new(clock, state.last_time(), expiry_frozen),
+            clock: PacedClock::new(clock, state.last_time(), anchors, expiry_frozen),
             reserve_bytes,
             synced: AtomicU64::new(0),
             sync_wanted: AtomicBool::new(false),
@@ -176,6 +156,7 @@ impl Engine {
             trim_before: AtomicU64::new(0),
             unused: Mutex::default(),
             has_unused: AtomicBool::new(false),
+            old_log: OldLogCheck::new(unchecked),
             counters: Counters::default(),
         });
         if settings.names.accept_undeclared_channels {
@@ -185,8 +166,14 @@ impl Engine {
             state.lost.turn_off();
         }
         let feed = Feed::new(Arc::clone(&state), epoch, settings.feed.clone(), Arc::clone(&shared.reader));
-        let mut threads =
-            Threads { shared: Arc::clone(&shared), feed: feed.clone(), telling: None, journal: None, images: None };
+        let mut threads = Threads {
+            shared: Arc::clone(&shared),
+            feed: feed.clone(),
+            telling: None,
+            journal: None,
+            images: None,
+            checking: None,
+        };
         let (ask, asked) = bounded(1);
         if let Some(directory) = images {
             let shared = Arc::clone(&shared);
@@ -203,7 +190,13 @@ impl Engine {
         };
         let thread = std::thread::Builder::new().name("feed".into()).spawn(run);
         threads.telling = Some(thread.expect("a thread can be started"));
-        let sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
+        if unchecked.is_some() {
+            let shared = Arc::clone(&shared);
+            let thread = std::thread::Builder::new().name("old-log".into()).spawn(move || old_log::check(&shared));
+            threads.checking = Some(thread.expect("a thread can be started"));
+        }
+        let mut sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
+        sequencer.anchors = shared.clock.anchors().clone();
         let run = {
             let shared = Arc::clone(&shared);
             move || {
@@ -226,9 +219,39 @@ impl Engine {
         &self.shared.state
     }
 
-    /// The identity of the log.
+    /// The epoch of the log.
     pub fn epoch(&self) -> Epoch {
-        self.shared.epoch
+        self.shared.identity.epoch()
+    }
+
+    /// The epochs of the log, and how its reservations are called.
+    pub fn identity(&self) -> &Identity {
+        &self.shared.identity
+    }
+
+    /// The public form of a reservation's id.
+    pub fn reservation_id(&self, id: ReservationId) -> String {
+        self.shared.identity.reservation(id)
+    }
+
+    /// Reads back [`Engine::reservation_id`]; `None` for an id that this log has not given out.
+    pub fn parse_reservation_id(&self, text: &str) -> Option<ReservationId> {
+        self.shared.identity.parse_reservation(text)
+    }
+
+    /// What is known of the log from before the image that this run began with.
+    pub fn old_log(&self) -> OldLog {
+        self.shared.old_log.view()
+    }
+
+    /// How the log's time stands to the clock.
+    pub fn clock(&self) -> clock::Standing {
+        self.shared.clock.standing()
+    }
+
+    /// Where the log's time is not the clock's, and what it is there.
+    pub fn anchors(&self) -> &Anchors {
+        self.shared.clock.anchors()
     }
 
     /// What the operator set.
@@ -503,8 +526,11 @@ impl Engine {
     pub fn close(&self) -> Result<(), String> {
         self.shared.intake.close();
         let journal = self.lock_threads().journal.take();
-        if let Some(thread) = journal {
-            thread.join().map_err(|_| "the journal thread panicked".to_owned())?;
+        let journal = journal.map(|thread| thread.join().map_err(|_| "the journal thread panicked".to_owned()));
+        let journal = journal.transpose()?;
+        let checking = self.lock_threads().checking.take();
+        if let Some(thread) = checking {
+            thread.join().map_err(|_| "the thread that checks the old log panicked".to_owned())?;
         }
         self.feed.close();
         let telling = self.lock_threads().telling.take();
@@ -517,7 +543,22 @@ impl Engine {
             drop(ask);
             thread.join().map_err(|_| "the image thread panicked".to_owned())?;
         }
+        if let Some(mut journal) = journal {
+            self.trim_at_end(journal.as_mut());
+        }
         image
+    }
+
+    /// Lets go of what the last image made unnecessary, so that a log does not grow from one end to the next; what does
+    /// not go in time goes at the next.
+    fn trim_at_end(&self, journal: &mut dyn Journal) {
+        let before = self.shared.trim_before.load(Ordering::Relaxed).min(self.shared.old_log.whole_up_to());
+        if before == 0 || self.shared.failure.get().is_some() {
+            return;
+        }
+        let started = Instant::now();
+        // Each step is bounded by itself.
+        while started.elapsed() < TRIM_AT_END_MAX && matches!(journal.trim(before), Ok(false)) {}
     }
 
     /// Wakes the journal thread; for tests that move a clock by hand.
@@ -559,6 +600,9 @@ impl Drop for Threads {
         if let Some(journal) = self.journal.take() {
             let _ = journal.join();
         }
+        if let Some(checking) = self.checking.take() {
+            let _ = checking.join();
+        }
         self.feed.close();
         if let Some(telling) = self.telling.take() {
             let _ = telling.join();
@@ -572,6 +616,6 @@ impl Drop for Threads {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("epoch", &self.shared.epoch).field("seq", &self.shared.state.view.seq()).finish()
+        f.debug_struct("Engine").field("epoch", &self.epoch()).field("seq", &self.shared.state.view.seq()).finish()
     }
 }

@@ -14,6 +14,7 @@ use super::{IDLE_MS, ImageRequest, Shared};
 use crate::command::{Command, Queued};
 use crate::ids::{Seq, Timestamp};
 use crate::image;
+use crate::journal::Journal;
 use crate::sequencer::{Sequencer, Turn};
 
 /// Channels whose ids may go back after one image: what one record names.
@@ -42,7 +43,8 @@ impl Drop for AbortOnPanic {
 }
 
 impl JournalThread {
-    pub(super) fn run(mut self) {
+    /// Returns the journal: it has the lock on its directory.
+    pub(super) fn run(mut self) -> Box<dyn Journal> {
         let _abort = AbortOnPanic;
         let mut commands = VecDeque::new();
         let mut last_sync = self.shared.clock.now();
@@ -53,7 +55,8 @@ impl JournalThread {
             let now = self.shared.clock.now();
             self.note_lost(now, closing, &mut commands);
             self.release_names(closing, &mut commands);
-            self.sequencer.expiry_frozen = self.shared.expiry_frozen.load(Ordering::Relaxed);
+            self.sequencer.freeze(self.shared.expiry_frozen.load(Ordering::Relaxed));
+            self.sequencer.held_back_ms = self.shared.clock.held_back_ms();
             let waiting = commands.len();
             let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
             if waiting > 0 || due {
@@ -72,7 +75,10 @@ impl JournalThread {
                 }
             }
             let trim_before = self.shared.trim_before.load(Ordering::Relaxed);
-            if trim_before > 0 && self.sequencer.trim(trim_before) {
+            if trim_before > 0
+                && let Some(may_go) = self.shared.old_log.allows_trim()
+                && (!may_go || self.sequencer.trim(trim_before))
+            {
                 self.shared.trim_before.store(0, Ordering::Relaxed);
             }
             let was_full = self.shared.lock_full().is_some();
@@ -94,6 +100,7 @@ impl JournalThread {
             }
         }
         self.sync();
+        self.sequencer.into_journal()
     }
 
     /// Once in a while, and at the end, what was asked for and refused becomes part of the log.
@@ -155,8 +162,9 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
-        let taken =
-            image::write(&shared.state, shared.epoch, directory, shared.reserve_bytes, |seq| shared.sync_up_to(seq));
+        let taken = image::write(&shared.state, shared.identity.epoch(), directory, shared.reserve_bytes, |seq| {
+            shared.sync_up_to(seq)
+        });
         let taken = taken.map_err(|error| error.to_string());
         if taken.is_ok() {
             shared.counters.images.fetch_add(1, Ordering::Relaxed);

@@ -28,8 +28,10 @@ use crate::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, Price, Registry, ServiceDetails, SkuDetails, Versioned,
 };
 use crate::demand::Rate;
+use crate::directory::{make_private, private_file};
 use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::idempotency::{Done, KeptKeys};
+use crate::identity::Era;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
 use crate::ledger::{CameKey, Counted, Used};
@@ -206,7 +208,7 @@ pub fn write(
     reserve_bytes: u64,
     durable_up_to: impl Fn(Seq) -> bool,
 ) -> io::Result<Summary> {
-    fs::create_dir_all(directory)?;
+    make_private(directory)?;
     let unfinished = directory.join(UNFINISHED);
     let written = write_unfinished(state, epoch, directory, &unfinished, reserve_bytes, durable_up_to);
     if written.is_err() {
@@ -224,7 +226,8 @@ fn write_unfinished(
     durable_up_to: impl Fn(Seq) -> bool,
 ) -> io::Result<Summary> {
     let (start_seq, last_time) = state.view.read(|| state.last_time());
-    let out = BufWriter::with_capacity(1 << 20, File::create(unfinished)?);
+    let out =
+        BufWriter::with_capacity(1 << 20, private_file().write(true).create(true).truncate(true).open(unfinished)?);
     let mut writer = Writer { out, directory, reserve_bytes, unchecked_bytes: ROOM_CHECK_BYTES };
     writer.out.write_all(&MAGIC)?;
     writer.out.write_all(&FORMAT.to_le_bytes())?;
@@ -394,7 +397,7 @@ pub fn keep_two(directory: &Path) -> io::Result<Option<Seq>> {
 ///
 /// # Errors
 /// [`ImageError`] for a file that is damaged or another log's; the state must be thrown away then.
-pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder) -> Result<Summary, ImageError> {
+pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder) -> Result<Summary, ImageError> {
     let wrong = |what: String| ImageError { path: path.to_owned(), what };
     let io = |error: io::Error| wrong(error.to_string());
     let mut input = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
@@ -409,9 +412,10 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
     if !(OLDEST_FORMAT..=FORMAT).any(|known| format == known.to_le_bytes()) {
         return Err(wrong(format!("its format is not {OLDEST_FORMAT} to {FORMAT}, which this build reads")));
     }
-    if image_epoch != epoch.0.to_le_bytes() {
-        return Err(wrong("it belongs to another log".into()));
-    }
+    // One of an earlier era may know what both histories have, and nothing that the other has by itself.
+    let era = eras.iter().position(|era| image_epoch == era.epoch.0.to_le_bytes());
+    let era = era.ok_or_else(|| wrong("it belongs to another log".into()))?;
+    let left_at = eras.get(era + 1).map(|next| next.after);
     loop {
         let frame: Frame = read_frame(&mut input).map_err(wrong)?;
         match frame {
@@ -464,6 +468,9 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
             Frame::Came(rows) => state.restore_came(&rows),
             Frame::KeptKeys(page) => folder.restore_keys(state, &page),
+            Frame::End(summary) if left_at.is_some_and(|left_at| summary.end_seq > left_at) => {
+                return Err(wrong(format!("it reaches {}, in a history that this log left before", summary.end_seq)));
+            }
             Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {
                 state.restore_time(summary.last_time);
                 return Ok(summary);

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
+use crate::directory::private_file;
 use crate::ids::Seq;
 
 /// How long the mark rests between two syncs.
@@ -57,7 +58,7 @@ const NOTE_AT: u64 = 2 * SLOT_BYTES;
 impl HighWater {
     /// Opens it, made if it is not there, and says up to where the log was known to be durable.
     pub fn open(path: &Path) -> io::Result<(Self, Seq)> {
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = private_file().read(true).write(true).create(true).truncate(false).open(path)?;
         let newest = (0..2).filter_map(|slot| Some((read_checked(&file, slot * SLOT_BYTES)?, slot))).max();
         let (marked, slot) = newest.unwrap_or((0, 0));
         if file.metadata()?.len() < NOTE_AT + SLOT_BYTES {

@@ -132,6 +132,9 @@ impl MemoryJournal {
         for (seq, bytes) in &parts {
             recovered.bytes += bytes.len() as u64;
             if let Some(batch) = assembler.push(&part::parse(bytes, *seq)?)? {
+                if recovered.batches == 0 {
+                    (recovered.read_from, recovered.oldest) = (batch.first_seq, batch.first_seq);
+                }
                 recovered.last_seq = batch.last_seq();
                 recovered.last_time = batch.time;
                 recovered.batches += 1;

@@ -143,7 +143,7 @@ pub enum ReadError {
 /// Damage found in the log: where, what, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the log is damaged at record {seq}: {what}. Nothing was served. Restore the data directory from a copy, or from a standby; the records before {seq} can be read with `anaquel inspect`"
+    "the log is damaged at record {seq}: {what}. Restore the data directory from a copy, or from a standby; the records before {seq} can be read with `anaquel inspect`"
 )]
 pub struct Damage {
     /// The first record that cannot be trusted.
@@ -152,7 +152,7 @@ pub struct Damage {
     pub what: String,
 }
 
-/// What a log was found to hold when it was opened.
+/// What a log was found to hold when it was opened, as far as it was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// The last `seq` that counts; 0 for an empty log.
@@ -161,6 +161,10 @@ pub struct Recovered {
     pub last_time: Timestamp,
     /// Parts of an unfinished, never acknowledged batch at the end, which were dropped.
     pub torn_parts: u64,
+    /// The first record of the oldest batch that was read; what lies before it was not looked at. 0 for an empty log.
+    pub read_from: Seq,
+    /// The oldest record that the log has.
+    pub oldest: Seq,
     /// Batches read.
     pub batches: u64,
     /// Bytes of their parts.

@@ -16,10 +16,12 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::high_water::{HighWater, noted_failure};
 use super::part::{self, Assembler, PART_BYTES_MAX};
 use super::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
+use crate::directory::make_private;
 use crate::ids::Seq;
 
 /// Memory that sled may use for pages it has read; the log is read from its end, so little is enough.
@@ -87,6 +89,8 @@ pub struct SledJournal {
     db: sled::Db,
     db_file: File,
     directory: PathBuf,
+    /// The oldest record that may be read, shared with readers; what a trim takes away is out of reach before it goes.
+    oldest: Arc<AtomicU64>,
     options: SledOptions,
     mark: HighWater,
     chain: u32,
@@ -111,15 +115,17 @@ fn seq_of(key: &[u8]) -> Result<Seq, Damage> {
 }
 
 impl SledJournal {
-    /// Opens the log in `directory`, made if it is not there, checks all of it, and hands every batch to `visit` in
-    /// order. An unfinished batch at the end was never acknowledged: it is removed, and the removal synced, before this
-    /// returns, so that no `seq` is ever used twice.
+    /// Opens the log in `directory`, made if it is not there, checks it from the batch on that holds record `from`, or
+    /// from the last one if all are older, and hands each of those batches to `visit` in order. What lies before is left
+    /// to [`JournalReader::read`]. An unfinished batch at the end was never acknowledged: it is removed, and the removal
+    /// synced, before this returns, so that no `seq` is ever used twice.
     ///
     /// # Errors
     /// [`OpenError::Damaged`] names the record, for damage anywhere else.
     pub fn open(
         directory: &Path,
         options: SledOptions,
+        from: Seq,
         visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
     ) -> Result<(Self, Recovered), OpenError> {
         let fresh = directory.with_extension("fresh");
@@ -127,7 +133,7 @@ impl SledJournal {
             // The process died between the two renames of an earlier move.
             fs::rename(&fresh, directory).map_err(OpenError::io(directory))?;
         }
-        fs::create_dir_all(directory).map_err(OpenError::io(directory))?;
+        make_private(directory).map_err(OpenError::io(directory))?;
         if failed_before(directory)? {
             move_to_fresh_directory(directory)?;
         }
@@ -140,7 +146,7 @@ impl SledJournal {
 
         let mark_path = directory.join(MARK);
         let (mut mark, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
-        let (recovered, chain, unfinished) = read_all(&db, visit)?;
+        let (recovered, chain, unfinished) = read_from(&db, from, visit)?;
         if recovered.last_seq < marked {
             let what = format!("the log ends at {}, and was durable up to {marked}", recovered.last_seq);
             return Err(Damage { seq: recovered.last_seq + 1, what }.into());
@@ -160,6 +166,7 @@ impl SledJournal {
             db,
             db_file,
             directory: directory.to_owned(),
+            oldest: Arc::new(AtomicU64::new(recovered.oldest)),
             options,
             mark,
             chain,
@@ -230,48 +237,59 @@ impl Journal for SledJournal {
         let unknown = |error: sled::Error| AppendError::Unknown(error.to_string());
         let Some(last_kept) = self.db.range(..=key(before, u32::MAX)).next_back() else { return Ok(true) };
         let (last_kept, _) = last_kept.map_err(unknown)?;
-        let first_part = key(seq_of(&last_kept).map_err(|damage| AppendError::Unknown(damage.what))?, 0);
+        let last_kept = seq_of(&last_kept).map_err(|damage| AppendError::Unknown(damage.what))?;
+        self.oldest.fetch_max(last_kept, Ordering::AcqRel);
         let mut removed = 0;
-        for stored in self.db.range(..first_part).take(TRIM_PARTS_MAX) {
+        // At most TRIM_PARTS_MAX parts.
+        for stored in self.db.range(..key(last_kept, 0)).take(TRIM_PARTS_MAX) {
             let (key, _) = stored.map_err(unknown)?;
             self.db.remove(key).map_err(unknown)?;
             removed += 1;
         }
-        Ok(removed < TRIM_PARTS_MAX)
+        let is_done = removed < TRIM_PARTS_MAX;
+        if is_done && removed > 0 {
+            // Nothing rests on it: what a crash brings back is trimmed again.
+            self.db.flush().map_err(unknown)?;
+        }
+        Ok(is_done)
     }
 
     fn reader(&self) -> Arc<dyn JournalReader> {
-        Arc::new(SledReader { db: self.db.clone() })
+        Arc::new(SledReader { db: self.db.clone(), oldest: Arc::clone(&self.oldest) })
     }
 }
 
 struct SledReader {
     db: sled::Db,
+    oldest: Arc<AtomicU64>,
 }
 
 impl JournalReader for SledReader {
     fn read(&self, from: Seq, visit: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError> {
-        let damaged = |seq: Seq| move |error: sled::Error| ReadError::Damaged(Damage { seq, what: error.to_string() });
-        let holder = self.db.range(..=key(from, u32::MAX)).next_back().transpose().map_err(damaged(from))?;
-        let start = match holder {
-            Some((found, _)) => seq_of(&found).map_err(ReadError::Damaged)?,
-            None => match self.oldest() {
-                oldest if from < oldest => return Err(ReadError::Trimmed { oldest }),
-                _ => from,
-            },
-        };
+        let oldest = self.oldest();
+        if from < oldest {
+            return Err(ReadError::Trimmed { oldest });
+        }
+        let start = holder(&self.db, from).map_err(ReadError::Damaged)?.unwrap_or(from);
         let mut assembler = Assembler::default();
         let mut first = true;
-        for stored in self.db.range(key(start, 0)..) {
-            let (found, bytes) = stored.map_err(damaged(start))?;
+        let mut stored = self.db.range(key(start, 0)..);
+        let mut at = start;
+        while let Some((found, bytes)) = next_of(&mut stored, at).map_err(ReadError::Damaged)? {
             let seq = seq_of(&found).map_err(ReadError::Damaged)?;
             let batch = part::parse(&bytes, seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
-            if let Some(batch) = batch
-                && batch.last_seq() >= from
-            {
+            at = seq;
+            if let Some(batch) = batch {
+                at = batch.last_seq() + 1;
+                if at <= from {
+                    continue;
+                }
                 if std::mem::take(&mut first) && batch.first_seq > from {
-                    // What held it is being trimmed at this moment.
-                    return Err(ReadError::Trimmed { oldest: batch.first_seq });
+                    return Err(match self.oldest() {
+                        // What held it was trimmed at this moment.
+                        oldest if oldest > from => ReadError::Trimmed { oldest },
+                        _ => ReadError::Damaged(Damage { seq: from, what: "it is missing".into() }),
+                    });
                 }
                 if visit(batch).is_break() {
                     break;
@@ -282,10 +300,38 @@ impl JournalReader for SledReader {
     }
 
     fn oldest(&self) -> Seq {
-        // The oldest batch may have lost its first parts to a trim that goes on.
-        let whole = self.db.iter().keys().filter_map(Result::ok).find(|found| found.ends_with(&[0; 4]));
-        whole.and_then(|found| seq_of(&found).ok()).unwrap_or(1)
+        self.oldest.load(Ordering::Acquire)
     }
+}
+
+/// The next part. Damage can panic inside sled while a page is read; `at` is the record that it is told of.
+fn next_of(stored: &mut sled::Iter, at: Seq) -> Result<Option<(sled::IVec, sled::IVec)>, Damage> {
+    match catch_unwind(AssertUnwindSafe(|| stored.next())) {
+        Ok(next) => next.transpose().map_err(|error| unreadable(at, &error)),
+        Err(_) => Err(unreadable(at, &"its files are inconsistent")),
+    }
+}
+
+/// Where the batch begins that holds record `from`, or that would; `None` where everything is newer.
+fn holder(db: &sled::Db, from: Seq) -> Result<Option<Seq>, Damage> {
+    match catch_unwind(AssertUnwindSafe(|| db.range(..=key(from, u32::MAX)).next_back())) {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok((found, _)))) => seq_of(&found).map(Some),
+        Ok(Some(Err(error))) => Err(unreadable(from, &error)),
+        Err(_) => Err(unreadable(from, &"its files are inconsistent")),
+    }
+}
+
+/// Where the oldest batch begins that has its first part: the one before it may have been half trimmed. 1 where that
+/// cannot be read, so that whoever reads on hears of the damage.
+fn oldest_of(db: &sled::Db) -> Seq {
+    let mut stored = db.iter();
+    while let Ok(Some((found, _))) = next_of(&mut stored, 1) {
+        if found.ends_with(&[0; 4]) {
+            return seq_of(&found).unwrap_or(1);
+        }
+    }
+    1
 }
 
 /// The mark beside the log.
@@ -315,7 +361,7 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
     let (_, marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
     // The mark may have missed its last syncs before the power was cut; the note was written and synced by itself.
     let marked = marked.max(noted_failure(&mark_path).map_err(io(&mark_path))?.unwrap_or(0));
-    fs::create_dir_all(&fresh).map_err(io(&fresh))?;
+    make_private(&fresh).map_err(io(&fresh))?;
     {
         let (from, to) = (open_sled(directory)?, open_sled(&fresh)?);
         for stored in from.iter() {
@@ -341,7 +387,11 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
 }
 
 fn lost(seq: Seq, error: &dyn std::fmt::Display) -> OpenError {
-    Damage { seq, what: format!("the store cannot read it: {error}") }.into()
+    unreadable(seq, error).into()
+}
+
+fn unreadable(seq: Seq, error: &dyn std::fmt::Display) -> Damage {
+    Damage { seq, what: format!("the store cannot read it: {error}") }
 }
 
 fn open_sled(directory: &Path) -> Result<sled::Db, OpenError> {
@@ -374,24 +424,29 @@ fn open_sled(directory: &Path) -> Result<sled::Db, OpenError> {
     }
 }
 
-/// Reads the whole log once: checks it, hands its batches on, and finds an unfinished one at its end.
-fn read_all(
+/// Reads the log once from the batch on that holds `from`: checks it, hands its batches on, and finds an unfinished one
+/// at its end.
+fn read_from(
     db: &sled::Db,
+    from: Seq,
     visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
 ) -> Result<(Recovered, u32, Option<Seq>), OpenError> {
-    let mut recovered = Recovered::default();
+    let mut recovered = Recovered { oldest: oldest_of(db), ..Recovered::default() };
     let mut assembler = Assembler::default();
     let mut chain = 0;
-    let mut stored = db.iter();
-    loop {
-        // Damage can also panic while a page is read.
-        let next = catch_unwind(AssertUnwindSafe(|| stored.next()))
-            .map_err(|_| lost(recovered.last_seq + 1, &"its files are inconsistent"))?;
-        let Some(next) = next else { break };
-        let (found, bytes) = next.map_err(|error| lost(recovered.last_seq + 1, &error))?;
+    let mut start = holder(db, from)?.unwrap_or(0);
+    if start > recovered.oldest && holder(db, Seq::MAX)? == Some(start) {
+        // The last batch may be a torn one, which goes; what it would have followed is then the end of the log.
+        start = holder(db, start - 1)?.unwrap_or(start);
+    }
+    let mut stored = db.range(key(start, 0)..);
+    while let Some((found, bytes)) = next_of(&mut stored, recovered.last_seq.max(start) + 1)? {
         recovered.bytes += bytes.len() as u64;
         let part = part::parse(&bytes, seq_of(&found)?)?;
         if let Some(batch) = assembler.push(&part)? {
+            if recovered.batches == 0 {
+                recovered.read_from = batch.first_seq;
+            }
             recovered.last_seq = batch.last_seq();
             recovered.last_time = batch.time;
             recovered.batches += 1;

@@ -43,9 +43,10 @@ mod supply;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::clock::Anchors;
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Refusal};
 use crate::event::{Cause, Event, Few, Record};
-use crate::ids::{Seq, Timestamp};
+use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
 use crate::level::StockChange;
 use crate::matrix::CellId;
@@ -93,8 +94,16 @@ pub(crate) struct Sequencer {
     failed: Option<AppendError>,
     /// Why the last batch was refused for want of room, until there is some again.
     full: Option<String>,
-    /// Whether deadlines are left alone, since the clock cannot be trusted.
-    pub expiry_frozen: bool,
+    /// Whether deadlines of what was there at the start are left alone, since the clock cannot be trusted.
+    expiry_frozen: bool,
+    /// What was there at the start: everything up to this record.
+    there_at_start: Seq,
+    /// What would have been due.
+    kept_alive: Vec<(Timestamp, ReservationId)>,
+    /// Milliseconds by which the clock is ahead of a log that is held back.
+    pub held_back_ms: u64,
+    /// Where the log catches up with its clock.
+    pub anchors: Anchors,
     /// When the next rule begins or ends.
     next_turn: Option<Timestamp>,
 }
@@ -108,6 +117,7 @@ impl Sequencer {
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
         let mut draft = Draft::new(Arc::clone(&state), settings.names);
+        let there_at_start = state.view.seq();
         // What turned while nobody was there is due at once.
         let next_turn = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
         let reader = journal.reader();
@@ -123,15 +133,46 @@ impl Sequencer {
             failed: None,
             full: None,
             expiry_frozen: false,
+            there_at_start,
+            kept_alive: Vec::new(),
+            held_back_ms: 0,
+            anchors: Anchors::default(),
             next_turn,
         }
     }
 
     /// When the next reservation dies, if the clock counts, or the next rule begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let expiry = self.folder.deadlines.next().filter(|_| !self.expiry_frozen);
+        let expiry = self.folder.deadlines.next();
         let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.expiry_frozen);
         [expiry, self.next_turn, overdue].into_iter().flatten().min().filter(|_| self.failed.is_none())
+    }
+
+    /// While the clock cannot be trusted, what was there at the start does not die. Thawing costs a step for each that
+    /// would have.
+    pub fn freeze(&mut self, frozen: bool) {
+        self.expiry_frozen = frozen;
+        if !frozen {
+            for (deadline, id) in self.kept_alive.drain(..) {
+                self.folder.deadlines.insert(deadline, id);
+            }
+        }
+    }
+
+    /// Whether its deadline is left alone.
+    fn is_kept_alive(&self, id: ReservationId) -> bool {
+        self.expiry_frozen && id.0 <= self.there_at_start
+    }
+
+    /// So many seconds from now, on the clock of those who wait.
+    fn deadline_in(&self, seconds: u64) -> Timestamp {
+        let now = self.draft.now;
+        self.anchors.meant(self.anchors.told(now).plus_seconds(seconds)).max(now)
+    }
+
+    /// The journal, once nothing is to be decided any more.
+    pub fn into_journal(self) -> Box<dyn Journal> {
+        self.journal
     }
 
     /// The first failure of the journal; nothing is written after it.
@@ -159,7 +200,7 @@ impl Sequencer {
             return Turn::default();
         }
         self.draft.restart(now);
-        let expired = if self.expiry_frozen { Vec::new() } else { self.expire(now) };
+        let expired = self.expire(now);
         self.date_overdue();
         let rules_turn = self.next_turn.is_some_and(|turn| turn <= now);
         if rules_turn {

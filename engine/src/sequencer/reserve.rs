@@ -127,7 +127,7 @@ impl Sequencer {
             channel,
             purpose: reserve.purpose,
             confirmed: reserve.confirm,
-            expires_at: self.draft.now.plus_seconds(u64::from(reserve.ttl_seconds).min(self.settings.hold_seconds_max)),
+            expires_at: self.deadline_in(u64::from(reserve.ttl_seconds).min(self.settings.hold_seconds_max)),
             customer: reserve.customer,
             order: reserve.order,
             lines,

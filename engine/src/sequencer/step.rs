@@ -14,7 +14,7 @@ const PICKUP_CODE_DIGITS: u32 = 6;
 
 impl Sequencer {
     pub(super) fn step(&mut self, id: ReservationId, request: StepRequest, cause: &mut Option<Box<Cause>>) -> Decision {
-        let now = if self.expiry_frozen { Timestamp(0) } else { self.draft.now };
+        let now = if self.is_kept_alive(id) { Timestamp(0) } else { self.draft.now };
         let Some(reservation) = self.draft.reservation(id) else { return Err(Refusal::NotFound("reservation").into()) };
         let verdict = match &request {
             StepRequest::Confirm { .. } => reservation.may_confirm(now),
@@ -72,7 +72,7 @@ impl Sequencer {
             }
             StepRequest::Extend { ttl_seconds } => {
                 let cap = reservation.created_at.plus_seconds(self.settings.hold_seconds_max);
-                let expires_at = self.draft.now.plus_seconds(ttl_seconds.into()).min(cap);
+                let expires_at = self.deadline_in(ttl_seconds.into()).min(cap);
                 self.draft.log(cause.take(), Event::Extended(Extended { reservation: id, expires_at }))
             }
         };
@@ -83,8 +83,13 @@ impl Sequencer {
     pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Timestamp, ReservationId)> {
         let mut expired = Vec::new();
         for id in self.folder.deadlines.take_due(now, EXPIRIES_PER_BATCH) {
+            let is_kept_alive = self.is_kept_alive(id);
             let Some(reservation) = self.draft.reservation(id) else { continue };
             let Some(deadline) = reservation.deadline().filter(|deadline| *deadline <= now) else { continue };
+            if is_kept_alive {
+                self.kept_alive.push((deadline, id));
+                continue;
+            }
             let changes = outstanding(reservation, None, false).expect("all that is outstanding can be given back");
             let lines = self.change_lines(&changes, |quantity| StockChange::reserve(quantity).inverse());
             let lines = lines.expect("a reservation's units are among the reserved ones of its cells");

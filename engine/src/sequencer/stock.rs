@@ -174,7 +174,8 @@ impl Sequencer {
     /// that is a little fast carries none of its own, and happens now, so that it swallows nothing that comes after it and
     /// is swallowed by nothing that came before.
     fn if_past(&self, time: Timestamp, field: impl Fn() -> String) -> Result<Option<Timestamp>, Failure> {
-        if time > self.draft.now.plus_seconds(CLOCK_SKEW_SECONDS_MAX) {
+        // Where the log is held back, the clock may be right nevertheless.
+        if time > self.draft.now.plus_seconds(CLOCK_SKEW_SECONDS_MAX).plus_millis(self.held_back_ms) {
             let reason = format!("is more than {CLOCK_SKEW_SECONDS_MAX} seconds in the future");
             return Err(Refusal::invalid(field(), reason).into());
         }

@@ -18,6 +18,7 @@ mod law;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::directory::DataDirectory;
 use crate::event::{
     CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved,
 };
@@ -25,7 +26,7 @@ use crate::ids::{ChannelId, Epoch, LocationId, Name, ReservationId, Seq, SkuId};
 use crate::journal::sled_log::{OpenError, SledOptions};
 use crate::journal::{Batch, Damage};
 use crate::level::StockLevel;
-use crate::recovery::{DataDirectory, Report, recover};
+use crate::recovery::{Reading, Report, recover};
 use crate::reservation::{Reservation, State as Life};
 use crate::state::State;
 use dock::Dock;
@@ -635,6 +636,7 @@ pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
         &directory,
         u64::MAX,
         SledOptions::default(),
+        Reading::Whole,
         &mut |state: &State, image: Option<Seq>, batch: &Batch| {
             if auditor.next_seq.is_none() && batch.first_seq > 1 {
                 // The beginning was trimmed. From the end of the image on, what was replayed so far is exact.
@@ -669,7 +671,7 @@ pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
     auditor.compare(&state).map_err(|what| VerifyError::Violation { seq, what })?;
     let reserved = auditor.cells.values().map(|(level, _)| u64::from(level.reserved)).sum();
     Ok(Proof {
-        epoch: directory.epoch,
+        epoch: directory.epoch(),
         seq,
         records_checked: auditor.records,
         checked_after,

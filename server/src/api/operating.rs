@@ -9,6 +9,7 @@ use serde_json::json;
 use super::json_answer;
 use crate::app::App;
 use crate::problem::{Problem, Slug};
+use crate::wire;
 
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "operating", responses((status = 200, description = "It does")))]
@@ -21,25 +22,66 @@ pub async fn healthz() -> Response {
     responses((status = 200, description = "They are"), (status = 503, description = "read-only, with the reason")))]
 pub async fn readyz(State(app): State<App>) -> Response {
     match app.engine.health() {
-        Health::Ready => json_answer(
-            &json!({"status": "ready", "expiry_frozen": app.engine.expiry_frozen(), "warnings": warnings(&app)}),
-        ),
+        Health::Ready => json_answer(&json!({
+            "status": "ready",
+            "expiry_frozen": app.engine.expiry_frozen(),
+            "warnings": warnings(&app),
+        })),
         Health::Failed(reason) | Health::Full(reason) => Problem::new(Slug::ReadOnly, reason).into_response(),
         Health::Closing => Problem::new(Slug::ReadOnly, "the server is shutting down").into_response(),
     }
 }
 
-/// What will stand in the way of writes if it goes on.
-fn warnings(app: &App) -> Vec<String> {
+/// What an operator should see to, although writes are taken.
+fn warnings(app: &App) -> Vec<serde_json::Value> {
+    let mut warnings = Vec::new();
+    let mut warn = |warning: &str, detail: String| warnings.push(json!({"warning": warning, "detail": detail}));
+    if let Some(damage) = app.engine.old_log().damage {
+        let what = "writes are taken, since they rest on nothing of it; repeats, events and verify may fail there";
+        warn("log-damaged", format!("{damage}; {what}"));
+    }
     let keys = app.engine.state().idempotency.fullness();
-    let told = keys.is_near().then(|| {
-        format!(
-            "idempotency.bytes: the caller with the most idempotency keys has {} of the {} that there is room for, and \
-             all callers {} of {}; whoever reaches its share is refused new ones",
-            keys.fullest.keys, keys.fullest.most, keys.keys, keys.most
-        )
-    });
-    told.into_iter().collect()
+    if keys.is_near() {
+        warn(
+            "idempotency-nearly-full",
+            format!(
+                "idempotency.bytes: the caller with the most idempotency keys has {} of the {} that there is room for, and \
+                 all callers {} of {}; whoever reaches its share is refused new ones",
+                keys.fullest.keys, keys.fullest.most, keys.keys, keys.most
+            ),
+        );
+    }
+    let clock = clock(app);
+    if clock.held_back {
+        let seconds = -clock.offset_ms / 1000;
+        warn(
+            "clock-ahead",
+            format!(
+                "the clock was further ahead of the log at the start than clock.jump_seconds_max; the log is {seconds} \
+                 seconds behind the clock, and holds from before the start are kept alive; if the clock is right: POST \
+                 /v1/clock/trust; if it is wrong: set it, and start again"
+            ),
+        );
+    } else if clock.offset_ms.abs() > CLOCK_OFFSET_MS {
+        let (seconds, side) = (clock.offset_ms.abs() / 1000, if clock.offset_ms > 0 { "ahead of" } else { "behind" });
+        warn(
+            "clock-offset",
+            format!(
+                "the log is {seconds} seconds {side} the clock; ahead, it goes at half the clock's pace until both are \
+                 the same; a clock that was set while the server ran is read anew by a start"
+            ),
+        );
+    }
+    warnings
+}
+
+/// Milliseconds between the log and the clock that are worth telling.
+const CLOCK_OFFSET_MS: i64 = 5000;
+
+/// How the log stands to what the clock of the machine says now, which may have been set since the start.
+fn clock(app: &App) -> anaquel_engine::clock::Standing {
+    let offset_ms = app.engine.now().0 as i64 - jiff::Timestamp::now().as_millisecond();
+    anaquel_engine::clock::Standing { offset_ms, ..app.engine.clock() }
 }
 
 /// Prometheus text format.
@@ -57,6 +99,7 @@ pub async fn metrics(State(app): State<App>) -> Response {
 pub async fn info(State(app): State<App>) -> Response {
     let state = app.engine.state();
     let (seq, hash) = state.view.read(|| state.hash.show());
+    let clock = clock(&app);
     let health = match app.engine.health() {
         Health::Ready => "ready",
         Health::Failed(_) => "failed",
@@ -66,6 +109,7 @@ pub async fn info(State(app): State<App>) -> Response {
     json_answer(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "epoch": app.engine.epoch().to_string(),
+        "epochs": app.engine.identity().eras().map(|era| json!({"epoch": era.epoch.to_string(), "after": era.after})).collect::<Vec<_>>(),
         "seq": seq,
         "oldest_seq": app.engine.oldest(),
         "state_hash": hash,
@@ -78,8 +122,30 @@ pub async fn info(State(app): State<App>) -> Response {
         "matrix_bytes": state.matrix.bytes(),
         "uptime_seconds": app.started.elapsed().as_secs(),
         "journal": {"kind": "sled", "sync": app.config.journal.sync, "health": health},
+        "old_log": old_log(&app),
+        "clock": {
+            "offset_ms": clock.offset_ms,
+            "held_back": clock.held_back,
+            "log_time": wire::time(app.engine.now()),
+        },
         "expiry": if app.engine.expiry_frozen() { "frozen" } else { "running" },
     }))
+}
+
+/// What is known of the log from before the image.
+fn old_log(app: &App) -> serde_json::Value {
+    let old_log = app.engine.old_log();
+    let state = match (&old_log.damage, old_log.is_over) {
+        (Some(_), _) => "damaged",
+        (None, true) => "whole",
+        (None, false) => "checking",
+    };
+    json!({
+        "state": state,
+        "until_seq": old_log.until,
+        "checked_seq": old_log.checked,
+        "damaged_seq": old_log.damage.map(|damage| damage.seq),
+    })
 }
 
 /// The operator says that the clock is right after all: what is due expires now.

@@ -44,7 +44,7 @@ pub async fn reserve(State(app): State<App>, request: Request) -> Result<Respons
 #[utoipa::path(
     get, path = "/v1/reservations/{id}", tag = "reservations", security(("key" = ["reserve"]), ("key" = ["fulfil"])),
     params(
-        ("id" = String, Path, description = "The reservation", example = "r-7K2M9-1841"),
+        ("id" = String, Path, description = "The reservation", example = "r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"))
@@ -134,7 +134,7 @@ pub async fn list(
                     break;
                 }
             }
-            page.is_at(engine.epoch().reservation(reservation.id));
+            page.is_at(engine.reservation_id(reservation.id));
         }
         Ok(page.end(Some(engine.state().view.seq()), found.len() == limit))
     };

@@ -8,6 +8,7 @@ mod watch;
 use std::process::ExitCode;
 
 use anaquel_engine::verify::{VerifyError, verify as prove};
+use anyhow::Context;
 use clap::CommandFactory;
 
 use crate::cli::{Cli, DataArgs, InspectArgs, ServeArgs};
@@ -27,6 +28,11 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     config.listen = args.listen.unwrap_or(config.listen);
     config.trust_clock |= args.trust_clock;
     config.insecure |= args.insecure;
+    if args.restored && !args.print_config {
+        let marker = config.data.join(anaquel_engine::RESTORED);
+        anyhow::ensure!(config.data.join("identity").exists(), "{} is not a data directory", config.data.display());
+        std::fs::write(&marker, "").with_context(|| marker.display().to_string())?;
+    }
     if args.print_config {
         print!("{}", toml::to_string_pretty(&config)?);
         return Ok(ExitCode::SUCCESS);
@@ -88,7 +94,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
             report.image.map_or("none".into(), |image| format!("from {}", image.start_seq))
         );
         println!("replayed           {}", report.replayed);
-        println!("log bytes          {}", report.log.bytes);
+        println!("log bytes read     {}", report.log.bytes);
         println!("cells              {}", state.cells());
         println!("open reservations  {}", state.reservations.open());
         println!("shortages          {}", state.shortage_count());

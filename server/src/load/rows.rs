@@ -409,7 +409,7 @@ fn time(column: &str, text: &str) -> Result<Timestamp, Wrong> {
         .parse()
         .map_err(|_| wrong(column, format!("{:?} is not an RFC 3339 time with an offset", shorten(text))))?;
     let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
-    ms.map(Timestamp).ok_or_else(|| wrong(column, "lies outside 1970 to 2109"))
+    ms.map(|ms| crate::wire::meant(Timestamp(ms))).ok_or_else(|| wrong(column, "lies outside 1970 to 2109"))
 }
 
 fn safety_stock(text: &str) -> Result<u32, Wrong> {

@@ -43,7 +43,7 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
     })?;
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     let reply = Reply::new(StatusCode::CREATED, write_record(&app.engine, reservation)).replayed(executed.replayed);
-    Ok(reply.at(format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id))))
+    Ok(reply.at(format!("/v1/reservations/{}", app.engine.reservation_id(reservation.id))))
 }
 
 /// What a step of a reservation's life is asked for with.
@@ -99,7 +99,7 @@ impl StepBody for ExtendBody {
 /// # Errors
 /// It cannot.
 pub fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
-    app.engine.epoch().parse_reservation(id).ok_or_else(|| Problem::not_found("reservation"))
+    app.engine.parse_reservation_id(id).ok_or_else(|| Problem::not_found("reservation"))
 }
 
 /// Whether a caller has to do with a reservation: who is bound to locations, with what stands in them; who is bound to

@@ -78,7 +78,7 @@ async fn try_source(app: &App, caller: &Caller, who: Who, body: SourcingBody) ->
                 let record = write_record(&app.engine, reservation);
                 let body = format!(r#"{{"reservation":{record},"shipments":{shipments}}}"#);
                 let reply = Reply::new(StatusCode::CREATED, body).replayed(executed.replayed);
-                return Ok(reply.at(format!("/v1/reservations/{}", app.engine.epoch().reservation(reservation.id))));
+                return Ok(reply.at(format!("/v1/reservations/{}", app.engine.reservation_id(reservation.id))));
             }
             (Err(_), Some(why)) => {
                 if let Unsourced::Short(answer, _) = &why {

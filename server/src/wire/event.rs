@@ -18,7 +18,7 @@ pub fn record(engine: &Engine, record: &Record) -> Value {
     item.insert("time".into(), time(record.time).into());
     item.insert("kind".into(), kind.into());
     if record.event.reserved().is_some() {
-        item.insert("reservation".into(), engine.epoch().reservation(ReservationId(record.seq)).into());
+        item.insert("reservation".into(), engine.reservation_id(ReservationId(record.seq)).into());
     }
     if let Value::Object(body) = body {
         item.extend(body);
@@ -68,7 +68,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
     let catalogue = &engine.state().catalogue;
     let sku = |id| catalogue.skus.name(id).as_str().to_owned();
     let location = |id| catalogue.locations.name(id).as_str().to_owned();
-    let id = |id: ReservationId| engine.epoch().reservation(id);
+    let id = |id: ReservationId| engine.reservation_id(id);
     let cell = |cell: &CellAfter| cell_after(engine, cell);
     let changes = |lines: &[LineChange]| -> Vec<Value> {
         let change = |change: &LineChange| {

@@ -16,8 +16,11 @@ pub mod supply;
 pub mod what_if;
 pub mod whole;
 
+use std::sync::OnceLock;
+
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::Catalogue;
+use anaquel_engine::clock::Anchors;
 use anaquel_engine::event::RowError;
 use anaquel_engine::ids::{ChannelId, LocationId, Name, NameError, SkuId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
@@ -26,9 +29,23 @@ use serde_json::{Value, json};
 
 use crate::problem::Problem;
 
+/// Where the log's time is not the clock's; set once, when the engine of this process is opened.
+static ANCHORS: OnceLock<Anchors> = OnceLock::new();
+
+/// From here on, times of `anchors` are told, and understood, as the clock has them.
+pub fn tell_times_by(anchors: &Anchors) {
+    let _ = ANCHORS.set(anchors.clone());
+}
+
+/// A time that a caller says, as the log has it.
+pub fn meant(at: Timestamp) -> Timestamp {
+    ANCHORS.get().map_or(at, |anchors| anchors.meant(at))
+}
+
 /// A time on the wire.
 pub fn time(at: Timestamp) -> String {
     const MILLISECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+    let at = ANCHORS.get().map_or(at, |anchors| anchors.told(at));
     let at = jiff::Timestamp::from_millisecond(at.0 as i64).unwrap_or(jiff::Timestamp::MAX);
     MILLISECONDS.timestamp_to_string(&at)
 }
@@ -39,7 +56,7 @@ pub fn parse_time(field: &str, text: &str) -> Result<Timestamp, Problem> {
         .parse()
         .map_err(|_| Problem::invalid(field, format!("{text:?} is not an RFC 3339 time with an offset")))?;
     let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
-    ms.map(Timestamp).ok_or_else(|| Problem::invalid(field, "lies outside 1970 to 2109"))
+    ms.map(|ms| meant(Timestamp(ms))).ok_or_else(|| Problem::invalid(field, "lies outside 1970 to 2109"))
 }
 
 /// Reads an id of anything but a SKU.

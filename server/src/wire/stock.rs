@@ -331,7 +331,7 @@ pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservat
     let promise = |id: ReservationId, units: u32| {
         let reservation = engine.state().reservations.get(id).filter(|reservation| is_told(reservation))?;
         Some(json!({
-            "reservation": engine.epoch().reservation(id),
+            "reservation": engine.reservation_id(id),
             "quantity": band.is_none().then_some(units),
             "state": super::reservation::state_name(reservation.state),
             "channel": catalogue.channels.name(reservation.channel).as_str(),

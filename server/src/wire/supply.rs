@@ -116,7 +116,7 @@ pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservat
     let own = |waiting: &Waiting| engine.state().reservations.get(waiting.holder.0).is_some_and(|held| is_told(&held));
     let at_risk = |waiting: &Waiting| {
         json!({
-            "reservation": engine.epoch().reservation(waiting.holder.0),
+            "reservation": engine.reservation_id(waiting.holder.0),
             "quantity": exact.then_some(waiting.units),
             "promised_for": time(waiting.promised_for),
             "expected_at": waiting.expected_at.map(time),

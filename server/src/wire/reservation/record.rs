@@ -15,7 +15,7 @@ use crate::wire::{stock, time};
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReservationView<'a> {
     /// Its identity.
-    #[schema(example = "r-7K2M9-1841")]
+    #[schema(example = "r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2")]
     id: String,
     /// `held`, `confirmed`, `ready`, `collected`, `cancelled` or `expired`.
     #[schema(example = "held")]
@@ -58,8 +58,10 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
             None => put!(out, r#"":null"#),
         }
     };
-    let (tag, state) = (engine.epoch().tag(), reservation.state);
-    put!(&mut out, r#"{"id":"r-"#, tag.as_str(), "-", reservation.id.0, r#"","state":""#, state_name(state), "\"");
+    let state = reservation.state;
+    out.push_str(r#"{"id":""#);
+    engine.identity().write_reservation(reservation.id, &mut out);
+    put!(&mut out, r#"","state":""#, state_name(state), "\"");
     text(&mut out, "channel", Some(catalogue.channels.name(reservation.channel).as_str()));
     text(&mut out, "customer", reservation.customer.as_deref());
     text(&mut out, "purpose", Some(purpose_name(reservation.purpose)));
@@ -204,7 +206,7 @@ impl<'a> ReservationView<'a> {
         };
         let was_held = !matches!(state, State::Confirmed | State::Ready | State::Collected);
         Self {
-            id: engine.epoch().reservation(reservation.id),
+            id: engine.reservation_id(reservation.id),
             state: state_name(state),
             channel: catalogue.channels.name(reservation.channel).as_str(),
             customer: reservation.customer.as_deref(),

@@ -192,7 +192,7 @@ impl ReserveBody {
         let purpose = self.purpose.as_deref().map_or(Ok(Purpose::Cart), parse_purpose)?;
         let supersedes = match self.supersedes.as_deref() {
             None => None,
-            Some(id) => Some(engine.epoch().parse_reservation(id).ok_or_else(Problem::nothing_to_supersede)?),
+            Some(id) => Some(engine.parse_reservation_id(id).ok_or_else(Problem::nothing_to_supersede)?),
         };
         let line = |(at, body): (usize, LineBody)| {
             let place = match (&body.location, &body.group) {
