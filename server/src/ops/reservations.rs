@@ -28,7 +28,7 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
         }
     }
     if let Some(superseded) = &body.supersedes {
-        let id = app.engine.epoch().parse_reservation(superseded);
+        let id = app.engine.parse_reservation_id(superseded);
         id.and_then(|id| handles_id(app, caller, id).ok()).ok_or_else(Problem::nothing_to_supersede)?;
     }
     let reserve = body.into_request(&app.engine)?;
