@@ -155,7 +155,12 @@ impl Problem {
             Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
             Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
             Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
-            Failure::Replayed(seq) => Self::new(Slug::Internal, format!("the answer given at {seq} cannot be told")),
+            // Whoever asks for a step hears the record itself.
+            failure @ Failure::AsItIs(_) => Self::new(Slug::Internal, failure.to_string()),
+            Failure::Replayed(seq) => {
+                Self::new(Slug::Gone, format!("it was done, at {seq}, and what was answered can be told no more"))
+                    .with("seq", seq)
+            }
         }
     }
 
@@ -175,6 +180,9 @@ impl Problem {
             Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state_name(state))),
             refusal @ (Refusal::Unbound(state) | Refusal::Waiting(state, _)) => {
                 Self::wrong_state(state, refusal.to_string())
+            }
+            refusal @ Refusal::TooManyChanges(state, _) => {
+                Self::wrong_state(state, refusal.to_string()).with("limit", "reservations.changes_max")
             }
             refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
             Refusal::NotFound(what) => Self::not_found(what),

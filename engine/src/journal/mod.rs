@@ -47,6 +47,14 @@ impl Batch {
     pub fn records(&self) -> Result<Vec<Record>, CodecError> {
         codec::decode(self)
     }
+
+    /// One record, decoded; none where the batch does not hold it.
+    ///
+    /// # Errors
+    /// [`CodecError`] names the record that cannot be read.
+    pub fn record(&self, seq: Seq) -> Result<Option<Record>, CodecError> {
+        codec::decode_one(self, seq)
+    }
 }
 
 /// The writing end. There is one, and it belongs to the journal thread.

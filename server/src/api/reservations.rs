@@ -1,5 +1,7 @@
 //! Promises and their lives.
 
+use anaquel_engine::engine::Listed;
+use anaquel_engine::ids::Timestamp;
 use anaquel_engine::reservation::Filter;
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -47,7 +49,9 @@ pub async fn reserve(State(app): State<App>, request: Request) -> Result<Respons
         ("id" = String, Path, description = "The reservation", example = "r-7K2M9-1841"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"))
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 410, description = "gone: it is over, and left memory or the log"),
+              (status = 503, description = "overloaded"))
 )]
 pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -55,9 +59,8 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -
     let min_seq = params.number("min_seq")?;
     params.done()?;
     app.wait_for(min_seq).await?;
-    let (_, reservation) = app.engine.state().reservation(find(&app, &id)?);
-    let reservation = reservation.ok_or_else(|| Problem::not_found("reservation"))?;
     let caller = Caller::of(extract::visitor(&parts));
+    let reservation = ops::reservation(&app, &caller, find(&app, &id)?).await?;
     handles(&app, &caller, &reservation)?;
     let view =
         ReservationView::new(&app.engine, &reservation, app.engine.now()).with_history(&app.engine, &reservation);
@@ -78,7 +81,8 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of reservations"), (status = 400, description = "invalid-request"))
+    responses((status = 200, description = "A page of reservations; it may be short, or empty, and still have a `next`: what a page costs is bounded"),
+              (status = 400, description = "invalid-request"), (status = 503, description = "overloaded"))
 )]
 pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
@@ -97,8 +101,10 @@ pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, u
     // What nobody declared matches nothing.
     let location = location.map(|name| catalogue.locations.id(name.as_str()));
     let channel = channel.map(|name| catalogue.channels.id(name.as_str()));
+    // What is told is at least as new as this.
+    let (seq, now) = (engine.state().view.seq(), engine.now());
     let found = if location == Some(None) || channel == Some(None) {
-        Vec::new()
+        Listed::default()
     } else {
         let filter = Filter {
             location: location.flatten(),
@@ -108,14 +114,16 @@ pub async fn list(State(app): State<App>, visitor: Option<Extension<Visitor>>, u
             order: order.map(|name| name.to_string()),
             pickup_code,
         };
-        engine.state().reservations.list(&filter, engine.now(), before, limit)
+        // While expiry is frozen, nothing is over that the log does not say to be.
+        let seen_at = if engine.expiry_frozen() { Timestamp(0) } else { now };
+        ops::aside(&app, move |engine| engine.list(&filter, seen_at, before, limit)).await??
     };
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
-    let next = found.get(limit - 1).map(|last| engine.epoch().reservation(last.id));
+    let next = found.next.map(|last| engine.epoch().reservation(last));
     // Of a mixed order, who is bound is told nothing here, either.
-    let own = found.iter().filter(|found| handles(&app, &caller, found).is_ok());
-    let items: Vec<_> = own.map(|found| ReservationView::new(engine, found, engine.now())).collect();
-    Ok(json_answer(&json!({"seq": engine.state().view.seq(), "items": items, "next": next})))
+    let own = found.items.iter().filter(|found| handles(&app, &caller, found).is_ok());
+    let items: Vec<_> = own.map(|found| ReservationView::new(engine, found, now)).collect();
+    Ok(json_answer(&json!({"seq": seq, "items": items, "next": next})))
 }
 
 /// Takes a reservation one step on.

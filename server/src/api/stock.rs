@@ -78,7 +78,7 @@ pub async fn availability_query(State(app): State<App>, request: Request) -> Res
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses(
-        (status = 200, description = "A page of cells, exact at `seq`"),
+        (status = 200, description = "A page of cells, exact at `seq`; of a place it may be short, or empty, and still have a `next`"),
         (status = 400, description = "invalid-request"),
         (status = 404, description = "not-found")
     )
@@ -101,9 +101,8 @@ pub async fn stock(State(app): State<App>, uri: Uri) -> Result<Response, Problem
             (found, next)
         }
         (None, Some(location)) => {
-            let found = engine.state().stock_of_location(location, after.map(SkuId), limit, channel);
-            let next = found.1.get(limit - 1).map(|last| last.sku.0);
-            (found, next)
+            let (seq, cells, next) = engine.state().stock_of_location(location, after.map(SkuId), limit, channel);
+            ((seq, cells), next.map(|sku| sku.0))
         }
         (None, None) => return Err(Problem::invalid("location", "name a location or a sku")),
     };
@@ -165,7 +164,7 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of shortages"), (status = 400, description = "invalid-request"))
+    responses((status = 200, description = "A page of shortages, each exact by itself, with all that came up to `seq`; it may be short"), (status = 400, description = "invalid-request"))
 )]
 pub async fn shortages(
     State(app): State<App>,
@@ -177,8 +176,8 @@ pub async fn shortages(
     params.done()?;
     app.wait_for(min_seq).await?;
     let after = read_cell_cursor(after)?;
-    let (seq, short) = app.engine.state().shortages_page(after, limit);
-    let next = short.get(limit - 1).map(|last| format!("{}-{}", last.cell.sku.0, last.cell.location.0));
+    let (seq, short, next) = app.engine.state().shortages_page(after, limit);
+    let next = next.map(|(sku, location)| format!("{}-{}", sku.0, location.0));
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let locations = &app.engine.state().catalogue.locations;
     let here = short

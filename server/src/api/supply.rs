@@ -54,7 +54,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
         told.extend(sku.zip(location).filter(|cell| !told.contains(cell)));
     }
     let item = |(sku, location): &(SkuId, LocationId)| {
-        let found = app.engine.state().expected(Some(*sku), Some(*location), None, 1).1.pop();
+        let found = app.engine.state().expected_at(*sku, *location);
         let nothing = anaquel_engine::coming::Expected {
             sku: *sku,
             location: *location,
@@ -77,8 +77,8 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of cells, exact at `seq`"), (status = 400, description = "invalid-request"),
-        (status = 404, description = "not-found")))]
+    responses((status = 200, description = "A page of cells, each exact by itself, with all that came up to `seq`; it may be short"),
+        (status = 400, description = "invalid-request"), (status = 404, description = "not-found")))]
 pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (sku, location, after) = (params.one("sku")?, params.one("location")?, params.one("after")?);
@@ -88,8 +88,8 @@ pub async fn list(State(app): State<App>, uri: Uri) -> Result<Response, Problem>
     let catalogue = &app.engine.state().catalogue;
     let sku = sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?;
     let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
-    let (seq, found) = app.engine.state().expected(sku, location, read_cell_cursor(after)?, limit);
-    let next = found.get(limit - 1).map(|last| format!("{}-{}", last.sku.0, last.location.0));
+    let (seq, found, next) = app.engine.state().expected(sku, location, read_cell_cursor(after)?, limit);
+    let next = next.map(|(sku, location)| format!("{}-{}", sku.0, location.0));
     let items: Vec<Value> = found.iter().map(|expected| words::expected(&app.engine, expected)).collect();
     Ok(json_answer(&json!({"seq": seq, "items": items, "next": next})))
 }

@@ -148,7 +148,7 @@ fn supply(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
     writeln!(out, "{}", SUPPLY_COLUMNS.join(","))?;
     let (mut rows, mut after) = (0, None);
     loop {
-        let (_, cells) = engine.state().expected(None, None, after, CELLS_AT_A_TIME);
+        let (_, cells, next) = engine.state().expected(None, None, after, CELLS_AT_A_TIME);
         for cell in &cells {
             let (sku, location) = (catalogue.skus.name(cell.sku), catalogue.locations.name(cell.location));
             for supply in &cell.supplies {
@@ -157,8 +157,8 @@ fn supply(engine: &Engine, out: &mut impl Write) -> io::Result<u64> {
                 rows += 1;
             }
         }
-        match cells.get(CELLS_AT_A_TIME - 1) {
-            Some(last) => after = Some((last.sku, last.location)),
+        match next {
+            Some(_) => after = next,
             None => return Ok(rows),
         }
     }

@@ -2,6 +2,7 @@
 //! answer leaves.
 
 mod availability;
+mod recall;
 mod refusal;
 mod reservations;
 mod sourcing;
@@ -15,6 +16,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use crate::problem::Problem;
 
 pub use availability::availability;
+pub use recall::{aside, reservation};
 pub use reservations::{StepBody, find, handles, reserve, step};
 pub use sourcing::source;
 pub use stock::{counts, movements};

@@ -25,7 +25,7 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
         }
     }
     if let Some(superseded) = &body.supersedes {
-        handles_id(app, caller, find(app, superseded)?)?;
+        handles_id(app, caller, find(app, superseded)?).await?;
     }
     let reserve = body.into_request(&app.engine)?;
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
@@ -117,14 +117,11 @@ pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<
 
 /// The same of one that is asked for by its id. For who is bound, what is not there to be looked at is not there: it may be
 /// on its way to the log as somebody else's.
-fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Problem> {
+async fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Problem> {
     if !caller.is_bound() {
         return Ok(());
     }
-    match app.engine.state().reservation(id).1 {
-        Some(reservation) => handles(app, caller, &reservation),
-        None => Err(Problem::not_found("reservation")),
-    }
+    handles(app, caller, &*super::reservation(app, caller, id).await?)
 }
 
 /// Takes a reservation one step on.
@@ -133,7 +130,7 @@ fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Probl
 /// Why it cannot be taken, what is wrong with the request, or why nothing is written now.
 pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) -> Result<Reply, Problem> {
     let (id, step) = (find(app, id)?, body.step(app)?);
-    handles_id(app, caller, id)?;
+    handles_id(app, caller, id).await?;
     if let StepRequest::Rebind { .. } | StepRequest::Bind { .. } = &step {
         // They may move units to any place.
         caller.acts_at("reservation", None)?;
@@ -151,8 +148,20 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
             "is required with lines, and where quantities move: it is what makes a repeat safe",
         ));
     }
-    let executed =
-        app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await?;
+    let executed = app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await;
+    let executed = match executed {
+        // It is over, and what was asked for: the record as it is.
+        Err(Failure::AsItIs(id)) => {
+            let reservation = super::reservation(app, caller, id).await?;
+            return Ok(Reply::ok(write_record(&app.engine, &reservation)));
+        }
+        // There may have been one.
+        Err(Failure::Refused(Refusal::NotFound(what))) => {
+            super::reservation(app, caller, id).await?;
+            return Err(Problem::not_found(what));
+        }
+        other => other?,
+    };
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     Ok(Reply::ok(write_record(&app.engine, reservation)).replayed(executed.replayed))
 }

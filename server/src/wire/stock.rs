@@ -305,7 +305,7 @@ pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservat
         Some(item)
     };
     let waiting: Vec<Value> = shortage.late.iter().filter_map(late).collect();
-    json!({
+    let mut told = json!({
         "sku": catalogue.skus.name(shortage.cell.sku).as_str(),
         "location": catalogue.locations.name(shortage.cell.location).as_str(),
         "on_hand": shortage.cell.level.on_hand,
@@ -313,5 +313,10 @@ pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservat
         "missing": shortage.missing,
         "promises": promises,
         "waiting": waiting,
-    })
+    });
+    // The newest are told; where there are more, that is told, too.
+    if let (true, Value::Object(members)) = (shortage.more_at_risk, &mut told) {
+        members.insert("more_promises".into(), true.into());
+    }
+    told
 }
