@@ -144,11 +144,7 @@ impl State {
     }
 
     /// Up to `limit` of them, in order, from the one after `after`.
-    pub(crate) fn shortages_after(
-        &self,
-        after: Option<(SkuId, LocationId)>,
-        limit: usize,
-    ) -> Vec<(SkuId, LocationId)> {
+    pub(crate) fn shortages_after(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> Vec<(SkuId, LocationId)> {
         let from = (after.map_or(Unbounded, Excluded), Unbounded);
         self.short_cells().range(from).take(limit).copied().collect()
     }

@@ -116,6 +116,8 @@ pub struct ReservationsConfig {
     pub closed_retention_seconds: u64,
     /// Bytes of memory for closed reservations, shared out by caller: beyond, the oldest of whoever has most are `gone`.
     pub closed_bytes: u64,
+    /// Bytes of them for the last few that were closed, of which nothing is read back from the log.
+    pub recent_bytes: u64,
     /// Changes of one reservation; what would lengthen its history beyond is refused.
     pub changes_max: usize,
     /// How often what was asked for and refused is noted in the log, for `/v1/what-if`; 0 for never.
@@ -262,6 +264,7 @@ impl Default for ReservationsConfig {
             hold_seconds_max: settings.hold_seconds_max,
             closed_retention_seconds: settings.closed_reservation_retention_seconds,
             closed_bytes: settings.closed_reservation_bytes,
+            recent_bytes: settings.recent_reservation_bytes,
             changes_max: settings.reservation_changes_max,
             lost_demand_seconds: settings.lost_demand_seconds,
         }
@@ -362,6 +365,7 @@ impl Config {
             idempotency_keys_max: self.idempotency.keys_max,
             closed_reservation_retention_seconds: self.reservations.closed_retention_seconds,
             closed_reservation_bytes: self.reservations.closed_bytes,
+            recent_reservation_bytes: self.reservations.recent_bytes,
             reservation_changes_max: self.reservations.changes_max,
             lost_demand_seconds: self.reservations.lost_demand_seconds,
             log_retention_seconds: self.journal.retention_seconds,

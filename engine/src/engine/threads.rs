@@ -141,10 +141,7 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
         if taken.is_ok() {
             shared.counters.images.fetch_add(1, Ordering::Relaxed);
             if let Ok(Some(needed_from)) = image::keep_two(directory) {
-                let kept_from = first_seq_since(
-                    shared,
-                    kept_ms(shared.settings.log_kept_seconds()),
-                );
+                let kept_from = first_seq_since(shared, kept_ms(shared.settings.log_kept_seconds()));
                 shared.trim_before.store(kept_from.min(needed_from + 1), Ordering::Relaxed);
             }
         }

@@ -171,8 +171,7 @@ fn split<'a>(rest: &mut &'a [u8], seq: Seq) -> Result<&'a [u8], CodecError> {
 }
 
 fn decode_record(batch: &Batch, seq: Seq, bytes: &[u8]) -> Result<Record, CodecError> {
-    let stored: Stored =
-        options().deserialize(bytes).map_err(|error| CodecError { seq, what: error.to_string() })?;
+    let stored: Stored = options().deserialize(bytes).map_err(|error| CodecError { seq, what: error.to_string() })?;
     Ok(Record { seq, time: batch.time, cause: stored.cause.0, event: stored.event })
 }
 

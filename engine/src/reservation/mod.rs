@@ -300,6 +300,15 @@ impl Change {
         matches!(self.step, Step::Shifted { .. })
     }
 
+    /// Whether units came to a line or left it in its moves, as far as they are told.
+    fn mentions(&self, line: u16) -> bool {
+        match &self.step {
+            Step::Rebound { moves, .. } => moves.iter().any(|moved| moved.mentions(line)),
+            Step::Shifted { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether nobody asked for it.
     fn is_the_engines(&self) -> bool {
         match &self.step {
@@ -324,6 +333,12 @@ pub struct Moved {
     pub into: u16,
     /// Whether where they were was open.
     pub open: bool,
+}
+
+impl Moved {
+    fn mentions(&self, line: u16) -> bool {
+        self.line == line || self.into == line
+    }
 }
 
 /// What a request to change a reservation comes to.
@@ -569,8 +584,8 @@ impl Reservation {
         let before = match last.step {
             Step::Shifted { before, .. } => before,
             Step::Rebound { moves, .. } => {
-                let mut earlier = Self { lines: lines_before, changes: Vec::new(), ..self.clone() };
-                moves.iter().rev().for_each(|moved| earlier.shift_back(moved));
+                let mut earlier = Self { lines: lines_before, ..self.clone() };
+                earlier.shift_all_back(&moves);
                 earlier.lines
             }
             _ => lines_before,
@@ -670,7 +685,7 @@ impl Reservation {
                             terms.bound = false;
                         }
                     }
-                    moves.iter().rev().for_each(|moved| earlier.shift_back(moved));
+                    earlier.shift_all_back(&moves);
                 }
                 // The waits undo themselves.
                 Step::Filled { .. } | Step::Dated => {}
@@ -717,15 +732,27 @@ impl Reservation {
         Moved { line: moved.line, quantity: moved.quantity, from, into: into as u16, open }
     }
 
-    fn shift_back(&mut self, moved: &Moved) {
+    /// Takes back the moves of the change behind the last one.
+    fn shift_all_back(&mut self, moves: &[Moved]) {
+        for (nth, moved) in moves.iter().enumerate().rev() {
+            let before = moves.get(..nth).unwrap_or_default();
+            let is_empty = self.lines.last().is_some_and(|last| last.requested == moved.quantity);
+            // A line was made for units if nothing before ever came to it or left it.
+            let is_made = is_empty
+                && !before.iter().any(|other| other.mentions(moved.into))
+                && !self.changes.iter().rev().any(|change| change.mentions(moved.into));
+            self.shift_back(moved, is_made);
+        }
+    }
+
+    fn shift_back(&mut self, moved: &Moved, is_made: bool) {
         let (line, into) = (usize::from(moved.line), usize::from(moved.into));
         if line == into {
             self.with_line(line, |line| line.location = moved.from);
             return;
         }
         self.transfer(into, line, moved.quantity);
-        // A line that was made for them has nothing else.
-        if into + 1 == self.lines.len() && self.lines.last().is_some_and(|last| last.requested == 0) {
+        if is_made && into + 1 == self.lines.len() {
             self.lines.pop();
         }
     }
