@@ -69,15 +69,11 @@ impl Default for FeedSettings {
     }
 }
 
-/// How much longer than keys the log is kept at least: a reservation that was open for so long is told from it as long as
-/// its keys are kept.
-const LOG_BEYOND_KEYS_SECONDS: u64 = 24 * 60 * 60;
-
 impl Settings {
-    /// How long the log is kept: never so short that a kept key could not tell its answer.
+    /// How long the log is kept: at least twice as long as keys, so that a reservation that was open for no longer than
+    /// keys are kept is told from it for as long as its keys are.
     pub fn log_kept_seconds(&self) -> u64 {
-        let keys = self.idempotency_retention_seconds.saturating_add(LOG_BEYOND_KEYS_SECONDS);
-        self.log_retention_seconds.max(keys)
+        self.log_retention_seconds.max(self.idempotency_retention_seconds.saturating_mul(2))
     }
 
     /// How much memory closed reservations may take.
