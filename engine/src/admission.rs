@@ -234,7 +234,7 @@ impl State {
         let book = self.rules.book_if_any();
         let book = book.as_deref().map(|book| &**book);
         if let Some(superseded) = reserve.supersedes {
-            match self.reservations.get(superseded).map(|old| old.state) {
+            match self.reservations.known(superseded).map(|old| old.state()) {
                 None => return Err(Refusal::NotFound("reservation to supersede").into()),
                 Some(ReservationState::Held | ReservationState::Expired) => {}
                 Some(state) => return Err(Refusal::WrongState(state).into()),

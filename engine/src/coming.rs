@@ -1,7 +1,9 @@
 //! Reading what is to come: how much of it may be ordered, who waits for it, and which promises are at risk.
 
+use std::ops::Bound::{Excluded, Unbounded};
+
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
-use crate::query::{CellView, GroupView};
+use crate::query::{AT_RISK_TOLD_MAX, After, CellView, GroupView};
 use crate::rules::Kind;
 use crate::state::State;
 use crate::supply::{Outlook, Supply, Waiting};
@@ -104,50 +106,84 @@ impl State {
         date
     }
 
+    /// What is to come to one cell, and who waits for it; none where nothing is.
+    pub fn expected_at(&self, sku: SkuId, location: LocationId) -> Option<Expected> {
+        let ledger = self.ledger();
+        ledger.outlook(sku, location).map(|outlook| Expected {
+            sku,
+            location,
+            supplies: outlook.supplies().to_vec(),
+            waiting: outlook.waiting(),
+            at_risk: risks(outlook, AT_RISK_TOLD_MAX),
+        })
+    }
+
     /// Up to `limit` cells to which something is to come or for which somebody waits, of a SKU and at a location where
-    /// those are named, from the one after `after`.
+    /// those are named, from the one after `after`; and the last cell looked at where there may be more. Each cell is
+    /// exact by itself, and nothing that came after the `seq` is missing. Looks at [`OUTLOOKS_PER_PAGE`] cells at the
+    /// most, so a page may be short.
     pub fn expected(
         &self,
         sku: Option<SkuId>,
         location: Option<LocationId>,
-        after: Option<(SkuId, LocationId)>,
+        after: After,
         limit: usize,
-    ) -> (Seq, Vec<Expected>) {
-        self.view.read(|| {
-            let ledger = self.ledger();
-            let expected = |((sku, location), outlook): ((SkuId, LocationId), &Outlook)| Expected {
-                sku,
-                location,
-                supplies: outlook.supplies().to_vec(),
-                waiting: outlook.waiting(),
-                at_risk: risks(outlook),
+    ) -> (Seq, Vec<Expected>, After) {
+        let seq = self.view.seq();
+        if let (Some(sku), Some(location)) = (sku, location) {
+            let is_next = after.is_none_or(|after| (sku, location) > after);
+            return (seq, self.expected_at(sku, location).filter(|_| is_next).into_iter().collect(), None);
+        }
+        let (mut looks, mut found): (usize, Vec<Expected>) = (0, Vec::new());
+        // A SKU's cells stand together.
+        let mut at = after.max(sku.and_then(|sku| Some((SkuId(sku.0.checked_sub(1)?), LocationId(u32::MAX)))));
+        // Bound: `OUTLOOKS_PER_PAGE`.
+        loop {
+            let cells: Vec<_> = {
+                let ledger = self.ledger();
+                let cells = ledger.outlooks(at).map(|(cell, _)| cell);
+                cells.take_while(|(of, _)| sku.is_none_or(|sku| *of <= sku)).take(OUTLOOKS_PER_HOLD).collect()
             };
-            if let (Some(sku), Some(location)) = (sku, location) {
-                let found = ledger.outlook(sku, location).filter(|_| after.is_none_or(|after| (sku, location) > after));
-                return found.map(|outlook| expected(((sku, location), outlook))).into_iter().collect();
+            looks += cells.len();
+            for cell in &cells {
+                at = Some(*cell);
+                if location.is_none_or(|location| cell.1 == location) {
+                    found.extend(self.expected_at(cell.0, cell.1));
+                }
+                if found.len() >= limit {
+                    return (seq, found, at);
+                }
             }
-            // A SKU's cells stand together.
-            let from = after.max(sku.and_then(|sku| Some((SkuId(sku.0.checked_sub(1)?), LocationId(u32::MAX)))));
-            let found = ledger.outlooks(from).take_while(|((of, _), _)| sku.is_none_or(|sku| *of <= sku));
-            let found = found.filter(|((_, at), _)| location.is_none_or(|location| *at == location));
-            found.take(limit).map(expected).collect()
-        })
+            if cells.len() < OUTLOOKS_PER_HOLD {
+                return (seq, found, None);
+            }
+            if looks >= OUTLOOKS_PER_PAGE {
+                return (seq, found, at);
+            }
+        }
     }
 
-    /// Cells with promises that wait and are at risk.
-    pub(crate) fn risky_cells(&self) -> Vec<(SkuId, LocationId)> {
-        self.ledger().risky().iter().copied().collect()
+    /// Up to `limit` cells with promises that wait and are at risk, in order, from the one after `after`.
+    pub(crate) fn risky_after(&self, after: After, limit: usize) -> Vec<(SkuId, LocationId)> {
+        let from = (after.map_or(Unbounded, Excluded), Unbounded);
+        self.ledger().risky().range(from).take(limit).copied().collect()
     }
 
-    /// The promises of a cell that wait and are at risk.
-    pub(crate) fn waits_at_risk(&self, sku: SkuId, location: LocationId) -> Vec<Waiting> {
-        self.ledger().outlook(sku, location).map(risks).unwrap_or_default()
+    /// Up to `limit` promises of a cell that wait and are at risk, in their order.
+    pub(crate) fn waits_at_risk(&self, sku: SkuId, location: LocationId, limit: usize) -> Vec<Waiting> {
+        self.ledger().outlook(sku, location).map(|outlook| risks(outlook, limit)).unwrap_or_default()
     }
 }
 
-fn risks(outlook: &Outlook) -> Vec<Waiting> {
+fn risks(outlook: &Outlook, limit: usize) -> Vec<Waiting> {
     match outlook.has_risks() {
-        true => outlook.waits().map(|(_, waiting)| waiting).filter(|waiting| waiting.at_risk).collect(),
+        true => outlook.waits().map(|(_, waiting)| waiting).filter(|waiting| waiting.at_risk).take(limit).collect(),
         false => Vec::new(),
     }
 }
+
+/// Cells looked at for one page.
+pub const OUTLOOKS_PER_PAGE: usize = 65_536;
+
+/// Cells looked at under one hold of the ledger, for which a fold waits.
+const OUTLOOKS_PER_HOLD: usize = 1024;

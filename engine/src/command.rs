@@ -12,7 +12,7 @@ use crate::event::{
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
 use crate::matrix::CellId;
-use crate::reservation::{Reservation, State};
+use crate::reservation::{Reservation, State, Verdict};
 use crate::rules::{Effect, RuleId};
 use crate::state::State as EngineState;
 
@@ -214,6 +214,41 @@ pub enum StepRequest {
         /// What, and where to.
         lines: Vec<Rebind>,
     },
+}
+
+impl StepRequest {
+    /// Whether it may be done to a reservation in `state`.
+    pub fn verdict(&self, state: State) -> Verdict {
+        match self {
+            Self::Confirm { .. } => state.may_confirm(),
+            Self::Ready { .. } => state.may_ready(),
+            Self::Collect { .. } => state.may_collect(),
+            Self::Cancel { .. } => state.may_cancel(),
+            Self::Extend { .. } => state.may_extend(),
+            Self::Bind { .. } | Self::Rebind { .. } => state.may_rebind(),
+        }
+    }
+
+    /// Whether it is one of any number in a life: neither a state reached for the first time, nor the end.
+    pub(crate) fn lengthens(&self) -> bool {
+        match self {
+            Self::Confirm { .. } | Self::Ready { .. } => false,
+            Self::Collect { lines, .. } | Self::Cancel { lines, .. } => lines.is_some(),
+            Self::Extend { .. } | Self::Bind { .. } | Self::Rebind { .. } => true,
+        }
+    }
+}
+
+impl EngineState {
+    /// What a step comes to that is asked of a reservation of which only an entry is left: it is over, and never opens
+    /// again, so it is known before it is queued. None for any other.
+    pub(crate) fn step_of_closed(&self, id: ReservationId, request: &StepRequest) -> Option<Failure> {
+        let state = self.reservations.closed_state(id)?;
+        Some(match request.verdict(state) {
+            Verdict::WrongState(state) => Refusal::WrongState(state).into(),
+            Verdict::AlreadyThere | Verdict::Go => Failure::AsItIs(id),
+        })
+    }
 }
 
 /// Units of a reservation's line that are to be elsewhere.
@@ -523,6 +558,9 @@ pub enum Failure {
     /// More is in flight than the engine takes; nothing was done.
     #[error("overloaded: {0}")]
     Overloaded(String),
+    /// The reservation is over, and is what was asked for: its record, which the log tells, is the answer.
+    #[error("the reservation is what was asked for")]
+    AsItIs(ReservationId),
     /// The same request was done before, at this `seq`: its first answer stands, and cannot be told.
     #[error("done before, at {0}")]
     Replayed(Seq),
@@ -551,6 +589,11 @@ pub enum Refusal {
     /// Units of it are still to come.
     #[error("{1} of its units are still to come; name the lines and units that are there, or wait")]
     Waiting(State, u64),
+    /// The history of the reservation is as long as it may be.
+    #[error(
+        "the reservation has {1} changes, and reservations.changes_max allows no more; it can still be confirmed, put aside, collected or cancelled whole"
+    )]
+    TooManyChanges(State, usize),
     /// More units of a line than it has left.
     #[error("lines[{line}].quantity: the reservation has {left} of these left")]
     TooManyUnits {

@@ -1,47 +1,65 @@
-//! When which reservation dies: buckets of a few milliseconds in time order.
+//! When which reservation dies, in steps of a few milliseconds, in time order.
 //!
-//! Entries are hints. A reservation that was extended, confirmed or cancelled leaves its old entry behind, and whoever
-//! takes an entry out asks the reservation itself whether it is due.
+//! A reservation has one entry at the most, however often its deadline changes: whoever changes it says what it was.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::ids::{ReservationId, Timestamp};
 
-/// Width of a bucket: what a hold may outlive its deadline by, before the batch that ends it.
-const BUCKET_MS: u64 = 8;
+/// Width of a step: what a hold may outlive its deadline by, before the batch that ends it.
+const STEP_MS: u64 = 8;
 
 /// Deadlines in order.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    buckets: BTreeMap<u64, Vec<ReservationId>>,
+    due: BTreeSet<(u64, ReservationId)>,
+}
+
+/// Rounded up: by the end of its step every deadline in it has passed.
+fn step_of(deadline: Timestamp) -> u64 {
+    deadline.0.div_ceil(STEP_MS)
 }
 
 impl Deadlines {
     pub fn insert(&mut self, deadline: Timestamp, id: ReservationId) {
-        // Rounded up: by the end of its bucket every deadline in it has passed.
-        self.buckets.entry(deadline.0.div_ceil(BUCKET_MS)).or_default().push(id);
+        self.due.insert((step_of(deadline), id));
     }
 
-    /// The moment at which the first bucket is over, if there is any.
+    /// A deadline changed, came or went.
+    pub fn change(&mut self, id: ReservationId, before: Option<Timestamp>, after: Option<Timestamp>) {
+        if before == after {
+            return;
+        }
+        if let Some(before) = before {
+            self.due.remove(&(step_of(before), id));
+        }
+        if let Some(after) = after {
+            self.insert(after, id);
+        }
+    }
+
+    /// The moment at which the first step is over, if there is any.
     pub fn next(&self) -> Option<Timestamp> {
-        self.buckets.keys().next().map(|bucket| Timestamp(bucket * BUCKET_MS))
+        self.due.first().map(|(step, _)| Timestamp(step * STEP_MS))
     }
 
-    /// Takes out up to `limit` ids whose bucket is over at `now`, oldest first.
+    /// Takes out up to `limit` ids whose step is over at `now`, oldest first.
     pub fn take_due(&mut self, now: Timestamp, limit: usize) -> Vec<ReservationId> {
         let mut due = Vec::new();
-        while due.len() < limit {
-            let Some(mut first) = self.buckets.first_entry().filter(|first| first.key() * BUCKET_MS <= now.0) else {
-                break;
-            };
-            let ids = first.get_mut();
-            let taken = ids.len().min(limit - due.len());
-            due.extend(ids.drain(..taken));
-            if ids.is_empty() {
-                first.remove();
-            }
+        // Bound: `limit`.
+        while due.len() < limit
+            && let Some((step, id)) = self.due.first().copied()
+            && step * STEP_MS <= now.0
+        {
+            self.due.pop_first();
+            due.push(id);
         }
         due
+    }
+
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.due.len()
     }
 }
 
@@ -61,5 +79,19 @@ mod tests {
         assert_eq!(deadlines.next(), Some(Timestamp(56)));
         assert_eq!(deadlines.take_due(Timestamp(5000), 1), vec![ReservationId(50)]);
         assert_eq!(deadlines.take_due(Timestamp(5000), 1), vec![ReservationId(1000)]);
+    }
+
+    #[test]
+    fn a_hold_that_is_extended_for_ever_has_one_entry() {
+        let mut deadlines = Deadlines::default();
+        let mut before = None;
+        for nth in 1..60_000 {
+            let after = Some(Timestamp(1_000_000 + (nth * 7919) % 500_000));
+            deadlines.change(ReservationId(1), before, after);
+            before = after;
+        }
+        assert_eq!(deadlines.len(), 1);
+        deadlines.change(ReservationId(1), before, None);
+        assert_eq!(deadlines.next(), None);
     }
 }

@@ -50,6 +50,18 @@ pub(crate) fn reservation(id: ReservationId, version: Seq, outstanding: u64) -> 
     digest([!id.0, version, outstanding, u64::MAX])
 }
 
+/// The digest of a text in the indexes of reservations. Images hold it, so it stays as it is.
+pub(crate) fn text(text: &str) -> u32 {
+    let mut sum = 0x1319_8a2e_0370_7344 ^ text.len() as u64;
+    for piece in text.as_bytes().chunks(8) {
+        let mut word = [0; 8];
+        word.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
+        sum = fold_multiply(sum ^ u64::from_le_bytes(word), 0x9e37_79b9_7f4a_7c15) ^ sum.rotate_left(29);
+    }
+    let sum = fold_multiply(sum ^ 0x243f_6a88_85a3_08d3, 0xa409_3822_299f_31d1);
+    (sum ^ (sum >> 32)) as u32
+}
+
 impl StateHash {
     /// The hash, as 32 hexadecimal digits.
     pub fn show(&self) -> String {

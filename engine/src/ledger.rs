@@ -123,6 +123,11 @@ impl Shift {
         shift
     }
 
+    /// Days that a reservation counts against which is over.
+    pub fn of_orders(days: &[OrderDay]) -> Self {
+        Self { orders: days.iter().map(|day| (*day, 1)).collect(), ..Self::default() }
+    }
+
     /// A record made `after` of `before`.
     pub fn between(&mut self, before: Option<&Reservation>, after: &Reservation) {
         if let Some(before) = before {

@@ -191,6 +191,15 @@ pub struct GroupView {
     pub exact: bool,
 }
 
+/// Promises at risk that are told of one cell.
+pub const AT_RISK_TOLD_MAX: usize = 1000;
+
+/// SKUs looked at for one page of a place's stock.
+pub const SKUS_PER_PAGE: usize = 262_144;
+
+/// Where a list of cells goes on, where it does.
+pub type After = Option<(SkuId, LocationId)>;
+
 /// A cell that is short, or to which what is waited for comes late, with the promises at risk.
 #[derive(Debug, Clone)]
 pub struct Shortage {
@@ -201,6 +210,8 @@ pub struct Shortage {
     /// Promises that what is there does not cover if the older ones are kept first: the newest, with the units of each
     /// that are at risk.
     pub at_risk: Vec<(ReservationId, u32)>,
+    /// Whether there are older ones at risk, too, which are not told.
+    pub more_at_risk: bool,
     /// Promises that wait for units which will come too late, or not at all.
     pub late: Vec<Waiting>,
 }
@@ -340,22 +351,29 @@ impl State {
         (seq, found)
     }
 
-    /// Up to `limit` cells of a location from the SKU after `after`, in the order in which SKUs were declared.
+    /// Up to `limit` cells of a location from the SKU after `after`, in the order in which SKUs were declared; and the last
+    /// SKU looked at where there may be more. Looks at [`SKUS_PER_PAGE`] SKUs at the most, so a page may be short.
     pub fn stock_of_location(
         &self,
         location: LocationId,
         after: Option<SkuId>,
         limit: usize,
         channel: Option<ChannelId>,
-    ) -> (Seq, Vec<CellView>) {
-        let first = after.map_or(0, |sku| sku.0 + 1);
-        let skus = (first..self.catalogue.skus.count()).map(SkuId);
+    ) -> (Seq, Vec<CellView>, Option<SkuId>) {
+        let (first, count) = (after.map_or(0, |sku| sku.0 + 1), self.catalogue.skus.count());
+        let end = count.min(first.saturating_add(SKUS_PER_PAGE as u32));
         // Cells stay where they are, so they may be found first and read together.
+        let skus = (first..end).map(SkuId);
         let cells: Vec<_> = skus.filter_map(|sku| self.matrix.get(sku, location)).take(limit).collect();
-        self.view.read(|| {
+        let (seq, cells) = self.view.read(|| {
             let lens = self.lens(channel);
-            cells.iter().map(|cell| lens.view(&self.catalogue, cell)).collect()
-        })
+            cells.iter().map(|cell| lens.view(&self.catalogue, cell)).collect::<Vec<_>>()
+        });
+        let next = match cells.get(limit - 1) {
+            Some(last) => Some(last.sku),
+            None => (end < count).then(|| SkuId(end - 1)),
+        };
+        (seq, cells, next)
     }
 
     /// Up to `limit` cells of a SKU from the location after `after`, in the order in which locations were declared.
@@ -376,37 +394,51 @@ impl State {
         })
     }
 
-    /// Up to `limit` cells that are short, from the one after `after`, with the promises at risk.
-    pub fn shortages_page(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> (Seq, Vec<Shortage>) {
-        let mut places = self.shortages();
-        places.extend(self.risky_cells());
-        places.retain(|place| after.is_none_or(|after| *place > after));
+    /// Up to `limit` cells that are short, from the one after `after`, with the promises at risk; and the last cell looked
+    /// at where there may be more. Each cell is exact by itself, and nothing that came after the `seq` is missing. Runs
+    /// outside of the sequence lock but for single cells, and looks at `limit` cells and at [`AT_RISK_TOLD_MAX`]
+    /// promises of each at the most.
+    pub fn shortages_page(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> (Seq, Vec<Shortage>, After) {
+        let seq = self.view.seq();
+        let mut places = self.shortages_after(after, limit);
+        places.extend(self.risky_after(after, limit));
         places.sort_unstable();
         places.dedup();
-        self.view.read(|| {
-            let cells = places.iter().filter_map(|(sku, location)| self.matrix.get(*sku, *location));
-            let lens = self.lens(None);
-            cells
-                .map(|cell| self.shortage(lens.view(&self.catalogue, cell)))
-                .filter(|shortage| shortage.missing > 0 || !shortage.late.is_empty())
-                .take(limit)
-                .collect()
-        })
+        let next = (places.len() >= limit).then(|| places.get(limit - 1).copied()).flatten();
+        let found = places.iter().take(limit).filter_map(|(sku, location)| self.shortage(*sku, *location));
+        (seq, found.filter(|shortage| shortage.missing > 0 || !shortage.late.is_empty()).collect(), next)
     }
 
-    fn shortage(&self, cell: CellView) -> Shortage {
-        let mut covered = i64::from(cell.level.on_hand).max(0);
-        let mut at_risk = Vec::new();
-        for reservation in self.reservations.open_on(cell.sku, cell.location) {
-            let here = reservation.lines.iter().filter(|l| l.sku == cell.sku && l.location == cell.location);
-            let units: u32 = here.map(|line| line.present()).sum();
-            let missing = (i64::from(units) - covered).max(0);
-            covered = (covered - i64::from(units)).max(0);
-            if missing > 0 {
-                at_risk.push((reservation.id, missing as u32));
+    /// A cell with the promises at risk: the newest, since what is there keeps the older ones.
+    fn shortage(&self, sku: SkuId, location: LocationId) -> Option<Shortage> {
+        /// How often a fold may come between, before what was read is told as it is.
+        const ATTEMPTS: usize = 8;
+        let mut told = None;
+        for _ in 0..ATTEMPTS {
+            let seq = self.view.seq();
+            let cell = self.cell(sku, location, None)?;
+            let missing = cell.level.shortage();
+            let (mut left, mut at_risk, mut more) = (i64::from(missing), Vec::new(), false);
+            if left > 0 {
+                self.reservations.open_on(sku, location, |reservation| {
+                    let here = reservation.lines.iter().filter(|l| l.sku == sku && l.location == location);
+                    let units = here.map(|line| i64::from(line.present())).sum::<i64>().min(left);
+                    more = at_risk.len() >= AT_RISK_TOLD_MAX;
+                    if !more {
+                        at_risk.push((reservation.id, units as u32));
+                        left -= units;
+                    }
+                    left > 0 && !more
+                });
+            }
+            at_risk.reverse();
+            let late = self.waits_at_risk(sku, location, AT_RISK_TOLD_MAX);
+            told = Some(Shortage { cell, missing, at_risk, more_at_risk: more, late });
+            if self.view.seq() == seq {
+                break;
             }
         }
-        Shortage { cell, missing: cell.level.shortage(), at_risk, late: self.waits_at_risk(cell.sku, cell.location) }
+        told
     }
 
     /// The reservations behind an id list, as they are now.

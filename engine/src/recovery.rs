@@ -235,6 +235,7 @@ fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Res
         folder.fold(state, record);
         replayed += 1;
     }
+    state.reservations.leave_to_log();
     Ok(replayed)
 }
 

@@ -1,5 +1,7 @@
 //! What an operator may set. Each has a default that suits a retailer of ordinary size, and a unit in its name.
 
+use crate::reservation::{CHANGES_TOLD_MAX, Keeping};
+
 /// Bounds and retentions of the engine.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -11,6 +13,14 @@ pub struct Settings {
     pub idempotency_bytes: u64,
     /// How long a closed reservation can be read. Never shorter than the retention of keys.
     pub closed_reservation_retention_seconds: u64,
+    /// Bytes that closed reservations may take in memory, shared out by caller; beyond, the oldest of whoever has most can
+    /// be read no more.
+    pub closed_reservation_bytes: u64,
+    /// Bytes of them for the last few, which are kept whole.
+    pub recent_reservation_bytes: u64,
+    /// Changes of one reservation; what would lengthen its history beyond is refused. Confirming it, putting it aside and
+    /// ending it always works.
+    pub reservation_changes_max: usize,
     /// How long the log is kept; it is the window in which streams resume and events can be read.
     pub log_retention_seconds: u64,
     /// How long movements are kept for counts that come late.
@@ -98,6 +108,24 @@ impl Default for FeedSettings {
     }
 }
 
+impl Settings {
+    /// How long the log is kept: at least twice as long as keys, so that a reservation that was open for no longer than
+    /// keys are kept is told from it for as long as its keys are.
+    pub fn log_kept_seconds(&self) -> u64 {
+        self.log_retention_seconds.max(self.idempotency_retention_seconds.saturating_mul(2))
+    }
+
+    /// How much memory closed reservations may take.
+    pub fn keeping(&self) -> Keeping {
+        let whole_after_seconds = self.log_kept_seconds().saturating_sub(self.idempotency_retention_seconds);
+        Keeping {
+            closed_bytes: self.closed_reservation_bytes,
+            recent_bytes: self.recent_reservation_bytes.min(self.closed_reservation_bytes),
+            whole_after_ms: whole_after_seconds.saturating_mul(1000),
+        }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         const DAY: u64 = 24 * 60 * 60;
@@ -106,6 +134,9 @@ impl Default for Settings {
             idempotency_retention_seconds: DAY,
             idempotency_bytes: 1 << 30,
             closed_reservation_retention_seconds: 7 * DAY,
+            closed_reservation_bytes: 512 << 20,
+            recent_reservation_bytes: 16 << 20,
+            reservation_changes_max: CHANGES_TOLD_MAX,
             lost_demand_seconds: 5,
             log_retention_seconds: 7 * DAY,
             movement_retention_seconds: 7 * DAY,

@@ -4,7 +4,8 @@
 //! events say and decides nothing. Replaying a record that an image already knew changes nothing: levels are absolute,
 //! and what accumulates carries the `seq` of its last change.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
@@ -20,7 +21,7 @@ use crate::lost::Lost;
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
-use crate::reservation::{Reservation, ReservationStore};
+use crate::reservation::{Closed, Reservation, ReservationStore};
 use crate::rules::RuleTable;
 use crate::supply::{Came, Supply};
 use crate::view::DurableView;
@@ -178,6 +179,12 @@ impl State {
         change(&mut self.ledger.write().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Up to `limit` of them, in order, from the one after `after`.
+    pub(crate) fn shortages_after(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> Vec<(SkuId, LocationId)> {
+        let from = (after.map_or(Unbounded, Excluded), Unbounded);
+        self.short_cells().range(from).take(limit).copied().collect()
+    }
+
     fn short_cells(&self) -> std::sync::MutexGuard<'_, BTreeSet<(SkuId, LocationId)>> {
         self.shortages.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -190,7 +197,8 @@ pub(crate) struct Folder {
     pub deadlines: Deadlines,
     /// What the record being folded changes in the ledger.
     shift: Shift,
-    closed: VecDeque<(Timestamp, ReservationId)>,
+    /// Reservations closed since some were last forgotten.
+    closed: usize,
     /// By channel, the last promise through it since the start; 0 for none.
     pub promised_at: Vec<Seq>,
 }
@@ -386,7 +394,7 @@ impl Folder {
     }
 
     fn fold_new(&mut self, state: &State, reservation: Reservation) {
-        if state.reservations.get(reservation.id).is_some() {
+        if state.reservations.is_known(reservation.id) {
             return;
         }
         state.hash.add(hash::reservation(reservation.id, reservation.version, reservation.outstanding()));
@@ -411,13 +419,11 @@ impl Folder {
             if before.is_some() {
                 self.shift.between(before.as_ref(), reservation);
             }
+            self.deadlines.change(id, deadline_before, reservation.deadline());
             if reservation.state.is_open() {
                 state.hash.add(hash::reservation(id, reservation.version, reservation.outstanding()));
-                if let Some(deadline) = reservation.deadline().filter(|deadline| Some(*deadline) != deadline_before) {
-                    self.deadlines.insert(deadline, id);
-                }
             } else {
-                self.closed.push_back((record.time, id));
+                self.closed += 1;
             }
         });
     }
@@ -428,31 +434,47 @@ impl Folder {
         state.idempotency.complete(key.scope, cause.caller, record.seq, record.time);
     }
 
-    /// Forgets keys and closed reservations that have outlived their retention, a bounded number at a time.
+    /// Forgets keys that have outlived their retention, and closed reservations that have outlived theirs or are too many,
+    /// a bounded number at a time: some more than were closed meanwhile, so that none pile up.
     pub fn forget(&mut self, state: &State, keys_before: Timestamp, closed_before: Timestamp) {
         const AT_A_TIME: usize = 1024;
         state.idempotency.forget(keys_before);
-        for _ in 0..AT_A_TIME {
-            let Some((_, id)) = self.closed.pop_front_if(|(time, _)| *time < closed_before) else { break };
-            state.reservations.forget(id);
+        if self.closed > 0 {
+            state.reservations.leave_to_log();
+        }
+        // Bound: a batch closes at most as many as it has commands and expiries. Each costs the same, whatever is kept.
+        let many = AT_A_TIME + 2 * std::mem::take(&mut self.closed);
+        for _ in 0..many {
+            if !state.reservations.forget_one(closed_before) {
+                break;
+            }
         }
     }
 
     /// Puts back a reservation from an image. What quotas count comes by itself.
     pub fn restore_reservation(&mut self, state: &State, reservation: Reservation) {
+        if state.reservations.is_known(reservation.id) {
+            return;
+        }
         if reservation.is_counted() {
             let mut open = Shift::default();
             open.between(None, &reservation);
             state.change_ledger(|ledger| ledger.reopen(&open));
         }
         if !reservation.state.is_open() {
-            let closed_at = reservation.changes.last().map_or(reservation.created_at, |change| change.time);
-            self.closed.push_back((closed_at, reservation.id));
             state.reservations.insert(reservation);
         } else {
             self.fold_new(state, reservation);
             self.shift = Shift::default();
         }
+    }
+
+    /// Puts back what an image knows of a closed reservation.
+    pub fn restore_closed(&mut self, state: &State, closed: &Closed) {
+        if !closed.orders.is_empty() && !state.reservations.is_known(closed.id) {
+            state.change_ledger(|ledger| ledger.reopen(&Shift::of_orders(&closed.orders)));
+        }
+        state.reservations.restore(closed);
     }
 
     /// Puts back a cell from an image.
@@ -478,7 +500,7 @@ impl Folder {
         for (_, cell) in state.matrix.range(0, self.cells.cells()) {
             cell.rebuild_promise();
         }
-        self.closed.make_contiguous().sort_unstable();
+        state.reservations.restored();
     }
 
     /// The cell of (SKU, location) if it is made; for crediting its promise word after a fold.

@@ -198,7 +198,7 @@ fn a_flash_sale_under_quotas_sells_each_channel_its_share() {
     // A unit given back by one channel is that channel's again, also after a restart.
     let shop = shop.restart();
     let state = shop.engine.state();
-    let web = state.reservations.list(&Default::default(), shop.engine.now(), None, 5000);
+    let web = shop.engine.list(&Default::default(), shop.engine.now(), None, 5000).unwrap().items;
     let web = web.into_iter().find(|made| state.catalogue.channels.name(made.channel).as_str() == "web").unwrap();
     shop.cancel(web.id).unwrap();
     let mut app = hold_in_group(&[("A", "all", 1)]);

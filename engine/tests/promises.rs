@@ -121,7 +121,7 @@ fn a_till_is_never_refused_and_the_shortage_is_told() {
     let first = shop.reserve(&[("A", "s1", 2)]);
     let second = shop.reserve(&[("A", "s1", 1)]);
     assert_eq!(shop.sell("A", "s1", 2).cell.level, level(1, 3));
-    let (_, shortages) = shop.engine.state().shortages_page(None, 10);
+    let (_, shortages, _) = shop.engine.state().shortages_page(None, 10);
     assert_eq!((shortages.len(), shortages[0].missing), (1, 2));
     assert_eq!(shortages[0].at_risk, [(first.id, 1), (second.id, 1)], "the oldest promise keeps what is there");
     shop.receive("A", "s1", 5);

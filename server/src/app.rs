@@ -234,7 +234,13 @@ impl App {
                     Begin::First => break,
                     Begin::Wait => drop(woken.await),
                     Begin::Done(done) => {
-                        let outcome = self.engine.replay(&done).ok().flatten();
+                        let outcome = match self.engine.replay_from_memory(&done) {
+                            Some(outcome) => Some(outcome),
+                            None => {
+                                let told = crate::ops::aside(self, caller, move |engine| engine.replay(&done)).await;
+                                told.map_err(|busy| Failure::Overloaded(busy.detail().to_owned()))?.ok().flatten()
+                            }
+                        };
                         let outcome = outcome.ok_or(Failure::Replayed(done.seq))?;
                         return Ok(Executed { outcome, replayed: true });
                     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anaquel_engine::idempotency::KEY_BYTES;
 use anaquel_engine::journal::sled_log::{SledOptions, SyncPolicy};
+use anaquel_engine::reservation::CHANGES_TOLD_MAX;
 use anaquel_engine::settings::{FeedSettings, NameSettings, Settings};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -138,8 +139,14 @@ pub struct IdempotencyConfig {
 pub struct ReservationsConfig {
     /// The longest that extensions may keep a hold alive.
     pub hold_seconds_max: u64,
-    /// How long a closed reservation can be read.
+    /// How long a closed reservation can be read, as long as the log has what made it (`journal.retention_seconds`).
     pub closed_retention_seconds: u64,
+    /// Bytes of memory for closed reservations, shared out by caller: beyond, the oldest of whoever has most are `gone`.
+    pub closed_bytes: u64,
+    /// Bytes of them for the last few that were closed, of which nothing is read back from the log.
+    pub recent_bytes: u64,
+    /// Changes of one reservation; what would lengthen its history beyond is refused.
+    pub changes_max: usize,
     /// How often what was asked for and refused is noted in the log, for `/v1/what-if`; 0 for never.
     pub lost_demand_seconds: u64,
 }
@@ -351,6 +358,9 @@ impl Default for ReservationsConfig {
         Self {
             hold_seconds_max: settings.hold_seconds_max,
             closed_retention_seconds: settings.closed_reservation_retention_seconds,
+            closed_bytes: settings.closed_reservation_bytes,
+            recent_bytes: settings.recent_reservation_bytes,
+            changes_max: settings.reservation_changes_max,
             lost_demand_seconds: settings.lost_demand_seconds,
         }
     }
@@ -451,6 +461,10 @@ impl Config {
             self.idempotency.bytes() >= KEY_BYTES,
             "idempotency.bytes: at least {KEY_BYTES}, which one key costs"
         );
+        anyhow::ensure!(
+            (1..=CHANGES_TOLD_MAX).contains(&self.reservations.changes_max),
+            "reservations.changes_max: 1 to {CHANGES_TOLD_MAX}"
+        );
         anyhow::ensure!(self.journal.sync_interval_ms > 0, "journal.sync_interval_ms: at least 1");
         anyhow::ensure!(self.journal.check_bytes_per_second > 0, "journal.check_bytes_per_second: at least 1");
         anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: at least 1");
@@ -472,6 +486,9 @@ impl Config {
             idempotency_retention_seconds: self.idempotency.retention_seconds,
             idempotency_bytes: self.idempotency.bytes(),
             closed_reservation_retention_seconds: self.reservations.closed_retention_seconds,
+            closed_reservation_bytes: self.reservations.closed_bytes,
+            recent_reservation_bytes: self.reservations.recent_bytes,
+            reservation_changes_max: self.reservations.changes_max,
             lost_demand_seconds: self.reservations.lost_demand_seconds,
             log_retention_seconds: self.journal.retention_seconds,
             in_flight_max: self.limits.in_flight,

@@ -166,9 +166,11 @@ impl Problem {
             Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
             Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
             Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
+            // Whoever asks for a step hears the record itself.
+            failure @ Failure::AsItIs(_) => Self::new(Slug::Internal, failure.to_string()),
             Failure::Replayed(seq) => {
-                let detail = format!("Idempotency-Key: it was used at {seq}, and what was answered cannot be read");
-                Self::new(Slug::Internal, format!("{detail}; nothing was done again")).with("seq", seq)
+                Self::new(Slug::Gone, format!("it was done, at {seq}, and what was answered can be told no more"))
+                    .with("seq", seq)
             }
             Failure::Forgotten { seq, oldest } => {
                 let detail = format!("Idempotency-Key: it was used at {seq}, and the log is kept from {oldest} on");
@@ -193,6 +195,9 @@ impl Problem {
             Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state_name(state))),
             refusal @ (Refusal::Unbound(state) | Refusal::Waiting(state, _)) => {
                 Self::wrong_state(state, refusal.to_string())
+            }
+            refusal @ Refusal::TooManyChanges(state, _) => {
+                Self::wrong_state(state, refusal.to_string()).with("limit", "reservations.changes_max")
             }
             refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
             // By the same words, whoever asks: an id of somebody else's is one that does not exist.

@@ -55,6 +55,8 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("anaquel_seq", "The last visible record");
     metrics::describe_gauge!("anaquel_shortages", "Cells whose on_hand does not cover what is promised");
     metrics::describe_gauge!("anaquel_reservations_open", "Reservations that promise units");
+    metrics::describe_gauge!("anaquel_reservations_closed", "Closed reservations that can be read");
+    metrics::describe_gauge!("anaquel_reservations_closed_bytes", "Bytes of memory that they take, as counted");
     metrics::describe_gauge!("anaquel_cells", "Stocked cells");
     metrics::describe_gauge!("anaquel_in_flight", "Writes on their way to the log");
     metrics::describe_gauge!("anaquel_idempotency_keys", "Idempotency keys kept and in flight");
@@ -115,6 +117,9 @@ pub fn measure(app: &App) {
     metrics::gauge!("anaquel_seq").set(state.view.seq() as f64);
     metrics::gauge!("anaquel_shortages").set(state.shortage_count() as f64);
     metrics::gauge!("anaquel_reservations_open").set(state.reservations.open() as f64);
+    let closed = state.reservations.len().saturating_sub(state.reservations.open());
+    metrics::gauge!("anaquel_reservations_closed").set(closed as f64);
+    metrics::gauge!("anaquel_reservations_closed_bytes").set(state.reservations.closed_bytes() as f64);
     metrics::gauge!("anaquel_cells").set(f64::from(state.cells()));
     metrics::gauge!("anaquel_in_flight").set(app.engine.in_flight() as f64);
     metrics::gauge!("anaquel_idempotency_keys").set(state.idempotency.len() as f64);

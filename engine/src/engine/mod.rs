@@ -6,7 +6,10 @@
 
 mod intake;
 mod old_log;
+mod recall;
 mod threads;
+
+pub use recall::{Listed, Recalled};
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -140,6 +143,7 @@ impl Engine {
             recovered;
         let epoch = identity.epoch();
         let (intake, sleeper) = Intake::new();
+        state.reservations.keep(settings.keeping());
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
             identity,
@@ -395,7 +399,10 @@ impl Engine {
 
     /// Queues a command that takes nothing early.
     pub fn submit(&self, command: Command, cause: Option<Box<Cause>>, done: Completion) {
-        self.submit_admitted(cause, done, |_| Ok(command));
+        self.submit_admitted(cause, done, |state| match &command {
+            Command::Step(id, request) => state.step_of_closed(*id, request).map_or(Ok(command), Err),
+            _ => Ok(command),
+        });
     }
 
     /// The permit first, then the units: whoever has taken units always finds room in the queue. With no room on the disk
@@ -436,14 +443,21 @@ impl Engine {
         rx.recv().unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))
     }
 
-    /// The first answer of a request that was done before.
+    /// The first answer of a request that was done before, where memory tells it.
+    pub fn replay_from_memory(&self, done: &Done) -> Option<Outcome> {
+        let now = self.shared.state.reservations.get(done.reservation?)?;
+        let in_memory = !now.is_told_by_record(done.seq);
+        in_memory.then(|| Outcome::Reservation(Arc::new(now.as_of(done.seq))))
+    }
+
+    /// The first answer of a request that was done before. Reads the log.
     ///
     /// # Errors
     /// [`ReadError`] where the log no longer has it.
     pub fn replay(&self, done: &Done) -> Result<Option<Outcome>, ReadError> {
         if let Some(id) = done.reservation {
-            let reservation = self.shared.state.reservations.get(id);
-            return Ok(reservation.map(|now| Outcome::Reservation(Arc::new(now.as_of(done.seq)))));
+            let told = self.as_of(id, done.seq)?;
+            return Ok(told.map(|told| Outcome::Reservation(Arc::new(told))));
         }
         Ok(self.record(done.seq)?.as_ref().and_then(Outcome::of_record))
     }

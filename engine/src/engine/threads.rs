@@ -175,10 +175,7 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
                 shared.intake.wake();
             }
             if let Ok(Some(needed_from)) = image::keep_two(directory) {
-                let kept_from = first_seq_since(
-                    shared,
-                    kept_ms(shared.settings.log_retention_seconds.max(shared.settings.idempotency_retention_seconds)),
-                );
+                let kept_from = first_seq_since(shared, kept_ms(shared.settings.log_kept_seconds()));
                 shared.trim_before.store(kept_from.min(needed_from + 1), Ordering::Relaxed);
             }
         }

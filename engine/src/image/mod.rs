@@ -36,14 +36,14 @@ use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
 use crate::ledger::{CameKey, Counted, Used};
 use crate::movements::Recent;
-use crate::reservation::{Reservation, Wait};
+use crate::reservation::{Closed, Known, Reservation, Wait};
 use crate::rules::{RuleId, Standing};
 use crate::state::{Folder, State};
 use crate::supply::{Came, Supply};
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes. Formats 1 to 3, which it reads, have fewer kinds of frames, hold keys with all that is
-/// known of them, and 1 and 2 simpler reservations.
+/// The format that this build writes. Formats 1 to 3, which it reads, have fewer kinds of frames, hold keys and closed
+/// reservations with all that is known of them, and 1 and 2 simpler reservations.
 const FORMAT: u16 = 4;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
@@ -86,6 +86,10 @@ enum Frame {
     Undeclared(Box<Undeclared>),
     KeptKeys(KeptKeys),
     Came(Vec<(CameKey, Came)>),
+    /// With whose each is.
+    Whole(Vec<(Kept, u32)>),
+    /// What memory keeps of those that are closed.
+    Closed(Vec<Closed>),
 }
 
 /// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
@@ -289,9 +293,7 @@ fn write_unfinished(
     }
     writer.frame(&Frame::Cells(pending))?;
     writer.frames(state.movements.copy().into_iter(), Frame::Movements)?;
-    let mut reservations = 0;
-    let kept = state.reservations.segments().flatten().inspect(|_| reservations += 1);
-    writer.frames(kept.map(Kept::from), Frame::Reservations)?;
+    let reservations = write_reservations(state, &mut writer)?;
     write_supply(state, &mut writer)?;
     writer.frames(state.rates.copy().into_iter(), Frame::Rates)?;
     // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
@@ -321,6 +323,30 @@ fn write_unfinished(
     fs::rename(unfinished, path_of(directory, start_seq))?;
     File::open(directory)?.sync_all()?;
     Ok(summary)
+}
+
+/// What is known of each reservation, oldest first; tells how many there are.
+fn write_reservations(state: &State, writer: &mut Writer<'_>) -> io::Result<u64> {
+    let (mut whole, mut closed, mut count) = (Vec::new(), Vec::new(), 0);
+    for known in state.reservations.each() {
+        count += 1;
+        match known {
+            Known::Here(reservation) => {
+                let caller = reservation.caller;
+                whole.push((Kept::from(reservation), caller));
+            }
+            Known::Closed(entry) => closed.push(*entry),
+        }
+        if whole.len() >= ITEMS_PER_FRAME {
+            writer.frame(&Frame::Whole(std::mem::take(&mut whole)))?;
+        }
+        if closed.len() >= ITEMS_PER_FRAME {
+            writer.frame(&Frame::Closed(std::mem::take(&mut closed)))?;
+        }
+    }
+    writer.frame(&Frame::Whole(whole))?;
+    writer.frame(&Frame::Closed(closed))?;
+    Ok(count)
 }
 
 /// What is to come, each cell whole.
@@ -454,6 +480,12 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
             Frame::Reservations(rows) => {
                 rows.into_iter().for_each(|kept| folder.restore_reservation(state, kept.into()));
             }
+            Frame::Whole(rows) => {
+                for (kept, caller) in rows {
+                    folder.restore_reservation(state, Reservation { caller, ..kept.into() });
+                }
+            }
+            Frame::Closed(rows) => rows.iter().for_each(|closed| folder.restore_closed(state, closed)),
             Frame::Rates(rows) => {
                 rows.into_iter().for_each(|((sku, location), rate)| state.rates.restore(sku, location, rate));
             }

@@ -98,6 +98,7 @@ impl From<Reservation> for reservation::Reservation {
             lines: old.lines.into_iter().map(line).collect(),
             changes: old.changes.into_iter().map(change).collect(),
             orders: Few::new(),
+            caller: 0,
         }
     }
 }

@@ -164,24 +164,31 @@ impl BatchBuilder {
     }
 }
 
-/// Decodes one record of a batch, passing over those before it.
-pub(super) fn decode_one(batch: &Batch, seq: Seq) -> Result<Option<Record>, CodecError> {
+/// The bytes of the record `seq`, which comes first in `rest`; leaves what comes behind.
+fn split<'a>(rest: &mut &'a [u8], seq: Seq) -> Result<&'a [u8], CodecError> {
     let wrong = |what: &str| CodecError { seq, what: what.to_owned() };
-    if !(batch.first_seq..=batch.last_seq()).contains(&seq) {
-        return Ok(None);
-    }
+    let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| wrong("its length is cut off"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    let (bytes, after) = after.split_at_checked(length).ok_or_else(|| wrong("it is cut off"))?;
+    *rest = after;
+    Ok(bytes)
+}
+
+fn decode_record(batch: &Batch, seq: Seq, bytes: &[u8]) -> Result<Record, CodecError> {
+    let stored: Stored = options().deserialize(bytes).map_err(|error| CodecError { seq, what: error.to_string() })?;
+    Ok(Record { seq, time: batch.time, cause: stored.cause.0, event: stored.event })
+}
+
+/// Decodes one record of a batch; steps over those before it.
+pub(super) fn decode_one(batch: &Batch, wanted: Seq) -> Result<Option<Record>, CodecError> {
     let mut rest = batch.body.as_slice();
-    let mut at = batch.first_seq;
-    loop {
-        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| wrong("its length is cut off"))?;
-        let length = u32::from_le_bytes(*length) as usize;
-        let (bytes, after) = after.split_at_checked(length).ok_or_else(|| wrong("it is cut off"))?;
-        if at == seq {
-            let stored: Stored = options().deserialize(bytes).map_err(|error| wrong(&error.to_string()))?;
-            return Ok(Some(Record { seq, time: batch.time, cause: stored.cause.0, event: stored.event }));
+    for seq in batch.first_seq..=batch.last_seq() {
+        let bytes = split(&mut rest, seq)?;
+        if seq == wanted {
+            return decode_record(batch, seq, bytes).map(Some);
         }
-        (rest, at) = (after, at + 1);
     }
+    Ok(None)
 }
 
 /// Decodes all records of a batch.
@@ -189,13 +196,8 @@ pub(super) fn decode(batch: &Batch) -> Result<Vec<Record>, CodecError> {
     let mut rest = batch.body.as_slice();
     let mut records = Vec::with_capacity(batch.count as usize);
     for seq in batch.first_seq..=batch.last_seq() {
-        let wrong = |what: &str| CodecError { seq, what: what.to_owned() };
-        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| wrong("its length is cut off"))?;
-        let length = u32::from_le_bytes(*length) as usize;
-        let (bytes, after) = after.split_at_checked(length).ok_or_else(|| wrong("it is cut off"))?;
-        let stored: Stored = options().deserialize(bytes).map_err(|error| wrong(&error.to_string()))?;
-        records.push(Record { seq, time: batch.time, cause: stored.cause.0, event: stored.event });
-        rest = after;
+        let bytes = split(&mut rest, seq)?;
+        records.push(decode_record(batch, seq, bytes)?);
     }
     if !rest.is_empty() {
         return Err(CodecError { seq: batch.last_seq(), what: format!("{} bytes follow it", rest.len()) });

@@ -206,11 +206,17 @@ impl JournalReader for MemoryDisk {
         if from < oldest {
             return Err(ReadError::Trimmed { oldest });
         }
-        let parts = self.image().parts.clone();
-        let start = parts.iter().map(|(seq, _)| *seq).take_while(|seq| *seq <= from).last().unwrap_or(0);
+        let parts = {
+            let image = self.image();
+            let holder = image.parts.partition_point(|(seq, _)| *seq <= from);
+            let start = holder.checked_sub(1).and_then(|last| image.parts.get(last)).map_or(0, |(seq, _)| *seq);
+            image.parts.partition_point(|(seq, _)| *seq < start)
+        };
         let mut assembler = Assembler::default();
-        for (seq, bytes) in parts.iter().filter(|(seq, _)| *seq >= start) {
-            let batch = part::parse(bytes, *seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
+        // Part by part: most readers want few.
+        let next = |at: usize| self.image().parts.get(at).cloned();
+        for (seq, bytes) in (parts..).map_while(next) {
+            let batch = part::parse(&bytes, seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
             if let Some(batch) = batch
                 && batch.last_seq() >= from
                 && visit(batch).is_break()

@@ -48,10 +48,10 @@ impl Batch {
         codec::decode(self)
     }
 
-    /// The record at `seq`, if it is one of these.
+    /// One record, decoded; none where the batch does not hold it.
     ///
     /// # Errors
-    /// [`CodecError`] where it cannot be read.
+    /// [`CodecError`] names the record that cannot be read.
     pub fn record(&self, seq: Seq) -> Result<Option<Record>, CodecError> {
         codec::decode_one(self, seq)
     }

@@ -10,20 +10,29 @@
 //!
 //! Every change bumps the *version* (the `seq` of its record) and can be undone, which is how the record *as it was* at
 //! any of its versions is told: a repeated request gets its first answer from [`Reservation::as_of`] without anything
-//! having been stored for it. What is outstanding in a line is `quantity − collected`; summed over all reservations it
+//! having been stored for it. Extensions behind one another are told as one change, and so is what the engine does by
+//! itself once a history is long, so that a record stays small; the records in between are in the log. What is outstanding in a line is `quantity − collected`; summed over all reservations it
 //! is the cell's `reserved`, always, but for units that are still to come ([`Wait`]): those are promised, not reserved.
 
+mod closed;
+mod ordered;
 mod store;
 mod wait;
 
-pub use store::{Filter, ReservationStore};
+pub use closed::{Closed, Stretch};
+pub use store::{Filter, Keeping, Known, ReservationStore, Walked};
 pub use wait::Wait;
 
 use smallvec::SmallVec;
 
-use crate::event::{Event, Few, LineTerms, Move, OrderDay, Purpose, Record};
+use crate::event::{Cause, Event, Few, LineTerms, Move, OrderDay, Purpose, Record};
+use crate::hash;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use serde::{Deserialize, Serialize};
+
+/// Changes of one reservation that are told one by one. What the engine does by itself beyond (units that move for others,
+/// that come, or are expected at another time) is told as one.
+pub const CHANGES_TOLD_MAX: usize = 1024;
 
 /// Where a reservation is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +55,58 @@ impl State {
     /// Whether units are still promised.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Held | Self::Confirmed | Self::Ready)
+    }
+
+    /// Whether `confirm` may be done in this state.
+    pub fn may_confirm(self) -> Verdict {
+        match self {
+            Self::Held => Verdict::Go,
+            Self::Confirmed | Self::Ready | Self::Collected => Verdict::AlreadyThere,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `ready` may be done in this state.
+    pub fn may_ready(self) -> Verdict {
+        match self {
+            Self::Confirmed => Verdict::Go,
+            Self::Ready | Self::Collected => Verdict::AlreadyThere,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `collect` may be done in this state.
+    pub fn may_collect(self) -> Verdict {
+        match self {
+            Self::Confirmed | Self::Ready => Verdict::Go,
+            Self::Collected => Verdict::AlreadyThere,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `cancel` may be done in this state.
+    pub fn may_cancel(self) -> Verdict {
+        match self {
+            Self::Held | Self::Confirmed | Self::Ready => Verdict::Go,
+            Self::Cancelled => Verdict::AlreadyThere,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `extend` may be done in this state.
+    pub fn may_extend(self) -> Verdict {
+        match self {
+            Self::Held => Verdict::Go,
+            state => Verdict::WrongState(state),
+        }
+    }
+
+    /// Whether `bind` or `rebind` may be done in this state. What is put aside stays where it is.
+    pub fn may_rebind(self) -> Verdict {
+        match self {
+            Self::Held | Self::Confirmed => Verdict::Go,
+            state => Verdict::WrongState(state),
+        }
     }
 }
 
@@ -128,6 +189,10 @@ pub struct Reservation {
     /// The days of locations that it counts against. An image keeps them beside the reservation.
     #[serde(skip)]
     pub orders: Few<OrderDay>,
+    /// Whose it counts as once it is closed: a digest of who made it; 0 for nobody that is known. An image keeps it
+    /// beside the reservation.
+    #[serde(skip)]
+    pub caller: u32,
 }
 
 /// One step of a life, with what it takes to undo it.
@@ -200,6 +265,59 @@ pub enum Step {
     },
     /// When units are expected changed.
     Dated,
+    /// Got a new deadline several times, nothing else in between: the last of them.
+    ExtendedAgain {
+        /// The deadline before the first of them.
+        expires_before: Timestamp,
+        /// The `seq` of the first of them.
+        first: Seq,
+        /// How many.
+        count: u32,
+    },
+    /// Units moved for others, came, or were expected at another time, many times: the last of them.
+    Shifted {
+        /// The lines before the first of them; what they wait for undoes itself.
+        before: Few<Line>,
+        /// The `seq` of the first of them.
+        first: Seq,
+        /// How many.
+        count: u32,
+    },
+}
+
+impl Change {
+    /// Its records, from the first to the last.
+    pub fn stretch(&self) -> Stretch {
+        let (first, count) = match &self.step {
+            Step::ExtendedAgain { first, count, .. } | Step::Shifted { first, count, .. } => (*first, *count),
+            _ => (self.seq, 1),
+        };
+        Stretch { first, last: self.seq, count }
+    }
+
+    /// Whether it stands for changes that its first and last record do not tell.
+    pub(crate) fn is_summary(&self) -> bool {
+        matches!(self.step, Step::Shifted { .. })
+    }
+
+    /// Whether units came to a line or left it in its moves, as far as they are told.
+    fn mentions(&self, line: u16) -> bool {
+        match &self.step {
+            Step::Rebound { moves, .. } => moves.iter().any(|moved| moved.mentions(line)),
+            Step::Shifted { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether nobody asked for it.
+    fn is_the_engines(&self) -> bool {
+        match &self.step {
+            Step::Filled { .. } | Step::Dated | Step::Shifted { .. } => true,
+            // Nobody who names a place leaves it open.
+            Step::Rebound { moves, bound } => bound.is_empty() && moves.iter().all(|moved| moved.open),
+            _ => false,
+        }
+    }
 }
 
 /// Units of a line that moved, with what it takes to bring them back.
@@ -215,6 +333,12 @@ pub struct Moved {
     pub into: u16,
     /// Whether where they were was open.
     pub open: bool,
+}
+
+impl Moved {
+    fn mentions(&self, line: u16) -> bool {
+        self.line == line || self.into == line
+    }
 }
 
 /// What a request to change a reservation comes to.
@@ -260,6 +384,7 @@ impl Reservation {
                 Event::Arranged(arranged) => arranged.orders.iter().copied().collect(),
                 _ => Few::new(),
             },
+            caller: record.cause.as_deref().map_or(0, caller_of),
         })
     }
 
@@ -282,54 +407,32 @@ impl Reservation {
 
     /// Whether `confirm` may be done at `now`.
     pub fn may_confirm(&self, now: Timestamp) -> Verdict {
-        match self.state_at(now) {
-            State::Held => Verdict::Go,
-            State::Confirmed | State::Ready | State::Collected => Verdict::AlreadyThere,
-            state => Verdict::WrongState(state),
-        }
+        self.state_at(now).may_confirm()
     }
 
     /// Whether `ready` may be done at `now`.
     pub fn may_ready(&self, now: Timestamp) -> Verdict {
-        match self.state_at(now) {
-            State::Confirmed => Verdict::Go,
-            State::Ready | State::Collected => Verdict::AlreadyThere,
-            state => Verdict::WrongState(state),
-        }
+        self.state_at(now).may_ready()
     }
 
     /// Whether `collect` may be done at `now`.
     pub fn may_collect(&self, now: Timestamp) -> Verdict {
-        match self.state_at(now) {
-            State::Confirmed | State::Ready => Verdict::Go,
-            State::Collected => Verdict::AlreadyThere,
-            state => Verdict::WrongState(state),
-        }
+        self.state_at(now).may_collect()
     }
 
     /// Whether `cancel` may be done at `now`.
     pub fn may_cancel(&self, now: Timestamp) -> Verdict {
-        match self.state_at(now) {
-            State::Held | State::Confirmed | State::Ready => Verdict::Go,
-            State::Cancelled => Verdict::AlreadyThere,
-            state => Verdict::WrongState(state),
-        }
+        self.state_at(now).may_cancel()
     }
 
     /// Whether `extend` may be done at `now`.
     pub fn may_extend(&self, now: Timestamp) -> Verdict {
-        match self.state_at(now) {
-            State::Held => Verdict::Go,
-            state => Verdict::WrongState(state),
-        }
+        self.state_at(now).may_extend()
     }
 
-    /// Whether `bind` or `rebind` may be done at `now`. What is put aside stays where it is.
+    /// Whether `bind` or `rebind` may be done at `now`.
     pub fn may_rebind(&self, now: Timestamp) -> Verdict {
-        match self.state_at(now) {
-            State::Held | State::Confirmed => Verdict::Go,
-            state => Verdict::WrongState(state),
-        }
+        self.state_at(now).may_rebind()
     }
 
     /// Whether any ledger counts something of it.
@@ -359,6 +462,10 @@ impl Reservation {
             return;
         }
         let from = self.state;
+        // Beyond what is told one by one, what the engine does joins what it did before.
+        let joins = self.changes.len() >= CHANGES_TOLD_MAX && self.changes.last().is_some_and(Change::is_the_engines);
+        let lines_before = joins.then(|| self.lines.clone());
+        let since = self.changes.last().filter(|_| joins).map_or(record.seq, |last| last.stretch().first);
         let step = match &record.event {
             Event::Confirmed(event) => {
                 self.state = State::Confirmed;
@@ -417,7 +524,7 @@ impl Reservation {
                 let mine = rows_of(record.event.fills(), self.id, |fill| fill.reservation);
                 let lines = mine.iter().map(|fill| (fill.line, fill.quantity)).collect();
                 self.each(&lines, |line, quantity| {
-                    line.wait.as_deref_mut().map(|wait| wait.less(record.seq, quantity));
+                    line.wait.as_deref_mut().map(|wait| wait.less(record.seq, since, quantity));
                 });
                 Step::Filled { lines }
             }
@@ -425,7 +532,7 @@ impl Reservation {
                 for row in rows_of(rows, self.id, |row| row.reservation) {
                     let line = self.lines.get_mut(usize::from(row.line));
                     if let Some(wait) = line.and_then(|line| line.wait.as_deref_mut()) {
-                        wait.redate(record.seq, row);
+                        wait.redate(record.seq, since, row);
                     }
                 }
                 Step::Dated
@@ -442,8 +549,101 @@ impl Reservation {
             _ => return,
         };
         let actor = record.cause.as_ref().and_then(|cause| cause.actor.as_deref()).map(Into::into);
-        self.changes.push(Change { seq: record.seq, time: record.time, from, to: self.state, actor, step });
+        let change = Change { seq: record.seq, time: record.time, from, to: self.state, actor, step };
         self.version = record.seq;
+        match lines_before.filter(|_| change.is_the_engines()) {
+            Some(lines_before) => self.join(change, lines_before),
+            None => self.add(change),
+        }
+    }
+
+    /// Adds a change to the history. An extension behind another joins it: who keeps a hold alive has one entry, however
+    /// often.
+    fn add(&mut self, change: Change) {
+        if let Step::Extended { .. } = &change.step
+            && let Some(last) = self.changes.last_mut()
+        {
+            let before = match &last.step {
+                Step::Extended { expires_before } => Some((*expires_before, last.seq, 1)),
+                Step::ExtendedAgain { expires_before, first, count } => Some((*expires_before, *first, *count)),
+                _ => None,
+            };
+            if let Some((expires_before, first, count)) = before {
+                let step = Step::ExtendedAgain { expires_before, first, count: count.saturating_add(1) };
+                *last = Change { step, ..change };
+                return;
+            }
+        }
+        self.changes.push(change);
+    }
+
+    /// What the engine did joins what it did before.
+    fn join(&mut self, change: Change, lines_before: Few<Line>) {
+        let Some(mut last) = self.changes.pop() else { return };
+        let (first, count) = (last.stretch().first, last.stretch().count.saturating_add(1));
+        let before = match last.step {
+            Step::Shifted { before, .. } => before,
+            Step::Rebound { moves, .. } => {
+                let mut earlier = Self { lines: lines_before, ..self.clone() };
+                earlier.shift_all_back(&moves);
+                earlier.lines
+            }
+            _ => lines_before,
+        };
+        last = Change { step: Step::Shifted { before, first, count }, from: last.from, ..change };
+        self.changes.push(last);
+    }
+
+    /// Whether one more extension joins the last change instead of lengthening the history.
+    pub fn is_being_extended(&self) -> bool {
+        let last = self.changes.last().map(|change| &change.step);
+        matches!(last, Some(Step::Extended { .. } | Step::ExtendedAgain { .. }))
+    }
+
+    /// Whether the version at `seq` is inside of several changes that are told as one: its own record tells what
+    /// [`Reservation::as_of`] cannot.
+    pub fn is_told_by_record(&self, seq: Seq) -> bool {
+        let within = |change: &Change| change.stretch().first <= seq && seq < change.seq;
+        self.changes.iter().rev().take_while(|change| change.seq > seq).any(within)
+    }
+
+    /// The record as it was right after `record`, which changed it.
+    #[must_use]
+    pub fn as_of_record(&self, record: &Record) -> Self {
+        let mut earlier = self.as_of(record.seq);
+        if let Event::Extended(extended) = &record.event {
+            earlier.expires_at = extended.expires_at;
+        }
+        earlier
+    }
+
+    /// The reservation that the record with id and version `seq` and those of its `trail` tell, up to `upto`. `read`
+    /// reads one record.
+    ///
+    /// # Errors
+    /// Whatever `read` fails with; none where the log holds something else there.
+    pub fn told_by<E>(
+        id: ReservationId,
+        trail: &[Stretch],
+        upto: Seq,
+        mut read: impl FnMut(Seq) -> Result<Option<Record>, E>,
+    ) -> Result<Option<Self>, E> {
+        let Some(mut told) = read(id.0)?.as_ref().and_then(Self::created_by) else { return Ok(None) };
+        for Stretch { first, last, count } in trail.iter().filter(|stretch| stretch.first <= upto) {
+            let Some(record) = read(*first)? else { return Ok(None) };
+            told.apply(&record);
+            let end = upto.min(*last);
+            if end > *first {
+                let Some(record) = read(end)? else { return Ok(None) };
+                told.apply(&record);
+                if let Some(Change { step: Step::ExtendedAgain { count: known, .. }, .. }) = told.changes.last_mut()
+                    && end == *last
+                {
+                    *known = *count;
+                }
+            }
+        }
+        Ok(Some(told))
     }
 
     /// The record as it was right after the change at `seq`.
@@ -452,6 +652,12 @@ impl Reservation {
         let mut earlier = self.clone();
         while earlier.version > seq {
             let Some(change) = earlier.changes.pop() else { break };
+            if change.stretch().first <= seq {
+                // Inside of several that are told as one: the record itself tells what is different there.
+                earlier.version = seq;
+                earlier.changes.push(Change { seq, ..change });
+                break;
+            }
             earlier.state = change.from;
             match change.step {
                 Step::Confirmed { order_before } => {
@@ -463,14 +669,23 @@ impl Reservation {
                 Step::Cancelled { lines, .. } | Step::Superseded { lines } | Step::Expired { lines } => {
                     earlier.each(&lines, |line, quantity| line.quantity += quantity);
                 }
-                Step::Extended { expires_before } => earlier.expires_at = expires_before,
+                Step::Extended { expires_before } | Step::ExtendedAgain { expires_before, .. } => {
+                    earlier.expires_at = expires_before;
+                }
+                Step::Shifted { before, .. } => {
+                    earlier.lines.truncate(before.len());
+                    for (line, before) in earlier.lines.iter_mut().zip(before) {
+                        // What it waits for undoes itself.
+                        *line = Line { wait: line.wait.take(), ..before };
+                    }
+                }
                 Step::Rebound { moves, bound } => {
                     for line in bound {
                         if let Some(terms) = earlier.terms_mut(line) {
                             terms.bound = false;
                         }
                     }
-                    moves.iter().rev().for_each(|moved| earlier.shift_back(moved));
+                    earlier.shift_all_back(&moves);
                 }
                 // The waits undo themselves.
                 Step::Filled { .. } | Step::Dated => {}
@@ -517,15 +732,27 @@ impl Reservation {
         Moved { line: moved.line, quantity: moved.quantity, from, into: into as u16, open }
     }
 
-    fn shift_back(&mut self, moved: &Moved) {
+    /// Takes back the moves of the change behind the last one.
+    fn shift_all_back(&mut self, moves: &[Moved]) {
+        for (nth, moved) in moves.iter().enumerate().rev() {
+            let before = moves.get(..nth).unwrap_or_default();
+            let is_empty = self.lines.last().is_some_and(|last| last.requested == moved.quantity);
+            // A line was made for units if nothing before ever came to it or left it.
+            let is_made = is_empty
+                && !before.iter().any(|other| other.mentions(moved.into))
+                && !self.changes.iter().rev().any(|change| change.mentions(moved.into));
+            self.shift_back(moved, is_made);
+        }
+    }
+
+    fn shift_back(&mut self, moved: &Moved, is_made: bool) {
         let (line, into) = (usize::from(moved.line), usize::from(moved.into));
         if line == into {
             self.with_line(line, |line| line.location = moved.from);
             return;
         }
         self.transfer(into, line, moved.quantity);
-        // A line that was made for them has nothing else.
-        if into + 1 == self.lines.len() && self.lines.last().is_some_and(|last| last.requested == 0) {
+        if is_made && into + 1 == self.lines.len() {
             self.lines.pop();
         }
     }
@@ -548,7 +775,7 @@ impl Reservation {
     /// What is to come is given back first.
     fn give_back(&mut self, seq: Seq, lines: &SmallVec<[(u16, u32); 1]>) {
         self.each(lines, |line, quantity| {
-            line.wait.as_deref_mut().map(|wait| wait.less(seq, quantity));
+            line.wait.as_deref_mut().map(|wait| wait.less(seq, seq, quantity));
             line.quantity -= quantity;
         });
     }
@@ -559,6 +786,13 @@ impl Reservation {
             change(line.expect("a record names lines that its reservation has"), *quantity);
         }
     }
+}
+
+/// A digest of who asked: the key, and the name that it goes by.
+fn caller_of(cause: &Cause) -> u32 {
+    let key = cause.origin.as_ref().map_or(0, |origin| hash::text(&origin.key));
+    let actor = cause.actor.as_deref().map_or(0, hash::text);
+    key.rotate_left(16) ^ actor
 }
 
 /// The rows of one reservation, among many that are sorted by it.
@@ -587,6 +821,10 @@ mod tests {
     }
 
     fn hold(quantities: &[u32]) -> Reservation {
+        Reservation::created_by(&held(quantities)).expect("a creating record")
+    }
+
+    fn held(quantities: &[u32]) -> Record {
         let line = |quantity: &u32| ReservedLine { requested: *quantity, quantity: *quantity, cell: CELL };
         let made = Reserved {
             channel: ChannelId(0),
@@ -598,7 +836,7 @@ mod tests {
             lines: quantities.iter().map(line).collect(),
             supersedes: None,
         };
-        Reservation::created_by(&record(1, Event::Reserved(Box::new(made)))).expect("a creating record")
+        record(1, Event::Reserved(Box::new(made)))
     }
 
     fn units(lines: &[(u16, u32)]) -> Few<LineChange> {
@@ -675,10 +913,51 @@ mod tests {
         assert_eq!((order.lines[0].quantity, order.lines[0].collected), (2, 2));
     }
 
+    #[test]
+    fn sixty_thousand_extensions_are_one_entry() {
+        let mut hold = hold(&[1]);
+        let reservation = hold.id;
+        for seq in 2..60_002 {
+            hold.apply(&record(seq, Event::Extended(Extended { reservation, expires_at: Timestamp(seq) })));
+        }
+        assert_eq!(hold.changes.len(), 1);
+        assert_eq!(hold.changes[0].stretch(), Stretch { first: 2, last: 60_001, count: 60_000 });
+        assert_eq!(hold.as_of(1).expires_at, Timestamp(100_000));
+        assert!(hold.is_told_by_record(40_000) && !hold.is_told_by_record(60_001) && !hold.is_told_by_record(1));
+        let middle = record(40_000, Event::Extended(Extended { reservation, expires_at: Timestamp(40_000) }));
+        let told = hold.as_of_record(&middle);
+        assert_eq!((told.version, told.expires_at), (40_000, Timestamp(40_000)));
+    }
+
+    #[test]
+    fn what_the_engine_does_by_itself_lengthens_no_history_for_ever() {
+        use crate::event::{LineTerms, Rebound};
+        let mut order = hold(&[4]);
+        let reservation = order.id;
+        order.lines[0].terms = Some(Box::new(LineTerms { group: Some(GroupId(1)), ..LineTerms::default() }));
+        assert!(order.is_unbound());
+        let born = order.clone();
+        for seq in 2..5_002 {
+            let to = CellAfter { location: LocationId((seq % 3) as u32 + 2), ..CELL };
+            let line = order.lines.iter().position(|line| line.outstanding() > 0).expect("units") as u16;
+            let quantity = if seq % 7 == 0 { 1 } else { order.lines[usize::from(line)].outstanding() };
+            let moves = vec![Move { line, quantity, from: CELL, to }];
+            order.apply(&record(seq, Event::Rebound(Box::new(Rebound { reservation, moves, bound: Vec::new() }))));
+            assert_eq!(order.outstanding(), 4);
+        }
+        assert!(order.changes.len() <= CHANGES_TOLD_MAX, "{}", order.changes.len());
+        assert!(order.lines.len() <= 5, "{}", order.lines.len());
+        assert_eq!(order.as_of(1), born);
+        let middle = order.changes[500].seq;
+        assert_eq!(order.as_of(middle).version, middle);
+        assert_eq!(order.as_of(middle).outstanding(), 4);
+    }
+
     proptest! {
         #[test]
         fn every_earlier_version_can_be_told(steps in proptest::collection::vec((0..6u8, 0..3u16, 1..4u32), 0..20)) {
             let mut now = hold(&[5, 1, 9]);
+            let mut records = vec![held(&[5, 1, 9])];
             let mut versions = vec![now.clone()];
             for (seq, (kind, line, quantity)) in (2..).zip(steps) {
                 let reservation = now.id;
@@ -700,12 +979,29 @@ mod tests {
                     _ => now.state.is_open(),
                 };
                 if allowed {
-                    now.apply(&record(seq, event));
+                    records.push(record(seq, event));
+                    now.apply(&records[records.len() - 1]);
                     versions.push(now.clone());
                 }
             }
             for version in versions {
-                prop_assert_eq!(now.as_of(version.version), version);
+                let its_record = records.iter().find(|record| record.seq == version.version);
+                let told = match its_record.filter(|_| now.is_told_by_record(version.version)) {
+                    Some(record) => now.as_of_record(record),
+                    None => now.as_of(version.version),
+                };
+                // How often it was extended by then is told by the history of then alone.
+                let plain = |of: &Reservation| Reservation { changes: Vec::new(), ..of.clone() };
+                prop_assert_eq!(plain(&told), plain(&version));
+                prop_assert_eq!(told.changes.len(), version.changes.len());
+                // And the log tells each from the records alone.
+                let trail: Vec<_> = now.changes.iter().map(Change::stretch).collect();
+                let read = |seq| Ok::<_, ()>(records.iter().find(|record| record.seq == seq).cloned());
+                let told = Reservation::told_by(now.id, &trail, version.version, read).unwrap().unwrap();
+                prop_assert_eq!(plain(&told), plain(&version));
+                if version.version == now.version {
+                    prop_assert_eq!(&told, &now);
+                }
             }
         }
     }

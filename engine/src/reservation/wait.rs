@@ -38,19 +38,26 @@ impl Wait {
         self.units > 0 && self.expected_at.is_none_or(|expected| expected > self.promised_for)
     }
 
-    /// Up to `units` of what is to come are not waited for any more; tells how many.
-    pub(super) fn less(&mut self, seq: Seq, units: u32) -> u32 {
+    /// Up to `units` of what is to come are not waited for any more; tells how many. Changes from `since` on are undone as
+    /// one.
+    pub(super) fn less(&mut self, seq: Seq, since: Seq, units: u32) -> u32 {
         let gone = self.units.min(units);
         if gone > 0 {
-            self.undo.push((seq, self.units, self.expected_at));
+            self.remember(seq, since);
             self.units -= gone;
         }
         gone
     }
 
-    pub(super) fn redate(&mut self, seq: Seq, row: &WaitDated) {
-        self.undo.push((seq, self.units, self.expected_at));
+    pub(super) fn redate(&mut self, seq: Seq, since: Seq, row: &WaitDated) {
+        self.remember(seq, since);
         self.expected_at = row.expected_at;
+    }
+
+    fn remember(&mut self, seq: Seq, since: Seq) {
+        if self.undo.last().is_none_or(|(of, ..)| *of < since) {
+            self.undo.push((seq.min(since), self.units, self.expected_at));
+        }
     }
 
     /// Goes back to what it was before everything after `seq`.

@@ -415,15 +415,18 @@ impl Sequencer {
     }
 
     fn answer(&self, answer: Answer, first_seq: Seq, records: &[Record]) -> Outcome {
-        let record = |seq: Seq| records.get((seq - first_seq) as usize);
+        let record = |seq: Seq| records.get(usize::try_from(seq.checked_sub(first_seq)?).ok()?);
         match answer {
             Answer::Reservation(id, seq) => {
+                // What was closed in this batch is whole until everybody is answered.
                 let reservation = self.state.reservations.get(id).expect("what was just folded is there");
-                if reservation.version == seq {
-                    Outcome::Reservation(reservation)
-                } else {
-                    Outcome::Reservation(Arc::new(reservation.as_of(seq)))
-                }
+                Outcome::Reservation(match (reservation.is_told_by_record(seq), record(seq)) {
+                    _ if reservation.version == seq => reservation,
+                    (false, _) => Arc::new(reservation.as_of(seq)),
+                    (true, Some(record)) => Arc::new(reservation.as_of_record(record)),
+                    // Nothing was done at `seq`: it is the record as it was found, and a later one does as well.
+                    (true, None) => reservation,
+                })
             }
             Answer::Record(seq) => {
                 let record = record(seq).expect("an answer names a record of its own batch");

@@ -549,7 +549,11 @@ impl Sequencer {
     fn released_by(&mut self, supersedes: Option<ReservationId>, channel: ChannelId) -> Result<Few<Released>, Failure> {
         let Some(id) = supersedes else { return Ok(Few::new()) };
         let Some(old) = self.draft.reservation(id) else {
-            return Err(Refusal::NotFound("reservation to supersede").into());
+            return match self.state.reservations.closed_state(id) {
+                Some(State::Expired) => Ok(Few::new()),
+                Some(state) => Err(Refusal::WrongState(state).into()),
+                None => Err(Refusal::NotFound("reservation to supersede").into()),
+            };
         };
         match old.state {
             State::Held => {

@@ -15,20 +15,21 @@ const PICKUP_CODE_DIGITS: u32 = 6;
 impl Sequencer {
     pub(super) fn step(&mut self, id: ReservationId, request: StepRequest, cause: &mut Option<Box<Cause>>) -> Decision {
         let now = if self.is_kept_alive(id) { Timestamp(0) } else { self.draft.now };
-        let Some(reservation) = self.draft.reservation(id) else { return Err(Refusal::NotFound("reservation").into()) };
-        let verdict = match &request {
-            StepRequest::Confirm { .. } => reservation.may_confirm(now),
-            StepRequest::Ready { .. } => reservation.may_ready(now),
-            StepRequest::Collect { .. } => reservation.may_collect(now),
-            StepRequest::Cancel { .. } => reservation.may_cancel(now),
-            StepRequest::Extend { .. } => reservation.may_extend(now),
-            StepRequest::Bind { .. } | StepRequest::Rebind { .. } => reservation.may_rebind(now),
+        let Some(reservation) = self.draft.reservation(id) else {
+            // It may have been closed, and left to the log, while this waited in the queue.
+            let failure = self.state.step_of_closed(id, &request);
+            return Err(failure.unwrap_or_else(|| Refusal::NotFound("reservation").into()));
         };
+        let verdict = request.verdict(reservation.state_at(now));
         match verdict {
             Verdict::Go => {}
             Verdict::WrongState(state) => return Err(Refusal::WrongState(state).into()),
             // Nothing is logged, but what is told may rest on this batch, so it waits for it.
             Verdict::AlreadyThere => return Ok(Answer::Reservation(id, reservation.version)),
+        }
+        let joins = matches!(request, StepRequest::Extend { .. }) && reservation.is_being_extended();
+        if request.lengthens() && !joins && reservation.changes.len() >= self.settings.reservation_changes_max {
+            return Err(Refusal::TooManyChanges(reservation.state, reservation.changes.len()).into());
         }
         // While its location is open, it can be given back, but neither put aside nor handed over.
         if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unbound() {
@@ -129,10 +130,7 @@ impl Sequencer {
 
     /// A code that no open reservation has, from random bits that came from outside.
     fn pickup_code(&self, entropy: u64) -> String {
-        let taken = |code: &String| {
-            let filter = crate::reservation::Filter { pickup_code: Some(code.clone()), ..Default::default() };
-            !self.state.reservations.list(&filter, Timestamp(0), None, 1).is_empty()
-        };
+        let taken = |code: &String| self.state.reservations.code_is_taken(code);
         let candidates = (0..64).map(|n| crockford(entropy.rotate_right(n), PICKUP_CODE_DIGITS));
         let fallback = crockford(entropy, PICKUP_CODE_DIGITS);
         candidates.into_iter().find(|code| !taken(code)).unwrap_or(fallback)

@@ -125,7 +125,7 @@ impl Auditor {
         self.channels = live.map(|id| (id, channels.name(id).clone())).collect();
         self.law.start_from(state);
         self.dock.start_from(state);
-        for reservation in state.reservations.segments().flatten() {
+        for reservation in state.reservations.whole() {
             self.reservations.insert(reservation.id, Audited::from(reservation.as_ref()));
         }
         self.next_seq = Some(seq + 1);

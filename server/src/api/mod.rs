@@ -166,6 +166,14 @@ impl Page {
         self.at = Some(next.into());
     }
 
+    /// The page of a list whose reader says where the next one begins; earlier, if this one is full.
+    fn end_before(mut self, seq: Seq, next: Option<String>) -> String {
+        if !self.is_full {
+            self.at = next.map(Value::from);
+        }
+        self.end(Some(seq), true)
+    }
+
     /// The page; there is another if there was `more`, or if this one is full.
     fn end(self, seq: Option<Seq>, more: bool) -> String {
         let Self { items, at, is_full, .. } = self;

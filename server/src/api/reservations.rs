@@ -1,5 +1,7 @@
 //! Promises and their lives.
 
+use anaquel_engine::engine::Listed;
+use anaquel_engine::ids::Timestamp;
 use anaquel_engine::reservation::Filter;
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -47,7 +49,9 @@ pub async fn reserve(State(app): State<App>, request: Request) -> Result<Respons
         ("id" = String, Path, description = "The reservation", example = "r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"))
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 410, description = "gone: it is over, and left memory or the log"),
+              (status = 503, description = "overloaded"))
 )]
 pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
@@ -55,9 +59,8 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -
     let min_seq = params.number("min_seq")?;
     params.done()?;
     app.wait_for(min_seq).await?;
-    let (_, reservation) = app.engine.state().reservation(find(&app, &id)?);
-    let reservation = reservation.ok_or_else(|| Problem::not_found("reservation"))?;
     let caller = Caller::of(extract::visitor(&parts));
+    let reservation = ops::reservation(&app, &caller, find(&app, &id)?).await?;
     handles(&app, &caller, &reservation)?;
     let view =
         ReservationView::new(&app.engine, &reservation, app.engine.now()).with_history(&app.engine, &reservation);
@@ -78,7 +81,8 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of reservations"), (status = 400, description = "invalid-request"))
+    responses((status = 200, description = "A page of reservations; it may be short, or empty, and still have a `next`: what a page costs is bounded"),
+              (status = 400, description = "invalid-request"), (status = 503, description = "overloaded"))
 )]
 pub async fn list(
     State(app): State<App>,
@@ -121,22 +125,26 @@ pub async fn list(
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let page = move |app: &App| {
         let engine = &app.engine;
+        // What is told is at least as new as this.
+        let (seq, now) = (engine.state().view.seq(), engine.now());
+        // While expiry is frozen, nothing is over that the log does not say to be.
+        let seen_at = if engine.expiry_frozen() { Timestamp(0) } else { now };
         let found = match matches_nothing {
-            true => Vec::new(),
-            false => engine.state().reservations.list(&filter, engine.now(), before, limit),
+            true => Listed::default(),
+            false => engine.list(&filter, seen_at, before, limit)?,
         };
         let mut page = Page::new(app);
-        for reservation in &found {
+        for reservation in &found.items {
             // Of a mixed order, who is bound is told nothing here, either.
             if handles(app, &caller, reservation).is_ok() {
-                let view = ReservationView::new(engine, reservation, engine.now());
+                let view = ReservationView::new(engine, reservation, now);
                 if !page.add(serde_json::to_string(&view).unwrap_or_default()) {
                     break;
                 }
             }
             page.is_at(engine.reservation_id(reservation.id));
         }
-        Ok(page.end(Some(engine.state().view.seq()), found.len() == limit))
+        Ok(page.end_before(seq, found.next.map(|last| engine.reservation_id(last))))
     };
     super::list(&app, &payer, page).await
 }

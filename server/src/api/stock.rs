@@ -81,7 +81,7 @@ pub async fn availability_query(State(app): State<App>, request: Request) -> Res
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
     responses(
-        (status = 200, description = "A page of cells, exact at `seq`"),
+        (status = 200, description = "A page of cells, exact at `seq`; of a place it may be short, or empty, and still have a `next`"),
         (status = 400, description = "invalid-request"),
         (status = 404, description = "not-found")
     )
@@ -119,9 +119,8 @@ fn stock_page(
             (found, next)
         }
         (None, Some(location)) => {
-            let found = engine.state().stock_of_location(location, after.map(SkuId), limit, channel);
-            let next = found.1.get(limit - 1).map(|last| last.sku.0);
-            (found, next)
+            let (seq, cells, next) = engine.state().stock_of_location(location, after.map(SkuId), limit, channel);
+            ((seq, cells), next.map(|sku| sku.0))
         }
         (None, None) => ((engine.state().view.seq(), Vec::new()), None),
     };
@@ -183,7 +182,7 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of shortages"), (status = 400, description = "invalid-request"))
+    responses((status = 200, description = "A page of shortages, each exact by itself, with all that came up to `seq`; it may be short"), (status = 400, description = "invalid-request"))
 )]
 pub async fn shortages(
     State(app): State<App>,
@@ -198,7 +197,7 @@ pub async fn shortages(
     let after = read_cell_cursor(after)?;
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let page = move |app: &App| {
-        let (seq, short) = app.engine.state().shortages_page(after, limit);
+        let (seq, short, next) = app.engine.state().shortages_page(after, limit);
         let locations = &app.engine.state().catalogue.locations;
         let is_told = |reservation: &Reservation| ops::handles(app, &caller, reservation).is_ok();
         let sight = Sight::of(&app.engine, &caller);
@@ -212,7 +211,7 @@ pub async fn shortages(
             }
             page.is_at(format!("{}-{}", cell.sku.0, cell.location.0));
         }
-        Ok(page.end(Some(seq), short.len() == limit))
+        Ok(page.end_before(seq, next.map(|(sku, location)| format!("{}-{}", sku.0, location.0))))
     };
     list(&app, &payer, page).await
 }

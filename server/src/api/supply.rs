@@ -61,7 +61,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     let is_told = |reservation: &Reservation| ops::handles(&app, &caller, reservation).is_ok();
     let sight = Sight::of(&app.engine, &caller);
     let item = |(sku, location): &(SkuId, LocationId)| {
-        let found = app.engine.state().expected(Some(*sku), Some(*location), None, 1).1.pop();
+        let found = app.engine.state().expected_at(*sku, *location);
         let nothing = anaquel_engine::coming::Expected {
             sku: *sku,
             location: *location,
@@ -84,8 +84,8 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
-    responses((status = 200, description = "A page of cells, exact at `seq`"), (status = 400, description = "invalid-request"),
-        (status = 404, description = "not-found")))]
+    responses((status = 200, description = "A page of cells, each exact by itself, with all that came up to `seq`; it may be short"),
+        (status = 400, description = "invalid-request"), (status = 404, description = "not-found")))]
 pub async fn list(
     State(app): State<App>,
     visitor: Option<Extension<Visitor>>,
@@ -103,7 +103,7 @@ pub async fn list(
     let after = read_cell_cursor(after)?;
     let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let page = move |app: &App| {
-        let (seq, found) = app.engine.state().expected(sku, location, after, limit);
+        let (seq, found, next) = app.engine.state().expected(sku, location, after, limit);
         let is_told = |reservation: &Reservation| ops::handles(app, &caller, reservation).is_ok();
         let sight = Sight::of(&app.engine, &caller);
         let mut page = Page::new(app);
@@ -113,7 +113,7 @@ pub async fn list(
             }
             page.is_at(format!("{}-{}", expected.sku.0, expected.location.0));
         }
-        Ok(page.end(Some(seq), found.len() == limit))
+        Ok(page.end_before(seq, next.map(|(sku, location)| format!("{}-{}", sku.0, location.0))))
     };
     super::list(&app, &payer, page).await
 }

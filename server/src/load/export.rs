@@ -174,7 +174,7 @@ fn supply(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64
     writeln!(out, "{}", SUPPLY_COLUMNS.join(","))?;
     let (mut rows, mut after) = (0, None);
     loop {
-        let (_, cells) = engine.state().expected(None, None, after, CELLS_AT_A_TIME);
+        let (_, cells, next) = engine.state().expected(None, None, after, CELLS_AT_A_TIME);
         for cell in &cells {
             let text = |name: &Name| quote(&texts.cell(name.as_str()));
             let (sku, location) = (text(catalogue.skus.name(cell.sku)), text(catalogue.locations.name(cell.location)));
@@ -184,8 +184,8 @@ fn supply(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64
                 rows += 1;
             }
         }
-        match cells.get(CELLS_AT_A_TIME - 1) {
-            Some(last) => after = Some((last.sku, last.location)),
+        match next {
+            Some(_) => after = next,
             None => return Ok(rows),
         }
     }

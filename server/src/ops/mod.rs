@@ -2,6 +2,7 @@
 //! answer leaves.
 
 mod availability;
+mod recall;
 mod refusal;
 mod reservations;
 mod sourcing;
@@ -18,6 +19,7 @@ use crate::budget::answers::Held;
 use crate::problem::Problem;
 
 pub use availability::availability;
+pub use recall::{aside, reservation};
 pub use reservations::{StepBody, find, handles, reserve, step};
 pub use sourcing::source;
 pub use stock::{counts, movements};

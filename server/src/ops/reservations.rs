@@ -28,8 +28,11 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
         }
     }
     if let Some(superseded) = &body.supersedes {
-        let id = app.engine.parse_reservation_id(superseded);
-        id.and_then(|id| handles_id(app, caller, id).ok()).ok_or_else(Problem::nothing_to_supersede)?;
+        let id = app.engine.parse_reservation_id(superseded).ok_or_else(Problem::nothing_to_supersede)?;
+        handles_id(app, caller, id).await.map_err(|problem| match problem.slug() {
+            "not-found" => Problem::nothing_to_supersede(),
+            _ => problem,
+        })?;
     }
     let reserve = body.into_request(&app.engine)?;
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
@@ -128,14 +131,11 @@ fn has_to_do(app: &App, caller: &Caller, reservation: &Reservation) -> Result<()
 
 /// The same of one that is asked for by its id. For who is bound, what is not there to be looked at is not there: it may be
 /// on its way to the log as somebody else's.
-fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Problem> {
+async fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Problem> {
     if !caller.is_bound() {
         return Ok(());
     }
-    match app.engine.state().reservation(id).1 {
-        Some(reservation) => handles(app, caller, &reservation),
-        None => Err(Problem::not_found("reservation")),
-    }
+    handles(app, caller, &*super::reservation(app, caller, id).await?)
 }
 
 /// Why a step was not taken, without the numbers that the reservation's channel is not told.
@@ -171,7 +171,7 @@ fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
 /// Why it cannot be taken, what is wrong with the request, or why nothing is written now.
 pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) -> Result<Reply, Problem> {
     let (id, step) = (find(app, id)?, body.step(app)?);
-    handles_id(app, caller, id)?;
+    handles_id(app, caller, id).await?;
     if let StepRequest::Rebind { .. } | StepRequest::Bind { .. } = &step {
         // They may move units to any place.
         caller.acts_at("reservation", None)?;
@@ -190,7 +190,19 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
         ));
     }
     let executed = app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await;
-    let executed = executed.map_err(|failure| without_numbers(app, id, failure))?;
+    let executed = match executed {
+        // It is over, and what was asked for: the record as it is.
+        Err(Failure::AsItIs(id)) => {
+            let reservation = super::reservation(app, caller, id).await?;
+            return Ok(Reply::ok(write_record(&app.engine, &reservation)));
+        }
+        // There may have been one.
+        Err(Failure::Refused(Refusal::NotFound(what))) => {
+            super::reservation(app, caller, id).await?;
+            return Err(Problem::not_found(what));
+        }
+        other => other.map_err(|failure| without_numbers(app, id, failure))?,
+    };
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     Ok(Reply::ok(write_record(&app.engine, reservation)).replayed(executed.replayed))
 }

@@ -362,6 +362,10 @@ pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservat
     if let Value::Object(members) = &mut item {
         members.insert("promises".into(), promises.into());
         members.insert("waiting".into(), waiting.into());
+        // The newest are told; where there are more, that is told, too.
+        if shortage.more_at_risk {
+            members.insert("more_promises".into(), true.into());
+        }
     }
     item
 }

@@ -259,6 +259,8 @@ fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
         Step::Cancelled { reason, lines } => ("cancelled", json!({"reason": reason, "lines": units(lines)})),
         Step::Superseded { lines } => ("superseded", json!({"lines": units(lines)})),
         Step::Extended { .. } => ("extended", json!({})),
+        Step::ExtendedAgain { first, count, .. } => ("extended", json!({"first_seq": first, "count": count})),
+        Step::Shifted { first, count, .. } => ("shifted", json!({"first_seq": first, "count": count})),
         Step::Expired { lines } => ("expired", json!({"lines": units(lines)})),
         Step::Filled { lines } => {
             let mut lines = units(lines);

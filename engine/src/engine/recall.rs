@@ -1,0 +1,197 @@
+//! Closed reservations that memory no longer has whole, read back from the log.
+//!
+//! All of it runs on the caller's thread, and never inside a durable read: an entry names the records, the log has them,
+//! and folding them gives the reservation as it is, or as it was at any of its versions.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::Engine;
+use crate::event::Record;
+use crate::ids::{ReservationId, Seq, Timestamp};
+use crate::journal::{Batch, Damage, JournalReader, ReadError};
+use crate::reservation::{Closed, Filter, Known, Reservation};
+
+/// Records looked through for the changes of a reservation of which memory knows nothing any more.
+const SEARCHED_MAX: u64 = 262_144;
+
+/// Steps over indexes for one page of a list.
+const STEPS_PER_PAGE: usize = 100_000;
+
+/// Bytes of the log read for one page of a list.
+const BYTES_PER_PAGE: usize = 64 << 20;
+
+/// Candidates taken from the indexes at a time.
+const CANDIDATES: usize = 256;
+
+/// What becomes of an id that somebody asks for.
+#[derive(Debug, Clone)]
+pub enum Recalled {
+    /// The reservation as it is.
+    Found(Arc<Reservation>),
+    /// There was such a reservation, and it can be told no more; or the log no longer knows whether there was.
+    Gone,
+    /// There never was one.
+    Never,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Default)]
+pub struct Listed {
+    /// What matches, newest first.
+    pub items: Vec<Arc<Reservation>>,
+    /// The last id looked at; none at the end. A page may be short, or empty, and have one: its work is bounded.
+    pub next: Option<ReservationId>,
+    /// Steps taken over indexes.
+    pub steps: usize,
+}
+
+/// Records of the log one by one, with the batch of the last one at hand.
+struct Records<'a> {
+    reader: &'a dyn JournalReader,
+    batch: Option<Batch>,
+    bytes: usize,
+}
+
+impl<'a> Records<'a> {
+    fn new(reader: &'a dyn JournalReader) -> Self {
+        Self { reader, batch: None, bytes: 0 }
+    }
+
+    fn read(&mut self, seq: Seq) -> Result<Option<Record>, ReadError> {
+        if self.batch.as_ref().is_none_or(|batch| !(batch.first_seq..=batch.last_seq()).contains(&seq)) {
+            self.batch = None;
+            self.reader.read(seq, &mut |batch| {
+                self.batch = Some(batch);
+                ControlFlow::Break(())
+            })?;
+            self.bytes += self.batch.as_ref().map_or(0, |batch| batch.body.len());
+        }
+        let damaged = |seq, what| ReadError::Damaged(Damage { seq, what });
+        match &self.batch {
+            Some(batch) => batch.record(seq).map_err(|error| damaged(error.seq, error.what)),
+            None => Ok(None),
+        }
+    }
+
+    fn recall(&mut self, closed: &Closed, upto: Seq) -> Result<Option<Reservation>, ReadError> {
+        Reservation::told_by(closed.id, &closed.trail, upto, |seq| self.read(seq))
+    }
+}
+
+impl Engine {
+    /// The reservation with this id, if memory has it whole.
+    pub fn reservation_in_memory(&self, id: ReservationId) -> Option<Arc<Reservation>> {
+        self.shared.state.reservations.get(id)
+    }
+
+    /// The reservation with this id, read back from the log where memory does not have it whole.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] where the log cannot be read.
+    pub fn recall(&self, id: ReservationId) -> Result<Recalled, ReadError> {
+        let mut records = Records::new(&*self.shared.reader);
+        match self.shared.state.reservations.known(id) {
+            Some(Known::Here(reservation)) => Ok(Recalled::Found(reservation)),
+            Some(Known::Closed(closed)) => match records.recall(&closed, Seq::MAX) {
+                Ok(Some(told)) => Ok(Recalled::Found(Arc::new(told))),
+                Ok(None) | Err(ReadError::Trimmed { .. }) => Ok(Recalled::Gone),
+                Err(error) => Err(error),
+            },
+            None if id.0 == 0 || id.0 > self.shared.state.view.seq() => Ok(Recalled::Never),
+            // It left memory, or there is something else at that place of the log.
+            None => match records.read(id.0) {
+                Ok(Some(record)) if record.event.reserved().is_some() => Ok(Recalled::Gone),
+                Ok(_) => Ok(Recalled::Never),
+                Err(ReadError::Trimmed { .. }) => Ok(Recalled::Gone),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// The reservation `id` as it was right after the change at `seq`; none where the log holds something else there, or
+    /// where memory knows nothing of it any more and its changes up to `seq` lie too far apart to look for them.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the log no longer has it, or cannot be read.
+    pub fn as_of(&self, id: ReservationId, seq: Seq) -> Result<Option<Reservation>, ReadError> {
+        let mut records = Records::new(&*self.shared.reader);
+        match self.shared.state.reservations.known(id) {
+            Some(Known::Here(now)) if !now.is_told_by_record(seq) => Ok(Some(now.as_of(seq))),
+            Some(Known::Here(now)) => Ok(records.read(seq)?.map(|record| now.as_of_record(&record))),
+            Some(Known::Closed(closed)) => records.recall(&closed, seq),
+            None => self.search(&mut records, id, seq),
+        }
+    }
+
+    /// The same of one of which memory knows nothing: whatever changed it lies between its beginning and `seq`.
+    fn search(&self, records: &mut Records<'_>, id: ReservationId, seq: Seq) -> Result<Option<Reservation>, ReadError> {
+        let Some(made) = records.read(id.0)? else { return Ok(None) };
+        let Some(mut told) = Reservation::created_by(&made) else { return Ok(None) };
+        if seq == id.0 {
+            return Ok(Some(told));
+        }
+        if seq - id.0 > SEARCHED_MAX {
+            return Ok(None);
+        }
+        self.shared.reader.read(id.0 + 1, &mut |batch| {
+            for record in batch.records().unwrap_or_default() {
+                if record.seq > id.0 && record.seq <= seq && record.event.changed_reservations().contains(&id) {
+                    told.apply(&record);
+                }
+            }
+            if batch.last_seq() >= seq { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(Some(told))
+    }
+
+    /// Up to `limit` reservations that match at `now`, newest first, from the one before `before`. What a page costs is
+    /// bounded in steps over the indexes and in bytes of the log; see [`Listed::next`]. Reads the log where closed ones match.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] where the log cannot be read.
+    pub fn list(
+        &self,
+        filter: &Filter,
+        now: Timestamp,
+        before: Option<ReservationId>,
+        limit: usize,
+    ) -> Result<Listed, ReadError> {
+        let store = &self.shared.state.reservations;
+        let mut records = Records::new(&*self.shared.reader);
+        let (mut listed, oldest) = (Listed::default(), self.shared.reader.oldest());
+        let mut from = match before {
+            Some(ReservationId(0)) => return Ok(listed),
+            Some(before) => ReservationId(before.0 - 1),
+            None => ReservationId(u64::MAX),
+        };
+        loop {
+            let wanted = (limit - listed.items.len()).min(CANDIDATES);
+            let walked = store.walk(filter, from, wanted, STEPS_PER_PAGE - listed.steps);
+            listed.steps += walked.steps;
+            for id in &walked.ids {
+                let told = match store.known(*id) {
+                    Some(Known::Here(reservation)) => Some(reservation),
+                    // Of what the log has lost the beginning, nothing can be told.
+                    Some(Known::Closed(closed)) if closed.id.0 >= oldest => match records.recall(&closed, Seq::MAX) {
+                        Ok(told) => told.map(Arc::new),
+                        Err(ReadError::Trimmed { .. }) => None,
+                        Err(error) => return Err(error),
+                    },
+                    Some(Known::Closed(_)) | None => None,
+                };
+                listed.items.extend(told.filter(|told| filter.matches(told, now)));
+                if records.bytes >= BYTES_PER_PAGE {
+                    listed.next = Some(*id).filter(|id| id.0 > 1);
+                    return Ok(listed);
+                }
+            }
+            let Some(next) = walked.next else { return Ok(listed) };
+            if listed.items.len() >= limit || listed.steps >= STEPS_PER_PAGE {
+                listed.next = Some(ReservationId(next.0 + 1));
+                return Ok(listed);
+            }
+            from = next;
+        }
+    }
+}

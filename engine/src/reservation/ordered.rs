@@ -1,0 +1,166 @@
+//! Small keys in order, for indexes of many millions: pieces of a few kilobytes, filled from the end without gaps.
+//!
+//! What is added at the end (ids ascend) fills piece after piece; what is added in between splits a full piece. Adding
+//! and taking out move at most one piece, finding is two binary searches, and a key costs its own size and a third of
+//! it at the most.
+
+/// Keys in one piece: what adding or taking out moves at the most.
+const PIECE_MAX: usize = 512;
+
+/// A set in order.
+#[derive(Debug)]
+pub(super) struct Ordered<K> {
+    /// None is empty; each begins behind the end of the one before it.
+    pieces: Vec<Vec<K>>,
+}
+
+impl<K> Default for Ordered<K> {
+    fn default() -> Self {
+        Self { pieces: Vec::new() }
+    }
+}
+
+impl<K: Copy + Ord> Ordered<K> {
+    /// Adds `key`; one that is there changes nothing.
+    pub fn insert(&mut self, key: K) {
+        let last = self.pieces.len().wrapping_sub(1);
+        if let Some(piece) = self.pieces.last_mut()
+            && piece.last().is_some_and(|end| *end < key)
+        {
+            if piece.len() < PIECE_MAX {
+                make_room(piece);
+                piece.push(key);
+            } else {
+                self.pieces.push(vec![key]);
+            }
+            return;
+        }
+        let at = self.piece_of(key).unwrap_or(0);
+        let Some(piece) = self.pieces.get_mut(at) else {
+            self.pieces.push(vec![key]);
+            return;
+        };
+        let Err(within) = piece.binary_search(&key) else { return };
+        if piece.len() < PIECE_MAX {
+            make_room(piece);
+            piece.insert(within, key);
+            return;
+        }
+        if within == PIECE_MAX && at < last {
+            // Behind a full piece: what comes next there will follow it.
+            self.pieces.insert(at + 1, vec![key]);
+            return;
+        }
+        let mut upper = piece.split_off(PIECE_MAX / 2);
+        piece.shrink_to(PIECE_MAX / 2 + 64);
+        if within < PIECE_MAX / 2 {
+            piece.insert(within, key);
+        } else {
+            make_room(&mut upper);
+            upper.insert(within - PIECE_MAX / 2, key);
+        }
+        self.pieces.insert(at + 1, upper);
+    }
+
+    /// Takes `key` out; one that is not there changes nothing.
+    pub fn remove(&mut self, key: K) {
+        let Some(at) = self.piece_of(key) else { return };
+        let Some(piece) = self.pieces.get_mut(at) else { return };
+        let Ok(within) = piece.binary_search(&key) else { return };
+        piece.remove(within);
+        let length = piece.len();
+        if length == 0 {
+            self.pieces.remove(at);
+        } else if length < PIECE_MAX / 4 {
+            // A piece of which little is left joins the next, where both are small.
+            let fits = self.pieces.get(at + 1).is_some_and(|next| next.len() + length <= PIECE_MAX / 2);
+            if fits {
+                let next = self.pieces.remove(at + 1);
+                if let Some(piece) = self.pieces.get_mut(at) {
+                    piece.extend_from_slice(&next);
+                }
+            }
+            if let Some(piece) = self.pieces.get_mut(at)
+                && piece.capacity() > 2 * piece.len() + 64
+            {
+                piece.shrink_to(piece.len() + 16);
+            }
+        }
+    }
+
+    /// The greatest key that is not above `key`.
+    pub fn at_most(&self, key: K) -> Option<K> {
+        let piece = self.pieces.get(self.piece_of(key)?)?;
+        let within = piece.partition_point(|other| *other <= key);
+        piece.get(within.checked_sub(1)?).copied()
+    }
+
+    /// The smallest key that is not below `key`.
+    pub fn at_least(&self, key: K) -> Option<K> {
+        let at = self.piece_of(key).unwrap_or(0);
+        let piece = self.pieces.get(at)?;
+        let within = piece.partition_point(|other| *other < key);
+        piece.get(within).or_else(|| self.pieces.get(at + 1)?.first()).copied()
+    }
+
+    /// Bytes allocated.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        let pieces: usize = self.pieces.iter().map(|piece| piece.capacity() * size_of::<K>()).sum();
+        pieces + self.pieces.capacity() * size_of::<Vec<K>>()
+    }
+
+    /// The piece that `key` is in, if it is in any.
+    fn piece_of(&self, key: K) -> Option<usize> {
+        self.pieces.partition_point(|piece| piece.first().is_some_and(|first| *first <= key)).checked_sub(1)
+    }
+}
+
+/// Room for one more: less is left over than doubling would leave.
+fn make_room<K>(piece: &mut Vec<K>) {
+    if piece.len() == piece.capacity() {
+        piece.reserve_exact((piece.len() / 2).clamp(4, 64));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn it_is_a_set_in_order(steps in proptest::collection::vec((0..4u8, 0..6000u32), 0..6000), ascending in any::<bool>()) {
+            let (mut ordered, mut model) = (Ordered::default(), BTreeSet::new());
+            for (nth, (kind, key)) in (0..).zip(&steps) {
+                let key = if ascending && *kind < 3 { nth } else { *key };
+                if *kind == 3 {
+                    ordered.remove(key);
+                    model.remove(&key);
+                } else {
+                    ordered.insert(key);
+                    model.insert(key);
+                }
+            }
+            for key in (0..6100).step_by(7) {
+                prop_assert_eq!(ordered.at_most(key), model.range(..=key).next_back().copied());
+                prop_assert_eq!(ordered.at_least(key), model.range(key..).next().copied());
+            }
+            for key in &model {
+                ordered.remove(*key);
+            }
+            prop_assert!(ordered.pieces.is_empty());
+        }
+    }
+
+    #[test]
+    fn keys_cost_little_more_than_their_size() {
+        let mut ascending = Ordered::default();
+        (0..100_000_u64).for_each(|key| ascending.insert(key));
+        assert!(ascending.bytes() < 100_000 * 9, "{}", ascending.bytes());
+        let mut scattered = Ordered::default();
+        (0..100_000_u64).for_each(|key| scattered.insert(key.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        assert!(scattered.bytes() < 100_000 * 13, "{}", scattered.bytes());
+    }
+}
