@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dashmap::DashMap;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
@@ -214,6 +215,8 @@ pub struct Catalogue {
     prices: Map<SkuId, Arc<Versioned<Vec<Price>>>>,
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     groups_of: Map<LocationId, Vec<GroupId>>,
+    /// Members of groups in the order in which promises take from them, as of a version of all groups.
+    in_order: Mutex<(u64, FxHashMap<GroupId, Arc<[LocationId]>>)>,
     buffers: Arena<AtomicU32, 8, 16>,
 }
 
@@ -227,6 +230,28 @@ impl Catalogue {
     /// The groups that a location is in, ascending.
     pub fn groups_of(&self, location: LocationId) -> Vec<GroupId> {
         self.groups_of.get(&location).map(|groups| groups.clone()).unwrap_or_default()
+    }
+
+    /// The members of a group, those first that fewest groups share.
+    pub fn members_in_order(&self, group: GroupId) -> Arc<[LocationId]> {
+        let lock = || self.in_order.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = {
+            let known = lock();
+            if let Some(members) = known.1.get(&group) {
+                return Arc::clone(members);
+            }
+            known.0
+        };
+        let mut members = self.groups.details_or_default(group).locations;
+        members
+            .sort_by_cached_key(|location| (self.groups_of.get(location).map_or(0, |groups| groups.len()), *location));
+        let members: Arc<[LocationId]> = members.into();
+        let mut known = lock();
+        // A group may have changed meanwhile, and this order be of before.
+        if known.0 == version {
+            known.1.insert(group, Arc::clone(&members));
+        }
+        members
     }
 
     /// The prices of a SKU.
@@ -257,6 +282,9 @@ impl Catalogue {
             }
         }
         self.groups.fold_details(group, version, details);
+        let mut known = self.in_order.lock().unwrap_or_else(PoisonError::into_inner);
+        known.0 += 1;
+        known.1.clear();
     }
 
     pub(crate) fn fold_channel(&self, channel: ChannelId, version: Seq, details: ChannelDetails) {

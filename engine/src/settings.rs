@@ -28,6 +28,12 @@ pub struct Settings {
     pub sync_interval_ms: Option<u64>,
     /// How often what was asked for and refused is noted in the log; 0 for never.
     pub lost_demand_seconds: u64,
+    /// Cells that the lines of one promise may reach together: the locations of the group of each line that names one.
+    pub reservation_group_cells_max: usize,
+    /// Cells and kinds of promises that one decision looks at while it makes room.
+    pub plan_looks_max: usize,
+    /// Promises that one decision moves to make room.
+    pub plan_promises_max: usize,
     /// Bounds of the feed.
     pub feed: FeedSettings,
 }
@@ -75,6 +81,9 @@ impl Default for Settings {
             checkpoint_bytes: 256 << 20,
             clock_jump_seconds_max: DAY,
             sync_interval_ms: None,
+            reservation_group_cells_max: 16_384,
+            plan_looks_max: 131_072,
+            plan_promises_max: 4_096,
             feed: FeedSettings::default(),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anaquel_engine::command::{Completion, Failure, Outcome};
+use anaquel_engine::command::{Completion, Failure, Listener, Outcome, Told};
 use anaquel_engine::event::{Cause, IdempotencyKey, Record};
 use anaquel_engine::idempotency::{Begin, Wake};
 use anaquel_engine::ids::Seq;
@@ -16,6 +16,7 @@ use crate::door::guard::Visitor;
 use crate::door::{Door, Scope};
 use crate::problem::{Problem, Slug};
 use crate::stream::Streams;
+use crate::watchdog::Watchdog;
 
 /// How long a read with `min_seq` waits for it.
 const MIN_SEQ_WAIT: Duration = Duration::from_secs(5);
@@ -43,6 +44,8 @@ pub struct Inner {
     pub streams: Streams,
     /// True once the server stops taking requests.
     pub stopping: watch::Receiver<bool>,
+    /// Looks after the journal thread.
+    pub watchdog: Arc<Watchdog>,
     /// When the process started.
     pub started: Instant,
 }
@@ -90,6 +93,19 @@ impl Clock for SystemClock {
 pub struct Executed {
     pub outcome: Outcome,
     pub replayed: bool,
+}
+
+/// A caller that waits for its answer.
+struct Waiting(oneshot::Sender<Told>);
+
+impl Listener for Waiting {
+    fn hear(self: Box<Self>, told: Told) {
+        drop(self.0.send(told));
+    }
+
+    fn is_gone(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 /// Who asks, and under which key.
@@ -164,7 +180,17 @@ impl App {
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
         let (door, streams) = (Arc::new(Door::open(&config)?), Streams::new(&config.stream));
         let started = Instant::now();
-        Ok(Self(Arc::new(Inner { engine, config, metrics, visible, door, streams, stopping, started })))
+        Ok(Self(Arc::new(Inner {
+            engine,
+            config,
+            metrics,
+            visible,
+            door,
+            streams,
+            stopping,
+            watchdog: Arc::default(),
+            started,
+        })))
     }
 
     /// Submits a write and waits for its outcome. With a key, its effect happens once: a repeat waits for the first, and
@@ -197,7 +223,7 @@ impl App {
             }
         }
         let (tx, rx) = oneshot::channel();
-        submit(&self.engine, caller.cause(), Box::new(move |outcome| drop(tx.send(outcome))));
+        submit(&self.engine, caller.cause(), Box::new(Waiting(tx)));
         let outcome = rx.await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
         Ok(Executed { outcome, replayed: false })
     }

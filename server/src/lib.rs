@@ -17,6 +17,7 @@ pub mod problem;
 pub mod serve;
 pub mod stream;
 pub mod telemetry;
+pub mod watchdog;
 pub mod wire;
 
 use problem::{Problem, Slug};

@@ -23,10 +23,14 @@ use crate::door::Door;
 use crate::door::guard::Peer;
 use crate::door::tls::Tls;
 use crate::stream::Streams;
+use crate::watchdog::Watchdog;
 use crate::{api, demo, telemetry};
 
 /// Connections that wait to be taken in; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
+
+/// How often a shutdown looks whether the journal thread comes round.
+const STUCK_LOOK: Duration = Duration::from_millis(100);
 
 /// Opens the engine that `config` describes.
 ///
@@ -70,6 +74,8 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let tls = Tls::open(&config.tls)?.map(Arc::new);
     may_listen(&config, &door, tls.is_some())?;
     let (stop, stopping) = watch::channel(false);
+    let watchdog = Arc::new(Watchdog::default());
+    Arc::clone(&watchdog).watch(engine.clone(), &config.journal)?;
     let app = App(Arc::new(Inner {
         door: Arc::clone(&door),
         streams: Streams::new(&config.stream),
@@ -78,6 +84,7 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
         metrics,
         visible,
         stopping,
+        watchdog: Arc::clone(&watchdog),
         started,
     }));
     // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
@@ -96,7 +103,19 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     accept(listener, app, &config, tls, stop, signal).await;
     tracing::info!("finishing what is in flight, and taking a last image");
     let closing = engine.clone();
-    tokio::task::spawn_blocking(move || closing.close()).await?.map_err(|error| anyhow::anyhow!(error))?;
+    let mut closed = tokio::task::spawn_blocking(move || closing.close());
+    let patience = Instant::now() + Duration::from_secs(config.limits.shutdown_seconds);
+    loop {
+        match tokio::time::timeout(STUCK_LOOK, &mut closed).await {
+            Ok(closed) => break closed?.map_err(|error| anyhow::anyhow!(error))?,
+            Err(_) => {
+                if let Some(reason) = watchdog.stuck().filter(|_| Instant::now() >= patience) {
+                    tracing::error!(reason, "ending without a last image; what was acknowledged is in the log");
+                    std::process::exit(1);
+                }
+            }
+        }
+    }
     tracing::info!(seq = engine.state().view.seq(), "closed");
     Ok(())
 }

@@ -18,7 +18,7 @@ use crossbeam::channel::{Sender, bounded};
 use crossbeam::utils::CachePadded;
 
 use crate::admission::{MovementRequest, ReserveRequest};
-use crate::command::{Command, Completion, Failure, Outcome, Queued};
+use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
 use crate::event::{Cause, IdempotencyKey, Record};
 use crate::feed::Feed;
 use crate::idempotency::{Begin, Done, Wake};
@@ -28,6 +28,7 @@ use crate::journal::{Journal, JournalReader, ReadError};
 use crate::sequencer::{Observer, Sequencer};
 use crate::settings::Settings;
 use crate::state::{Folder, State};
+use crate::watch::Watch;
 use intake::{Intake, Standing};
 use threads::{AbortOnPanic, JournalThread, take_images};
 
@@ -85,6 +86,7 @@ struct Shared {
     synced: AtomicU64,
     sync_wanted: AtomicBool,
     counters: Counters,
+    watch: Arc<Watch>,
 }
 
 /// Time as the log sees it. While the clock stands far ahead of the log and is not trusted, or behind it, time goes on
@@ -156,7 +158,9 @@ impl Engine {
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
         let Recovered { state, folder, journal, epoch, images, expiry_frozen, reserve_bytes } = recovered;
+        state.set_bounds(&settings);
         let (intake, sleeper) = Intake::new();
+        let watch = Arc::new(Watch::default());
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
             epoch,
@@ -172,6 +176,7 @@ impl Engine {
             expiry_frozen: AtomicBool::new(expiry_frozen),
             trim_before: AtomicU64::new(0),
             counters: Counters::default(),
+            watch: Arc::clone(&watch),
         });
         if settings.lost_demand_seconds == 0 {
             state.lost.turn_off();
@@ -195,7 +200,8 @@ impl Engine {
         };
         let thread = std::thread::Builder::new().name("feed".into()).spawn(run);
         threads.telling = Some(thread.expect("a thread can be started"));
-        let sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
+        let mut sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
+        sequencer.watch = watch;
         let run = {
             let shared = Arc::clone(&shared);
             move || {
@@ -248,6 +254,11 @@ impl Engine {
         self.shared.intake.queued()
     }
 
+    /// What the journal thread is doing, for whoever looks after it.
+    pub fn watch(&self) -> &Watch {
+        &self.shared.watch
+    }
+
     /// Whether the engine takes writes.
     pub fn health(&self) -> Health {
         if let Some(reason) = self.shared.failure.get() {
@@ -289,7 +300,7 @@ impl Engine {
         if let Some(key) = cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) {
             self.shared.state.idempotency.abandon(key.scope);
         }
-        done(Err(failure));
+        done.hear(Err(failure));
     }
 
     /// Reports movements.
@@ -336,7 +347,7 @@ impl Engine {
     /// Whatever the command came to.
     pub fn run(&self, submit: impl FnOnce(&Self, Completion)) -> Result<Outcome, Failure> {
         let (tx, rx) = bounded(1);
-        submit(self, Box::new(move |outcome| drop(tx.send(outcome))));
+        submit(self, Box::new(move |told: Told| drop(tx.send(told))));
         rx.recv().unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Sequencer;
-use super::plan::Plan;
 use crate::command::Reserve;
 use crate::event::{OrderDay, Purpose};
 use crate::ids::LocationId;
+use crate::plan::Plan;
 use crate::rules::{Effect, Kind, RuleId};
 
 /// What the days of locations have room for, as far as one promise asks.

@@ -17,6 +17,7 @@ use crate::journal::BatchBuilder;
 use crate::ledger::{Ledger, Shift};
 use crate::level::{StockChange, StockLevel};
 use crate::matrix::CellId;
+use crate::plan::Shelf;
 use crate::reservation::Reservation;
 use crate::rules::{Book, Gate};
 use crate::state::State;
@@ -135,6 +136,8 @@ pub(super) struct Draft {
     pub ledger: Ledger,
     /// The members of groups, those first that fewest groups share.
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
+    /// Cells that this batch makes.
+    made: BTreeSet<(SkuId, LocationId)>,
     /// Cells for which the command being decided may have changed when what is waited for comes.
     redated: BTreeSet<(SkuId, LocationId)>,
 }
@@ -159,6 +162,7 @@ impl Draft {
             undefined: Definitions::default(),
             ledger: state_ledger,
             members: FxHashMap::default(),
+            made: BTreeSet::new(),
             redated: BTreeSet::new(),
         }
     }
@@ -174,14 +178,9 @@ impl Draft {
     }
 
     /// The members of a group, those first that fewest groups share.
-    pub fn members(&mut self, group: GroupId) -> Arc<[LocationId]> {
+    pub fn members_of(&mut self, group: GroupId) -> Arc<[LocationId]> {
         let catalogue = &self.state.catalogue;
-        let members = self.members.entry(group).or_insert_with(|| {
-            let mut members = catalogue.groups.details_or_default(group).locations;
-            members.sort_by_cached_key(|location| (catalogue.groups_of(*location).len(), *location));
-            members.into()
-        });
-        Arc::clone(members)
+        Arc::clone(self.members.entry(group).or_insert_with(|| catalogue.members_in_order(group)))
     }
 
     /// Forgets everything and starts the batch that follows the durable view.
@@ -191,6 +190,7 @@ impl Draft {
         self.records.clear();
         self.decided.clear();
         self.cells.clear();
+        self.made.clear();
         self.touched.clear();
         self.reservations.clear();
         self.redated.clear();
@@ -251,13 +251,19 @@ impl Draft {
         let locations = self.undefined.locations.split_off(locations.min(self.undefined.locations.len()));
         let groups = self.undefined.groups.split_off(groups.min(self.undefined.groups.len()));
         let channels = self.undefined.channels.split_off(channels.min(self.undefined.channels.len()));
-        if skus.len() + locations.len() + groups.len() + channels.len() == 0 {
-            return;
+        // Bounded by the names that one command interned: each is found by itself.
+        for (_, gone) in &skus {
+            self.skus.names.remove(gone);
         }
-        self.skus.names.retain(|name, _| !skus.iter().any(|(_, gone)| gone == name));
-        self.locations.names.retain(|name, _| !locations.iter().any(|(_, gone)| gone == name));
-        self.groups.names.retain(|name, _| !groups.iter().any(|(_, gone)| gone == name));
-        self.channels.names.retain(|name, _| !channels.iter().any(|(_, gone)| gone == name));
+        for (_, gone) in &locations {
+            self.locations.names.remove(gone);
+        }
+        for (_, gone) in &groups {
+            self.groups.names.remove(gone);
+        }
+        for (_, gone) in &channels {
+            self.channels.names.remove(gone);
+        }
     }
 
     fn push(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
@@ -344,11 +350,39 @@ impl Draft {
         })
     }
 
+    /// The same to look at: nothing is kept of a cell that nobody touches.
+    pub fn cell_as_it_is(&self, sku: SkuId, location: LocationId) -> Shelf {
+        if let Some(CellNow { exists, level, safety_stock, .. }) = self.cells.get(&(sku, location)) {
+            return Shelf { exists: *exists, level: *level, safety_stock: *safety_stock };
+        }
+        let cell = self.state.matrix.get(sku, location);
+        cell.map_or_else(Shelf::default, |cell| Shelf {
+            exists: true,
+            level: cell.durable(),
+            safety_stock: cell.safety_stock(),
+        })
+    }
+
+    /// The cells of a SKU that this batch makes.
+    pub fn made_in_this_batch(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf)) {
+        for (_, location) in self.made.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX))) {
+            let cell = self.cell_as_it_is(sku, *location);
+            if cell.exists {
+                visit(*location, cell);
+            }
+        }
+    }
+
     /// The same, to be changed by the command being decided: every change to a cell goes through here, so that a
     /// command that is refused after all leaves none.
     pub fn touch(&mut self, sku: SkuId, location: LocationId) -> &mut CellNow {
-        if self.cell(sku, location).before.is_none() {
+        let cell = self.cell(sku, location);
+        let (is_touched, exists) = (cell.before.is_some(), cell.exists);
+        if !is_touched {
             self.touched.push((sku, location));
+        }
+        if !exists {
+            self.made.insert((sku, location));
         }
         let cell = self.cell(sku, location);
         cell.before.get_or_insert(Before {
@@ -376,12 +410,17 @@ impl Draft {
     /// What a promise through `channel` must pass in a cell. The rules are those of the durable view: a command that
     /// changes them ends its batch.
     pub fn gate(&mut self, book: &Book, sku: SkuId, location: LocationId, channel: ChannelId) -> Gate {
-        let buffer = match self.channels.details.get(&channel) {
-            Some((_, details)) => details.buffer,
-            None => self.state.catalogue.buffer(channel),
-        };
+        let buffer = self.buffer_of(channel);
         let terms = book.terms(&self.state.catalogue, sku, location, Some(channel));
         terms.limits().gate(self.cell(sku, location).safety_stock, buffer)
+    }
+
+    /// Units that a channel leaves to others.
+    pub fn buffer_of(&self, channel: ChannelId) -> u32 {
+        match self.channels.details.get(&channel) {
+            Some((_, details)) => details.buffer,
+            None => self.state.catalogue.buffer(channel),
+        }
     }
 
     /// A reservation as the batch so far leaves it; later records of the batch are applied to the same copy.

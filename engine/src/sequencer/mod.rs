@@ -31,7 +31,6 @@ mod capacity;
 mod draft;
 mod load;
 mod plan;
-mod quota;
 mod rebind;
 mod reserve;
 mod rules;
@@ -50,6 +49,7 @@ use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::settings::Settings;
 use crate::state::{Folder, State};
+use crate::watch::Watch;
 use draft::{Answer, Decided, Draft};
 
 /// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
@@ -94,6 +94,8 @@ pub(crate) struct Sequencer {
     pub expiry_frozen: bool,
     /// When the next rule begins or ends.
     next_turn: Option<Timestamp>,
+    /// What it is doing, for whoever looks after it.
+    pub watch: Arc<Watch>,
 }
 
 impl Sequencer {
@@ -118,6 +120,7 @@ impl Sequencer {
             full: None,
             expiry_frozen: false,
             next_turn,
+            watch: Arc::default(),
         }
     }
 
@@ -152,6 +155,7 @@ impl Sequencer {
             }
             return Turn::default();
         }
+        self.watch.begins("what is due");
         self.draft.restart(now);
         let expired = if self.expiry_frozen { Vec::new() } else { self.expire(now) };
         self.date_overdue();
@@ -164,6 +168,7 @@ impl Sequencer {
             ended = queued.command.ends_batch(&self.state);
             self.decide(queued);
         }
+        self.watch.begins("append");
         let mut turn = Turn { expired: expired.len(), ..Turn::default() };
         if self.draft.builder.is_empty() {
             self.publish();
@@ -219,6 +224,10 @@ impl Sequencer {
     }
 
     fn decide(&mut self, queued: Queued) {
+        if queued.done.is_gone() && queued.command.may_be_dropped() {
+            return self.refuse(queued, Failure::Unheard);
+        }
+        self.watch.decides(&queued);
         let Queued { command, mut cause, done } = queued;
         let scope = scope_of(&cause);
         let admitted = admitted(&command);
@@ -250,7 +259,7 @@ impl Sequencer {
                     self.state.idempotency.abandon(scope);
                 }
                 if self.draft.builder.is_empty() {
-                    done(Err(failure));
+                    done.hear(Err(failure));
                 } else {
                     let end_seq = self.draft.builder.next_seq();
                     let done = Some((done, Err(failure)));
@@ -267,7 +276,7 @@ impl Sequencer {
         if let Some(scope) = scope_of(&queued.cause) {
             self.state.idempotency.abandon(scope);
         }
-        (queued.done)(Err(failure));
+        queued.done.hear(Err(failure));
     }
 
     /// Splits what a decided command does to promise words into debits, applied now, and credits, applied once durable.
@@ -341,7 +350,7 @@ impl Sequencer {
         let first_seq = records.first().map_or(0, |record| record.seq);
         for decided in decided {
             if let Some((done, answer)) = decided.done {
-                done(answer.map(|answer| self.answer(answer, first_seq, &records)));
+                done.hear(answer.map(|answer| self.answer(answer, first_seq, &records)));
             }
         }
         if let Some(observer) = &mut self.observer {
@@ -383,7 +392,7 @@ impl Sequencer {
                 self.state.idempotency.abandon(scope);
             }
             if let Some((done, _)) = decided.done {
-                done(Err(failure()));
+                done.hear(Err(failure()));
             }
         }
         match error {

@@ -4,15 +4,16 @@
 //! else frees units fills those that no supply covers, in a record right behind. So nobody slips in between.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::draft::Answer;
-use super::plan::Plan;
 use super::{Decision, Sequencer, no_ids_left};
 use crate::command::{Failure, Refusal, SupplyFields};
 use crate::event::{Cause, Event, Few, Fill, Moved, Received, SupplySet, SupplyUsed};
-use crate::ids::{LocationId, Name, SkuId, Timestamp};
+use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use crate::level::StockChange;
+use crate::plan::{self, Plan};
 use crate::supply::{Grant, Outlook};
 
 /// Supplies set so far by a command, which what follows in it must see.
@@ -248,7 +249,9 @@ impl Sequencer {
         };
         let book = self.state.rules.share_book();
         let mut level = self.draft.cell(sku, location).level;
-        let mut given = 0;
+        let mut given: u32 = 0;
+        let mut plans: FxHashMap<ChannelId, (Plan, u32)> = FxHashMap::default();
+        // Bounded by FILLS_PER_RECORD.
         for waiting in waits {
             let Some(reservation) = self.draft.reservation(waiting.holder.0) else { break };
             let (channel, line) = (reservation.channel, usize::from(waiting.holder.1));
@@ -256,9 +259,11 @@ impl Sequencer {
             let is_charged = terms.is_some_and(|terms| !terms.charges.is_empty());
             let mut allowed = self.draft.gate(&book, sku, location, channel).available(level);
             if !is_charged {
-                let mut plan = Plan::new(channel, Arc::clone(&book));
-                plan.take(sku, location, given);
-                let left = self.quota_allows(&mut plan, sku, location);
+                // What a quota's places hold is added up once for each channel that waits.
+                let (plan, known) = plans.entry(channel).or_insert_with(|| (self.plan(channel), 0));
+                plan::take(&self.draft, plan, sku, location, i64::from(given - *known));
+                *known = given;
+                let left = plan::quota_allows(&self.draft, plan, sku, location);
                 allowed = left.map_or(allowed, |(units, _)| allowed.min(units));
             }
             let units = u64::from(waiting.units.min(allowed)).min(uncovered) as u32;
