@@ -38,6 +38,7 @@ pub(crate) type Of = (GroupId, ChannelId);
 /// The settings that bound a plan, as a refusal names them.
 pub(crate) const LOOKS_LIMIT: &str = "limits.plan_looks";
 pub(crate) const PROMISES_LIMIT: &str = "limits.plan_promises";
+pub(crate) const WAITS_LIMIT: &str = "limits.cell_waits";
 
 /// Cells that are added up for a quota, one after the other, for one look.
 const ADDED_UP_PER_LOOK: usize = 16;
@@ -193,6 +194,7 @@ pub(crate) struct Plan {
     quota_ids: FxHashMap<Vec<RuleId>, usize>,
     quota_at: FxHashMap<(SkuId, LocationId), usize>,
     pools: FxHashMap<(SkuId, RuleId), Pool>,
+    looks: usize,
     looks_left: usize,
     promises_left: usize,
     /// The setting that ended the search for room, where one did.
@@ -217,6 +219,7 @@ impl Plan {
             quota_ids: FxHashMap::default(),
             quota_at: FxHashMap::default(),
             pools: FxHashMap::default(),
+            looks: budget.looks,
             looks_left: budget.looks,
             promises_left: budget.promises,
             over: None,
@@ -226,6 +229,21 @@ impl Plan {
     /// The setting that ended the search for room, where one did.
     pub fn over(&self) -> Option<&'static str> {
         self.over
+    }
+
+    /// Whether a search for room among open promises was ended by a setting.
+    pub fn search_ended(&self) -> bool {
+        self.over.is_some_and(|limit| limit != WAITS_LIMIT)
+    }
+
+    /// So many wait for a cell that nobody else may.
+    pub fn too_many_wait(&mut self) {
+        self.over.get_or_insert(WAITS_LIMIT);
+    }
+
+    /// What was looked at so far.
+    pub fn spent(&self) -> usize {
+        self.looks - self.looks_left
     }
 
     /// What has to move for the plan, in an order in which each finds room when it comes.

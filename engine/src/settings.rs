@@ -34,6 +34,8 @@ pub struct Settings {
     pub plan_looks_max: usize,
     /// Promises that one decision moves to make room.
     pub plan_promises_max: usize,
+    /// Lines that wait for one cell: what comes to it may fill all of them at once.
+    pub cell_waits_max: usize,
     /// Bounds of the feed.
     pub feed: FeedSettings,
 }
@@ -83,7 +85,8 @@ impl Default for Settings {
             sync_interval_ms: None,
             reservation_group_cells_max: 16_384,
             plan_looks_max: 131_072,
-            plan_promises_max: 4_096,
+            plan_promises_max: 1_024,
+            cell_waits_max: 100_000,
             feed: FeedSettings::default(),
         }
     }

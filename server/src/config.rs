@@ -168,6 +168,10 @@ pub struct LimitsConfig {
     pub plan_looks: usize,
     /// Open promises that one decision moves to make room; beyond, it is refused.
     pub plan_promises: usize,
+    /// Lines that wait for one cell; more are not promised what is to come to it.
+    pub cell_waits: usize,
+    /// Rows of an import that is loaded whole or not at all.
+    pub import_atomic_rows: usize,
     /// How long a request's head may take to arrive, and how long a connection may be idle between two requests.
     pub header_seconds: u64,
     /// How long a shutdown waits for requests to end.
@@ -305,6 +309,8 @@ impl Default for LimitsConfig {
             reservation_group_cells: Settings::default().reservation_group_cells_max,
             plan_looks: Settings::default().plan_looks_max,
             plan_promises: Settings::default().plan_promises_max,
+            cell_waits: Settings::default().cell_waits_max,
+            import_atomic_rows: 100_000,
             header_seconds: 15,
             shutdown_seconds: 10,
             address_requests_per_second: 0,
@@ -389,6 +395,7 @@ impl Config {
             reservation_group_cells_max: self.limits.reservation_group_cells,
             plan_looks_max: self.limits.plan_looks,
             plan_promises_max: self.limits.plan_promises,
+            cell_waits_max: self.limits.cell_waits,
             checkpoint_bytes: self.journal.image_bytes,
             feed: FeedSettings {
                 keys_max: self.stream.keys,

@@ -229,12 +229,11 @@ impl From<Failure> for Problem {
     }
 }
 
-/// What a refusal says of a search for room that a setting ended; nothing where it came to its end.
+/// What a refusal says of a search for more that a setting ended; nothing where it came to its end.
 pub fn search_ended(shorts: &[Short]) -> String {
     let limit = shorts.iter().find_map(|short| short.limit);
-    let said = |limit| {
-        format!("; the search for more among open promises ended at {limit}: ask for fewer units, or name other places")
-    };
+    let said =
+        |limit| format!("; the search for more ended at a limit ({limit}): ask for fewer units, or name other places");
     limit.map(said).unwrap_or_default()
 }
 

@@ -30,7 +30,8 @@ impl Sequencer {
         Days { counts, asked: BTreeMap::new() }
     }
 
-    /// The rule by which a location takes on no more orders today, if it does not.
+    /// The rule by which a location takes on no more orders today, if it does not. Each location is looked up once: bounded
+    /// by the locations that the lines of the request reach.
     pub(super) fn full_day(&self, days: &mut Days, plan: &Plan, location: LocationId) -> Option<RuleId> {
         if !days.counts {
             return None;

@@ -439,7 +439,7 @@ impl Draft {
         Some(earlier + here)
     }
 
-    /// What the command did to each cell, and the shortages that came or went with it. Ends the command's touch list.
+    /// What the command did to each cell, and the shortages that came or went with it; bounded by those cells. Ends the command's touch list.
     pub fn take_touched(&mut self) -> Few<CellChange> {
         let touched = std::mem::take(&mut self.touched);
         let mut changes = Few::new();
@@ -481,6 +481,7 @@ impl Draft {
     }
 
     /// Takes back every detail that the command being decided set: what the records of the batch say is what holds.
+    /// Bounded by the records of one batch.
     pub fn undo_details(&mut self) {
         self.skus.details.clear();
         self.locations.details.clear();

@@ -41,6 +41,8 @@ mod supply;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Refusal};
 use crate::event::{Cause, Event, Few, Record};
 use crate::ids::{Seq, Timestamp};
@@ -57,6 +59,9 @@ const FOLD_GROUP: usize = 64;
 
 /// Expiries in one batch. More fall due one batch after the other, oldest first, so that other commands get through.
 const EXPIRIES_PER_BATCH: usize = 4096;
+
+/// Cells among which one is found by looking at each.
+const FEW_CELLS: usize = 16;
 
 /// What deciding a command comes to.
 type Decision = Result<Answer, Failure>;
@@ -94,6 +99,8 @@ pub(crate) struct Sequencer {
     pub expiry_frozen: bool,
     /// When the next rule begins or ends.
     next_turn: Option<Timestamp>,
+    /// What the plans of the batch looked at.
+    looks: usize,
     /// What it is doing, for whoever looks after it.
     pub watch: Arc<Watch>,
 }
@@ -120,6 +127,7 @@ impl Sequencer {
             full: None,
             expiry_frozen: false,
             next_turn,
+            looks: 0,
             watch: Arc::default(),
         }
     }
@@ -164,7 +172,13 @@ impl Sequencer {
             self.turn_rules();
         }
         let mut ended = rules_turn;
-        while !ended && let Some(queued) = commands.pop_front() {
+        self.looks = 0;
+        // Bounded by `batch_commands_max`, and by the looks of one plan: what costs much leaves those behind it to the next
+        // batch, so that those before it have their answer.
+        while !ended
+            && self.looks < self.settings.plan_looks_max
+            && let Some(queued) = commands.pop_front()
+        {
             ended = queued.command.ends_batch(&self.state);
             self.decide(queued);
         }
@@ -289,8 +303,17 @@ impl Sequencer {
         self.fill_uncovered();
         self.date_waits();
         let mut rests = self.draft.take_touched();
+        // Bounded by what one command took early and the cells that it touched; of many, each is found by its id.
+        let nth_of: FxHashMap<CellId, usize> = match admitted.len() > FEW_CELLS {
+            true => rests.iter().enumerate().filter_map(|(nth, (_, _, id, _))| Some(((*id)?, nth))).collect(),
+            false => FxHashMap::default(),
+        };
         for (cell, taken) in &admitted {
-            match rests.iter_mut().find(|(_, _, id, _)| *id == Some(*cell)) {
+            let found = match nth_of.is_empty() {
+                true => rests.iter().position(|(_, _, id, _)| *id == Some(*cell)),
+                false => nth_of.get(cell).copied(),
+            };
+            match found.and_then(|nth| rests.get_mut(nth)) {
                 Some((_, _, _, rest)) => *rest = rest.minus(*taken),
                 None => {
                     let stock = self.state.matrix.cell(*cell);
@@ -316,6 +339,7 @@ impl Sequencer {
     fn publish(&mut self) {
         let records = std::mem::take(&mut self.draft.records);
         let decided = std::mem::take(&mut self.draft.decided);
+        // Bounded by the records of the batch.
         let mut rest = records.as_slice();
         let mut folded = decided.as_slice();
         while !rest.is_empty() {

@@ -1,5 +1,7 @@
 //! Deciding where promises are: making the location of one that was asked of a group public, and moving one elsewhere.
 
+use rustc_hash::FxHashMap;
+
 use super::draft::Answer;
 use super::reserve::LINES_MAX;
 use super::{Decision, Sequencer};
@@ -93,6 +95,7 @@ impl Sequencer {
         binds: bool,
     ) -> Result<Vec<Moving>, Failure> {
         let mut shorts = Vec::new();
+        // Bounded by the lines of the request, and the plan's budget.
         for units in wanted.iter().filter(|units| units.from != units.to) {
             let mut short = |plan: &Plan, available, constraint, rule| {
                 let (requested, limit) = (units.quantity, plan.over());
@@ -154,6 +157,8 @@ fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<W
         return Ok((0..).zip(lines).filter(|(_, line)| mine(line)).map(|line| stay(0, line)).collect());
     };
     let mut found: Vec<Wanted> = Vec::new();
+    let mut used: FxHashMap<u16, u32> = FxHashMap::default();
+    // Bounded by the lines of the request and of the reservation, at most LINES_MAX.
     for (at, units) in asked.iter().enumerate() {
         let fits = |line: &Line| {
             line.sku == units.sku
@@ -167,8 +172,9 @@ fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<W
         }
         let mut left = units.quantity.unwrap_or(u32::MAX);
         for (number, line) in here {
-            let used: u32 = found.iter().filter(|known| known.line == number).map(|known| known.quantity).sum();
-            let quantity = left.min(line.present() - used.min(line.present()));
+            let used = used.entry(number).or_default();
+            let quantity = left.min(line.present() - (*used).min(line.present()));
+            *used += quantity;
             if quantity > 0 {
                 let to = units.to.unwrap_or(line.location);
                 let is_part = line.unbound().is_some() && to == line.location && quantity < line.present();

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::capacity::Days;
 use super::draft::{Answer, Draft};
 use super::{Decision, Sequencer, no_ids_left};
@@ -188,9 +190,12 @@ impl Sequencer {
         let mut shorts = Vec::new();
         let mut days = Self::days(&plan, reserve);
         let mut placed = self.place_in_locations(&mut plan, &mut days, reserve, released, &mut shorts);
+        // Bounded by the lines of the request, whose groups have no more locations together than
+        // `reservation_group_cells_max`.
         for line in &reserve.group_lines {
             self.place_in_group(&mut plan, &mut days, line, &mut placed, &mut shorts);
         }
+        self.looks += plan.spent();
         let granted = placed.iter().any(|line| line.quantity > 0);
         let some_will_do = reserve.allow_partial && granted;
         if !shorts.is_empty() && !some_will_do {
@@ -211,7 +216,9 @@ impl Sequencer {
             let short = Short { line: at, requested, available, constraint, rule, limit: None };
             return Err(Refusal::Insufficient(vec![short]).into());
         }
-        let orders = days.orders(|at| placed.iter().any(|line| line.location == at && line.quantity > 0));
+        let taken_at: FxHashSet<LocationId> =
+            placed.iter().filter(|line| line.quantity > 0).map(|line| line.location).collect();
+        let orders = days.orders(|at| taken_at.contains(&at));
         self.log_moves(plan.moves());
         Ok((placed, orders))
     }
@@ -366,7 +373,7 @@ impl Sequencer {
         let available = line.quantity - missing;
         let full = full.first().and_then(|location| self.full_day(days, plan, *location));
         let constraint = match limited {
-            _ if plan.over().is_some() => Constraint::Group,
+            _ if plan.search_ended() => Constraint::Group,
             Some(_) => Constraint::Quota,
             None if full.is_some() => Constraint::Capacity,
             None if line.latest.is_some() => Constraint::Supply,
@@ -435,6 +442,7 @@ impl Sequencer {
         placed: &mut Vec<Placed>,
     ) -> u32 {
         let mut grants: Vec<(Timestamp, LocationId)> = Vec::new();
+        // Bounded by the locations of the group.
         for location in members {
             let grant = self.grant_to_come(plan, line.sku, *location, 1, latest);
             grants.extend(grant.map(|grant| (grant.promised_for, *location)));
@@ -497,7 +505,7 @@ impl Sequencer {
         if free.is_some_and(|free| free >= net.into()) {
             return Ok(());
         }
-        if plan.over().is_some() {
+        if plan.search_ended() {
             return Err((Constraint::Group, available, None));
         }
         let seen = plan::level_before_release(&self.draft, plan, sku, location);
@@ -540,7 +548,8 @@ impl Sequencer {
     }
 }
 
-/// Adds up what all lines ask of each cell: two lines on one cell are one demand.
+/// Adds up what all lines ask of each cell: two lines on one cell are one demand. Bounded by the lines of the request,
+/// against each other and against those of the replaced hold.
 fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
     let mut demands: Few<Demand> = Few::new();
     for line in &reserve.lines {

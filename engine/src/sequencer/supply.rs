@@ -35,6 +35,7 @@ impl Sequencer {
     /// Sets supplies, all or none.
     pub(super) fn put_supply(&mut self, rows: &[SupplyFields], cause: &mut Option<Box<Cause>>) -> Decision {
         let mut set = Fresh::new();
+        // Bounded by the rows of the request.
         for (at, row) in rows.iter().enumerate() {
             let field = |name: &str| format!("supplies[{at}].{name}");
             let sku = self.draft.intern_sku(&row.sku).ok_or_else(|| no_ids_left(&field("sku")))?;
@@ -94,7 +95,7 @@ impl Sequencer {
     /// What of `units` more may be promised in a cell by `latest`, beyond the plan.
     pub(super) fn grant_to_come(
         &mut self,
-        plan: &Plan,
+        plan: &mut Plan,
         sku: SkuId,
         location: LocationId,
         units: u32,
@@ -107,6 +108,10 @@ impl Sequencer {
         let allowances = plan.book.allowances(catalogue, sku, location, Some(plan.channel), now);
         let none = Outlook::default();
         let outlook = self.draft.ledger.outlook(sku, location).unwrap_or(&none);
+        if outlook.waits_count() >= self.settings.cell_waits_max {
+            plan.too_many_wait();
+            return None;
+        }
         outlook.promise(units, latest, now, &allowances, plan.waiting(sku, location))
     }
 
@@ -114,6 +119,7 @@ impl Sequencer {
     pub(super) fn use_up_supply(&self, sku: SkuId, location: LocationId, came: u32, used: &mut Vec<SupplyUsed>) {
         let mut left = came;
         let supplies = self.draft.ledger.outlook(sku, location).map_or(&[][..], Outlook::supplies);
+        // Bounded by SUPPLIES_MAX, against those that the rows of one command used.
         for supply in supplies {
             // Rows before this one of the same record may have used some of it.
             let known = |of: &&mut SupplyUsed| (of.sku, of.location, &of.name) == (sku, location, &supply.name);
@@ -144,6 +150,7 @@ impl Sequencer {
         receipts: &[(SkuId, LocationId, u32, bool)],
     ) -> Decision {
         let (mut used, mut wanted) = (Vec::new(), BTreeMap::new());
+        // Bounded by the rows of the request.
         for (sku, location, came, unplanned) in receipts {
             let Some(outlook) = self.draft.ledger.outlook(*sku, *location) else { continue };
             let given = wanted.get(&(*sku, *location)).copied().unwrap_or(0);
@@ -173,7 +180,7 @@ impl Sequencer {
         Ok(Answer::Record(seq))
     }
 
-    /// Logs what is left to be filled.
+    /// Logs what is left to be filled. Bounded by those who wait for the cells, `cell_waits_max` each.
     fn log_fills(&mut self, mut wanted: BTreeMap<(SkuId, LocationId), u32>) {
         loop {
             let fills = self.fill_some(&mut wanted);
@@ -224,6 +231,7 @@ impl Sequencer {
         if !self.draft.ledger.has_outlooks() {
             return;
         }
+        // Bounded by the cells of one command, and those who wait for each, `cell_waits_max`.
         for (sku, location) in self.draft.touched_or_redated() {
             // Cell by cell and part by part, so that what is given counts in what is given next.
             loop {
@@ -286,6 +294,7 @@ impl Sequencer {
 
     fn date_waits_of(&mut self, sku: SkuId, location: LocationId) {
         let Some(outlook) = self.draft.ledger.outlook(sku, location) else { return };
+        // Bounded by those who wait for the cell, `cell_waits_max`.
         let rows = outlook.redated(sku, location, self.draft.now);
         for chunk in rows.chunks(DATED_PER_RECORD) {
             for row in chunk {
@@ -297,6 +306,7 @@ impl Sequencer {
 
     /// Promises whose date has passed are at risk, or get what is free.
     pub(super) fn date_overdue(&mut self) {
+        // Bounded by OVERDUE_PER_BATCH.
         for (sku, location) in self.draft.ledger.overdue(self.draft.now, OVERDUE_PER_BATCH) {
             self.draft.redate(sku, location);
             self.settle(None, None, Few::new());

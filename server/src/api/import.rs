@@ -64,7 +64,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
     }
     let trace = extract::trace(&parts.headers);
-    let plan = Plan { kind, format, atomic, create };
+    let plan = Plan { kind, format, atomic, create, atomic_rows: app.config.limits.import_atomic_rows };
 
     // The body goes piece by piece to a thread that parses and loads it; a slow disk slows the sender down.
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(PIECES);

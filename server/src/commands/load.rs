@@ -18,6 +18,9 @@ use crate::config::Config;
 use crate::load::{self, Format, Plan};
 use crate::problem::Problem;
 
+/// Rows of an atomic import into a directory that nobody else has open.
+const ATOMIC_ROWS_MAX: usize = 1_000_000;
+
 /// Row errors shown on the terminal.
 const ERRORS_SHOWN: usize = 20;
 
@@ -31,7 +34,7 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
         Some("ndjson" | "jsonl") => Format::Ndjson,
         _ => Format::Csv,
     };
-    let plan = Plan { kind, format, atomic: args.atomic, create: args.create };
+    let plan = Plan { kind, format, atomic: args.atomic, create: args.create, atomic_rows: ATOMIC_ROWS_MAX };
     let (input, bytes) = open(&args.file)?;
     let progress = progress(bytes);
     let input = progress.wrap_read(input);
