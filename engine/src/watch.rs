@@ -6,14 +6,14 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use crate::command::{Command, Queued};
+use crate::command::{Command, Queued, StepRequest};
 
 /// Steps in one word: how many there were, and whether one is under way.
 #[derive(Debug, Default)]
 pub struct Watch {
     /// Twice the number of steps, plus one while one is under way.
     word: AtomicU64,
-    /// What a plain command, of one line or step, is.
+    /// Which of [`PLAIN`] a plain command is, counted from 1; 0 where it is not plain.
     plain: AtomicU64,
     /// What the last other command or step is.
     what: Mutex<Doing>,
@@ -39,8 +39,23 @@ pub struct Step {
     pub doing: Doing,
 }
 
-/// Lines up to which a command is plain: it is told by its kind alone.
-const PLAIN_LINES: usize = 1;
+/// Commands of one line, row or step, told by their kind alone: they cost a word.
+const PLAIN: [&str; 7] = ["reserve", "confirm", "ready", "collect", "cancel", "extend", "movements"];
+
+/// Which of them a command is, counted from 1; 0 for none.
+#[inline]
+fn plain(command: &Command) -> u64 {
+    match command {
+        Command::Reserve(reserve) if reserve.group_lines.is_empty() && reserve.lines.len() <= 1 => 1,
+        Command::Step(_, StepRequest::Confirm { .. }) => 2,
+        Command::Step(_, StepRequest::Ready { .. }) => 3,
+        Command::Step(_, StepRequest::Collect { lines: None, .. }) => 4,
+        Command::Step(_, StepRequest::Cancel { lines: None, .. }) => 5,
+        Command::Step(_, StepRequest::Extend { .. }) => 6,
+        Command::Move(rows) if rows.len() <= 1 => 7,
+        _ => 0,
+    }
+}
 
 impl Watch {
     /// Journal thread only: a step of its own begins.
@@ -52,17 +67,14 @@ impl Watch {
     /// Journal thread only: a command is being decided.
     #[inline]
     pub(crate) fn decides(&self, queued: &Queued) {
-        let is_plain = match &queued.command {
-            Command::Reserve(reserve) => reserve.group_lines.is_empty() && reserve.lines.len() <= PLAIN_LINES,
-            _ => false,
-        };
-        if !is_plain {
+        let plain = plain(&queued.command);
+        if plain == 0 {
             let (kind, lines) = (queued.command.kind(), queued.command.lines());
             let origin = queued.cause.as_ref().and_then(|cause| cause.origin.as_ref());
             let request = origin.map(|origin| origin.request.clone());
             self.describe(|doing| *doing = Doing { kind, lines, request });
         }
-        self.plain.store(u64::from(is_plain), Relaxed);
+        self.plain.store(plain, Relaxed);
         self.next();
     }
 
@@ -90,9 +102,10 @@ impl Watch {
         if word & 1 == 0 {
             return None;
         }
-        let doing = match self.plain.load(Relaxed) {
-            0 => self.what.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            _ => Doing { kind: "reserve", lines: PLAIN_LINES, request: None },
+        let plain = (self.plain.load(Relaxed) as usize).checked_sub(1).and_then(|nth| PLAIN.get(nth));
+        let doing = match plain {
+            Some(kind) => Doing { kind, lines: 1, request: None },
+            None => self.what.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         Some(Step { number: word >> 1, doing })
     }
