@@ -8,7 +8,8 @@
 //!
 //! # Floors
 //! A cell that a plan takes from, or sends promises to, keeps the highest floor (safety stock and buffer) of all who took
-//! from it in this plan. So whatever order its records are read in, each of them leaves what it must.
+//! from it in this plan. So whatever order its records are read in, each of them leaves what it must. And nobody is pushed
+//! into what the plan's own channel must leave to others, so that it does not sell its buffer in two steps either.
 //!
 //! # One arithmetic
 //! The journal thread plans on its draft, and readers plan on a copy of the durable view. A plan for fewer units is a
@@ -339,6 +340,16 @@ fn room_for<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, 
     Some((free - theirs).min(free - taken - own))
 }
 
+/// The same where as many do not leave: nobody is pushed into what the plan's channel must leave to others.
+fn room_to_stay<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, channel: ChannelId) -> Option<i64> {
+    let room = room_for(world, plan, sku, location, channel)?;
+    let shelf = world.shelf(sku, location);
+    let own = floor(world, plan, sku, location, plan.channel, shelf);
+    let at = plan.touched(sku, location);
+    let taken = (at.taken - at.released).max(0);
+    Some(own.map_or(room, |own| room.min(shelf.level.free() - at.moved - taken - own)))
+}
+
 /// Changes what the plan does to a cell, and what quotas are told of it.
 fn change<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location: LocationId, by: impl FnOnce(&mut Touched)) {
     let before = plan.touched(sku, location);
@@ -432,7 +443,7 @@ fn send_on<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at: LocationId,
     let mut units = wanted;
     // The last hop comes first: it goes to where there is room, and each other to where the one before it made some.
     if let Some(last) = path.first() {
-        units = units.min(room_for(world, plan, sku, last.to, last.of.1).unwrap_or(0));
+        units = units.min(room_to_stay(world, plan, sku, last.to, last.of.1).unwrap_or(0));
     }
     let mut lines: SmallVec<[i64; 4]> = SmallVec::new();
     for hop in &path {
@@ -579,7 +590,7 @@ fn member_with_room<W: World>(
         if came_by.contains_key(&to) {
             are_full = false;
         } else if quota_set(world, plan, sku, to) == set
-            && room_for(world, plan, sku, to, of.1).is_some_and(|room| room > 0)
+            && room_to_stay(world, plan, sku, to, of.1).is_some_and(|room| room > 0)
         {
             found = Some(to);
             break;
