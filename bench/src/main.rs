@@ -218,7 +218,7 @@ fn durable() -> anyhow::Result<()> {
             engine.reserve(
                 request.clone(),
                 None,
-                Box::new(move |outcome| {
+                Box::new(move |outcome: anaquel_engine::command::Told| {
                     in_flight.fetch_sub(1, Ordering::Relaxed);
                     done.fetch_add(u64::from(outcome.is_ok()), Ordering::Relaxed);
                 }),
@@ -298,7 +298,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
         engine.reserve(
             request,
             None,
-            Box::new(move |_| {
+            Box::new(move |_: anaquel_engine::command::Told| {
                 in_flight.fetch_sub(1, Ordering::Relaxed);
             }),
         );
@@ -318,7 +318,11 @@ fn restart(cells: u32) -> anyhow::Result<()> {
         for _ in 0..8192 {
             let tx = tx.clone();
             let request = request(numbers.below(skus), numbers.below(LOCATIONS));
-            engine.reserve(request, None, Box::new(move |outcome| drop(tx.send(outcome))));
+            engine.reserve(
+                request,
+                None,
+                Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+            );
         }
         drop(tx);
         for outcome in rx {
@@ -331,7 +335,11 @@ fn restart(cells: u32) -> anyhow::Result<()> {
             let tx = tx.clone();
             let cancel = anaquel_engine::command::StepRequest::Cancel { lines: None, reason: None };
             let command = anaquel_engine::command::Command::Step(id, cancel);
-            engine.submit(command, None, Box::new(move |outcome| drop(tx.send(outcome))));
+            engine.submit(
+                command,
+                None,
+                Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+            );
         }
         drop(tx);
         for outcome in rx {
@@ -373,7 +381,11 @@ fn expiry() -> anyhow::Result<()> {
             for _ in 0..now {
                 let (tx, place) = (tx.clone(), request(numbers.below(SKUS), numbers.below(LOCATIONS)));
                 let request = ReserveRequest { ttl_seconds, ..place };
-                engine.reserve(request, None, Box::new(move |outcome| drop(tx.send(outcome))));
+                engine.reserve(
+                    request,
+                    None,
+                    Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+                );
             }
             drop(tx);
             for outcome in rx {
@@ -428,7 +440,11 @@ fn feed() -> anyhow::Result<()> {
             let before = engine.state().view.seq();
             let started = Instant::now();
             for _ in 0..CHANGES {
-                engine.reserve(request(numbers.below(SKUS / 2), 0), None, Box::new(|_| {}));
+                engine.reserve(
+                    request(numbers.below(SKUS / 2), 0),
+                    None,
+                    Box::new(|_: anaquel_engine::command::Told| {}),
+                );
             }
             while engine.feed().position() < before + CHANGES {
                 std::thread::yield_now();

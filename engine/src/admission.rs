@@ -4,11 +4,13 @@
 //! promised the same unit meanwhile; whether it is really granted is decided in log order, by the
 //! [`sequencer`](crate::sequencer).
 
+use std::collections::BTreeMap;
+
 use crate::command::{
     Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, RuleFields, Short,
 };
 use crate::event::{Few, MovementKind, Purpose};
-use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, LINE_QUANTITY_MAX, StockChange};
 use crate::matrix::{CellId, StockCell};
 use crate::reservation::State as ReservationState;
@@ -90,6 +92,15 @@ struct Demand {
     /// Units of them that the replaced hold gives back.
     released: u32,
     taken: u32,
+}
+
+/// What is told of a SKU in a group.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    units: i64,
+    constraint: Constraint,
+    rule: Option<RuleId>,
+    limit: Option<&'static str>,
 }
 
 impl Demand {
@@ -193,7 +204,14 @@ impl State {
             };
             if known.is_none() {
                 let constraint = Constraint::UnknownCell;
-                unknown.push(Short { line: at, requested: quantity, available: 0, constraint, rule: None });
+                unknown.push(Short {
+                    line: at,
+                    requested: quantity,
+                    available: 0,
+                    constraint,
+                    rule: None,
+                    limit: None,
+                });
             }
         }
         if !unknown.is_empty() {
@@ -214,6 +232,10 @@ impl State {
             admitted: Few::new(),
             is_attempt: request.is_attempt,
         };
+        if !reserve.group_lines.is_empty() {
+            self.bound_groups(&reserve)?;
+            self.refuse_groups(&reserve).inspect_err(|failure| self.note_refused(&reserve, failure))?;
+        }
         if !reserve.is_left_to_the_log() {
             let admitted = self.admit_lines(&reserve);
             reserve.admitted = admitted.inspect_err(|failure| self.note_refused(&reserve, failure))?;
@@ -252,10 +274,17 @@ impl State {
             let gate = gate_of(demand.cell);
             demand.taken = demand.wanted().min(gate.available(cell.promised()));
             if demand.taken < demand.wanted()
-                && let Err((constraint, available, rule)) = self.refused_for_good(cell, demand.wanted(), channel)
+                && let Err((constraint, available, rule, limit)) = self.refused_for_good(cell, demand.wanted(), channel)
             {
                 let available = available.saturating_add(demand.released);
-                shorts.push(Short { line: demand.line, requested: demand.requested, available, constraint, rule });
+                shorts.push(Short {
+                    line: demand.line,
+                    requested: demand.requested,
+                    available,
+                    constraint,
+                    rule,
+                    limit,
+                });
             }
         }
         let nothing_left = shorts.len() == demands.len() && shorts.iter().all(|short| short.available == 0);
@@ -294,35 +323,147 @@ impl State {
             return Ok(Few::from_buf([(id, StockChange::reserve(line.quantity))]));
         }
         let refused = self.refused_for_good(cell, line.quantity, channel);
-        let Err((constraint, available, rule)) = refused else { return Ok(Few::new()) };
-        let short = Short { line: 0, requested: line.quantity, available, constraint, rule };
+        let Err((constraint, available, rule, limit)) = refused else { return Ok(Few::new()) };
+        let short = Short { line: 0, requested: line.quantity, available, constraint, rule, limit };
         Err(Refusal::Insufficient(vec![short]).into())
     }
 
-    /// Whether the durable view refuses what the promise word refused: what was short, how many there are, and the rule
-    /// behind it. A record folds row by row, and a rule may have changed since: only a level and rules that are read
-    /// together, between folds, are what the log grants.
+    /// Whether the groups of all lines have no more locations than one promise may reach.
+    fn bound_groups(&self, reserve: &Reserve) -> Result<(), Failure> {
+        let members =
+            |line: &GroupLine| self.catalogue.groups.details(line.group).map_or(0, |set| set.details.locations.len());
+        let (reach, limit) = (reserve.group_lines.iter().map(members).sum::<usize>(), self.bounds().group_cells);
+        if reach > limit {
+            let reason = format!(
+                "the groups that they name have {reach} locations together, and a promise reaches {limit} \
+                 (limits.reservation_group_cells); ask for fewer lines, or of smaller groups"
+            );
+            return Err(Refusal::invalid("lines", reason).into());
+        }
+        Ok(())
+    }
+
+    /// Refuses what is asked of groups and cannot be had there, as the durable view has it, so that the journal thread need
+    /// not look: each SKU is looked at once in each group.
+    ///
+    /// # Errors
+    /// A refusal that the durable view confirms.
+    fn refuse_groups(&self, reserve: &Reserve) -> Result<(), Failure> {
+        if reserve.supersedes.is_some() || (reserve.allow_partial && !reserve.lines.is_empty()) {
+            // What the replaced hold gives back, or what others of the lines get, is known in log order.
+            return Ok(());
+        }
+        let channel = match &reserve.channel {
+            NameRef::Known(channel) => Some(*channel),
+            NameRef::New(_) => None,
+        };
+        // What all lines ask of a SKU in a group; who waits may get what is to come.
+        let mut asked: BTreeMap<(SkuId, GroupId), i64> = BTreeMap::new();
+        for line in reserve.group_lines.iter().filter(|line| line.latest.is_none()) {
+            *asked.entry((line.sku, line.group)).or_default() += i64::from(line.quantity);
+        }
+        let (_, (mut known, shelves)) = self.view.read(|| {
+            let lens = self.lens(channel);
+            let mut known: BTreeMap<(SkuId, GroupId), Told> = BTreeMap::new();
+            let mut planned = Vec::new();
+            let has_plans = self.has_plans(&self.rules.book());
+            for ((sku, group), wanted) in &asked {
+                let details = self.catalogue.groups.details(*group);
+                let members = details.as_deref().map_or(&[][..], |set| &set.details.locations);
+                let row = lens.row(&self.catalogue, *sku);
+                let mut told = Told { units: 0, constraint: Constraint::UnknownCell, rule: None, limit: None };
+                for cell in members.iter().filter_map(|location| self.matrix.get(*sku, *location)) {
+                    told.units += i64::from(row.available(cell));
+                    told.constraint = Constraint::Group;
+                    if told.units >= *wanted && !has_plans {
+                        break;
+                    }
+                }
+                // What is added up is enough where nothing else has a say; a quota, or a promise that makes room, may.
+                let is_known = told.constraint == Constraint::Group && has_plans;
+                if is_known && self.takes_a_plan(&self.rules.book(), &self.ledger(), *sku) {
+                    if told.units < *wanted || self.rules.book().has_quotas() {
+                        planned.push((*sku, *group));
+                    } else {
+                        told.units = *wanted;
+                    }
+                }
+                known.insert((*sku, *group), told);
+            }
+            let shelves = (!planned.is_empty()).then(|| {
+                let mut skus: Vec<_> = planned.iter().map(|(sku, _)| *sku).collect();
+                skus.dedup();
+                self.shelves(skus.into_iter(), planned.iter().map(|(_, group)| *group), channel)
+            });
+            (known, shelves.map(|shelves| (shelves, planned)))
+        });
+        if let Some((mut shelves, planned)) = shelves {
+            shelves.sort();
+            for of @ (sku, group) in planned {
+                let wanted = asked.get(&of).copied().unwrap_or(0);
+                let (got, limit) = shelves.in_group(sku, group, wanted);
+                let units = wanted - got.missing;
+                let constraint = match got.limited {
+                    Some(_) if limit.is_none() => Constraint::Quota,
+                    _ => Constraint::Group,
+                };
+                known.insert(of, Told { units, constraint, rule: got.limited, limit });
+            }
+        }
+        let short = |line: &GroupLine| {
+            let of = (line.sku, line.group);
+            let told = known.get(&of).filter(|_| line.latest.is_none())?;
+            let wanted = asked.get(&of).copied().unwrap_or(0);
+            let Told { units, constraint, rule, limit } = *told;
+            let available = units.clamp(0, line.quantity.into()) as u32;
+            (units < wanted).then_some(Short {
+                line: line.at,
+                requested: line.quantity,
+                available,
+                constraint,
+                rule,
+                limit,
+            })
+        };
+        let shorts: Vec<Short> = reserve.group_lines.iter().filter_map(short).collect();
+        let nothing_left = shorts.len() == reserve.group_lines.len() && shorts.iter().all(|short| short.available == 0);
+        if !shorts.is_empty() && (!reserve.allow_partial || nothing_left) {
+            return Err(Refusal::Insufficient(shorts).into());
+        }
+        Ok(())
+    }
+
+    /// Whether the durable view refuses what the promise word refused: what was short, how many there are, the rule behind
+    /// it, and the setting that ended the search for more. A record folds row by row, and a rule may have changed since:
+    /// only a level and rules that are read together, between folds, are what the log grants.
     fn refused_for_good(
         &self,
         cell: &StockCell,
         quantity: u32,
         channel: Option<ChannelId>,
-    ) -> Result<(), (Constraint, u32, Option<RuleId>)> {
-        let (_, refused) = self.view.read(|| {
-            // What is promised there to a group may make room.
-            if self.has_open_promises(cell.sku(), cell.location()) {
-                return Ok(());
-            }
+    ) -> Result<(), (Constraint, u32, Option<RuleId>, Option<&'static str>)> {
+        let (sku, location) = (cell.sku(), cell.location());
+        let (_, (refused, shelves)) = self.view.read(|| {
             let book = self.rules.book();
             let (gate, level) = (self.gate(Some(&book), cell, channel), cell.durable());
             let rule = |constraint| {
-                let terms = book.terms(&self.catalogue, cell.sku(), cell.location(), channel);
-                terms.rule_behind(constraint, cell.safety_stock())
+                book.terms(&self.catalogue, sku, location, channel).rule_behind(constraint, cell.safety_stock())
             };
-            let refusal = |constraint| (constraint, gate.available(level), rule(constraint));
-            gate.reserve(level, quantity).map(drop).map_err(refusal)
+            let refused = gate.reserve(level, quantity).map(drop);
+            let refused = refused.map_err(|constraint| (constraint, gate.available(level), rule(constraint), None));
+            // What is promised there to a group may make room.
+            let may_make_room = refused.is_err() && self.has_open_promises(sku, location);
+            let none = std::iter::empty();
+            (refused, may_make_room.then(|| self.shelves(std::iter::once(sku), none, channel)))
         });
-        refused
+        let (Err((constraint, _, rule, _)), Some(mut shelves)) = (refused, shelves) else { return refused };
+        shelves.sort();
+        let (room, limit) = shelves.at(sku, location, quantity.into());
+        if room >= i64::from(quantity) {
+            return Ok(());
+        }
+        let constraint = if limit.is_some() { Constraint::Group } else { constraint };
+        Err((constraint, room as u32, rule, limit))
     }
 
     /// What a promise through `channel` must pass in a cell.

@@ -439,6 +439,8 @@ pub struct Catalogue {
     prices: Map<SkuId, Arc<Versioned<Vec<Price>>>>,
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     groups_of: Map<LocationId, Vec<GroupId>>,
+    /// Members of groups in the order in which promises take from them, as of a version of all groups.
+    in_order: Mutex<(u64, FxHashMap<GroupId, Arc<[LocationId]>>)>,
     /// By channel: its buffer, and whether it is declared.
     buffers: Arena<AtomicU32, 8, 16>,
     accepts_undeclared: AtomicBool,
@@ -518,6 +520,28 @@ impl Catalogue {
         self.groups_of.get(&location).map(|groups| groups.clone()).unwrap_or_default()
     }
 
+    /// The members of a group, those first that fewest groups share.
+    pub fn members_in_order(&self, group: GroupId) -> Arc<[LocationId]> {
+        let lock = || self.in_order.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = {
+            let known = lock();
+            if let Some(members) = known.1.get(&group) {
+                return Arc::clone(members);
+            }
+            known.0
+        };
+        let mut members = self.groups.details_or_default(group).locations;
+        members
+            .sort_by_cached_key(|location| (self.groups_of.get(location).map_or(0, |groups| groups.len()), *location));
+        let members: Arc<[LocationId]> = members.into();
+        let mut known = lock();
+        // A group may have changed meanwhile, and this order be of before.
+        if known.0 == version {
+            known.1.insert(group, Arc::clone(&members));
+        }
+        members
+    }
+
     /// The prices of a SKU.
     pub fn prices(&self, sku: SkuId) -> Option<Arc<Versioned<Vec<Price>>>> {
         self.prices.get(&sku).map(|prices| prices.clone())
@@ -546,6 +570,9 @@ impl Catalogue {
             }
         }
         self.groups.fold_details(group, version, details);
+        let mut known = self.in_order.lock().unwrap_or_else(PoisonError::into_inner);
+        known.0 += 1;
+        known.1.clear();
     }
 
     pub(crate) fn fold_channel(&self, channel: ChannelId, version: Seq, details: ChannelDetails) {

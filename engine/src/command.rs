@@ -25,8 +25,29 @@ pub enum NameRef<I> {
     New(Name),
 }
 
-/// Called once, by the journal thread, when the outcome is known. It must be quick and must not block.
-pub type Completion = Box<dyn FnOnce(Result<Outcome, Failure>) + Send>;
+/// What a command came to.
+pub type Told = Result<Outcome, Failure>;
+
+/// Whoever is told what a command came to: once, by the journal thread, when it is known. It must be quick and must not
+/// block.
+pub trait Listener: Send {
+    /// Hears it.
+    fn hear(self: Box<Self>, told: Told);
+
+    /// Whether nobody listens any more: what was not decided by then need not be.
+    fn is_gone(&self) -> bool {
+        false
+    }
+}
+
+impl<F: FnOnce(Told) + Send> Listener for F {
+    fn hear(self: Box<Self>, told: Told) {
+        self(told);
+    }
+}
+
+/// The listener of one command.
+pub type Completion = Box<dyn Listener>;
 
 /// A command on the queue.
 pub struct Queued {
@@ -69,6 +90,54 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it is left undone where nobody waits for it any more. What happened in the world, and what the engine says
+    /// itself, is noted whoever hears of it.
+    pub(crate) fn may_be_dropped(&self) -> bool {
+        match self {
+            Self::Reserve(_) | Self::Step(..) | Self::Put(_) | Self::Supply(_) => true,
+            Self::Move(_) | Self::Count(_) | Self::Load { .. } | Self::NoteLost(_) => false,
+        }
+    }
+
+    /// What it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Reserve(_) => "reserve",
+            Self::Step(_, StepRequest::Confirm { .. }) => "confirm",
+            Self::Step(_, StepRequest::Ready { .. }) => "ready",
+            Self::Step(_, StepRequest::Collect { .. }) => "collect",
+            Self::Step(_, StepRequest::Cancel { .. }) => "cancel",
+            Self::Step(_, StepRequest::Extend { .. }) => "extend",
+            Self::Step(_, StepRequest::Bind { .. }) => "bind",
+            Self::Step(_, StepRequest::Rebind { .. }) => "rebind",
+            Self::Move(_) => "movements",
+            Self::Count(_) => "counts",
+            Self::Load { .. } => "import",
+            Self::Put(_) => "put",
+            Self::Supply(_) => "supply",
+            Self::NoteLost(_) => "lost demand",
+        }
+    }
+
+    /// Lines or rows that it names.
+    pub fn lines(&self) -> usize {
+        match self {
+            Self::Reserve(reserve) => reserve.lines.len() + reserve.group_lines.len(),
+            Self::Step(_, StepRequest::Collect { lines, .. } | StepRequest::Cancel { lines, .. }) => {
+                lines.as_ref().map_or(0, Vec::len)
+            }
+            Self::Step(_, StepRequest::Bind { lines }) => lines.as_ref().map_or(0, Vec::len),
+            Self::Step(_, StepRequest::Rebind { lines }) => lines.len(),
+            Self::Step(..) => 0,
+            Self::Move(rows) => rows.len(),
+            Self::Count(rows) => rows.len(),
+            Self::Load { rows, .. } => rows.len(),
+            Self::Put(_) => 1,
+            Self::Supply(rows) => rows.len(),
+            Self::NoteLost(rows) => rows.len(),
+        }
+    }
+
     /// Whether it may change what rules rest on, and so ends its batch.
     pub(crate) fn ends_batch(&self, state: &EngineState) -> bool {
         let traits = || state.rules.book().looks_at_traits();
@@ -360,6 +429,27 @@ pub enum Rows {
     None(ImportKind),
 }
 
+impl Rows {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Locations(rows) => rows.len(),
+            Self::Groups(rows) => rows.len(),
+            Self::Skus(rows) => rows.len(),
+            Self::Stock { counts, .. } => counts.len(),
+            Self::Prices(rows) => rows.len(),
+            Self::Rules(rows) => rows.len(),
+            Self::Supply(rows) => rows.len(),
+            Self::None(_) => 0,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// One row: its line, what it names, and what it says of it.
 #[derive(Debug, Clone)]
 pub struct Row<I, F> {
@@ -558,6 +648,9 @@ pub enum Failure {
     /// More is in flight than the engine takes; nothing was done.
     #[error("overloaded: {0}")]
     Overloaded(String),
+    /// Nobody waits for it any more; nothing was done.
+    #[error("the caller is gone; nothing was done")]
+    Unheard,
     /// The reservation is over, and is what was asked for: its record, which the log tells, is the answer.
     #[error("the reservation is what was asked for")]
     AsItIs(ReservationId),
@@ -645,6 +738,8 @@ pub struct Short {
     pub constraint: Constraint,
     /// The rule behind it, where one is.
     pub rule: Option<RuleId>,
+    /// The setting that ended the search for more, where one did.
+    pub limit: Option<&'static str>,
 }
 
 impl From<Refusal> for Failure {

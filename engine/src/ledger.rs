@@ -55,7 +55,8 @@ pub struct OpenUnits {
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     quotas: FxHashMap<Counted, Used>,
-    open: FxHashMap<(SkuId, LocationId), Open>,
+    /// A SKU's cells stand together.
+    open: BTreeMap<(SkuId, LocationId), Open>,
     outlooks: BTreeMap<(SkuId, LocationId), Outlook>,
     /// Cells with promises that are told to be at risk.
     risky: BTreeSet<(SkuId, LocationId)>,
@@ -347,6 +348,17 @@ impl Ledger {
     /// Promises in a cell whose location is open.
     pub fn open(&self, sku: SkuId, location: LocationId) -> Option<&Open> {
         self.open.get(&(sku, location))
+    }
+
+    /// The cells of a SKU with promises whose location is open.
+    pub fn open_of(&self, sku: SkuId) -> impl Iterator<Item = (LocationId, &Open)> {
+        let cells = self.open.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX)));
+        cells.map(|((_, location), open)| (*location, open))
+    }
+
+    /// Whether there are any.
+    pub fn has_open(&self, sku: SkuId) -> bool {
+        self.open_of(sku).next().is_some()
     }
 
     /// What is to come to a cell, and who waits for it; none where nothing is and nobody does.

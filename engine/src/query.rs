@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
+use crate::coming::Coming;
 use crate::event::CellAfter;
-use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId};
+use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{Floor, StockLevel};
 use crate::matrix::{RowCells, StockCell};
 use crate::rules::{Band, Book, Gate, RowTerms, WholeRow};
+use crate::shelves::Shelves;
 use crate::state::State;
 use crate::supply::Waiting;
+
+/// More units than all cells of a SKU can hold.
+const EVERYTHING: i64 = 1 << 52;
 
 /// One cell as a reader sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,12 +188,14 @@ pub struct GroupView {
     pub on_hand: i64,
     /// Units of them that are promised.
     pub reserved: i64,
-    /// Units that the asking channel may promise, added up cell by cell.
+    /// Units that the asking channel may be promised in the group, with open promises making room and quotas kept.
     pub available: u64,
     /// Locations of the group that stock the SKU.
     pub locations: u32,
     /// Whether the asking channel may tell the numbers of all of them.
     pub exact: bool,
+    /// Whether what is available is what its cells add up to.
+    is_added_up: bool,
 }
 
 /// Promises at risk that are told of one cell.
@@ -312,43 +319,98 @@ impl State {
         self.matrix.get(sku, location).map(|cell| self.lens(channel).view(&self.catalogue, cell))
     }
 
-    /// Each of `skus` in each of `groups`, added up.
+    /// Each of `skus` in each of `groups`: what is there is added up, and what is available is what a promise that is asked
+    /// of the group is granted.
     pub fn group_availability(
         &self,
         skus: &[SkuId],
         groups: &[GroupId],
         channel: Option<ChannelId>,
     ) -> (Seq, Vec<GroupView>) {
-        let mut found = Vec::new();
-        let (seq, ()) = self.view.read(|| {
-            found.clear();
-            let lens = self.lens(channel);
-            for group in groups {
-                let details = self.catalogue.groups.details(*group);
-                let members = details.as_deref().map_or(&[][..], |set| &set.details.locations);
-                for sku in skus {
-                    let mut sum = GroupView {
-                        sku: *sku,
-                        group: *group,
-                        on_hand: 0,
-                        reserved: 0,
-                        available: 0,
-                        locations: 0,
-                        exact: true,
-                    };
-                    for cell in members.iter().filter_map(|location| self.matrix.get(*sku, *location)) {
-                        let cell = lens.view(&self.catalogue, cell);
-                        sum.on_hand += i64::from(cell.level.on_hand);
-                        sum.reserved += i64::from(cell.level.reserved);
-                        sum.available += u64::from(cell.available);
-                        sum.locations += 1;
-                        sum.exact &= cell.exact;
-                    }
-                    found.push(sum);
-                }
-            }
-        });
+        let (seq, (mut found, shelves)) = self.view.read(|| self.groups_as_they_are(skus, groups, channel));
+        self.plan_groups(&mut found, shelves);
         (seq, found)
+    }
+
+    /// The same, each with what is to come to it; none where nothing is to come anywhere.
+    pub fn group_availability_to_come(
+        &self,
+        skus: &[SkuId],
+        groups: &[GroupId],
+        channel: Option<ChannelId>,
+        now: Timestamp,
+    ) -> (Seq, Vec<(GroupView, Option<Coming>)>) {
+        let (seq, (mut found, shelves, coming)) = self.view.read(|| {
+            let (found, shelves) = self.groups_as_they_are(skus, groups, channel);
+            let coming: Vec<_> = found.iter().map(|group| self.coming_in_group(group, channel, now)).collect();
+            (found, shelves, coming)
+        });
+        let added_up: Vec<u64> = found.iter().map(|group| group.available).collect();
+        self.plan_groups(&mut found, shelves);
+        let with_rest = |((group, before), coming): ((GroupView, u64), Option<Coming>)| {
+            let orderable = |coming: Coming| (coming.orderable + group.available).saturating_sub(before);
+            (group, coming.map(|coming| Coming { orderable: orderable(coming), ..coming }))
+        };
+        (seq, found.into_iter().zip(added_up).zip(coming).map(with_rest).collect())
+    }
+
+    /// What the cells of groups add up to, and a copy to plan on for SKUs where that is not what can be promised. Exact at
+    /// one `seq` inside the durable view.
+    fn groups_as_they_are(
+        &self,
+        skus: &[SkuId],
+        groups: &[GroupId],
+        channel: Option<ChannelId>,
+    ) -> (Vec<GroupView>, Option<Shelves<'_>>) {
+        let (mut found, lens) = (Vec::with_capacity(skus.len() * groups.len()), self.lens(channel));
+        for group in groups {
+            let details = self.catalogue.groups.details(*group);
+            let members = details.as_deref().map_or(&[][..], |set| &set.details.locations);
+            for sku in skus {
+                let mut sum = GroupView {
+                    sku: *sku,
+                    group: *group,
+                    on_hand: 0,
+                    reserved: 0,
+                    available: 0,
+                    locations: 0,
+                    exact: true,
+                    is_added_up: true,
+                };
+                for cell in members.iter().filter_map(|location| self.matrix.get(*sku, *location)) {
+                    let cell = lens.view(&self.catalogue, cell);
+                    sum.on_hand += i64::from(cell.level.on_hand);
+                    sum.reserved += i64::from(cell.level.reserved);
+                    sum.available += u64::from(cell.available);
+                    sum.locations += 1;
+                    sum.exact &= cell.exact;
+                }
+                found.push(sum);
+            }
+        }
+        if !self.has_plans(&lens.book) {
+            return (found, None);
+        }
+        let planned: Vec<SkuId> = {
+            let ledger = self.ledger();
+            skus.iter().copied().filter(|sku| self.takes_a_plan(&lens.book, &ledger, *sku)).collect()
+        };
+        if planned.is_empty() {
+            return (found, None);
+        }
+        found.iter_mut().for_each(|group| group.is_added_up = !planned.contains(&group.sku));
+        let shelves = self.shelves(planned.into_iter(), groups.iter().copied(), channel);
+        (found, Some(shelves))
+    }
+
+    /// Plans what is not just added up.
+    fn plan_groups(&self, found: &mut [GroupView], shelves: Option<Shelves<'_>>) {
+        let Some(mut shelves) = shelves else { return };
+        shelves.sort();
+        for group in found.iter_mut().filter(|group| !group.is_added_up) {
+            let (got, _) = shelves.in_group(group.sku, group.group, EVERYTHING);
+            group.available = got.places.iter().map(|(_, units)| u64::from(*units)).sum();
+        }
     }
 
     /// Up to `limit` cells of a location from the SKU after `after`, in the order in which SKUs were declared; and the last

@@ -42,6 +42,14 @@ pub struct Settings {
     pub lost_demand_seconds: u64,
     /// Bounds of names that nobody declared.
     pub names: NameSettings,
+    /// Cells that the lines of one promise may reach together: the locations of the group of each line that names one.
+    pub reservation_group_cells_max: usize,
+    /// Cells and kinds of promises that one decision looks at while it makes room.
+    pub plan_looks_max: usize,
+    /// Promises that one decision moves to make room.
+    pub plan_promises_max: usize,
+    /// Lines that wait for one cell: what comes to it may fill all of them at once.
+    pub cell_waits_max: usize,
     /// Bounds of the feed.
     pub feed: FeedSettings,
 }
@@ -147,6 +155,10 @@ impl Default for Settings {
             old_log_bytes_per_second: 32 << 20,
             sync_interval_ms: None,
             names: NameSettings::default(),
+            reservation_group_cells_max: 16_384,
+            plan_looks_max: 131_072,
+            plan_promises_max: 1_024,
+            cell_waits_max: 100_000,
             feed: FeedSettings::default(),
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::catalogue::Catalogue;
 use crate::deadlines::Deadlines;
@@ -21,10 +21,28 @@ use crate::lost::Lost;
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
-use crate::reservation::{Closed, Reservation, ReservationStore};
-use crate::rules::RuleTable;
+use crate::plan::Budget;
+use crate::reservation::{Closed, Known, Reservation, ReservationStore};
+use crate::rules::{Book, RuleTable};
+use crate::settings::Settings;
 use crate::supply::{Came, Supply};
 use crate::view::DurableView;
+
+/// What one request may cost, as far as admission and readers have to know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Of a plan.
+    pub budget: Budget,
+    /// Locations that the groups of all lines of a promise have together.
+    pub group_cells: usize,
+}
+
+impl From<&Settings> for Bounds {
+    fn from(settings: &Settings) -> Self {
+        let budget = Budget { looks: settings.plan_looks_max, promises: settings.plan_promises_max };
+        Self { budget, group_cells: settings.reservation_group_cells_max }
+    }
+}
 
 /// The durable view of everything. Reads use it alone; only the journal thread writes it.
 #[derive(Debug)]
@@ -55,6 +73,7 @@ pub struct State {
     pub movements: RecentMovements,
     /// One number for all cells and open reservations.
     pub hash: StateHash,
+    bounds: OnceLock<Bounds>,
     shortages: Mutex<BTreeSet<(SkuId, LocationId)>>,
     cells: AtomicU32,
     last_time: AtomicU64,
@@ -76,6 +95,7 @@ impl State {
             has_terms: AtomicBool::new(false),
             movements: RecentMovements::default(),
             hash: StateHash::default(),
+            bounds: OnceLock::new(),
             shortages: Mutex::default(),
             cells: AtomicU32::new(0),
             last_time: AtomicU64::new(0),
@@ -96,7 +116,10 @@ impl State {
                 *is_used = true;
             }
         };
-        self.reservations.segments().flatten().for_each(|reservation| uses(reservation.channel));
+        self.reservations.each().for_each(|known| match known {
+            Known::Here(reservation) => uses(reservation.channel),
+            Known::Closed(closed) => uses(closed.channel),
+        });
         let rules = self.rules.all().into_iter().flatten();
         rules.for_each(|standing| standing.rule.conditions.channels.iter().copied().for_each(&mut uses));
         let unused = (0..)
@@ -104,6 +127,16 @@ impl State {
             .zip(is_used)
             .filter(|(id, is_used)| !is_used && channels.is_live(*id) && channels.details(*id).is_none());
         (seq, unused.map(|(id, _)| id).take(limit).collect())
+    }
+
+    /// What one request may cost: as set when the engine starts.
+    pub(crate) fn bounds(&self) -> Bounds {
+        *self.bounds.get_or_init(|| Bounds::from(&Settings::default()))
+    }
+
+    /// Sets what one request may cost, before anybody asks.
+    pub(crate) fn set_bounds(&self, settings: &Settings) {
+        let _ = self.bounds.set(Bounds::from(settings));
     }
 
     /// Stocked cells.
@@ -161,6 +194,11 @@ impl State {
     /// Whether units are promised in a cell whose location is open. Exact at one `seq` inside the durable view.
     pub fn has_open_promises(&self, sku: SkuId, location: LocationId) -> bool {
         self.has_terms.load(Relaxed) && self.ledger().open(sku, location).is_some()
+    }
+
+    /// Whether anything may make what a group has differ from what its cells add up to.
+    pub(crate) fn has_plans(&self, book: &Book) -> bool {
+        book.has_quotas() || self.has_terms.load(Relaxed)
     }
 
     /// Lets go of what was counted under quotas that are over, once nothing of it is open.

@@ -139,6 +139,11 @@ impl Outlook {
         self.waits.iter().map(|(turn, waiting)| (*turn, *waiting))
     }
 
+    /// How many lines wait.
+    pub fn waits_count(&self) -> usize {
+        self.waits.len()
+    }
+
     /// Units that are to come.
     pub fn supplied(&self) -> u64 {
         self.supplies.iter().map(|supply| u64::from(supply.open)).sum()

@@ -241,7 +241,7 @@ fn images_and_log_lead_to_the_same_state_and_the_log_is_trimmed() {
         let live = hash(&shop.engine);
         shop.engine.close().unwrap();
         drop(shop);
-        let proof = verify::verify(directory.path()).unwrap();
+        let proof = verify::verify(directory.path(), Default::default()).unwrap();
         assert_eq!((proof.seq, proof.state_hash.clone()), live, "round {round}");
         clock.advance(120_000);
     }
@@ -285,7 +285,7 @@ fn images_taken_while_everything_moves_restore_what_is_true_in_the_end() {
     let live = hash(&shop.engine);
     // As after a kill: no last image is taken.
     drop(shop);
-    let proof = verify::verify(directory.path()).unwrap();
+    let proof = verify::verify(directory.path(), Default::default()).unwrap();
     assert_eq!((proof.seq, proof.state_hash.clone()), live);
     let shop = open(directory.path(), &clock);
     assert_eq!(hash(&shop.engine), live);
@@ -512,6 +512,6 @@ fn with_an_interval_policy_an_image_never_knows_more_than_the_log() {
 fn looking_at_a_path_that_is_not_there_makes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let nowhere = directory.path().join("nowhere");
-    assert!(verify::verify(&nowhere).is_err());
+    assert!(verify::verify(&nowhere, Default::default()).is_err());
     assert!(!nowhere.exists());
 }

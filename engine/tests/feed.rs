@@ -518,7 +518,11 @@ fn every_delta_is_exact_however_busy_the_feed_is() {
                 }
                 let mut pick = || skus[numbers.below(6) as usize];
                 let (one, other) = (pick(), pick());
-                shop.engine.reserve(hold(&[(one, "s0", 1), (other, "s0", 2)]), None, Box::new(|_| {}));
+                shop.engine.reserve(
+                    hold(&[(one, "s0", 1), (other, "s0", 2)]),
+                    None,
+                    Box::new(|_: anaquel_engine::command::Told| {}),
+                );
                 while shop.engine.in_flight() > 2000 {
                     std::thread::yield_now();
                 }

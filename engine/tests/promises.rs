@@ -335,7 +335,11 @@ fn expiry_of_many_holds_is_oldest_first_and_leaves_room_for_others() {
     let shop = Shop::open();
     shop.receive("A", "s1", 20_000);
     for _ in 0..10_000 {
-        shop.engine.reserve(hold(&[("A", "s1", 1)]), None, Box::new(|outcome| drop(outcome.unwrap())));
+        shop.engine.reserve(
+            hold(&[("A", "s1", 1)]),
+            None,
+            Box::new(|told: anaquel_engine::command::Told| drop(told.unwrap())),
+        );
     }
     shop.reserve(&[("A", "s1", 1)]);
     assert_eq!(shop.level("A", "s1").reserved, 10_001);

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anaquel_engine::command::{Completion, Failure, Outcome};
+use anaquel_engine::command::{Completion, Failure, Listener, Outcome, Told};
 use anaquel_engine::event::{Cause, IdempotencyKey, Record};
 use anaquel_engine::idempotency::{Begin, Share, Wake};
 use anaquel_engine::ids::Seq;
@@ -21,6 +21,7 @@ use crate::door::guard::Visitor;
 use crate::door::{Door, Scope, digest, network};
 use crate::problem::{Problem, Slug};
 use crate::stream::Streams;
+use crate::watchdog::Watchdog;
 
 /// How long a read with `min_seq` waits for it.
 const MIN_SEQ_WAIT: Duration = Duration::from_secs(5);
@@ -56,6 +57,8 @@ pub struct Inner {
     pub files: Arc<Aside>,
     /// True once the server stops taking requests.
     pub stopping: watch::Receiver<bool>,
+    /// Looks after the journal thread.
+    pub watchdog: Arc<Watchdog>,
     /// When the process started.
     pub started: Instant,
 }
@@ -121,6 +124,19 @@ impl Clock for SystemClock {
 pub struct Executed {
     pub outcome: Outcome,
     pub replayed: bool,
+}
+
+/// A caller that waits for its answer.
+struct Waiting(oneshot::Sender<Told>);
+
+impl Listener for Waiting {
+    fn hear(self: Box<Self>, told: Told) {
+        drop(self.0.send(told));
+    }
+
+    fn is_gone(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 /// Who asks, and under which key.
@@ -216,7 +232,7 @@ impl App {
         let (_, stopping) = watch::channel(false);
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
         let door = Arc::new(Door::open(&config)?);
-        Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, door, stopping))))
+        Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, door, stopping, Arc::default()))))
     }
 
     /// Submits a write and waits for its outcome. With a key, its effect happens once: a repeat waits for the first, and
@@ -265,7 +281,7 @@ impl App {
             }
         }
         let (tx, rx) = oneshot::channel();
-        submit(&self.engine, caller.cause(), Box::new(move |outcome| drop(tx.send(outcome))));
+        submit(&self.engine, caller.cause(), Box::new(Waiting(tx)));
         let outcome = rx.await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
         Ok(Executed { outcome, replayed: false })
     }

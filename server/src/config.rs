@@ -107,6 +107,10 @@ pub struct JournalConfig {
     pub reserve_bytes: u64,
     /// Bytes a second of log from before the image that are checked while the server runs.
     pub check_bytes_per_second: u64,
+    /// A turn of the journal thread (a command, or an append) that takes longer is logged and counted.
+    pub slow_turn_ms: u64,
+    /// While a turn takes longer, `/readyz` answers 503.
+    pub stuck_turn_ms: u64,
 }
 
 /// When an acknowledged write is on disk.
@@ -241,6 +245,16 @@ pub struct LimitsConfig {
     pub files: usize,
     /// Writes on their way to the log.
     pub in_flight: usize,
+    /// Locations that the groups of all lines of a promise may have together; at most 16,384.
+    pub reservation_group_cells: usize,
+    /// Cells and kinds of promises that one decision looks at while it makes room; beyond, it is refused.
+    pub plan_looks: usize,
+    /// Open promises that one decision moves to make room; beyond, it is refused.
+    pub plan_promises: usize,
+    /// Lines that wait for one cell; more are not promised what is to come to it.
+    pub cell_waits: usize,
+    /// Rows of an import that is loaded whole or not at all.
+    pub import_atomic_rows: usize,
     /// How long a request's head may take to arrive, and how long a connection may be idle between two requests.
     pub header_seconds: u64,
     /// How long a shutdown waits for requests to end.
@@ -276,6 +290,9 @@ pub enum LogFormat {
     Human,
     Json,
 }
+
+/// Lines that a reservation may come to have, one for each location of a group that it is asked of.
+const GROUP_CELLS_MAX: usize = 16_384;
 
 impl Default for Config {
     fn default() -> Self {
@@ -329,6 +346,8 @@ impl Default for JournalConfig {
             image_bytes: settings.checkpoint_bytes,
             reserve_bytes: SledOptions::default().reserve_bytes,
             check_bytes_per_second: settings.old_log_bytes_per_second,
+            slow_turn_ms: 1_000,
+            stuck_turn_ms: 10_000,
         }
     }
 }
@@ -407,6 +426,11 @@ impl Default for LimitsConfig {
             long_reads_waiting: 64,
             files: 32,
             in_flight: Settings::default().in_flight_max,
+            reservation_group_cells: Settings::default().reservation_group_cells_max,
+            plan_looks: Settings::default().plan_looks_max,
+            plan_promises: Settings::default().plan_promises_max,
+            cell_waits: Settings::default().cell_waits_max,
+            import_atomic_rows: 100_000,
             header_seconds: 15,
             shutdown_seconds: 10,
             address_requests_per_second: 0,
@@ -472,6 +496,21 @@ impl Config {
         anyhow::ensure!(write_seconds > 0, "limits.write_seconds: at least 1");
         anyhow::ensure!(response_cells > 0 && group_cells > 0, "limits.response_cells, limits.group_cells: at least 1");
         anyhow::ensure!(page_bytes > 0 && files > 0, "limits.page_bytes, limits.files: at least 1");
+        let JournalConfig { slow_turn_ms, stuck_turn_ms, .. } = self.journal;
+        anyhow::ensure!(
+            (1..=stuck_turn_ms).contains(&slow_turn_ms),
+            "journal.slow_turn_ms: at least 1, and at most journal.stuck_turn_ms"
+        );
+        let LimitsConfig { reservation_group_cells, plan_looks, .. } = self.limits;
+        anyhow::ensure!(
+            (1..=GROUP_CELLS_MAX).contains(&reservation_group_cells),
+            "limits.reservation_group_cells: 1 to {GROUP_CELLS_MAX}"
+        );
+        // Each location of a group is looked at twice at most before room is made.
+        anyhow::ensure!(
+            plan_looks >= 3 * reservation_group_cells,
+            "limits.plan_looks: at least three times limits.reservation_group_cells"
+        );
         let StreamConfig { sockets, heartbeat_seconds, idle_seconds, hello_seconds, .. } = self.stream;
         anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: at most {SOCKETS_MAX}");
         anyhow::ensure!(heartbeat_seconds > 0, "stream.heartbeat_seconds: at least 1");
@@ -492,6 +531,10 @@ impl Config {
             lost_demand_seconds: self.reservations.lost_demand_seconds,
             log_retention_seconds: self.journal.retention_seconds,
             in_flight_max: self.limits.in_flight,
+            reservation_group_cells_max: self.limits.reservation_group_cells,
+            plan_looks_max: self.limits.plan_looks,
+            plan_promises_max: self.limits.plan_promises,
+            cell_waits_max: self.limits.cell_waits,
             checkpoint_bytes: self.journal.image_bytes,
             names: NameSettings {
                 undeclared_channels_max: self.limits.undeclared_channels,

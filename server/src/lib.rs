@@ -19,6 +19,7 @@ pub mod serve;
 pub mod sight;
 pub mod stream;
 pub mod telemetry;
+pub mod watchdog;
 pub mod wire;
 
 use problem::{Problem, Slug};

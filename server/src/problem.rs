@@ -166,6 +166,7 @@ impl Problem {
             Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
             Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
             Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
+            Failure::Unheard => Self::new(Slug::Overloaded, failure.to_string()),
             // Whoever asks for a step hears the record itself.
             failure @ Failure::AsItIs(_) => Self::new(Slug::Internal, failure.to_string()),
             Failure::Replayed(seq) => {
@@ -182,6 +183,7 @@ impl Problem {
     fn from_refusal(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Insufficient(shorts) => {
+                let detail = format!("there is not room where it is wanted{}", search_ended(&shorts));
                 let line = |short: &Short| {
                     json!({
                         "line": short.line,
@@ -190,7 +192,7 @@ impl Problem {
                         "constraint": constraint_name(short.constraint),
                     })
                 };
-                Self::insufficient("there is not room where it is wanted".into(), shorts.iter().map(line).collect())
+                Self::insufficient(detail, shorts.iter().map(line).collect())
             }
             Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state_name(state))),
             refusal @ (Refusal::Unbound(state) | Refusal::Waiting(state, _)) => {
@@ -257,6 +259,14 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
         Self::from_failure(failure)
     }
+}
+
+/// What a refusal says of a search for more that a setting ended; nothing where it came to its end.
+pub fn search_ended(shorts: &[Short]) -> String {
+    let limit = shorts.iter().find_map(|short| short.limit);
+    let said =
+        |limit| format!("; the search for more ended at a limit ({limit}): ask for fewer units, or name other places");
+    limit.map(said).unwrap_or_default()
 }
 
 /// A constraint's name on the wire.

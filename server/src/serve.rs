@@ -28,6 +28,7 @@ use crate::door::Door;
 use crate::door::guard::Peer;
 use crate::door::tls::Tls;
 use crate::problem::{Problem, Slug};
+use crate::watchdog::Watchdog;
 use crate::{api, demo, telemetry};
 
 /// Connections that wait to be taken in; the kernel may allow fewer (`net.core.somaxconn`).
@@ -51,6 +52,8 @@ const ALWAYS_ANSWERED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// While the server stops, a client may take nothing for so long.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
+/// How often a shutdown looks whether the journal thread comes round.
+const STUCK_LOOK: Duration = Duration::from_millis(100);
 
 /// Opens the engine that `config` describes.
 ///
@@ -96,7 +99,17 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     let tls = Tls::open(&config.tls)?.map(Arc::new);
     may_listen(&config, &door, tls.is_some())?;
     let (stop, stopping) = watch::channel(false);
-    let inner = Inner::new(engine.clone(), config.clone(), metrics, visible, Arc::clone(&door), stopping.clone());
+    let watchdog = Arc::new(Watchdog::default());
+    Arc::clone(&watchdog).watch(engine.clone(), &config.journal)?;
+    let inner = Inner::new(
+        engine.clone(),
+        config.clone(),
+        metrics,
+        visible,
+        Arc::clone(&door),
+        stopping.clone(),
+        Arc::clone(&watchdog),
+    );
     let app = App(Arc::new(inner));
     // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
     let signal = StopSignal::new()?;
@@ -117,7 +130,19 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     accept(listener, app, &config, tls, stop, signal).await;
     tracing::info!("finishing what is in flight, and taking a last image");
     let closing = engine.clone();
-    tokio::task::spawn_blocking(move || closing.close()).await?.map_err(|error| anyhow::anyhow!(error))?;
+    let mut closed = tokio::task::spawn_blocking(move || closing.close());
+    let patience = Instant::now() + Duration::from_secs(config.limits.shutdown_seconds);
+    loop {
+        match tokio::time::timeout(STUCK_LOOK, &mut closed).await {
+            Ok(closed) => break closed?.map_err(|error| anyhow::anyhow!(error))?,
+            Err(_) => {
+                if let Some(reason) = watchdog.stuck().filter(|_| Instant::now() >= patience) {
+                    tracing::error!(reason, "ending without a last image; what was acknowledged is in the log");
+                    std::process::exit(1);
+                }
+            }
+        }
+    }
     tracing::info!(seq = engine.state().view.seq(), "closed");
     Ok(())
 }

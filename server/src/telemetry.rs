@@ -82,6 +82,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_counter!("anaquel_journal_bytes_total", "Bytes of records made durable");
     metrics::describe_counter!("anaquel_expired_total", "Reservations that expired");
     metrics::describe_counter!("anaquel_images_total", "Images taken");
+    metrics::describe_counter!("anaquel_slow_turns_total", "Turns of the journal thread over journal.slow_turn_ms");
     metrics::describe_gauge!("anaquel_stream_sockets", "Streams open");
     metrics::describe_gauge!("anaquel_stream_subscriptions", "Subscriptions open");
     metrics::describe_gauge!("anaquel_stream_keys", "Keys (SKU and place) that subscriptions track");
@@ -134,7 +135,7 @@ pub fn measure(app: &App) {
     metrics::gauge!("anaquel_idempotency_fullest_share")
         .set(keys.fullest.keys as f64 / keys.fullest.most.max(1) as f64);
     metrics::counter!("anaquel_idempotency_refused_total").absolute(keys.refused);
-    let ready = app.engine.health() == anaquel_engine::Health::Ready;
+    let ready = app.engine.health() == anaquel_engine::Health::Ready && app.watchdog.stuck().is_none();
     metrics::gauge!("anaquel_ready").set(f64::from(u8::from(ready)));
     metrics::gauge!("anaquel_expiry_frozen").set(f64::from(u8::from(app.engine.expiry_frozen())));
     metrics::gauge!("anaquel_clock_offset_seconds").set(app.engine.clock().offset_ms as f64 / 1000.0);
@@ -155,5 +156,6 @@ pub fn measure(app: &App) {
     metrics::counter!("anaquel_journal_records_total").absolute(counters.records.load(Relaxed));
     metrics::counter!("anaquel_journal_bytes_total").absolute(counters.bytes.load(Relaxed));
     metrics::counter!("anaquel_expired_total").absolute(counters.expired.load(Relaxed));
+    metrics::counter!("anaquel_slow_turns_total").absolute(app.watchdog.slow());
     metrics::counter!("anaquel_images_total").absolute(counters.images.load(Relaxed));
 }

@@ -24,7 +24,7 @@ use crossbeam::utils::CachePadded;
 use crate::admission::{MovementRequest, ReserveRequest};
 pub use crate::clock::Clock;
 use crate::clock::{self, Anchors, PacedClock};
-use crate::command::{Command, Completion, Failure, Outcome, Queued};
+use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
 use crate::event::{Cause, Few, IdempotencyKey, Record};
 use crate::feed::Feed;
 use crate::idempotency::{Begin, CallerDigest, Done, Found, Wake};
@@ -35,6 +35,7 @@ use crate::journal::{Journal, JournalReader, ReadError};
 use crate::sequencer::{Observer, Sequencer};
 use crate::settings::Settings;
 use crate::state::{Folder, State};
+use crate::watch::Watch;
 use intake::{Intake, Standing};
 pub use old_log::OldLog;
 use old_log::OldLogCheck;
@@ -95,6 +96,7 @@ struct Shared {
     synced: AtomicU64,
     sync_wanted: AtomicBool,
     counters: Counters,
+    watch: Arc<Watch>,
 }
 
 /// The engine. Clones share it.
@@ -142,7 +144,9 @@ impl Engine {
         let Recovered { state, folder, journal, identity, images, anchors, unchecked, expiry_frozen, reserve_bytes } =
             recovered;
         let epoch = identity.epoch();
+        state.set_bounds(&settings);
         let (intake, sleeper) = Intake::new();
+        let watch = Arc::new(Watch::default());
         state.reservations.keep(settings.keeping());
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
@@ -162,6 +166,7 @@ impl Engine {
             has_unused: AtomicBool::new(false),
             old_log: OldLogCheck::new(unchecked),
             counters: Counters::default(),
+            watch: Arc::clone(&watch),
         });
         if settings.names.accept_undeclared_channels {
             state.catalogue.accept_undeclared();
@@ -201,6 +206,7 @@ impl Engine {
         }
         let mut sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
         sequencer.anchors = shared.clock.anchors().clone();
+        sequencer.watch = watch;
         let run = {
             let shared = Arc::clone(&shared);
             move || {
@@ -281,6 +287,11 @@ impl Engine {
     /// Commands that the journal thread has not taken yet.
     pub fn queued(&self) -> usize {
         self.shared.intake.queued()
+    }
+
+    /// What the journal thread is doing, for whoever looks after it.
+    pub fn watch(&self) -> &Watch {
+        &self.shared.watch
     }
 
     /// Whether the engine takes writes.
@@ -389,7 +400,7 @@ impl Engine {
         if let Some(key) = cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) {
             self.shared.state.idempotency.abandon(key.scope);
         }
-        done(Err(failure));
+        done.hear(Err(failure));
     }
 
     /// Reports movements.
@@ -439,7 +450,7 @@ impl Engine {
     /// Whatever the command came to.
     pub fn run(&self, submit: impl FnOnce(&Self, Completion)) -> Result<Outcome, Failure> {
         let (tx, rx) = bounded(1);
-        submit(self, Box::new(move |outcome| drop(tx.send(outcome))));
+        submit(self, Box::new(move |told: Told| drop(tx.send(told))));
         rx.recv().unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))
     }
 

@@ -11,7 +11,7 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::intake::Sleeper;
 use super::{IDLE_MS, ImageRequest, Shared};
-use crate::command::{Command, Queued};
+use crate::command::{Command, Queued, Told};
 use crate::ids::{Seq, Timestamp};
 use crate::image;
 use crate::journal::Journal;
@@ -58,6 +58,7 @@ impl JournalThread {
             self.sequencer.freeze(self.shared.expiry_frozen.load(Ordering::Relaxed));
             self.sequencer.held_back_ms = self.shared.clock.held_back_ms();
             let waiting = commands.len();
+            self.shared.watch.begins("intake");
             let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
             if waiting > 0 || due {
                 let turn = self.sequencer.turn(now, &mut commands);
@@ -89,6 +90,7 @@ impl JournalThread {
             if let Some(error) = self.sequencer.failure() {
                 self.shared.failure.get_or_init(|| error.to_string());
             }
+            self.shared.watch.rests();
             if waiting == 0 {
                 // `closing` as it was above, too: at the end, lost demand is noted before.
                 if closing && self.shared.intake.is_over() {
@@ -114,7 +116,7 @@ impl JournalThread {
         self.noted_at = now;
         for rows in lost.take() {
             self.shared.intake.own();
-            commands.push_back(Queued { command: Command::NoteLost(rows), cause: None, done: Box::new(|_| ()) });
+            commands.push_back(Queued { command: Command::NoteLost(rows), cause: None, done: Box::new(|_: Told| ()) });
         }
     }
 

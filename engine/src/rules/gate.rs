@@ -27,9 +27,9 @@ impl Gate {
         select_unpredictable(self.limits.is_denied(), 0, available)
     }
 
-    /// Units above the floor, negative below it; none where the channel may not sell.
-    pub fn free(&self, level: StockLevel) -> Option<i64> {
-        (!self.limits.is_denied()).then_some(level.free() - self.floor(level).units())
+    /// Units that must remain free; none where the channel may not sell.
+    pub fn floor_units(&self, level: StockLevel) -> Option<i64> {
+        (!self.limits.is_denied()).then_some(self.floor(level).units())
     }
 
     /// The level after promising `quantity` more.

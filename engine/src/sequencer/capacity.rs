@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Sequencer;
-use super::plan::Plan;
 use crate::command::Reserve;
 use crate::event::{OrderDay, Purpose};
 use crate::ids::LocationId;
+use crate::plan::Plan;
 use crate::rules::{Effect, Kind, RuleId};
 
 /// What the days of locations have room for, as far as one promise asks.
@@ -30,7 +30,8 @@ impl Sequencer {
         Days { counts, asked: BTreeMap::new() }
     }
 
-    /// The rule by which a location takes on no more orders today, if it does not.
+    /// The rule by which a location takes on no more orders today, if it does not. Each location is looked up once: bounded
+    /// by the locations that the lines of the request reach.
     pub(super) fn full_day(&self, days: &mut Days, plan: &Plan, location: LocationId) -> Option<RuleId> {
         if !days.counts {
             return None;

@@ -18,6 +18,7 @@ use crate::journal::BatchBuilder;
 use crate::ledger::{Ledger, Shift};
 use crate::level::{StockChange, StockLevel};
 use crate::matrix::CellId;
+use crate::plan::Shelf;
 use crate::reservation::Reservation;
 use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
@@ -214,6 +215,8 @@ pub(super) struct Draft {
     pub ledger: Ledger,
     /// The members of groups, those first that fewest groups share.
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
+    /// Cells that this batch makes.
+    made: BTreeSet<(SkuId, LocationId)>,
     /// Cells for which the command being decided may have changed when what is waited for comes.
     redated: BTreeSet<(SkuId, LocationId)>,
     /// What is to be told of what the command being decided set.
@@ -274,6 +277,7 @@ impl Draft {
             names,
             ledger: state_ledger,
             members: FxHashMap::default(),
+            made: BTreeSet::new(),
             redated: BTreeSet::new(),
             telling: None,
         }
@@ -290,14 +294,9 @@ impl Draft {
     }
 
     /// The members of a group, those first that fewest groups share.
-    pub fn members(&mut self, group: GroupId) -> Arc<[LocationId]> {
+    pub fn members_of(&mut self, group: GroupId) -> Arc<[LocationId]> {
         let catalogue = &self.state.catalogue;
-        let members = self.members.entry(group).or_insert_with(|| {
-            let mut members = catalogue.groups.details_or_default(group).locations;
-            members.sort_by_cached_key(|location| (catalogue.groups_of(*location).len(), *location));
-            members.into()
-        });
-        Arc::clone(members)
+        Arc::clone(self.members.entry(group).or_insert_with(|| catalogue.members_in_order(group)))
     }
 
     /// Forgets everything and starts the batch that follows the durable view.
@@ -307,6 +306,7 @@ impl Draft {
         self.records.clear();
         self.decided.clear();
         self.cells.clear();
+        self.made.clear();
         self.touched.clear();
         self.reservations.clear();
         self.redated.clear();
@@ -472,11 +472,39 @@ impl Draft {
         })
     }
 
+    /// The same to look at: nothing is kept of a cell that nobody touches.
+    pub fn cell_as_it_is(&self, sku: SkuId, location: LocationId) -> Shelf {
+        if let Some(CellNow { exists, level, safety_stock, .. }) = self.cells.get(&(sku, location)) {
+            return Shelf { exists: *exists, level: *level, safety_stock: *safety_stock };
+        }
+        let cell = self.state.matrix.get(sku, location);
+        cell.map_or_else(Shelf::default, |cell| Shelf {
+            exists: true,
+            level: cell.durable(),
+            safety_stock: cell.safety_stock(),
+        })
+    }
+
+    /// The cells of a SKU that this batch makes.
+    pub fn made_in_this_batch(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf)) {
+        for (_, location) in self.made.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX))) {
+            let cell = self.cell_as_it_is(sku, *location);
+            if cell.exists {
+                visit(*location, cell);
+            }
+        }
+    }
+
     /// The same, to be changed by the command being decided: every change to a cell goes through here, so that a
     /// command that is refused after all leaves none.
     pub fn touch(&mut self, sku: SkuId, location: LocationId) -> &mut CellNow {
-        if self.cell(sku, location).before.is_none() {
+        let cell = self.cell(sku, location);
+        let (is_touched, exists) = (cell.before.is_some(), cell.exists);
+        if !is_touched {
             self.touched.push((sku, location));
+        }
+        if !exists {
+            self.made.insert((sku, location));
         }
         let cell = self.cell(sku, location);
         cell.before.get_or_insert(Before {
@@ -504,12 +532,17 @@ impl Draft {
     /// What a promise through `channel` must pass in a cell. The rules are those of the durable view: a command that
     /// changes them ends its batch.
     pub fn gate(&mut self, book: &Book, sku: SkuId, location: LocationId, channel: ChannelId) -> Gate {
-        let buffer = match self.channels.details.get(&channel) {
-            Some((_, details)) => details.buffer,
-            None => self.state.catalogue.buffer(channel),
-        };
+        let buffer = self.buffer_of(channel);
         let terms = book.terms(&self.state.catalogue, sku, location, Some(channel));
         terms.limits().gate(self.cell(sku, location).safety_stock, buffer)
+    }
+
+    /// Units that a channel leaves to others.
+    pub fn buffer_of(&self, channel: ChannelId) -> u32 {
+        match self.channels.details.get(&channel) {
+            Some((_, details)) => details.buffer,
+            None => self.state.catalogue.buffer(channel),
+        }
     }
 
     /// A reservation as the batch so far leaves it; later records of the batch are applied to the same copy.
@@ -528,7 +561,7 @@ impl Draft {
         Some(earlier + here)
     }
 
-    /// What the command did to each cell, and the shortages that came or went with it. Ends the command's touch list.
+    /// What the command did to each cell, and the shortages that came or went with it; bounded by those cells. Ends the command's touch list.
     pub fn take_touched(&mut self) -> Few<CellChange> {
         let touched = std::mem::take(&mut self.touched);
         let mut changes = Few::new();
@@ -570,6 +603,7 @@ impl Draft {
     }
 
     /// Takes back every detail that the command being decided set: what the records of the batch say is what holds.
+    /// Bounded by the records of one batch.
     pub fn undo_details(&mut self) {
         self.skus.details.clear();
         self.locations.details.clear();

@@ -42,6 +42,7 @@ impl Sequencer {
         let mut loaded = Loaded { seq: self.state.view.seq(), ..Loaded::default() };
         // Events are collected first: an atomic import with a wrong row must log none of them.
         let mut events = Vec::new();
+        // Bounded by the rows of one command: 4,000, or `limits.import_atomic_rows` where one bad row refuses all.
         match rows {
             Rows::Locations(rows) => {
                 let mut set = Vec::new();
@@ -414,12 +415,18 @@ impl Sequencer {
         touched.sort_unstable();
         touched.dedup();
         let mut any = false;
+        // Bounded by the groups that the location was in, is to be in, or that rows before it changed; of these only
+        // where it comes or goes is anything copied.
         for group in touched {
-            let mut details = self.draft.group_details(group).map(|(_, known)| (*known).clone()).unwrap_or_default();
-            match (details.locations.binary_search(&location), wanted.contains(&group)) {
-                (Err(at), true) => details.locations.insert(at, location),
-                (Ok(at), false) => drop(details.locations.remove(at)),
+            let known = self.draft.group_details(group).map(|(_, known)| known).unwrap_or_default();
+            let at = known.locations.binary_search(&location);
+            let mut details = match (at, wanted.contains(&group)) {
+                (Err(_), true) | (Ok(_), false) => (*known).clone(),
                 _ => continue,
+            };
+            match at {
+                Err(at) => details.locations.insert(at, location),
+                Ok(at) => drop(details.locations.remove(at)),
             }
             self.draft.set_group_details(group, self.draft.builder.next_seq(), details.clone());
             changed.insert(group, details);

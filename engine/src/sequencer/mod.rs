@@ -32,7 +32,6 @@ mod draft;
 mod load;
 mod names;
 mod plan;
-mod quota;
 mod rebind;
 mod reserve;
 mod rules;
@@ -43,6 +42,8 @@ mod supply;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::clock::Anchors;
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Refusal};
 use crate::event::{Cause, Event, Few, Record};
@@ -52,6 +53,7 @@ use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::settings::Settings;
 use crate::state::{Folder, State};
+use crate::watch::Watch;
 use draft::{Answer, Decided, Draft};
 
 /// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
@@ -59,6 +61,9 @@ const FOLD_GROUP: usize = 64;
 
 /// Expiries in one batch. More fall due one batch after the other, oldest first, so that other commands get through.
 const EXPIRIES_PER_BATCH: usize = 4096;
+
+/// Cells among which one is found by looking at each.
+const FEW_CELLS: usize = 16;
 
 /// What deciding a command comes to.
 type Decision = Result<Answer, Failure>;
@@ -106,6 +111,10 @@ pub(crate) struct Sequencer {
     pub anchors: Anchors,
     /// When the next rule begins or ends.
     next_turn: Option<Timestamp>,
+    /// What the plans of the batch looked at.
+    looks: usize,
+    /// What it is doing, for whoever looks after it.
+    pub watch: Arc<Watch>,
 }
 
 impl Sequencer {
@@ -138,6 +147,8 @@ impl Sequencer {
             held_back_ms: 0,
             anchors: Anchors::default(),
             next_turn,
+            looks: 0,
+            watch: Arc::default(),
         }
     }
 
@@ -199,6 +210,7 @@ impl Sequencer {
             }
             return Turn::default();
         }
+        self.watch.begins("what is due");
         self.draft.restart(now);
         let expired = self.expire(now);
         self.date_overdue();
@@ -207,10 +219,17 @@ impl Sequencer {
             self.turn_rules();
         }
         let mut ended = rules_turn;
-        while !ended && let Some(queued) = commands.pop_front() {
+        self.looks = 0;
+        // Bounded by `batch_commands_max`, and by the looks of one plan: what costs much leaves those behind it to the next
+        // batch, so that those before it have their answer.
+        while !ended
+            && self.looks < self.settings.plan_looks_max
+            && let Some(queued) = commands.pop_front()
+        {
             ended = queued.command.ends_batch(&self.state);
             self.decide(queued);
         }
+        self.watch.begins("append");
         let mut turn = Turn { expired: expired.len(), ..Turn::default() };
         if self.draft.builder.is_empty() {
             self.publish();
@@ -276,6 +295,10 @@ impl Sequencer {
     }
 
     fn decide(&mut self, queued: Queued) {
+        if queued.done.is_gone() && queued.command.may_be_dropped() {
+            return self.refuse(queued, Failure::Unheard);
+        }
+        self.watch.decides(&queued);
         let Queued { command, mut cause, done } = queued;
         let scope = scope_of(&cause);
         let admitted = admitted(&command);
@@ -308,7 +331,7 @@ impl Sequencer {
                     self.state.idempotency.abandon(scope);
                 }
                 if self.draft.builder.is_empty() {
-                    done(Err(failure));
+                    done.hear(Err(failure));
                 } else {
                     let end_seq = self.draft.builder.next_seq();
                     let done = Some((done, Err(failure)));
@@ -325,7 +348,7 @@ impl Sequencer {
         if let Some(scope) = scope_of(&queued.cause) {
             self.state.idempotency.abandon(scope);
         }
-        (queued.done)(Err(failure));
+        queued.done.hear(Err(failure));
     }
 
     /// Splits what a decided command does to promise words into debits, applied now, and credits, applied once durable.
@@ -338,8 +361,17 @@ impl Sequencer {
         self.fill_uncovered();
         self.date_waits();
         let mut rests = self.draft.take_touched();
+        // Bounded by what one command took early and the cells that it touched; of many, each is found by its id.
+        let nth_of: FxHashMap<CellId, usize> = match admitted.len() > FEW_CELLS {
+            true => rests.iter().enumerate().filter_map(|(nth, (_, _, id, _))| Some(((*id)?, nth))).collect(),
+            false => FxHashMap::default(),
+        };
         for (cell, taken) in &admitted {
-            match rests.iter_mut().find(|(_, _, id, _)| *id == Some(*cell)) {
+            let found = match nth_of.is_empty() {
+                true => rests.iter().position(|(_, _, id, _)| *id == Some(*cell)),
+                false => nth_of.get(cell).copied(),
+            };
+            match found.and_then(|nth| rests.get_mut(nth)) {
                 Some((_, _, _, rest)) => *rest = rest.minus(*taken),
                 None => {
                     let stock = self.state.matrix.cell(*cell);
@@ -371,6 +403,7 @@ impl Sequencer {
     fn publish(&mut self) {
         let records = std::mem::take(&mut self.draft.records);
         let decided = std::mem::take(&mut self.draft.decided);
+        // Bounded by the records of the batch.
         let mut rest = records.as_slice();
         let mut folded = decided.as_slice();
         while !rest.is_empty() {
@@ -405,7 +438,7 @@ impl Sequencer {
         let first_seq = records.first().map_or(0, |record| record.seq);
         for decided in decided {
             if let Some((done, answer)) = decided.done {
-                done(answer.map(|answer| self.answer(answer, first_seq, &records)));
+                done.hear(answer.map(|answer| self.answer(answer, first_seq, &records)));
             }
         }
         if let Some(observer) = &mut self.observer {
@@ -450,7 +483,7 @@ impl Sequencer {
                 self.state.idempotency.abandon(scope);
             }
             if let Some((done, _)) = decided.done {
-                done(Err(failure()));
+                done.hear(Err(failure()));
             }
         }
         match error {

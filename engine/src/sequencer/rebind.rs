@@ -1,14 +1,16 @@
 //! Deciding where promises are: making the location of one that was asked of a group public, and moving one elsewhere.
 
+use rustc_hash::FxHashMap;
+
 use super::draft::Answer;
-use super::plan::{Plan, Shifted};
 use super::reserve::LINES_MAX;
 use super::{Decision, Sequencer};
 use crate::command::{Failure, Rebind, Refusal, Short};
 use crate::event::{Cause, Event, Rebound};
-use crate::ids::{LocationId, ReservationId, SkuId};
+use crate::ids::{GroupId, LocationId, ReservationId, SkuId};
 use crate::ledger::Shift;
 use crate::level::Constraint;
+use crate::plan::{self, Moving, Plan};
 use crate::reservation::{Line, Reservation};
 
 /// Units of one line that are to be in another place, or to stay where they are.
@@ -49,17 +51,17 @@ impl Sequencer {
             return Err(Refusal::invalid("lines", reason).into());
         }
         // Room for all of it before any of it moves; what it leaves behind is room for others of it.
-        let mut plan = Plan::new(channel, self.state.rules.share_book());
+        let mut plan = self.plan(channel);
         for units in &moves {
-            plan.release(units.sku, units.from, units.quantity);
+            plan::release(&self.draft, &mut plan, units.sku, units.from, units.quantity);
         }
         self.draft.ledger.reopen(&Shift::hiding(&own));
-        let schedule = self.place_elsewhere(&mut plan, &own, &wanted, binds);
-        if let Ok(schedule) = &schedule {
-            self.log_moves(schedule);
+        let moving = self.place_elsewhere(&mut plan, &own, &wanted, binds);
+        if let Ok(moving) = &moving {
+            self.log_moves(moving);
         }
         self.draft.ledger.reopen(&Shift::showing(&own));
-        schedule?;
+        moving?;
 
         // Nothing below may refuse.
         let mut after = own.clone();
@@ -91,46 +93,51 @@ impl Sequencer {
         own: &Reservation,
         wanted: &[Wanted],
         binds: bool,
-    ) -> Result<Vec<Shifted>, Failure> {
+    ) -> Result<Vec<Moving>, Failure> {
         let mut shorts = Vec::new();
+        // Bounded by the lines of the request, and the plan's budget.
         for units in wanted.iter().filter(|units| units.from != units.to) {
-            let mut short = |available, constraint, rule| {
-                shorts.push(Short { line: units.at, requested: units.quantity, available, constraint, rule });
+            let mut short = |plan: &Plan, available, constraint, rule| {
+                let (requested, limit) = (units.quantity, plan.over());
+                let constraint = if limit.is_some() { Constraint::Group } else { constraint };
+                shorts.push(Short { line: units.at, requested, available, constraint, rule, limit });
             };
             let group = own.lines.get(usize::from(units.line)).and_then(Line::unbound).filter(|_| binds);
-            if group.is_some_and(|group| !self.draft.members(group).contains(&units.to)) {
-                short(0, Constraint::Group, None);
+            if group.is_some_and(|group| !self.is_member(group, units.to)) {
+                short(plan, 0, Constraint::Group, None);
                 continue;
             }
             if !self.draft.cell(units.sku, units.to).exists {
-                short(0, Constraint::UnknownCell, None);
+                short(plan, 0, Constraint::UnknownCell, None);
                 continue;
             }
-            let missing = self.missing(plan, units.sku, units.to, units.quantity);
-            if missing > 0 {
-                self.make_room(plan, units.sku, units.to, missing);
+            let wanted = i64::from(units.quantity);
+            let room = plan::own_room(&self.draft, plan, units.sku, units.to).unwrap_or(0);
+            if room < wanted {
+                plan::make_room(&mut self.draft, plan, units.sku, units.to, wanted - room);
             }
-            let room = self.room(plan, units.sku, units.to);
-            if room < units.quantity {
-                short(room, Constraint::Reserved, None);
-            } else if let Some((allowed, rule)) = self.quota_allows(plan, units.sku, units.to)
+            let room = plan::own_room(&self.draft, plan, units.sku, units.to).unwrap_or(0);
+            let available = room.clamp(0, u32::MAX.into()) as u32;
+            if room < wanted {
+                short(plan, available, Constraint::Reserved, None);
+            } else if let Some((allowed, rule)) = plan::quota_allows(&self.draft, plan, units.sku, units.to)
                 && allowed < units.quantity
-                && !self.same_quotas(plan, units.sku, units.from, units.to)
+                && !plan::same_quotas(&self.draft, plan, units.sku, units.from, units.to)
             {
-                short(allowed, Constraint::Quota, Some(rule));
+                short(plan, allowed, Constraint::Quota, Some(rule));
             }
-            plan.take(units.sku, units.to, units.quantity);
+            plan::take(&self.draft, plan, units.sku, units.to, wanted);
         }
         if !shorts.is_empty() {
             return Err(Refusal::Insufficient(shorts).into());
         }
-        self.schedule(plan).ok_or_else(|| {
-            let all = wanted.iter().map(|units| {
-                let (line, requested, constraint) = (units.at, units.quantity, Constraint::Reserved);
-                Short { line, requested, available: 0, constraint, rule: None }
-            });
-            Refusal::Insufficient(all.collect()).into()
-        })
+        Ok(plan.moves().to_vec())
+    }
+
+    /// Whether a location is one of a group's.
+    fn is_member(&self, group: GroupId, location: LocationId) -> bool {
+        let members = self.state.catalogue.groups.details(group);
+        members.is_some_and(|set| set.details.locations.binary_search(&location).is_ok())
     }
 }
 
@@ -150,6 +157,8 @@ fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<W
         return Ok((0..).zip(lines).filter(|(_, line)| mine(line)).map(|line| stay(0, line)).collect());
     };
     let mut found: Vec<Wanted> = Vec::new();
+    let mut used: FxHashMap<u16, u32> = FxHashMap::default();
+    // Bounded by the lines of the request and of the reservation, at most LINES_MAX.
     for (at, units) in asked.iter().enumerate() {
         let fits = |line: &Line| {
             line.sku == units.sku
@@ -163,8 +172,9 @@ fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<W
         }
         let mut left = units.quantity.unwrap_or(u32::MAX);
         for (number, line) in here {
-            let used: u32 = found.iter().filter(|known| known.line == number).map(|known| known.quantity).sum();
-            let quantity = left.min(line.present() - used.min(line.present()));
+            let used = used.entry(number).or_default();
+            let quantity = left.min(line.present() - (*used).min(line.present()));
+            *used += quantity;
             if quantity > 0 {
                 let to = units.to.unwrap_or(line.location);
                 let is_part = line.unbound().is_some() && to == line.location && quantity < line.present();

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::capacity::Days;
-use super::draft::Answer;
-use super::plan::Plan;
+use super::draft::{Answer, Draft};
 use super::{Decision, Sequencer};
 use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
 use crate::event::{
@@ -14,7 +15,8 @@ use crate::event::{
 };
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Shift};
-use crate::level::{Constraint, StockChange, StockLevel};
+use crate::level::{Constraint, StockChange};
+use crate::plan::{self, FromGroup, Plan, World};
 use crate::reservation::{State, Wait};
 use crate::rules::{Kind, RuleId};
 use crate::supply::Grant;
@@ -81,7 +83,12 @@ struct Placed {
 impl Placed {
     /// Units that are there.
     fn present(&self) -> u32 {
-        self.quantity - self.to_come.map_or(0, |(grant, _)| grant.units)
+        self.quantity - self.to_come()
+    }
+
+    /// Units that are to come.
+    fn to_come(&self) -> u32 {
+        self.to_come.map_or(0, |(grant, _)| grant.units)
     }
 }
 
@@ -178,14 +185,17 @@ impl Sequencer {
         channel: ChannelId,
         released: &Few<Released>,
     ) -> Result<(Vec<Placed>, Vec<OrderDay>), Failure> {
-        let mut plan = Plan::new(channel, self.state.rules.share_book());
+        let mut plan = self.plan(channel);
         self.plan_release(&mut plan, released);
         let mut shorts = Vec::new();
         let mut days = Self::days(&plan, reserve);
         let mut placed = self.place_in_locations(&mut plan, &mut days, reserve, released, &mut shorts);
+        // Bounded by the lines of the request, whose groups have no more locations together than
+        // `reservation_group_cells_max`.
         for line in &reserve.group_lines {
             self.place_in_group(&mut plan, &mut days, line, &mut placed, &mut shorts);
         }
+        self.looks += plan.spent();
         let granted = placed.iter().any(|line| line.quantity > 0);
         let some_will_do = reserve.allow_partial && granted;
         if !shorts.is_empty() && !some_will_do {
@@ -194,47 +204,23 @@ impl Sequencer {
         }
         placed.sort_by_key(|line| line.at);
         // Every location of a group may come to have a line of its own.
-        let reach: usize = reserve.group_lines.iter().map(|line| self.draft.members(line.group).len()).sum();
+        let reach: usize = reserve.group_lines.iter().map(|line| self.draft.members_of(line.group).len()).sum();
         if placed.len() + reach > LINES_MAX {
             let reason = format!("the groups have {reach} locations together; a reservation reaches {LINES_MAX}");
             return Err(Refusal::invalid("lines", reason).into());
         }
-        let Some(moves) = self.schedule(&plan) else {
-            let short = |line: &Placed| {
-                let (line, requested, constraint) = (line.at, line.requested, Constraint::Group);
-                Short { line, requested, available: 0, constraint, rule: None }
-            };
-            return Err(Refusal::Insufficient(placed.iter().map(short).collect()).into());
-        };
-        self.check_quotas_again(&plan, &placed, released)?;
-        let orders = days.orders(|at| placed.iter().any(|line| line.location == at && line.quantity > 0));
-        self.log_moves(&moves);
+        // What moved to make room may have left less to quotas than when they were asked.
+        if let Err((at, available, rule)) = plan::quotas_hold(&self.draft, &mut plan) {
+            let requested = placed.iter().find(|line| line.at == at).map_or(available, |line| line.requested);
+            let (constraint, rule) = (Constraint::Quota, Some(rule));
+            let short = Short { line: at, requested, available, constraint, rule, limit: None };
+            return Err(Refusal::Insufficient(vec![short]).into());
+        }
+        let taken_at: FxHashSet<LocationId> =
+            placed.iter().filter(|line| line.quantity > 0).map(|line| line.location).collect();
+        let orders = days.orders(|at| taken_at.contains(&at));
+        self.log_moves(plan.moves());
         Ok((placed, orders))
-    }
-
-    /// What moved to make room may have left less to quotas than when they were asked: with everything in its place, each
-    /// line still takes nothing that is kept for others.
-    fn check_quotas_again(&mut self, plan: &Plan, placed: &[Placed], released: &Few<Released>) -> Result<(), Failure> {
-        if !plan.book.has_quotas() {
-            return Ok(());
-        }
-        let mut again = plan.before_taking();
-        self.plan_release(&mut again, released);
-        for line in placed.iter().filter(|line| line.quantity > 0) {
-            let own = released.iter().filter(|released| released.is_of(line.sku, line.location));
-            let own: u32 = own.map(|released| released.present).sum();
-            if line.present() > own
-                && let Some((allowed, rule)) = self.quota_allows(&mut again, line.sku, line.location)
-                && allowed < line.present()
-            {
-                let (requested, constraint) = (line.requested, Constraint::Quota);
-                let short = Short { line: line.at, requested, available: allowed, constraint, rule: Some(rule) };
-                return Err(Refusal::Insufficient(vec![short]).into());
-            }
-            self.plan_take(&mut again, line.sku, line.location, line.present());
-            self.charge(&mut again, line.sku, line.location, line.quantity - line.present());
-        }
-        Ok(())
     }
 
     /// Changes what is promised in a cell of the draft.
@@ -247,12 +233,12 @@ impl Sequencer {
     /// The units of the replaced hold are there for the new one, and count against no quota any more.
     fn plan_release(&mut self, plan: &mut Plan, released: &[Released]) {
         for Released { reservation, change, present, .. } in released {
-            plan.release(change.cell.sku, change.cell.location, *present);
+            plan::release(&self.draft, plan, change.cell.sku, change.cell.location, *present);
             let held = self.draft.reservation(*reservation).and_then(|held| held.lines.get(usize::from(change.line)));
             let charges = held.and_then(|line| line.terms.as_ref()).map(|terms| terms.charges.clone());
             for (rule, since) in charges.unwrap_or_default() {
                 let counted = Counted { rule, since, sku: change.cell.sku };
-                plan.charged.push((counted, -i64::from(change.quantity)));
+                plan.uncharge(counted, change.quantity);
             }
         }
     }
@@ -268,6 +254,7 @@ impl Sequencer {
     ) -> Vec<Placed> {
         let mut demands = demands(reserve, released);
         let mut terms = Vec::with_capacity(demands.len());
+        // Bounded by the lines of the request, each with the cells of its SKU where quotas are in force, as looks of the plan.
         for demand in &mut demands {
             let granted = match self.full_day(days, plan, demand.location) {
                 Some(rule) => Err((Constraint::Capacity, 0, Some(rule))),
@@ -301,13 +288,15 @@ impl Sequencer {
                     let asks =
                         |line: &crate::command::ReserveLine| (line.sku, line.location) == (demand.sku, demand.location);
                     let line = reserve.line_number(reserve.lines.iter().position(asks).unwrap_or_default());
-                    shorts.push(Short { line, requested: demand.requested, available, constraint, rule });
+                    let (requested, limit) = (demand.requested, plan.over());
+                    shorts.push(Short { line, requested, available, constraint, rule, limit });
                 }
             }
             let to_come = demand.to_come.map_or(0, |(grant, _)| grant.units);
             plan.take_to_come(demand.sku, demand.location, to_come);
-            self.charge(plan, demand.sku, demand.location, to_come);
-            terms.push(self.plan_take(plan, demand.sku, demand.location, demand.granted));
+            plan::take(&self.draft, plan, demand.sku, demand.location, demand.granted.into());
+            let charged = i64::from(to_come) + i64::from(demand.granted);
+            terms.push(plan::charge(&self.draft, plan, demand.sku, demand.location, charged));
         }
         // Whoever does not wait has what is there first.
         let mut present: Vec<u32> = vec![0; reserve.lines.len()];
@@ -343,7 +332,9 @@ impl Sequencer {
                 terms: terms.get(at).cloned().unwrap_or_default(),
             }
         };
-        reserve.lines.iter().enumerate().map(place).collect()
+        let placed: Vec<Placed> = reserve.lines.iter().enumerate().map(place).collect();
+        placed.iter().for_each(|line| plan.note_line(line.at, line.sku, line.location, line.present(), line.to_come()));
+        placed
     }
 
     /// A line that names a group: units come from the location that fewest groups share, then from the next; where that
@@ -356,49 +347,22 @@ impl Sequencer {
         placed: &mut Vec<Placed>,
         shorts: &mut Vec<Short>,
     ) {
-        let all = self.draft.members(line.group);
+        let all = self.draft.members_of(line.group);
         let (full, members): (Vec<_>, Vec<_>) =
             all.iter().copied().partition(|location| self.full_day(days, plan, *location).is_some());
-        let (first, mut missing) = (placed.len(), line.quantity);
-        let mut limited = None;
-        for rearranges in [false, true] {
-            for location in members.iter().copied() {
-                let mut here = 0;
-                while here < missing {
-                    let mut room = self.room(plan, line.sku, location);
-                    if let Some((allowed, rule)) = self.quota_allows(plan, line.sku, location)
-                        && allowed < room.max(1)
-                    {
-                        limited = Some(rule);
-                        room = allowed;
-                        if room == 0 {
-                            break;
-                        }
-                    }
-                    if room == 0 {
-                        let wanted =
-                            if rearranges { self.missing(plan, line.sku, location, missing - here) } else { 0 };
-                        if wanted == 0 || self.make_room(plan, line.sku, location, wanted) == 0 {
-                            break;
-                        }
-                    }
-                    let units = room.min(missing - here);
-                    if units > 0 {
-                        self.plan_take(plan, line.sku, location, units);
-                        here += units;
-                    }
-                }
-                if here > 0 {
-                    missing -= here;
-                    let charges = self.charges(plan, line.sku, location);
-                    let terms = LineTerms { group: Some(line.group), bound: false, charges };
-                    let (at, sku) = (line.at, line.sku);
-                    placed.push(Placed { at, sku, location, requested: here, quantity: here, to_come: None, terms });
-                }
-                if missing == 0 {
-                    return;
-                }
-            }
+        let first = placed.len();
+        let wanted = line.quantity.into();
+        let FromGroup { places, missing, limited } =
+            plan::take_in_group(&mut self.draft, plan, line.at, line.sku, &members, wanted);
+        for (location, here) in places {
+            let charges = plan::charges(&self.draft, plan, line.sku, location);
+            let terms = LineTerms { group: Some(line.group), bound: false, charges };
+            let (at, sku) = (line.at, line.sku);
+            placed.push(Placed { at, sku, location, requested: here, quantity: here, to_come: None, terms });
+        }
+        let mut missing = missing as u32;
+        if missing == 0 {
+            return;
         }
         if let Some(latest) = line.latest {
             missing = self.wait_in_group(plan, &members, line, latest, missing, placed);
@@ -409,6 +373,7 @@ impl Sequencer {
         let available = line.quantity - missing;
         let full = full.first().and_then(|location| self.full_day(days, plan, *location));
         let constraint = match limited {
+            _ if plan.search_ended() => Constraint::Group,
             Some(_) => Constraint::Quota,
             None if full.is_some() => Constraint::Capacity,
             None if line.latest.is_some() => Constraint::Supply,
@@ -424,7 +389,8 @@ impl Sequencer {
                 Placed { at, sku, location: *location, requested, quantity: 0, to_come: None, terms }
             })),
         }
-        shorts.push(Short { line: line.at, requested: line.quantity, available, constraint, rule: limited.or(full) });
+        let (requested, rule, limit) = (line.quantity, limited.or(full), plan.over());
+        shorts.push(Short { line: line.at, requested, available, constraint, rule, limit });
     }
 
     /// What of a demand may be promised of what is to come, once what is there is.
@@ -434,7 +400,7 @@ impl Sequencer {
     #[allow(clippy::type_complexity, reason = "a grant, and the date up to which it waits")]
     fn wait_for(
         &mut self,
-        plan: &Plan,
+        plan: &mut Plan,
         demand: &Demand,
         latest: Timestamp,
         released: &Few<Released>,
@@ -444,7 +410,7 @@ impl Sequencer {
         if let Some(grant) = self.inherited(demand, missing, latest, released) {
             return Ok(Some((grant, latest)));
         }
-        let fence = self.fence(plan, sku, location);
+        let fence = plan::fence(&self.draft, plan, sku, location);
         let left = fence.map_or(missing, |(allowed, _)| missing.min(allowed.saturating_sub(demand.granted)));
         let grant = self.grant_to_come(plan, sku, location, left, latest).map(|grant| (grant, latest));
         match fence.filter(|_| left < missing && grant.map_or(0, |(grant, _)| grant.units) == left) {
@@ -476,6 +442,7 @@ impl Sequencer {
         placed: &mut Vec<Placed>,
     ) -> u32 {
         let mut grants: Vec<(Timestamp, LocationId)> = Vec::new();
+        // Bounded by the locations of the group.
         for location in members {
             let grant = self.grant_to_come(plan, line.sku, *location, 1, latest);
             grants.extend(grant.map(|grant| (grant.promised_for, *location)));
@@ -485,10 +452,12 @@ impl Sequencer {
             if missing == 0 {
                 break;
             }
-            let allowed = self.fence(plan, line.sku, location).map_or(missing, |(allowed, _)| allowed.min(missing));
+            let fence = plan::fence(&self.draft, plan, line.sku, location);
+            let allowed = fence.map_or(missing, |(allowed, _)| allowed.min(missing));
             let Some(grant) = self.grant_to_come(plan, line.sku, location, allowed, latest) else { continue };
             plan.take_to_come(line.sku, location, grant.units);
-            let charged = self.charge(plan, line.sku, location, grant.units);
+            let charged = plan::charge(&self.draft, plan, line.sku, location, grant.units.into());
+            plan.note_line(line.at, line.sku, location, 0, grant.units);
             let terms = LineTerms { group: Some(line.group), bound: true, charges: charged.charges };
             let (at, sku, quantity) = (line.at, line.sku, grant.units);
             placed.push(Placed {
@@ -516,32 +485,37 @@ impl Sequencer {
         if !self.draft.cell(sku, location).exists {
             return Err((Constraint::UnknownCell, 0, None));
         }
-        let book = Arc::clone(&plan.book);
-        let gate = self.draft.gate(&book, sku, location, plan.channel);
         // What the replaced hold gives back is counted apart: it is there even where the cell is short.
-        let level = |this: &mut Self, plan: &Plan| {
-            let level = plan.level(this.draft.cell(sku, location).level, sku, location);
-            StockLevel { reserved: level.reserved.saturating_add(demand.released), ..level }
-        };
-        let mut seen = level(self, plan);
-        if gate.reserve(seen, net).is_err() && self.draft.ledger.open(sku, location).is_some() {
-            let free = gate.free(seen).unwrap_or(i64::MAX);
-            let missing = i64::from(net).saturating_sub(free).clamp(0, u32::MAX.into());
-            self.make_room(plan, sku, location, missing as u32);
-            seen = level(self, plan);
+        let back = i64::from(demand.released);
+        let room = |draft: &Draft, plan: &Plan| Some(plan::own_room(draft, plan, sku, location)? - back);
+        let mut free = room(&self.draft, plan);
+        if let Some(free_now) = free.filter(|free| *free < net.into())
+            && self.draft.has_open(sku, location)
+        {
+            plan::make_room(&mut self.draft, plan, sku, location, i64::from(net) - free_now);
+            free = room(&self.draft, plan);
         }
-        let free = gate.available(seen).saturating_add(demand.released);
-        if let Some((allowed, rule)) = self.quota_allows(plan, sku, location) {
+        let available = (free.unwrap_or(0).max(0) + back).clamp(0, u32::MAX.into()) as u32;
+        if let Some((allowed, rule)) = plan::quota_allows(&self.draft, plan, sku, location) {
             let allowed = allowed.max(demand.released);
-            if allowed < demand.requested.min(free) {
+            if allowed < demand.requested.min(available) {
                 return Err((Constraint::Quota, allowed, Some(rule)));
             }
         }
-        gate.reserve(seen, net).map(drop).map_err(|constraint| {
-            let terms = plan.book.terms(&self.state.catalogue, sku, location, Some(plan.channel));
-            let own_safety_stock = self.draft.cell(sku, location).safety_stock;
-            (constraint, free, terms.rule_behind(constraint, own_safety_stock))
-        })
+        if free.is_some_and(|free| free >= net.into()) {
+            return Ok(());
+        }
+        if plan.search_ended() {
+            return Err((Constraint::Group, available, None));
+        }
+        let seen = plan::level_before_release(&self.draft, plan, sku, location);
+        let book = Arc::clone(&plan.book);
+        let gate = self.draft.gate(&book, sku, location, plan.channel);
+        // What another line's promises came for may hold back more than the channel must leave.
+        let constraint = gate.reserve(seen, net).err().unwrap_or(Constraint::Reserved);
+        let terms = book.terms(&self.state.catalogue, sku, location, Some(plan.channel));
+        let own_safety_stock = self.draft.cell(sku, location).safety_stock;
+        Err((constraint, available, terms.rule_behind(constraint, own_safety_stock)))
     }
 
     /// What the hold that is to be replaced gives back. One that expired gives back nothing more; any other that is no
@@ -578,7 +552,8 @@ impl Sequencer {
     }
 }
 
-/// Adds up what all lines ask of each cell: two lines on one cell are one demand.
+/// Adds up what all lines ask of each cell: two lines on one cell are one demand. Bounded by the lines of the request,
+/// against each other and against those of the replaced hold.
 fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
     let mut demands: Few<Demand> = Few::new();
     for line in &reserve.lines {

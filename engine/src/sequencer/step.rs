@@ -83,6 +83,7 @@ impl Sequencer {
     /// Ends what is due at `now`, oldest first, and returns it, to be put back should the batch come to nothing.
     pub(super) fn expire(&mut self, now: Timestamp) -> Vec<(Timestamp, ReservationId)> {
         let mut expired = Vec::new();
+        // Bounded by EXPIRIES_PER_BATCH, and the lines of each.
         for id in self.folder.deadlines.take_due(now, EXPIRIES_PER_BATCH) {
             let is_kept_alive = self.is_kept_alive(id);
             let Some(reservation) = self.draft.reservation(id) else { continue };
@@ -163,6 +164,7 @@ struct Taken {
 }
 
 /// The lines and units that a request means: those it names, or all that is left; `present` for those only that are there.
+/// Bounded by the lines of the request and of the reservation, at most 16,384.
 fn outstanding(
     reservation: &Reservation,
     wanted: Option<&[LineUnits]>,

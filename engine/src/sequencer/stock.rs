@@ -28,6 +28,7 @@ impl Sequencer {
     pub(super) fn move_stock(&mut self, movements: Vec<Movement>, cause: &mut Option<Box<Cause>>) -> Decision {
         let by = Cause::caller(cause);
         let (mut rows, mut receipts) = (Vec::with_capacity(movements.len()), Vec::new());
+        // Bounded by the rows of the request.
         for (at, movement) in movements.into_iter().enumerate() {
             let field = |name: &str| format!("movements[{at}].{name}");
             let sku = self.draft.make_up_sku(&movement.sku, by, &|| field("sku"))?;
@@ -79,6 +80,7 @@ impl Sequencer {
     pub(super) fn count(&mut self, counts: Vec<Count>, cause: &mut Option<Box<Cause>>) -> Decision {
         let by = Some(Cause::caller(cause));
         let mut rows = Vec::with_capacity(counts.len());
+        // Bounded by the rows of the request.
         for (at, count) in counts.iter().enumerate() {
             let field = |name: &str| format!("counts[{at}].{name}");
             match self.count_one(count, by, &field)? {
@@ -153,6 +155,10 @@ impl Sequencer {
             _ => 0,
         };
         let expected = i64::from(before.on_hand) - moved_since;
+        let Ok(expected_then) = i32::try_from(expected) else {
+            let reason = format!("the books held {expected} then, and a cell holds no such number; count it again");
+            return Err(Refusal::invalid(field("counted_at"), reason).into());
+        };
         let difference = if outdated { 0 } else { i64::from(count.on_hand) - expected };
         if difference == 0 && !safety_changes && !created && counted_at == known_at {
             return Ok(CountVerdict::Unchanged);
@@ -164,9 +170,8 @@ impl Sequencer {
         if !outdated {
             cell.counted_at = counted_at;
         }
-        let expected = expected.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
         let cell = self.draft.cell_after(sku, location);
-        let counted = Counted { counted: count.on_hand, expected, counted_at, outdated, created, cell };
+        let counted = Counted { counted: count.on_hand, expected: expected_then, counted_at, outdated, created, cell };
         Ok(CountVerdict::Counted { counted, changed: difference != 0 || safety_changes || created })
     }
 

@@ -4,15 +4,16 @@
 //! else frees units fills those that no supply covers, in a record right behind. So nobody slips in between.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::draft::{Answer, Telling, What};
-use super::plan::Plan;
 use super::{Decision, Sequencer};
 use crate::command::{Failure, Refusal, SupplyFields};
 use crate::event::{Cause, Event, Few, Fill, Moved, Received, SupplySet, SupplyUsed};
-use crate::ids::{LocationId, Name, SkuId, Timestamp};
+use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use crate::level::StockChange;
+use crate::plan::{self, Plan};
 use crate::supply::{Grant, Outlook};
 
 /// Supplies set so far by a command, which what follows in it must see.
@@ -35,6 +36,7 @@ impl Sequencer {
     pub(super) fn put_supply(&mut self, rows: &[SupplyFields], cause: &mut Option<Box<Cause>>) -> Decision {
         let (mut set, by) = (Fresh::new(), Cause::caller(cause));
         let mut cells = Vec::new();
+        // Bounded by the rows of the request.
         for (at, row) in rows.iter().enumerate() {
             let field = |name: &str| format!("supplies[{at}].{name}");
             // The end of what nobody knew of creates nothing.
@@ -111,7 +113,7 @@ impl Sequencer {
     /// What of `units` more may be promised in a cell by `latest`, beyond the plan.
     pub(super) fn grant_to_come(
         &mut self,
-        plan: &Plan,
+        plan: &mut Plan,
         sku: SkuId,
         location: LocationId,
         units: u32,
@@ -124,6 +126,10 @@ impl Sequencer {
         let allowances = plan.book.allowances(catalogue, sku, location, Some(plan.channel), now);
         let none = Outlook::default();
         let outlook = self.draft.ledger.outlook(sku, location).unwrap_or(&none);
+        if outlook.waits_count() >= self.settings.cell_waits_max {
+            plan.too_many_wait();
+            return None;
+        }
         outlook.promise(units, latest, now, &allowances, plan.waiting(sku, location))
     }
 
@@ -131,6 +137,7 @@ impl Sequencer {
     pub(super) fn use_up_supply(&self, sku: SkuId, location: LocationId, came: u32, used: &mut Vec<SupplyUsed>) {
         let mut left = came;
         let supplies = self.draft.ledger.outlook(sku, location).map_or(&[][..], Outlook::supplies);
+        // Bounded by SUPPLIES_MAX, against those that the rows of one command used.
         for supply in supplies {
             // Rows before this one of the same record may have used some of it.
             let known = |of: &&mut SupplyUsed| (of.sku, of.location, &of.name) == (sku, location, &supply.name);
@@ -161,6 +168,7 @@ impl Sequencer {
         receipts: &[(SkuId, LocationId, u32, bool)],
     ) -> Decision {
         let (mut used, mut wanted) = (Vec::new(), BTreeMap::new());
+        // Bounded by the rows of the request.
         for (sku, location, came, unplanned) in receipts {
             let Some(outlook) = self.draft.ledger.outlook(*sku, *location) else { continue };
             let given = wanted.get(&(*sku, *location)).copied().unwrap_or(0);
@@ -190,7 +198,7 @@ impl Sequencer {
         Ok(Answer::Record(seq))
     }
 
-    /// Logs what is left to be filled.
+    /// Logs what is left to be filled. Bounded by those who wait for the cells, `cell_waits_max` each.
     fn log_fills(&mut self, mut wanted: BTreeMap<(SkuId, LocationId), u32>) {
         loop {
             let fills = self.fill_some(&mut wanted);
@@ -241,6 +249,7 @@ impl Sequencer {
         if !self.draft.ledger.has_outlooks() {
             return;
         }
+        // Bounded by the cells of one command, and those who wait for each, `cell_waits_max`.
         for (sku, location) in self.draft.touched_or_redated() {
             // Cell by cell and part by part, so that what is given counts in what is given next.
             loop {
@@ -266,7 +275,9 @@ impl Sequencer {
         };
         let book = self.state.rules.share_book();
         let mut level = self.draft.cell(sku, location).level;
-        let mut given = 0;
+        let mut given: u32 = 0;
+        let mut plans: FxHashMap<ChannelId, (Plan, u32)> = FxHashMap::default();
+        // Bounded by FILLS_PER_RECORD.
         for waiting in waits {
             let Some(reservation) = self.draft.reservation(waiting.holder.0) else { break };
             let (channel, line) = (reservation.channel, usize::from(waiting.holder.1));
@@ -274,9 +285,11 @@ impl Sequencer {
             let is_charged = terms.is_some_and(|terms| !terms.charges.is_empty());
             let mut allowed = self.draft.gate(&book, sku, location, channel).available(level);
             if !is_charged {
-                let mut plan = Plan::new(channel, Arc::clone(&book));
-                plan.take(sku, location, given);
-                let left = self.quota_allows(&mut plan, sku, location);
+                // What a quota's places hold is added up once for each channel that waits.
+                let (plan, known) = plans.entry(channel).or_insert_with(|| (self.plan(channel), 0));
+                plan::take(&self.draft, plan, sku, location, i64::from(given - *known));
+                *known = given;
+                let left = plan::quota_allows(&self.draft, plan, sku, location);
                 allowed = left.map_or(allowed, |(units, _)| allowed.min(units));
             }
             let units = u64::from(waiting.units.min(allowed)).min(uncovered) as u32;
@@ -299,6 +312,7 @@ impl Sequencer {
 
     fn date_waits_of(&mut self, sku: SkuId, location: LocationId) {
         let Some(outlook) = self.draft.ledger.outlook(sku, location) else { return };
+        // Bounded by those who wait for the cell, `cell_waits_max`.
         let rows = outlook.redated(sku, location, self.draft.now);
         for chunk in rows.chunks(DATED_PER_RECORD) {
             for row in chunk {
@@ -310,6 +324,7 @@ impl Sequencer {
 
     /// Promises whose date has passed are at risk, or get what is free.
     pub(super) fn date_overdue(&mut self) {
+        // Bounded by OVERDUE_PER_BATCH.
         for (sku, location) in self.draft.ledger.overdue(self.draft.now, OVERDUE_PER_BATCH) {
             self.draft.redate(sku, location);
             self.settle(None, None, Few::new());

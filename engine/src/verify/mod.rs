@@ -55,6 +55,8 @@ pub struct Proof {
     pub report: Report,
     /// The state hash, as a running server shows it at the same `seq`.
     pub state_hash: String,
+    /// Records that kept too little of what is held back, where that is allowed.
+    pub floor_kept_too_little: Vec<Seq>,
 }
 
 /// Why there is no proof.
@@ -71,6 +73,30 @@ pub enum VerifyError {
         /// The invariant, with both numbers.
         what: String,
     },
+    /// The log breaks a promise as builds before this one could, and in no other way.
+    #[error(
+        "records {} kept too little of what safety stock and buffers hold back, as builds up to 0.1 could when they made \
+         room among the promises of a group; no unit was promised twice. --allow floor-kept-too-little accepts them",
+        show_all(.0)
+    )]
+    FloorKeptTooLittle(Vec<Seq>),
+}
+
+/// Faults of earlier builds that a log may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowances {
+    /// Records that left less free than safety stock and buffers hold back, of units that were there and free.
+    pub floor_kept_too_little: bool,
+}
+
+/// The first numbers of a list, and how many more there are.
+fn show_all(seqs: &[Seq]) -> String {
+    const SHOWN: usize = 20;
+    let shown: Vec<_> = seqs.iter().take(SHOWN).map(Seq::to_string).collect();
+    match seqs.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// One line of a reservation as the auditor keeps it.
@@ -112,9 +138,39 @@ pub struct Auditor {
     channels: BTreeMap<ChannelId, Name>,
     next_seq: Option<Seq>,
     records: u64,
+    /// Records that took units which were there and free, and kept too little of what is held back.
+    low_floors: Vec<Seq>,
+    /// Whether such a record is noted and not refused.
+    notes_low_floors: bool,
 }
 
 impl Auditor {
+    /// One that notes records which kept too little of what is held back, and goes on.
+    pub fn that_notes_low_floors() -> Self {
+        Self { notes_low_floors: true, ..Self::default() }
+    }
+
+    /// Those records.
+    pub fn low_floors(&self) -> &[Seq] {
+        &self.low_floors
+    }
+
+    /// `units` more are promised in a cell where `before` was, of which `held_back` must stay free.
+    fn check_floor(&mut self, units: i64, before: StockLevel, held_back: i64, verb: &str) -> Result<(), String> {
+        let free = before.free() - held_back;
+        if free >= units {
+            return Ok(());
+        }
+        if self.notes_low_floors && before.free() >= units {
+            let seq = self.next_seq.map_or(0, |next| next - 1);
+            if self.low_floors.last() != Some(&seq) {
+                self.low_floors.push(seq);
+            }
+            return Ok(());
+        }
+        Err(format!("{units} units {verb} where {free} were free: oversold"))
+    }
+
     /// Starts from what an image says instead of from nothing.
     fn start_from(&mut self, state: &State, seq: Seq) {
         for (_, cell) in state.matrix.range(0, state.cells()) {
@@ -207,10 +263,7 @@ impl Auditor {
                     let (before, safety_stock) = self.cells.get(key).copied().unwrap_or_default();
                     if *change > 0 {
                         let held_back = self.law.held_back(*key, reserved.channel, before, safety_stock)?;
-                        let free = before.free() - held_back;
-                        if free < *change {
-                            return Err(format!("{change} units were promised where {free} were free: oversold"));
-                        }
+                        self.check_floor(*change, before, held_back, "were promised")?;
                     }
                     let stated = after.get(key).ok_or("a promised cell is not among the cells of its record")?;
                     self.state_level(stated, i64::from(before.on_hand), i64::from(before.reserved) + change)?;
@@ -423,10 +476,8 @@ impl Auditor {
         for (key, (change, after)) in changes {
             let (before, safety_stock) = self.cells.get(&key).copied().unwrap_or_default();
             if change > 0 {
-                let free = before.free() - self.law.held_back(key, channel, before, safety_stock)?;
-                if free < change {
-                    return Err(format!("{change} units came to where {free} were free: oversold"));
-                }
+                let held_back = self.law.held_back(key, channel, before, safety_stock)?;
+                self.check_floor(change, before, held_back, "came to")?;
             }
             let stated = after.ok_or("a cell is not among those of its record")?;
             self.state_level(&stated, before.on_hand.into(), i64::from(before.reserved) + change)?;
@@ -627,9 +678,9 @@ impl From<&Reservation> for Audited {
 ///
 /// # Errors
 /// The first violation, or why the log cannot be read.
-pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
+pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyError> {
     let directory = DataDirectory::open_existing(directory)?;
-    let mut auditor = Auditor::default();
+    let mut auditor = Auditor::that_notes_low_floors();
     let mut violation = None;
     let mut checked_after = 0;
     let (state, _, journal, report) = recover(
@@ -669,6 +720,9 @@ pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
         auditor.start_from(&state, seq);
     }
     auditor.compare(&state).map_err(|what| VerifyError::Violation { seq, what })?;
+    if !auditor.low_floors.is_empty() && !allowances.floor_kept_too_little {
+        return Err(VerifyError::FloorKeptTooLittle(auditor.low_floors));
+    }
     let reserved = auditor.cells.values().map(|(level, _)| u64::from(level.reserved)).sum();
     Ok(Proof {
         epoch: directory.epoch(),
@@ -681,5 +735,6 @@ pub fn verify(directory: &Path) -> Result<Proof, VerifyError> {
         shortages: state.shortage_count() as u64,
         report,
         state_hash: state.hash.show(),
+        floor_kept_too_little: auditor.low_floors,
     })
 }

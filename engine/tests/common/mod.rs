@@ -114,7 +114,7 @@ pub fn rule(effect: Effect) -> RuleFields {
     RuleFields::everywhere(effect)
 }
 
-/// Some rule about SKUs `A0` to `A5`, locations `s0` to `s3`, groups `g0` and `g1` and channels `web` and `app`.
+/// Some rule about SKUs `A0` to `A5`, locations `s0` to `s3`, groups `g0` and `g1` and channels `web`, `app`, `pos` and `mkt`.
 pub fn some_rule(numbers: &mut Numbers) -> RuleFields {
     let effect = match numbers.below(9) {
         8 => Effect::Capacity { orders_per_day: numbers.below(12) as u32 },
@@ -147,7 +147,7 @@ pub fn some_rule(numbers: &mut Numbers) -> RuleFields {
         fields.groups = vec![name(&format!("g{}", numbers.below(2)))];
     }
     if numbers.below(3) == 0 {
-        fields.channels = vec![name(if numbers.below(2) == 0 { "web" } else { "app" })];
+        fields.channels = vec![name(["web", "app", "pos", "mkt"][numbers.below(4) as usize])];
     }
     fields
 }
@@ -227,9 +227,25 @@ impl Shop {
 
     /// Sets a group's members.
     pub fn put_group(&self, group: &str, members: &[&str]) {
-        let what = PutWhat::Group(name(group), members.iter().map(|member| name(member)).collect());
+        self.try_put_group(group, members).unwrap();
+    }
+
+    pub fn try_put_group(&self, group: &str, members: &[&str]) -> Result<(), Failure> {
+        self.try_put(PutWhat::Group(name(group), members.iter().map(|member| name(member)).collect()))
+    }
+
+    /// Sets the units that a channel leaves to others.
+    pub fn put_channel(&self, channel: &str, buffer: u32) {
+        self.try_put_channel(channel, buffer).unwrap();
+    }
+
+    pub fn try_put_channel(&self, channel: &str, buffer: u32) -> Result<(), Failure> {
+        self.try_put(PutWhat::Channel(name(channel), ChannelDetails { buffer }))
+    }
+
+    fn try_put(&self, what: PutWhat) -> Result<(), Failure> {
         let put = Put { what, if_match: None };
-        self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+        self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).map(drop)
     }
 
     pub fn put(&self, what: PutWhat) -> Result<Outcome, Failure> {

@@ -66,7 +66,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
     }
     let trace = extract::trace(&parts.headers);
-    let plan = Plan { kind, format, atomic, create, raw };
+    let plan = Plan { kind, format, atomic, create, raw, atomic_rows: app.config.limits.import_atomic_rows };
 
     // Each takes a thread for as long as its sender likes.
     let turn = match app.files.turn(Payer::of(&parts.extensions).who).await {

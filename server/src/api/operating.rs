@@ -21,6 +21,9 @@ pub async fn healthz() -> Response {
 #[utoipa::path(get, path = "/readyz", tag = "operating",
     responses((status = 200, description = "They are"), (status = 503, description = "read-only, with the reason")))]
 pub async fn readyz(State(app): State<App>) -> Response {
+    if let Some(reason) = app.watchdog.stuck() {
+        return Problem::new(Slug::ReadOnly, reason).into_response();
+    }
     match app.engine.health() {
         Health::Ready => json_answer(&json!({
             "status": "ready",

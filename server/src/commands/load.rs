@@ -19,6 +19,9 @@ use crate::load::export::Texts;
 use crate::load::{self, Format, Plan};
 use crate::problem::Problem;
 
+/// Rows of an atomic import into a directory that nobody else has open.
+const ATOMIC_ROWS_MAX: usize = 1_000_000;
+
 /// Row errors shown on the terminal.
 const ERRORS_SHOWN: usize = 20;
 
@@ -32,7 +35,8 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
         Some("ndjson" | "jsonl") => Format::Ndjson,
         _ => Format::Csv,
     };
-    let plan = Plan { kind, format, atomic: args.atomic, create: args.create, raw: args.raw };
+    let (atomic, create, raw, atomic_rows) = (args.atomic, args.create, args.raw, ATOMIC_ROWS_MAX);
+    let plan = Plan { kind, format, atomic, create, raw, atomic_rows };
     let (input, bytes) = open(&args.file)?;
     let progress = progress(bytes);
     let input = progress.wrap_read(input);

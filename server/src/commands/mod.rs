@@ -7,11 +7,11 @@ mod watch;
 
 use std::process::ExitCode;
 
-use anaquel_engine::verify::{VerifyError, verify as prove};
+use anaquel_engine::verify::{Allowances, VerifyError, verify as prove};
 use anyhow::Context;
 use clap::CommandFactory;
 
-use crate::cli::{Cli, DataArgs, InspectArgs, ServeArgs};
+use crate::cli::{Cli, Fault, InspectArgs, ServeArgs, VerifyArgs};
 use crate::config::Config;
 
 pub use keys::keys;
@@ -45,10 +45,11 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// The log cannot be read.
-pub fn verify(args: &DataArgs) -> anyhow::Result<ExitCode> {
-    let proof = match prove(&args.data) {
+pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let allowances = Allowances { floor_kept_too_little: args.allow.contains(&Fault::FloorKeptTooLittle) };
+    let proof = match prove(&args.data.data, allowances) {
         Ok(proof) => proof,
-        Err(violation @ VerifyError::Violation { .. }) => {
+        Err(violation @ (VerifyError::Violation { .. } | VerifyError::FloorKeptTooLittle(_))) => {
             eprintln!("anaquel: {violation}");
             return Ok(ExitCode::FAILURE);
         }
@@ -72,7 +73,13 @@ pub fn verify(args: &DataArgs) -> anyhow::Result<ExitCode> {
         println!("torn parts dropped  {}", proof.report.log.torn_parts);
     }
     println!("state hash          {}", proof.state_hash);
-    println!("ok: every invariant holds at every record");
+    if proof.floor_kept_too_little.is_empty() {
+        println!("ok: every invariant holds at every record");
+    } else {
+        let records: Vec<_> = proof.floor_kept_too_little.iter().map(u64::to_string).collect();
+        println!("allowed             floor-kept-too-little at records {}", records.join(", "));
+        println!("ok: every other invariant holds at every record, and no unit was promised twice");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -22,9 +22,6 @@ use rows::{Collector, Columns};
 /// Rows in one command: one wait for the disk each.
 const ROWS_PER_CHUNK: usize = 4000;
 
-/// Rows of an atomic import, which are kept in memory until all are known to be right.
-const ATOMIC_ROWS_MAX: usize = 1_000_000;
-
 /// The longest line, in bytes: a rule with the longest lists, or a SKU with all the attributes that it may have.
 const LINE_BYTES_MAX: usize = 8 << 20;
 
@@ -54,6 +51,8 @@ pub struct Plan {
     pub create: bool,
     /// Cells of CSV are taken as they are: what [`csv::guard`] would have written before them stays.
     pub raw: bool,
+    /// Rows of an atomic import: they are one command, and are kept in memory until all are known to be right.
+    pub atomic_rows: usize,
 }
 
 /// A kind's name on the wire and the command line.
@@ -206,8 +205,11 @@ pub fn load(engine: &Engine, caller: &Caller, plan: Plan, input: impl BufRead) -
         if let Some(error) = error {
             reject(&mut summary, error);
         }
-        if plan.atomic && collector.len() > ATOMIC_ROWS_MAX {
-            let reason = format!("an atomic import has at most {ATOMIC_ROWS_MAX} rows");
+        if plan.atomic && collector.len() > plan.atomic_rows {
+            let reason = format!(
+                "an atomic import has at most {} rows (limits.import_atomic_rows); load it in parts, or without atomic",
+                plan.atomic_rows
+            );
             return Err(Problem::new(Slug::PayloadTooLarge, reason).into());
         }
         if !plan.atomic && collector.len() >= ROWS_PER_CHUNK {

@@ -116,16 +116,10 @@ impl Question {
         let mut out;
         match &self.groups {
             Some(groups) => {
-                let (seq, (found, coming)) = state.view.read(|| {
-                    let (_, found) = state.group_availability(&self.skus, groups, self.channel);
-                    let coming = found.iter().map(|group| state.coming_in_group(group, self.channel, now));
-                    let coming: Vec<_> = coming.collect();
-                    (found, coming)
-                });
+                let (seq, found) = state.group_availability_to_come(&self.skus, groups, self.channel, now);
                 out = begin(seq, found.len());
-                let mut coming = coming.iter();
-                words::write_array(&mut out, &found, |out, group| {
-                    words::write_group(out, engine, group, coming.next().and_then(Option::as_ref));
+                words::write_array(&mut out, &found, |out, (group, coming)| {
+                    words::write_group(out, engine, group, coming.as_ref());
                 });
             }
             None => {

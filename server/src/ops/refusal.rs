@@ -8,7 +8,7 @@ use anaquel_engine::level::Constraint;
 use anaquel_engine::query::Alternative;
 use serde_json::{Value, json};
 
-use crate::problem::{Problem, constraint_name};
+use crate::problem::{Problem, constraint_name, search_ended};
 use crate::wire::time;
 
 /// Other locations that a refusal names.
@@ -32,7 +32,7 @@ pub fn explain(engine: &Engine, channel: &Name, lines: &[LineRequest], shorts: &
         }
         _ => format!("{} lines ask for more than can be promised", shorts.len()),
     };
-    Problem::insufficient(detail, told)
+    Problem::insufficient(detail + &search_ended(shorts), told)
 }
 
 fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short: &Short) -> Value {

@@ -249,6 +249,11 @@ impl Book {
         !self.quotas.is_empty()
     }
 
+    /// All quotas in force.
+    pub fn all_quotas(&self) -> impl Iterator<Item = &Arc<Standing>> {
+        self.quotas.iter().filter_map(|rank| self.rules.get(*rank as usize))
+    }
+
     /// The quotas that hold for the cell of `sku` at `location`, whatever the channel.
     pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<Standing>> {
         if !self.has_quotas() {

@@ -1,0 +1,175 @@
+//! A copy of what plans for some SKUs rest on, as it is at one `seq`: so a reader plans as the journal thread does, and
+//! holds up nobody meanwhile.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::catalogue::Catalogue;
+use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
+use crate::ledger::{Counted, Ledger, Used};
+use crate::plan::{self, Budget, FromGroup, OpenKind, Plan, Shelf, World};
+use crate::rules::Book;
+use crate::state::State;
+
+/// Nobody in particular: no rule names it, and it leaves nothing to others.
+const NOBODY: ChannelId = ChannelId(u32::MAX);
+
+/// The copy.
+pub(crate) struct Shelves<'a> {
+    catalogue: &'a Catalogue,
+    book: Arc<Book>,
+    budget: Budget,
+    channel: ChannelId,
+    skus: FxHashMap<SkuId, OfSku>,
+    members: FxHashMap<GroupId, Arc<[LocationId]>>,
+    buffers: FxHashMap<ChannelId, u32>,
+    used: FxHashMap<Counted, Used>,
+}
+
+/// What is known of one SKU, location by location, ascending.
+#[derive(Default)]
+struct OfSku {
+    cells: Vec<(LocationId, Shelf)>,
+    open: Vec<(LocationId, Vec<OpenKind>)>,
+}
+
+impl State {
+    /// Whether what a group has of a SKU takes a plan to tell: its open promises may make room, or quotas have a say.
+    pub(crate) fn takes_a_plan(&self, book: &Book, ledger: &Ledger, sku: SkuId) -> bool {
+        book.has_quotas() || ledger.has_open(sku)
+    }
+
+    /// Copies what plans for `skus` in `groups` rest on. Exact at one `seq` inside the durable view.
+    ///
+    /// Bounded by the cells of the SKUs, and the kinds of promises in them.
+    pub(crate) fn shelves(
+        &self,
+        skus: impl Iterator<Item = SkuId>,
+        groups: impl Iterator<Item = GroupId>,
+        channel: Option<ChannelId>,
+    ) -> Shelves<'_> {
+        let (book, channel) = (self.rules.share_book(), channel.unwrap_or(NOBODY));
+        let mut shelves = Shelves {
+            catalogue: &self.catalogue,
+            book,
+            budget: self.bounds().budget,
+            channel,
+            skus: FxHashMap::default(),
+            members: FxHashMap::default(),
+            buffers: FxHashMap::default(),
+            used: FxHashMap::default(),
+        };
+        groups.for_each(|group| shelves.note_group(group));
+        shelves.note_channel(channel);
+        let ledger = self.ledger();
+        for sku in skus {
+            let mut of_sku = OfSku::default();
+            let row = self.matrix.row(sku);
+            of_sku.cells.reserve(row.about());
+            row.for_each(|cell| {
+                let shelf = Shelf { exists: true, level: cell.durable(), safety_stock: cell.safety_stock() };
+                of_sku.cells.push((cell.location(), shelf));
+            });
+            for (location, open) in ledger.open_of(sku) {
+                let kinds: Vec<_> = open.iter().map(|(of, open)| OpenKind::of(*of, open)).collect();
+                for kind in &kinds {
+                    shelves.note_group(kind.of.0);
+                    shelves.note_channel(kind.of.1);
+                }
+                of_sku.open.push((location, kinds));
+            }
+            for quota in shelves.book.all_quotas() {
+                let counted = Counted { rule: quota.id, since: quota.since, sku };
+                shelves.used.insert(counted, ledger.used(counted));
+            }
+            shelves.skus.insert(sku, of_sku);
+        }
+        shelves
+    }
+}
+
+impl Shelves<'_> {
+    fn note_group(&mut self, group: GroupId) {
+        let catalogue = self.catalogue;
+        self.members.entry(group).or_insert_with(|| catalogue.members_in_order(group));
+    }
+
+    fn note_channel(&mut self, channel: ChannelId) {
+        let catalogue = self.catalogue;
+        self.buffers.entry(channel).or_insert_with(|| catalogue.buffer(channel));
+    }
+
+    /// Sorts what was copied; outside of the durable view.
+    pub fn sort(&mut self) {
+        for of_sku in self.skus.values_mut().filter(|of_sku| !of_sku.cells.is_sorted_by_key(|(at, _)| *at)) {
+            of_sku.cells.sort_unstable_by_key(|(at, _)| *at);
+        }
+    }
+
+    /// What a promise of up to `wanted` units of a SKU, asked of a group, gets, and the setting that ended the search for
+    /// more, where one did.
+    pub fn in_group(&mut self, sku: SkuId, group: GroupId, wanted: i64) -> (FromGroup, Option<&'static str>) {
+        let mut plan = Plan::new(self.channel, Arc::clone(&self.book), self.budget);
+        let members = self.members(group);
+        let got = plan::take_in_group(self, &mut plan, 0, sku, &members, wanted);
+        (got, plan.over())
+    }
+
+    /// Units of up to `wanted` that a promise which names a cell may have, once open promises made room.
+    pub fn at(&mut self, sku: SkuId, location: LocationId, wanted: i64) -> (i64, Option<&'static str>) {
+        let mut plan = Plan::new(self.channel, Arc::clone(&self.book), self.budget);
+        let room = plan::own_room(self, &plan, sku, location);
+        if let Some(room) = room.filter(|room| *room < wanted) {
+            plan::make_room(self, &mut plan, sku, location, wanted - room);
+        }
+        (plan::own_room(self, &plan, sku, location).unwrap_or(0).max(0), plan.over())
+    }
+
+    fn of(&self, sku: SkuId, location: LocationId) -> Option<&[OpenKind]> {
+        let open = &self.skus.get(&sku)?.open;
+        let at = open.binary_search_by_key(&location, |(at, _)| *at).ok()?;
+        open.get(at).map(|(_, kinds)| kinds.as_slice())
+    }
+}
+
+impl World for Shelves<'_> {
+    fn catalogue(&self) -> &Catalogue {
+        self.catalogue
+    }
+
+    fn shelf(&self, sku: SkuId, location: LocationId) -> Shelf {
+        let cells = self.skus.get(&sku).map_or(&[][..], |of_sku| &of_sku.cells);
+        let at = cells.binary_search_by_key(&location, |(at, _)| *at).ok();
+        at.and_then(|at| cells.get(at)).map(|(_, shelf)| *shelf).unwrap_or_default()
+    }
+
+    fn for_each_shelf(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf)) {
+        let cells = self.skus.get(&sku).map_or(&[][..], |of_sku| &of_sku.cells);
+        cells.iter().for_each(|(location, shelf)| visit(*location, *shelf));
+    }
+
+    fn buffer(&self, channel: ChannelId) -> u32 {
+        self.buffers.get(&channel).copied().unwrap_or(0)
+    }
+
+    fn open(&self, sku: SkuId, location: LocationId) -> Vec<OpenKind> {
+        self.of(sku, location).unwrap_or_default().to_vec()
+    }
+
+    fn has_open(&self, sku: SkuId, location: LocationId) -> bool {
+        self.of(sku, location).is_some()
+    }
+
+    fn has_open_anywhere(&self, sku: SkuId) -> bool {
+        self.skus.get(&sku).is_some_and(|of_sku| !of_sku.open.is_empty())
+    }
+
+    fn members(&mut self, group: GroupId) -> Arc<[LocationId]> {
+        self.members.get(&group).cloned().unwrap_or_default()
+    }
+
+    fn used(&self, counted: Counted) -> Used {
+        self.used.get(&counted).copied().unwrap_or_default()
+    }
+}

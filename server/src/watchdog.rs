@@ -1,0 +1,127 @@
+//! Looks after the journal thread from outside: a step of it that takes long is told, and one that does not end makes
+//! `/readyz` say so.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anaquel_engine::Engine;
+use anaquel_engine::watch::Step;
+
+use crate::config::JournalConfig;
+
+/// The longest between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What it found.
+#[derive(Debug, Default)]
+pub struct Watchdog {
+    slow: AtomicU64,
+    stuck: Mutex<Option<String>>,
+}
+
+/// A step that was seen, and since when.
+struct Seen {
+    step: Step,
+    since: Instant,
+    is_told: bool,
+}
+
+impl Watchdog {
+    /// Steps that took longer than `journal.slow_turn_ms`.
+    pub fn slow(&self) -> u64 {
+        self.slow.load(Relaxed)
+    }
+
+    /// Why no writes are taken, while a step takes longer than `journal.stuck_turn_ms`.
+    pub fn stuck(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks until the process ends, on a thread of its own: nothing that holds up others holds it up.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn watch(self: Arc<Self>, engine: Engine, config: &JournalConfig) -> std::io::Result<()> {
+        let (slow, stuck) = (Duration::from_millis(config.slow_turn_ms), Duration::from_millis(config.stuck_turn_ms));
+        let every = (slow.min(stuck) / 4).clamp(Duration::from_millis(1), LOOK_EVERY);
+        let look = move || {
+            let mut seen = None;
+            loop {
+                std::thread::sleep(every);
+                self.look(engine.watch().step(), &mut seen, slow, stuck);
+            }
+        };
+        std::thread::Builder::new().name("watchdog".into()).spawn(look).map(drop)
+    }
+
+    fn look(&self, step: Option<Step>, seen: &mut Option<Seen>, slow: Duration, stuck: Duration) {
+        let is_same = |seen: &Seen| step.as_ref().is_some_and(|step| step.number == seen.step.number);
+        if !seen.as_ref().is_some_and(is_same) {
+            if let Some(over) = seen.take().filter(|seen| seen.is_told) {
+                let ms = over.since.elapsed().as_millis() as u64;
+                tracing::warn!(doing = %over.step.doing, ms, "the journal thread goes on");
+                *self.lock() = None;
+            }
+            *seen = step.map(|step| Seen { step, since: Instant::now(), is_told: false });
+            return;
+        }
+        let Some(seen) = seen else { return };
+        let took = seen.since.elapsed();
+        if took >= slow && !seen.is_told {
+            seen.is_told = true;
+            self.slow.fetch_add(1, Relaxed);
+            let doing = &seen.step.doing;
+            tracing::warn!(
+                kind = doing.kind,
+                lines = doing.lines,
+                request = doing.request.as_deref().unwrap_or(""),
+                ms = took.as_millis() as u64,
+                "a turn of the journal thread takes long; other writes wait for it"
+            );
+        }
+        if took >= stuck {
+            let reason = format!(
+                "the journal thread does not come round: {} for {} ms; writes wait until it ends (journal.stuck_turn_ms)",
+                seen.step.doing,
+                took.as_millis()
+            );
+            if self.lock().replace(reason.clone()).is_none() {
+                tracing::error!(reason, "no writes are taken while this lasts");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anaquel_engine::watch::Doing;
+
+    #[test]
+    fn a_step_that_does_not_end_is_told_while_it_lasts_and_counted_once() {
+        let watchdog = Watchdog::default();
+        let step = |number| Some(Step { number, doing: Doing { kind: "reserve", lines: 3, request: None } });
+        let (mut seen, slow, stuck) = (None, Duration::from_millis(20), Duration::from_millis(60));
+        watchdog.look(step(1), &mut seen, slow, stuck);
+        std::thread::sleep(Duration::from_millis(30));
+        watchdog.look(step(1), &mut seen, slow, stuck);
+        assert_eq!((watchdog.slow(), watchdog.stuck()), (1, None));
+        std::thread::sleep(Duration::from_millis(60));
+        watchdog.look(step(1), &mut seen, slow, stuck);
+        let reason = watchdog.stuck().unwrap_or_default();
+        assert!(reason.contains("reserve of 3 lines"), "{reason}");
+        assert_eq!(watchdog.slow(), 1);
+        watchdog.look(step(2), &mut seen, slow, stuck);
+        assert_eq!(watchdog.stuck(), None);
+        // A thread that rests is not slow, however long.
+        watchdog.look(None, &mut seen, slow, stuck);
+        std::thread::sleep(Duration::from_millis(30));
+        watchdog.look(None, &mut seen, slow, stuck);
+        assert_eq!(watchdog.slow(), 1);
+    }
+}
