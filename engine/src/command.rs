@@ -95,7 +95,7 @@ impl Command {
     pub(crate) fn may_be_dropped(&self) -> bool {
         match self {
             Self::Reserve(_) | Self::Step(..) | Self::Put(_) | Self::Supply(_) => true,
-            Self::Move(_) | Self::Count(_) | Self::Load { .. } | Self::NoteLost(_) => false,
+            Self::Move(_) | Self::Count(_) | Self::Load { .. } | Self::NoteLost(_) | Self::Release(..) => false,
         }
     }
 
@@ -116,6 +116,7 @@ impl Command {
             Self::Put(_) => "put",
             Self::Supply(_) => "supply",
             Self::NoteLost(_) => "lost demand",
+            Self::Release(..) => "names given back",
         }
     }
 
@@ -135,6 +136,7 @@ impl Command {
             Self::Put(_) => 1,
             Self::Supply(rows) => rows.len(),
             Self::NoteLost(rows) => rows.len(),
+            Self::Release(channels, _) => channels.len(),
         }
     }
 

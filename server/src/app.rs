@@ -72,12 +72,27 @@ impl Inner {
         visible: watch::Receiver<Seq>,
         door: Arc<Door>,
         stopping: watch::Receiver<bool>,
+        watchdog: Arc<Watchdog>,
     ) -> Self {
         let limits = &config.limits;
         let (links, answers) = (Links::new(limits), Answers::new(limits));
         let (reads, files) = (Aside::reads(limits), Aside::files(limits));
         let (streams, started) = (Streams::new(&config.stream), Instant::now());
-        Self { engine, config, metrics, visible, door, streams, links, answers, reads, files, stopping, started }
+        Self {
+            engine,
+            config,
+            metrics,
+            visible,
+            door,
+            streams,
+            links,
+            answers,
+            reads,
+            files,
+            stopping,
+            watchdog,
+            started,
+        }
     }
 }
 

@@ -125,6 +125,7 @@ fn imports(bytes: &[u8]) {
         atomic: how & 16 != 0,
         create: how & 32 != 0,
         raw: how & 64 != 0,
+        atomic_rows: 1_000,
     };
     let mut shop_now = SHOP.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if shop_now.1.is_multiple_of(FILES_MAX)
