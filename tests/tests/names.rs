@@ -1,6 +1,8 @@
 //! Names over the wire: channels that nobody declared, rules about what is not there, and how much may be made up.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+use std::process::Command;
+
 use anaquel_loadtest::client::Answer;
 use anaquel_loadtest::server::Server;
 use anaquel_loadtest::socket::Socket;
@@ -152,4 +154,40 @@ fn what_is_made_up_is_bounded_and_known_things_go_on() {
     // Whoever may declare, declares.
     assert_eq!(shop.client.put("/v1/locations/new", &json!({})).unwrap().status, 200);
     shop.receive("A", "new", 1);
+}
+
+#[test]
+fn one_key_leaves_names_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let config = folder.path().join("anaquel.toml");
+    std::fs::write(&config, "[limits]\nundeclared_channels = 10\n").unwrap();
+    let key = |name: &str, scope: &str| {
+        let output = Command::new(binary())
+            .args(["keys", "--data"])
+            .arg(&data)
+            .args(["add", name, "--scope", scope])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        format!("Bearer {}", String::from_utf8(output.stdout).unwrap().trim())
+    };
+    let (admin, greedy, honest) = (key("admin", "admin"), key("greedy", "reserve"), key("honest", "reserve"));
+    let server = Server::start(binary(), &data, &["--config", config.to_str().unwrap()]).unwrap();
+    let mut client = server.client();
+    let mut post = |key: &str, path: &str, body: &Value| {
+        let headers = [("Authorization", key), ("Content-Type", "application/json")];
+        client.send("POST", path, &headers, body.to_string().as_bytes()).unwrap()
+    };
+    let movement = json!({"kind": "receipt", "sku": "A", "location": "s1", "quantity": 100});
+    assert_eq!(post(&admin, "/v1/stock/movements", &json!({"movements": [movement]})).status, 200);
+    let mut reserve = |key: &str, channel: String| {
+        let line = json!({"sku": "A", "location": "s1", "quantity": 1});
+        post(key, "/v1/reservations", &json!({"channel": channel, "lines": [line]})).status
+    };
+    let made = (0..30).filter(|n| reserve(&greedy, format!("g{n}")) == 201).count();
+    assert_eq!(made, 5);
+    assert_eq!(reserve(&honest, "web".into()), 201);
+    assert_eq!(reserve(&greedy, "g0".into()), 201, "what it has, it goes on with");
+    server.stop().unwrap();
 }
