@@ -8,7 +8,7 @@ use anaquel_engine::Engine;
 use anaquel_engine::recovery::{Options, Report};
 use anyhow::Context;
 use axum::Router;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -25,7 +25,7 @@ use crate::budget::link::Place;
 use crate::budget::watched::{Tracked, Watched};
 use crate::config::{Config, Sync};
 use crate::door::Door;
-use crate::door::guard::Peer;
+use crate::door::guard::{self, Peer};
 use crate::door::tls::Tls;
 use crate::problem::{Problem, Slug};
 use crate::watchdog::Watchdog;
@@ -398,7 +398,8 @@ fn beyond(router: Router) -> Router {
             } else {
                 let detail = "limits.connections: no more are taken, or no more of this address \
                               (limits.address_connections); close some, or come again";
-                Problem::new(Slug::Overloaded, detail).with("limit", "limits.connections").into_response()
+                let problem = Problem::new(Slug::Overloaded, detail).with("limit", "limits.connections");
+                guard::refuse(request, problem).await
             };
             answer.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
             answer

@@ -83,6 +83,13 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_counter!("anaquel_expired_total", "Reservations that expired");
     metrics::describe_counter!("anaquel_images_total", "Images taken");
     metrics::describe_counter!("anaquel_slow_turns_total", "Turns of the journal thread over journal.slow_turn_ms");
+    metrics::describe_gauge!("anaquel_connections", "Connections open, sockets not counted");
+    metrics::describe_counter!("anaquel_connections_refused_total", "Connections beyond a limit: told to come again");
+    metrics::describe_counter!(
+        "anaquel_connections_ended_total",
+        "Connections that the server ended, by reason: not-reading, no-room"
+    );
+    metrics::describe_gauge!("anaquel_answer_bytes", "Bytes of large answers that are made and not written");
     metrics::describe_gauge!("anaquel_stream_sockets", "Streams open");
     metrics::describe_gauge!("anaquel_stream_subscriptions", "Subscriptions open");
     metrics::describe_gauge!("anaquel_stream_keys", "Keys (SKU and place) that subscriptions track");
@@ -144,6 +151,8 @@ pub fn measure(app: &App) {
     metrics::gauge!("anaquel_old_log_checked_seq").set(old_log.checked as f64);
     let (feed, told) = (app.engine.feed(), app.engine.feed().counters());
     let (subscriptions, keys) = feed.subscriptions();
+    metrics::gauge!("anaquel_connections").set(app.links.open() as f64);
+    metrics::gauge!("anaquel_answer_bytes").set(app.answers.bytes() as f64);
     metrics::gauge!("anaquel_stream_sockets").set(app.streams.open() as f64);
     metrics::gauge!("anaquel_stream_subscriptions").set(subscriptions as f64);
     metrics::gauge!("anaquel_stream_keys").set(keys as f64);

@@ -51,7 +51,7 @@ pub struct Link {
     idle_since: AtomicU64,
     /// Since when bytes wait that the client does not take; 0 while none do.
     stalled_since: AtomicU64,
-    /// HTTP/2: answers with a piece that was not fetched yet; when one last was.
+    /// HTTP/2: answers with a piece that was not fetched yet; when one last was, or began to wait while no other did.
     waiting: AtomicUsize,
     fetched_at: AtomicU64,
     /// How long bytes may wait.
@@ -122,7 +122,9 @@ impl Link {
 
     /// A piece of an answer is there to be fetched.
     pub(super) fn waits(&self) {
-        self.waiting.fetch_add(1, Relaxed);
+        if self.waiting.fetch_add(1, Relaxed) == 0 {
+            self.fetched_at.store(now(), Relaxed);
+        }
     }
 
     /// It was fetched, or the answer is over.
