@@ -20,8 +20,11 @@ fn resident() -> i64 {
     pages * 4096
 }
 
+/// Submits one command.
+type Submit<'a> = &'a dyn Fn(&Engine, Completion);
+
 /// Runs many commands at once, and tells the reservations in the order of the commands.
-fn all(engine: &Engine, submit: &[&dyn Fn(&Engine, Completion)]) -> Vec<ReservationId> {
+fn all(engine: &Engine, submit: &[Submit<'_>]) -> Vec<ReservationId> {
     let (tx, rx) = mpsc::channel();
     for (nth, submit) in submit.iter().enumerate() {
         let tx = tx.clone();
