@@ -426,6 +426,14 @@ fn scope_of(cause: &Option<Box<Cause>>) -> Option<u128> {
     cause.as_ref()?.idempotency.as_ref().map(|key| key.scope)
 }
 
+/// The cause of the record that is the effect of a request which sets something. A key stands on what is told, behind it.
+fn effect_of(cause: &mut Option<Box<Cause>>) -> Option<Box<Cause>> {
+    match scope_of(cause) {
+        Some(_) => cause.as_deref().and_then(Cause::of_part),
+        None => cause.take(),
+    }
+}
+
 /// What the caller already took from promise words for a command.
 fn admitted(command: &Command) -> Few<(CellId, StockChange)> {
     match command {

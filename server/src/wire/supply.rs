@@ -3,7 +3,8 @@
 use anaquel_engine::Engine;
 use anaquel_engine::coming::Expected;
 use anaquel_engine::command::SupplyFields;
-use anaquel_engine::event::SupplyKind;
+use anaquel_engine::event::{CellToCome, SupplyKind};
+use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use anaquel_engine::supply::{Supply, Waiting};
 use serde::Deserialize;
@@ -37,7 +38,9 @@ pub struct SupplyBody {
     /// Where it comes to.
     #[schema(example = "mx-014")]
     pub location: String,
-    /// Units still to come; 0 for none any more.
+    /// Units still to come; 0 for none any more. Where some came already, the quantity that was told before tells nothing
+    /// new, and of a supply of which everything came, or that was ended after some came, only what goes beyond what was
+    /// told opens it again, less what came.
     #[schema(example = 40)]
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
@@ -100,6 +103,15 @@ pub fn kind_name(kind: SupplyKind) -> &'static str {
 
 /// A cell to which something is to come.
 pub fn expected(engine: &Engine, expected: &Expected) -> Value {
+    let risk = |waiting: &Waiting| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at);
+    let at_risk = expected.at_risk.iter().map(risk).collect();
+    let (sku, location, supplies, waiting) =
+        (expected.sku, expected.location, expected.supplies.clone(), expected.waiting);
+    cell(engine, &CellToCome { sku, location, supplies, waiting, at_risk })
+}
+
+/// The same, as it was told to whoever set it.
+pub fn cell(engine: &Engine, cell: &CellToCome) -> Value {
     let catalogue = &engine.state().catalogue;
     let supply = |supply: &Supply| {
         json!({
@@ -109,20 +121,20 @@ pub fn expected(engine: &Engine, expected: &Expected) -> Value {
             "expected_at": time(supply.expected_at),
         })
     };
-    let at_risk = |waiting: &Waiting| {
+    let at_risk = |(holder, units, promised_for, expected_at): &(ReservationId, u32, Timestamp, Option<Timestamp>)| {
         json!({
-            "reservation": engine.epoch().reservation(waiting.holder.0),
-            "quantity": waiting.units,
-            "promised_for": time(waiting.promised_for),
-            "expected_at": waiting.expected_at.map(time),
+            "reservation": engine.epoch().reservation(*holder),
+            "quantity": units,
+            "promised_for": time(*promised_for),
+            "expected_at": expected_at.map(time),
         })
     };
     json!({
-        "sku": catalogue.skus.name(expected.sku).as_str(),
-        "location": catalogue.locations.name(expected.location).as_str(),
-        "incoming": expected.supplies.iter().map(|supply| u64::from(supply.open)).sum::<u64>(),
-        "waiting": expected.waiting,
-        "supplies": expected.supplies.iter().map(supply).collect::<Vec<_>>(),
-        "at_risk": expected.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
+        "sku": catalogue.skus.name(cell.sku).as_str(),
+        "location": catalogue.locations.name(cell.location).as_str(),
+        "incoming": cell.supplies.iter().map(|supply| u64::from(supply.open)).sum::<u64>(),
+        "waiting": cell.waiting,
+        "supplies": cell.supplies.iter().map(supply).collect::<Vec<_>>(),
+        "at_risk": cell.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
     })
 }
