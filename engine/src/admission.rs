@@ -4,6 +4,7 @@
 //! promised the same unit meanwhile; whether it is really granted is decided in log order, by the
 //! [`sequencer`](crate::sequencer).
 
+use crate::bounds::{Bounds, check_request};
 use crate::command::{Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, Short};
 use crate::event::{Few, MovementKind, Purpose};
 use crate::ids::{ChannelId, LocationId, Name, ReservationId, SkuId, Timestamp};
@@ -114,7 +115,11 @@ impl State {
     }
 
     /// Admits a promise: on success its units are taken from the promise words and travel with the command.
-    pub(crate) fn admit_reserve(&self, request: ReserveRequest) -> Result<Command, Failure> {
+    pub(crate) fn admit_reserve(&self, request: ReserveRequest, bounds: Bounds) -> Result<Command, Failure> {
+        if !bounds.is_empty() && !request.is_attempt {
+            let units: Vec<u32> = request.lines.iter().map(|line| line.quantity).collect();
+            check_request(&bounds, &units, (!request.confirm).then_some(request.ttl_seconds.into()))?;
+        }
         let (mut lines, mut group_lines): (Few<ReserveLine>, _) = (Few::new(), Vec::new());
         let mut unknown = Vec::new();
         for (at, line) in request.lines.iter().enumerate() {
@@ -148,6 +153,7 @@ impl State {
             group_lines,
             admitted: Few::new(),
             is_attempt: request.is_attempt,
+            bounds,
         };
         if !reserve.is_left_to_the_log() {
             let admitted = self.admit_lines(&reserve);

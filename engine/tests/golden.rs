@@ -1,7 +1,7 @@
 //! The bytes of every format that was ever shipped can be read, and today's are what they were.
 //!
-//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v4.hex`
-//! what came with formats 2 to 4. They are never changed again; another format gets a file of its own.
+//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v5.hex`
+//! what came with formats 2 to 5. They are never changed again; another format gets a file of its own.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{
@@ -12,12 +12,14 @@ use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, S
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
 use anaquel_engine::journal::{Batch, BatchBuilder, Journal};
 use anaquel_engine::level::StockLevel;
-use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId};
+use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId, Standing};
+use anaquel_engine::supply::Supply;
 
 const V1: &str = include_str!("golden/v1.hex");
 const V2: &str = include_str!("golden/v2.hex");
 const V3: &str = include_str!("golden/v3.hex");
 const V4: &str = include_str!("golden/v4.hex");
+const V5: &str = include_str!("golden/v5.hex");
 
 fn name(text: &str) -> Name {
     Name::parse_sku(text).unwrap()
@@ -33,6 +35,47 @@ fn lines() -> Few<LineChange> {
         LineChange { line: 0, quantity: 1, cell: cell(4) },
         LineChange { line: 1, quantity: 2, cell: cell(-4) },
     ])
+}
+
+/// What came with format 5: whose share a request counts against, and what was told under a key.
+fn events_of_v5() -> Vec<(Option<Box<Cause>>, Event)> {
+    let by = Cause { caller: 0x0102_0304_0506_0708, ..Cause::default() };
+    let keyed = Cause {
+        actor: Some("till-14".into()),
+        idempotency: Some(IdempotencyKey { key: "order-9".into(), scope: 11, fingerprint: 12 }),
+        origin: Some(Origin { key: "k7f3a9c2".into(), address: "10.0.14.7".into(), request: "01JD8Q3Z".into() }),
+        ..by.clone()
+    };
+    let rule = Rule {
+        conditions: Conditions::default(),
+        effect: Effect::SafetyStock(Amount::Units(3)),
+        starts_at: None,
+        ends_at: None,
+    };
+    let standing = Standing { id: RuleId(1), name: name("tees"), rule, in_force: true, since: 4, version: 5 };
+    let supply =
+        Supply { name: name("PO-1"), kind: SupplyKind::InTransit, open: 3, expected_at: Timestamp(66) };
+    let cell = CellToCome {
+        sku: SkuId(7),
+        location: LocationId(3),
+        supplies: vec![supply],
+        waiting: 2,
+        at_risk: vec![(ReservationId(9), 2, Timestamp(44), None), (ReservationId(10), 1, Timestamp(44), Some(Timestamp(66)))],
+    };
+    let things = vec![
+        Thing::Sku(SkuId(7), SkuDetails::default()),
+        Thing::Location(LocationId(3), LocationDetails::default(), ServiceDetails::default(), vec![GroupId(0)]),
+        Thing::Group(GroupId(0), GroupDetails { locations: vec![LocationId(3)] }),
+        Thing::Channel(ChannelId(0), ChannelDetails { buffer: 2 }),
+        Thing::Rule(Box::new(standing)),
+        Thing::NoRule(name("tees")),
+        Thing::Supply(vec![cell]),
+    ];
+    let mut cause = Some(Box::new(keyed));
+    let told = |thing| Event::Told(Box::new(Told { seq: 3, thing }));
+    let extended = Event::Extended(Extended { reservation: ReservationId(8), expires_at: Timestamp(77) });
+    let by = (Some(Box::new(by)), extended);
+    std::iter::once(by).chain(things.into_iter().map(|thing| (cause.take(), told(thing)))).collect()
 }
 
 /// What came with format 4: where a request came from.
@@ -326,16 +369,18 @@ fn every_format_is_read_as_it_was_written() {
     assert_eq!(events(V2), events_of_v2());
     assert_eq!(events(V3), events_of_v3());
     assert_eq!(events(V4), events_of_v4());
+    assert_eq!(events(V5), events_of_v5());
 }
 
 #[test]
 fn records_are_written_as_they_were() {
     const ENVELOPE: usize = 40;
-    for (old, events) in [(V1, every_event()), (V2, events_of_v2()), (V3, events_of_v3())] {
+    let older = [(V1, every_event()), (V2, events_of_v2()), (V3, events_of_v3()), (V4, events_of_v4())];
+    for (old, events) in older {
         let (old, now) = (unhex(old), encoded(events));
         assert_eq!(old[ENVELOPE..], now[ENVELOPE..], "a change of a record needs a new version beside this one");
     }
-    assert_eq!(hex(&encoded(events_of_v4())), V4, "a change of the format needs a new version beside this one");
+    assert_eq!(hex(&encoded(events_of_v5())), V5, "a change of the format needs a new version beside this one");
 }
 
 #[test]
@@ -343,12 +388,12 @@ fn an_unknown_format_is_refused_by_number() {
     let mut bytes = unhex(V1);
     bytes[0] = 99;
     let refused = read(bytes).unwrap_err();
-    assert!(refused.contains("its format is 99, and this build reads formats 1 to 4"), "{refused}");
+    assert!(refused.contains("its format is 99, and this build reads formats 1 to 5"), "{refused}");
 }
 
 /// Writes the file of the current format, when a new one is made.
 #[test]
 #[ignore = "run by hand when a format is added: cargo test -p anaquel-engine --test golden -- --ignored"]
 fn write_golden_file() {
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v4.hex"), hex(&encoded(events_of_v4()))).unwrap();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v5.hex"), hex(&encoded(events_of_v5()))).unwrap();
 }

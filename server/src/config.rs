@@ -1,12 +1,13 @@
 //! Settings: flags over `ANAQUEL_*` environment variables over a TOML file over the defaults.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anaquel_engine::idempotency::KEY_BYTES;
 use anaquel_engine::journal::sled_log::{SledOptions, SyncPolicy};
-use anaquel_engine::settings::{FeedSettings, Settings};
+use anaquel_engine::settings::{ChannelLimits, FeedSettings, PromiseLimits, Settings};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
@@ -169,8 +170,15 @@ pub struct LimitsConfig {
     pub shutdown_seconds: u64,
     /// Requests a second from one address, in bursts of as many; 0 for any number.
     pub address_requests_per_second: u32,
-    /// Requests a second with one key, in bursts of as many; 0 for any number.
+    /// Requests a second with one key, or of one subject of tokens, in bursts of as many; 0 for any number.
     pub key_requests_per_second: u32,
+    /// What may be asked for through a channel, by its name: `[limits.channel.web]`. What is left out is that of
+    /// `channel_default`.
+    pub channel: BTreeMap<String, PromiseLimits>,
+    /// What may be asked for through any channel.
+    pub channel_default: PromiseLimits,
+    /// What may be asked for with any key, or by any subject of tokens; a key may have limits of its own.
+    pub key_default: PromiseLimits,
 }
 
 /// What is logged.
@@ -304,6 +312,9 @@ impl Default for LimitsConfig {
             shutdown_seconds: 10,
             address_requests_per_second: 0,
             key_requests_per_second: 0,
+            channel: BTreeMap::new(),
+            channel_default: PromiseLimits::default(),
+            key_default: PromiseLimits::default(),
         }
     }
 }
@@ -371,6 +382,7 @@ impl Config {
             log_retention_seconds: self.journal.retention_seconds,
             in_flight_max: self.limits.in_flight,
             checkpoint_bytes: self.journal.image_bytes,
+            channel_limits: ChannelLimits { default: self.limits.channel_default, named: self.limits.channel.clone() },
             feed: FeedSettings {
                 keys_max: self.stream.keys,
                 subscription_keys_max: self.stream.subscription_keys,

@@ -30,7 +30,7 @@ use crate::catalogue::{
 use crate::demand::Rate;
 use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::idempotency::{Done, KeptKeys};
-use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
+use crate::ids::{ChannelId, Epoch, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
 use crate::ledger::{CameKey, Counted, Used};
 use crate::movements::Recent;
@@ -82,6 +82,7 @@ enum Frame {
     Rates(Vec<((SkuId, LocationId), Rate)>),
     KeptKeys(KeptKeys),
     Came(Vec<(CameKey, Came)>),
+    Owners(Vec<(ReservationId, u64)>),
 }
 
 /// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.
@@ -276,6 +277,8 @@ fn write_unfinished(
     let mut reservations = 0;
     let kept = state.reservations.segments().flatten().inspect(|_| reservations += 1);
     writer.frames(kept.map(Kept::from), Frame::Reservations)?;
+    // Behind the reservations: of one that is open still, it is there.
+    writer.frames(state.all_owners().into_iter(), Frame::Owners)?;
     write_supply(state, &mut writer)?;
     writer.frames(state.rates.copy().into_iter(), Frame::Rates)?;
     // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
@@ -448,6 +451,10 @@ pub(crate) fn load(path: &Path, epoch: Epoch, state: &State, folder: &mut Folder
             }
             Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.rules.restore(id, standing)),
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
+            Frame::Owners(rows) => {
+                folder.has_owners = true;
+                state.restore_owners(rows);
+            }
             Frame::Came(rows) => state.restore_came(&rows),
             Frame::KeptKeys(page) => folder.restore_keys(state, &page),
             Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {

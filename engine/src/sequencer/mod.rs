@@ -104,7 +104,12 @@ impl Sequencer {
         settings: Settings,
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
-        let draft = Draft::new(Arc::clone(&state));
+        let mut draft = Draft::new(Arc::clone(&state));
+        draft.holds.counts_channels = !settings.channel_limits.is_empty();
+        // Bounded by the reservations that are kept, once, before anything is decided.
+        for reservation in state.reservations.segments().flatten().filter(|known| known.state.is_open()) {
+            draft.holds.count(&reservation, state.owner(reservation.id));
+        }
         // What turned while nobody was there is due at once.
         let next_turn = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
         Self {
