@@ -53,14 +53,16 @@ fn events_of_v5() -> Vec<(Option<Box<Cause>>, Event)> {
         ends_at: None,
     };
     let standing = Standing { id: RuleId(1), name: name("tees"), rule, in_force: true, since: 4, version: 5 };
-    let supply =
-        Supply { name: name("PO-1"), kind: SupplyKind::InTransit, open: 3, expected_at: Timestamp(66) };
+    let supply = Supply { name: name("PO-1"), kind: SupplyKind::InTransit, open: 3, expected_at: Timestamp(66) };
     let cell = CellToCome {
         sku: SkuId(7),
         location: LocationId(3),
         supplies: vec![supply],
         waiting: 2,
-        at_risk: vec![(ReservationId(9), 2, Timestamp(44), None), (ReservationId(10), 1, Timestamp(44), Some(Timestamp(66)))],
+        at_risk: vec![
+            (ReservationId(9), 2, Timestamp(44), None),
+            (ReservationId(10), 1, Timestamp(44), Some(Timestamp(66))),
+        ],
     };
     let things = vec![
         Thing::Sku(SkuId(7), SkuDetails::default()),

@@ -103,7 +103,7 @@ pub struct IdempotencyConfig {
     pub required: bool,
     /// How long a key is kept; at least 86,400.
     pub retention_seconds: u64,
-    /// Bytes of memory for keys at the most, 38 each. A caller may keep four times as many as there is room for beside
+    /// Bytes of memory for keys at the most, 39 each. A caller may keep four times as many as there is room for beside
     /// all that is kept: alone, four fifths of it.
     pub bytes: u64,
     /// Keys kept at most; what earlier versions had instead of `bytes`. Where it is set, the smaller counts.

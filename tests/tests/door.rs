@@ -646,7 +646,10 @@ mod tokens {
             ("bound to nothing", token(&of_ed, &with("locations", json!([])), by_ed)),
             ("a key for encryption", token(&json!({"alg": "EdDSA", "kid": "enc"}), &good, by_ed)),
             ("expiring at the end of time", token(&of_ed, &with("exp", json!(-1)), by_ed)),
-            ("a head that must be understood", token(&json!({"alg": "EdDSA", "kid": "ed", "crit": ["exp"]}), &good, by_ed)),
+            (
+                "a head that must be understood",
+                token(&json!({"alg": "EdDSA", "kid": "ed", "crit": ["exp"]}), &good, by_ed),
+            ),
             ("an empty list of that", token(&json!({"alg": "EdDSA", "kid": "ed", "crit": []}), &good, by_ed)),
             ("such a list that is none", token(&json!({"alg": "EdDSA", "kid": "ed", "crit": null}), &good, by_ed)),
             ("a subject without end", token(&of_ed, &with("sub", json!("a".repeat(257))), by_ed)),

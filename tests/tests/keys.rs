@@ -38,9 +38,7 @@ fn order(channel: &str, quantity: i64) -> Value {
 fn a_repeated_put_is_told_its_first_answer() {
     let mut shop = Shop::default();
     shop.client.put("/v1/locations/s1", &json!({"name": "One"})).unwrap();
-    let supply = |quantity: i64, date: &str| {
-        json!({"supplies": [{"supply": "PO", "sku": "A", "location": "s1", "quantity": quantity, "expected_at": date}]})
-    };
+    let supply = |quantity: i64, date: &str| json!({"supplies": [{"supply": "PO", "sku": "A", "location": "s1", "quantity": quantity, "expected_at": date}]});
     let routes = [
         ("/v1/skus/A", json!({"name": "one"}), json!({"name": "two"})),
         ("/v1/locations/s1", json!({"name": "one", "groups": ["g"]}), json!({"name": "two", "groups": ["h"]})),
@@ -119,8 +117,11 @@ fn a_supply_that_came_stays_used_up() {
         assert_eq!(open(&mut shop, "PO-2"), 6, "{restart}: what was told before tells nothing new");
         shop = if restart == 0 { shop.restarted() } else { shop.killed_and_restarted() };
     }
-    let refused = shop.client.post("/v1/reservations", &json!({"channel": "web", "lines": [
-        {"sku": "A", "location": "s1", "quantity": 16, "latest": "2101-01-01T00:00:00Z"}]}));
+    let refused = shop.client.post(
+        "/v1/reservations",
+        &json!({"channel": "web", "lines": [
+        {"sku": "A", "location": "s1", "quantity": 16, "latest": "2101-01-01T00:00:00Z"}]}),
+    );
     assert_eq!(refused.unwrap().status, 409, "nothing that never comes is promised");
     tell(&mut shop, "PO-1", 8);
     assert_eq!(open(&mut shop, "PO-1"), 3, "only the rest");
@@ -164,7 +165,7 @@ fn whoever_fills_a_share_of_keys_fills_no_other() {
     let (greedy, honest) = (house.key("greedy", &["--scope", "stock"]), house.key("honest", &["--scope", "stock"]));
     let ops = house.key("ops", &["--scope", "ops"]);
     // A hundred keys.
-    let config = "[idempotency]\nbytes = 3800\n";
+    let config = "[idempotency]\nbytes = 3900\n";
     let mut server = house.serve(config);
     let mut client = server.client();
     let post = |client: &mut Client, who: &str, key: &str| {
@@ -197,7 +198,11 @@ fn whoever_fills_a_share_of_keys_fills_no_other() {
         let metrics = send(&mut client, "GET", "/metrics", &[("Authorization", &ops)], &Value::Null);
         let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
         assert!(metrics.contains("anaquel_idempotency_fullest_share 1"), "{metrics}");
-        if restart == 0 { server.stop().unwrap() } else { server.kill().unwrap() };
+        if restart == 0 {
+            server.stop().unwrap()
+        } else {
+            server.kill().unwrap()
+        };
         server = house.serve(config);
         client = server.client();
     }
@@ -218,7 +223,8 @@ fn limits_of_channels_and_keys_hold_over_every_way_in() {
                   open_reservations = 3\nhold_seconds = 60\n";
     let mut server = house.serve(config);
     let mut client = server.client();
-    let asked = send(&mut client, "POST", "/v1/stock/movements", &[("Authorization", &stock)], &movement("A", 1_000_000));
+    let asked =
+        send(&mut client, "POST", "/v1/stock/movements", &[("Authorization", &stock)], &movement("A", 1_000_000));
     assert_eq!(asked.status, 200);
     let reserve = |client: &mut Client, who: &str, body: &Value| {
         send(client, "POST", "/v1/reservations", &[("Authorization", who)], body)
@@ -256,7 +262,11 @@ fn limits_of_channels_and_keys_hold_over_every_way_in() {
         let refused = reserve(&mut client, &shop, &market(1));
         assert_eq!(limited(&refused), (429, of("open_holds")), "{restart}: {}", refused.json());
         assert!(refused.header("retry-after").is_some());
-        if restart == 0 { server.stop().unwrap() } else { server.kill().unwrap() };
+        if restart == 0 {
+            server.stop().unwrap()
+        } else {
+            server.kill().unwrap()
+        };
         server = house.serve(config);
         client = server.client();
     }
@@ -283,7 +293,11 @@ fn limits_of_channels_and_keys_hold_over_every_way_in() {
     for restart in 0..2 {
         assert_eq!(limited(&reserve(&mut client, &till, &order("pos", 1))), (429, "key.limits.open_holds".to_owned()));
         assert_eq!(reserve(&mut client, &shop, &order("pos", 1000)).status, 201, "{restart}: others are not bound");
-        if restart == 0 { server.stop().unwrap() } else { server.kill().unwrap() };
+        if restart == 0 {
+            server.stop().unwrap()
+        } else {
+            server.kill().unwrap()
+        };
         server = house.serve(config);
         client = server.client();
     }
