@@ -140,6 +140,7 @@ pub fn one(sku: u32, location: u32) -> Reserve {
         group_lines: Vec::new(),
         admitted: Few::new(),
         is_attempt: false,
+        bounds: Vec::new(),
     }
 }
 

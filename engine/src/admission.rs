@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bounds::{Bounds, check_request};
 use crate::command::{
     Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, RuleFields, Short,
 };
@@ -184,8 +185,12 @@ impl State {
     }
 
     /// Admits a promise: on success its units are taken from the promise words and travel with the command.
-    pub(crate) fn admit_reserve(&self, request: ReserveRequest) -> Result<Command, Failure> {
+    pub(crate) fn admit_reserve(&self, request: ReserveRequest, bounds: Bounds) -> Result<Command, Failure> {
         check_sums(&request.lines)?;
+        if !bounds.is_empty() && !request.is_attempt {
+            let units: Vec<u32> = request.lines.iter().map(|line| line.quantity).collect();
+            check_request(&bounds, &units, (!request.confirm).then_some(request.ttl_seconds.into()))?;
+        }
         let channel = match self.channel("channel", &request.channel)? {
             Some(channel) => NameRef::Known(channel),
             None => NameRef::New(request.channel.clone()),
@@ -231,6 +236,7 @@ impl State {
             group_lines,
             admitted: Few::new(),
             is_attempt: request.is_attempt,
+            bounds,
         };
         if !reserve.group_lines.is_empty() {
             self.bound_groups(&reserve)?;

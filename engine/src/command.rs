@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::bounds::Bounds;
 use crate::catalogue::{ChannelDetails, LocationKind, Price};
 use crate::event::{
     Cause, Counted, Few, ImportKind, Imported, LostDemand, Moved, MovementKind, Purpose, RowError, SupplyKind, Thing,
@@ -192,6 +193,8 @@ pub struct Reserve {
     pub admitted: Few<(CellId, StockChange)>,
     /// Whether a refusal is no lost demand, since the caller tries something else then.
     pub is_attempt: bool,
+    /// How many reservations its channel and its caller may have open.
+    pub bounds: Bounds,
 }
 
 /// One line of it.
@@ -722,6 +725,20 @@ pub enum Refusal {
     /// The same idempotency key came with another body.
     #[error("the idempotency key was used with another body")]
     IdempotencyMismatch,
+    /// It asks for more than a limit of its channel or its caller.
+    #[error("{field}: {asked} is more than {limit}, which is {most}")]
+    Limited {
+        /// The field, as a path.
+        field: String,
+        /// The limit's name, as a setting.
+        limit: String,
+        /// What was asked for, or would be open.
+        asked: u64,
+        /// What may be.
+        most: u64,
+        /// Whether the same may do later.
+        passes: bool,
+    },
     /// An atomic import has bad rows.
     #[error("{} rows are wrong, so none was loaded", .0.len())]
     BadRows(Vec<RowError>),

@@ -43,7 +43,7 @@ pub type Wake = Box<dyn FnOnce() + Send + Sync>;
 pub type CallerDigest = u64;
 
 /// Bytes of memory that a kept key costs at the most, all tables and lines included.
-pub const KEY_BYTES: u64 = 38;
+pub const KEY_BYTES: u64 = 39;
 
 /// How many times what is free a caller may keep.
 pub const SHARE: u64 = 4;
@@ -464,7 +464,7 @@ impl Kept {
         let mut shard = self.shard(hash);
         if shard.len() == shard.capacity() {
             // What was removed may have left marks, for which a table of the same size is made anew.
-            let wanted = shard.len() + shard.len() / 32 + 1;
+            let wanted = shard.len() + shard.len() / 64 + 1;
             self.resize(&mut shard, wanted);
         }
         let place = seq << CALLER_BITS | u64::from(caller);
@@ -478,7 +478,7 @@ impl Kept {
         let oldest = shard.iter_hash(Self::inner(hash)).filter(|slot| slot.tag == tag).map(|slot| slot.seq()).min()?;
         let found = shard.find_entry(Self::inner(hash), |slot| slot.tag == tag && slot.seq() == oldest);
         let (slot, _) = found.ok()?.remove();
-        if shard.capacity() > 64 && shard.len() < shard.capacity() / 4 {
+        if shard.capacity() > 8 && shard.len() < shard.capacity() / 4 {
             let wanted = shard.len() * 2;
             self.resize(&mut shard, wanted);
         }

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod admission;
+pub mod bounds;
 pub mod catalogue;
 pub mod clock;
 pub mod coming;

@@ -244,6 +244,7 @@ fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
     state.places.refresh(&state.catalogue);
     state.rules.refresh(last_seq, &state.catalogue);
     folder.rebuild_promises(state);
+    state.forget_owners();
     state.view.fold(last_seq, || ());
 }
 

@@ -1,6 +1,9 @@
 //! What an operator may set. Each has a default that suits a retailer of ordinary size, and a unit in its name.
 
 use crate::reservation::{CHANGES_TOLD_MAX, Keeping};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 /// Bounds and retentions of the engine.
 #[derive(Debug, Clone)]
@@ -50,6 +53,8 @@ pub struct Settings {
     pub plan_promises_max: usize,
     /// Lines that wait for one cell: what comes to it may fill all of them at once.
     pub cell_waits_max: usize,
+    /// What may be promised through channels.
+    pub channel_limits: ChannelLimits,
     /// Bounds of the feed.
     pub feed: FeedSettings,
 }
@@ -76,6 +81,67 @@ impl Default for NameSettings {
             undeclared_skus_max: 1_000_000,
             accept_undeclared_channels: false,
         }
+    }
+}
+
+/// What one request, and all open reservations together, may have, for a channel or a caller. Nothing is bounded by what
+/// is left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PromiseLimits {
+    /// Units that a line may ask for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line_units: Option<u64>,
+    /// Units that all lines of a request may ask for together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_units: Option<u64>,
+    /// Lines of a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_lines: Option<u64>,
+    /// Reservations that are held, neither confirmed nor over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_holds: Option<u64>,
+    /// Reservations that are held, confirmed or ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_reservations: Option<u64>,
+    /// Seconds that a hold may be asked for; those of a channel also bound what extensions may come to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_seconds: Option<u64>,
+}
+
+impl PromiseLimits {
+    /// What holds where some of these limits are set and `others` stand in for the rest.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            line_units: self.line_units.or(others.line_units),
+            request_units: self.request_units.or(others.request_units),
+            request_lines: self.request_lines.or(others.request_lines),
+            open_holds: self.open_holds.or(others.open_holds),
+            open_reservations: self.open_reservations.or(others.open_reservations),
+            hold_seconds: self.hold_seconds.or(others.hold_seconds),
+        }
+    }
+}
+
+/// Limits of channels.
+#[derive(Debug, Clone, Default)]
+pub struct ChannelLimits {
+    /// Of those that have none of their own.
+    pub default: PromiseLimits,
+    /// By name; what is left out is the default's.
+    pub named: BTreeMap<String, PromiseLimits>,
+}
+
+impl ChannelLimits {
+    /// Those of a channel.
+    pub fn of(&self, channel: &str) -> PromiseLimits {
+        self.named.get(channel).map_or(self.default, |own| own.or(self.default))
+    }
+
+    /// Whether any channel is limited at all.
+    pub fn is_empty(&self) -> bool {
+        self.default == PromiseLimits::default() && self.named.is_empty()
     }
 }
 
@@ -159,6 +225,7 @@ impl Default for Settings {
             plan_looks_max: 131_072,
             plan_promises_max: 1_024,
             cell_waits_max: 100_000,
+            channel_limits: ChannelLimits::default(),
             feed: FeedSettings::default(),
         }
     }

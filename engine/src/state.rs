@@ -9,6 +9,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
+use rustc_hash::FxHashMap;
+
 use crate::catalogue::Catalogue;
 use crate::deadlines::Deadlines;
 use crate::demand::DemandRates;
@@ -71,6 +73,8 @@ pub struct State {
     has_terms: AtomicBool,
     /// What moved since the last counts.
     pub movements: RecentMovements,
+    /// Who made which of the reservations that are open, where that is known.
+    owners: Mutex<FxHashMap<ReservationId, u64>>,
     /// One number for all cells and open reservations.
     pub hash: StateHash,
     bounds: OnceLock<Bounds>,
@@ -94,6 +98,7 @@ impl State {
             ledger: RwLock::default(),
             has_terms: AtomicBool::new(false),
             movements: RecentMovements::default(),
+            owners: Mutex::default(),
             hash: StateHash::default(),
             bounds: OnceLock::new(),
             shortages: Mutex::default(),
@@ -157,6 +162,31 @@ impl State {
     /// Puts back a supply that an image holds.
     pub(crate) fn restore_supply(&self, sku: SkuId, location: LocationId, supplies: &[Supply]) {
         self.change_ledger(|ledger| ledger.restore_supply(sku, location, supplies));
+    }
+
+    /// Who made a reservation that is open; 0 where nobody knows.
+    pub(crate) fn owner(&self, id: ReservationId) -> u64 {
+        self.owners().get(&id).copied().unwrap_or(0)
+    }
+
+    /// Who made which, for an image.
+    pub(crate) fn all_owners(&self) -> Vec<(ReservationId, u64)> {
+        self.owners().iter().map(|(id, owner)| (*id, *owner)).collect()
+    }
+
+    /// Puts back who made which, as an image has it.
+    pub(crate) fn restore_owners(&self, rows: Vec<(ReservationId, u64)>) {
+        self.owners().extend(rows);
+    }
+
+    /// Lets go of owners whose reservations were over when an image was taken.
+    pub(crate) fn forget_owners(&self) {
+        let is_open = |id: &ReservationId| self.reservations.get(*id).is_some_and(|known| known.state.is_open());
+        self.owners().retain(|id, _| is_open(id));
+    }
+
+    fn owners(&self) -> std::sync::MutexGuard<'_, FxHashMap<ReservationId, u64>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts back what an image says came of supplies.
@@ -239,6 +269,8 @@ pub(crate) struct Folder {
     closed: usize,
     /// By channel, the last promise through it since the start; 0 for none.
     pub promised_at: Vec<Seq>,
+    /// Whether it is known of any reservation who made it.
+    pub has_owners: bool,
 }
 
 impl Folder {
@@ -427,6 +459,10 @@ impl Folder {
             self.fold_change(state, superseded.reservation, record);
         }
         if let Some(reservation) = Reservation::created_by(record) {
+            if let Some(cause) = record.cause.as_deref().filter(|cause| cause.caller != 0) {
+                state.owners().insert(reservation.id, cause.caller);
+                self.has_owners = true;
+            }
             self.fold_new(state, reservation);
         }
     }
@@ -462,6 +498,9 @@ impl Folder {
                 state.hash.add(hash::reservation(id, reservation.version, reservation.outstanding()));
             } else {
                 self.closed += 1;
+                if self.has_owners {
+                    state.owners().remove(&id);
+                }
             }
         });
     }

@@ -4,12 +4,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anaquel_engine::bounds::{Bound, Bounds, Whose};
 use anaquel_engine::command::{Completion, Failure, Listener, Outcome, Told};
 use anaquel_engine::event::{Cause, IdempotencyKey, Record};
 use anaquel_engine::idempotency::{Begin, Share, Wake};
 use anaquel_engine::ids::Seq;
 use anaquel_engine::journal::ReadError;
 use anaquel_engine::sequencer::Observer;
+use anaquel_engine::settings::PromiseLimits;
 use anaquel_engine::{Clock, Engine};
 use tokio::sync::{oneshot, watch};
 
@@ -248,6 +250,30 @@ impl App {
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
         let door = Arc::new(Door::open(&config)?);
         Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, door, stopping, Arc::default()))))
+    }
+
+    /// What a caller may ask for through a channel; nothing where nothing is bounded.
+    pub fn bounds(&self, caller: &Caller, channel: &str) -> Bounds {
+        let none = PromiseLimits::default();
+        let mut bounds = Bounds::new();
+        let limits = &self.config.limits;
+        let through = self.engine.settings().channel_limits.of(channel);
+        if through != none {
+            let name = match limits.channel.contains_key(channel) {
+                true => format!("limits.channel.{channel}"),
+                false => "limits.channel_default".to_owned(),
+            };
+            bounds.push(Bound { whose: Whose::Channel, name, limits: through });
+        }
+        if let Some(visitor) = &caller.visitor {
+            let own = visitor.identity.limits;
+            let name = if own == none { "limits.key_default" } else { "key.limits" };
+            let limits = own.or(limits.key_default);
+            if limits != none {
+                bounds.push(Bound { whose: Whose::Caller, name: name.to_owned(), limits });
+            }
+        }
+        bounds
     }
 
     /// Submits a write and waits for its outcome. With a key, its effect happens once: a repeat waits for the first, and

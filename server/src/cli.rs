@@ -1,5 +1,6 @@
 //! The command line: what can be said, and what it means.
 
+use anaquel_engine::settings::PromiseLimits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -115,6 +116,8 @@ pub enum KeysCommand {
         /// Only at this location; may repeat.
         #[arg(long)]
         location: Vec<String>,
+        #[command(flatten)]
+        limits: KeyLimits,
         /// How long it is good for; until revoked if left out.
         #[arg(long, value_name = "DAYS")]
         expires_days: Option<u64>,
@@ -258,5 +261,36 @@ impl From<Kind> for anaquel_engine::event::ImportKind {
             Kind::Stock => Self::Stock,
             Kind::Prices => Self::Prices,
         }
+    }
+}
+
+/// What a key may ask for, and have open; where nothing is said, what the settings say of every key.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct KeyLimits {
+    /// Units that a line may ask for.
+    #[arg(long, value_name = "UNITS")]
+    pub line_units: Option<u64>,
+    /// Units that all lines of a request may ask for together.
+    #[arg(long, value_name = "UNITS")]
+    pub request_units: Option<u64>,
+    /// Lines of a request.
+    #[arg(long, value_name = "LINES")]
+    pub request_lines: Option<u64>,
+    /// Reservations that are held at a time.
+    #[arg(long, value_name = "HOLDS")]
+    pub open_holds: Option<u64>,
+    /// Reservations that are held, confirmed or ready at a time.
+    #[arg(long, value_name = "RESERVATIONS")]
+    pub open_reservations: Option<u64>,
+    /// How long a hold may be asked for.
+    #[arg(long, value_name = "SECONDS")]
+    pub hold_seconds: Option<u64>,
+}
+
+impl KeyLimits {
+    /// As they are kept.
+    pub fn limits(self) -> PromiseLimits {
+        let Self { line_units, request_units, request_lines, open_holds, open_reservations, hold_seconds } = self;
+        PromiseLimits { line_units, request_units, request_lines, open_holds, open_reservations, hold_seconds }
     }
 }

@@ -1,5 +1,6 @@
 //! Settings: flags over `ANAQUEL_*` environment variables over a TOML file over the defaults.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anaquel_engine::idempotency::KEY_BYTES;
 use anaquel_engine::journal::sled_log::{SledOptions, SyncPolicy};
 use anaquel_engine::reservation::CHANGES_TOLD_MAX;
-use anaquel_engine::settings::{FeedSettings, NameSettings, Settings};
+use anaquel_engine::settings::{ChannelLimits, FeedSettings, NameSettings, PromiseLimits, Settings};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
@@ -129,7 +130,7 @@ pub struct IdempotencyConfig {
     pub required: bool,
     /// How long a key is kept; at least 86,400.
     pub retention_seconds: u64,
-    /// Bytes of memory for keys at the most, 38 each. A caller may keep four times as many as there is room for beside
+    /// Bytes of memory for keys at the most, 39 each. A caller may keep four times as many as there is room for beside
     /// all that is kept: alone, four fifths of it.
     pub bytes: u64,
     /// Keys kept at most; what earlier versions had instead of `bytes`. Where it is set, the smaller counts.
@@ -261,7 +262,7 @@ pub struct LimitsConfig {
     pub shutdown_seconds: u64,
     /// Requests a second from one address, in bursts of as many; 0 for any number.
     pub address_requests_per_second: u32,
-    /// Requests a second with one key, in bursts of as many; 0 for any number.
+    /// Requests a second with one key, or of one subject of tokens, in bursts of as many; 0 for any number.
     pub key_requests_per_second: u32,
     /// Channels that promises made up and nobody declared. A caller known by a key has at most as many as are left for
     /// others; so with the two limits below.
@@ -270,6 +271,13 @@ pub struct LimitsConfig {
     pub undeclared_locations: u32,
     /// SKUs that movements, counts and supply made up and nobody declared.
     pub undeclared_skus: u32,
+    /// What may be asked for through a channel, by its name: `[limits.channel.web]`. What is left out is that of
+    /// `channel_default`.
+    pub channel: BTreeMap<String, PromiseLimits>,
+    /// What may be asked for through any channel.
+    pub channel_default: PromiseLimits,
+    /// What may be asked for with any key, or by any subject of tokens; a key may have limits of its own.
+    pub key_default: PromiseLimits,
 }
 
 /// What is logged.
@@ -438,6 +446,9 @@ impl Default for LimitsConfig {
             undeclared_channels: names.undeclared_channels_max,
             undeclared_locations: names.undeclared_locations_max,
             undeclared_skus: names.undeclared_skus_max,
+            channel: BTreeMap::new(),
+            channel_default: PromiseLimits::default(),
+            key_default: PromiseLimits::default(),
         }
     }
 }
@@ -544,6 +555,7 @@ impl Config {
             },
             clock_jump_seconds_max: self.clock.jump_seconds_max,
             old_log_bytes_per_second: self.journal.check_bytes_per_second,
+            channel_limits: ChannelLimits { default: self.limits.channel_default, named: self.limits.channel.clone() },
             feed: FeedSettings {
                 keys_max: self.stream.keys,
                 caller_keys_max: self.stream.caller_keys,

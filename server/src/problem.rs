@@ -209,6 +209,22 @@ impl Problem {
             Refusal::StaleVersion { actual } => {
                 Self::new(Slug::StaleVersion, format!("its version is \"{actual}\"")).with("version", actual)
             }
+            Refusal::Limited { field, limit, asked, most, passes } => {
+                let (slug, detail) = match passes {
+                    true => (
+                        Slug::TooManyRequests,
+                        format!(
+                            "{field}: {asked} would be open, and {limit} is {most}; confirm, cancel or wait for some"
+                        ),
+                    ),
+                    false => (
+                        Slug::InvalidRequest,
+                        format!("{field}: asks for {asked}, and {limit} is {most}; ask for less"),
+                    ),
+                };
+                let problem = Self::new(slug, detail).with("field", field).with("limit", limit).with("most", most);
+                if passes { problem.retry_after(1) } else { problem }
+            }
             Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: it is not this reservation's"),
             Refusal::IdempotencyMismatch => {
                 Self::new(Slug::IdempotencyMismatch, "Idempotency-Key: send a new key with a new body")

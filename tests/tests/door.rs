@@ -651,14 +651,39 @@ mod tokens {
             ("bound to nothing", token(&of_ed, &with("locations", json!([])), by_ed)),
             ("a key for encryption", token(&json!({"alg": "EdDSA", "kid": "enc"}), &good, by_ed)),
             ("expiring at the end of time", token(&of_ed, &with("exp", json!(-1)), by_ed)),
+            (
+                "a head that must be understood",
+                token(&json!({"alg": "EdDSA", "kid": "ed", "crit": ["exp"]}), &good, by_ed),
+            ),
+            ("an empty list of that", token(&json!({"alg": "EdDSA", "kid": "ed", "crit": []}), &good, by_ed)),
+            ("such a list that is none", token(&json!({"alg": "EdDSA", "kid": "ed", "crit": null}), &good, by_ed)),
+            ("a subject without end", token(&of_ed, &with("sub", json!("a".repeat(257))), by_ed)),
+            ("an empty subject", token(&of_ed, &with("sub", json!("")), by_ed)),
             ("nonsense", "a.b.c".to_owned()),
             ("nothing", String::new()),
         ] {
             assert_eq!(status(&token, "/v1/skus"), 401, "{what}");
         }
+        let longest = token(&of_ed, &with("sub", json!("a".repeat(256))), by_ed);
+        assert_eq!(status(&longest, "/v1/skus"), 200);
         // Bound tokens are bound, and what cannot be is not theirs.
         let bound = token(&of_ed, &with("locations", json!(["s14"])), by_ed);
         assert_eq!((status(&bound, "/v1/skus"), status(&bound, "/v1/info")), (200, 403));
+
+        // Subjects of one signing key ask for themselves.
+        let limits = "[limits]\nkey_requests_per_second = 2\n";
+        let text = std::fs::read_to_string(&config).unwrap();
+        let limited = House::new();
+        let limited_server = limited.serve(&["--config", &limited.config(&format!("{text}{limits}"))]);
+        let mut asking = limited_server.client();
+        let mut ask_as = |sub: &str| {
+            let token = token(&of_ed, &with("sub", json!(sub)), by_ed);
+            ask(&mut asking, &token, "GET", "/v1/skus", &Value::Null).status
+        };
+        eventually("one subject asks too much", || ask_as("busy") == 429);
+        for n in 0..20 {
+            assert_eq!(ask_as(&format!("calm-{n}")), 200, "another subject is served");
+        }
 
         // A key that is taken out of the file signs nothing any more.
         let good = token(&of_ed, &good, by_ed);

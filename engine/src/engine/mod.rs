@@ -22,6 +22,7 @@ use crossbeam::channel::{Sender, bounded};
 use crossbeam::utils::CachePadded;
 
 use crate::admission::{MovementRequest, ReserveRequest};
+use crate::bounds::Bounds;
 pub use crate::clock::Clock;
 use crate::clock::{self, Anchors, PacedClock};
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
@@ -392,7 +393,13 @@ impl Engine {
 
     /// Asks for a promise. `done` hears the outcome; a refusal that the durable view confirms is told at once.
     pub fn reserve(&self, request: ReserveRequest, cause: Option<Box<Cause>>, done: Completion) {
-        self.submit_admitted(cause, done, |state| state.admit_reserve(request));
+        self.reserve_within(request, Bounds::new(), cause, done);
+    }
+
+    /// The same, for a caller and a channel that may not ask for everything, nor have any number of reservations open. Of an
+    /// [attempt](ReserveRequest::is_attempt), the caller has looked at what is asked for.
+    pub fn reserve_within(&self, request: ReserveRequest, bounds: Bounds, cause: Option<Box<Cause>>, done: Completion) {
+        self.submit_admitted(cause, done, |state| state.admit_reserve(request, bounds));
     }
 
     /// Tells a caller no that has not submitted anything: its key, if it has one, is free again.

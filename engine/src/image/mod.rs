@@ -32,7 +32,7 @@ use crate::directory::{make_private, private_file};
 use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::idempotency::{Done, KeptKeys};
 use crate::identity::Era;
-use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Seq, SkuId, Timestamp};
+use crate::ids::{ChannelId, Epoch, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
 use crate::ledger::{CameKey, Counted, Used};
 use crate::movements::Recent;
@@ -90,6 +90,7 @@ enum Frame {
     Whole(Vec<(Kept, u32)>),
     /// What memory keeps of those that are closed.
     Closed(Vec<Closed>),
+    Owners(Vec<(ReservationId, u64)>),
 }
 
 /// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
@@ -294,6 +295,8 @@ fn write_unfinished(
     writer.frame(&Frame::Cells(pending))?;
     writer.frames(state.movements.copy().into_iter(), Frame::Movements)?;
     let reservations = write_reservations(state, &mut writer)?;
+    // Behind the reservations: of one that is open still, it is there.
+    writer.frames(state.all_owners().into_iter(), Frame::Owners)?;
     write_supply(state, &mut writer)?;
     writer.frames(state.rates.copy().into_iter(), Frame::Rates)?;
     // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
@@ -498,6 +501,10 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
             }
             Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.rules.restore(id, standing)),
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
+            Frame::Owners(rows) => {
+                folder.has_owners = true;
+                state.restore_owners(rows);
+            }
             Frame::Came(rows) => state.restore_came(&rows),
             Frame::KeptKeys(page) => folder.restore_keys(state, &page),
             Frame::End(summary) if left_at.is_some_and(|left_at| summary.end_seq > left_at) => {

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::no_ids_left;
+use crate::bounds::Holds;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
@@ -221,6 +222,8 @@ pub(super) struct Draft {
     redated: BTreeSet<(SkuId, LocationId)>,
     /// What is to be told of what the command being decided set.
     pub telling: Option<Telling>,
+    /// Open reservations, counted.
+    pub holds: Holds,
 }
 
 /// Promises at risk that are told to whoever changed what is to come.
@@ -280,12 +283,19 @@ impl Draft {
             made: BTreeSet::new(),
             redated: BTreeSet::new(),
             telling: None,
+            holds: Holds::default(),
         }
     }
 
     /// The batch came to nothing: the ledger goes back to what is durable.
     pub fn forget_ledger(&mut self) {
         self.ledger = self.state.ledger().clone();
+        self.holds.undo();
+    }
+
+    /// Who made a reservation; 0 where nobody knows.
+    pub fn owner(&self, id: ReservationId) -> u64 {
+        self.holds.fresh_caller(id).unwrap_or_else(|| self.state.owner(id))
     }
 
     /// Groups changed.
@@ -310,6 +320,7 @@ impl Draft {
         self.touched.clear();
         self.reservations.clear();
         self.redated.clear();
+        self.holds.restart();
         self.undefined = Definitions::default();
         self.skus.clear();
         self.locations.clear();
@@ -394,11 +405,20 @@ impl Draft {
         let mut shift = Shift::default();
         for id in record.event.changed_reservations() {
             let Some(reservation) = self.reservations.get_mut(&id) else { continue };
+            let (state, channel) = (reservation.state, reservation.channel);
             let before = reservation.is_counted().then(|| reservation.clone());
             reservation.apply(&record);
+            if state != reservation.state {
+                let owner = self.holds.fresh_caller(id).unwrap_or_else(|| self.state.owner(id));
+                self.holds.moved(channel, owner, state, reservation.state);
+            }
             if before.is_some() {
                 shift.between(before.as_ref(), reservation);
             }
+        }
+        if let Some(reserved) = record.event.reserved() {
+            let caller = record.cause.as_ref().map_or(0, |cause| cause.caller);
+            self.holds.made(ReservationId(seq), reserved.channel, caller, reserved.confirmed);
         }
         if let Event::Promised(_) | Event::Arranged(_) = &record.event
             && let Some(reservation) = Reservation::created_by(&record)

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::draft::{Answer, Telling, What};
 use super::names::left;
 use super::stock::CountVerdict;
-use super::{Decision, Sequencer};
+use super::{Decision, Sequencer, effect_of};
 use crate::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails, Transfers, is_gtin,
 };
@@ -243,9 +243,10 @@ impl Sequencer {
             self.log_details(of_part.clone(), Event::GroupsSet(groups.into_iter().collect()));
         }
         if !services.is_empty() {
-            self.log_details(of_part.clone(), Event::ServicesSet(services.into_iter().collect()));
+            self.log_details(of_part, Event::ServicesSet(services.into_iter().collect()));
         }
-        let seq = self.log_details(of_part, event);
+        let of_effect = effect_of(cause);
+        let seq = self.log_details(of_effect, event);
         Ok(self.tell_thing(cause, seq, thing))
     }
 

@@ -127,6 +127,11 @@ impl Sequencer {
     ) -> Self {
         let mut draft = Draft::new(Arc::clone(&state), settings.names);
         let there_at_start = state.view.seq();
+        draft.holds.counts_channels = !settings.channel_limits.is_empty();
+        // Bounded by the reservations that are kept whole, once, before anything is decided.
+        for reservation in state.reservations.whole().filter(|known| known.state.is_open()) {
+            draft.holds.count(&reservation, state.owner(reservation.id));
+        }
         // What turned while nobody was there is due at once.
         let next_turn = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
         let reader = journal.reader();
@@ -510,6 +515,14 @@ impl Outcome {
 
 fn scope_of(cause: &Option<Box<Cause>>) -> Option<u128> {
     cause.as_ref()?.idempotency.as_ref().map(|key| key.scope)
+}
+
+/// The cause of the record that is the effect of a request which sets something. A key stands on what is told, behind it.
+fn effect_of(cause: &mut Option<Box<Cause>>) -> Option<Box<Cause>> {
+    match scope_of(cause) {
+        Some(_) => cause.as_deref().and_then(Cause::of_part),
+        None => cause.take(),
+    }
 }
 
 /// What the caller already took from promise words for a command.

@@ -96,6 +96,14 @@ impl Sequencer {
     pub(super) fn reserve(&mut self, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
         let channel = self.channel_of(&reserve, cause)?;
         let released = self.released_by(reserve.supersedes, channel)?;
+        if !reserve.bounds.is_empty() {
+            let caller = cause.as_ref().map_or(0, |cause| cause.caller);
+            let replaced = reserve.supersedes.and_then(|id| {
+                let owner = self.draft.owner(id);
+                self.draft.reservation(id).map(|old| (old.channel, owner, old.state))
+            });
+            self.draft.holds.check(&reserve.bounds, channel, caller, reserve.confirm, replaced)?;
+        }
         let (placed, orders) = match self.place_plainly(&reserve, channel) {
             Some(line) => (vec![line], Vec::new()),
             None => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Decision, Sequencer};
+use super::{Decision, Sequencer, effect_of};
 use crate::admission::each_known;
 use crate::command::{Failure, Refusal, RuleFields};
 use crate::event::{Cause, Event, RuleSet, Thing};
@@ -38,10 +38,10 @@ impl Sequencer {
                 Some(RuleSet { id: known.id, name: name.clone(), rule: None, in_force: false })
             }
         };
-        let of_part = cause.as_deref().and_then(Cause::of_part);
+        let of_effect = effect_of(cause);
         let (seq, thing) = match (set, known) {
             (Some(set), known) => {
-                let seq = self.draft.log(of_part, Event::RulesSet(vec![set.clone()]));
+                let seq = self.draft.log(of_effect, Event::RulesSet(vec![set.clone()]));
                 let standing = set.standing(known.as_deref(), seq);
                 (seq, standing.map_or(Thing::NoRule(name), |standing| Thing::Rule(Box::new(standing))))
             }

@@ -72,7 +72,10 @@ impl Sequencer {
                 self.draft.log(cause.take(), Event::Cancelled(Box::new(event)))
             }
             StepRequest::Extend { ttl_seconds } => {
-                let cap = reservation.created_at.plus_seconds(self.settings.hold_seconds_max);
+                let channel = self.state.catalogue.channels.name(reservation.channel);
+                let own = self.settings.channel_limits.of(channel.as_str()).hold_seconds;
+                let most = own.unwrap_or(u64::MAX).min(self.settings.hold_seconds_max);
+                let cap = reservation.created_at.plus_seconds(most);
                 let expires_at = self.deadline_in(ttl_seconds.into()).min(cap);
                 self.draft.log(cause.take(), Event::Extended(Extended { reservation: id, expires_at }))
             }

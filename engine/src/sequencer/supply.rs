@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::draft::{Answer, Telling, What};
-use super::{Decision, Sequencer};
+use super::{Decision, Sequencer, effect_of};
 use crate::command::{Failure, Refusal, SupplyFields};
 use crate::event::{Cause, Event, Few, Fill, Moved, Received, SupplySet, SupplyUsed};
 use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
@@ -55,8 +55,8 @@ impl Sequencer {
         let seq = match set.is_empty() && !self.draft.has_definitions() {
             true => self.draft.builder.next_seq() - 1,
             false => {
-                let of_part = cause.as_deref().and_then(Cause::of_part);
-                self.draft.log(of_part, Event::SupplySet(set.into_values().collect()))
+                let of_effect = effect_of(cause);
+                self.draft.log(of_effect, Event::SupplySet(set.into_values().collect()))
             }
         };
         self.draft.telling = Some(Telling { cause: cause.take(), seq, what: What::Cells(cells) });

@@ -10,10 +10,10 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Page, etag, json_answer};
-use crate::app::{App, Caller};
-use crate::door::guard::Visitor;
+use super::{Page, etag, json_answer, replayed};
+use crate::app::{App, Caller, Executed};
 use crate::budget::Payer;
+use crate::door::guard::Visitor;
 use crate::extract::{self, Params, PathId};
 use crate::ops::unexpected;
 use crate::problem::Problem;
@@ -81,36 +81,46 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Seq>, Problem> {
     Ok(Some(version.filter(|version| *version > 0).unwrap_or(Seq::MAX)))
 }
 
-/// Sets one thing and answers with it as it now is.
+/// Sets one thing and answers with it as it is from its `seq` on.
 pub(super) async fn put<T: DeserializeOwned>(
     app: &App,
     request: Request,
     what: impl FnOnce(T) -> Result<PutWhat, Problem>,
-    read: impl Fn(&Engine) -> Option<(Seq, Value)>,
 ) -> Result<Response, Problem> {
     let headers = request.headers().clone();
     let request = extract::json::<T>(app, request).await?;
     request.params.done()?;
-    // Setting is idempotent by itself, so its key is not kept.
-    let caller = Caller { idempotency: None, ..request.caller };
-    let seq = put_now(app, &caller, &headers, what(request.body)?).await?;
-    // Somebody may have set it again meanwhile, or removed it: what is told, and its tag, are of one version.
-    let (version, mut item) = app.engine.state().view.read(|| read(&app.engine)).1.unwrap_or_else(|| (seq, json!({})));
-    if let Value::Object(members) = &mut item {
-        members.insert("seq".into(), seq.into());
-    }
-    Ok(tagged((version, item)))
+    let done = put_now(app, &request.caller, &headers, what(request.body)?).await?;
+    Ok(replayed(tagged((done.seq, done.item)), done.replayed))
 }
 
-/// Sets or removes one thing, if it has the version that the caller names, and tells the `seq`.
-pub(super) async fn put_now(app: &App, caller: &Caller, headers: &HeaderMap, what: PutWhat) -> Result<Seq, Problem> {
+/// What became of a thing that was to be set.
+pub(super) struct Done {
+    pub seq: Seq,
+    /// The thing, with the `seq` of its effect.
+    pub item: Value,
+    /// Whether this is the first answer told again.
+    pub replayed: bool,
+}
+
+/// Sets or removes one thing, if it has the version that the caller names. A repeat is told by its key before the version
+/// is looked at.
+pub(super) async fn put_now(app: &App, caller: &Caller, headers: &HeaderMap, what: PutWhat) -> Result<Done, Problem> {
     let put = Put { what, if_match: if_match(headers)? };
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::Put(Box::new(put)), cause, done);
-    let executed = app.execute(caller, submit).await?;
-    match executed.outcome {
-        Outcome::Put { seq } => Ok(seq),
-        other => Err(unexpected(&other)),
+    done(app, app.execute(caller, submit).await?)
+}
+
+/// What is told of something that was set.
+pub(super) fn done(app: &App, executed: Executed) -> Result<Done, Problem> {
+    let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
+        return Err(unexpected(&executed.outcome));
+    };
+    let mut item = words::thing(&app.engine, thing);
+    if let Value::Object(members) = &mut item {
+        members.insert("seq".into(), (*seq).into());
     }
+    Ok(Done { seq: *seq, item, replayed: executed.replayed })
 }
 
 pub(super) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
@@ -136,13 +146,15 @@ pub async fn get_sku(State(app): State<App>, PathId(id): PathId) -> Result<Respo
 
 /// Set a SKU, whole.
 #[utoipa::path(put, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["import"])),
-    params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
+    params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::SkuBody,
-    responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
+    responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = Name::parse_sku(&id).map_err(|error| Problem::invalid("sku", error))?;
     let what = |body: words::SkuBody| Ok(PutWhat::Sku(name, body.into_fields()?));
-    put(&app, request, what, |engine| Some(words::sku(engine, engine.state().catalogue.skus.id(&id)?))).await
+    put(&app, request, what).await
 }
 
 /// All locations.
@@ -164,13 +176,15 @@ pub async fn get_location(State(app): State<App>, PathId(id): PathId) -> Result<
 
 /// Set a location, whole.
 #[utoipa::path(put, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["import"])),
-    params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
+    params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::LocationBody,
-    responses((status = 200, body = words::LocationBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
+    responses((status = 200, body = words::LocationBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_location(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = path_name(&id, "location")?;
     let what = |body: words::LocationBody| Ok(PutWhat::Location(name, body.into_fields()?));
-    put(&app, request, what, |engine| Some(words::location(engine, engine.state().catalogue.locations.id(&id)?))).await
+    put(&app, request, what).await
 }
 
 /// All groups.
@@ -192,13 +206,15 @@ pub async fn get_group(State(app): State<App>, PathId(id): PathId) -> Result<Res
 
 /// Set a group's members.
 #[utoipa::path(put, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["import"])),
-    params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
+    params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::GroupBody,
-    responses((status = 200, body = words::GroupBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
+    responses((status = 200, body = words::GroupBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_group(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = path_name(&id, "group")?;
     let what = |body: words::GroupBody| Ok(PutWhat::Group(name, body.into_names()?));
-    put(&app, request, what, |engine| Some(words::group(engine, engine.state().catalogue.groups.id(&id)?))).await
+    put(&app, request, what).await
 }
 
 /// All channels.
@@ -246,13 +262,15 @@ pub async fn get_channel(
 
 /// Set what holds for a channel.
 #[utoipa::path(put, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["import"])),
-    params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
+    params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::ChannelBody,
-    responses((status = 200, body = words::ChannelBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
+    responses((status = 200, body = words::ChannelBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_channel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = path_name(&id, "channel")?;
     let what = |body: words::ChannelBody| Ok(PutWhat::Channel(name, body.into_details()?));
-    put(&app, request, what, |engine| Some(words::channel(engine, engine.state().catalogue.channels.id(&id)?))).await
+    put(&app, request, what).await
 }
 
 /// The prices of a SKU.

@@ -10,10 +10,10 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use super::catalogue::{path_name, put, put_now, tagged};
-use super::{Page, json_answer};
+use super::{Page, json_answer, replayed};
 use crate::app::{App, Caller};
-use crate::door::guard::Visitor;
 use crate::budget::Payer;
+use crate::door::guard::Visitor;
 use crate::extract::{Params, PathId};
 use crate::problem::Problem;
 use crate::sight::Sight;
@@ -69,26 +69,30 @@ pub async fn get(
 
 /// Set a rule, whole. It is in force from the `seq` of the answer, or when its date comes.
 #[utoipa::path(put, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["rules"])),
-    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
+    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::RuleBody,
-    responses((status = 200, body = words::RuleBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version")))]
+    responses((status = 200, body = words::RuleBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
 pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = path_name(&id, "rule")?;
     let what = |body: words::RuleBody| Ok(PutWhat::Rule(name, Some(Box::new(body.into_fields()?))));
-    put(&app, request, what, |engine| Some(words::standing(engine, engine.state().rules.get(&id)?.as_ref()))).await
+    put(&app, request, what).await
 }
 
 /// Remove a rule.
 #[utoipa::path(delete, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["rules"])),
-    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version")),
+    params(("rule" = String, Path, description = "The rule"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     responses((status = 200, description = "It is out of force from this `seq` on", example = json!({"rule": "summer", "seq": 1900})),
-        (status = 404, description = "not-found"), (status = 412, description = "stale-version")))]
+        (status = 404, description = "not-found"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
 pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
     let name = Name::parse(&id).map_err(|_| Problem::not_found("rule"))?;
     let caller = crate::extract::caller(&app, &parts, b"")?;
-    let seq = put_now(&app, &caller, &parts.headers, PutWhat::Rule(name, None)).await?;
-    Ok(json_answer(&json!({"rule": id, "seq": seq})))
+    let done = put_now(&app, &caller, &parts.headers, PutWhat::Rule(name, None)).await?;
+    Ok(replayed(json_answer(&done.item), done.replayed))
 }
 
 /// Why a cell counts as it does for a channel: the rules in force, those that lost, and to which.

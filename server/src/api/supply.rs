@@ -1,7 +1,6 @@
 //! What is to come: set it, read it back, and see which promises it no longer covers.
 
-use anaquel_engine::command::{Command, NameRef, Outcome};
-use anaquel_engine::ids::{LocationId, SkuId};
+use anaquel_engine::command::Command;
 use anaquel_engine::reservation::Reservation;
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -9,25 +8,32 @@ use axum::response::Response;
 use http::Uri;
 use serde_json::{Value, json};
 
-use super::{Page, json_answer, read_cell_cursor};
+use super::{Page, json_answer, read_cell_cursor, replayed};
 use crate::app::{App, Caller};
-use crate::door::guard::Visitor;
 use crate::budget::Payer;
+use crate::door::guard::Visitor;
 use crate::extract::{self, Params};
-use crate::ops::{self, unexpected};
+use crate::ops;
 use crate::problem::Problem;
 use crate::sight::Sight;
 use crate::wire::{self, supply as words};
 
 /// Say what is to come: purchase orders, and stock on its way. A receipt uses it up.
+///
+/// What was told before and came does not come again: a supply that is used up, or was ended with 0 after some of it came,
+/// stays so until more is told than before, and then only the rest is open, beyond what came. A supply that was ended
+/// before anything came may be told anew. What came is remembered as long as the log is kept. A receipt uses up the
+/// earliest supplies that were told before it; one that comes before its supply is told counts for none.
 #[utoipa::path(put, path = "/v1/supply", tag = "stock", security(("key" = ["stock"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::SuppliesBody,
     responses(
         (status = 200, description = "Durable; each cell with all that is to come to it, and the promises at risk", example = json!({
             "seq": 1850, "items": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "incoming": 40, "waiting": 3, "at_risk": [],
                 "supplies": [{"supply": "PO-4711", "kind": "purchase_order", "quantity": 40, "expected_at": "2026-12-01T09:00:00.000Z"}]}]
         })),
-        (status = 400, description = "invalid-request"), (status = 503, description = "read-only or overloaded")))]
+        (status = 400, description = "invalid-request"), (status = 422, description = "idempotency-mismatch"),
+        (status = 503, description = "read-only or overloaded")))]
 pub async fn set(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let request = extract::json::<words::SuppliesBody>(&app, request).await?;
     request.params.done()?;
@@ -35,44 +41,11 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
         request.caller.acts_at(&format!("supplies[{at}].location"), Some(&supply.location))?;
     }
     let rows = request.body.into_rows(&app.engine)?;
-    let cells: Vec<_> = rows.iter().map(|row| (row.sku.clone(), row.location.clone())).collect();
-    // Setting is idempotent by itself, so its key is not kept.
-    let caller = Caller { idempotency: None, ..request.caller };
     let submit = |engine: &anaquel_engine::Engine, cause, done: anaquel_engine::command::Completion| {
         engine.submit(Command::Supply(rows), cause, done);
     };
-    let seq = match app.execute(&caller, submit).await?.outcome {
-        Outcome::Put { seq } => seq,
-        other => return Err(unexpected(&other)),
-    };
-    let mut told: Vec<(SkuId, LocationId)> = Vec::new();
-    for (sku, location) in cells {
-        let state = app.engine.state();
-        let sku = match sku {
-            NameRef::Known(id) => Some(id),
-            NameRef::New(name) => state.catalogue.skus.id(name.as_str()),
-        };
-        let location = match location {
-            NameRef::Known(id) => Some(id),
-            NameRef::New(name) => state.catalogue.locations.id(name.as_str()),
-        };
-        told.extend(sku.zip(location).filter(|cell| !told.contains(cell)));
-    }
-    let is_told = |reservation: &Reservation| ops::handles(&app, &caller, reservation).is_ok();
-    let sight = Sight::of(&app.engine, &caller);
-    let item = |(sku, location): &(SkuId, LocationId)| {
-        let found = app.engine.state().expected_at(*sku, *location);
-        let nothing = anaquel_engine::coming::Expected {
-            sku: *sku,
-            location: *location,
-            supplies: Vec::new(),
-            waiting: 0,
-            at_risk: Vec::new(),
-        };
-        words::expected(&app.engine, &found.unwrap_or(nothing), is_told, &sight)
-    };
-    let items: Vec<Value> = told.iter().map(item).collect();
-    Ok(json_answer(&json!({"seq": seq, "items": items})))
+    let done = super::catalogue::done(&app, &request.caller, app.execute(&request.caller, submit).await?)?;
+    Ok(replayed(json_answer(&done.item), done.replayed))
 }
 
 /// What is to come, cell by cell, with the promises at risk.

@@ -23,12 +23,13 @@ pub fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
     };
     let now = now_seconds();
     match &args.command {
-        KeysCommand::Add { name, scope, channel, location, expires_days } => {
+        KeysCommand::Add { name, scope, channel, location, limits, expires_days } => {
             let grant = Grant {
                 name: name.clone(),
                 scopes: scope.clone(),
                 channels: channel.clone(),
                 locations: location.clone(),
+                limits: limits.limits(),
                 expires_at: expires_days.map(|days| now.saturating_add(days.saturating_mul(DAY))),
             };
             let (id, token) = KeyFile::change(&path, |file| file.add(grant, now))?;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use anaquel_engine::settings::PromiseLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Problem, Slug};
@@ -83,6 +84,8 @@ pub struct Identity {
     pub channels: Vec<String>,
     /// The only locations that it acts at; any, if empty.
     pub locations: Vec<String>,
+    /// What it may ask for, and have open; what is left out is that of the settings.
+    pub limits: PromiseLimits,
     /// Seconds since 1970.
     pub expires_at: Option<u64>,
 }

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use anaquel_engine::settings::PromiseLimits;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,9 @@ pub struct Key {
     pub channels: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<String>,
+    /// What it may ask for, and have open, beside what the settings say of every key.
+    #[serde(default, skip_serializing_if = "is_unlimited")]
+    pub limits: PromiseLimits,
     /// Seconds since 1970.
     pub created_at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +61,12 @@ pub struct Grant {
     pub scopes: Vec<Scope>,
     pub channels: Vec<String>,
     pub locations: Vec<String>,
+    pub limits: PromiseLimits,
     pub expires_at: Option<u64>,
+}
+
+fn is_unlimited(limits: &PromiseLimits) -> bool {
+    *limits == PromiseLimits::default()
 }
 
 impl Key {
@@ -142,7 +151,7 @@ impl KeyFile {
     }
 
     fn make(&mut self, grant: Grant, lineage: Option<String>, now: u64) -> anyhow::Result<(String, String)> {
-        let Grant { name, mut scopes, channels, locations, expires_at } = grant;
+        let Grant { name, mut scopes, channels, locations, limits, expires_at } = grant;
         ensure!(!name.is_empty() && name.len() <= 64, "a name has 1 to 64 bytes");
         ensure!(!scopes.is_empty(), "--scope: a key without one could do nothing");
         let unbound = scopes.iter().find(|scope| !scope.can_be_bound());
@@ -163,6 +172,7 @@ impl KeyFile {
             scopes,
             channels,
             locations,
+            limits,
             created_at: now,
             expires_at,
             revoked_at: None,
@@ -183,6 +193,7 @@ impl KeyFile {
             scopes: old.scopes.clone(),
             channels: old.channels.clone(),
             locations: old.locations.clone(),
+            limits: old.limits,
             expires_at: old.expires_at,
         };
         let lineage = old.lineage.clone();
@@ -220,6 +231,7 @@ impl KeyFile {
             scopes: key.scopes.clone(),
             channels: key.channels.clone(),
             locations: key.locations.clone(),
+            limits: key.limits,
             expires_at: key.expires_at,
         })
     }
@@ -248,8 +260,8 @@ mod tests {
     use super::*;
 
     fn grant(scopes: &[Scope]) -> Grant {
-        let (channels, locations) = (Vec::new(), Vec::new());
-        Grant { name: "till-14".into(), scopes: scopes.to_vec(), channels, locations, expires_at: None }
+        let (channels, locations, limits) = (Vec::new(), Vec::new(), PromiseLimits::default());
+        Grant { name: "till-14".into(), scopes: scopes.to_vec(), channels, locations, limits, expires_at: None }
     }
 
     #[test]

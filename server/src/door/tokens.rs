@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use anaquel_engine::settings::PromiseLimits;
 use anyhow::{Context, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -168,6 +169,7 @@ impl Tokens {
             scopes,
             channels: claims.channels.unwrap_or_default(),
             locations: claims.locations.unwrap_or_default(),
+            limits: PromiseLimits::default(),
             expires_at: Some(claims.exp.saturating_add(LEEWAY_SECONDS)),
         })
     }

@@ -1,6 +1,7 @@
 //! Promises and the steps of their lives.
 
-use anaquel_engine::command::{Command, Failure, Outcome, Rebind, Refusal, StepRequest};
+use anaquel_engine::Engine;
+use anaquel_engine::command::{Command, Completion, Failure, Outcome, Rebind, Refusal, StepRequest};
 use anaquel_engine::ids::ReservationId;
 use anaquel_engine::reservation::{Line, Reservation};
 use http::StatusCode;
@@ -36,7 +37,9 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
     }
     let reserve = body.into_request(&app.engine)?;
     let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
-    let executed = app.execute(caller, |engine, cause, done| engine.reserve(reserve, cause, done)).await;
+    let bounds = app.bounds(caller, channel.as_str());
+    let reserve_within = |engine: &Engine, cause, done: Completion| engine.reserve_within(reserve, bounds, cause, done);
+    let executed = app.execute(caller, reserve_within).await;
     let executed = executed.map_err(|failure| match failure {
         Failure::Refused(Refusal::Insufficient(shorts)) => {
             let problem = refusal::explain(&app.engine, &channel, &lines, &shorts);

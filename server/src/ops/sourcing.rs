@@ -2,6 +2,7 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::bounds::check_request;
 use anaquel_engine::command::{Failure, Outcome, Refusal, Short};
 use anaquel_engine::event::Purpose;
 use anaquel_engine::ids::SkuId;
@@ -52,18 +53,23 @@ async fn try_source(app: &App, caller: &Caller, who: Who, body: SourcingBody) ->
     }
     let mut question = order.question.clone();
     let mut last = None;
+    let bounds = app.bounds(caller, order.channel.as_str());
+    let asked_for: Vec<u32> = order.lines.iter().map(|(_, units, ..)| *units).collect();
+    let hold_seconds = (!order.confirm).then_some(u64::from(order.ttl_seconds));
     for _ in 0..ATTEMPTS {
         let (mut asked, mut unsourced) = (Vec::new(), None);
         // A repeat is answered without it; whether this is one is known only then.
         let planned = plan_aside(app, who, &order, &question).await?;
         let executed = app
-            .execute(caller, |engine, cause, done| match planned {
-                Ok(plan) => {
+            .execute(caller, |engine, cause, done| match (check_request(&bounds, &asked_for, hold_seconds), planned) {
+                // What is asked for is what the order says, however it is split.
+                (Err(refusal), _) => engine.refuse(cause, done, refusal.into()),
+                (Ok(()), Ok(plan)) => {
                     let request = request(engine, &order, &plan);
                     asked = request.lines.to_vec();
-                    engine.reserve(request, cause, done);
+                    engine.reserve_within(request, bounds.clone(), cause, done);
                 }
-                Err(why) => {
+                (Ok(()), Err(why)) => {
                     unsourced = Some(why);
                     engine.refuse(cause, done, Refusal::Insufficient(Vec::new()).into());
                 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use anaquel_engine::Engine;
-use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
+use anaquel_engine::catalogue::{ChannelDetails, LocationDetails, LocationKind, Price, ServiceDetails, SkuDetails};
 use anaquel_engine::command::{LocationFields, ServiceFields, SkuFields};
+use anaquel_engine::event::Thing;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use serde::{Deserialize, Serialize};
@@ -271,8 +272,12 @@ pub fn sku(engine: &Engine, id: SkuId) -> (u64, Value) {
     let registry = &engine.state().catalogue.skus;
     let set = registry.details(id);
     let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
-    let item = json!({
-        "sku": registry.name(id).as_str(),
+    (set.map_or(0, |set| set.version), sku_item(engine, id, &details))
+}
+
+fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails) -> Value {
+    json!({
+        "sku": engine.state().catalogue.skus.name(id).as_str(),
         "name": details.name,
         "gtin": details.gtin,
         "unit": details.unit,
@@ -280,8 +285,7 @@ pub fn sku(engine: &Engine, id: SkuId) -> (u64, Value) {
         "product": details.product,
         "categories": details.categories,
         "attributes": details.attributes,
-    });
-    (set.map_or(0, |set| set.version), item)
+    })
 }
 
 /// A location with its version.
@@ -289,11 +293,23 @@ pub fn location(engine: &Engine, id: LocationId) -> (u64, Value) {
     let catalogue = &engine.state().catalogue;
     let set = catalogue.locations.details(id);
     let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
-    let groups: Vec<_> =
-        catalogue.groups_of(id).into_iter().map(|group| catalogue.groups.name(group).to_string()).collect();
     let served = catalogue.services(id);
     let services = served.as_deref().map(|set| set.details.clone()).unwrap_or_default();
-    let item = json!({
+    let item = location_item(engine, id, &details, &services, &catalogue.groups_of(id));
+    let version = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version));
+    (version, item)
+}
+
+fn location_item(
+    engine: &Engine,
+    id: LocationId,
+    details: &LocationDetails,
+    services: &ServiceDetails,
+    groups: &[GroupId],
+) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let groups: Vec<_> = groups.iter().map(|group| catalogue.groups.name(*group).to_string()).collect();
+    json!({
         "location": catalogue.locations.name(id).as_str(),
         "name": details.name,
         "kind": kind_name(details.kind),
@@ -308,9 +324,7 @@ pub fn location(engine: &Engine, id: LocationId) -> (u64, Value) {
         "pickup_minutes": services.pickup_minutes,
         "transfer_group": services.transfers.map(|transfers| catalogue.groups.name(transfers.from).as_str()),
         "transfer_minutes": services.transfers.map(|transfers| transfers.minutes),
-    });
-    let version = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version));
-    (version, item)
+    })
 }
 
 /// A group with its version.
@@ -318,9 +332,13 @@ pub fn group(engine: &Engine, id: GroupId) -> (u64, Value) {
     let catalogue = &engine.state().catalogue;
     let set = catalogue.groups.details(id);
     let members = set.as_deref().map(|set| set.details.locations.clone()).unwrap_or_default();
-    let members: Vec<_> = members.into_iter().map(|member| catalogue.locations.name(member).to_string()).collect();
-    let item = json!({"group": catalogue.groups.name(id).as_str(), "locations": members});
-    (set.map_or(0, |set| set.version), item)
+    (set.map_or(0, |set| set.version), group_item(engine, id, &members))
+}
+
+fn group_item(engine: &Engine, id: GroupId, members: &[LocationId]) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let members: Vec<_> = members.iter().map(|member| catalogue.locations.name(*member).to_string()).collect();
+    json!({"group": catalogue.groups.name(id).as_str(), "locations": members})
 }
 
 /// A channel with its version.
@@ -328,7 +346,26 @@ pub fn channel(engine: &Engine, id: ChannelId) -> (u64, Value) {
     let registry = &engine.state().catalogue.channels;
     let set = registry.details(id);
     let buffer = set.as_deref().map_or(0, |set| set.details.buffer);
-    (set.map_or(0, |set| set.version), json!({"channel": registry.name(id).as_str(), "buffer": buffer}))
+    (set.map_or(0, |set| set.version), channel_item(engine, id, buffer))
+}
+
+fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {
+    json!({"channel": engine.state().catalogue.channels.name(id).as_str(), "buffer": buffer})
+}
+
+/// What was set, as it was from its record on.
+pub fn thing(engine: &Engine, thing: &Thing) -> Value {
+    match thing {
+        Thing::Sku(id, details) => sku_item(engine, *id, details),
+        Thing::Location(id, details, services, groups) => location_item(engine, *id, details, services, groups),
+        Thing::Group(id, details) => group_item(engine, *id, &details.locations),
+        Thing::Channel(id, details) => channel_item(engine, *id, details.buffer),
+        Thing::Rule(standing) => super::rule::standing(engine, standing).1,
+        Thing::NoRule(name) => json!({"rule": name.as_str()}),
+        Thing::Supply(cells) => {
+            json!({"items": cells.iter().map(|cell| super::supply::cell(engine, cell)).collect::<Vec<_>>()})
+        }
+    }
 }
 
 /// A price of a SKU.

@@ -275,6 +275,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             };
             ("demand_lost", json!({"lost": rows.iter().map(row).collect::<Vec<_>>()}))
         }
+        Event::Told(told) => ("told", json!({"of": told.seq, "answer": super::catalogue::thing(engine, &told.thing)})),
         Event::Rebound(event) => {
             let moved = |moved: &anaquel_engine::event::Move| {
                 json!({

@@ -3,7 +3,8 @@
 use anaquel_engine::Engine;
 use anaquel_engine::coming::Expected;
 use anaquel_engine::command::SupplyFields;
-use anaquel_engine::event::SupplyKind;
+use anaquel_engine::event::{CellToCome, SupplyKind};
+use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::supply::{Supply, Waiting};
@@ -39,7 +40,9 @@ pub struct SupplyBody {
     /// Where it comes to.
     #[schema(example = "mx-014")]
     pub location: String,
-    /// Units still to come; 0 for none any more.
+    /// Units still to come; 0 for none any more. Where some came already, the quantity that was told before tells nothing
+    /// new, and of a supply of which everything came, or that was ended after some came, only what goes beyond what was
+    /// told opens it again, less what came.
     #[schema(example = 40)]
     #[serde(deserialize_with = "crate::wire::whole::required")]
     pub quantity: i64,
@@ -103,8 +106,18 @@ pub fn kind_name(kind: SupplyKind) -> &'static str {
 /// A cell to which something is to come, with the promises at risk that the caller may be told of; without quantities for
 /// who is not told numbers.
 pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
+    let own = |waiting: &&Waiting| engine.state().reservations.get(waiting.holder.0).is_some_and(|held| is_told(&held));
+    let risk = |waiting: &Waiting| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at);
+    let at_risk = expected.at_risk.iter().filter(own).map(risk).collect();
+    let (sku, location, supplies, waiting) =
+        (expected.sku, expected.location, expected.supplies.clone(), expected.waiting);
+    cell(engine, &CellToCome { sku, location, supplies, waiting, at_risk }, sight)
+}
+
+/// The same, as it was told to whoever set it.
+pub fn cell(engine: &Engine, cell: &CellToCome, sight: &Sight) -> Value {
     let catalogue = &engine.state().catalogue;
-    let exact = sight.band_alone(expected.sku, expected.location).is_none();
+    let exact = sight.band_alone(cell.sku, cell.location).is_none();
     let supply = |supply: &Supply| {
         json!({
             "supply": supply.name.as_str(),
@@ -113,21 +126,20 @@ pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservat
             "expected_at": time(supply.expected_at),
         })
     };
-    let own = |waiting: &Waiting| engine.state().reservations.get(waiting.holder.0).is_some_and(|held| is_told(&held));
-    let at_risk = |waiting: &Waiting| {
+    let at_risk = |(holder, units, promised_for, expected_at): &(ReservationId, u32, Timestamp, Option<Timestamp>)| {
         json!({
-            "reservation": engine.reservation_id(waiting.holder.0),
-            "quantity": exact.then_some(waiting.units),
-            "promised_for": time(waiting.promised_for),
-            "expected_at": waiting.expected_at.map(time),
+            "reservation": engine.reservation_id(*holder),
+            "quantity": exact.then_some(units),
+            "promised_for": time(*promised_for),
+            "expected_at": expected_at.map(time),
         })
     };
     json!({
-        "sku": catalogue.skus.name(expected.sku).as_str(),
-        "location": catalogue.locations.name(expected.location).as_str(),
-        "incoming": exact.then(|| expected.supplies.iter().map(|supply| u64::from(supply.open)).sum::<u64>()),
-        "waiting": exact.then_some(expected.waiting),
-        "supplies": expected.supplies.iter().map(supply).collect::<Vec<_>>(),
-        "at_risk": expected.at_risk.iter().filter(|waiting| own(waiting)).map(at_risk).collect::<Vec<_>>(),
+        "sku": catalogue.skus.name(cell.sku).as_str(),
+        "location": catalogue.locations.name(cell.location).as_str(),
+        "incoming": exact.then(|| cell.supplies.iter().map(|supply| u64::from(supply.open)).sum::<u64>()),
+        "waiting": exact.then_some(cell.waiting),
+        "supplies": cell.supplies.iter().map(supply).collect::<Vec<_>>(),
+        "at_risk": cell.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
     })
 }
