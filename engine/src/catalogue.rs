@@ -201,6 +201,9 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
     }
 }
 
+/// Members of groups in an order, and the version of all groups that it is of.
+type InOrder = (u64, FxHashMap<GroupId, Arc<[LocationId]>>);
+
 /// All names and details, as the durable log has them.
 #[derive(Debug, Default)]
 pub struct Catalogue {
@@ -216,7 +219,7 @@ pub struct Catalogue {
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     groups_of: Map<LocationId, Vec<GroupId>>,
     /// Members of groups in the order in which promises take from them, as of a version of all groups.
-    in_order: Mutex<(u64, FxHashMap<GroupId, Arc<[LocationId]>>)>,
+    in_order: Mutex<InOrder>,
     buffers: Arena<AtomicU32, 8, 16>,
 }
 
