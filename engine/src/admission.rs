@@ -95,6 +95,9 @@ struct Demand {
     taken: u32,
 }
 
+/// What was short, how many there are, the rule behind it, and the setting that ended the search for more.
+type Refused = (Constraint, u32, Option<RuleId>, Option<&'static str>);
+
 /// What is told of a SKU in a group.
 #[derive(Debug, Clone, Copy)]
 struct Told {
@@ -439,15 +442,9 @@ impl State {
         Ok(())
     }
 
-    /// Whether the durable view refuses what the promise word refused: what was short, how many there are, the rule behind
-    /// it, and the setting that ended the search for more. A record folds row by row, and a rule may have changed since:
-    /// only a level and rules that are read together, between folds, are what the log grants.
-    fn refused_for_good(
-        &self,
-        cell: &StockCell,
-        quantity: u32,
-        channel: Option<ChannelId>,
-    ) -> Result<(), (Constraint, u32, Option<RuleId>, Option<&'static str>)> {
+    /// Whether the durable view refuses what the promise word refused. A record folds row by row, and a rule may have changed
+    /// since: only a level and rules that are read together, between folds, are what the log grants.
+    fn refused_for_good(&self, cell: &StockCell, quantity: u32, channel: Option<ChannelId>) -> Result<(), Refused> {
         let (sku, location) = (cell.sku(), cell.location());
         let (_, (refused, shelves)) = self.view.read(|| {
             let book = self.rules.book();

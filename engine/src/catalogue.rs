@@ -424,6 +424,8 @@ const DECLARED: u32 = 1 << 31;
 
 /// Declared channels that a refusal names.
 const CHANNELS_TOLD: usize = 20;
+/// Members of groups in an order, and the version of all groups that it is of.
+type InOrder = (u64, FxHashMap<GroupId, Arc<[LocationId]>>);
 
 /// All names and details, as the durable log has them.
 #[derive(Debug, Default)]
@@ -440,7 +442,7 @@ pub struct Catalogue {
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     groups_of: Map<LocationId, Vec<GroupId>>,
     /// Members of groups in the order in which promises take from them, as of a version of all groups.
-    in_order: Mutex<(u64, FxHashMap<GroupId, Arc<[LocationId]>>)>,
+    in_order: Mutex<InOrder>,
     /// By channel: its buffer, and whether it is declared.
     buffers: Arena<AtomicU32, 8, 16>,
     accepts_undeclared: AtomicBool,

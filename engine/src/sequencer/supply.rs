@@ -253,21 +253,26 @@ impl Sequencer {
         for (sku, location) in self.draft.touched_or_redated() {
             // Cell by cell and part by part, so that what is given counts in what is given next.
             loop {
-                let units = self.uncovered_and_free(sku, location);
+                let (units, is_cut) = self.uncovered_and_free(sku, location);
                 if units == 0 {
                     break;
                 }
                 self.log_fills(BTreeMap::from([((sku, location), units)]));
+                // Who may have a part of what is free has it once: another round is for those behind, and not for more.
+                if !is_cut {
+                    break;
+                }
             }
         }
     }
 
-    /// Units for those in a cell whom no supply covers, as long as the channel of each may have what is free.
-    fn uncovered_and_free(&mut self, sku: SkuId, location: LocationId) -> u32 {
-        let Some(outlook) = self.draft.ledger.outlook(sku, location) else { return 0 };
+    /// Units for those in a cell whom no supply covers, as long as the channel of each may have what is free; and whether
+    /// more of them wait than were looked at.
+    fn uncovered_and_free(&mut self, sku: SkuId, location: LocationId) -> (u32, bool) {
+        let Some(outlook) = self.draft.ledger.outlook(sku, location) else { return (0, false) };
         let mut uncovered = outlook.uncovered(self.draft.now);
         if uncovered == 0 || self.draft.cell(sku, location).level.free() <= 0 {
-            return 0;
+            return (0, false);
         }
         let waits: Vec<_> = match self.draft.ledger.outlook(sku, location) {
             Some(outlook) => outlook.waits().take(FILLS_PER_RECORD).map(|(_, waiting)| waiting).collect(),
@@ -275,7 +280,7 @@ impl Sequencer {
         };
         let book = self.state.rules.share_book();
         let mut level = self.draft.cell(sku, location).level;
-        let mut given: u32 = 0;
+        let (mut given, mut is_cut): (u32, bool) = (0, waits.len() == FILLS_PER_RECORD);
         let mut plans: FxHashMap<ChannelId, (Plan, u32)> = FxHashMap::default();
         // Bounded by FILLS_PER_RECORD.
         for waiting in waits {
@@ -297,10 +302,11 @@ impl Sequencer {
             uncovered -= u64::from(units);
             level.reserved += units;
             if units < waiting.units {
+                is_cut = false;
                 break;
             }
         }
-        given
+        (given, is_cut)
     }
 
     /// Tells which promises are at risk, and which no longer are, where the command changed what is to come.
