@@ -70,8 +70,13 @@ impl Engine {
         observer: Option<Box<dyn Observer>>,
     ) -> Result<(Self, Report), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
-        let (state, folder, journal, mut report) =
-            recover(&directory, options.settings.idempotency_bytes, options.sled, Reading::Tail, &mut |_, _, _| Ok(()))?;
+        let (state, folder, journal, mut report) = recover(
+            &directory,
+            options.settings.idempotency_bytes,
+            options.sled,
+            Reading::Tail,
+            &mut |_, _, _| Ok(()),
+        )?;
         report.created = directory.created;
         let now = clock.now();
         let mut anchors = directory.anchors().clone();

@@ -89,7 +89,11 @@ fn events_of_v5() -> Vec<(Option<Box<Cause>>, Event)> {
         (None, Event::MadeUp(Box::new(MadeUp { by: 0xfeed_0001, names: made_up }))),
         (None, Event::Released(Box::new(released))),
     ];
-    names.into_iter().chain(std::iter::once(by)).chain(things.into_iter().map(|thing| (cause.take(), told(thing)))).collect()
+    names
+        .into_iter()
+        .chain(std::iter::once(by))
+        .chain(things.into_iter().map(|thing| (cause.take(), told(thing))))
+        .collect()
 }
 
 /// What came with format 4: where a request came from.

@@ -155,7 +155,7 @@ pub fn visitor(parts: &Parts) -> Option<Visitor> {
 
 /// Where the request came from.
 pub fn address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<Peer>().map(|Peer(peer)| peer.ip())
+    parts.extensions.get::<Peer>().map(|Peer(peer, _)| peer.ip())
 }
 
 /// `traceparent`, where it is one.

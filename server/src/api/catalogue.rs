@@ -108,15 +108,15 @@ pub(super) struct Done {
 pub(super) async fn put_now(app: &App, caller: &Caller, headers: &HeaderMap, what: PutWhat) -> Result<Done, Problem> {
     let put = Put { what, if_match: if_match(headers)? };
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::Put(Box::new(put)), cause, done);
-    done(app, app.execute(caller, submit).await?)
+    done(app, caller, app.execute(caller, submit).await?)
 }
 
 /// What is told of something that was set.
-pub(super) fn done(app: &App, executed: Executed) -> Result<Done, Problem> {
+pub(super) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Done, Problem> {
     let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
         return Err(unexpected(&executed.outcome));
     };
-    let mut item = words::thing(&app.engine, thing);
+    let mut item = words::thing(&app.engine, thing, &Sight::of(&app.engine, caller));
     if let Value::Object(members) = &mut item {
         members.insert("seq".into(), (*seq).into());
     }

@@ -28,12 +28,7 @@ const PIECE_BYTES: usize = 64 << 10;
     responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),
               (status = 404, description = "not-found"))
 )]
-pub async fn export(
-    State(app): State<App>,
-    payer: Payer,
-    PathId(kind): PathId,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub async fn export(State(app): State<App>, payer: Payer, PathId(kind): PathId, uri: Uri) -> Result<Response, Problem> {
     let kind: ImportKind = load::parse_kind(&kind).ok_or_else(|| Problem::not_found("kind of export"))?;
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let texts = if params.flag("raw")? { Texts::Raw } else { Texts::Guarded };

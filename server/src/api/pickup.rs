@@ -110,7 +110,7 @@ fn answer(app: &App, question: PickupQuestion, unknown: Vec<String>) -> String {
         true => (engine.state().view.seq(), Vec::new()),
         false => engine.state().pickup(&question),
     };
-    let sight = Sight::as_channel(engine, channel);
+    let sight = Sight::as_channel(engine, question.channel);
     let name = |location: LocationId| catalogue.locations.name(location).as_str();
     let item = |place: &PickupPlace| {
         let line = |(at, (id, requested)): (usize, &(_, u32))| {

@@ -6,7 +6,6 @@ use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
-use serde_json::{Value, json};
 
 use super::{Page, json_answer, read_cell_cursor, replayed};
 use crate::app::{App, Caller};

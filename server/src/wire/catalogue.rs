@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::{ChannelDetails, LocationDetails, LocationKind, Price, ServiceDetails, SkuDetails};
 use anaquel_engine::command::{LocationFields, ServiceFields, SkuFields};
-use anaquel_engine::event::Thing;
+use anaquel_engine::event::{CellToCome, Thing};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::{hours, name};
 use crate::problem::Problem;
+use crate::sight::Sight;
 
 /// The longest text of a detail, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024;
@@ -353,8 +354,9 @@ fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {
     json!({"channel": engine.state().catalogue.channels.name(id).as_str(), "buffer": buffer})
 }
 
-/// What was set, as it was from its record on.
-pub fn thing(engine: &Engine, thing: &Thing) -> Value {
+/// What was set, as it was from its record on, as far as it is seen. Who is bound is told of no promise at risk here: what
+/// is theirs may change, and a repeat is told what was told first.
+pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
     match thing {
         Thing::Sku(id, details) => sku_item(engine, *id, details),
         Thing::Location(id, details, services, groups) => location_item(engine, *id, details, services, groups),
@@ -363,7 +365,11 @@ pub fn thing(engine: &Engine, thing: &Thing) -> Value {
         Thing::Rule(standing) => super::rule::standing(engine, standing).1,
         Thing::NoRule(name) => json!({"rule": name.as_str()}),
         Thing::Supply(cells) => {
-            json!({"items": cells.iter().map(|cell| super::supply::cell(engine, cell)).collect::<Vec<_>>()})
+            let item = |cell: &CellToCome| match sight.is_free() {
+                true => super::supply::cell(engine, cell, sight),
+                false => super::supply::cell(engine, &CellToCome { at_risk: Vec::new(), ..cell.clone() }, sight),
+            };
+            json!({"items": cells.iter().map(item).collect::<Vec<_>>()})
         }
     }
 }

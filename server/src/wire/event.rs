@@ -275,7 +275,10 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             };
             ("demand_lost", json!({"lost": rows.iter().map(row).collect::<Vec<_>>()}))
         }
-        Event::Told(told) => ("told", json!({"of": told.seq, "answer": super::catalogue::thing(engine, &told.thing)})),
+        Event::Told(told) => (
+            "told",
+            json!({"of": told.seq, "answer": super::catalogue::thing(engine, &told.thing, &Sight::everything(engine))}),
+        ),
         Event::Rebound(event) => {
             let moved = |moved: &anaquel_engine::event::Move| {
                 json!({
