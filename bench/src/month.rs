@@ -175,7 +175,7 @@ fn sell(engine: &Engine, numbers: &mut Numbers, orders: u64, keys: &mut u128) ->
         };
         let confirm = |id: &ReservationId| (*id, StepRequest::Confirm { pickup_by: None, order: None });
         all(engine, keys, paid.iter().map(confirm).collect(), step)?;
-        let cancelled = |n: usize| n % 19 == 0;
+        let cancelled = |n: usize| n.is_multiple_of(19);
         let cancel = |id: &ReservationId| (*id, StepRequest::Cancel { lines: None, reason: None });
         let given_back = paid.iter().enumerate().filter(|(n, _)| cancelled(*n)).map(|(_, id)| cancel(id));
         all(engine, keys, given_back.collect(), step)?;
@@ -202,8 +202,8 @@ fn all<T>(
         // Spread like the digests that scopes are.
         let scope = keys.wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
         let key = IdempotencyKey { key: format!("order-{keys}"), scope, fingerprint: 7 };
-        let begun = engine.begin(&key, || -> Wake { Box::new(|| ()) });
-        ensure!(begun == Begin::First, "a new key is taken in: {begun:?}");
+        let begun = engine.begin(&key, 0, || -> Wake { Box::new(|| ()) });
+        ensure!(matches!(begun, Begin::First), "a new key is taken in: {begun:?}");
         let cause = Some(Box::new(Cause { idempotency: Some(key), ..Cause::default() }));
         let tx = tx.clone();
         submit(engine, request, cause, Box::new(move |outcome| drop(tx.send(outcome))));

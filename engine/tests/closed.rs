@@ -120,7 +120,7 @@ impl Lives {
     fn check_repeats(&self) {
         for (key, first) in &self.answers {
             let idempotency = IdempotencyKey { key: String::new(), scope: *key, fingerprint: 7 };
-            let Begin::Done(done) = self.shop.engine.begin(&idempotency, || Box::new(|| ())) else {
+            let Begin::Done(done) = self.shop.engine.begin(&idempotency, 0, || Box::new(|| ())) else {
                 panic!("{key} is not kept");
             };
             let told = match self.shop.engine.replay_from_memory(&done) {
@@ -329,7 +329,7 @@ fn the_answer_to_an_extension_in_the_middle_of_many_is_told_again() {
     let check = |shop: &Shop| {
         for (scope, version, expires_at) in &answers {
             let key = IdempotencyKey { key: String::new(), scope: *scope, fingerprint: 7 };
-            let Begin::Done(done) = shop.engine.begin(&key, || Box::new(|| ())) else { panic!("kept") };
+            let Begin::Done(done) = shop.engine.begin(&key, 0, || Box::new(|| ())) else { panic!("kept") };
             let told = shop.engine.replay_from_memory(&done);
             let told = record_of(told.unwrap_or_else(|| shop.engine.replay(&done).unwrap().unwrap()));
             assert_eq!((told.version, told.expires_at), (*version, *expires_at));

@@ -295,7 +295,7 @@ fn who_hung_up_is_not_served() {
             let cause = keyed(77 + nth);
             let key = cause.as_ref().and_then(|cause| cause.idempotency.clone()).unwrap();
             let wake = || -> anaquel_engine::idempotency::Wake { Box::new(|| ()) };
-            assert!(matches!(shop.engine.begin(&key, wake), anaquel_engine::idempotency::Begin::First));
+            assert!(matches!(shop.engine.begin(&key, 0, wake), anaquel_engine::idempotency::Begin::First));
             let caller = Caller { is_gone: Arc::clone(&is_gone), heard: Arc::clone(&heard) };
             shop.engine.reserve(hold(&[("A", "a", 2)]), cause, Box::new(caller));
         }
@@ -310,6 +310,6 @@ fn who_hung_up_is_not_served() {
     shop.reserve(&[("A", "a", 10)]);
     let key = keyed(77).and_then(|cause| cause.idempotency).unwrap();
     let wake = || -> anaquel_engine::idempotency::Wake { Box::new(|| ()) };
-    assert!(matches!(shop.engine.begin(&key, wake), anaquel_engine::idempotency::Begin::First));
+    assert!(matches!(shop.engine.begin(&key, 0, wake), anaquel_engine::idempotency::Begin::First));
     audit(&shop);
 }

@@ -211,7 +211,7 @@ fn there_are_as_many_channels_as_there_can_be_and_not_one_more() {
         shop.engine.submit(
             put,
             None,
-            Box::new(move |outcome| {
+            Box::new(move |outcome: Result<Outcome, Failure>| {
                 outcome.unwrap();
                 done.fetch_add(1, Ordering::Relaxed);
             }),
@@ -234,7 +234,7 @@ fn release(shop: &Shop, channels: Vec<ChannelId>) -> Seq {
     let unused_at = shop.engine.state().view.seq();
     let command = Command::Release(channels, unused_at);
     match shop.engine.run(|engine, done| engine.submit(command, None, done)).unwrap() {
-        Outcome::Put { seq } => seq,
+        Outcome::Put { seq, .. } => seq,
         other => panic!("{other:?}"),
     }
 }
@@ -398,7 +398,7 @@ fn an_id_comes_back_when_nothing_uses_its_name_and_the_log_forgot_it() {
     assert_eq!(seen(&engine), before, "after a crash");
     engine.close().unwrap();
     drop(engine);
-    verify::verify(&data).unwrap();
+    verify::verify(&data, verify::Allowances::default()).unwrap();
     engine = open(&data, &clock);
     assert_eq!(seen(&engine), before, "after a stop in order");
 }

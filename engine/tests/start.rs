@@ -104,7 +104,11 @@ fn a_start_reads_the_image_and_what_came_after_it() {
     assert_eq!(shop.engine.events(0, usize::MAX).unwrap().len() as u64, live.0, "all of it can be read");
     assert_eq!(shop.engine.oldest(), 1);
     drop(shop);
-    assert_eq!(verify::verify(directory.path()).unwrap().records_checked, live.0, "and verify reads it");
+    assert_eq!(
+        verify::verify(directory.path(), verify::Allowances::default()).unwrap().records_checked,
+        live.0,
+        "and verify reads it"
+    );
 }
 
 #[test]
@@ -199,7 +203,10 @@ fn damage_before_the_image_is_named_while_the_engine_serves() {
         checked(&shop);
         assert!(shop.engine.old_log().damage.is_some(), "what was not seen to be whole is not trimmed away");
         drop(shop);
-        let proven = verify::verify(directory.path()).map(|proof| proof.seq).unwrap_err().to_string();
+        let proven = verify::verify(directory.path(), verify::Allowances::default())
+            .map(|proof| proof.seq)
+            .unwrap_err()
+            .to_string();
         assert!(proven.contains("damaged at record"), "{proven}");
     }
     println!(
@@ -226,7 +233,7 @@ fn a_clean_stop_trims_so_a_log_that_is_restarted_daily_stays_what_it_is() {
     let most = kept.iter().max().copied().unwrap();
     assert!(most <= 4 * per_round, "{kept:?} records were kept at the starts, {per_round} were written in between");
     assert!(kept[9] >= per_round, "the older image needs what came after it: {kept:?}");
-    verify::verify(directory.path()).unwrap();
+    verify::verify(directory.path(), verify::Allowances::default()).unwrap();
 }
 
 #[test]
@@ -322,7 +329,7 @@ fn a_restart_and_a_move_keep_the_epoch_and_a_copy_gets_its_own() {
     }
     drop(shop);
     for path in [&moved, &copies[0], &copies[1], &again] {
-        verify::verify(path).unwrap();
+        verify::verify(path, verify::Allowances::default()).unwrap();
     }
 }
 
@@ -570,5 +577,5 @@ fn a_log_that_is_ahead_is_caught_up_with_and_deadlines_are_real_time() {
     assert!(times.is_sorted());
     assert_eq!(times.last().map(|time| time.0), Some(back + 47 * HOUR));
     drop(shop);
-    verify::verify(directory.path()).unwrap();
+    verify::verify(directory.path(), verify::Allowances::default()).unwrap();
 }

@@ -221,7 +221,10 @@ async fn tell_old_log(engine: Engine, mut stopping: watch::Receiver<bool>) {
     const LOOK: Duration = Duration::from_millis(200);
     let started = Instant::now();
     let until = engine.old_log().until;
-    while until > 0 {
+    if until == 0 {
+        return;
+    }
+    loop {
         let old_log = engine.old_log();
         if let Some(damage) = old_log.damage {
             tracing::error!(

@@ -133,7 +133,7 @@ async fn live(mut attacker: Attacker, orders: Orders, began: Instant) -> Tally {
         shape.is_for(who) && (orders.only.is_empty() || orders.only.iter().any(|row| row == shape.row))
     };
     let shapes: Vec<&Shape> = SHAPES.iter().filter(known).collect();
-    let is_holder = attacker.nth / 2 % HOLDERS == 0;
+    let is_holder = (attacker.nth / 2).is_multiple_of(HOLDERS);
     while Instant::now() < end {
         let (slot, sent) = (began.elapsed().as_nanos() / SLOT.as_nanos(), attacker.sent);
         let Some(shape) = choose(&shapes, orders.seed, slot as u64, is_holder, &mut attacker.numbers) else { break };

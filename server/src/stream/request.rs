@@ -30,6 +30,7 @@ const ID_BYTES_MAX: usize = 64;
 const NAMES_MAX: usize = 100_000;
 
 /// What a message asks for.
+#[allow(clippy::large_enum_variant, reason = "it lives for one message; a box would cost an allocation each")]
 pub enum Request {
     Subscribe { selection: Selection, mode: Mode, start: Start },
     Track(Vec<Name>),
