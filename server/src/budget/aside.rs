@@ -210,7 +210,8 @@ mod tests {
         let refused = aside.turn(Who(2)).await.unwrap_err();
         assert_eq!(refused.status(), 503);
         drop(tokio::time::timeout(Duration::from_millis(5), aside.turn(Who(2))).await);
-        assert_eq!((lock(&aside.line).waiting.len(), lock(&aside.line).waiting_of.of(Who(2))), (0, 0));
+        let left = |line: &Line| (line.waiting.len(), line.waiting_of.of(Who(2)));
+        assert_eq!(left(&lock(&aside.line)), (0, 0));
         drop(first);
         assert_eq!(aside.run(Who(2), || 7).await.unwrap(), 7);
         assert!(aside.run(Who(2), || panic!("a defect")).await.is_err());
