@@ -82,12 +82,21 @@ impl<'a> Sight<'a> {
         self.channels.as_ref().is_none_or(of_channel) && self.locations.as_ref().is_none_or(at_place)
     }
 
-    /// Takes out of a rule's answer what is not the caller's: the names of other channels that it holds for, too.
+    /// Takes out of a rule's answer what is not the caller's: the names of other channels that it holds for, too, and of a
+    /// rule that it loses to.
     pub fn trim(&self, mut item: Value) -> Value {
         if self.channels.is_some()
             && let Some(Value::Array(channels)) = item.get_mut("channels")
         {
             channels.retain(|channel| channel.as_str().is_some_and(|channel| self.has_channel(channel)));
+        }
+        if !self.is_free()
+            && let Some(winner) = item.get_mut("loses_to")
+        {
+            let standing = winner.as_str().and_then(|name| self.engine.state().rules.get(name));
+            if !standing.is_some_and(|standing| self.concerns(&standing.rule)) {
+                *winner = Value::Null;
+            }
         }
         item
     }

@@ -68,6 +68,7 @@ fn a_group_is_told_to_have_what_it_gives_and_buffers_are_kept() {
     put(&mut shop, "/v1/groups/g", &json!({"locations": ["a", "b"]}));
     put(&mut shop, "/v1/channels/mkt", &json!({"buffer": 2}));
     put(&mut shop, "/v1/channels/pos", &json!({"buffer": 0}));
+    put(&mut shop, "/v1/channels/app", &json!({"buffer": 0}));
     shop.receive("K", "a", 10);
     assert_eq!(reserve(&mut shop, "pos", &line("group", "g", 4)).status, 201);
     shop.receive("K", "b", 10);

@@ -218,7 +218,7 @@ fn limits_of_channels_and_keys_hold_over_every_way_in() {
     let house = House::new();
     let stock = house.key("stock", &["--scope", "stock", "--scope", "import"]);
     let till = house.key("till", &["--scope", "reserve", "--open-holds", "1", "--line-units", "4"]);
-    let shop = house.key("shop", &["--scope", "reserve"]);
+    let shop = house.key("shop", &["--scope", "reserve", "--scope", "read"]);
     let config = "[limits.channel.market]\nline_units = 5\nrequest_units = 7\nrequest_lines = 3\nopen_holds = 2\n\
                   open_reservations = 3\nhold_seconds = 60\n";
     let mut server = house.serve(config);

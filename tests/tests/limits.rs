@@ -67,7 +67,7 @@ fn open(address: SocketAddr, words: &[u8]) -> TcpStream {
 
 fn question(skus: usize) -> Vec<u8> {
     let body = json!({"skus": names(skus, "SKU")}).to_string();
-    let head = "POST /v1/availability/query HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    let head = "POST /v1/availability/query HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
@@ -258,7 +258,7 @@ mod http2 {
 
     /// `GET path`.
     pub fn get(stream: u32, path: &str) -> Vec<u8> {
-        let head = [vec![0x82, 0x86, 0x04], text(path), vec![0x01], text("a")].concat();
+        let head = [vec![0x82, 0x86, 0x04], text(path), vec![0x01], text("localhost")].concat();
         frame(1, 0x5, stream, &head)
     }
 }
@@ -299,8 +299,8 @@ fn health_is_told_and_others_come_in_whoever_crowds_the_door() {
     let house = house("[limits]\nconnections = 40\nwrite_seconds = 5\nheader_seconds = 5\n", 2, 2);
     let address = house.server.address;
     let crowds: [&[u8]; 4] = [
-        &b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n".repeat(200),
-        b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-",
+        &b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(200),
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-",
         b"",
         &http2::hello(),
     ];

@@ -350,6 +350,10 @@ impl Private {
         match value {
             Value::Number(number) => {
                 let number = number.as_f64().unwrap().abs() as u64;
+                // What they said themselves is no secret.
+                if what.contains(&number.to_string()) {
+                    return;
+                }
                 assert!(!self.0.contains(&number), "{what}: {field} is {number}");
                 numbers.push(number);
             }
