@@ -1,6 +1,7 @@
 //! The retailer whose rules are measured: 2,000,000 cells, 50 groups, 200 categories, 10,000 rules of every shape.
 
 use anaquel_engine::Engine;
+use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{Command, Failure, NameRef, Outcome, Put, PutWhat, Row, Rows, RuleFields, SkuFields};
 use anaquel_engine::rules::{Amount, Effect};
 
@@ -87,7 +88,10 @@ pub fn retailer_of(skus: u32, locations: u32) -> anyhow::Result<Engine> {
         let members = (0..locations).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
         put(&engine, PutWhat::Group(name("group", group), members.collect()))?;
     }
-    // The channel that is asked for gets its id first.
+    // Rules name only what there is; the channel that is asked for gets its id first.
+    for channel in 0..8 {
+        put(&engine, PutWhat::Channel(name("channel", channel), ChannelDetails { buffer: 0 }))?;
+    }
     let mut first = request(0, 0);
     first.channel = name("channel", 0);
     engine.run(|engine, done| engine.reserve(first, None, done))?;

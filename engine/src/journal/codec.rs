@@ -36,8 +36,18 @@ struct CauseRef<'a>(&'a Option<Box<Cause>>);
 
 impl Serialize for CauseRef<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Some(cause) = self.0 else { return 0_u8.serialize(serializer) };
-        let Cause { channel, actor, reference, trace, idempotency, origin, caller } = &**cause;
+        match self.0 {
+            None => 0_u8.serialize(serializer),
+            Some(cause) => Self::serialize_known(cause, serializer),
+        }
+    }
+}
+
+impl CauseRef<'_> {
+    // Apart, so that records without a cause do not pay for it.
+    #[inline(never)]
+    fn serialize_known<S: Serializer>(cause: &Cause, serializer: S) -> Result<S::Ok, S::Error> {
+        let Cause { channel, actor, reference, trace, idempotency, origin, caller } = cause;
         let fields = (channel, actor, reference, trace, idempotency);
         match origin {
             _ if *caller != 0 => (3_u8, fields, (origin, caller)).serialize(serializer),
@@ -56,6 +66,22 @@ impl<'de> Deserialize<'de> for StoredCause {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Parts;
 
+        // Apart, so that records without a cause do not pay for it.
+        #[inline(never)]
+        fn known<'de, A: SeqAccess<'de>>(kind: u8, mut parts: A) -> Result<StoredCause, A::Error> {
+            let missing = || A::Error::custom("a cause is cut off");
+            let fields: CauseFields = parts.next_element()?.ok_or_else(missing)?;
+            let (channel, actor, reference, trace, idempotency) = fields;
+            let (origin, caller) = match kind {
+                1 => (None, 0),
+                2 => (Some(parts.next_element()?.ok_or_else(missing)?), 0),
+                3 => parts.next_element()?.ok_or_else(missing)?,
+                other => return Err(A::Error::custom(format!("a cause of kind {other}"))),
+            };
+            let cause = Cause { channel, actor, reference, trace, idempotency, origin, caller };
+            Ok(StoredCause(Some(Box::new(cause))))
+        }
+
         impl<'de> Visitor<'de> for Parts {
             type Value = StoredCause;
 
@@ -69,16 +95,7 @@ impl<'de> Deserialize<'de> for StoredCause {
                 if kind == 0 {
                     return Ok(StoredCause(None));
                 }
-                let fields: CauseFields = parts.next_element()?.ok_or_else(missing)?;
-                let (channel, actor, reference, trace, idempotency) = fields;
-                let (origin, caller) = match kind {
-                    1 => (None, 0),
-                    2 => (Some(parts.next_element()?.ok_or_else(missing)?), 0),
-                    3 => parts.next_element()?.ok_or_else(missing)?,
-                    other => return Err(A::Error::custom(format!("a cause of kind {other}"))),
-                };
-                let cause = Cause { channel, actor, reference, trace, idempotency, origin, caller };
-                Ok(StoredCause(Some(Box::new(cause))))
+                known(kind, parts)
             }
         }
 
@@ -165,6 +182,7 @@ impl BatchBuilder {
 }
 
 /// The bytes of the record `seq`, which comes first in `rest`; leaves what comes behind.
+#[inline(always)]
 fn split<'a>(rest: &mut &'a [u8], seq: Seq) -> Result<&'a [u8], CodecError> {
     let wrong = |what: &str| CodecError { seq, what: what.to_owned() };
     let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| wrong("its length is cut off"))?;
@@ -174,6 +192,7 @@ fn split<'a>(rest: &mut &'a [u8], seq: Seq) -> Result<&'a [u8], CodecError> {
     Ok(bytes)
 }
 
+#[inline(always)]
 fn decode_record(batch: &Batch, seq: Seq, bytes: &[u8]) -> Result<Record, CodecError> {
     let stored: Stored = options().deserialize(bytes).map_err(|error| CodecError { seq, what: error.to_string() })?;
     Ok(Record { seq, time: batch.time, cause: stored.cause.0, event: stored.event })
