@@ -58,7 +58,7 @@ fn a_directory_of_format_1_is_what_it_was_and_goes_on() {
     let rule = client.put("/v1/rules/all", &json!({"kind": "safety_stock", "units": 2})).unwrap();
     assert_eq!(rule.status, 200, "{}", rule.json());
     let line = json!({"sku": "A", "group": "g", "quantity": 1});
-    assert_eq!(client.post("/v1/reservations", &json!({"channel": "pos", "lines": [line]})).unwrap().status, 201);
+    assert_eq!(client.post("/v1/reservations", &json!({"channel": "web", "lines": [line]})).unwrap().status, 201);
     goes_on(server, &data);
 }
 
