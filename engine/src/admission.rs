@@ -371,7 +371,7 @@ impl State {
         for line in reserve.group_lines.iter().filter(|line| line.latest.is_none()) {
             *asked.entry((line.sku, line.group)).or_default() += i64::from(line.quantity);
         }
-        let (_, (mut known, shelves)) = self.view.read(|| {
+        let (_, (mut known, planned)) = self.view.read(|| {
             let lens = self.lens(channel);
             let mut known: BTreeMap<(SkuId, GroupId), Told> = BTreeMap::new();
             let mut planned = Vec::new();
@@ -399,24 +399,26 @@ impl State {
                 }
                 known.insert((*sku, *group), told);
             }
-            let shelves = (!planned.is_empty()).then(|| {
-                let mut skus: Vec<_> = planned.iter().map(|(sku, _)| *sku).collect();
-                skus.dedup();
-                self.shelves(skus.into_iter(), planned.iter().map(|(_, group)| *group), channel)
-            });
-            (known, shelves.map(|shelves| (shelves, planned)))
+            (known, planned)
         });
-        if let Some((mut shelves, planned)) = shelves {
+        // One SKU after the other, so that a writer waits for the copy of one row at most; all of them on one budget.
+        let mut looks = self.bounds().budget.looks;
+        for of_sku in planned.chunk_by(|one, next| one.0 == next.0) {
+            let skus = of_sku.iter().map(|(sku, _)| *sku).take(1);
+            let groups = of_sku.iter().map(|(_, group)| *group);
+            let (_, mut shelves) = self.view.read(|| self.shelves(skus.clone(), groups.clone(), channel));
             shelves.sort();
-            for of @ (sku, group) in planned {
-                let wanted = asked.get(&of).copied().unwrap_or(0);
-                let (got, limit) = shelves.in_group(sku, group, wanted);
+            for of @ (sku, group) in of_sku {
+                let wanted = asked.get(of).copied().unwrap_or(0);
+                shelves.leave(looks);
+                let (got, limit) = shelves.in_group(*sku, *group, wanted);
+                looks = looks.saturating_sub(shelves.spent());
                 let units = wanted - got.missing;
                 let constraint = match got.limited {
                     Some(_) if limit.is_none() => Constraint::Quota,
                     _ => Constraint::Group,
                 };
-                known.insert(of, Told { units, constraint, rule: got.limited, limit });
+                known.insert(*of, Told { units, constraint, rule: got.limited, limit });
             }
         }
         let short = |line: &GroupLine| {

@@ -319,7 +319,9 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
     pub(crate) fn fold_definition(&self, id: I, name: &Name) {
         let index: u32 = id.into();
         self.names.reach(index as usize).get_or_init(|| name.clone());
-        if self.name_at(index) != Some(name) {
+        if let Some(before) = self.name_at(index).filter(|before| *before != name).cloned() {
+            // The id had another name, which leads to it no more.
+            self.ids.remove_if(&before, |_, known| *known == index);
             self.rename(index, name);
         }
         self.ids.insert(name.clone(), index);

@@ -276,6 +276,11 @@ impl DataDirectory {
             None => self.write_secret()?,
         };
         let mut new_epoch = None;
+        let is_old_format = self.written.birth.is_none();
+        if is_old_format {
+            // Ids that were told before keep their text, also in a copy.
+            self.written.plain_until = last_seq;
+        }
         if self.is_copy {
             let before = self.epoch();
             let birth = Birth::of(&self.path.join(IDENTITY)).map_err(OpenError::io(&self.path))?;
@@ -286,10 +291,8 @@ impl DataDirectory {
             let bytes = *digest.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8]);
             self.written.eras.push(Era { epoch: Epoch(u64::from_le_bytes(bytes)), after: last_seq });
             new_epoch = Some(NewEpoch { before, after: last_seq });
-        } else if self.written.birth.is_none() {
-            self.written.plain_until = last_seq;
         }
-        if self.is_copy || self.written.birth.is_none() || self.written.anchors != *anchors {
+        if self.is_copy || is_old_format || self.written.anchors != *anchors {
             self.written.anchors = anchors.clone();
             self.write_identity()?;
             self.is_copy = false;

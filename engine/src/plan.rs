@@ -797,10 +797,16 @@ fn is_fence(quota: &Standing) -> bool {
 
 /// What the places of a quota hold of a SKU: added up once, and changed by what the plan does from then on.
 ///
-/// Bounded by the cells of the SKU, a look for each 16.
+/// Bounded by the cells of the SKU, a look for each 16; where no looks are left, nothing is there.
 fn pool_of<W: World>(world: &W, plan: &mut Plan, sku: SkuId, first: &Arc<Standing>) -> Pool {
     if let Some(pool) = plan.pools.get(&(sku, first.id)) {
         return *pool;
+    }
+    if plan.looks_left == 0 {
+        plan.over = Some(LOOKS_LIMIT);
+        let none = Pool { on_hand: 0, free_before: 0, free: 0 };
+        plan.pools.insert((sku, first.id), none);
+        return none;
     }
     let book = Arc::clone(&plan.book);
     let is_there = book.places_of(first);

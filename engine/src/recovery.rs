@@ -70,13 +70,8 @@ impl Engine {
         observer: Option<Box<dyn Observer>>,
     ) -> Result<(Self, Report), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
-        let (state, folder, journal, mut report) = recover(
-            &directory,
-            options.settings.idempotency_bytes,
-            options.sled,
-            Reading::Tail,
-            &mut |_, _, _| Ok(()),
-        )?;
+        let (state, folder, journal, mut report) =
+            recover(&directory, &options.settings, options.sled, Reading::Tail, &mut |_, _, _| Ok(()))?;
         report.created = directory.created;
         let now = clock.now();
         let mut anchors = directory.anchors().clone();
@@ -115,6 +110,7 @@ impl Engine {
         observer: Option<Box<dyn Observer>>,
     ) -> Result<Self, Damage> {
         let state = State::new(settings.idempotency_bytes);
+        state.reservations.keep(settings.keeping());
         let mut folder = Folder::default();
         let mut broken = None;
         let (journal, recovered) = MemoryJournal::open(disk, &mut |batch| {
@@ -185,13 +181,18 @@ pub(crate) enum Reading {
 /// is replayed, with the state so far and where the image ends.
 pub(crate) fn recover(
     directory: &DataDirectory,
-    idempotency_bytes: u64,
+    settings: &Settings,
     options: SledOptions,
     reading: Reading,
     check: &mut Check<'_>,
 ) -> Result<(State, Folder, SledJournal, Report), OpenError> {
     let mut report = Report::default();
-    let (mut state, mut folder) = (State::new(idempotency_bytes), Folder::default());
+    let fresh = || {
+        let state = State::new(settings.idempotency_bytes);
+        state.reservations.keep(settings.keeping());
+        state
+    };
+    let (mut state, mut folder) = (fresh(), Folder::default());
     let images = directory.images();
     for (_, path) in image::list(&images).map_err(OpenError::io(&images))? {
         match image::load(&path, directory.eras(), &state, &mut folder) {
@@ -201,7 +202,7 @@ pub(crate) fn recover(
             }
             Err(error) => {
                 report.bad_images.push(Arc::new(error));
-                (state, folder) = (State::new(idempotency_bytes), Folder::default());
+                (state, folder) = (fresh(), Folder::default());
             }
         }
     }
@@ -240,7 +241,9 @@ fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Res
         folder.fold(state, record);
         replayed += 1;
     }
-    state.reservations.leave_to_log();
+    // What is over stays within its bound while the log is read, so that a start takes no more memory than a run.
+    let none = Timestamp(0);
+    folder.forget(state, records.last().map_or(none, |record| record.time), none, none);
     Ok(replayed)
 }
 

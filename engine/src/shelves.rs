@@ -20,6 +20,7 @@ pub(crate) struct Shelves<'a> {
     catalogue: &'a Catalogue,
     book: Arc<Book>,
     budget: Budget,
+    spent: usize,
     channel: ChannelId,
     skus: FxHashMap<SkuId, OfSku>,
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
@@ -54,6 +55,7 @@ impl State {
             catalogue: &self.catalogue,
             book,
             budget: self.bounds().budget,
+            spent: 0,
             channel,
             skus: FxHashMap::default(),
             members: FxHashMap::default(),
@@ -107,12 +109,23 @@ impl Shelves<'_> {
         }
     }
 
+    /// Leaves so many looks to what is asked of a group next.
+    pub fn leave(&mut self, looks: usize) {
+        self.budget.looks = looks;
+    }
+
+    /// What was looked at for what was asked of a group last.
+    pub fn spent(&self) -> usize {
+        self.spent
+    }
+
     /// What a promise of up to `wanted` units of a SKU, asked of a group, gets, and the setting that ended the search for
     /// more, where one did.
     pub fn in_group(&mut self, sku: SkuId, group: GroupId, wanted: i64) -> (FromGroup, Option<&'static str>) {
         let mut plan = Plan::new(self.channel, Arc::clone(&self.book), self.budget);
         let members = self.members(group);
         let got = plan::take_in_group(self, &mut plan, 0, sku, &members, wanted);
+        self.spent = plan.spent();
         (got, plan.over())
     }
 

@@ -513,7 +513,7 @@ impl Folder {
 
     /// Forgets keys that have outlived their retention, and closed reservations that have outlived theirs or are too many,
     /// a bounded number at a time: some more than were closed meanwhile, so that none pile up.
-    pub fn forget(&mut self, state: &State, keys_before: Timestamp, closed_before: Timestamp) {
+    pub fn forget(&mut self, state: &State, now: Timestamp, keys_before: Timestamp, closed_before: Timestamp) {
         const AT_A_TIME: usize = 1024;
         state.idempotency.forget(keys_before);
         if self.closed > 0 {
@@ -522,7 +522,7 @@ impl Folder {
         // Bound: a batch closes at most as many as it has commands and expiries. Each costs the same, whatever is kept.
         let many = AT_A_TIME + 2 * std::mem::take(&mut self.closed);
         for _ in 0..many {
-            if !state.reservations.forget_one(closed_before) {
+            if !state.reservations.forget_one(closed_before, now) {
                 break;
             }
         }

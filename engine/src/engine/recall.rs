@@ -134,15 +134,23 @@ impl Engine {
         if seq - id.0 > SEARCHED_MAX {
             return Ok(None);
         }
+        let mut damage = None;
         self.shared.reader.read(id.0 + 1, &mut |batch| {
-            for record in batch.records().unwrap_or_default() {
+            let records = match batch.records() {
+                Ok(records) => records,
+                Err(error) => {
+                    damage = Some(Damage { seq: error.seq, what: error.what });
+                    return ControlFlow::Break(());
+                }
+            };
+            for record in records {
                 if record.seq > id.0 && record.seq <= seq && record.event.changed_reservations().contains(&id) {
                     told.apply(&record);
                 }
             }
             if batch.last_seq() >= seq { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
-        Ok(Some(told))
+        damage.map_or(Ok(Some(told)), |damage| Err(ReadError::Damaged(damage)))
     }
 
     /// Up to `limit` reservations that match at `now`, newest first, from the one before `before`. What a page costs is

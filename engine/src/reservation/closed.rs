@@ -354,18 +354,19 @@ impl Lanes {
     /// The next that was closed before `before`.
     pub fn pop_older(&mut self, before: Timestamp) -> Option<ReservationId> {
         let (closed_at, caller) = *self.by_age.first()?;
-        (u64::from(closed_at) * 1000 < before.0).then(|| self.pop(caller)).flatten()
+        (u64::from(closed_at) * 1000 < before.0).then(|| self.pop(caller)).flatten().map(|leaving| leaving.id)
     }
 
-    /// The oldest of whoever has most.
-    pub fn pop_of_largest(&mut self) -> Option<ReservationId> {
+    /// The oldest of whoever has most: whose it is, when it was closed, what it costs, and which.
+    pub fn pop_of_largest(&mut self) -> Option<(u32, Timestamp, u32, ReservationId)> {
         let (_, caller) = *self.by_bytes.last()?;
-        self.pop(caller)
+        let Leaving { closed_at, cost, id } = self.pop(caller)?;
+        Some((caller, Timestamp(u64::from(closed_at) * 1000), cost, id))
     }
 
-    fn pop(&mut self, caller: u32) -> Option<ReservationId> {
+    fn pop(&mut self, caller: u32) -> Option<Leaving> {
         let lane = self.lanes.get_mut(&caller)?;
-        let Leaving { closed_at, cost, id } = lane.queue.pop_front()?;
+        let leaving @ Leaving { closed_at, cost, .. } = lane.queue.pop_front()?;
         let before = lane.bytes >> LANE_STEP;
         lane.bytes -= u64::from(cost);
         self.bytes -= u64::from(cost);
@@ -388,7 +389,7 @@ impl Lanes {
                 self.lanes.remove(&caller);
             }
         }
-        Some(id)
+        Some(leaving)
     }
 }
 
@@ -450,7 +451,7 @@ mod tests {
         }
         let before = lanes.bytes();
         for nth in 10..9_000 {
-            assert_eq!(lanes.pop_of_largest(), Some(ReservationId(nth)));
+            assert_eq!(lanes.pop_of_largest().map(|(.., id)| id), Some(ReservationId(nth)));
         }
         assert_eq!(lanes.bytes(), before - 8_990 * 150);
         assert_eq!(lanes.pop_older(Timestamp(5_000)), Some(ReservationId(0)), "the oldest of all, by time");

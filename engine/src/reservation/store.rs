@@ -570,19 +570,37 @@ impl ReservationStore {
     }
 
     /// Journal thread only: lets go of one that was closed before `before`, or that is too much; tells whether there was
-    /// one.
-    pub(crate) fn forget_one(&self, before: Timestamp) -> bool {
+    /// one. What still counts against a day of a location does not go because there is too much: a restart counts what is
+    /// here. How much of that there is, is bounded by the rules that limit those days.
+    pub(crate) fn forget_one(&self, before: Timestamp, now: Timestamp) -> bool {
+        // Bound: what has to stay is looked at once in a round.
+        const LOOKS: usize = 16;
         let id = {
             let mut index = self.index_mut();
-            let older = index.lanes.pop_older(before);
-            let id = older.or_else(|| {
-                let too_much = index.lanes.bytes() > index.keeping.closed_bytes;
-                too_much.then(|| index.lanes.pop_of_largest()).flatten()
-            });
+            let mut id = index.lanes.pop_older(before);
+            for _ in 0..LOOKS {
+                if id.is_some() || index.lanes.bytes() <= index.keeping.closed_bytes {
+                    break;
+                }
+                let Some((caller, closed_at, cost, oldest)) = index.lanes.pop_of_largest() else { break };
+                if closed_at.0.saturating_add(COUNTED_MS) > now.0 && self.counts_against_a_day(&index, oldest) {
+                    index.lanes.push(caller, closed_at, oldest, cost);
+                } else {
+                    id = Some(oldest);
+                }
+            }
             self.closed_bytes.store(index.lanes.bytes(), Relaxed);
             id
         };
         id.inspect(|id| self.forget(*id)).is_some()
+    }
+
+    /// Whether a closed reservation was an order that a day of a location counts.
+    fn counts_against_a_day(&self, index: &Index, id: ReservationId) -> bool {
+        match self.get(id) {
+            Some(whole) => whole.state == State::Collected && !whole.orders.is_empty(),
+            None => index.entries.get(id).is_some_and(|closed| !closed.orders.is_empty()),
+        }
     }
 
     /// A closed reservation leaves memory.
@@ -611,10 +629,17 @@ impl ReservationStore {
     }
 }
 
+/// How long orders are counted against their days: as [`Ledger`](crate::ledger::Ledger) does, with a day to spare.
+const COUNTED_MS: u64 = 4 * 86_400_000;
+
+/// Changes of a closed reservation that has an entry: an entry's length has 16 bits, and a change takes up to 25 bytes.
+const ENTRY_CHANGES_MAX: usize = 1500;
+
 /// Whether a closed reservation is one that the log cannot tell, or not for as long as it may be asked for.
 fn stays_whole(reservation: &Reservation, keeping: &Keeping) -> bool {
     closed_at(reservation).since_ms(reservation.created_at) > keeping.whole_after_ms
         || reservation.lines.len() > ENTRY_LINES_MAX
+        || reservation.changes.len() > ENTRY_CHANGES_MAX
         // What waited is asked how it was, by those who replay the demand of the past.
         || reservation.lines.iter().any(|line| line.wait.is_some())
         || reservation.changes.iter().any(|change| change.is_summary())

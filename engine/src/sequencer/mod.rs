@@ -272,6 +272,7 @@ impl Sequencer {
         self.state.forget_came(before(settings.log_retention_seconds));
         self.folder.forget(
             &self.state,
+            now,
             before(settings.idempotency_retention_seconds),
             before(settings.closed_reservation_retention_seconds.max(settings.idempotency_retention_seconds)),
         );

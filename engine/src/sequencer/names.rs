@@ -39,6 +39,10 @@ impl Sequencer {
         let registry = &self.state.catalogue.channels;
         let mut used = self.draft.channels_used();
         used.extend(self.state.lost.channels());
+        // A rule may name one since then. Bounded by the rules, once an image.
+        for standing in self.state.rules.all().into_iter().flatten() {
+            used.extend(standing.rule.conditions.channels.iter().copied());
+        }
         let promised_at = |id: ChannelId| self.folder.promised_at.get(id.0 as usize).copied().unwrap_or(0);
         let is_unused = |id: &ChannelId| {
             registry.is_live(*id)

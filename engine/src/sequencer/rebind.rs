@@ -57,6 +57,7 @@ impl Sequencer {
         }
         self.draft.ledger.reopen(&Shift::hiding(&own));
         let moving = self.place_elsewhere(&mut plan, &own, &wanted, binds);
+        self.looks += plan.spent();
         if let Ok(moving) = &moving {
             self.log_moves(moving);
         }

@@ -75,8 +75,10 @@ impl Sequencer {
                 let channel = self.state.catalogue.channels.name(reservation.channel);
                 let own = self.settings.channel_limits.of(channel.as_str()).hold_seconds;
                 let most = own.unwrap_or(u64::MAX).min(self.settings.hold_seconds_max);
-                let cap = reservation.created_at.plus_seconds(most);
-                let expires_at = self.deadline_in(ttl_seconds.into()).min(cap);
+                let (made, had) = (reservation.created_at, reservation.expires_at);
+                let cap = self.anchors.meant(self.anchors.told(made).plus_seconds(most));
+                // A limit that came later lengthens nothing, and takes nothing away.
+                let expires_at = self.deadline_in(ttl_seconds.into()).min(cap.max(had));
                 self.draft.log(cause.take(), Event::Extended(Extended { reservation: id, expires_at }))
             }
         };

@@ -28,6 +28,7 @@ use crate::journal::{Batch, Damage};
 use crate::level::StockLevel;
 use crate::recovery::{Reading, Report, recover};
 use crate::reservation::{Reservation, State as Life};
+use crate::settings::Settings;
 use crate::state::State;
 use dock::Dock;
 pub(crate) use law::{Law, Planned};
@@ -685,7 +686,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
     let mut checked_after = 0;
     let (state, _, journal, report) = recover(
         &directory,
-        u64::MAX,
+        &Settings { idempotency_bytes: u64::MAX, closed_reservation_bytes: u64::MAX, ..Settings::default() },
         SledOptions::default(),
         Reading::Whole,
         &mut |state: &State, image: Option<Seq>, batch: &Batch| {

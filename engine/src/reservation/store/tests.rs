@@ -58,7 +58,7 @@ fn forgetting_does_not_grow_with_what_one_customer_has() {
     let clock = |store: &ReservationStore| {
         let started = std::time::Instant::now();
         for _ in 0..2_000 {
-            assert!(store.forget_one(Timestamp(u64::MAX)));
+            assert!(store.forget_one(Timestamp(u64::MAX), Timestamp(u64::MAX)));
         }
         started.elapsed().as_secs_f64()
     };
@@ -115,7 +115,7 @@ fn a_list_steps_over_what_its_filter_lacks() {
 fn nothing_is_left_where_everything_is_forgotten() {
     let store = closed(3_000);
     store.insert(made(10_000, "guest", 1, 2));
-    while store.forget_one(Timestamp(u64::MAX)) {}
+    while store.forget_one(Timestamp(u64::MAX), Timestamp(u64::MAX)) {}
     assert_eq!((store.len(), store.open(), store.entries(), store.closed_bytes()), (1, 1, 0, 0));
     let walked = store.walk(&Filter::default(), ReservationId(u64::MAX), 10, 100);
     assert_eq!((walked.ids, walked.steps), (vec![ReservationId(10_000)], 2));
