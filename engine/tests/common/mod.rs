@@ -254,26 +254,27 @@ impl Shop {
     }
 
     /// Declares what a rule names and nobody knows yet.
-    fn declare_for(&self, fields: &RuleFields) {
+    fn declare_for(&self, fields: &RuleFields) -> Result<(), Failure> {
         let catalogue = &self.engine.state().catalogue;
         for name in fields.skus.iter().filter(|name| catalogue.skus.id(name.as_str()).is_none()) {
-            self.put(PutWhat::Sku(name.clone(), SkuFields::default())).unwrap();
+            self.put(PutWhat::Sku(name.clone(), SkuFields::default()))?;
         }
         for name in fields.locations.iter().filter(|name| catalogue.locations.id(name.as_str()).is_none()) {
-            self.put(PutWhat::Location(name.clone(), LocationFields::default())).unwrap();
+            self.put(PutWhat::Location(name.clone(), LocationFields::default()))?;
         }
         for name in fields.groups.iter().filter(|name| catalogue.groups.id(name.as_str()).is_none()) {
-            self.put(PutWhat::Group(name.clone(), Vec::new())).unwrap();
+            self.put(PutWhat::Group(name.clone(), Vec::new()))?;
         }
         for name in fields.channels.iter().filter(|name| catalogue.channels.id(name.as_str()).is_none()) {
-            self.put(PutWhat::Channel(name.clone(), ChannelDetails::default())).unwrap();
+            self.put(PutWhat::Channel(name.clone(), ChannelDetails::default()))?;
         }
+        Ok(())
     }
 
     /// Sets a rule, or removes it.
     pub fn put_rule(&self, id: &str, fields: Option<RuleFields>) -> Result<Seq, Failure> {
         if let Some(fields) = &fields {
-            self.declare_for(fields);
+            self.declare_for(fields)?;
         }
         let put = Put { what: PutWhat::Rule(name(id), fields.map(Box::new)), if_match: None };
         match self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))? {
