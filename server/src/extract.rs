@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anaquel_engine::event::IdempotencyKey;
@@ -11,11 +12,14 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::app::{App, Caller};
+use crate::budget::Payer;
+use crate::budget::answers::{Held, SMALL_BYTES};
 use crate::door::Identity;
 use crate::door::guard::{Peer, Visitor};
 use crate::problem::{Problem, Slug};
@@ -40,7 +44,7 @@ pub struct JsonRequest<T> {
 /// Reads a JSON body, and the idempotency key that it came with.
 pub async fn json<T: DeserializeOwned>(app: &App, request: Request) -> Result<JsonRequest<T>, Problem> {
     let (parts, body) = request.into_parts();
-    let bytes = read_body(app, &parts.headers, body).await?;
+    let (bytes, _room) = read_body(app, &parts, body).await?;
     let params = Params::parse(parts.uri.query().unwrap_or_default());
     let caller = caller(app, &parts, &bytes)?;
     // A body whose fields are all optional may be left out whole.
@@ -51,7 +55,7 @@ pub async fn json<T: DeserializeOwned>(app: &App, request: Request) -> Result<Js
 /// Reads a JSON body that asks and changes nothing, so that no key is needed.
 pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> Result<JsonRequest<T>, Problem> {
     let (parts, body) = request.into_parts();
-    let bytes = read_body(app, &parts.headers, body).await?;
+    let (bytes, _room) = read_body(app, &parts, body).await?;
     let params = Params::parse(parts.uri.query().unwrap_or_default());
     let caller = Caller::of(visitor(&parts));
     Ok(JsonRequest { caller, body: parse_json(&bytes)?, params })
@@ -98,27 +102,89 @@ pub async fn discard(mut body: Body) {
     let _ = tokio::time::timeout(BODY_TIMEOUT, drain).await;
 }
 
-async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let limit = app.config.limits.body_bytes;
+/// A body in the reading. One that comes in one piece is not copied.
+#[derive(Default)]
+struct Whole {
+    first: Bytes,
+    rest: Vec<u8>,
+}
+
+impl Whole {
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.len()
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if self.len() == 0 {
+            self.first = piece;
+            return;
+        }
+        if !self.first.is_empty() {
+            self.rest.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.rest.extend_from_slice(&piece);
+    }
+
+    /// Reads on until there are more than `enough` bytes; whether that was all.
+    async fn read(&mut self, body: &mut Body, enough: usize) -> Result<bool, axum::Error> {
+        while self.len() <= enough {
+            let Some(frame) = body.frame().await else { return Ok(true) };
+            if let Ok(piece) = frame?.into_data() {
+                self.push(piece);
+            }
+        }
+        Ok(false)
+    }
+
+    fn end(self) -> Bytes {
+        if self.rest.is_empty() { self.first } else { self.rest.into() }
+    }
+}
+
+/// Reads a body. A large one takes room of who pays before it is read, or, where it does not say how long it is, before it
+/// is read any further; it has that room until what comes back with it is dropped.
+async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, Option<Arc<Held>>), Problem> {
+    let (limit, headers) = (app.config.limits.body_bytes, &parts.headers);
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let too_large = || Problem::new(Slug::PayloadTooLarge, format!("a body has at most {limit} bytes"));
     if announced.is_some_and(|length| length > limit as u64) {
         discard(body).await;
         return Err(too_large());
     }
-    let mut body = body;
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(&mut body, limit).collect()).await;
-    let collected = collected.map_err(|_| {
-        Problem::new(Slug::Timeout, format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()))
-    })?;
-    let bytes = match collected {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            discard(body).await;
-            return Err(too_large());
+    let mut wanted = announced.and_then(|length| usize::try_from(length).ok()).filter(|length| *length > SMALL_BYTES);
+    let (mut whole, mut room, mut until) = (Whole::default(), None, Instant::now() + BODY_TIMEOUT);
+    // At most twice: what is small, then all of it.
+    loop {
+        if let Some(bytes) = wanted {
+            let (payer, began) = (Payer::of(&parts.extensions), Instant::now());
+            // On the heap, so that small bodies take no room for it.
+            match Box::pin(app.answers.reserve(&payer, bytes)).await {
+                // The client is not to blame for the wait.
+                Ok(held) => (room, until) = (Some(held), until + began.elapsed()),
+                Err(problem) => {
+                    drop(whole);
+                    discard(body).await;
+                    return Err(problem);
+                }
+            }
         }
-        Err(_) => return Err(Problem::new(Slug::InvalidRequest, "the body was cut off")),
-    };
+        let enough = if room.is_some() { limit } else { limit.min(SMALL_BYTES) };
+        let read = tokio::time::timeout_at(until, whole.read(&mut body, enough)).await;
+        let read = read.map_err(|_| {
+            Problem::new(Slug::Timeout, format!("the body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()))
+        })?;
+        match read {
+            Ok(true) => break,
+            Ok(false) if whole.len() > limit => {
+                drop((whole, room));
+                discard(body).await;
+                return Err(too_large());
+            }
+            Ok(false) => wanted = Some(limit),
+            Err(_) => return Err(Problem::new(Slug::InvalidRequest, "the body was cut off")),
+        }
+    }
+    let bytes = whole.end();
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let is_json = media_type.is_none_or(|value| {
         let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -127,7 +193,7 @@ async fn read_body(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, 
     if !bytes.is_empty() && !is_json {
         return Err(Problem::new(Slug::UnsupportedMediaType, "Content-Type: send application/json"));
     }
-    Ok(bytes)
+    Ok((bytes, room))
 }
 
 /// Who asks, and under which key.
@@ -196,8 +262,10 @@ pub fn bind_key(
     body: blake3::Hash,
 ) -> IdempotencyKey {
     let mut scope = blake3::Hasher::new();
+    // The same subject of another issuer is another caller.
+    let issuer = caller.and_then(|identity| identity.issuer.as_deref());
     let who = caller.map(|identity| identity.lineage.as_str());
-    for part in who.into_iter().chain([method, path, &key]) {
+    for part in issuer.into_iter().chain(who).chain([method, path, &key]) {
         scope.update(&(part.len() as u64).to_le_bytes());
         scope.update(part.as_bytes());
     }
@@ -310,5 +378,73 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
         let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found("thing"))?;
         let id = params.iter().next().map(|(_, value)| value.to_owned());
         id.map(PathId).ok_or_else(|| Problem::not_found("thing"))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use super::*;
+
+    fn parts(length: Option<usize>) -> Parts {
+        let mut request = http::Request::post("/v1/reservations");
+        if let Some(length) = length {
+            request = request.header(header::CONTENT_LENGTH, length);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    /// A body that says nothing of its length: pieces of 10,000 bytes each.
+    fn pieces(count: usize) -> Body {
+        let piece = |_| Ok::<_, std::convert::Infallible>(Bytes::from(vec![b' '; 10_000]));
+        Body::from_stream(futures_util::stream::iter((0..count).map(piece)))
+    }
+
+    #[tokio::test]
+    async fn large_bodies_take_room_while_they_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = App::for_tests(folder.path()).unwrap();
+        let (bytes, room) = read_body(&app, &parts(None), pieces(6)).await.unwrap();
+        assert_eq!((bytes.len(), room.is_none(), app.answers.bytes()), (60_000, true, 0), "small");
+        let (bytes, room) = read_body(&app, &parts(None), pieces(20)).await.unwrap();
+        assert_eq!((bytes.len(), app.answers.bytes()), (200_000, app.config.limits.body_bytes));
+        drop(room);
+        let (bytes, room) = read_body(&app, &parts(Some(200_000)), pieces(20)).await.unwrap();
+        assert_eq!((bytes.len(), app.answers.bytes()), (200_000, 200_000));
+        drop(room);
+        assert_eq!(app.answers.bytes(), 0);
+        let refused = read_body(&app, &parts(None), pieces(200)).await.unwrap_err();
+        assert_eq!((refused.status().as_u16(), app.answers.bytes()), (413, 0));
+    }
+
+    #[tokio::test]
+    async fn a_large_body_without_room_is_refused_and_a_small_one_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = App::for_tests(folder.path()).unwrap();
+        let _full = app.answers.reserve(&Payer::default(), app.config.limits.answer_bytes).await.unwrap();
+        // As many wait as may, so that nobody else does.
+        for _ in 0..32 {
+            let app = app.clone();
+            tokio::spawn(async move { app.answers.reserve(&Payer::default(), 1).await });
+        }
+        tokio::task::yield_now().await;
+        for length in [None, Some(200_000)] {
+            let refused = read_body(&app, &parts(length), pieces(20)).await.unwrap_err();
+            assert_eq!((refused.status().as_u16(), refused.slug()), (503, "overloaded"));
+        }
+        assert!(read_body(&app, &parts(None), pieces(6)).await.is_ok());
+    }
+
+    #[test]
+    fn a_key_is_bound_to_the_issuer_of_its_subject() {
+        let scope = |lineage: &str, issuer: Option<&str>| {
+            let issuer = issuer.map(str::to_owned);
+            let caller = Identity { lineage: lineage.into(), issuer, ..Identity::default() };
+            bind_key("k".into(), Some(&caller), "POST", "/v1/reservations", blake3::hash(b"{}")).scope
+        };
+        let issued = scope("sub:till", Some("https://a.test"));
+        assert_eq!(issued, scope("sub:till", Some("https://a.test")));
+        assert_ne!(issued, scope("sub:till", Some("https://b.test")));
+        assert_ne!(issued, scope("sub:till", None));
     }
 }

@@ -44,6 +44,10 @@ const STREAMS_MAX: u32 = 128;
 /// Bytes of one HTTP/2 stream that are taken from its answer and not written.
 const STREAM_BYTES_MAX: usize = 64 << 10;
 
+/// Bytes of one request's body that a client may send over HTTP/2 before they are read, and of all of a connection.
+const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+
 /// How long a connection beyond the limit may last.
 const BEYOND: Duration = Duration::from_secs(5);
 
@@ -264,6 +268,8 @@ async fn accept(
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
         .max_send_buf_size(STREAM_BYTES_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .keep_alive_interval(patience)
         .keep_alive_timeout(patience);
     let graceful = GracefulShutdown::new();
@@ -414,7 +420,11 @@ fn beyond(router: Router) -> Router {
 /// for it without an end.
 async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    /// How long until the second look, and between looks at most.
+    const FIRST_LOOK: Duration = Duration::from_millis(5);
+    const LAST_LOOK: Duration = Duration::from_millis(500);
     let mut begun = [0; PREFACE.len()];
+    let mut waits = FIRST_LOOK;
     loop {
         let length = stream.peek(&mut begun).await?;
         let begun = begun.get(..length).unwrap_or(&[]);
@@ -422,7 +432,8 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
             return Ok(begun == PREFACE);
         }
         // More of it is on its way; a peek tells what is there, not when there is more.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(waits).await;
+        waits = LAST_LOOK.min(waits * 2);
     }
 }
 

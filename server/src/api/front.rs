@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::Method;
+use http::{Method, StatusCode};
 use tower::{Layer, Service};
 
 use crate::app::App;
@@ -92,7 +92,10 @@ where
                     let mut response = match large(link.map(Arc::as_ref), &response) {
                         None => response,
                         // On the heap, so that small answers take no room for it.
-                        Some(bytes) => Box::pin(answers.send(payer(), bytes, response)).await,
+                        Some(bytes) => {
+                            let may_refuse = asked.only_asked(&response);
+                            Box::pin(answers.send(payer(), bytes, may_refuse, response)).await
+                        }
                     };
                     if let Some(id) = request_id {
                         response.headers_mut().insert(guard::REQUEST_ID, id);
@@ -139,6 +142,16 @@ impl Asked {
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             trace: crate::extract::trace(request.headers()),
+        }
+    }
+
+    /// Whether it asked and did nothing: its answer may be refused once it is made. What is done is told.
+    fn only_asked(&self, response: &Response) -> bool {
+        match self.route.as_ref().map_or("", MatchedPath::as_str) {
+            "/v1/availability/query" | "/v1/what-if" => true,
+            // A promise is created; a dry run is not.
+            "/v1/sourcing" => response.status() == StatusCode::OK,
+            _ => [Method::GET, Method::HEAD].contains(&self.method),
         }
     }
 
@@ -223,6 +236,17 @@ mod tests {
             assert!(!self.at_once, "at once");
             Box::pin(async { panic!("later") })
         }
+    }
+
+    #[test]
+    fn only_questions_are_refused_once_they_are_answered() -> anyhow::Result<()> {
+        let response = Response::default();
+        for (method, only_asked) in [("GET", true), ("HEAD", true), ("POST", false), ("PUT", false), ("DELETE", false)]
+        {
+            let request = Request::builder().method(method).uri("/v1/anything").body(Body::empty())?;
+            assert_eq!(Asked::of(&request).only_asked(&response), only_asked, "{method}");
+        }
+        Ok(())
     }
 
     #[tokio::test]

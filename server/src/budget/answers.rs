@@ -1,6 +1,8 @@
 //! Bytes of large answers: counted from before they are made until the last of them is written, for each connection, for
-//! each caller, and in all. Small answers are not counted, and never wait.
+//! each caller, and in all. Small answers are not counted, and never wait. Large bodies of requests take of the same room
+//! until they are read.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, Weak};
@@ -11,7 +13,7 @@ use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
 use super::link::Link;
 use super::{Payer, Shares, Who, fair, lock};
@@ -33,6 +35,11 @@ const PIECE_BYTES: usize = 64 << 10;
 /// How long an answer waits for room.
 const WAIT: Duration = Duration::from_secs(5);
 
+/// Answers that wait for room, in all and of one caller whatever is left; no more than so many are looked at when some is
+/// free again.
+const WAITING_MAX: usize = 64;
+const WAITING_FLOOR: usize = 4;
+
 /// After how many seconds it is worth another try.
 const RETRY_SECONDS: u64 = 2;
 
@@ -46,7 +53,6 @@ pub struct Answers {
     wait: Duration,
     started: Instant,
     held: Mutex<Used>,
-    freed: Notify,
     /// Those on their way out.
     leaving: Mutex<Vec<Weak<Leaving>>>,
 }
@@ -55,6 +61,31 @@ pub struct Answers {
 struct Used {
     all: usize,
     by_caller: Shares<Who>,
+    /// In the order in which they came.
+    waiting: VecDeque<Waiting>,
+    waiting_of: Shares<Who>,
+}
+
+/// An answer that waits for room.
+#[derive(Debug)]
+struct Waiting {
+    payer: Payer,
+    bytes: usize,
+    room: oneshot::Sender<Arc<Held>>,
+}
+
+/// A place among those who wait, given up when this is dropped.
+struct Place<'a> {
+    answers: &'a Answers,
+    who: Who,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut used = lock(&self.answers.held);
+        used.waiting_of.take(self.who, 1);
+        used.waiting.retain(|waiting| !waiting.room.is_closed());
+    }
 }
 
 /// Room that an answer takes, until this is dropped.
@@ -89,7 +120,6 @@ impl Answers {
             wait: WAIT,
             started: Instant::now(),
             held: Mutex::default(),
-            freed: Notify::new(),
             leaving: Mutex::default(),
         })
     }
@@ -102,28 +132,48 @@ impl Answers {
     /// Takes room for an answer that is about to be made; waits a while for it.
     ///
     /// # Errors
-    /// `overloaded`, naming the limit, where there is none.
+    /// `overloaded`, naming the limit, where there is none, or where too many wait for it, or too many of the same caller.
     pub async fn reserve(self: &Arc<Self>, payer: &Payer, bytes: usize) -> Result<Arc<Held>, Problem> {
-        let waiting = async {
-            loop {
-                // Before the look: what is freed between the two is not missed.
-                let freed = self.freed.notified();
-                match self.take(payer, bytes) {
-                    Ok(held) => return held,
-                    Err(_) => freed.await,
-                }
+        let (limit, waits) = {
+            let mut used = lock(&self.held);
+            let Err(limit) = self.fits(&used, payer, bytes) else { return Ok(self.count(&mut used, payer, bytes)) };
+            let (mine, free) = (used.waiting_of.of(payer.who), WAITING_MAX.saturating_sub(used.waiting.len()));
+            if free == 0 || !fair(mine, 1, free, 1, WAITING_FLOOR) {
+                return Err(overloaded(limit));
             }
+            let (room, waits) = oneshot::channel();
+            used.waiting.push_back(Waiting { payer: payer.clone(), bytes, room });
+            used.waiting_of.add(payer.who, 1);
+            (limit, waits)
         };
-        match tokio::time::timeout(self.wait, waiting).await {
-            Ok(held) => Ok(held),
-            Err(_) => self.take(payer, bytes).map_err(overloaded),
+        // Whoever hangs up drops what it waits with first, then its place.
+        let place = Place { answers: self, who: payer.who };
+        let mut waits = waits;
+        let room = tokio::time::timeout(self.wait, &mut waits).await;
+        // Closed first, so that nobody hands over room to a place that is given up.
+        waits.close();
+        drop(place);
+        match (room, waits.try_recv()) {
+            (Ok(Ok(held)), _) | (_, Ok(held)) => Ok(held),
+            _ => Err(overloaded(limit)),
         }
     }
 
     /// The same at once; the limit that is in the way, where there is one.
     fn take(self: &Arc<Self>, payer: &Payer, bytes: usize) -> Result<Arc<Held>, (&'static str, usize)> {
-        let of_link = payer.link.as_ref().map_or(0, |link| link.held.load(Relaxed));
         let mut used = lock(&self.held);
+        self.fits(&used, payer, bytes)?;
+        Ok(self.count(&mut used, payer, bytes))
+    }
+
+    /// The same whatever is left: what is done is told.
+    fn force(self: &Arc<Self>, payer: &Payer, bytes: usize) -> Arc<Held> {
+        self.count(&mut lock(&self.held), payer, bytes)
+    }
+
+    /// The limit that is in the way, where there is one.
+    fn fits(&self, used: &Used, payer: &Payer, bytes: usize) -> Result<(), (&'static str, usize)> {
+        let of_link = payer.link.as_ref().map_or(0, |link| link.held.load(Relaxed));
         // An answer that is larger than the room goes alone.
         if of_link > 0 && of_link.saturating_add(bytes) > self.most_of_link {
             return Err(("limits.connection_answer_bytes", self.most_of_link));
@@ -133,16 +183,19 @@ impl Answers {
         if !fits || (mine > 0 && !fair(mine, bytes, free, 1, 0)) {
             return Err(("limits.answer_bytes", self.most));
         }
+        Ok(())
+    }
+
+    fn count(self: &Arc<Self>, used: &mut Used, payer: &Payer, bytes: usize) -> Arc<Held> {
         used.all += bytes;
         used.by_caller.add(payer.who, bytes);
         if let Some(link) = &payer.link {
             link.held.fetch_add(bytes, Relaxed);
         }
-        drop(used);
-        Ok(Arc::new(Held { answers: Arc::clone(self), payer: payer.clone(), bytes: AtomicUsize::new(bytes) }))
+        Arc::new(Held { answers: Arc::clone(self), payer: payer.clone(), bytes: AtomicUsize::new(bytes) })
     }
 
-    fn free(&self, payer: &Payer, bytes: usize) {
+    fn free(self: &Arc<Self>, payer: &Payer, bytes: usize) {
         if bytes == 0 {
             return;
         }
@@ -152,14 +205,44 @@ impl Answers {
         if let Some(link) = &payer.link {
             link.held.fetch_sub(bytes, Relaxed);
         }
+        let given_back = self.hand_over(&mut used);
         drop(used);
-        self.freed.notify_waiters();
+        // Outside of the lock, which giving back takes.
+        drop(given_back);
     }
 
-    /// A [`large`] answer on its way out, counted until the last of it is written.
-    pub async fn send(self: &Arc<Self>, payer: Payer, bytes: usize, mut response: Response) -> Response {
+    /// Those who wait have room, in order, as far as they fit; what those give back who are gone meanwhile. Bounded by
+    /// [`WAITING_MAX`].
+    #[must_use]
+    fn hand_over(self: &Arc<Self>, used: &mut Used) -> Vec<Arc<Held>> {
+        let (mut given_back, mut at) = (Vec::new(), 0);
+        while let Some(waiting) = used.waiting.get(at) {
+            if self.fits(used, &waiting.payer, waiting.bytes).is_err() {
+                at += 1;
+                continue;
+            }
+            let Some(Waiting { payer, bytes, room }) = used.waiting.remove(at) else { break };
+            if room.is_closed() {
+                continue;
+            }
+            let held = self.count(used, &payer, bytes);
+            given_back.extend(room.send(held).err());
+        }
+        given_back
+    }
+
+    /// A [`large`] answer on its way out, counted until the last of it is written. Where there is no room, one that may be
+    /// refused is; what tells of something that is done is not.
+    pub async fn send(
+        self: &Arc<Self>,
+        payer: Payer,
+        bytes: usize,
+        may_refuse: bool,
+        mut response: Response,
+    ) -> Response {
         let held = match response.extensions_mut().remove::<Arc<Held>>() {
             Some(held) => Ok(held),
+            None if !may_refuse => Ok(self.force(&payer, bytes)),
             None if bytes <= WAITING_BYTES_MAX => self.reserve(&payer, bytes).await,
             None => self.take(&payer, bytes).map_err(overloaded),
         };
@@ -309,7 +392,7 @@ mod tests {
         let text = "x".repeat(300_000);
         let response = Response::new(Body::from(text.clone()));
         assert_eq!(large(None, &response), Some(300_000));
-        let response = answers.send(payer(1), 300_000, response).await;
+        let response = answers.send(payer(1), 300_000, true, response).await;
         assert_eq!(hyper::body::Body::size_hint(response.body()).exact(), Some(300_000));
         assert_eq!(answers.bytes(), 300_000);
         let mut body = response.into_body();
@@ -323,6 +406,58 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_done_is_told_and_counted() {
+        let answers = answers(1 << 20, 1 << 20);
+        let _full = answers.take(&payer(1), 1 << 20).unwrap();
+        let text = "x".repeat(300_000);
+        let asked = answers.send(payer(2), 300_000, true, Response::new(Body::from(text.clone()))).await;
+        assert_eq!(asked.status(), 503);
+        let done = answers.send(payer(2), 300_000, false, Response::new(Body::from(text.clone()))).await;
+        assert_eq!((done.status().as_u16(), answers.bytes()), (200, (1 << 20) + 300_000));
+        assert_eq!(done.into_body().collect().await.unwrap().to_bytes(), text.as_bytes());
+        assert_eq!(answers.bytes(), 1 << 20);
+    }
+
+    #[tokio::test]
+    async fn those_who_wait_are_bounded_and_have_room_in_order() {
+        /// So often that each that was spawned has had its say.
+        async fn settle() {
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let answers = answers(100, 100);
+        let first = answers.take(&payer(0), 100).unwrap();
+        let ask = |who: u64, bytes: usize| {
+            let answers = Arc::clone(&answers);
+            tokio::spawn(async move { answers.reserve(&payer(who), bytes).await })
+        };
+        let mine: Vec<_> = (0..100).map(|_| ask(1, 10)).collect();
+        settle().await;
+        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2, "one caller leaves half of the line");
+        let theirs: Vec<_> = (2..100).map(|who| ask(who, 1)).collect();
+        settle().await;
+        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX);
+        drop(first);
+        // As many as fit are handed room, and no others are woken.
+        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2 - 5);
+        assert_eq!(answers.bytes(), 5 * 10 + WAITING_MAX / 2);
+        let (mut told, mut refused) = (0, 0);
+        for one in mine.into_iter().chain(theirs) {
+            match one.await.unwrap() {
+                Ok(held) => {
+                    told += 1;
+                    drop(held);
+                }
+                Err(problem) => refused += usize::from(problem.status() == 503),
+            }
+        }
+        assert_eq!((told, refused), (WAITING_MAX, 198 - WAITING_MAX));
+        let used = lock(&answers.held);
+        assert_eq!((used.all, used.waiting.len(), used.waiting_of.of(Who(1))), (0, 0, 0));
+    }
+
+    #[tokio::test]
     async fn who_finds_no_room_waits_and_is_told() {
         let mut answers = answers(100, 100);
         Arc::get_mut(&mut answers).unwrap().wait = Duration::from_millis(50);
@@ -330,6 +465,8 @@ mod tests {
         let refused = answers.reserve(&payer(2), 50).await.unwrap_err();
         assert_eq!(refused.status(), 503);
         assert!(refused.detail().starts_with("limits.answer_bytes"), "{}", refused.detail());
+        drop(tokio::time::timeout(Duration::from_millis(5), answers.reserve(&payer(2), 50)).await);
+        assert_eq!(lock(&answers.held).waiting.len(), 0, "who hangs up leaves nothing");
         drop(first);
         let limits = LimitsConfig { answer_bytes: 100, ..LimitsConfig::default() };
         let answers = Answers::new(&limits);

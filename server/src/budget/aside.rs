@@ -1,7 +1,7 @@
 //! Long reads: a few at a time, off the threads that serve, those of all callers in turn. Whoever hangs up before their
 //! turn is not begun with.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,8 +35,54 @@ pub struct Aside {
 struct Line {
     running: usize,
     running_of: Shares<Who>,
-    waiting: VecDeque<(Who, oneshot::Sender<Turn>)>,
+    /// Those of each caller that wait, in order.
+    waiting: HashMap<Who, VecDeque<oneshot::Sender<Turn>>>,
+    /// The callers of those, in the order in which they have their turns.
+    callers: VecDeque<Who>,
     waiting_of: Shares<Who>,
+    /// All of those.
+    waiting_in_all: usize,
+}
+
+impl Line {
+    fn wait(&mut self, who: Who, turn: oneshot::Sender<Turn>) {
+        let mine = self.waiting.entry(who).or_default();
+        if mine.is_empty() {
+            self.callers.push_back(who);
+        }
+        mine.push_back(turn);
+        self.waiting_of.add(who, 1);
+        self.waiting_in_all += 1;
+    }
+
+    /// One of them waits no longer: it has its turn, or gave up. Bounded by the places of the caller, and by the callers.
+    fn leave(&mut self, who: Who) {
+        self.waiting_of.take(who, 1);
+        let Some(mine) = self.waiting.get_mut(&who) else { return };
+        let before = mine.len();
+        mine.retain(|turn| !turn.is_closed());
+        self.waiting_in_all -= before - mine.len();
+        if mine.is_empty() {
+            self.waiting.remove(&who);
+            self.callers.retain(|caller| *caller != who);
+        }
+    }
+
+    /// Whoever of the next caller that has not more than its share waits longest; that caller goes behind the others.
+    /// Bounded by those who wait.
+    fn next(&mut self, most_of_one: usize) -> Option<(Who, oneshot::Sender<Turn>)> {
+        let at = self.callers.iter().position(|who| self.running_of.of(*who) < most_of_one)?;
+        let who = self.callers.remove(at)?;
+        let mine = self.waiting.get_mut(&who)?;
+        let turn = mine.pop_front()?;
+        self.waiting_in_all -= 1;
+        if mine.is_empty() {
+            self.waiting.remove(&who);
+        } else {
+            self.callers.push_back(who);
+        }
+        Some((who, turn))
+    }
 }
 
 /// A turn; the next one has it when this is dropped.
@@ -63,9 +109,7 @@ struct Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut line = lock(&self.aside.line);
-        line.waiting_of.take(self.who, 1);
-        line.waiting.retain(|(_, turn)| !turn.is_closed());
+        lock(&self.aside.line).leave(self.who);
     }
 }
 
@@ -97,17 +141,17 @@ impl Aside {
             if line.running < self.most && line.running_of.of(who) < self.most_of_one {
                 return Ok(self.begin(&mut line, who));
             }
-            let (mine, free) = (line.waiting_of.of(who), self.waiting_max.saturating_sub(line.waiting.len()));
+            let (mine, free) = (line.waiting_of.of(who), self.waiting_max.saturating_sub(line.waiting_in_all));
             if free == 0 || !fair(mine, 1, free, 1, FLOOR) {
                 return Err(self.overloaded());
             }
             let (turn, waits) = oneshot::channel();
-            line.waiting.push_back((who, turn));
-            line.waiting_of.add(who, 1);
+            line.wait(who, turn);
             waits
         };
-        let mut waits = waits;
+        // Whoever hangs up drops what it waits with first, then its place.
         let place = Place { aside: self, who };
+        let mut waits = waits;
         let turn = tokio::time::timeout(self.wait, &mut waits).await;
         // Closed first, so that nobody hands over a turn to a place that is given up.
         waits.close();
@@ -144,15 +188,15 @@ impl Aside {
         Turn { aside: Arc::clone(self), who }
     }
 
-    /// Whoever waits longest and has not more than its share has the next turn. Bounded by those who wait.
+    /// Callers have their turns one after the other, however many of each wait. Bounded by those who wait.
     fn next(self: &Arc<Self>, mut line: std::sync::MutexGuard<'_, Line>) {
         let mut given_back = Vec::new();
         while line.running < self.most {
-            let has_share = |(who, turn): &(Who, _)| {
-                line.running_of.of(*who) < self.most_of_one && !oneshot::Sender::is_closed(turn)
-            };
-            let Some(at) = line.waiting.iter().position(has_share) else { break };
-            let Some((who, waiting)) = line.waiting.remove(at) else { break };
+            let Some((who, waiting)) = line.next(self.most_of_one) else { break };
+            // Who gave up leaves the line by itself; it has no turn.
+            if waiting.is_closed() {
+                continue;
+            }
             let turn = self.begin(&mut line, who);
             // Gone meanwhile: its turn is dropped outside of the lock, and goes to the next.
             given_back.extend(waiting.send(turn).err());
@@ -163,14 +207,12 @@ impl Aside {
 
     fn overloaded(&self) -> Problem {
         let (running, waiting) = self.names;
+        let most = if self.waiting_max > 0 { self.waiting_max } else { self.most };
         let detail = format!(
             "{waiting}: {} of this kind are under way ({running}) and others wait; ask for less at a time, or come again",
             self.most
         );
-        Problem::new(Slug::Overloaded, detail)
-            .with("limit", waiting)
-            .with("most", self.waiting_max.max(1))
-            .retry_after(2)
+        Problem::new(Slug::Overloaded, detail).with("limit", waiting).with("most", most).retry_after(2)
     }
 }
 
@@ -210,12 +252,48 @@ mod tests {
         let refused = aside.turn(Who(2)).await.unwrap_err();
         assert_eq!(refused.status(), 503);
         drop(tokio::time::timeout(Duration::from_millis(5), aside.turn(Who(2))).await);
-        let left = |line: &Line| (line.waiting.len(), line.waiting_of.of(Who(2)));
-        assert_eq!(left(&lock(&aside.line)), (0, 0));
+        let left =
+            |line: &Line| (line.waiting.len(), line.callers.len(), line.waiting_in_all, line.waiting_of.of(Who(2)));
+        assert_eq!(left(&lock(&aside.line)), (0, 0, 0, 0));
         drop(first);
         assert_eq!(aside.run(Who(2), || 7).await.unwrap(), 7);
         assert!(aside.run(Who(2), || panic!("a defect")).await.is_err());
         assert_eq!(lock(&aside.line).running, 0);
+    }
+
+    #[tokio::test]
+    async fn callers_have_their_turns_one_after_the_other() {
+        let aside = aside(1, 64);
+        let first = aside.turn(Who(0)).await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let ask = |who: u64| {
+            let (aside, order) = (Arc::clone(&aside), Arc::clone(&order));
+            tokio::spawn(async move {
+                let turn = aside.turn(Who(who)).await;
+                order.lock().unwrap().push(who);
+                drop(turn.unwrap());
+            })
+        };
+        let mut asking: Vec<_> = (0..20).map(|_| ask(1)).collect();
+        tokio::task::yield_now().await;
+        asking.push(ask(2));
+        tokio::task::yield_now().await;
+        assert_eq!(lock(&aside.line).waiting_in_all, 21);
+        drop(first);
+        for one in asking {
+            one.await.unwrap();
+        }
+        let order = order.lock().unwrap().clone();
+        assert_eq!((order.len(), order[0], order[1]), (21, 1, 2), "{order:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_what_there_is() {
+        let files = Aside::files(&LimitsConfig { files: 3, ..LimitsConfig::default() });
+        let _turns =
+            [files.turn(Who(1)).await.unwrap(), files.turn(Who(1)).await.unwrap(), files.turn(Who(2)).await.unwrap()];
+        let refused = files.turn(Who(3)).await.unwrap_err();
+        assert_eq!(refused.to_json()["most"], 3);
     }
 
     #[tokio::test]
@@ -224,17 +302,17 @@ mod tests {
         let first = aside.turn(Who(0)).await.unwrap();
         let ask = |who: u64| {
             let aside = Arc::clone(&aside);
-            tokio::spawn(async move { aside.turn(Who(who)).await })
+            tokio::spawn(async move { aside.turn(Who(who)).await.map(drop) })
         };
         let mine: Vec<_> = (0..20).map(|_| ask(1)).collect();
         tokio::task::yield_now().await;
-        assert_eq!(lock(&aside.line).waiting.len(), 10, "half of the line");
+        assert_eq!(lock(&aside.line).waiting_in_all, 10, "half of the line");
         let theirs = ask(2);
         tokio::task::yield_now().await;
-        assert_eq!(lock(&aside.line).waiting.len(), 11);
+        assert_eq!(lock(&aside.line).waiting_in_all, 11);
         drop(first);
         for waiting in mine.into_iter().chain([theirs]) {
-            drop(waiting.await);
+            let _ = waiting.await;
         }
         assert_eq!(lock(&aside.line).running, 0);
     }

@@ -188,7 +188,9 @@ struct Open {
     next: u64,
     links: HashMap<u64, Arc<Link>>,
     by_address: Shares<IpAddr>,
+    /// In the order in which they came.
     reserve: VecDeque<(u64, Arc<Link>)>,
+    reserve_of: Shares<IpAddr>,
 }
 
 /// A connection's place; it is free again when this is dropped.
@@ -205,7 +207,9 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = lock(&self.links.open);
         if self.is_beyond {
-            open.reserve.retain(|(id, _)| *id != self.id);
+            if let Some(at) = open.reserve.iter().position(|(id, _)| *id == self.id) {
+                open.leave_reserve(at);
+            }
         } else {
             open.remove(self.id);
         }
@@ -229,6 +233,38 @@ impl Open {
             (quiet.1 >= QUIET).then_some((quiet, *id))
         });
         candidates.max().map(|(_, id)| id)
+    }
+
+    /// Makes room beyond the limit for one of `address`; whether there is some. Of its own, the oldest goes that asks for
+    /// nothing. Whoever has half of the reserve takes nothing of others; otherwise, one goes of the address that has most:
+    /// the oldest that asks for nothing, or the oldest. Bounded by [`RESERVE`].
+    fn make_reserve(&mut self, address: IpAddr) -> bool {
+        if self.reserve.len() < RESERVE {
+            return true;
+        }
+        let is_idle = |link: &Link| link.busy.load(Relaxed) == 0;
+        let mine = self.reserve_of.of(address);
+        let own = self.reserve.iter().position(|(_, link)| link.address == address && is_idle(link));
+        let goes = own.or_else(|| {
+            let all = self.reserve.iter().enumerate();
+            let others = all.filter(|(_, (_, link))| mine < RESERVE / 2 && link.address != address);
+            let rank = |(at, (_, link)): (usize, &(u64, Arc<Link>))| {
+                let theirs = self.reserve_of.of(link.address);
+                // What is being answered goes only for one of an address that has less.
+                let may_go = is_idle(link) || theirs > mine + 1;
+                may_go.then_some((is_idle(link), theirs, std::cmp::Reverse(at)))
+            };
+            others.filter_map(rank).max().map(|(_, _, std::cmp::Reverse(at))| at)
+        });
+        let Some(gone) = goes.and_then(|at| self.leave_reserve(at)) else { return false };
+        gone.cut();
+        true
+    }
+
+    fn leave_reserve(&mut self, at: usize) -> Option<Arc<Link>> {
+        let (_, link) = self.reserve.remove(at)?;
+        self.reserve_of.take(link.address, 1);
+        Some(link)
     }
 
     fn cut(&mut self, of: Option<IpAddr>) -> bool {
@@ -283,12 +319,12 @@ impl Links {
             open.by_address.add(address, 1);
         } else {
             metrics::counter!("anaquel_connections_refused_total").increment(1);
-            if open.reserve.len() >= RESERVE
-                && let Some((_, oldest)) = open.reserve.pop_front()
-            {
-                oldest.cut();
+            if open.make_reserve(address) {
+                open.reserve.push_back((id, Arc::clone(&link)));
+                open.reserve_of.add(address, 1);
+            } else {
+                link.cut();
             }
-            open.reserve.push_back((id, Arc::clone(&link)));
         }
         drop(open);
         Place { links: Arc::clone(self), id, link, is_beyond: !has_room }
@@ -377,5 +413,37 @@ mod tests {
         assert_eq!(lock(&links.open).reserve.len(), RESERVE);
         drop(places);
         assert_eq!(lock(&links.open).reserve.len(), 0);
+        assert_eq!(lock(&links.open).reserve_of.of(address(1)), 0);
+    }
+
+    fn is_in_reserve(links: &Links, place: &Place) -> bool {
+        lock(&links.open).reserve.iter().any(|(id, _)| *id == place.id)
+    }
+
+    #[test]
+    fn who_comes_often_takes_nothing_of_the_reserve_from_others() {
+        let links = links(0, 1);
+        let mut crowd: Vec<_> = (0..200).map(|_| links.enter(address(1))).collect();
+        let health = links.enter(address(2));
+        assert!(is_in_reserve(&links, &health), "one of the crowd goes for it");
+        crowd.extend((0..1000).map(|_| links.enter(address(1))));
+        assert!(is_in_reserve(&links, &health), "the crowd's own go first");
+        assert_eq!(lock(&links.open).reserve.len(), RESERVE);
+    }
+
+    #[test]
+    fn what_is_being_answered_stays_in_the_reserve_if_another_can_go() {
+        let links = links(0, 1);
+        let crowd: Vec<_> = (0..RESERVE).map(|_| links.enter(address(1))).collect();
+        let at_work: Vec<_> = crowd.iter().skip(1).map(|place| Busy::new(Arc::clone(&place.link))).collect();
+        let health = links.enter(address(2));
+        assert!(is_in_reserve(&links, &health) && !is_in_reserve(&links, &crowd[0]), "the idle one goes");
+        let dropped = links.enter(address(1));
+        assert!(!is_in_reserve(&links, &dropped), "it has its half, and all of it is being answered");
+        let being_answered = Busy::new(Arc::clone(&health.link));
+        let other = links.enter(address(3));
+        assert!(is_in_reserve(&links, &other) && is_in_reserve(&links, &health), "of whoever has most");
+        assert!(!is_in_reserve(&links, &crowd[1]));
+        drop((at_work, being_answered));
     }
 }

@@ -28,7 +28,7 @@ use crate::door::guard::{Peer, Visitor};
 use crate::door::{Identity, network};
 use link::Link;
 
-/// Who pays: a key with all that took its place, a token's subject, or, where nobody has to say who they are, an address.
+/// Who pays: a key with all that took its place, a subject of an issuer of tokens, or, where nobody has to say who they are, an address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Who(u64);
 
@@ -38,7 +38,7 @@ impl Who {
         static STATE: OnceLock<RandomState> = OnceLock::new();
         let state = STATE.get_or_init(RandomState::new);
         let hash = match (identity, address) {
-            (Some(identity), _) => state.hash_one(("key", &identity.lineage)),
+            (Some(identity), _) => state.hash_one(("key", identity.share())),
             (None, Some(address)) => state.hash_one(("address", network(address))),
             (None, None) => 0,
         };
@@ -125,6 +125,17 @@ mod tests {
         assert_eq!(most(50, 1), 25, "half of what is left");
         assert_eq!(most(0, 4), 80);
         assert!(fair(1, 1, 1, 1, 2), "up to the floor, nobody asks");
+    }
+
+    #[test]
+    fn subjects_of_different_issuers_are_different_callers() {
+        let of = |issuer: Option<&str>| {
+            let issuer = issuer.map(str::to_owned);
+            Who::new(Some(&Identity { lineage: "sub:till".into(), issuer, ..Identity::default() }), None)
+        };
+        assert_eq!(of(Some("https://a.test")), of(Some("https://a.test")));
+        assert_ne!(of(Some("https://a.test")), of(Some("https://b.test")));
+        assert_ne!(of(Some("https://a.test")), of(None));
     }
 
     #[test]
