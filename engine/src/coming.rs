@@ -1,10 +1,12 @@
 //! Reading what is to come: how much of it may be ordered, who waits for it, and which promises are at risk.
 
 use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::RwLockReadGuard;
 
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
-use crate::query::{AT_RISK_TOLD_MAX, After, CellView, GroupView};
-use crate::rules::Kind;
+use crate::ledger::Ledger;
+use crate::query::{AT_RISK_TOLD_MAX, After, CellView};
+use crate::rules::{Book, Kind};
 use crate::state::State;
 use crate::supply::{Outlook, Supply, Waiting};
 
@@ -41,44 +43,27 @@ impl State {
     /// Exact at one `seq` inside the durable view.
     pub fn coming(&self, cells: &[CellView], channel: Option<ChannelId>, now: Timestamp) -> Vec<Coming> {
         let book = self.rules.share_book();
-        let allows = book.has(Kind::Backorder) || book.has(Kind::Preorder);
-        let ledger = self.ledger();
-        if !allows && !ledger.has_outlooks() {
-            return Vec::new();
-        }
-        let coming = |cell: &CellView| {
-            let outlook = ledger.outlook(cell.sku, cell.location);
-            let available = u64::from(cell.available);
-            let denied = book.terms(&self.catalogue, cell.sku, cell.location, channel).limits().is_denied();
-            let allowances = book.allowances(&self.catalogue, cell.sku, cell.location, channel, now);
-            let allowed: u64 = allowances.iter().map(|allowance| u64::from(allowance.units)).sum();
-            let (supplied, waiting) =
-                outlook.map_or((0, 0), |outlook| (outlook.supplied_after(now), outlook.waiting()));
-            let to_come = if denied { 0 } else { (supplied + allowed).saturating_sub(waiting) };
-            Coming {
-                incoming: outlook.map_or(0, |outlook| outlook.supplied()),
-                orderable: available + to_come,
-                is_preorder: allowances.iter().any(|allowance| allowance.is_preorder),
+        match self.prospects(&book, channel, now) {
+            Some(prospects) => {
+                let ledger = prospects.ledger();
+                cells.iter().map(|cell| prospects.of(ledger.as_deref(), cell)).collect()
             }
-        };
-        cells.iter().map(coming).collect()
+            None => Vec::new(),
+        }
     }
 
-    /// The same, added up over the locations of a group; none where nothing is to come anywhere.
+    /// What it takes to tell what is to come; none where nothing is to come anywhere.
     ///
     /// Exact at one `seq` inside the durable view.
-    pub fn coming_in_group(&self, group: &GroupView, channel: Option<ChannelId>, now: Timestamp) -> Option<Coming> {
-        let members = self.catalogue.groups.details(group.group);
-        let members = members.as_deref().map_or(&[][..], |set| &set.details.locations);
-        let cells: Vec<_> = members.iter().filter_map(|location| self.cell(group.sku, *location, channel)).collect();
-        let coming = self.coming(&cells, channel, now);
-        let first = coming.first().copied()?;
-        let sum = |sum: Coming, next: &Coming| Coming {
-            incoming: sum.incoming + next.incoming,
-            orderable: sum.orderable + next.orderable,
-            ..sum
-        };
-        Some(coming.get(1..).unwrap_or_default().iter().fold(first, sum))
+    pub(crate) fn prospects<'a>(
+        &'a self,
+        book: &'a Book,
+        channel: Option<ChannelId>,
+        now: Timestamp,
+    ) -> Option<Prospects<'a>> {
+        let allows = book.has(Kind::Backorder) || book.has(Kind::Preorder);
+        let has_outlooks = self.ledger().has_outlooks();
+        (allows || has_outlooks).then_some(Prospects { state: self, book, channel, now, allows, has_outlooks })
     }
 
     /// The earliest date for which `quantity` of a SKU may be promised to `channel` at a location.
@@ -172,6 +157,53 @@ impl State {
     /// Up to `limit` promises of a cell that wait and are at risk, in their order.
     pub(crate) fn waits_at_risk(&self, sku: SkuId, location: LocationId, limit: usize) -> Vec<Waiting> {
         self.ledger().outlook(sku, location).map(|outlook| risks(outlook, limit)).unwrap_or_default()
+    }
+}
+
+/// What is to come, as a channel sees it.
+pub(crate) struct Prospects<'a> {
+    state: &'a State,
+    book: &'a Book,
+    channel: Option<ChannelId>,
+    now: Timestamp,
+    /// Whether more than what is there may be ordered anywhere.
+    allows: bool,
+    has_outlooks: bool,
+}
+
+impl<'a> Prospects<'a> {
+    /// The ledger, where anything in it is to come; a fold waits for whoever holds it.
+    pub fn ledger(&self) -> Option<RwLockReadGuard<'a, Ledger>> {
+        self.has_outlooks.then(|| self.state.ledger())
+    }
+
+    /// What is to come to a cell.
+    pub fn of(&self, ledger: Option<&Ledger>, cell: &CellView) -> Coming {
+        let Self { book, channel, now, .. } = *self;
+        let catalogue = &self.state.catalogue;
+        let (sku, location, available) = (cell.sku, cell.location, u64::from(cell.available));
+        let outlook = ledger.and_then(|ledger| ledger.outlook(sku, location));
+        if outlook.is_none() && !self.allows {
+            return Coming { orderable: available, ..Coming::default() };
+        }
+        let denied = book.terms(catalogue, sku, location, channel).limits().is_denied();
+        let allowances = book.allowances(catalogue, sku, location, channel, now);
+        let allowed: u64 = allowances.iter().map(|allowance| u64::from(allowance.units)).sum();
+        let (supplied, waiting) = outlook.map_or((0, 0), |outlook| (outlook.supplied_after(now), outlook.waiting()));
+        let to_come = if denied { 0 } else { (supplied + allowed).saturating_sub(waiting) };
+        Coming {
+            incoming: outlook.map_or(0, |outlook| outlook.supplied()),
+            orderable: available + to_come,
+            is_preorder: allowances.iter().any(|allowance| allowance.is_preorder),
+        }
+    }
+}
+
+impl Coming {
+    /// The same with what is to come to another location of a group.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let Self { incoming, orderable, is_preorder } = self;
+        Self { incoming: incoming + other.incoming, orderable: orderable + other.orderable, is_preorder }
     }
 }
 

@@ -4,6 +4,12 @@
 //! asked is the store's own, as the asking channel may promise it; a place whose customers may not fetch orders there is
 //! never named.
 
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::catalogue::{GroupDetails, Versioned};
 use crate::geo::Point;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::places::{Place, Places};
@@ -50,57 +56,85 @@ const ROW_WORTH: usize = 4;
 impl State {
     /// Places that can hand over the basket, by distance; then those that can hand over only some of it.
     pub fn pickup(&self, question: &PickupQuestion) -> (Seq, Vec<PickupPlace>) {
-        let (seq, found) = self.view.read(|| {
-            let (places, lens) = (self.places.load(), self.lens(question.channel));
-            let mut found = nearby(question, &places);
-            let stock = self.basket_at(question, &places, &lens, &found);
-            for place in &mut found {
-                let units = stock.of_place(place.location);
-                place.complete = question.basket.iter().zip(units).all(|((_, want), have)| have >= want);
+        let places = self.places.load();
+        let mut near = (nearby(question, &places), places);
+        // Only the copy of the stock, and of who gives to whom, is of one `seq`; what is made of it is made afterwards.
+        let (seq, (mut groups, stock)) = self.view.read(|| {
+            let places = self.places.load();
+            if !Arc::ptr_eq(&places, &near.1) {
+                near = (nearby(question, &places), places);
             }
-            // Those that have nothing of it at all are of no use.
-            found.retain(|place| place.complete || stock.of_place(place.location).iter().any(|units| *units > 0));
-            for place in &mut found {
-                if !place.complete {
-                    self.bring(question, &places, &stock, place);
-                }
-            }
-            let nearer =
-                |a: &PickupPlace, b: &PickupPlace| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal);
-            // Those that are not told need no order among themselves.
-            if found.len() > question.limit {
-                found.select_nth_unstable_by(question.limit, nearer);
-                found.truncate(question.limit);
-            }
-            found.sort_by(nearer);
-            // Only what is told is written down.
-            for place in &mut found {
-                place.available = stock.of_place(place.location).to_vec();
-                place.ready_at = if place.complete { self.ready_at(question, &places, place) } else { None };
-            }
-            found
+            self.basket_at(question, &near.1, &self.lens(question.channel), &near.0)
         });
+        let (mut found, places) = near;
+        for place in &mut found {
+            let units = stock.of_place(place.location);
+            place.complete = question.basket.iter().zip(units).all(|((_, want), have)| have >= want);
+        }
+        // Those that have nothing of it at all are of no use.
+        found.retain(|place| place.complete || stock.of_place(place.location).iter().any(|units| *units > 0));
+        groups.values_mut().for_each(|group| group.count(&stock));
+        // Bound: `pickup_transfers`.
+        for place in found.iter_mut().filter(|place| !place.complete) {
+            bring(question, &places, &groups, &stock, place);
+        }
+        let nearer =
+            |a: &PickupPlace, b: &PickupPlace| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal);
+        // Those that are not told need no order among themselves.
+        if found.len() > question.limit {
+            found.select_nth_unstable_by(question.limit, nearer);
+            found.truncate(question.limit);
+        }
+        found.sort_by(nearer);
+        // Only what is told is written down.
+        for place in &mut found {
+            place.available = stock.of_place(place.location).to_vec();
+            place.ready_at = if place.complete { ready_at(question, &places, place) } else { None };
+        }
         (seq, found)
     }
 
-    /// What may be promised of each line where it may be fetched, or brought from. For few places each is asked; for
-    /// many, each SKU's cells are gone through as they lie.
-    fn basket_at(&self, question: &PickupQuestion, places: &Places, lens: &Lens, found: &[PickupPlace]) -> Stock {
+    /// Places that a question's answer may look at to have what others lack brought from them: for each place within the
+    /// radius, the members of the group that gives to it.
+    pub fn pickup_transfers(&self, question: &PickupQuestion) -> usize {
+        let places = self.places.load();
+        let mut members: FxHashMap<GroupId, usize> = FxHashMap::default();
+        let from = |place: &PickupPlace| places.get(place.location).and_then(Place::transfers);
+        let count = |(group, _): (GroupId, u32)| {
+            let count = || self.catalogue.groups.details(group).map_or(0, |set| set.details.locations.len());
+            *members.entry(group).or_insert_with(count)
+        };
+        nearby(question, &places).iter().filter_map(from).map(count).sum()
+    }
+
+    /// What may be promised of each line where it may be fetched, or brought from, and the groups that it may be brought
+    /// from. For few places each is asked; for many, each SKU's cells are gone through as they lie.
+    fn basket_at(
+        &self,
+        question: &PickupQuestion,
+        places: &Places,
+        lens: &Lens,
+        found: &[PickupPlace],
+    ) -> (FxHashMap<GroupId, Donors>, Stock) {
         let mut asked = vec![false; places.count()];
         let mut ask = |location: LocationId| {
             if let Some(place) = asked.get_mut(location.0 as usize) {
                 *place = true;
             }
         };
+        let mut groups: FxHashMap<GroupId, Donors> = FxHashMap::default();
         for place in found {
             ask(place.location);
-            if let Some((group, _)) = places.get(place.location).and_then(Place::transfers) {
-                self.catalogue.groups.details_or_default(group).locations.into_iter().for_each(&mut ask);
+            if let Some((group, _)) = places.get(place.location).and_then(Place::transfers)
+                && let Entry::Vacant(vacant) = groups.entry(group)
+            {
+                let donors = vacant.insert(Donors { group: self.catalogue.groups.details(group), most: Vec::new() });
+                donors.members().iter().copied().for_each(&mut ask);
             }
         }
         let some: Vec<_> = (0..).map(LocationId).zip(&asked).filter(|(_, asked)| **asked).map(|(at, _)| at).collect();
         let skus: Vec<_> = question.basket.iter().map(|(sku, _)| *sku).collect();
-        self.stock_at(&skus, &some, places.count(), lens)
+        (groups, self.stock_at(&skus, &some, places.count(), lens))
     }
 
     /// What may be promised of each SKU in some of `places` locations.
@@ -126,44 +160,81 @@ impl State {
         }
         stock
     }
+}
 
-    /// Has what a place lacks brought from where it may be brought from.
-    fn bring(&self, question: &PickupQuestion, places: &Places, stock: &Stock, place: &mut PickupPlace) {
-        let Some((group, _)) = places.get(place.location).and_then(Place::transfers) else { return };
-        let donors = self.donors(places, group, place.location);
-        let mut from = Vec::with_capacity(question.basket.len());
-        let here = stock.of_place(place.location);
-        for (line, ((_, want), have)) in question.basket.iter().zip(here).enumerate() {
-            if have >= want {
-                from.push(None);
-                continue;
-            }
-            let donor = donors.iter().find(|donor| stock.of(**donor, line) >= want - have);
-            let Some(donor) = donor else { return };
-            from.push(Some(*donor));
-        }
-        (place.from, place.complete) = (from, true);
+/// The members of a group, for all places that it gives to.
+struct Donors {
+    group: Option<Arc<Versioned<GroupDetails>>>,
+    /// For each line, the two members that have most of it.
+    most: Vec<[(u32, LocationId); 2]>,
+}
+
+impl Donors {
+    fn members(&self) -> &[LocationId] {
+        self.group.as_deref().map_or(&[][..], |set| &set.details.locations)
     }
 
-    /// The members of a group but one, the nearest to that one first.
-    fn donors(&self, places: &Places, group: GroupId, to: LocationId) -> Vec<LocationId> {
-        let mut donors = self.catalogue.groups.details_or_default(group).locations;
-        donors.retain(|location| *location != to);
+    fn count(&mut self, stock: &Stock) {
+        let mut most = vec![[(0, LocationId(u32::MAX)); 2]; stock.lines];
+        for member in self.members() {
+            for (units, [first, second]) in stock.of_place(*member).iter().zip(&mut most) {
+                if *units > first.0 {
+                    (*first, *second) = ((*units, *member), *first);
+                } else if *units > second.0 {
+                    *second = (*units, *member);
+                }
+            }
+        }
+        self.most = most;
+    }
+
+    /// Whether any member but `to` has so many units of a line.
+    fn has(&self, line: usize, units: u32, to: LocationId) -> bool {
+        self.most.get(line).is_some_and(|most| most.iter().any(|(most, at)| *at != to && *most >= units))
+    }
+
+    /// The members but one, the nearest to that one first.
+    fn by_distance(&self, places: &Places, to: LocationId) -> Vec<LocationId> {
+        let mut donors: Vec<_> = self.members().iter().copied().filter(|location| *location != to).collect();
         let at = places.get(to).and_then(|place| place.point);
-        let far = |location: &LocationId| {
+        donors.sort_by_cached_key(|location| {
             let other = places.get(*location).and_then(|place| place.point);
-            at.zip(other).map_or(f64::INFINITY, |(at, other)| at.km_to(&other))
-        };
-        donors.sort_by(|a, b| far(a).total_cmp(&far(b)).then(a.cmp(b)));
+            let far = at.zip(other).map_or(f64::INFINITY, |(at, other)| at.km_to(&other));
+            // Distances are not negative, so they are in the order of their bits.
+            (far.abs().to_bits(), *location)
+        });
         donors
     }
+}
 
-    fn ready_at(&self, question: &PickupQuestion, places: &Places, found: &PickupPlace) -> Option<Timestamp> {
-        let place = places.get(found.location)?;
-        let brought = found.from.iter().any(Option::is_some);
-        let minutes = place.transfers().filter(|_| brought).map_or(0, |(_, minutes)| minutes);
-        place.ready_at(question.now.plus_seconds(u64::from(minutes) * 60))
+/// Has what a place lacks brought from where it may be brought from.
+fn bring(
+    question: &PickupQuestion,
+    places: &Places,
+    groups: &FxHashMap<GroupId, Donors>,
+    stock: &Stock,
+    place: &mut PickupPlace,
+) {
+    let Some((group, _)) = places.get(place.location).and_then(Place::transfers) else { return };
+    let Some(group) = groups.get(&group) else { return };
+    let lines = question.basket.iter().zip(stock.of_place(place.location)).enumerate();
+    let lacking = lines.map(|(line, ((_, want), have))| (line, want.saturating_sub(*have)));
+    if lacking.clone().any(|(line, units)| units > 0 && !group.has(line, units, place.location)) {
+        return;
     }
+    let donors = group.by_distance(places, place.location);
+    let nearest = |(line, units)| match units {
+        0 => None,
+        units => donors.iter().copied().find(|donor| stock.of(*donor, line) >= units),
+    };
+    (place.from, place.complete) = (lacking.map(nearest).collect(), true);
+}
+
+fn ready_at(question: &PickupQuestion, places: &Places, found: &PickupPlace) -> Option<Timestamp> {
+    let place = places.get(found.location)?;
+    let brought = found.from.iter().any(Option::is_some);
+    let minutes = place.transfers().filter(|_| brought).map_or(0, |(_, minutes)| minutes);
+    place.ready_at(question.now.plus_seconds(u64::from(minutes) * 60))
 }
 
 /// Units by location and line.

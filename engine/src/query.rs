@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::catalogue::Catalogue;
-use crate::coming::Coming;
+use crate::catalogue::{Catalogue, GroupDetails, Versioned};
+use crate::coming::{Coming, Prospects};
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{Floor, StockLevel};
@@ -198,6 +198,16 @@ pub struct GroupView {
     is_added_up: bool,
 }
 
+/// The cells of SKUs in groups, group by group.
+struct GroupCells<'a> {
+    /// Cells that there were before they were looked for.
+    made: u32,
+    members: Vec<Option<Arc<Versioned<GroupDetails>>>>,
+    cells: Vec<&'a StockCell>,
+    /// Where those of each SKU in each group end.
+    ends: Vec<usize>,
+}
+
 /// Promises at risk that are told of one cell.
 pub const AT_RISK_TOLD_MAX: usize = 1000;
 
@@ -267,10 +277,15 @@ impl State {
             found
         });
         let far = |alternative: &Alternative| alternative.distance_km.unwrap_or(f64::INFINITY);
-        found.sort_by(|a, b| {
+        let better = |a: &Alternative, b: &Alternative| {
             far(a).total_cmp(&far(b)).then(b.available.cmp(&a.available)).then(a.location.cmp(&b.location))
-        });
-        found.truncate(limit);
+        };
+        // Those that are not told need no order among themselves.
+        if found.len() > limit {
+            found.select_nth_unstable_by(limit, better);
+            found.truncate(limit);
+        }
+        found.sort_by(better);
         found
     }
 
@@ -310,7 +325,8 @@ impl State {
         let book = self.rules.book();
         !book.has_bands() || {
             let lens = self.lens(channel);
-            self.matrix.row(sku).iter().all(|(_, cell)| lens.view(&self.catalogue, cell).exact)
+            let lens = lens.row(&self.catalogue, sku);
+            self.matrix.row(sku).iter().all(|(_, cell)| lens.view(cell).exact)
         }
     }
 
@@ -327,7 +343,9 @@ impl State {
         groups: &[GroupId],
         channel: Option<ChannelId>,
     ) -> (Seq, Vec<GroupView>) {
-        let (seq, (mut found, shelves)) = self.view.read(|| self.groups_as_they_are(skus, groups, channel));
+        let cells = self.cells_in(skus, groups);
+        let (seq, (mut found, shelves, _)) =
+            self.view.read(|| self.groups_as_they_are(skus, groups, &cells, channel, None));
         self.plan_groups(&mut found, shelves);
         (seq, found)
     }
@@ -340,11 +358,9 @@ impl State {
         channel: Option<ChannelId>,
         now: Timestamp,
     ) -> (Seq, Vec<(GroupView, Option<Coming>)>) {
-        let (seq, (mut found, shelves, coming)) = self.view.read(|| {
-            let (found, shelves) = self.groups_as_they_are(skus, groups, channel);
-            let coming: Vec<_> = found.iter().map(|group| self.coming_in_group(group, channel, now)).collect();
-            (found, shelves, coming)
-        });
+        let cells = self.cells_in(skus, groups);
+        let (seq, (mut found, shelves, coming)) =
+            self.view.read(|| self.groups_as_they_are(skus, groups, &cells, channel, Some(now)));
         let added_up: Vec<u64> = found.iter().map(|group| group.available).collect();
         self.plan_groups(&mut found, shelves);
         let with_rest = |((group, before), coming): ((GroupView, u64), Option<Coming>)| {
@@ -354,22 +370,55 @@ impl State {
         (seq, found.into_iter().zip(added_up).zip(coming).map(with_rest).collect())
     }
 
-    /// What the cells of groups add up to, and a copy to plan on for SKUs where that is not what can be promised. Exact at
-    /// one `seq` inside the durable view.
+    /// The cells of SKUs in groups. Cells stay where they are, so they may be found first and read together.
+    fn cells_in(&self, skus: &[SkuId], groups: &[GroupId]) -> GroupCells<'_> {
+        // Before they are looked for: what is made meanwhile shows.
+        let made = self.cells();
+        let members: Vec<_> = groups.iter().map(|group| self.catalogue.groups.details(*group)).collect();
+        let (mut cells, mut ends) = (Vec::new(), Vec::with_capacity(skus.len() * groups.len()));
+        for group in &members {
+            let members = group.as_deref().map_or(&[][..], |set| &set.details.locations);
+            for sku in skus {
+                cells.extend(members.iter().filter_map(|location| self.matrix.get(*sku, *location)));
+                ends.push(cells.len());
+            }
+        }
+        GroupCells { made, members, cells, ends }
+    }
+
+    /// Whether those are still all cells of the groups. Exact at one `seq` inside the durable view.
+    fn are_all(&self, cells: &GroupCells<'_>, groups: &[GroupId]) -> bool {
+        let same = |(group, then): (&GroupId, &Option<Arc<_>>)| match (self.catalogue.groups.details(*group), then) {
+            (Some(now), Some(then)) => Arc::ptr_eq(&now, then),
+            (None, None) => true,
+            _ => false,
+        };
+        self.cells() == cells.made && groups.iter().zip(&cells.members).all(same)
+    }
+
+    /// What the cells of groups add up to, a copy to plan on for SKUs where that is not what can be promised, and what is
+    /// to come to each after `now`: none where nothing is to come anywhere. Exact at one `seq` inside the durable view.
     fn groups_as_they_are(
         &self,
         skus: &[SkuId],
         groups: &[GroupId],
+        cells: &GroupCells<'_>,
         channel: Option<ChannelId>,
-    ) -> (Vec<GroupView>, Option<Shelves<'_>>) {
-        let (mut found, lens) = (Vec::with_capacity(skus.len() * groups.len()), self.lens(channel));
-        for group in groups {
-            let details = self.catalogue.groups.details(*group);
-            let members = details.as_deref().map_or(&[][..], |set| &set.details.locations);
-            for sku in skus {
+        now: Option<Timestamp>,
+    ) -> (Vec<GroupView>, Option<Shelves<'_>>, Vec<Option<Coming>>) {
+        let found_again = (!self.are_all(cells, groups)).then(|| self.cells_in(skus, groups));
+        let cells = found_again.as_ref().unwrap_or(cells);
+        let size = skus.len() * groups.len();
+        let (mut found, mut coming, lens) = (Vec::with_capacity(size), vec![None; size], self.lens(channel));
+        {
+            let prospects = now.and_then(|now| self.prospects(&lens.book, channel, now));
+            let rows: Vec<_> = skus.iter().map(|sku| (*sku, lens.row(&self.catalogue, *sku))).collect();
+            let asked = groups.iter().flat_map(|group| rows.iter().map(move |row| (*group, row)));
+            let mut from = 0;
+            for (((group, (sku, row)), end), coming) in asked.zip(&cells.ends).zip(&mut coming) {
                 let mut sum = GroupView {
                     sku: *sku,
-                    group: *group,
+                    group,
                     on_hand: 0,
                     reserved: 0,
                     available: 0,
@@ -377,30 +426,37 @@ impl State {
                     exact: true,
                     is_added_up: true,
                 };
-                for cell in members.iter().filter_map(|location| self.matrix.get(*sku, *location)) {
-                    let cell = lens.view(&self.catalogue, cell);
+                // For one SKU in one group at a time: a fold waits for the ledger.
+                let ledger = prospects.as_ref().and_then(Prospects::ledger);
+                for cell in cells.cells.get(from..*end).unwrap_or_default() {
+                    let cell = row.view(cell);
                     sum.on_hand += i64::from(cell.level.on_hand);
                     sum.reserved += i64::from(cell.level.reserved);
                     sum.available += u64::from(cell.available);
                     sum.locations += 1;
                     sum.exact &= cell.exact;
+                    if let Some(prospects) = &prospects {
+                        let here = prospects.of(ledger.as_deref(), &cell);
+                        *coming = Some(coming.map_or(here, |sum: Coming| sum.and(here)));
+                    }
                 }
+                from = *end;
                 found.push(sum);
             }
         }
         if !self.has_plans(&lens.book) {
-            return (found, None);
+            return (found, None, coming);
         }
         let planned: Vec<SkuId> = {
             let ledger = self.ledger();
             skus.iter().copied().filter(|sku| self.takes_a_plan(&lens.book, &ledger, *sku)).collect()
         };
         if planned.is_empty() {
-            return (found, None);
+            return (found, None, coming);
         }
         found.iter_mut().for_each(|group| group.is_added_up = !planned.contains(&group.sku));
         let shelves = self.shelves(planned.into_iter(), groups.iter().copied(), channel);
-        (found, Some(shelves))
+        (found, Some(shelves), coming)
     }
 
     /// Plans what is not just added up.
@@ -422,7 +478,7 @@ impl State {
         limit: usize,
         channel: Option<ChannelId>,
     ) -> (Seq, Vec<CellView>, Option<SkuId>) {
-        let (first, count) = (after.map_or(0, |sku| sku.0 + 1), self.catalogue.skus.count());
+        let (first, count) = (after.map_or(0, |sku| sku.0.saturating_add(1)), self.catalogue.skus.count());
         let end = count.min(first.saturating_add(SKUS_PER_PAGE as u32));
         // Cells stay where they are, so they may be found first and read together.
         let skus = (first..end).map(SkuId);

@@ -18,7 +18,7 @@ use tokio::sync::{oneshot, watch};
 use crate::budget::answers::{Answers, Held};
 use crate::budget::aside::Aside;
 use crate::budget::{Payer, link::Links};
-use crate::config::Config;
+use crate::config::{Config, LimitsConfig};
 use crate::door::guard::Visitor;
 use crate::door::{Door, Scope, digest, network};
 use crate::problem::{Problem, Slug};
@@ -57,6 +57,8 @@ pub struct Inner {
     pub reads: Arc<Aside>,
     /// Imports and exports.
     pub files: Arc<Aside>,
+    /// Streams that read back what they missed, a stretch of the log at a time.
+    pub catch_ups: Arc<Aside>,
     /// True once the server stops taking requests.
     pub stopping: watch::Receiver<bool>,
     /// Looks after the journal thread.
@@ -79,6 +81,9 @@ impl Inner {
         let limits = &config.limits;
         let (links, answers) = (Links::new(limits), Answers::new(limits));
         let (reads, files) = (Aside::reads(limits), Aside::files(limits));
+        // Each stream waits once, and a caller may have half of the line; a stream that is refused asks again.
+        let long_reads_waiting = config.stream.sockets.saturating_mul(2).max(limits.long_reads_waiting);
+        let catch_ups = Aside::reads(&LimitsConfig { long_reads: 0, long_reads_waiting, ..limits.clone() });
         let (streams, started) = (Streams::new(&config.stream), Instant::now());
         Self {
             engine,
@@ -91,6 +96,7 @@ impl Inner {
             answers,
             reads,
             files,
+            catch_ups,
             stopping,
             watchdog,
             started,

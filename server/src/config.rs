@@ -235,6 +235,7 @@ pub struct LimitsConfig {
     /// Bytes of one page of a list, and of the events that come together; what is beyond is on the next.
     pub page_bytes: usize,
     /// Bytes of large answers (64 KiB or more, over HTTP/2 4 KiB) that are made for one connection and not yet written.
+    /// Request bodies over 64 KiB take room here, too, until they are parsed.
     pub connection_answer_bytes: usize,
     /// The same of all connections together; a caller may have as much of it as it leaves to others.
     pub answer_bytes: usize,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::Server;
-use anaquel_loadtest::socket::Socket;
+use anaquel_loadtest::socket::{Mirror, Socket};
 use anaquel_tests::binary;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -421,4 +421,105 @@ fn one_caller_does_not_take_all_that_subscriptions_share() {
     }
     let grown = resident(&server).saturating_sub(before);
     assert!(grown < 64 << 20, "{} MiB for names of nothing", grown >> 20);
+}
+
+#[test]
+fn a_page_after_the_last_number_is_empty() {
+    let mut house = house("", 2, 2);
+    for by in ["location=place-0", "sku=SKU-0"] {
+        let answer = house.client.get(&format!("/v1/stock?{by}&after={}", u32::MAX)).unwrap();
+        assert_eq!((answer.status, answer.json()["items"].as_array().map(Vec::len)), (200, Some(0)), "{by}");
+    }
+}
+
+#[test]
+fn pickup_looks_at_so_many_places_to_bring_from() {
+    let mut house = house("[limits]\ngroup_cells = 50\n", 2, 10);
+    assert_eq!(house.client.put("/v1/groups/all", &json!({"locations": names(10, "place")})).unwrap().status, 200);
+    for place in 0..8 {
+        // A tenth of a degree is 11 km.
+        let latitude = 40.0 + f64::from(place) / 10.0;
+        let services =
+            json!({"latitude": latitude, "longitude": -3.7, "transfer_group": "all", "transfer_minutes": 60});
+        assert_eq!(house.client.put(&format!("/v1/locations/place-{place}"), &services).unwrap().status, 200);
+    }
+    let row = json!({"kind": "sale", "sku": "SKU-0", "location": "place-0", "quantity": 7});
+    assert_eq!(house.client.post("/v1/stock/movements", &json!({"movements": [row]})).unwrap().status, 200);
+    let mut ask = |radius: u32| {
+        let path = format!("/v1/pickup?sku=SKU-0:2&sku=SKU-1:1&near=40,-3.7&radius_km={radius}");
+        house.client.get(&path).unwrap()
+    };
+    // Five places of ten members each.
+    let answer = ask(50);
+    assert_eq!((answer.status, answer.json()["items"].as_array().map(Vec::len)), (200, Some(5)), "{}", answer.json());
+    let places = answer.json()["items"].clone();
+    let last = places.as_array().unwrap().last().unwrap();
+    assert_eq!((&last["location"], &last["complete"]), (&json!("place-0"), &json!(true)));
+    assert_eq!((&last["lines"][0]["from"], &last["lines"][1]["from"]), (&json!("place-1"), &json!(null)));
+    let answer = ask(60);
+    assert_eq!(refused(&answer), (400, "invalid-request".to_owned(), "limits.group_cells".to_owned()));
+    assert!(answer.json()["detail"].as_str().unwrap().contains("radius_km"));
+}
+
+#[test]
+fn a_refusal_looks_at_so_many_cells() {
+    let mut house = house("", 4, 4000);
+    let line = |at: usize| json!({"sku": format!("SKU-{at}"), "location": "place-0", "quantity": 8});
+    let rows: Vec<Value> = (0..4)
+        .map(|at| json!({"kind": "receipt", "sku": format!("SKU-{at}"), "location": "place-9", "quantity": 9}))
+        .collect();
+    assert_eq!(house.client.post("/v1/stock/movements", &json!({"movements": rows})).unwrap().status, 200);
+    let body = json!({"channel": "web", "lines": (0..4).map(line).collect::<Vec<_>>()});
+    let answer = house.client.post("/v1/reservations", &body).unwrap().json();
+    let others = |line: &Value| line["would_succeed"]["locations"].as_array().map(Vec::len);
+    let others: Vec<_> = answer["lines"].as_array().unwrap().iter().map(others).collect();
+    assert_eq!(others, [Some(1), Some(1), Some(1), Some(0)], "{answer}");
+    assert!(answer["lines"].as_array().unwrap().iter().all(|line| line["available"] == 7), "{answer}");
+}
+
+#[test]
+fn a_crowd_that_comes_back_after_a_restart_is_told_what_it_missed() {
+    let mut house = house("", 2, 2);
+    let receive = |client: &mut Client| {
+        let row = json!({"kind": "receipt", "sku": "SKU-0", "location": "place-0", "quantity": 1});
+        assert_eq!(client.post("/v1/stock/movements", &json!({"movements": [row]})).unwrap().status, 200);
+    };
+    let mut socket = Socket::connect(house.server.address).unwrap();
+    socket.send(&json!({"op": "subscribe", "id": "s", "skus": ["SKU-0"]})).unwrap();
+    let mut known = Mirror::default();
+    known.hear(&socket.message().unwrap()).unwrap();
+    drop(socket);
+    for _ in 0..300 {
+        receive(&mut house.client);
+    }
+    house.server.stop().unwrap();
+    let folder = house._folder.path();
+    let settings = folder.join("anaquel.toml");
+    house.server = Server::start(binary(), &folder.join("data"), &["--config", settings.to_str().unwrap()]).unwrap();
+    let address = house.server.address;
+    let resume = |mode: &'static str, known: Mirror| {
+        std::thread::spawn(move || {
+            let (mut mirror, mut socket) = (known, Socket::connect(address).unwrap());
+            let words = json!({"op": "subscribe", "id": "s", "skus": ["SKU-0"], "mode": mode, "cursor": mirror.cursor});
+            socket.send(&words).unwrap();
+            // A command of a socket that waits for its turn is answered all the same.
+            socket.send(&json!({"op": "availability", "id": "q", "skus": ["SKU-1"]})).unwrap();
+            let (place, mut answered) = (("SKU-0".to_owned(), "place-0".to_owned()), false);
+            while !answered || mirror.cells[&place].0 < 307 {
+                let message = socket.message().unwrap();
+                if message["id"] == "q" {
+                    answered = true;
+                } else {
+                    assert_eq!(message["type"], "delta", "{message}");
+                    mirror.hear(&message).unwrap();
+                }
+            }
+        })
+    };
+    let crowd: Vec<_> =
+        (0..40).map(|n| resume(if n % 2 == 0 { "conflated" } else { "lossless" }, known.clone())).collect();
+    others_go_on(&house);
+    for one in crowd {
+        one.join().unwrap();
+    }
 }

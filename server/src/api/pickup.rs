@@ -97,11 +97,38 @@ pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
         return Err(Problem::invalid("limit", detail).with("limit", "limits.response_cells").with("most", most));
     }
     let looks = question.basket.len().saturating_mul(catalogue.locations.count() as usize);
+    // No more than so many places are gone through here to count what they may have brought.
     if looks <= LOOKS_AT_ONCE && cells * LINE_BYTES < SMALL_BYTES {
-        return Ok(ok(answer(&app, question, unknown)));
+        let transfers = count_transfers(&app, &question)?;
+        if transfers.saturating_mul(question.basket.len()) <= LOOKS_AT_ONCE {
+            return Ok(ok(answer(&app, question, unknown)));
+        }
     }
-    let reply = app.aside(&payer, 1024 + cells * LINE_BYTES, move |app| Ok(answer(app, question, unknown))).await;
+    let make = move |app: &App| {
+        count_transfers(app, &question)?;
+        Ok(answer(app, question, unknown))
+    };
+    let reply = app.aside(&payer, 1024 + cells * LINE_BYTES, make).await;
     Ok(reply.map(Reply::aside)?.into_response())
+}
+
+/// Places that are looked at to have what others lack brought from them.
+///
+/// # Errors
+/// They are too many.
+fn count_transfers(app: &App, question: &PickupQuestion) -> Result<usize, Problem> {
+    if question.basket.is_empty() {
+        return Ok(0);
+    }
+    let (most, transfers) = (app.config.limits.group_cells, app.engine.state().pickup_transfers(question));
+    if transfers > most {
+        let detail = format!(
+            "limits.group_cells: the transfer groups of the places have {transfers} members together, and {most} is the \
+             most; set a smaller radius_km"
+        );
+        return Err(Problem::invalid("radius_km", detail).with("limit", "limits.group_cells").with("most", most));
+    }
+    Ok(transfers)
 }
 
 fn answer(app: &App, question: PickupQuestion, unknown: Vec<String>) -> String {

@@ -3,7 +3,7 @@
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place};
 use anaquel_engine::command::Short;
-use anaquel_engine::ids::{ChannelId, LocationId, Name};
+use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::query::Alternative;
 use serde_json::{Value, json};
@@ -14,19 +14,61 @@ use crate::wire::time;
 /// Other locations that a refusal names.
 const ALTERNATIVES: usize = 3;
 
+/// Cells that one refusal looks at, and the rest of the SKU that it is at by then; the lines that come after name no other
+/// locations, and tell no numbers where some are told bands.
+const LOOKS: usize = 10_000;
+
+/// What explaining the lines of one refusal may still look at, and what is known already.
+struct Looks {
+    channel: Option<ChannelId>,
+    left: usize,
+    tells_numbers: Vec<(SkuId, bool)>,
+}
+
+impl Looks {
+    /// Whether all cells of a SKU may be looked at once more.
+    fn take(&mut self, engine: &Engine, sku: SkuId) -> bool {
+        let may = self.left > 0;
+        self.left = self.left.saturating_sub(engine.state().matrix.row(sku).about().max(1));
+        may
+    }
+
+    /// Whether the channel is told the numbers of a SKU; looked up once.
+    fn tells_numbers(&mut self, engine: &Engine, sku: SkuId) -> bool {
+        if let Some((_, tells)) = self.tells_numbers.iter().find(|(known, _)| *known == sku) {
+            return *tells;
+        }
+        let state = engine.state();
+        let has_bands = state.rules.book().has_bands();
+        // What is not looked up is not told.
+        let tells = !has_bands || (self.take(engine, sku) && state.tells_numbers(sku, self.channel));
+        self.tells_numbers.push((sku, tells));
+        tells
+    }
+
+    /// Where else a SKU is.
+    fn alternatives(&mut self, engine: &Engine, sku: SkuId, near: Option<LocationId>, units: u32) -> Vec<Alternative> {
+        match self.take(engine, sku) {
+            true => engine.state().alternatives(sku, near, units, self.channel, ALTERNATIVES),
+            false => Vec::new(),
+        }
+    }
+}
+
 /// The problem document of lines that were short.
 pub fn explain(engine: &Engine, channel: &Name, lines: &[LineRequest], shorts: &[Short]) -> Problem {
     let skus = &engine.state().catalogue.skus;
     let channel = engine.state().catalogue.channels.id(channel.as_str());
+    let mut looks = Looks { channel, left: LOOKS, tells_numbers: Vec::new() };
     let told: Vec<Value> =
-        shorts.iter().filter_map(|short| Some(line(engine, channel, lines.get(short.line)?, short))).collect();
+        shorts.iter().filter_map(|short| Some(line(engine, &mut looks, lines.get(short.line)?, short))).collect();
     let detail = match (shorts, shorts.first().and_then(|short| lines.get(short.line))) {
         ([short], Some(LineRequest { sku, place, .. })) => {
             let place = match place {
                 Place::Location(location) => format!("at {location}"),
                 Place::Group(group) => format!("in {group}"),
             };
-            let exact = skus.id(sku.as_str()).is_none_or(|sku| engine.state().tells_numbers(sku, channel));
+            let exact = skus.id(sku.as_str()).is_none_or(|sku| looks.tells_numbers(engine, sku));
             let there = if exact { short.available.to_string() } else { "fewer".to_owned() };
             format!("{} of {sku} were asked for {place}, and {there} can be promised", short.requested)
         }
@@ -35,7 +77,7 @@ pub fn explain(engine: &Engine, channel: &Name, lines: &[LineRequest], shorts: &
     Problem::insufficient(detail + &search_ended(shorts), told)
 }
 
-fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short: &Short) -> Value {
+fn line(engine: &Engine, looks: &mut Looks, asked: &LineRequest, short: &Short) -> Value {
     let (state, catalogue) = (engine.state(), &engine.state().catalogue);
     let sku = catalogue.skus.id(asked.sku.as_str());
     let (location, group) = match &asked.place {
@@ -43,9 +85,10 @@ fn line(engine: &Engine, channel: Option<ChannelId>, asked: &LineRequest, short:
         Place::Group(group) => (None, Some(group)),
     };
     let near = location.and_then(|location| catalogue.locations.id(location.as_str()));
-    let found = sku.map(|sku| state.alternatives(sku, near, short.requested, channel, ALTERNATIVES));
+    let channel = looks.channel;
     // Who is not told numbers is not told them by a refusal either.
-    let exact = sku.is_none_or(|sku| state.tells_numbers(sku, channel));
+    let exact = sku.is_none_or(|sku| looks.tells_numbers(engine, sku));
+    let found = sku.map(|sku| looks.alternatives(engine, sku, near, short.requested));
     let number = |units: u32| exact.then_some(units);
     let place = |id: LocationId| catalogue.locations.name(id).as_str();
     let alternative = |found: &Alternative| {

@@ -1,15 +1,18 @@
 //! The subscriptions of one stream, told fairly.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anaquel_engine::feed::{Cursor, Message, Mode, Selection, Share, Start, Subscription};
 use anaquel_engine::ids::Seq;
+use futures_util::future::BoxFuture;
 
 use super::exceeded;
 use super::frame::{self, ClientId, Frame};
 use super::mailbox::Mailbox;
 use crate::app::App;
 use crate::budget::Who;
+use crate::budget::aside::Turn;
 use crate::problem::{Problem, Slug};
 use crate::wire;
 
@@ -24,7 +27,25 @@ pub struct Session {
     pub mailbox: Arc<Mailbox>,
     live: Vec<(ClientId, Subscription)>,
     next: usize,
+    who: Who,
+    catch_up: CatchUp,
 }
+
+/// Where a session is with reading back what a subscription of it missed.
+enum CatchUp {
+    /// Nothing is to be read back.
+    Idle,
+    /// It waits for its turn.
+    Waits(BoxFuture<'static, Turn>),
+    /// It has its turn, and uses it when it tells next. A turn is not kept while a client takes what was told.
+    Has(Turn),
+}
+
+/// How long a client may take nothing before its session gives up the place in the line.
+pub const TURN_KEPT: Duration = Duration::from_millis(100);
+
+/// How long a session that found the line full waits before it stands in it again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// What a look at all subscriptions came to.
 pub enum Told {
@@ -32,6 +53,8 @@ pub enum Told {
     More,
     /// Nothing, until woken.
     All,
+    /// Nothing, until woken or until [`Session::turn`] comes: something is to be read back from the log.
+    Waits,
     /// A lossless subscription fell too far behind; the stream must end.
     TooFarBehind(Frame),
 }
@@ -39,7 +62,7 @@ pub enum Told {
 impl Session {
     pub fn new(app: App, who: Who) -> Self {
         let share = app.streams.share(who);
-        Self { app, share, mailbox: Arc::default(), live: Vec::new(), next: 0 }
+        Self { app, share, mailbox: Arc::default(), live: Vec::new(), next: 0, who, catch_up: CatchUp::Idle }
     }
 
     pub fn subscribe(&mut self, id: ClientId, selection: Selection, mode: Mode, start: Start) -> Result<(), Problem> {
@@ -72,17 +95,108 @@ impl Session {
         Ok(())
     }
 
+    /// Returns when what was missed may be read back; never where nothing is to be. To be dropped and asked again at
+    /// will. With `last`, whatever else is ready goes first.
+    pub async fn turn(&mut self, last: bool) {
+        if last {
+            tokio::task::yield_now().await;
+        }
+        match &mut self.catch_up {
+            CatchUp::Idle => std::future::pending().await,
+            CatchUp::Waits(turn) => self.catch_up = CatchUp::Has(turn.await),
+            CatchUp::Has(_) => {}
+        }
+    }
+
+    /// Whether it stands in the line of those that read back.
+    pub fn waits_for_turn(&self) -> bool {
+        matches!(self.catch_up, CatchUp::Waits(_))
+    }
+
+    /// Gives up the turn to read back what was missed, and the place in the line: the client takes nothing now. The next
+    /// look stands in the line again.
+    pub fn give_up_turn(&mut self) {
+        self.catch_up = CatchUp::Idle;
+    }
+
+    /// Stands in the line of those that read back, unless it does already.
+    fn wait_for_turn(&mut self) {
+        if matches!(self.catch_up, CatchUp::Idle) {
+            let (app, who) = (self.app.clone(), self.who);
+            self.catch_up = CatchUp::Waits(Box::pin(async move {
+                loop {
+                    match app.catch_ups.turn(who).await {
+                        Ok(turn) => return turn,
+                        // The line is full, or too slow: this is nobody's refusal.
+                        Err(_) => tokio::time::sleep(AGAIN).await,
+                    }
+                }
+            }));
+        }
+    }
+
     /// Lets the next subscription tell what it has, up to a turn.
-    pub fn tell(&mut self, mut out: impl FnMut(Frame)) -> Told {
+    pub fn tell(&mut self, out: impl FnMut(Frame)) -> Told {
+        let turn = match std::mem::replace(&mut self.catch_up, CatchUp::Idle) {
+            CatchUp::Has(turn) => Some(turn),
+            other => {
+                self.catch_up = other;
+                None
+            }
+        };
+        let mut waits = false;
+        let told = self.tell_next(turn, &mut waits, out);
+        match told {
+            Told::All if waits => {
+                self.wait_for_turn();
+                Told::Waits
+            }
+            Told::All => {
+                self.give_up_turn();
+                Told::All
+            }
+            told => {
+                if waits {
+                    self.wait_for_turn();
+                }
+                told
+            }
+        }
+    }
+
+    /// The same. One stretch of the log is read back for `turn`; `waits` says whether another is to be.
+    fn tell_next(&mut self, mut turn: Option<Turn>, waits: &mut bool, mut out: impl FnMut(Frame)) -> Told {
+        // Whoever reads back is first, so that a turn is not kept while others tell; those have theirs next.
+        let mut is_chosen = false;
+        if turn.is_some() {
+            let count = self.live.len();
+            let reads = |at: &usize| self.live.get(*at).is_some_and(|(_, live)| live.reads_log());
+            if let Some(at) = (1..=count).map(|n| (self.next + n) % count).find(reads) {
+                (self.next, is_chosen) = (at, true);
+            }
+        }
         let mut busy = false;
         for _ in 0..self.live.len() {
             // One that has more of the same to tell goes on: one snapshot at a time is on its way out.
-            if self.live.get(self.next).is_none_or(|(_, live)| !live.is_sending()) {
+            let goes_on =
+                std::mem::take(&mut is_chosen) || self.live.get(self.next).is_some_and(|(_, live)| live.is_sending());
+            if !goes_on {
                 self.next = (self.next + 1) % self.live.len();
             }
             let Some((id, live)) = self.live.get_mut(self.next) else { break };
             let mut told = 0;
-            while let Some(message) = poll(live) {
+            let mut reads = false;
+            loop {
+                let message = if live.reads_log() {
+                    let Some(_turn) = turn.take() else {
+                        (reads, *waits) = (true, true);
+                        break;
+                    };
+                    poll(live)
+                } else {
+                    poll(live)
+                };
+                let Some(message) = message else { break };
                 let over = matches!(message, Message::TooLarge(_));
                 let behind = matches!(message, Message::TooFarBehind { .. });
                 let frame = frame::message(&self.app.engine, &self.app.streams.measures, id, live, message);
@@ -105,7 +219,7 @@ impl Session {
             if told > 0 {
                 return Told::More;
             }
-            busy |= live.is_busy();
+            busy |= live.is_busy() && !reads;
         }
         if busy { Told::More } else { Told::All }
     }
@@ -140,5 +254,99 @@ fn poll(live: &mut Subscription) -> Option<Message> {
         tokio::task::block_in_place(|| live.poll())
     } else {
         live.poll()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use anaquel_engine::admission::MovementRequest;
+    use anaquel_engine::event::MovementKind;
+    use anaquel_engine::ids::Name;
+    use anaquel_engine::journal::memory::MemoryDisk;
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn receipt(app: &App) {
+        let movement = MovementRequest {
+            kind: MovementKind::Receipt,
+            sku: Name::parse_sku("A").unwrap(),
+            location: Name::parse("s1").unwrap(),
+            change: 1,
+            occurred_at: None,
+            reference: None,
+            unplanned: false,
+        };
+        app.engine.run(|engine, done| engine.move_stock(vec![movement], None, done)).unwrap();
+    }
+
+    fn caller(number: u8) -> Who {
+        Who::new(None, Some(std::net::IpAddr::from([10, 0, 0, number])))
+    }
+
+    /// All turns that there are.
+    fn take_all(app: &App) -> Vec<Turn> {
+        let turn = |number| app.catch_ups.turn(caller(number)).now_or_never();
+        let turns: Vec<_> = (10..200).map_while(turn).map(Result::unwrap).collect();
+        assert!((2..100).contains(&turns.len()), "{}", turns.len());
+        turns
+    }
+
+    fn id(text: &str) -> ClientId {
+        ClientId::new(text.into())
+    }
+
+    fn follow(session: &mut Session, text: &str, start: Start) {
+        let selection = Selection { skus: vec![Name::parse_sku("A").unwrap()], ..Selection::default() };
+        session.subscribe(id(text), selection, Mode::Conflated, start).unwrap();
+    }
+
+    /// What is told until there is nothing more, and whether a turn is waited for then.
+    fn told(session: &mut Session) -> (Vec<&'static str>, bool) {
+        let mut kinds = Vec::new();
+        loop {
+            match session.tell(|frame| kinds.push(frame.kind)) {
+                Told::More => {}
+                Told::All => return (kinds, false),
+                Told::Waits => return (kinds, true),
+                Told::TooFarBehind(_) => unreachable!("nothing is lossless here"),
+            }
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_was_missed_is_read_back_in_a_turn() {
+        let (folder, disk) = (tempfile::tempdir().unwrap(), MemoryDisk::default());
+        let before = App::for_tests_on(folder.path(), disk.clone()).unwrap();
+        (0..10).for_each(|_| receipt(&before));
+        drop(before);
+        let app = App::for_tests_on(folder.path(), disk).unwrap();
+        let mut session = Session::new(app.clone(), caller(1));
+        follow(&mut session, "first", Start::Fresh);
+        assert_eq!(told(&mut session), (vec!["snapshot"], false));
+        let fresh = session.cursor().unwrap();
+        let old = Cursor { seq: fresh.seq - 5, ..fresh };
+
+        let turns = take_all(&app);
+        follow(&mut session, "late", Start::Cursor(old));
+        assert_eq!(told(&mut session), (vec![], true));
+        assert!(session.turn(false).now_or_never().is_none());
+        // What is in memory costs no turn, and the others of the session go on.
+        follow(&mut session, "again", Start::Cursor(fresh));
+        follow(&mut session, "new", Start::Fresh);
+        assert_eq!(told(&mut session), (vec!["snapshot"], true));
+        drop(turns);
+        session.turn(false).await;
+        assert_eq!(told(&mut session), (vec!["delta"], false));
+        assert_eq!(session.told(), fresh.seq);
+        // No turn is kept; whoever goes leaves the line.
+        let turns = take_all(&app);
+        follow(&mut session, "later", Start::Cursor(old));
+        assert!(told(&mut session).1 && session.turn(false).now_or_never().is_none());
+        session.unsubscribe(&id("later")).unwrap();
+        assert_eq!(told(&mut session), (vec![], false));
+        assert!(!session.waits_for_turn());
+        drop(turns);
     }
 }

@@ -1,6 +1,7 @@
 //! The WebSocket: subscriptions and commands, pipelined, on one connection.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use super::exceeded;
 use super::frame::{self, ClientId};
 use super::measures::Measures;
 use super::request::{self, Command, Request};
-use super::session::{Session, Told};
+use super::session::{Session, TURN_KEPT, Told};
 use super::{Entered, stopped};
 use crate::app::App;
 use crate::budget::answers::Held;
@@ -185,6 +186,7 @@ impl Connection {
 
     async fn run(mut self) {
         let Err(end) = self.serve().await;
+        self.session.give_up_turn();
         match end {
             // Sends the answer to the client's own farewell, if it said one.
             End::Gone => drop(timeout(FAREWELL, self.socket.flush()).await),
@@ -214,13 +216,17 @@ impl Connection {
         self.look_again()?;
         let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut had_turn = false;
         loop {
             let more = self.tell().await?;
+            // After a turn, what the client asks for is next.
+            let last = std::mem::take(&mut had_turn);
             tokio::select! {
                 biased;
                 () = stopped(&mut stopping) => return Err(self.finish().await?),
                 Ok(()) = door.changed() => self.look_again()?,
                 _ = heartbeats.tick() => self.beat().await?,
+                () = self.session.turn(last) => had_turn = true,
                 Some(answer) = self.commands.next(), if !self.commands.is_empty() => self.answer(answer).await?,
                 message = self.socket.next(), if self.commands.len() < COMMANDS_MAX => self.hear(message).await?,
                 () = mailbox.woken() => {}
@@ -231,6 +237,7 @@ impl Connection {
 
     /// Answers what is under way, and tells what is known.
     async fn finish(&mut self) -> Result<End, End> {
+        self.session.give_up_turn();
         let answers = async {
             while let Some(answer) = self.commands.next().await {
                 self.write_answer(answer).await?;
@@ -256,8 +263,8 @@ impl Connection {
             }
             match told {
                 Told::More => {}
-                Told::All => {
-                    if std::mem::take(&mut self.resumes) {
+                told @ (Told::All | Told::Waits) => {
+                    if matches!(told, Told::All) && std::mem::take(&mut self.resumes) {
                         let heartbeat = self.session.heartbeat();
                         self.write(heartbeat).await?;
                         wrote = true;
@@ -453,7 +460,14 @@ impl Connection {
     ) -> Result<(), End> {
         let started = Instant::now();
         let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
-        let Ok(written) = timeout(patience, write(&mut self.socket)).await else {
+        let mut write = pin!(write(&mut self.socket));
+        if self.session.waits_for_turn() {
+            match timeout(TURN_KEPT, &mut write).await {
+                Ok(written) => return Ok(written?),
+                Err(_) => self.session.give_up_turn(),
+            }
+        }
+        let Ok(written) = timeout(patience, write).await else {
             Measures::closed("not-reading");
             return Err(End::Gone);
         };

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval_at};
 use super::frame::{ClientId, Frame};
 use super::measures::Measures;
 use super::request::{mode, read_cursor, selection};
-use super::session::{Session, Told};
+use super::session::{Session, TURN_KEPT, Told};
 use super::{Entered, stopped};
 use crate::app::App;
 use crate::budget::Payer;
@@ -114,15 +115,16 @@ impl Events {
             match self.session.tell(|frame| write_event(&mut out, &frame)) {
                 Told::More => {}
                 // As fresh as can be: what came a moment ago was told first.
-                Told::All if std::mem::take(&mut beats) => {
+                Told::All | Told::Waits if std::mem::take(&mut beats) => {
                     let text = self.session.heartbeat();
                     write_event(&mut out, &Frame { kind: "heartbeat", text, cursor: self.session.cursor() });
                 }
-                Told::All => {
+                Told::All | Told::Waits => {
                     tokio::select! {
                         () = stopped(&mut stopping) => {}
                         () = self.chunks.closed() => {}
                         () = mailbox.woken() => {}
+                        () = self.session.turn(false) => {}
                         Ok(()) = door.changed() => {}
                         _ = self.heartbeats.tick() => beats = true,
                     }
@@ -146,7 +148,14 @@ impl Events {
         }
         let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
         let chunk = Bytes::from(std::mem::take(out));
-        match tokio::time::timeout(patience, self.chunks.send(Ok(chunk))).await {
+        let mut sent = pin!(self.chunks.send(Ok(chunk)));
+        if self.session.waits_for_turn() {
+            match tokio::time::timeout(TURN_KEPT, &mut sent).await {
+                Ok(sent) => return sent.is_ok(),
+                Err(_) => self.session.give_up_turn(),
+            }
+        }
+        match tokio::time::timeout(patience, sent).await {
             Ok(sent) => sent.is_ok(),
             Err(_) => {
                 Measures::closed("not-reading");

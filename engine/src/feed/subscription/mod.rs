@@ -158,12 +158,21 @@ impl Subscription {
     /// Whether the next [`poll`](Self::poll) may read the disk or very many cells.
     pub fn may_block(&self) -> bool {
         match self.phase {
-            Phase::CatchingUp { at, .. } => self.feed.shared.history.is_old(at),
+            Phase::CatchingUp { .. } => self.reads_log(),
             Phase::Starting { .. } => {
                 let filter = self.sub.lock_filter();
                 filter.all_skus || filter.size() > PIECE_CELLS
             }
             Phase::Live | Phase::Over => false,
+        }
+    }
+
+    /// Whether the next [`poll`](Self::poll) reads a stretch back from the log: what came after its cursor is not in
+    /// memory any more.
+    pub fn reads_log(&self) -> bool {
+        match self.phase {
+            Phase::CatchingUp { at, .. } => self.out.is_empty() && self.feed.shared.history.is_old(at),
+            Phase::Starting { .. } | Phase::Live | Phase::Over => false,
         }
     }
 
