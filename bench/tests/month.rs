@@ -6,13 +6,16 @@ use anaquel_bench::month::{Day, Month};
 /// The most that any of the last ten days may be, against the most of the days 9 to 14, when every retention is full.
 const MARGIN: f64 = 1.5;
 
+/// A figure of a day.
+type Figure = fn(&Day) -> f64;
+
 #[test]
 fn a_month_is_flat_once_retentions_are_full() {
     let directory = tempfile::tempdir().unwrap();
     let month = Month { scale: 400_000, days: 26, pieces: 6 };
     let days = month.run(directory.path(), |_, _| ()).unwrap();
-    let most = |days: &[Day], of: fn(&Day) -> f64| days.iter().map(of).fold(0.0, f64::max);
-    let figures: [(&str, fn(&Day) -> f64); 5] = [
+    let most = |days: &[Day], of: Figure| days.iter().map(of).fold(0.0, f64::max);
+    let figures: [(&str, Figure); 5] = [
         ("records in the log", |day| day.log_records as f64),
         ("bytes of log read by a start", |day| day.start_log_bytes as f64),
         ("reservations kept", |day| day.reservations as f64),
