@@ -17,6 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::budget::answers::{Answers, Held};
 use crate::budget::aside::Aside;
+use crate::budget::pace::Pace;
 use crate::budget::{Payer, link::Links};
 use crate::config::{Config, LimitsConfig};
 use crate::door::guard::Visitor;
@@ -51,6 +52,8 @@ pub struct Inner {
     pub streams: Streams,
     /// All connections.
     pub links: Arc<Links>,
+    /// Who crowds, and how far apart their requests begin.
+    pub pace: Arc<Pace>,
     /// Bytes of large answers on their way.
     pub answers: Arc<Answers>,
     /// Long reads.
@@ -94,6 +97,7 @@ impl Inner {
             streams,
             links,
             answers,
+            pace: Pace::new(),
             reads,
             files,
             catch_ups,

@@ -127,6 +127,7 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
     tokio::spawn(Arc::clone(&door).watch());
     tokio::spawn(Arc::clone(&app.links).watch());
     tokio::spawn(Arc::clone(&app.answers).watch_all());
+    tokio::spawn(Arc::clone(&app.pace).watch());
     tokio::spawn(tell_old_log(engine.clone(), stopping.clone()));
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).watch());

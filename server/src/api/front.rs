@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::budget::answers::large;
 use crate::budget::link::Busy;
 use crate::budget::{Payer, Who};
+use crate::door::Identity;
 use crate::door::guard::{self, Peer, Routes, Visitor};
 use crate::problem::{Problem, Slug};
 
@@ -79,16 +80,17 @@ where
                 // On the heap, so that the answers of others take no room for it.
                 Err(problem) => Err(Box::pin(guard::refuse(request, problem))),
             }));
-        let answers = Arc::clone(&self.front.app.answers);
+        let (answers, pace) = (Arc::clone(&self.front.app.answers), Arc::clone(&self.front.app.pace));
         Box::pin(async move {
             let link = busy.as_ref().map(Busy::link);
+            let who = |identity: Option<&Identity>| Who::new(identity, link.map(|link| link.address()));
             let response = match begun {
                 Ok(Ok((request_id, identity, answer))) => {
+                    let who = who(identity.as_deref());
+                    let (_under_way, at) = pace.begin(who);
+                    wait(at).await;
                     let response = caught(answer).await;
-                    let payer = || Payer {
-                        who: Who::new(identity.as_deref(), link.map(|link| link.address())),
-                        link: link.cloned(),
-                    };
+                    let payer = || Payer { who, link: link.cloned() };
                     let mut response = match large(link.map(Arc::as_ref), &response) {
                         None => response,
                         // On the heap, so that small answers take no room for it.
@@ -102,12 +104,23 @@ where
                     }
                     response
                 }
-                Ok(Err(refused)) => caught(refused.map(Ok)).await,
+                Ok(Err(refused)) => {
+                    let (_under_way, at) = pace.refuse(who(None));
+                    wait(at).await;
+                    caught(refused.map(Ok)).await
+                }
                 Err(panic) => defect(&*panic),
             };
             asked.answered(&response);
             Ok(response)
         })
+    }
+}
+
+/// Waits until then. On the heap, so that those who need not take no room for it.
+async fn wait(at: Option<Instant>) {
+    if let Some(at) = at {
+        Box::pin(tokio::time::sleep_until(at.into())).await;
     }
 }
 

@@ -37,7 +37,7 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// Answers that wait for room, in all and of one caller whatever is left; no more than so many are looked at when some is
 /// free again.
-const WAITING_MAX: usize = 64;
+const WAITING_MAX: usize = 256;
 const WAITING_FLOOR: usize = 4;
 
 /// After how many seconds it is worth another try.
@@ -422,26 +422,26 @@ mod tests {
     async fn those_who_wait_are_bounded_and_have_room_in_order() {
         /// So often that each that was spawned has had its say.
         async fn settle() {
-            for _ in 0..20 {
+            for _ in 0..100 {
                 tokio::task::yield_now().await;
             }
         }
-        let answers = answers(100, 100);
-        let first = answers.take(&payer(0), 100).unwrap();
+        let answers = answers(500, 500);
+        let first = answers.take(&payer(0), 500).unwrap();
         let ask = |who: u64, bytes: usize| {
             let answers = Arc::clone(&answers);
             tokio::spawn(async move { answers.reserve(&payer(who), bytes).await })
         };
-        let mine: Vec<_> = (0..100).map(|_| ask(1, 10)).collect();
+        let mine: Vec<_> = (0..WAITING_MAX).map(|_| ask(1, 10)).collect();
         settle().await;
         assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2, "one caller leaves half of the line");
-        let theirs: Vec<_> = (2..100).map(|who| ask(who, 1)).collect();
+        let theirs: Vec<_> = (2..).take(WAITING_MAX).map(|who| ask(who, 1)).collect();
         settle().await;
         assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX);
         drop(first);
         // As many as fit are handed room, and no others are woken.
-        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2 - 5);
-        assert_eq!(answers.bytes(), 5 * 10 + WAITING_MAX / 2);
+        assert_eq!(lock(&answers.held).waiting.len(), WAITING_MAX / 2 - 25);
+        assert_eq!(answers.bytes(), 25 * 10 + WAITING_MAX / 2);
         let (mut told, mut refused) = (0, 0);
         for one in mine.into_iter().chain(theirs) {
             match one.await.unwrap() {
@@ -452,7 +452,7 @@ mod tests {
                 Err(problem) => refused += usize::from(problem.status() == 503),
             }
         }
-        assert_eq!((told, refused), (WAITING_MAX, 198 - WAITING_MAX));
+        assert_eq!((told, refused), (WAITING_MAX, WAITING_MAX));
         let used = lock(&answers.held);
         assert_eq!((used.all, used.waiting.len(), used.waiting_of.of(Who(1))), (0, 0, 0));
     }

@@ -1,6 +1,7 @@
 //! What an answer may cost, and who pays for it.
 //!
 //! - [`link`]: connections, how many an address may have, and which of them goes when there is no room
+//! - [`pace`]: callers that crowd the server wait while it is busy with others
 //! - [`watched`]: a client that reads nothing while bytes wait for it is let go
 //! - [`answers`]: bytes of large answers, from before they are made until they are written
 //! - [`aside`]: long reads, a few at a time, off the threads that serve
@@ -11,6 +12,7 @@
 pub mod answers;
 pub mod aside;
 pub mod link;
+pub mod pace;
 pub mod watched;
 
 use std::collections::HashMap;
