@@ -53,6 +53,10 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_histogram!("anaquel_http_request_duration_seconds", "From a request's head to its answer");
     metrics::describe_counter!("anaquel_problems_total", "Problem documents answered, by type");
     metrics::describe_gauge!("anaquel_seq", "The last visible record");
+    metrics::describe_gauge!(
+        "anaquel_pace_gap_seconds",
+        "How far apart the requests of a caller that crowds begin; 0 while nobody waits"
+    );
     metrics::describe_gauge!("anaquel_shortages", "Cells whose on_hand does not cover what is promised");
     metrics::describe_gauge!("anaquel_reservations_open", "Reservations that promise units");
     metrics::describe_gauge!("anaquel_reservations_closed", "Closed reservations that can be read");
