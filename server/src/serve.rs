@@ -21,6 +21,7 @@ use tokio_util::either::Either;
 use tower::ServiceExt;
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
+use crate::budget::ALWAYS_ANSWERED;
 use crate::budget::link::Place;
 use crate::budget::watched::{Tracked, Watched};
 use crate::config::{Config, Sync};
@@ -50,9 +51,6 @@ const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
 /// How long a connection beyond the limit may last.
 const BEYOND: Duration = Duration::from_secs(5);
-
-/// What is answered beyond the limit.
-const ALWAYS_ANSWERED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// While the server stops, a client may take nothing for so long.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);

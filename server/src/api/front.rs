@@ -20,7 +20,7 @@ use tower::{Layer, Service};
 use crate::app::App;
 use crate::budget::answers::large;
 use crate::budget::link::Busy;
-use crate::budget::{Payer, Who};
+use crate::budget::{ALWAYS_ANSWERED, Payer, Who};
 use crate::door::Identity;
 use crate::door::guard::{self, Peer, Routes, Visitor};
 use crate::problem::{Problem, Slug};
@@ -69,6 +69,7 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let asked = Asked::of(&request);
+        let waits = !ALWAYS_ANSWERED.contains(&request.uri().path());
         let link = request.extensions().get::<Peer>().map(|Peer(_, link)| Arc::clone(link));
         let busy = link.map(Busy::new);
         let begun =
@@ -87,8 +88,7 @@ where
             let response = match begun {
                 Ok(Ok((request_id, identity, answer))) => {
                     let who = who(identity.as_deref());
-                    let (_under_way, at) = pace.begin(who);
-                    wait(at).await;
+                    let _under_way = if waits { Some(pace.begin(who).await) } else { None };
                     let response = caught(answer).await;
                     let payer = || Payer { who, link: link.cloned() };
                     let mut response = match large(link.map(Arc::as_ref), &response) {
@@ -105,8 +105,7 @@ where
                     response
                 }
                 Ok(Err(refused)) => {
-                    let (_under_way, at) = pace.refuse(who(None));
-                    wait(at).await;
+                    let _under_way = pace.refuse(who(None)).await;
                     caught(refused.map(Ok)).await
                 }
                 Err(panic) => defect(&*panic),
@@ -114,13 +113,6 @@ where
             asked.answered(&response);
             Ok(response)
         })
-    }
-}
-
-/// Waits until then. On the heap, so that those who need not take no room for it.
-async fn wait(at: Option<Instant>) {
-    if let Some(at) = at {
-        Box::pin(tokio::time::sleep_until(at.into())).await;
     }
 }
 

@@ -30,6 +30,9 @@ use crate::door::guard::{Peer, Visitor};
 use crate::door::{Identity, network};
 use link::Link;
 
+/// What is answered beyond the limit of connections, and whoever crowds.
+pub const ALWAYS_ANSWERED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// Who pays: a key with all that took its place, a subject of an issuer of tokens, or, where nobody has to say who they are, an address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Who(u64);
@@ -40,7 +43,7 @@ impl Who {
         static STATE: OnceLock<RandomState> = OnceLock::new();
         let state = STATE.get_or_init(RandomState::new);
         let hash = match (identity, address) {
-            (Some(identity), _) => state.hash_one(("key", identity.share())),
+            (Some(identity), _) => state.hash_one(("key", &identity.issuer, &identity.lineage)),
             (None, Some(address)) => state.hash_one(("address", network(address))),
             (None, None) => 0,
         };

@@ -5,7 +5,7 @@
 //! rest find a thread soon again. Nothing is ever refused here.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -41,8 +41,6 @@ pub struct Pace {
     parts: [Mutex<HashMap<Who, Caller>>; PARTS],
     /// Nanoseconds; 0 where nobody waits.
     gap: AtomicU64,
-    /// Whether [`Pace::watch`] runs already.
-    watched: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -73,11 +71,7 @@ impl Drop for UnderWay<'_> {
 impl Pace {
     /// Nobody waits.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self {
-            parts: std::array::from_fn(|_| Mutex::default()),
-            gap: AtomicU64::new(0),
-            watched: AtomicBool::new(false),
-        })
+        Arc::new(Self { parts: std::array::from_fn(|_| Mutex::default()), gap: AtomicU64::new(0) })
     }
 
     fn part(&self, who: Who) -> &Mutex<HashMap<Who, Caller>> {
@@ -85,16 +79,17 @@ impl Pace {
         self.parts.get(who.0 as usize % PARTS).unwrap_or(first)
     }
 
-    /// A request of `who` begins, and when it may.
-    pub fn begin(&self, who: Who) -> (UnderWay<'_>, Option<Instant>) {
-        self.enter(who, false)
+    /// A request of `who` begins, as soon as it may.
+    pub async fn begin(&self, who: Who) -> UnderWay<'_> {
+        wait(self.enter(who, false)).await
     }
 
     /// The same of a request that is refused at the door: it waits with those of one who crowds.
-    pub fn refuse(&self, who: Who) -> (UnderWay<'_>, Option<Instant>) {
-        self.enter(who, true)
+    pub async fn refuse(&self, who: Who) -> UnderWay<'_> {
+        wait(self.enter(who, true)).await
     }
 
+    /// Counts a request, and tells when it may begin where that is not at once.
     fn enter(&self, who: Who, is_refused: bool) -> (UnderWay<'_>, Option<Instant>) {
         let gap = Duration::from_nanos(self.gap.load(Relaxed));
         let mut part = lock(self.part(who));
@@ -129,11 +124,12 @@ impl Pace {
         (callers, is_crowded)
     }
 
-    /// Sets the distance after `late` of [`LOOKS`] looks found no thread soon.
-    fn adapt(&self, late: u32) {
+    /// Sets the distance after `late` of [`LOOKS`] looks found no thread soon; whether it is worth another look.
+    fn adapt(&self, late: u32) -> bool {
         let (callers, is_crowded) = self.judge();
+        let is_shared = callers > 1 && is_crowded;
         let gap = Duration::from_nanos(self.gap.load(Relaxed));
-        let gap = if callers < 2 || !is_crowded {
+        let gap = if !is_shared {
             gap / 2
         } else if late * 10 >= LOOKS {
             (gap * 3 / 2 + GAP_STEP).min(GAP_MAX)
@@ -142,25 +138,36 @@ impl Pace {
         };
         let gap = if gap < Duration::from_micros(1) { Duration::ZERO } else { gap };
         self.gap.store(gap.as_nanos() as u64, Relaxed);
+        is_shared
     }
 
     /// Looks after the distance for as long as the server runs.
     pub async fn watch(self: Arc<Self>) {
-        if self.watched.swap(true, Relaxed) {
-            return;
-        }
+        let mut is_shared = false;
         loop {
             let mut late = 0;
-            for _ in 0..LOOKS {
-                tokio::time::sleep(LOOK).await;
-                let asked = Instant::now();
-                tokio::task::yield_now().await;
-                late += u32::from(asked.elapsed() > SOON);
+            if is_shared {
+                for _ in 0..LOOKS {
+                    tokio::time::sleep(LOOK).await;
+                    let asked = Instant::now();
+                    tokio::task::yield_now().await;
+                    late += u32::from(asked.elapsed() > SOON);
+                }
+            } else {
+                tokio::time::sleep(LOOK * LOOKS).await;
             }
-            self.adapt(late);
+            is_shared = self.adapt(late);
             metrics::gauge!("anaquel_pace_gap_seconds").set(self.gap.load(Relaxed) as f64 / 1e9);
         }
     }
+}
+
+/// Waits until a request may begin. On the heap, so that those who need not take no room for it.
+async fn wait((under_way, at): (UnderWay<'_>, Option<Instant>)) -> UnderWay<'_> {
+    if let Some(at) = at {
+        Box::pin(tokio::time::sleep_until(at.into())).await;
+    }
+    under_way
 }
 
 #[cfg(test)]
@@ -168,7 +175,7 @@ mod tests {
     use super::*;
 
     fn crowd(pace: &Pace, who: u64, many: u32) -> Vec<UnderWay<'_>> {
-        (0..many).map(|_| pace.begin(Who(who)).0).collect()
+        (0..many).map(|_| pace.enter(Who(who), false).0).collect()
     }
 
     #[test]
@@ -176,22 +183,25 @@ mod tests {
         let pace = Pace::new();
         let _crowd = crowd(&pace, 1, CROWD + 1);
         let _few = crowd(&pace, 2, CROWD);
-        assert!(pace.begin(Who(1)).1.is_none(), "nothing is late");
+        assert!(pace.enter(Who(1), false).1.is_none(), "nothing is late");
         pace.adapt(LOOKS);
-        let waits: Vec<_> = (0..3).filter_map(|_| pace.begin(Who(1)).1).collect();
+        let waits: Vec<_> = (0..3).filter_map(|_| pace.enter(Who(1), false).1).collect();
         assert!(waits.len() == 3 && waits.is_sorted() && waits[0] < waits[2], "one after the other: {waits:?}");
-        assert!(pace.begin(Who(2)).1.is_none() && pace.begin(Who(3)).1.is_none());
+        assert!(pace.enter(Who(2), false).1.is_none() && pace.enter(Who(3), false).1.is_none());
         for _ in 0..1_000 {
             pace.adapt(LOOKS);
         }
         assert_eq!(u128::from(pace.gap.load(Relaxed)), GAP_MAX.as_nanos());
-        let far = (0..10_000).filter_map(|_| pace.begin(Who(1)).1).max().unwrap();
+        let far = (0..10_000).filter_map(|_| pace.enter(Who(1), false).1).max().unwrap();
         assert!(far <= Instant::now() + WAIT_MAX, "nobody waits longer");
-        assert!(pace.begin(Who(3)).1.is_none() && pace.refuse(Who(3)).1.is_some(), "who is refused waits, too");
+        assert!(
+            pace.enter(Who(3), false).1.is_none() && pace.enter(Who(3), true).1.is_some(),
+            "who is refused waits, too"
+        );
         for _ in 0..1_000 {
             pace.adapt(0);
         }
-        assert!(pace.begin(Who(1)).1.is_none(), "nothing is late any more");
+        assert!(pace.enter(Who(1), false).1.is_none(), "nothing is late any more");
     }
 
     #[test]
@@ -201,7 +211,7 @@ mod tests {
         for _ in 0..10 {
             pace.adapt(LOOKS);
         }
-        assert!(pace.begin(Who(1)).1.is_none());
+        assert!(pace.enter(Who(1), false).1.is_none());
         drop(crowd);
         pace.adapt(0);
         pace.adapt(0);

@@ -481,6 +481,7 @@ impl Connection {
 
 fn run(app: App, payer: Payer, id: ClientId, command: Command) -> Running {
     Box::pin(async move {
+        let _under_way = app.pace.begin(payer.who).await;
         match command.run(app.clone(), payer).await {
             Ok(reply) => {
                 app.streams.measures.results.increment(1);
