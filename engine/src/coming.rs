@@ -207,7 +207,8 @@ impl Coming {
     }
 }
 
-fn risks(outlook: &Outlook, limit: usize) -> Vec<Waiting> {
+/// Those at risk who wait for a cell, up to `limit`.
+pub(crate) fn risks(outlook: &Outlook, limit: usize) -> Vec<Waiting> {
     match outlook.has_risks() {
         true => outlook.waits().map(|(_, waiting)| waiting).filter(|waiting| waiting.at_risk).take(limit).collect(),
         false => Vec::new(),

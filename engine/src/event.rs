@@ -57,15 +57,9 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// A digest of the caller, the same in every run; 0 where callers need not say who they are.
-    pub fn caller(cause: &Option<Box<Self>>) -> u64 {
-        let Some(origin) = cause.as_ref().and_then(|cause| cause.origin.as_ref()) else { return 0 };
-        let actor = cause.as_ref().and_then(|cause| cause.actor.as_deref()).unwrap_or_default();
-        // FNV-1a: it tells callers apart, and keeps nothing safe.
-        let bytes = origin.key.bytes().chain([0]).chain(actor.bytes());
-        bytes.fold(0xcbf2_9ce4_8422_2325, |digest: u64, byte| {
-            (digest ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        }) | 1
+    /// Whose share a request counts against; 0 where nobody said.
+    pub fn caller(cause: Option<&Self>) -> u64 {
+        cause.map_or(0, |cause| cause.caller)
     }
 
     /// What the other records of a request have, beside the one that is its effect: who asked, and from where, if that is

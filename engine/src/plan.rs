@@ -31,6 +31,7 @@ use crate::event::LineTerms;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use crate::ledger::{Counted, OpenUnits, Used};
 use crate::level::StockLevel;
+use crate::matrix::StockCell;
 use crate::rules::{Amount, Book, Effect, RuleId, Standing};
 
 /// Open promises that belong together, as far as room goes: the group that they were asked of, and their channel.
@@ -50,6 +51,13 @@ pub(crate) struct Shelf {
     pub exists: bool,
     pub level: StockLevel,
     pub safety_stock: u32,
+}
+
+impl Shelf {
+    /// A cell of the durable view.
+    pub fn of(cell: &StockCell) -> Self {
+        Self { exists: true, level: cell.durable(), safety_stock: cell.safety_stock() }
+    }
 }
 
 /// Open promises of one kind in one cell.

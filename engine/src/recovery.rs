@@ -109,8 +109,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
     ) -> Result<Self, Damage> {
-        let state = State::new(settings.idempotency_bytes);
-        state.reservations.keep(settings.keeping());
+        let state = State::new(&settings);
         let mut folder = Folder::default();
         let mut broken = None;
         let (journal, recovered) = MemoryJournal::open(disk, &mut |batch| {
@@ -187,12 +186,7 @@ pub(crate) fn recover(
     check: &mut Check<'_>,
 ) -> Result<(State, Folder, SledJournal, Report), OpenError> {
     let mut report = Report::default();
-    let fresh = || {
-        let state = State::new(settings.idempotency_bytes);
-        state.reservations.keep(settings.keeping());
-        state
-    };
-    let (mut state, mut folder) = (fresh(), Folder::default());
+    let (mut state, mut folder) = (State::new(settings), Folder::default());
     let images = directory.images();
     for (_, path) in image::list(&images).map_err(OpenError::io(&images))? {
         match image::load(&path, directory.eras(), &state, &mut folder) {
@@ -202,7 +196,7 @@ pub(crate) fn recover(
             }
             Err(error) => {
                 report.bad_images.push(Arc::new(error));
-                (state, folder) = (fresh(), Folder::default());
+                (state, folder) = (State::new(settings), Folder::default());
             }
         }
     }
@@ -235,7 +229,7 @@ fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Res
     if batch.last_seq() <= imaged {
         return Ok(0);
     }
-    let records = batch.records().map_err(|error| Damage { seq: error.seq, what: error.what })?;
+    let records = batch.records()?;
     let mut replayed = 0;
     for record in records.iter().filter(|record| record.seq > imaged) {
         folder.fold(state, record);

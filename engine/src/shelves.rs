@@ -70,8 +70,7 @@ impl State {
             let row = self.matrix.row(sku);
             of_sku.cells.reserve(row.about());
             row.for_each(|cell| {
-                let shelf = Shelf { exists: true, level: cell.durable(), safety_stock: cell.safety_stock() };
-                of_sku.cells.push((cell.location(), shelf));
+                of_sku.cells.push((cell.location(), Shelf::of(cell)));
             });
             for (location, open) in ledger.open_of(sku) {
                 let kinds: Vec<_> = open.iter().map(|(of, open)| OpenKind::of(*of, open)).collect();

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use rustc_hash::FxHashMap;
 
@@ -24,7 +24,7 @@ use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
 use crate::plan::Budget;
-use crate::reservation::{Closed, Known, Reservation, ReservationStore};
+use crate::reservation::{Closed, Reservation, ReservationStore};
 use crate::rules::{Book, RuleTable};
 use crate::settings::Settings;
 use crate::supply::{Came, Supply};
@@ -77,21 +77,23 @@ pub struct State {
     owners: Mutex<FxHashMap<ReservationId, u64>>,
     /// One number for all cells and open reservations.
     pub hash: StateHash,
-    bounds: OnceLock<Bounds>,
+    bounds: Bounds,
     shortages: Mutex<BTreeSet<(SkuId, LocationId)>>,
     cells: AtomicU32,
     last_time: AtomicU64,
 }
 
 impl State {
-    pub(crate) fn new(idempotency_bytes: u64) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let reservations = ReservationStore::default();
+        reservations.keep(settings.keeping());
         Self {
             view: DurableView::default(),
             matrix: Matrix::default(),
             catalogue: Catalogue::default(),
             rules: RuleTable::default(),
-            reservations: ReservationStore::default(),
-            idempotency: IdempotencyTable::new(idempotency_bytes),
+            reservations,
+            idempotency: IdempotencyTable::new(settings.idempotency_bytes),
             places: PlaceTable::default(),
             rates: DemandRates::default(),
             lost: Lost::default(),
@@ -100,7 +102,7 @@ impl State {
             movements: RecentMovements::default(),
             owners: Mutex::default(),
             hash: StateHash::default(),
-            bounds: OnceLock::new(),
+            bounds: Bounds::from(settings),
             shortages: Mutex::default(),
             cells: AtomicU32::new(0),
             last_time: AtomicU64::new(0),
@@ -115,33 +117,18 @@ impl State {
         if channels.undeclared() == 0 {
             return (seq, Vec::new());
         }
-        let mut is_used = vec![false; channels.count() as usize];
-        let mut uses = |channel: ChannelId| {
-            if let Some(is_used) = is_used.get_mut(channel.0 as usize) {
-                *is_used = true;
-            }
-        };
-        self.reservations.each().for_each(|known| match known {
-            Known::Here(reservation) => uses(reservation.channel),
-            Known::Closed(closed) => uses(closed.channel),
-        });
         let rules = self.rules.all().into_iter().flatten();
-        rules.for_each(|standing| standing.rule.conditions.channels.iter().copied().for_each(&mut uses));
-        let unused = (0..)
-            .map(ChannelId)
-            .zip(is_used)
-            .filter(|(id, is_used)| !is_used && channels.is_live(*id) && channels.details(*id).is_none());
-        (seq, unused.map(|(id, _)| id).take(limit).collect())
+        let named: BTreeSet<_> = rules.flat_map(|standing| standing.rule.conditions.channels.clone()).collect();
+        let unused = (0..channels.count()).map(ChannelId).filter(|id| {
+            let is_made_up = channels.is_live(*id) && channels.details(*id).is_none();
+            is_made_up && !named.contains(id) && !self.reservations.uses(*id)
+        });
+        (seq, unused.take(limit).collect())
     }
 
-    /// What one request may cost: as set when the engine starts.
+    /// What one request may cost.
     pub(crate) fn bounds(&self) -> Bounds {
-        *self.bounds.get_or_init(|| Bounds::from(&Settings::default()))
-    }
-
-    /// Sets what one request may cost, before anybody asks.
-    pub(crate) fn set_bounds(&self, settings: &Settings) {
-        let _ = self.bounds.set(Bounds::from(settings));
+        self.bounds
     }
 
     /// Stocked cells.

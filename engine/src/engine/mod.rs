@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam::channel::{Sender, bounded};
 use crossbeam::utils::CachePadded;
@@ -45,8 +45,8 @@ use threads::{AbortOnPanic, JournalThread, take_images};
 /// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
 const IDLE_MS: u64 = 50;
 
-/// How long a close may trim the log.
-const TRIM_AT_END_MAX: Duration = Duration::from_secs(10);
+/// Steps in which a close trims the log, seconds at most.
+const TRIMS_AT_END_MAX: usize = 1024;
 
 /// What the journal thread did, counted since the start; for metrics.
 #[derive(Debug, Default)]
@@ -145,10 +145,8 @@ impl Engine {
         let Recovered { state, folder, journal, identity, images, anchors, unchecked, expiry_frozen, reserve_bytes } =
             recovered;
         let epoch = identity.epoch();
-        state.set_bounds(&settings);
         let (intake, sleeper) = Intake::new();
         let watch = Arc::new(Watch::default());
-        state.reservations.keep(settings.keeping());
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
             identity,
@@ -388,7 +386,7 @@ impl Engine {
             found = batch.record(seq);
             ControlFlow::Break(())
         })?;
-        found.map_err(|error| ReadError::Damaged(crate::journal::Damage { seq: error.seq, what: error.what }))
+        found.map_err(|error| ReadError::Damaged(error.into()))
     }
 
     /// Asks for a promise. `done` hears the outcome; a refusal that the durable view confirms is told at once.
@@ -522,7 +520,7 @@ impl Engine {
                     }
                 }
                 Err(error) => {
-                    unreadable = Some(crate::journal::Damage { seq: error.seq, what: error.what });
+                    unreadable = Some(error.into());
                     return ControlFlow::Break(());
                 }
             }
@@ -588,9 +586,12 @@ impl Engine {
         if before == 0 || self.shared.failure.get().is_some() {
             return;
         }
-        let started = Instant::now();
         // Each step is bounded by itself.
-        while started.elapsed() < TRIM_AT_END_MAX && matches!(journal.trim(before), Ok(false)) {}
+        for _ in 0..TRIMS_AT_END_MAX {
+            if !matches!(journal.trim(before), Ok(false)) {
+                break;
+            }
+        }
     }
 
     /// Wakes the journal thread; for tests that move a clock by hand.

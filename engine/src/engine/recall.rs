@@ -139,7 +139,7 @@ impl Engine {
             let records = match batch.records() {
                 Ok(records) => records,
                 Err(error) => {
-                    damage = Some(Damage { seq: error.seq, what: error.what });
+                    damage = Some(error.into());
                     return ControlFlow::Break(());
                 }
             };

@@ -9,7 +9,7 @@ use bincode::Options;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Batch;
+use super::{Batch, Damage};
 use crate::event::{Cause, Event, IdempotencyKey, Record};
 use crate::ids::{Name, Seq, Timestamp};
 
@@ -120,6 +120,12 @@ pub struct CodecError {
     pub seq: Seq,
     /// What is wrong with it.
     pub what: String,
+}
+
+impl From<CodecError> for Damage {
+    fn from(CodecError { seq, what }: CodecError) -> Self {
+        Self { seq, what }
+    }
 }
 
 /// Encodes `value` in the encoding of the log; for images, which share it.

@@ -195,6 +195,17 @@ impl SledJournal {
     }
 }
 
+impl SledJournal {
+    /// A flush failed. From here on the page cache may show what the disk does not hold; the next start must know, and how
+    /// far it may believe the log.
+    fn noted(&mut self, error: String) -> AppendError {
+        AppendError::Unknown(match self.mark.note_failure() {
+            Ok(()) => error,
+            Err(noting) => format!("{error}; this could not be noted: {noting}"),
+        })
+    }
+}
+
 impl Journal for SledJournal {
     fn append(&mut self, batch: &Batch) -> Result<(), AppendError> {
         if batch.first_seq != self.next_seq {
@@ -219,14 +230,8 @@ impl Journal for SledJournal {
         let Some(last_seq) = self.unsynced.take() else { return Ok(()) };
         let flushed = self.db.flush().map(drop).map_err(|error| error.to_string());
         let synced = flushed.and_then(|()| self.db_file.sync_data().map_err(|error| error.to_string()));
-        synced.and_then(|()| self.mark.raise(last_seq).map_err(|error| error.to_string())).map_err(|error| {
-            // From here on the page cache may show what the disk does not hold; the next start must know, and how far
-            // it may believe the log.
-            AppendError::Unknown(match self.mark.note_failure() {
-                Ok(()) => error,
-                Err(noting) => format!("{error}; this could not be noted: {noting}"),
-            })
-        })
+        let marked = synced.and_then(|()| self.mark.raise(last_seq).map_err(|error| error.to_string()));
+        marked.map_err(|error| self.noted(error))
     }
 
     fn has_room(&mut self) -> bool {
@@ -249,7 +254,8 @@ impl Journal for SledJournal {
         let is_done = removed < TRIM_PARTS_MAX;
         if is_done && removed > 0 {
             // Nothing rests on it: what a crash brings back is trimmed again.
-            self.db.flush().map_err(unknown)?;
+            let flushed = self.db.flush().map(drop);
+            flushed.map_err(|error| self.noted(error.to_string()))?;
         }
         Ok(is_done)
     }

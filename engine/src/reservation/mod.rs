@@ -26,7 +26,6 @@ pub use wait::Wait;
 use smallvec::SmallVec;
 
 use crate::event::{Cause, Event, Few, LineTerms, Move, OrderDay, Purpose, Record};
-use crate::hash;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -384,7 +383,7 @@ impl Reservation {
                 Event::Arranged(arranged) => arranged.orders.iter().copied().collect(),
                 _ => Few::new(),
             },
-            caller: record.cause.as_deref().map_or(0, caller_of),
+            caller: Cause::caller(record.cause.as_deref()) as u32,
         })
     }
 
@@ -403,36 +402,6 @@ impl Reservation {
             Some(deadline) if now >= deadline => State::Expired,
             _ => self.state,
         }
-    }
-
-    /// Whether `confirm` may be done at `now`.
-    pub fn may_confirm(&self, now: Timestamp) -> Verdict {
-        self.state_at(now).may_confirm()
-    }
-
-    /// Whether `ready` may be done at `now`.
-    pub fn may_ready(&self, now: Timestamp) -> Verdict {
-        self.state_at(now).may_ready()
-    }
-
-    /// Whether `collect` may be done at `now`.
-    pub fn may_collect(&self, now: Timestamp) -> Verdict {
-        self.state_at(now).may_collect()
-    }
-
-    /// Whether `cancel` may be done at `now`.
-    pub fn may_cancel(&self, now: Timestamp) -> Verdict {
-        self.state_at(now).may_cancel()
-    }
-
-    /// Whether `extend` may be done at `now`.
-    pub fn may_extend(&self, now: Timestamp) -> Verdict {
-        self.state_at(now).may_extend()
-    }
-
-    /// Whether `bind` or `rebind` may be done at `now`.
-    pub fn may_rebind(&self, now: Timestamp) -> Verdict {
-        self.state_at(now).may_rebind()
     }
 
     /// Whether any ledger counts something of it.
@@ -788,13 +757,6 @@ impl Reservation {
     }
 }
 
-/// A digest of who asked: the key, and the name that it goes by.
-fn caller_of(cause: &Cause) -> u32 {
-    let key = cause.origin.as_ref().map_or(0, |origin| hash::text(&origin.key));
-    let actor = cause.actor.as_deref().map_or(0, hash::text);
-    key.rotate_left(16) ^ actor
-}
-
 /// The rows of one reservation, among many that are sorted by it.
 fn rows_of<T>(rows: &[T], id: ReservationId, of: impl Fn(&T) -> ReservationId) -> &[T] {
     let (first, end) = (rows.partition_point(|row| of(row) < id), rows.partition_point(|row| of(row) <= id));
@@ -846,8 +808,8 @@ mod tests {
     #[test]
     fn a_hold_is_dead_at_its_deadline_not_a_moment_before() {
         let hold = hold(&[1]);
-        assert_eq!(hold.may_confirm(Timestamp(99_999)), Verdict::Go);
-        assert_eq!(hold.may_confirm(Timestamp(100_000)), Verdict::WrongState(State::Expired));
+        assert_eq!(hold.state_at(Timestamp(99_999)).may_confirm(), Verdict::Go);
+        assert_eq!(hold.state_at(Timestamp(100_000)).may_confirm(), Verdict::WrongState(State::Expired));
     }
 
     #[test]
@@ -881,11 +843,11 @@ mod tests {
         ];
         for (state, confirm, ready, collect, cancel, extend) in table {
             let reservation = at(state);
-            assert_eq!(reservation.may_confirm(now), confirm, "confirm when {state:?}");
-            assert_eq!(reservation.may_ready(now), ready, "ready when {state:?}");
-            assert_eq!(reservation.may_collect(now), collect, "collect when {state:?}");
-            assert_eq!(reservation.may_cancel(now), cancel, "cancel when {state:?}");
-            assert_eq!(reservation.may_extend(now), extend, "extend when {state:?}");
+            assert_eq!(reservation.state_at(now).may_confirm(), confirm, "confirm when {state:?}");
+            assert_eq!(reservation.state_at(now).may_ready(), ready, "ready when {state:?}");
+            assert_eq!(reservation.state_at(now).may_collect(), collect, "collect when {state:?}");
+            assert_eq!(reservation.state_at(now).may_cancel(), cancel, "cancel when {state:?}");
+            assert_eq!(reservation.state_at(now).may_extend(), extend, "extend when {state:?}");
         }
     }
 

@@ -7,6 +7,12 @@
 /// Keys in one piece: what adding or taking out moves at the most.
 const PIECE_MAX: usize = 512;
 
+#[cfg(test)]
+thread_local! {
+    /// Keys and pieces that taking out has moved on this thread.
+    pub(super) static MOVED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// A set in order.
 #[derive(Debug)]
 pub(super) struct Ordered<K> {
@@ -69,8 +75,12 @@ impl<K: Copy + Ord> Ordered<K> {
         let Ok(within) = piece.binary_search(&key) else { return };
         piece.remove(within);
         let length = piece.len();
+        #[cfg(test)]
+        MOVED.set(MOVED.get() + length - within);
         if length == 0 {
             self.pieces.remove(at);
+            #[cfg(test)]
+            MOVED.set(MOVED.get() + self.pieces.len() - at);
         } else if length < PIECE_MAX / 4 {
             // A piece of which little is left joins the next, where both are small.
             let fits = self.pieces.get(at + 1).is_some_and(|next| next.len() + length <= PIECE_MAX / 2);

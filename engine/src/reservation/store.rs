@@ -464,6 +464,19 @@ impl ReservationStore {
         })
     }
 
+    /// Whether one that is known was made through this channel.
+    pub(crate) fn uses(&self, channel: ChannelId) -> bool {
+        let index = self.index();
+        index.by_channel.get(channel.0 as usize).is_some_and(|ids| ids.at_least(0).is_some())
+    }
+
+    /// Those that are open. Bounded by those that are kept whole.
+    pub(crate) fn open_ones(&self) -> impl Iterator<Item = Arc<Reservation>> {
+        let numbers: Vec<u64> = self.segments.iter().map(|segment| *segment.key()).collect();
+        let of = |number| self.segments.get(&number).map(|segment| segment.to_vec()).unwrap_or_default();
+        numbers.into_iter().flat_map(of).filter(|whole| whole.state.is_open())
+    }
+
     /// Whether anything is known of this id.
     pub(crate) fn is_known(&self, id: ReservationId) -> bool {
         id.0 <= self.newest.load(Relaxed) && self.known(id).is_some()
@@ -477,13 +490,13 @@ impl ReservationStore {
         self.newest.fetch_max(id.0, Relaxed);
         self.count.fetch_add(1, Relaxed);
         self.open.fetch_add(usize::from(is_open), Relaxed);
-        let closed = (!is_open).then(|| reservation.clone());
+        let reservation = Arc::new(reservation);
         let mut segment = self.segments.entry(id.0 >> SEGMENT_BITS).or_default();
         let at = segment.partition_point(|earlier| earlier.id < id);
-        segment.insert(at, Arc::new(reservation));
+        segment.insert(at, Arc::clone(&reservation));
         drop(segment);
-        if let Some(closed) = closed {
-            self.close(&closed);
+        if !is_open {
+            self.close(&reservation);
         }
     }
 

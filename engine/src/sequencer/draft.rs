@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use super::no_ids_left;
 use crate::bounds::Holds;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
+use crate::coming::risks;
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
 use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
@@ -20,6 +21,7 @@ use crate::ledger::{Ledger, Shift};
 use crate::level::{StockChange, StockLevel};
 use crate::matrix::CellId;
 use crate::plan::Shelf;
+use crate::query::AT_RISK_TOLD_MAX;
 use crate::reservation::Reservation;
 use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
@@ -226,9 +228,6 @@ pub(super) struct Draft {
     pub holds: Holds,
 }
 
-/// Promises at risk that are told to whoever changed what is to come.
-const RISKS_TOLD: usize = 1000;
-
 impl Draft {
     /// Tells what the command being decided set: to its caller, and, under a key, in the log.
     pub fn tell(&mut self) -> Option<(Seq, Box<Thing>)> {
@@ -236,7 +235,7 @@ impl Draft {
         let thing = match what {
             What::Thing(thing) => thing,
             What::Cells(cells) => {
-                let mut left = RISKS_TOLD;
+                let mut left = AT_RISK_TOLD_MAX;
                 Thing::Supply(cells.into_iter().map(|(sku, at)| self.cell_to_come(sku, at, &mut left)).collect())
             }
         };
@@ -251,9 +250,9 @@ impl Draft {
             return CellToCome { sku, location, supplies: Vec::new(), waiting: 0, at_risk: Vec::new() };
         };
         // Bounded by those who wait for the cell, whom the supply was dated for just before.
-        let risky = outlook.waits().filter(|(_, waiting)| waiting.at_risk).take(*left);
-        let at_risk: Vec<_> = risky
-            .map(|(_, waiting)| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at))
+        let at_risk: Vec<_> = risks(outlook, *left)
+            .into_iter()
+            .map(|waiting| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at))
             .collect();
         *left -= at_risk.len();
         CellToCome { sku, location, supplies: outlook.supplies().to_vec(), waiting: outlook.waiting(), at_risk }
@@ -494,15 +493,14 @@ impl Draft {
 
     /// The same to look at: nothing is kept of a cell that nobody touches.
     pub fn cell_as_it_is(&self, sku: SkuId, location: LocationId) -> Shelf {
-        if let Some(CellNow { exists, level, safety_stock, .. }) = self.cells.get(&(sku, location)) {
-            return Shelf { exists: *exists, level: *level, safety_stock: *safety_stock };
-        }
-        let cell = self.state.matrix.get(sku, location);
-        cell.map_or_else(Shelf::default, |cell| Shelf {
-            exists: true,
-            level: cell.durable(),
-            safety_stock: cell.safety_stock(),
-        })
+        let made = || self.state.matrix.get(sku, location).map_or_else(Shelf::default, Shelf::of);
+        self.in_batch(sku, location).unwrap_or_else(made)
+    }
+
+    /// A cell that this batch touched, as it leaves it.
+    pub fn in_batch(&self, sku: SkuId, location: LocationId) -> Option<Shelf> {
+        let CellNow { exists, level, safety_stock, .. } = self.cells.get(&(sku, location))?;
+        Some(Shelf { exists: *exists, level: *level, safety_stock: *safety_stock })
     }
 
     /// The cells of a SKU that this batch makes.
@@ -797,7 +795,7 @@ impl Draft {
         takes_any || channel.is_some_and(is_declared)
     }
 
-    /// Whether a promise or lost demand through a channel is in this batch. Looks at each of its records once.
+    /// The channels that promises and lost demand of this batch came through. Looks at each of its records once.
     pub fn channels_used(&self) -> BTreeSet<ChannelId> {
         let mut used = BTreeSet::new();
         for record in &self.records {

@@ -128,8 +128,8 @@ impl Sequencer {
         let mut draft = Draft::new(Arc::clone(&state), settings.names);
         let there_at_start = state.view.seq();
         draft.holds.counts_channels = !settings.channel_limits.is_empty();
-        // Bounded by the reservations that are kept whole, once, before anything is decided.
-        for reservation in state.reservations.whole().filter(|known| known.state.is_open()) {
+        // Bounded by the open reservations, once, before anything is decided.
+        for reservation in state.reservations.open_ones() {
             draft.holds.count(&reservation, state.owner(reservation.id));
         }
         // What turned while nobody was there is due at once.

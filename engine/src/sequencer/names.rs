@@ -28,7 +28,7 @@ impl Sequencer {
             Some(channel) => Ok(channel),
             None => {
                 let name = NameRef::New(reserve.channel_name.clone());
-                self.draft.make_up_channel(&name, Cause::caller(cause), &|| "channel".to_owned())
+                self.draft.make_up_channel(&name, Cause::caller(cause.as_deref()), &|| "channel".to_owned())
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::event::{Event, Move, Rebound};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
 use crate::ledger::{Counted, Used};
 use crate::level::StockChange;
-use crate::plan::{Budget, Moving, Of, OpenKind, Plan, Shelf, World};
+use crate::plan::{Moving, Of, OpenKind, Plan, Shelf, World};
 
 impl World for Draft {
     fn catalogue(&self) -> &Catalogue {
@@ -22,7 +22,7 @@ impl World for Draft {
 
     fn for_each_shelf(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf)) {
         for (_, cell) in self.state.matrix.row(sku).iter() {
-            visit(cell.location(), self.cell_as_it_is(sku, cell.location()));
+            visit(cell.location(), self.in_batch(sku, cell.location()).unwrap_or_else(|| Shelf::of(cell)));
         }
         self.made_in_this_batch(sku, visit);
     }
@@ -56,8 +56,7 @@ impl World for Draft {
 impl Sequencer {
     /// An empty plan for a channel, under the rules in force.
     pub(super) fn plan(&self, channel: ChannelId) -> Plan {
-        let (looks, promises) = (self.settings.plan_looks_max, self.settings.plan_promises_max);
-        Plan::new(channel, self.state.rules.share_book(), Budget { looks, promises })
+        Plan::new(channel, self.state.rules.share_book(), self.state.bounds().budget)
     }
 
     /// Logs what has to move, promise by promise.

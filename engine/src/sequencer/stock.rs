@@ -26,7 +26,7 @@ pub(super) enum CountVerdict {
 
 impl Sequencer {
     pub(super) fn move_stock(&mut self, movements: Vec<Movement>, cause: &mut Option<Box<Cause>>) -> Decision {
-        let by = Cause::caller(cause);
+        let by = Cause::caller(cause.as_deref());
         let (mut rows, mut receipts) = (Vec::with_capacity(movements.len()), Vec::new());
         // Bounded by the rows of the request.
         for (at, movement) in movements.into_iter().enumerate() {
@@ -78,7 +78,7 @@ impl Sequencer {
     }
 
     pub(super) fn count(&mut self, counts: Vec<Count>, cause: &mut Option<Box<Cause>>) -> Decision {
-        let by = Some(Cause::caller(cause));
+        let by = Some(Cause::caller(cause.as_deref()));
         let mut rows = Vec::with_capacity(counts.len());
         // Bounded by the rows of the request.
         for (at, count) in counts.iter().enumerate() {

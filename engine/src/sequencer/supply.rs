@@ -34,7 +34,7 @@ pub(super) const OVERDUE_PER_BATCH: usize = 4096;
 impl Sequencer {
     /// Sets supplies, all or none.
     pub(super) fn put_supply(&mut self, rows: &[SupplyFields], cause: &mut Option<Box<Cause>>) -> Decision {
-        let (mut set, by) = (Fresh::new(), Cause::caller(cause));
+        let (mut set, by) = (Fresh::new(), Cause::caller(cause.as_deref()));
         let mut cells = Vec::new();
         // Bounded by the rows of the request.
         for (at, row) in rows.iter().enumerate() {

@@ -23,8 +23,8 @@ use crate::event::{
     CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved,
 };
 use crate::ids::{ChannelId, Epoch, LocationId, Name, ReservationId, Seq, SkuId};
+use crate::journal::Batch;
 use crate::journal::sled_log::{OpenError, SledOptions};
-use crate::journal::{Batch, Damage};
 use crate::level::StockLevel;
 use crate::recovery::{Reading, Report, recover};
 use crate::reservation::{Reservation, State as Life};
@@ -701,7 +701,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
             if violation.is_some() {
                 return Ok(());
             }
-            let records = batch.records().map_err(|error| Damage { seq: error.seq, what: error.what })?;
+            let records = batch.records()?;
             for record in &records {
                 if let Err(what) = auditor.check(record) {
                     violation = Some(VerifyError::Violation { seq: record.seq, what });
