@@ -27,7 +27,7 @@ fn open(settings: Settings) -> Shop {
 
 fn cause(actor: &str, key: u128) -> Option<Box<Cause>> {
     let idempotency = Some(IdempotencyKey { key: format!("k-{key}"), scope: key, fingerprint: 7 });
-    Some(Box::new(Cause { idempotency, actor: Some(actor.to_owned()), ..Cause::default() }))
+    Some(Box::new(Cause { idempotency, actor: Some(actor.to_owned()), caller: share_of(actor), ..Cause::default() }))
 }
 
 fn step(shop: &Shop, id: ReservationId, request: StepRequest, cause: Option<Box<Cause>>) -> Result<Outcome, Failure> {
@@ -272,7 +272,8 @@ fn a_flood_of_one_caller_pushes_out_its_own() {
     let shop = open(Settings { closed_reservation_bytes: 30_000, ..bare() });
     shop.receive("A", "s0", 100_000);
     let close = |actor: &str| -> ReservationId {
-        let cause = || Some(Box::new(Cause { actor: Some(actor.to_owned()), ..Cause::default() }));
+        let cause =
+            || Some(Box::new(Cause { actor: Some(actor.to_owned()), caller: share_of(actor), ..Cause::default() }));
         let made = shop.try_reserve_for(hold(&[("A", "s0", 1)]), cause()).unwrap();
         shop.cancel(made.id).unwrap();
         made.id

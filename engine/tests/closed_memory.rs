@@ -63,7 +63,8 @@ fn held(count: u64, settings: Settings) -> (i64, Shop) {
                 request.confirm = true;
                 let actor = Some(format!("caller-{}", nth % 50));
                 move |engine: &Engine, done: Completion| {
-                    let cause = Some(Box::new(Cause { actor: actor.clone(), ..Cause::default() }));
+                    let cause =
+                        Some(Box::new(Cause { actor: actor.clone(), caller: nth % 50 + 1, ..Cause::default() }));
                     engine.reserve(request.clone(), cause, done);
                 }
             })

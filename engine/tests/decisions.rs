@@ -93,7 +93,7 @@ fn a_cell_keeps_the_floors_of_all_who_take_from_it() {
     shop.try_reserve(through("mkt", hold_in_group(&[("K", "g", 4)]))).unwrap();
     shop.receive("K", "b", 7);
     shop.try_reserve(through("mkt", hold_in_group(&[("K", "gb", 1)]))).unwrap();
-    drop(shop.try_reserve(through("pos", hold(&[("K", "a", 8), ("K", "b", 1)]))));
+    short(shop.try_reserve(through("pos", hold(&[("K", "a", 8), ("K", "b", 1)]))));
     audit(&shop);
 }
 

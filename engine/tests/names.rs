@@ -19,7 +19,7 @@ use anaquel_engine::reservation::State;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::{NameSettings, Settings};
 use anaquel_engine::{Engine, verify};
-use common::{ManualClock, START_MS, Shop, audit, hold, name, rule};
+use common::{ManualClock, START_MS, Shop, audit, hold, name, rule, share_of};
 
 fn strict(names: NameSettings) -> Shop {
     let settings = Settings { names, ..Settings::default() };
@@ -34,7 +34,7 @@ fn through(channel: &str) -> anaquel_engine::admission::ReserveRequest {
 
 fn caller(key: &str) -> Option<Box<Cause>> {
     let origin = Origin { key: key.into(), address: "10.0.0.1".into(), request: "r".into() };
-    Some(Box::new(Cause { actor: Some(key.into()), origin: Some(origin), ..Cause::default() }))
+    Some(Box::new(Cause { actor: Some(key.into()), origin: Some(origin), caller: share_of(key), ..Cause::default() }))
 }
 
 fn refused(failure: Failure) -> (String, String) {

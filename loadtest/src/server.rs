@@ -10,6 +10,9 @@ use anyhow::{Context, bail, ensure};
 
 use crate::client::Client;
 
+/// How long a server may take to end.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(120);
+
 /// How long a server may take to be ready.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -119,16 +122,10 @@ impl Server {
     ///
     /// # Errors
     /// It did not, or not with exit code 0.
-    pub fn stop(mut self) -> anyhow::Result<()> {
-        let told = Command::new("kill").arg(self.child.id().to_string()).status()?;
-        ensure!(told.success(), "kill: {told}");
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the server ended with {status}");
-        Ok(())
+    pub fn stop(self) -> anyhow::Result<()> {
+        self.stop_within(STOP_PATIENCE)
     }
-}
 
-impl Server {
     /// The same, and kills it where it does not end in time.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! The harness: a shop of one's own, served by the real binary.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+pub mod house;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;

@@ -4,7 +4,6 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anaquel_loadtest::client::Answer;
@@ -158,24 +157,22 @@ fn a_turn_that_takes_long_is_told_while_it_lasts() {
     for n in 0..90_000 {
         rows.push_str(&format!("S{n},p{},5\n", n % 7));
     }
-    let is_over = AtomicBool::new(false);
     let (mut loader, mut reader) = (shop.server.client(), shop.server.client());
     let reasons = std::thread::scope(|scope| {
-        let is_over = &is_over;
-        scope.spawn(move || {
+        let loading = scope.spawn(move || {
             // One atomic import is one turn.
             let loaded = loader.import("/v1/import/stock?atomic=true&create=true", rows.as_bytes()).unwrap();
             assert_eq!(loaded.status, 200, "{}", loaded.json());
-            is_over.store(true, Ordering::SeqCst);
         });
         let mut reasons = Vec::new();
-        while !is_over.load(Ordering::SeqCst) {
+        while !loading.is_finished() {
             let ready = reader.get("/readyz").unwrap();
             if ready.status == 503 {
                 reasons.push(ready.json()["detail"].as_str().unwrap().to_owned());
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        loading.join().unwrap();
         reasons
     });
     assert!(reasons.iter().any(|reason| reason.contains("journal thread")), "{reasons:?}");

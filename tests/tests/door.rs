@@ -3,76 +3,21 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anaquel_loadtest::client::{Answer, Client};
-use anaquel_loadtest::server::Server;
 use anaquel_loadtest::socket::{Heard, Socket};
 use anaquel_tests::binary;
+use anaquel_tests::house::{House, ask, bearer};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 const SCOPES: [&str; 8] = ["read", "reserve", "fulfil", "stock", "import", "rules", "ops", "admin"];
-
-/// A data directory, and who may come in.
-struct House {
-    folder: TempDir,
-}
-
-impl House {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    fn keys(&self, arguments: &[&str]) -> String {
-        let output =
-            Command::new(binary()).arg("keys").arg("--data").arg(self.data()).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    /// A new key; further arguments may bind it.
-    fn key(&self, name: &str, scopes: &[&str], more: &[&str]) -> String {
-        let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
-        self.keys(&["add", name].into_iter().chain(scopes).chain(more.iter().copied()).collect::<Vec<_>>())
-    }
-
-    fn serve(&self, arguments: &[&str]) -> Server {
-        Server::start(binary(), &self.data(), arguments).unwrap()
-    }
-
-    fn config(&self, text: &str) -> String {
-        let path = self.folder.path().join("anaquel.toml");
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
-    /// What the server said.
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.data().with_extension("log")).unwrap()
-    }
-}
 
 /// The public part of a key.
 fn id_of(key: &str) -> &str {
     key.split('_').nth(1).unwrap()
-}
-
-fn bearer(key: &str) -> String {
-    format!("Bearer {key}")
-}
-
-fn ask(client: &mut Client, key: &str, method: &str, path: &str, body: &Value) -> Answer {
-    let authorization = bearer(key);
-    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    client.send(method, path, &headers, body.as_bytes()).unwrap()
 }
 
 fn refusal(answer: &Answer) -> (u16, String) {
@@ -112,7 +57,7 @@ fn fill(template: &str) -> String {
 /// nothing does.
 #[test]
 fn every_route_opens_to_its_scopes_and_to_no_other() {
-    let house = House::new();
+    let house = House::default();
     let keys: Vec<_> = SCOPES.iter().map(|scope| (*scope, house.key(scope, &[scope], &[]))).collect();
     let admin = &keys.last().unwrap().1;
     let server = house.serve(&[]);
@@ -168,7 +113,7 @@ fn every_route_opens_to_its_scopes_and_to_no_other() {
 /// The same for what is asked for over a socket.
 #[test]
 fn every_message_of_a_socket_needs_what_its_route_needs() {
-    let house = House::new();
+    let house = House::default();
     let messages = [
         (
             json!({"op": "reserve", "channel": "web", "lines": [{"sku": "A", "location": "s", "quantity": 1}]}),
@@ -223,7 +168,7 @@ fn every_message_of_a_socket_needs_what_its_route_needs() {
 /// A till of store 14 sells from store 14, through its own channel.
 #[test]
 fn a_bound_key_stays_where_it_belongs() {
-    let house = House::new();
+    let house = House::default();
     let all = ["read", "reserve", "fulfil", "stock"];
     let till = house.key("till-14", &all, &["--channel", "pos", "--location", "s14"]);
     let web = house.key("web", &["read", "reserve"], &["--channel", "web"]);
@@ -314,7 +259,7 @@ fn a_bound_key_stays_where_it_belongs() {
 /// A revoked key is out at once, with everything that it has open; a rotated one goes on for a while beside the new one.
 #[test]
 fn a_revoked_key_is_out_at_once() {
-    let house = House::new();
+    let house = House::default();
     let (old, other) = (house.key("shop", &["read"], &[]), house.key("other", &["read"], &[]));
     let server = house.serve(&[]);
     let mut client = server.client();
@@ -353,7 +298,7 @@ fn a_revoked_key_is_out_at_once() {
 
 #[test]
 fn the_first_key_locks_the_door() {
-    let house = House::new();
+    let house = House::default();
     let server = house.serve(&[]);
     let mut client = server.client();
     assert_eq!(client.get("/v1/info").unwrap().status, 200);
@@ -380,7 +325,7 @@ fn nobody_is_served_by_accident() {
         assert_eq!(output.status.code(), Some(2));
         String::from_utf8(output.stderr).unwrap()
     };
-    let house = House::new();
+    let house = House::default();
     let said = refused(&house, &[]);
     assert!(said.contains("a key (anaquel keys add) and TLS") && said.contains("--insecure"), "{said}");
     house.key("boss", &["admin"], &[]);
@@ -403,7 +348,7 @@ fn nobody_is_served_by_accident() {
 /// Who, from where, under which key, and for which request; and no secret in any log line.
 #[test]
 fn what_was_done_is_written_down_and_secrets_are_not() {
-    let house = House::new();
+    let house = House::default();
     let till = house.key("till-14", &["stock", "reserve"], &[]);
     let boss = house.key("boss", &["admin"], &[]);
     let config = house.config("[log]\nlevel = \"trace\"\n");
@@ -479,7 +424,7 @@ fn what_was_done_is_written_down_and_secrets_are_not() {
 
 #[test]
 fn pages_of_others_open_no_sockets() {
-    let house = House::new();
+    let house = House::default();
     let config = house.config("[auth]\norigins = [\"https://shop.example\"]\n");
     let server = house.serve(&["--config", &config]);
     let own = format!("http://{}", server.address);
@@ -499,7 +444,7 @@ fn pages_of_others_open_no_sockets() {
 
 #[test]
 fn more_than_is_allowed_is_told_when_to_come_again() {
-    let house = House::new();
+    let house = House::default();
     let (busy, calm) = (house.key("busy", &["read"], &[]), house.key("calm", &["read"], &[]));
     let config = house.config("[limits]\nkey_requests_per_second = 2\n");
     let server = house.serve(&["--config", &config]);
@@ -528,7 +473,7 @@ fn more_than_is_allowed_is_told_when_to_come_again() {
     eventually("messages count as requests do", || socket.ask(&ask).unwrap()["status"] == 429);
 
     // An address, whoever it is.
-    let house = House::new();
+    let house = House::default();
     let config = house.config("[limits]\naddress_requests_per_second = 2\n");
     let server = house.serve(&["--config", &config]);
     let mut client = server.client();
@@ -584,8 +529,8 @@ mod tokens {
             {"kty": "odd"},
             {"kty": "EC", "crv": "P-256", "kid": "ec", "x": base64(&point[1..33]), "y": base64(&point[33..])},
         ]});
-        let house = House::new();
-        let path = house.folder.path().join("jwks.json");
+        let house = House::default();
+        let path = house.folder().join("jwks.json");
         std::fs::write(&path, jwks.to_string()).unwrap();
         let config = house.config(&format!(
             "[auth]\njwks = {:?}\nissuer = \"https://login.example\"\naudience = \"anaquel\"\n",
@@ -673,7 +618,7 @@ mod tokens {
         // Subjects of one signing key ask for themselves.
         let limits = "[limits]\nkey_requests_per_second = 2\n";
         let text = std::fs::read_to_string(&config).unwrap();
-        let limited = House::new();
+        let limited = House::default();
         let limited_server = limited.serve(&["--config", &limited.config(&format!("{text}{limits}"))]);
         let mut asking = limited_server.client();
         let mut ask_as = |sub: &str| {
@@ -726,8 +671,8 @@ mod tls {
 
     #[test]
     fn the_certificate_is_taken_in_without_a_restart() {
-        let house = House::new();
-        let folder = house.folder.path();
+        let house = House::default();
+        let folder = house.folder();
         let first = certify(folder);
         let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
         let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
@@ -764,7 +709,7 @@ mod tls {
 
     #[test]
     fn half_a_certificate_is_no_certificate() {
-        let house = House::new();
+        let house = House::default();
         for (config, reason) in [
             ("[tls]\ncertificate = \"a.pem\"\n", "belong together"),
             ("[tls]\ncertificate = \"a.pem\"\nkey = \"b.pem\"\n", "tls.certificate: a.pem"),

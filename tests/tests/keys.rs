@@ -2,14 +2,12 @@
 //! came is, and how much may be asked for.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-use std::process::Command;
-
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::Server;
 use anaquel_loadtest::socket::Socket;
+use anaquel_tests::house::House;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 const SOON: &str = "2100-01-05T09:00:00.000Z";
 const LATER: &str = "2100-02-01T09:00:00.000Z";
@@ -136,37 +134,27 @@ fn a_supply_that_came_stays_used_up() {
     anaquel_loadtest::server::verify(binary(), &data).unwrap();
 }
 
-struct House(TempDir);
-
-impl House {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+/// Ended in order or not, and started again.
+fn restarted(house: &House, server: Server, config: &str, in_order: bool) -> (Server, Client) {
+    if in_order {
+        server.stop().unwrap();
+    } else {
+        server.kill().unwrap();
     }
-
-    fn key(&self, name: &str, more: &[&str]) -> String {
-        let mut command = Command::new(binary());
-        command.arg("keys").arg("--data").arg(self.0.path().join("data"));
-        let output = command.args(["add", name]).args(more).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        format!("Bearer {}", String::from_utf8(output.stdout).unwrap().trim())
-    }
-
-    fn serve(&self, config: &str) -> Server {
-        let path = self.0.path().join("anaquel.toml");
-        std::fs::write(&path, config).unwrap();
-        Server::start(binary(), &self.0.path().join("data"), &["--config", path.to_str().unwrap()]).unwrap()
-    }
+    let server = house.serve_with(config);
+    let client = server.client();
+    (server, client)
 }
 
 /// One caller fills its share: it alone is refused, also after a restart; what it did is told again all the same.
 #[test]
 fn whoever_fills_a_share_of_keys_fills_no_other() {
-    let house = House::new();
-    let (greedy, honest) = (house.key("greedy", &["--scope", "stock"]), house.key("honest", &["--scope", "stock"]));
-    let ops = house.key("ops", &["--scope", "ops"]);
+    let house = House::default();
+    let (greedy, honest) = (house.caller("greedy", &["stock"], &[]), house.caller("honest", &["stock"], &[]));
+    let ops = house.caller("ops", &["ops"], &[]);
     // A hundred keys.
     let config = "[idempotency]\nbytes = 3900\n";
-    let mut server = house.serve(config);
+    let mut server = house.serve_with(config);
     let mut client = server.client();
     let post = |client: &mut Client, who: &str, key: &str| {
         let headers = [("Authorization", who), ("Idempotency-Key", key)];
@@ -198,13 +186,7 @@ fn whoever_fills_a_share_of_keys_fills_no_other() {
         let metrics = send(&mut client, "GET", "/metrics", &[("Authorization", &ops)], &Value::Null);
         let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
         assert!(metrics.contains("anaquel_idempotency_fullest_share 1"), "{metrics}");
-        if restart == 0 {
-            server.stop().unwrap()
-        } else {
-            server.kill().unwrap()
-        };
-        server = house.serve(config);
-        client = server.client();
+        (server, client) = restarted(&house, server, config, restart == 0);
     }
 }
 
@@ -215,13 +197,13 @@ fn limited(answer: &Answer) -> (u16, String) {
 /// What one request asks for, and what is open at a time, by channel and by key, over every way in.
 #[test]
 fn limits_of_channels_and_keys_hold_over_every_way_in() {
-    let house = House::new();
-    let stock = house.key("stock", &["--scope", "stock", "--scope", "import"]);
-    let till = house.key("till", &["--scope", "reserve", "--open-holds", "1", "--line-units", "4"]);
-    let shop = house.key("shop", &["--scope", "reserve", "--scope", "read"]);
+    let house = House::default();
+    let stock = house.caller("stock", &["stock", "import"], &[]);
+    let till = house.caller("till", &["reserve"], &["--open-holds", "1", "--line-units", "4"]);
+    let shop = house.caller("shop", &["reserve", "read"], &[]);
     let config = "[limits.channel.market]\nline_units = 5\nrequest_units = 7\nrequest_lines = 3\nopen_holds = 2\n\
                   open_reservations = 3\nhold_seconds = 60\n";
-    let mut server = house.serve(config);
+    let mut server = house.serve_with(config);
     let mut client = server.client();
     let asked =
         send(&mut client, "POST", "/v1/stock/movements", &[("Authorization", &stock)], &movement("A", 1_000_000));
@@ -262,13 +244,7 @@ fn limits_of_channels_and_keys_hold_over_every_way_in() {
         let refused = reserve(&mut client, &shop, &market(1));
         assert_eq!(limited(&refused), (429, of("open_holds")), "{restart}: {}", refused.json());
         assert!(refused.header("retry-after").is_some());
-        if restart == 0 {
-            server.stop().unwrap()
-        } else {
-            server.kill().unwrap()
-        };
-        server = house.serve(config);
-        client = server.client();
+        (server, client) = restarted(&house, server, config, restart == 0);
     }
     let mut next = market(1);
     next["supersedes"] = held["id"].clone();
@@ -293,16 +269,10 @@ fn limits_of_channels_and_keys_hold_over_every_way_in() {
     for restart in 0..2 {
         assert_eq!(limited(&reserve(&mut client, &till, &order("pos", 1))), (429, "key.limits.open_holds".to_owned()));
         assert_eq!(reserve(&mut client, &shop, &order("pos", 1000)).status, 201, "{restart}: others are not bound");
-        if restart == 0 {
-            server.stop().unwrap()
-        } else {
-            server.kill().unwrap()
-        };
-        server = house.serve(config);
-        client = server.client();
+        (server, client) = restarted(&house, server, config, restart == 0);
     }
     assert_eq!(step(&mut client, &held.json(), "cancel").status, 200);
     assert_eq!(reserve(&mut client, &till, &order("pos", 1)).status, 201);
     server.stop().unwrap();
-    anaquel_loadtest::server::verify(binary(), &house.0.path().join("data")).unwrap();
+    anaquel_loadtest::server::verify(binary(), &house.data()).unwrap();
 }

@@ -1,11 +1,10 @@
 //! Names over the wire: channels that nobody declared, rules about what is not there, and how much may be made up.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-use std::process::Command;
-
 use anaquel_loadtest::client::Answer;
 use anaquel_loadtest::server::Server;
 use anaquel_loadtest::socket::Socket;
+use anaquel_tests::house::House;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
@@ -158,22 +157,10 @@ fn what_is_made_up_is_bounded_and_known_things_go_on() {
 
 #[test]
 fn one_key_leaves_names_to_others() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let config = folder.path().join("anaquel.toml");
-    std::fs::write(&config, "[limits]\nundeclared_channels = 10\n").unwrap();
-    let key = |name: &str, scope: &str| {
-        let output = Command::new(binary())
-            .args(["keys", "--data"])
-            .arg(&data)
-            .args(["add", name, "--scope", scope])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        format!("Bearer {}", String::from_utf8(output.stdout).unwrap().trim())
-    };
+    let house = House::default();
+    let key = |name: &str, scope: &str| house.caller(name, &[scope], &[]);
     let (admin, greedy, honest) = (key("admin", "admin"), key("greedy", "reserve"), key("honest", "reserve"));
-    let server = Server::start(binary(), &data, &["--config", config.to_str().unwrap()]).unwrap();
+    let server = house.serve_with("[limits]\nundeclared_channels = 10\n");
     let mut client = server.client();
     let mut post = |key: &str, path: &str, body: &Value| {
         let headers = [("Authorization", key), ("Content-Type", "application/json")];

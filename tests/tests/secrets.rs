@@ -5,62 +5,29 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::Server;
 use anaquel_loadtest::socket::Socket;
+use anaquel_tests::house::{House, ask};
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// A data directory with keys.
-struct House {
-    folder: TempDir,
-}
-
-impl House {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
-    }
-
-    /// A new key; further arguments may bind it.
-    fn key(&self, name: &str, scopes: &[&str], more: &[&str]) -> String {
-        let mut command = Command::new(binary());
-        command.args(["keys", "--data"]).arg(self.data()).args(["add", name]);
-        command.args(scopes.iter().flat_map(|scope| ["--scope", scope])).args(more);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn serve(&self) -> Server {
-        Server::start(binary(), &self.data(), &[]).unwrap()
-    }
-}
-
-fn ask(client: &mut Client, key: &str, method: &str, path: &str, body: &Value) -> Answer {
-    let authorization = format!("Bearer {key}");
-    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    client.send(method, path, &headers, body.as_bytes()).unwrap()
-}
-
-/// The same, granted.
+/// What is granted to somebody with a key.
 fn done(client: &mut Client, key: &str, method: &str, path: &str, body: &Value) -> Value {
     let answer = ask(client, key, method, path, body);
     assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.json());
     answer.json()
 }
 
+/// How long an answer may take.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Sends a head as it is; the status and the body of the answer.
 fn raw(server: &Server, head: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -73,9 +40,9 @@ fn raw(server: &Server, head: &str) -> (u16, String) {
 #[test]
 fn a_strangers_name_reads_nothing() {
     let open = Shop::default();
-    let house = House::new();
+    let house = House::default();
     house.key("boss", &["admin"], &[]);
-    let locked = house.serve();
+    let locked = house.serve(&[]);
     let ask = |server: &Server, version: &str, path: &str, hosts: &[&str]| {
         let hosts: String = hosts.iter().map(|host| format!("Host: {host}\r\n")).collect();
         raw(server, &format!("GET {path} HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n"))
@@ -130,6 +97,7 @@ fn a_strangers_name_reads_nothing() {
     // A socket is opened no other way.
     let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     let mut stream = TcpStream::connect(open.server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET /v1/stream HTTP/1.1\r\nHost: evil.example\r\n{upgrade}\r\n").unwrap();
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
@@ -145,12 +113,12 @@ fn a_strangers_name_reads_nothing() {
 /// What is another channel's, or stands in another place, is answered for as what does not exist, word for word.
 #[test]
 fn what_is_anothers_is_not_there() {
-    let house = House::new();
+    let house = House::default();
     let all = ["read", "reserve", "fulfil", "stock"];
     let mkt = house.key("mkt", &["read", "reserve", "fulfil"], &["--channel", "mkt"]);
     let till = house.key("till", &all, &["--location", "s15"]);
     let boss = house.key("boss", &["admin"], &[]);
-    let server = house.serve();
+    let server = house.serve(&[]);
     let mut client = server.client();
     let receipt = json!({"movements": [{"kind": "receipt", "sku": "A", "location": "s14", "quantity": 90}]});
     done(&mut client, &boss, "POST", "/v1/stock/movements", &receipt);
@@ -227,12 +195,12 @@ fn what_is_anothers_is_not_there() {
 /// Rules, channels and prices are seen by those whom they concern.
 #[test]
 fn rules_and_channels_are_seen_by_those_they_concern() {
-    let house = House::new();
+    let house = House::default();
     let mkt = house.key("mkt", &["read", "reserve"], &["--channel", "mkt"]);
     let till = house.key("till", &["read", "stock"], &["--location", "s1"]);
     let reader = house.key("reader", &["read"], &[]);
     let boss = house.key("boss", &["admin"], &[]);
-    let server = house.serve();
+    let server = house.serve(&[]);
     let mut client = server.client();
     for (channel, buffer) in [("web", 77), ("mkt", 3), ("pos", 0)] {
         done(&mut client, &boss, "PUT", &format!("/v1/channels/{channel}"), &json!({"buffer": buffer}));
@@ -374,12 +342,12 @@ impl Private {
 /// name: no answer has a number that gives the stock away.
 #[test]
 fn bands_are_all_that_is_told_to_who_is_told_bands() {
-    let house = House::new();
+    let house = House::default();
     let scopes = ["read", "reserve", "fulfil", "stock"];
     let bound = house.key("mkt", &scopes, &["--channel", "mkt"]);
     let free = house.key("free", &["read", "reserve", "fulfil"], &[]);
     let boss = house.key("boss", &["admin"], &[]);
-    let server = house.serve();
+    let server = house.serve(&[]);
     let mut client = server.client();
     let movement = |kind: &str, location: &str, quantity: i64| json!({"movements": [{"kind": kind, "sku": "A", "location": location, "quantity": quantity}]});
     for (location, latitude) in [("s1", 40.0), ("s2", 41.0)] {

@@ -33,7 +33,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use crate::audit::{Auditor, When, Witness};
-use crate::server::{Server, binary, verify};
+use crate::server::{STOP_PATIENCE, Server, binary, verify};
 use generator::Crowd;
 pub use generator::{Orders, burn, rows, run as attackers};
 pub use honest::{Latency, Part};
@@ -44,9 +44,6 @@ pub use report::{Bound, Report};
 pub use tally::{Row, Tally};
 pub use watch::Seen;
 use watch::Watch;
-
-/// How long the server may take to end.
-const STOP_PATIENCE: Duration = Duration::from_secs(120);
 
 /// The longest that the shop is measured by itself, and afterwards.
 const BASE_MAX_SECONDS: u64 = 120;

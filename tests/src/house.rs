@@ -1,0 +1,112 @@
+//! A data directory with keys: who may come in, before any server has it open and after.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anaquel_loadtest::client::{Answer, Client};
+use anaquel_loadtest::server::Server;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::binary;
+
+/// A data directory, and who may come in.
+pub struct House {
+    folder: TempDir,
+}
+
+impl Default for House {
+    fn default() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+}
+
+impl House {
+    /// The folder that the data directory, the settings and whatever else belongs to it lie in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What `anaquel keys` says to these arguments.
+    ///
+    /// # Panics
+    /// It refuses them.
+    pub fn keys(&self, arguments: &[&str]) -> String {
+        let output =
+            Command::new(binary()).arg("keys").arg("--data").arg(self.data()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A new key; further arguments may bind it.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub fn key(&self, name: &str, scopes: &[&str], more: &[&str]) -> String {
+        let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
+        self.keys(&["add", name].into_iter().chain(scopes).chain(more.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// The same, as it is sent.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub fn caller(&self, name: &str, scopes: &[&str], more: &[&str]) -> String {
+        bearer(&self.key(name, scopes, more))
+    }
+
+    /// A server on it.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn serve(&self, arguments: &[&str]) -> Server {
+        Server::start(binary(), &self.data(), arguments).unwrap()
+    }
+
+    /// The same with settings.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn serve_with(&self, settings: &str) -> Server {
+        self.serve(&["--config", &self.config(settings)])
+    }
+
+    /// A file of settings beside it.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn config(&self, text: &str) -> String {
+        let path = self.folder.path().join("anaquel.toml");
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// What the server said.
+    ///
+    /// # Panics
+    /// There was none.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.data().with_extension("log")).unwrap()
+    }
+}
+
+/// A key as it is sent.
+pub fn bearer(key: &str) -> String {
+    format!("Bearer {key}")
+}
+
+/// What is answered to somebody with a key.
+///
+/// # Panics
+/// The connection failed.
+pub fn ask(client: &mut Client, key: &str, method: &str, path: &str, body: &Value) -> Answer {
+    let authorization = bearer(key);
+    let headers = [("Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    client.send(method, path, &headers, body.as_bytes()).unwrap()
+}
