@@ -1,5 +1,6 @@
 //! What every handler shares, and the one way from a request to an outcome.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,12 +14,15 @@ use anaquel_engine::journal::ReadError;
 use anaquel_engine::sequencer::Observer;
 use anaquel_engine::settings::PromiseLimits;
 use anaquel_engine::{Clock, Engine};
+use axum::extract::FromRequestParts;
+use http::Extensions;
+use http::request::Parts;
 use tokio::sync::{oneshot, watch};
 
 use crate::budget::answers::{Answers, Held};
 use crate::budget::aside::Aside;
 use crate::budget::pace::Pace;
-use crate::budget::{Payer, link::Links};
+use crate::budget::{Payer, Who, link::Links};
 use crate::config::{Config, LimitsConfig};
 use crate::door::guard::Visitor;
 use crate::door::{Door, Scope, digest, network};
@@ -175,12 +179,22 @@ pub struct Caller {
     pub visitor: Option<Visitor>,
     /// Whose share its keys count against: a digest of who it is, or, where the door stands open, of where it is.
     pub share: u64,
+    /// Whose turns it takes.
+    pub who: Who,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
 }
 
 impl Caller {
     /// What goes into the record; nothing where there is nothing to tell.
     pub fn cause(&self) -> Option<Box<Cause>> {
-        let Self { idempotency, trace, visitor, share } = self;
+        let Self { idempotency, trace, visitor, share, who: _ } = self;
         if idempotency.is_none() && trace.is_none() && visitor.is_none() {
             return None;
         }
@@ -194,10 +208,15 @@ impl Caller {
         }))
     }
 
-    /// Who the guard let in, with nothing else said.
-    pub fn of(visitor: Option<Visitor>) -> Self {
-        let share = visitor.as_ref().map_or(0, |visitor| visitor.identity.share());
-        Self { visitor, share, ..Self::default() }
+    /// Who the guard let in, and whose turns that takes, with nothing else said.
+    pub fn new(visitor: Option<Visitor>, who: Who) -> Self {
+        let share = visitor.as_ref().map_or(0, |visitor| visitor.identity.share);
+        Self { visitor, share, who, ..Self::default() }
+    }
+
+    /// Who is behind a request.
+    pub fn of(extensions: &Extensions) -> Self {
+        Self::new(extensions.get::<Visitor>().cloned(), Payer::of(extensions).who)
     }
 
     /// The same with a key. Where the door stands open, its share is that of its address.
@@ -353,6 +372,12 @@ impl App {
         let text = self.reads.run(payer.who, move || make(&app)).await??;
         held.shrink(text.capacity());
         Ok((text, held))
+    }
+
+    /// How the log stands to what the clock of the machine says now, which may have been set since the start.
+    pub fn clock(&self) -> anaquel_engine::clock::Standing {
+        let offset_ms = self.engine.now().0 as i64 - jiff::Timestamp::now().as_millisecond();
+        anaquel_engine::clock::Standing { offset_ms, ..self.engine.clock() }
     }
 
     /// Waits until `seq` is visible.

@@ -240,6 +240,7 @@ pub struct LimitsConfig {
     /// The same of all connections together; a caller may have as much of it as it leaves to others.
     pub answer_bytes: usize,
     /// Long reads at a time, all but one of them for the same caller; 0 for half of the cores, at least 2.
+    /// Streams that read back what they missed have as many turns of their own, whatever is set here.
     pub long_reads: usize,
     /// Long reads that wait for their turn; a caller may have as many as it leaves to others.
     pub long_reads_waiting: usize,

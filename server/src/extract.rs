@@ -57,8 +57,7 @@ pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> 
     let (parts, body) = request.into_parts();
     let (bytes, _room) = read_body(app, &parts, body).await?;
     let params = Params::parse(parts.uri.query().unwrap_or_default());
-    let caller = Caller::of(visitor(&parts));
-    Ok(JsonRequest { caller, body: parse_json(&bytes)?, params })
+    Ok(JsonRequest { caller: Caller::of(&parts.extensions), body: parse_json(&bytes)?, params })
 }
 
 /// Reads JSON, naming the field that is wrong.
@@ -198,10 +197,10 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
 
 /// Who asks, and under which key.
 pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> {
-    let visitor = visitor(parts);
+    let caller = Caller::of(&parts.extensions);
     let idempotency = match key(&parts.headers)? {
         Some(key) => {
-            let who = visitor.as_ref().map(|visitor| visitor.identity.as_ref());
+            let who = caller.visitor.as_ref().map(|visitor| visitor.identity.as_ref());
             Some(bind_key(key, who, parts.method.as_str(), parts.uri.path(), fingerprint(body)))
         }
         // To remove what is gone already does no harm.
@@ -210,7 +209,7 @@ pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> 
         }
         None => None,
     };
-    let caller = Caller::of(visitor).with_key(idempotency, address(parts));
+    let caller = caller.with_key(idempotency, address(parts));
     Ok(Caller { trace: trace(&parts.headers), ..caller })
 }
 

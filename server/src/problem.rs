@@ -222,8 +222,7 @@ impl Problem {
                         format!("{field}: asks for {asked}, and {limit} is {most}; ask for less"),
                     ),
                 };
-                let problem = Self::new(slug, detail).with("field", field).with("limit", limit).with("most", most);
-                if passes { problem.retry_after(1) } else { problem }
+                Self::new(slug, detail).with("field", field).with("limit", limit).with("most", most)
             }
             Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: it is not this reservation's"),
             Refusal::IdempotencyMismatch => {

@@ -365,9 +365,9 @@ impl Entrance {
                     request
                 };
                 let tracked = move |answer: Response| answer.map(|body| Tracked::new(body, &of_answer));
+                let router = if place.is_beyond { beyond(self.router.clone()) } else { self.router.clone() };
+                let service = TowerToHyperService::new(router.map_request(from_peer).map_response(tracked));
                 if place.is_beyond {
-                    let router = beyond(self.router.clone());
-                    let service = TowerToHyperService::new(router.map_request(from_peer).map_response(tracked));
                     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
                     let ended = tokio::select! {
                         ended = tokio::time::timeout(BEYOND, watcher.watch(connection)) => ended,
@@ -375,8 +375,6 @@ impl Entrance {
                     };
                     ended.unwrap_or(Ok(()))
                 } else {
-                    let router = self.router.clone();
-                    let service = TowerToHyperService::new(router.map_request(from_peer).map_response(tracked));
                     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
                     tokio::select! {
                         ended = watcher.watch(connection.into_owned()) => ended,

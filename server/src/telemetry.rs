@@ -149,7 +149,7 @@ pub fn measure(app: &App) {
     let ready = app.engine.health() == anaquel_engine::Health::Ready && app.watchdog.stuck().is_none();
     metrics::gauge!("anaquel_ready").set(f64::from(u8::from(ready)));
     metrics::gauge!("anaquel_expiry_frozen").set(f64::from(u8::from(app.engine.expiry_frozen())));
-    metrics::gauge!("anaquel_clock_offset_seconds").set(app.engine.clock().offset_ms as f64 / 1000.0);
+    metrics::gauge!("anaquel_clock_offset_seconds").set(app.clock().offset_ms as f64 / 1000.0);
     let old_log = app.engine.old_log();
     metrics::gauge!("anaquel_old_log_damaged").set(f64::from(u8::from(old_log.damage.is_some())));
     metrics::gauge!("anaquel_old_log_checked_seq").set(old_log.checked as f64);

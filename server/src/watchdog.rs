@@ -2,7 +2,7 @@
 //! `/readyz` say so.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anaquel_engine::Engine;
@@ -39,7 +39,7 @@ impl Watchdog {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.stuck.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::budget::lock(&self.stuck)
     }
 
     /// Looks until the process ends, on a thread of its own: nothing that holds up others holds it up.
@@ -106,22 +106,20 @@ mod tests {
     fn a_step_that_does_not_end_is_told_while_it_lasts_and_counted_once() {
         let watchdog = Watchdog::default();
         let step = |number| Some(Step { number, doing: Doing { kind: "reserve", lines: 3, request: None } });
-        let (mut seen, slow, stuck) = (None, Duration::from_millis(20), Duration::from_millis(60));
-        watchdog.look(step(1), &mut seen, slow, stuck);
-        std::thread::sleep(Duration::from_millis(30));
-        watchdog.look(step(1), &mut seen, slow, stuck);
+        let (mut seen, at_once, never) = (None, Duration::ZERO, Duration::MAX);
+        watchdog.look(step(1), &mut seen, at_once, never);
+        assert_eq!((watchdog.slow(), watchdog.stuck()), (0, None), "it was only seen");
+        watchdog.look(step(1), &mut seen, at_once, never);
         assert_eq!((watchdog.slow(), watchdog.stuck()), (1, None));
-        std::thread::sleep(Duration::from_millis(60));
-        watchdog.look(step(1), &mut seen, slow, stuck);
+        watchdog.look(step(1), &mut seen, at_once, at_once);
         let reason = watchdog.stuck().unwrap_or_default();
         assert!(reason.contains("reserve of 3 lines"), "{reason}");
         assert_eq!(watchdog.slow(), 1);
-        watchdog.look(step(2), &mut seen, slow, stuck);
+        watchdog.look(step(2), &mut seen, at_once, at_once);
         assert_eq!(watchdog.stuck(), None);
         // A thread that rests is not slow, however long.
-        watchdog.look(None, &mut seen, slow, stuck);
-        std::thread::sleep(Duration::from_millis(30));
-        watchdog.look(None, &mut seen, slow, stuck);
+        watchdog.look(None, &mut seen, at_once, at_once);
+        watchdog.look(None, &mut seen, at_once, at_once);
         assert_eq!(watchdog.slow(), 1);
     }
 }

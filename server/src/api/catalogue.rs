@@ -3,7 +3,6 @@
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Completion, Outcome, Put, PutWhat};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
-use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Uri, header};
@@ -13,7 +12,6 @@ use serde_json::{Value, json};
 use super::{Page, etag, json_answer, replayed};
 use crate::app::{App, Caller, Executed};
 use crate::budget::Payer;
-use crate::door::guard::Visitor;
 use crate::extract::{self, Params, PathId};
 use crate::ops::unexpected;
 use crate::problem::Problem;
@@ -223,11 +221,10 @@ pub async fn put_group(State(app): State<App>, PathId(id): PathId, request: Requ
     responses((status = 200, description = "A page of channels")))]
 pub async fn list_channels(
     State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
+    caller: Caller,
     payer: Payer,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let channels = &app.engine.state().catalogue.channels;
     if let Some(visitor) = caller.visitor.filter(|visitor| !visitor.identity.channels.is_empty()) {
         // Its own channels, one after the other; where they stand among all is not told.
@@ -248,12 +245,7 @@ pub async fn list_channels(
 /// One channel.
 #[utoipa::path(get, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["read"])), params(("channel" = String, Path, description = "The channel")),
     responses((status = 200, body = words::ChannelBody), (status = 404, description = "not-found")))]
-pub async fn get_channel(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    PathId(id): PathId,
-) -> Result<Response, Problem> {
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+pub async fn get_channel(State(app): State<App>, caller: Caller, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.channels.id(&id);
     let found = found.filter(|_| Sight::of(&app.engine, &caller).has_channel(&id));
     let found = found.ok_or_else(|| Problem::not_found("channel"))?;
@@ -276,12 +268,7 @@ pub async fn put_channel(State(app): State<App>, PathId(id): PathId, request: Re
 /// The prices of a SKU.
 #[utoipa::path(get, path = "/v1/prices", tag = "catalogue", security(("key" = ["read"])), params(("sku" = String, Query, description = "The SKU")),
     responses((status = 200, description = "Its prices"), (status = 404, description = "not-found")))]
-pub async fn prices(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    uri: Uri,
-) -> Result<Response, Problem> {
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+pub async fn prices(State(app): State<App>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
     let sight = Sight::of(&app.engine, &caller);
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let sku = params.one("sku")?.ok_or_else(|| Problem::invalid("sku", "is needed"))?;

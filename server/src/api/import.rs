@@ -65,7 +65,6 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     if key.is_none() && app.config.idempotency.required {
         return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
     }
-    let trace = extract::trace(&parts.headers);
     let plan = Plan { kind, format, atomic, create, raw, atomic_rows: app.config.limits.import_atomic_rows };
 
     // Each takes a thread for as long as its sender likes.
@@ -83,12 +82,13 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let feed = tokio::spawn(feed(body, pieces, limit));
     let worker = app.clone();
     let runtime = tokio::runtime::Handle::current();
-    let (visitor, address) = (extract::visitor(&parts), extract::address(&parts));
+    let (caller, address) = (Caller::of(&parts.extensions), extract::address(&parts));
+    let caller = Caller { trace: extract::trace(&parts.headers), ..caller };
     let loaded = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let mut reader = BufReader::with_capacity(64 << 10, Pieces::new(received));
         let bind = |hash| {
-            let who = visitor.as_ref().map(|visitor| visitor.identity.as_ref());
+            let who = caller.visitor.as_ref().map(|visitor| visitor.identity.as_ref());
             key.clone().map(|key| extract::bind_key(key, who, parts.method.as_str(), parts.uri.path(), hash))
         };
         // A file that was loaded before is only read, to see whether it is the same.
@@ -107,14 +107,9 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
                 _ => Err(Failure::Replayed(done.seq).into()),
             };
         }
-        let imported = load::load(
-            &worker.engine,
-            &Caller { trace: trace.clone(), ..Caller::of(visitor.clone()) },
-            plan,
-            &mut reader,
-        )?;
-        let hash = reader.get_ref().hash.finalize();
-        let caller = Caller { trace, ..Caller::of(visitor.clone()).with_key(bind(hash), address) };
+        let imported = load::load(&worker.engine, &caller, plan, &mut reader)?;
+        let key = bind(reader.get_ref().hash.finalize());
+        let caller = caller.with_key(key, address);
         let executed: Executed = runtime.block_on(end(&worker, &caller, imported))?;
         match executed.outcome {
             Outcome::Imported { seq, imported } => Ok((seq, imported, executed.replayed)),

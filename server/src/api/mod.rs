@@ -176,10 +176,13 @@ impl Page {
 
     /// The page; there is another if there was `more`, or if this one is full.
     fn end(self, seq: Option<Seq>, more: bool) -> String {
-        let Self { items, at, is_full, .. } = self;
+        let Self { items: mut text, at, is_full, .. } = self;
         let seq = seq.map(|seq| format!(r#""seq":{seq},"#)).unwrap_or_default();
         let next = Value::from(at.filter(|_| more || is_full));
-        format!(r#"{{{seq}"items":[{items}],"next":{next}}}"#)
+        // In the room that the items have: a page is large.
+        text.insert_str(0, &format!(r#"{{{seq}"items":["#));
+        let _ = write!(text, r#"],"next":{next}}}"#);
+        text
     }
 }
 

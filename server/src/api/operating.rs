@@ -54,7 +54,7 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
             ),
         );
     }
-    let clock = clock(app);
+    let clock = app.clock();
     if clock.held_back {
         let seconds = -clock.offset_ms / 1000;
         warn(
@@ -81,12 +81,6 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
 /// Milliseconds between the log and the clock that are worth telling.
 const CLOCK_OFFSET_MS: i64 = 5000;
 
-/// How the log stands to what the clock of the machine says now, which may have been set since the start.
-fn clock(app: &App) -> anaquel_engine::clock::Standing {
-    let offset_ms = app.engine.now().0 as i64 - jiff::Timestamp::now().as_millisecond();
-    anaquel_engine::clock::Standing { offset_ms, ..app.engine.clock() }
-}
-
 /// Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Metrics")))]
 pub async fn metrics(State(app): State<App>) -> Response {
@@ -102,7 +96,7 @@ pub async fn metrics(State(app): State<App>) -> Response {
 pub async fn info(State(app): State<App>) -> Response {
     let state = app.engine.state();
     let (seq, hash) = state.view.read(|| state.hash.show());
-    let clock = clock(&app);
+    let clock = app.clock();
     let health = match app.engine.health() {
         Health::Ready => "ready",
         Health::Failed(_) => "failed",

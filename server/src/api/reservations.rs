@@ -3,7 +3,6 @@
 use anaquel_engine::engine::Listed;
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::reservation::Filter;
-use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
@@ -11,7 +10,6 @@ use http::Uri;
 use super::{Page, ok};
 use crate::app::{App, Caller};
 use crate::budget::Payer;
-use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params, PathId};
 use crate::ops::{self, StepBody, find, handles};
 use crate::problem::Problem;
@@ -53,13 +51,11 @@ pub async fn reserve(State(app): State<App>, request: Request) -> Result<Respons
               (status = 410, description = "gone: it is over, and left memory or the log"),
               (status = 503, description = "overloaded"))
 )]
-pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
-    let (parts, _) = request.into_parts();
-    let mut params = Params::parse(parts.uri.query().unwrap_or_default());
+pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
     let min_seq = params.number("min_seq")?;
     params.done()?;
     app.wait_for(min_seq).await?;
-    let caller = Caller::of(extract::visitor(&parts));
     let reservation = ops::reservation(&app, &caller, find(&app, &id)?).await?;
     handles(&app, &caller, &reservation)?;
     let view =
@@ -84,12 +80,7 @@ pub async fn get(State(app): State<App>, PathId(id): PathId, request: Request) -
     responses((status = 200, description = "A page of reservations; it may be short, or empty, and still have a `next`: what a page costs is bounded"),
               (status = 400, description = "invalid-request"), (status = 503, description = "overloaded"))
 )]
-pub async fn list(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    payer: Payer,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (location, channel) = (params.name("location")?, params.name("channel")?);
     let (customer, order) = (params.name("customer")?, params.name("order")?);
@@ -122,7 +113,6 @@ pub async fn list(
         order: order.map(|name| name.to_string()),
         pickup_code,
     };
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let page = move |app: &App| {
         let engine = &app.engine;
         // What is told is at least as new as this.

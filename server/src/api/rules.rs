@@ -3,7 +3,6 @@
 use anaquel_engine::command::PutWhat;
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId};
 use anaquel_engine::rules::{Fate, Kind};
-use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
@@ -13,7 +12,6 @@ use super::catalogue::{path_name, put, put_now, tagged};
 use super::{Page, json_answer, replayed};
 use crate::app::{App, Caller};
 use crate::budget::Payer;
-use crate::door::guard::Visitor;
 use crate::extract::{Params, PathId};
 use crate::problem::Problem;
 use crate::sight::Sight;
@@ -23,16 +21,10 @@ use crate::wire::{asking_channel, rule as words};
 #[utoipa::path(get, path = "/v1/rules", tag = "rules", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of rules")))]
-pub async fn list(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    payer: Payer,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.name("after")?, params.limit()?);
     params.done()?;
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let page = move |app: &App| {
         let sight = Sight::of(&app.engine, &caller);
         let seen = if sight.is_free() { limit + 1 } else { usize::MAX };
@@ -55,12 +47,7 @@ pub async fn list(
 /// One rule.
 #[utoipa::path(get, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["read"])), params(("rule" = String, Path, description = "The rule")),
     responses((status = 200, body = words::RuleBody), (status = 404, description = "not-found")))]
-pub async fn get(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    PathId(id): PathId,
-) -> Result<Response, Problem> {
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
+pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId) -> Result<Response, Problem> {
     let sight = Sight::of(&app.engine, &caller);
     let standing = app.engine.state().rules.get(&id).filter(|standing| sight.concerns(&standing.rule));
     let (version, item) = words::standing(&app.engine, &*standing.ok_or_else(|| Problem::not_found("rule"))?);
@@ -111,12 +98,7 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
         })),
         (status = 400, description = "invalid-request"), (status = 404, description = "not-found: the SKU or the location")
     ))]
-pub async fn explain(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    payer: Payer,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub async fn explain(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (sku_text, location_text, channel_text) =
         (params.one("sku")?, params.name("location")?, params.name("channel")?);
@@ -127,7 +109,6 @@ pub async fn explain(
     let sku = catalogue.skus.id(&sku_text).ok_or_else(|| Problem::not_found("SKU"))?;
     let location = catalogue.locations.id(location_text.as_str()).ok_or_else(|| Problem::not_found("location"))?;
     let channel = asking_channel(&app.engine, channel_text.as_ref())?;
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let told = move |app: &App| {
         Ok(explained(app, &caller, (sku, &sku_text), (location, &location_text), (channel, &channel_text)))
     };

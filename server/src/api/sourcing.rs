@@ -4,7 +4,6 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
-use crate::budget::Payer;
 use crate::extract;
 use crate::ops;
 use crate::problem::Problem;
@@ -28,8 +27,7 @@ use crate::wire::sourcing::SourcingBody;
     )
 )]
 pub async fn source(State(app): State<App>, request: Request) -> Result<Response, Problem> {
-    let payer = Payer::of(request.extensions());
     let request = extract::json::<SourcingBody>(&app, request).await?;
     request.params.done()?;
-    Ok(ops::source(&app, &request.caller, payer.who, request.body).await?.into_response())
+    Ok(ops::source(&app, &request.caller, request.body).await?.into_response())
 }

@@ -3,7 +3,6 @@
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{ChannelId, LocationId, SkuId};
 use anaquel_engine::reservation::Reservation;
-use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
@@ -11,7 +10,6 @@ use http::Uri;
 use super::{Page, list, read_cell_cursor};
 use crate::app::{App, Caller};
 use crate::budget::Payer;
-use crate::door::guard::Visitor;
 use crate::extract::{self, JsonRequest, Params};
 use crate::ops;
 use crate::problem::Problem;
@@ -184,18 +182,12 @@ pub async fn counts(State(app): State<App>, request: Request) -> Result<Response
     ),
     responses((status = 200, description = "A page of shortages, each exact by itself, with all that came up to `seq`; it may be short"), (status = 400, description = "invalid-request"))
 )]
-pub async fn shortages(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    payer: Payer,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub async fn shortages(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit, min_seq) = (params.one("after")?, params.limit()?, params.number("min_seq")?);
     params.done()?;
     app.wait_for(min_seq).await?;
     let after = read_cell_cursor(after)?;
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let page = move |app: &App| {
         let (seq, short, next) = app.engine.state().shortages_page(after, limit);
         let locations = &app.engine.state().catalogue.locations;

@@ -2,7 +2,6 @@
 
 use anaquel_engine::command::Command;
 use anaquel_engine::reservation::Reservation;
-use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
@@ -10,7 +9,6 @@ use http::Uri;
 use super::{Page, json_answer, read_cell_cursor, replayed};
 use crate::app::{App, Caller};
 use crate::budget::Payer;
-use crate::door::guard::Visitor;
 use crate::extract::{self, Params};
 use crate::ops;
 use crate::problem::Problem;
@@ -58,12 +56,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     ),
     responses((status = 200, description = "A page of cells, each exact by itself, with all that came up to `seq`; it may be short"),
         (status = 400, description = "invalid-request"), (status = 404, description = "not-found")))]
-pub async fn list(
-    State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
-    payer: Payer,
-    uri: Uri,
-) -> Result<Response, Problem> {
+pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (sku, location, after) = (params.one("sku")?, params.one("location")?, params.one("after")?);
     let (limit, min_seq) = (params.limit()?, params.number("min_seq")?);
@@ -73,7 +66,6 @@ pub async fn list(
     let sku = sku.map(|text| wire::known_sku(catalogue, &text)).transpose()?;
     let location = location.map(|text| wire::known_location(catalogue, &text)).transpose()?;
     let after = read_cell_cursor(after)?;
-    let caller = Caller::of(visitor.map(|Extension(visitor)| visitor));
     let page = move |app: &App| {
         let (seq, found, next) = app.engine.state().expected(sku, location, after, limit);
         let is_told = |reservation: &Reservation| ops::handles(app, &caller, reservation).is_ok();

@@ -16,7 +16,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 
 use super::link::Link;
-use super::{Payer, Shares, Who, fair, lock};
+use super::{Payer, Shares, Who, fair, handed, lock};
 use crate::config::LimitsConfig;
 use crate::problem::{Problem, Slug};
 
@@ -146,17 +146,8 @@ impl Answers {
             used.waiting_of.add(payer.who, 1);
             (limit, waits)
         };
-        // Whoever hangs up drops what it waits with first, then its place.
         let place = Place { answers: self, who: payer.who };
-        let mut waits = waits;
-        let room = tokio::time::timeout(self.wait, &mut waits).await;
-        // Closed first, so that nobody hands over room to a place that is given up.
-        waits.close();
-        drop(place);
-        match (room, waits.try_recv()) {
-            (Ok(Ok(held)), _) | (_, Ok(held)) => Ok(held),
-            _ => Err(overloaded(limit)),
-        }
+        handed(waits, place, self.wait).await.ok_or_else(|| overloaded(limit))
     }
 
     /// The same at once; the limit that is in the way, where there is one.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Shares, Who, fair, lock};
+use super::{Shares, Who, fair, handed, lock};
 use crate::config::LimitsConfig;
 use crate::problem::{Problem, Slug};
 
@@ -149,17 +149,7 @@ impl Aside {
             line.wait(who, turn);
             waits
         };
-        // Whoever hangs up drops what it waits with first, then its place.
-        let place = Place { aside: self, who };
-        let mut waits = waits;
-        let turn = tokio::time::timeout(self.wait, &mut waits).await;
-        // Closed first, so that nobody hands over a turn to a place that is given up.
-        waits.close();
-        drop(place);
-        match (turn, waits.try_recv()) {
-            (Ok(Ok(turn)), _) | (_, Ok(turn)) => Ok(turn),
-            _ => Err(self.overloaded()),
-        }
+        handed(waits, Place { aside: self, who }, self.wait).await.ok_or_else(|| self.overloaded())
     }
 
     /// Does `work` in a turn of `who`. Once begun, it is done to its end, and keeps its turn until then.
@@ -208,8 +198,9 @@ impl Aside {
     fn overloaded(&self) -> Problem {
         let (running, waiting) = self.names;
         let most = if self.waiting_max > 0 { self.waiting_max } else { self.most };
+        let others = if self.waiting_max > 0 { " and others wait" } else { "" };
         let detail = format!(
-            "{waiting}: {} of this kind are under way ({running}) and others wait; ask for less at a time, or come again",
+            "{waiting}: {} of this kind are under way ({running}){others}; ask for less at a time, or come again",
             self.most
         );
         Problem::new(Slug::Overloaded, detail).with("limit", waiting).with("most", most).retry_after(2)

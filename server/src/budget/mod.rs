@@ -21,10 +21,12 @@ use std::convert::Infallible;
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use http::Extensions;
 use http::request::Parts;
+use tokio::sync::oneshot;
 
 use crate::door::guard::{Peer, Visitor};
 use crate::door::{Identity, network};
@@ -112,8 +114,23 @@ impl<K: Hash + Eq + Copy> Shares<K> {
     }
 }
 
+/// What is handed to somebody who waits for it in `place`; none where it does not come in time.
+async fn handed<T, P>(waits: oneshot::Receiver<T>, place: P, wait: Duration) -> Option<T> {
+    // Whoever hangs up drops what it waits with first, then its place.
+    let place = place;
+    let mut waits = waits;
+    let got = tokio::time::timeout(wait, &mut waits).await;
+    // Closed first, so that nobody hands over anything to a place that is given up.
+    waits.close();
+    drop(place);
+    match got {
+        Ok(Ok(got)) => Some(got),
+        _ => waits.try_recv().ok(),
+    }
+}
+
 /// Locks; whatever panicked while it held the lock left nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

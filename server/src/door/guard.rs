@@ -163,9 +163,10 @@ pub fn admit(app: &App, routes: &Routes, request: &mut Request) -> Result<Option
 
 /// Who asks; nobody in particular, where the door stands open.
 fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>, Problem> {
+    // Once, so that all of it is about the same door.
+    let is_locked = app.door.is_locked();
     if !ALIVE.contains(&request.uri().path()) {
-        let (version, is_locked) = (request.version(), app.door.is_locked());
-        app.door.hosts.check(version, request.uri(), request.headers(), is_locked)?;
+        app.door.hosts.check(request.version(), request.uri(), request.headers(), is_locked)?;
     }
     let peer = request.extensions().get::<Peer>().map(|Peer(peer, _)| *peer);
     let path = request.extensions().get::<MatchedPath>();
@@ -174,9 +175,9 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
         app.door.has_room_for(peer.map(|peer| peer.ip()), None)?;
     }
     if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
-        app.door.origins.check(request.uri(), request.headers(), app.door.is_locked())?;
+        app.door.origins.check(request.uri(), request.headers(), is_locked)?;
     }
-    let Some(needed) = needed.filter(|_| app.door.is_locked()) else { return Ok(None) };
+    let Some(needed) = needed.filter(|_| is_locked) else { return Ok(None) };
     let token = token(request.headers());
     let token = token.ok_or_else(|| unauthorized("Authorization: send Bearer and a key, or a token"))?;
     let identity = app.door.admit(token)?;

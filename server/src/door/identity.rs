@@ -77,6 +77,9 @@ pub struct Identity {
     pub lineage: String,
     /// Who issued a token, if it says so.
     pub issuer: Option<String>,
+    /// Whose share its keys and its holds count against, and whose requests a second: the same for all keys that took each
+    /// other's place, and for all tokens of one subject of one issuer.
+    pub share: u64,
     /// A digest of the key that signed a token.
     pub signer: u64,
     pub scopes: Vec<Scope>,
@@ -94,20 +97,10 @@ pub struct Identity {
 pub fn digest(kind: &str, who: &str) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(kind.as_bytes()).update(&[0]).update(who.as_bytes());
-    let (head, _) = hasher.finalize().as_bytes().split_first_chunk().map_or(([0; 8], ()), |(head, _)| (*head, ()));
-    u64::from_le_bytes(head).max(1)
+    u64::from_le_bytes(hasher.finalize().as_bytes().first_chunk().copied().unwrap_or_default()).max(1)
 }
 
 impl Identity {
-    /// Whose share its keys and its holds count against, and whose requests a second: the same for all keys that took each
-    /// other's place, and for all tokens of one subject of one issuer.
-    pub fn share(&self) -> u64 {
-        match &self.issuer {
-            Some(issuer) => digest(issuer, &self.lineage),
-            None => digest("", &self.lineage),
-        }
-    }
-
     /// Whether it is bound to channels or locations.
     pub fn is_bound(&self) -> bool {
         !self.channels.is_empty() || !self.locations.is_empty()

@@ -11,7 +11,7 @@ use anaquel_engine::settings::PromiseLimits;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
-use super::identity::{Identity, Scope};
+use super::identity::{Identity, Scope, digest};
 
 /// How a key begins, so that it is known for one wherever it turns up.
 pub const TOKEN_PREFIX: &str = "anq_";
@@ -221,11 +221,13 @@ impl KeyFile {
         let key = self.keys.iter().find(|key| key.id == id)?;
         let expected = blake3::Hash::from_hex(&key.hash).ok()?;
         let is_it = blake3::hash(token.as_bytes()) == expected;
+        let lineage = format!("key:{}", key.lineage);
         (is_it && key.is_valid(now)).then(|| Identity {
             name: key.name.clone(),
             key: key.id.clone(),
             is_key: true,
-            lineage: format!("key:{}", key.lineage),
+            share: digest("", &lineage),
+            lineage,
             issuer: None,
             signer: 0,
             scopes: key.scopes.clone(),

@@ -22,7 +22,7 @@ mod tokens;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
@@ -179,7 +179,7 @@ impl Door {
     }
 
     fn seen(&self) -> MutexGuard<'_, Stamps> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::budget::lock(&self.seen)
     }
 
     fn stamps(&self) -> Stamps {

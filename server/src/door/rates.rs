@@ -45,7 +45,7 @@ impl Rates {
 
     pub fn check_identity(&self, identity: &Identity) -> Result<(), Problem> {
         let Some(limiter) = &self.by_key else { return Ok(()) };
-        self.check(Some(limiter), &identity.share(), "limits.key_requests_per_second")
+        self.check(Some(limiter), &identity.share, "limits.key_requests_per_second")
     }
 
     fn check<K: Hash + Eq + Clone>(

@@ -18,7 +18,7 @@ use ring::signature::{self as ring_signature, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::identity::{Identity, Scope};
+use super::identity::{Identity, Scope, digest};
 use super::read_file;
 use crate::config::AuthConfig;
 
@@ -159,8 +159,10 @@ impl Tokens {
         // Scopes of other services may stand beside ours; those that cannot be bound do not come with a bound token.
         let scopes = claims.scope.split_whitespace().filter_map(|scope| scope.parse::<Scope>().ok());
         let scopes = scopes.filter(|scope| !is_bound || scope.can_be_bound()).collect();
+        let lineage = format!("token:{}", claims.sub);
         Ok(Identity {
-            lineage: format!("token:{}", claims.sub),
+            share: digest(claims.iss.as_deref().unwrap_or_default(), &lineage),
+            lineage,
             issuer: claims.iss,
             name: claims.sub,
             key: id,

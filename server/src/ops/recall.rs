@@ -9,7 +9,6 @@ use anaquel_engine::reservation::Reservation;
 
 use super::handles;
 use crate::app::{App, Caller};
-use crate::budget::Who;
 use crate::problem::{Problem, Slug};
 
 /// Runs `work` on a thread that may block, in a turn of the caller.
@@ -21,9 +20,8 @@ pub async fn aside<T: Send + 'static>(
     caller: &Caller,
     work: impl FnOnce(&Engine) -> T + Send + 'static,
 ) -> Result<T, Problem> {
-    let who = Who::new(caller.visitor.as_ref().map(|visitor| visitor.identity.as_ref()), None);
     let engine = app.engine.clone();
-    app.reads.run(who, move || work(&engine)).await
+    app.reads.run(caller.who, move || work(&engine)).await
 }
 
 /// The reservation with this id, from memory or from the log.

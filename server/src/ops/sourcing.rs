@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::{Reply, refusal, unexpected};
 use crate::app::{App, Caller};
-use crate::budget::Who;
 use crate::problem::{Problem, constraint_name};
 use crate::sight::Sight;
 use crate::wire::reservation::write_record;
@@ -35,12 +34,12 @@ enum Unsourced {
 ///
 /// # Errors
 /// What was short and why, what is wrong with the order, or why nothing is written now.
-pub async fn source(app: &App, caller: &Caller, who: Who, body: SourcingBody) -> Result<Reply, Problem> {
-    let sourced = try_source(app, caller, who, body).await;
+pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
+    let sourced = try_source(app, caller, body).await;
     sourced.map_err(|problem| Sight::of(&app.engine, caller).hide_rules(problem))
 }
 
-async fn try_source(app: &App, caller: &Caller, who: Who, body: SourcingBody) -> Result<Reply, Problem> {
+async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
     caller.speaks_for("channel", Some(&body.channel))?;
     match &body.locations {
         Some(locations) => locations.iter().try_for_each(|location| caller.acts_at("locations", Some(location)))?,
@@ -49,7 +48,7 @@ async fn try_source(app: &App, caller: &Caller, who: Who, body: SourcingBody) ->
     let order = body.into_order(&app.engine)?;
     if order.dry_run {
         let engine = app.engine.clone();
-        return app.reads.run(who, move || show(&engine, &order)).await?;
+        return app.reads.run(caller.who, move || show(&engine, &order)).await?;
     }
     let mut question = order.question.clone();
     let mut last = None;
@@ -59,7 +58,7 @@ async fn try_source(app: &App, caller: &Caller, who: Who, body: SourcingBody) ->
     for _ in 0..ATTEMPTS {
         let (mut asked, mut unsourced) = (Vec::new(), None);
         // A repeat is answered without it; whether this is one is known only then.
-        let planned = plan_aside(app, who, &order, &question).await?;
+        let planned = plan_aside(app, caller, &order, &question).await?;
         let executed = app
             .execute(caller, |engine, cause, done| match (check_request(&bounds, &asked_for, hold_seconds), planned) {
                 // What is asked for is what the order says, however it is split.
@@ -141,12 +140,12 @@ fn pickup_only(engine: &Engine, order: &Order) -> Option<Unsourced> {
 /// The best plan, if it will do; made where nobody waits for it, since it looks at many places.
 async fn plan_aside(
     app: &App,
-    who: Who,
+    caller: &Caller,
     order: &Order,
     question: &Question,
 ) -> Result<Result<Plan, Unsourced>, Problem> {
     let (engine, order, question) = (app.engine.clone(), order.clone(), question.clone());
-    app.reads.run(who, move || plan(&engine, &order, &question)).await
+    app.reads.run(caller.who, move || plan(&engine, &order, &question)).await
 }
 
 /// What there is, and how many shipments it would take, were more allowed: one more search, made where the first was.

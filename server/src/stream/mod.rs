@@ -15,12 +15,12 @@ mod socket;
 mod sse;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anaquel_engine::feed::{Exceeded, Share};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::budget::{Who, fair};
+use crate::budget::{Who, fair, lock};
 use crate::config::StreamConfig;
 use crate::problem::{Problem, Slug};
 use measures::Measures;
@@ -57,7 +57,7 @@ struct Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut callers = lock(&self.callers);
         if let Some(of_caller) = callers.get_mut(&self.who) {
             of_caller.streams -= 1;
             // Subscriptions that still end keep their share by themselves.
@@ -127,7 +127,7 @@ impl Streams {
     }
 
     fn callers(&self) -> MutexGuard<'_, HashMap<Who, OfCaller>> {
-        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.callers)
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::envelope::Envelope;
 use super::frame::ClientId;
 use crate::app::{App, Caller};
-use crate::budget::Payer;
+use crate::budget::{Payer, Who};
 use crate::door::Scope;
 use crate::door::guard::Visitor;
 use crate::extract::{bind_key, fingerprint_of, read_key};
@@ -92,7 +92,7 @@ struct EmptyBody {}
 /// Reads a message: the id that it can be answered under, as soon as that is known, and what it asks for.
 pub fn read(key_required: bool, visitor: Option<&Visitor>, text: &str) -> (Option<ClientId>, Result<Request, Problem>) {
     if let Some((id, body)) = read_plain_reserve(key_required, text) {
-        let caller = Caller::of(visitor.map(|visitor| visitor.asking(&id.text)));
+        let caller = Caller::new(visitor.map(|visitor| visitor.asking(&id.text)), Who::default());
         if let Err(problem) = caller.may(&[Scope::Reserve]) {
             return (Some(id), Err(problem));
         }
@@ -214,7 +214,7 @@ fn command(
         None => None,
     };
     let what = What::Other { op, reservation, body };
-    Ok(Command { caller: Caller::of(visitor.cloned()).with_key(idempotency, None), what })
+    Ok(Command { caller: Caller::new(visitor.cloned(), Who::default()).with_key(idempotency, None), what })
 }
 
 impl Op {
@@ -262,6 +262,7 @@ impl Command {
     /// Does it.
     pub async fn run(self, app: App, payer: Payer) -> Result<Reply, Problem> {
         let Self { caller, what } = self;
+        let caller = Caller { who: payer.who, ..caller };
         match what {
             What::Reserve(body) => ops::reserve(&app, &caller, body).await,
             // On the heap, so that the room for whatever is asked for seldom is not moved about with every reservation.

@@ -42,7 +42,7 @@ enum CatchUp {
 }
 
 /// How long a client may take nothing before its session gives up the place in the line.
-pub const TURN_KEPT: Duration = Duration::from_millis(100);
+const TURN_KEPT: Duration = Duration::from_millis(100);
 
 /// How long a session that found the line full waits before it stands in it again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -108,8 +108,21 @@ impl Session {
         }
     }
 
+    /// Does `work`, which lasts until the client takes what it is told; nothing, where that takes longer than `patience`.
+    /// A client that takes its time gives up its place in the line of those that read back.
+    pub async fn within<T>(&mut self, patience: Duration, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = std::pin::pin!(work);
+        if self.waits_for_turn() {
+            match tokio::time::timeout(TURN_KEPT, &mut work).await {
+                Ok(done) => return Some(done),
+                Err(_) => self.give_up_turn(),
+            }
+        }
+        tokio::time::timeout(patience, work).await.ok()
+    }
+
     /// Whether it stands in the line of those that read back.
-    pub fn waits_for_turn(&self) -> bool {
+    fn waits_for_turn(&self) -> bool {
         matches!(self.catch_up, CatchUp::Waits(_))
     }
 

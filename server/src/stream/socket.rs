@@ -1,7 +1,6 @@
 //! The WebSocket: subscriptions and commands, pipelined, on one connection.
 
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,11 +19,11 @@ use super::exceeded;
 use super::frame::{self, ClientId};
 use super::measures::Measures;
 use super::request::{self, Command, Request};
-use super::session::{Session, TURN_KEPT, Told};
+use super::session::{Session, Told};
 use super::{Entered, stopped};
 use crate::app::App;
+use crate::budget::Payer;
 use crate::budget::answers::Held;
-use crate::budget::{Payer, Who};
 use crate::config::StreamConfig;
 use crate::door::guard::{PROTOCOL, Peer, Visitor};
 use crate::ops::Reply;
@@ -84,16 +83,12 @@ pub async fn socket(
     headers: HeaderMap,
     visitor: Option<Extension<Visitor>>,
     peer: Option<Extension<Peer>>,
+    payer: Payer,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     app.door.origins.check(&uri, &headers, app.door.is_locked())?;
     let visitor = visitor.map(|Extension(visitor)| visitor);
-    let peer = peer.map(|Extension(peer)| peer);
-    let address = peer.as_ref().map(|Peer(peer, _)| peer.ip());
-    let payer = Payer {
-        who: Who::new(visitor.as_ref().map(|visitor| visitor.identity.as_ref()), address),
-        link: peer.map(|Peer(_, link)| link),
-    };
+    let address = peer.map(|Extension(Peer(peer, _))| peer.ip());
     let upgrade = upgrade.map_err(|rejection| {
         Problem::invalid("Upgrade", format!("this path speaks WebSocket, and the handshake is wrong: {rejection}"))
     })?;
@@ -460,14 +455,7 @@ impl Connection {
     ) -> Result<(), End> {
         let started = Instant::now();
         let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
-        let mut write = pin!(write(&mut self.socket));
-        if self.session.waits_for_turn() {
-            match timeout(TURN_KEPT, &mut write).await {
-                Ok(written) => return Ok(written?),
-                Err(_) => self.session.give_up_turn(),
-            }
-        }
-        let Ok(written) = timeout(patience, write).await else {
+        let Some(written) = self.session.within(patience, write(&mut self.socket)).await else {
             Measures::closed("not-reading");
             return Err(End::Gone);
         };

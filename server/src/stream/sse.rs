@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::fmt::Write;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval_at};
 use super::frame::{ClientId, Frame};
 use super::measures::Measures;
 use super::request::{mode, read_cursor, selection};
-use super::session::{Session, TURN_KEPT, Told};
+use super::session::{Session, Told};
 use super::{Entered, stopped};
 use crate::app::App;
 use crate::budget::Payer;
@@ -148,16 +147,9 @@ impl Events {
         }
         let patience = Duration::from_secs(self.app.config.stream.idle_seconds);
         let chunk = Bytes::from(std::mem::take(out));
-        let mut sent = pin!(self.chunks.send(Ok(chunk)));
-        if self.session.waits_for_turn() {
-            match tokio::time::timeout(TURN_KEPT, &mut sent).await {
-                Ok(sent) => return sent.is_ok(),
-                Err(_) => self.session.give_up_turn(),
-            }
-        }
-        match tokio::time::timeout(patience, sent).await {
-            Ok(sent) => sent.is_ok(),
-            Err(_) => {
+        match self.session.within(patience, self.chunks.send(Ok(chunk))).await {
+            Some(sent) => sent.is_ok(),
+            None => {
                 Measures::closed("not-reading");
                 false
             }
