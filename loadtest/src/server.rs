@@ -16,6 +16,9 @@ pub const STOP_PATIENCE: Duration = Duration::from_secs(120);
 /// How long a server may take to be ready.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Names the seed that a test repeats. It is the test's, and no setting of the server.
+const SEED: &str = "ANAQUEL_SEED";
+
 /// A running `anaquel serve`. Dropping it kills it.
 #[derive(Debug)]
 pub struct Server {
@@ -69,6 +72,7 @@ impl Server {
             .arg("--listen")
             .arg(address.to_string())
             .args(arguments)
+            .env_remove(SEED)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log_file)
@@ -157,7 +161,7 @@ impl Drop for Server {
 /// # Errors
 /// It could not be started.
 pub fn run(binary: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
-    Command::new(binary).args(arguments).output().with_context(|| format!("running {}", binary.display()))
+    Command::new(binary).args(arguments).env_remove(SEED).output().with_context(|| format!("running {}", binary.display()))
 }
 
 /// `anaquel verify` on a data directory that no server has open; the state hash that it proved.
