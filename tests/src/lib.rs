@@ -28,7 +28,7 @@ pub struct Shop {
 /// It cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| built("anaquel-server", "anaquel"))
+    BINARY.get_or_init(|| built("anaquel"))
 }
 
 /// The load test, for what it does in processes of its own.
@@ -37,14 +37,15 @@ pub fn binary() -> &'static Path {
 /// It cannot be built.
 pub fn loadtest() -> &'static Path {
     static LOADTEST: OnceLock<PathBuf> = OnceLock::new();
-    LOADTEST.get_or_init(|| built("anaquel-loadtest", "anaquel-loadtest"))
+    LOADTEST.get_or_init(|| built("anaquel-loadtest"))
 }
 
-fn built(package: &str, name: &str) -> PathBuf {
+fn built(name: &str) -> PathBuf {
     let here = std::env::current_exe().unwrap();
     let folder = here.parent().and_then(Path::parent).unwrap();
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--package", package, "--bin", name, "--quiet"]);
+    // Of the whole workspace, since only then the features are those of the tests, and nothing is built twice.
+    build.args(["build", "--workspace", "--bin", name, "--quiet"]);
     if folder.ends_with("release") {
         build.arg("--release");
     }
