@@ -139,6 +139,7 @@ pub fn one(sku: u32, location: u32) -> Reserve {
         }]),
         group_lines: Vec::new(),
         admitted: Few::new(),
+        fetched_at: None,
         is_attempt: false,
         bounds: Vec::new(),
     }
@@ -155,6 +156,7 @@ pub fn request(sku: u32, location: u32) -> ReserveRequest {
         confirm: false,
         allow_partial: false,
         supersedes: None,
+        fetched_at: None,
         is_attempt: false,
         lines: Few::from_iter([LineRequest {
             sku: name("sku", sku),

@@ -11,7 +11,7 @@ use anaquel_bench::{Numbers, in_memory, median, name, request, stock};
 use anaquel_engine::Engine;
 use anaquel_engine::admission::MovementRequest;
 use anaquel_engine::command::{Command, LocationFields, NameRef, PutWhat, Row, Rows, RuleFields, SupplyFields};
-use anaquel_engine::event::{MovementKind, SupplyKind};
+use anaquel_engine::event::{MovementKind, Purpose, SupplyKind};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::pickup::PickupQuestion;
 use anaquel_engine::sourcing::{Policy, Question, Sources};
@@ -231,6 +231,7 @@ pub fn sourcing(file: &Path) -> anyhow::Result<()> {
                 near: places.get(numbers.below(places.len() as u32) as usize).copied(),
                 sources: Sources::Shipping,
                 channel: None,
+                purpose: Purpose::Delivery,
                 weights: policy.weights(),
                 shipments_max: if policy == Policy::WholeOrder { 1 } else { 5 },
                 now: Timestamp(1_800_000_000_000),

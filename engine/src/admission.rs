@@ -39,6 +39,8 @@ pub struct ReserveRequest {
     pub supersedes: Option<ReservationId>,
     /// What is asked for.
     pub lines: Few<LineRequest>,
+    /// Where a pickup is handed over whose lines are brought from other places: those need not take pickups themselves.
+    pub fetched_at: Option<Name>,
     /// Whether a refusal is no lost demand, since the caller tries something else then.
     pub is_attempt: bool,
 }
@@ -225,6 +227,13 @@ impl State {
         if !unknown.is_empty() {
             return Err(Refusal::Insufficient(unknown).into());
         }
+        let fetched_at = match &request.fetched_at {
+            Some(name) => {
+                let id = self.catalogue.locations.id(name.as_str());
+                Some(id.ok_or(Refusal::NotFound("location to fetch it at"))?)
+            }
+            None => None,
+        };
         let mut reserve = Reserve {
             channel,
             channel_name: request.channel,
@@ -238,14 +247,18 @@ impl State {
             lines,
             group_lines,
             admitted: Few::new(),
+            fetched_at,
             is_attempt: request.is_attempt,
             bounds,
         };
+        self.refuse_barred(&reserve)?;
         if !reserve.group_lines.is_empty() {
             self.bound_groups(&reserve)?;
             self.refuse_groups(&reserve).inspect_err(|failure| self.note_refused(&reserve, failure))?;
         }
-        if !reserve.is_left_to_the_log() {
+        let has_barred =
+            reserve.allow_partial && reserve.lines.iter().any(|line| self.is_barred(&reserve, line.location));
+        if !reserve.is_left_to_the_log() && !has_barred {
             let admitted = self.admit_lines(&reserve);
             reserve.admitted = admitted.inspect_err(|failure| self.note_refused(&reserve, failure))?;
         }
@@ -337,6 +350,35 @@ impl State {
         Err(Refusal::Insufficient(vec![short]).into())
     }
 
+    /// Refuses lines that name places which take no orders of their purpose: whatever is there, nobody gets it.
+    ///
+    /// # Errors
+    /// A refusal that the durable view confirms.
+    fn refuse_barred(&self, reserve: &Reserve) -> Result<(), Failure> {
+        if reserve.purpose == Purpose::Cart {
+            return Ok(());
+        }
+        let lines = reserve.lines.iter().enumerate().filter(|(_, line)| self.is_barred(reserve, line.location));
+        let shorts = lines.map(|(nth, line)| Short::barred(reserve.line_number(nth), line.quantity));
+        let shorts: Vec<Short> = shorts.collect();
+        // What others of the lines get is known in log order.
+        let some_may_do = reserve.allow_partial && shorts.len() < reserve.lines.len() + reserve.group_lines.len();
+        if shorts.is_empty() || some_may_do { Ok(()) } else { Err(Refusal::Insufficient(shorts).into()) }
+    }
+
+    /// Whether a promise may not have units at a location, whatever is there: one that takes no orders of its purpose, or
+    /// that nobody declared.
+    #[inline]
+    pub(crate) fn is_barred(&self, reserve: &Reserve, location: LocationId) -> bool {
+        if reserve.purpose == Purpose::Cart {
+            return false;
+        }
+        match reserve.fetched_at {
+            None => !self.catalogue.takes(location, reserve.purpose),
+            Some(store) => !self.catalogue.takes(store, reserve.purpose) || self.catalogue.is_made_up(location),
+        }
+    }
+
     /// Whether the groups of all lines have no more locations than one promise may reach.
     fn bound_groups(&self, reserve: &Reserve) -> Result<(), Failure> {
         let members =
@@ -382,6 +424,12 @@ impl State {
                 let row = lens.row(&self.catalogue, *sku);
                 let mut told = Told { units: 0, constraint: Constraint::UnknownCell, rule: None, limit: None };
                 for cell in members.iter().filter_map(|location| self.matrix.get(*sku, *location)) {
+                    if self.is_barred(reserve, cell.location()) {
+                        if told.constraint == Constraint::UnknownCell {
+                            told.constraint = Constraint::Access;
+                        }
+                        continue;
+                    }
                     told.units += i64::from(row.available(cell));
                     told.constraint = Constraint::Group;
                     if told.units >= *wanted && !has_plans {
@@ -411,7 +459,7 @@ impl State {
             for of @ (sku, group) in of_sku {
                 let wanted = asked.get(of).copied().unwrap_or(0);
                 shelves.leave(looks);
-                let (got, limit) = shelves.in_group(*sku, *group, wanted);
+                let (got, limit) = shelves.in_group(*sku, *group, reserve.purpose, wanted);
                 looks = looks.saturating_sub(shelves.spent());
                 let units = wanted - got.missing;
                 let constraint = match got.limited {

@@ -7,15 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::business_time::{Span, SpecialDates};
 use crate::command::Refusal;
-use crate::event::MadeUp;
+use crate::event::{MadeUp, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::image::Undeclared;
 use crate::matrix::Arena;
@@ -79,14 +80,25 @@ impl Default for LocationDetails {
 /// When people work in a location, and how long they take for an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceDetails {
-    /// When it is open, in minutes since Monday 00:00 of its own time: from, to. Ascending; no span crosses midnight.
+    /// When people work there, in minutes since Monday 00:00 of its own time: from, to. Ascending; no span crosses
+    /// midnight. Logs of formats 3 to 5 set it; [`LocationHours`] holds what was said since.
     pub hours: Vec<(u16, u16)>,
-    /// Orders that come at or after this minute of the day wait for the next day.
+    /// Orders that come in an opening at or after this minute of the day wait for the next opening.
     pub pickup_cutoff: Option<u16>,
     /// Minutes of work until an order is ready.
     pub pickup_minutes: u32,
     /// From where what it lacks may be brought.
     pub transfers: Option<Transfers>,
+}
+
+/// When people work in a location: what was said of it since format 6, in the place of [`ServiceDetails::hours`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocationHours {
+    /// In minutes since Monday 00:00 of its own time, as in [`ServiceDetails::hours`]. `None` where nobody said; given and
+    /// empty, nobody works there.
+    pub weekly: Option<Vec<Span>>,
+    /// Dates on which other spans hold.
+    pub special: SpecialDates,
 }
 
 /// From where stock may be brought, and how long that takes.
@@ -421,6 +433,19 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
     }
 }
 
+/// Bits of a location: no pickups, no deliveries, and not declared by anybody.
+const NO_PICKUP: u8 = 1;
+const NO_SHIP: u8 = 2;
+const MADE_UP: u8 = 4;
+
+impl ServiceDetails {
+    /// The hours that logs of formats 3 to 5 set: none were unknown ones.
+    pub fn old_hours(&self) -> LocationHours {
+        let weekly = (!self.hours.is_empty()).then(|| self.hours.clone());
+        LocationHours { weekly, special: Vec::new() }
+    }
+}
+
 /// Set in the word of a channel's buffer where somebody declared the channel.
 const DECLARED: u32 = 1 << 31;
 
@@ -442,6 +467,9 @@ pub struct Catalogue {
     pub channels: Registry<ChannelId, ChannelDetails>,
     prices: Map<SkuId, Arc<Versioned<Vec<Price>>>>,
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
+    hours: Map<LocationId, Arc<Versioned<LocationHours>>>,
+    /// By location: what orders are not taken there.
+    barred: Arena<AtomicU8, 12, 12>,
     groups_of: Map<LocationId, Vec<GroupId>>,
     /// Members of groups in the order in which promises take from them, as of a version of all groups.
     in_order: Mutex<InOrder>,
@@ -494,7 +522,7 @@ impl Catalogue {
     pub(crate) fn fold_made_up(&self, made_up: &MadeUp) {
         let MadeUp { by, names } = made_up;
         names.skus.iter().for_each(|(id, _)| self.skus.fold_made_up(*id, *by));
-        names.locations.iter().for_each(|(id, _)| self.locations.fold_made_up(*id, *by));
+        names.locations.iter().for_each(|(id, _)| self.fold_made_up_location(*id, *by));
         names.groups.iter().for_each(|(id, _)| self.groups.fold_made_up(*id, *by));
         names.channels.iter().for_each(|(id, _)| self.channels.fold_made_up(*id, *by));
     }
@@ -513,7 +541,7 @@ impl Catalogue {
     /// Puts it back, behind the names.
     pub(crate) fn restore_undeclared(&self, undeclared: &Undeclared) {
         undeclared.skus.iter().for_each(|(id, by)| self.skus.fold_made_up(*id, *by));
-        undeclared.locations.iter().for_each(|(id, by)| self.locations.fold_made_up(*id, *by));
+        undeclared.locations.iter().for_each(|(id, by)| self.fold_made_up_location(*id, *by));
         undeclared.groups.iter().for_each(|(id, by)| self.groups.fold_made_up(*id, *by));
         undeclared.channels.iter().for_each(|(id, by)| self.channels.fold_made_up(*id, *by));
         self.channels.restore_released(&undeclared.released_channels);
@@ -551,7 +579,63 @@ impl Catalogue {
         self.prices.get(&sku).map(|prices| prices.clone())
     }
 
-    /// When people work in a location, if that was ever set.
+    /// Whether a location takes reservations of a purpose: pickups where customers may fetch orders, deliveries where
+    /// orders are shipped, and neither where only a movement or a count made the location up. Carts everywhere.
+    #[inline]
+    pub fn takes(&self, location: LocationId, purpose: Purpose) -> bool {
+        let bar = match purpose {
+            Purpose::Cart => return true,
+            Purpose::Pickup => NO_PICKUP,
+            Purpose::Delivery => NO_SHIP,
+        };
+        self.barred.get(location.0 as usize).is_none_or(|barred| barred.load(Relaxed) & bar == 0)
+    }
+
+    /// Whether a location takes reservations of every purpose.
+    pub(crate) fn takes_all(&self, location: LocationId) -> bool {
+        self.barred.get(location.0 as usize).is_none_or(|barred| barred.load(Relaxed) == 0)
+    }
+
+    /// Whether only a movement or a count made a location up, so that it hands nothing out.
+    pub fn is_made_up(&self, location: LocationId) -> bool {
+        self.barred.get(location.0 as usize).is_some_and(|barred| barred.load(Relaxed) & MADE_UP != 0)
+    }
+
+    pub(crate) fn fold_location(&self, location: LocationId, version: Seq, details: LocationDetails) {
+        let bar = |may: bool, bit: u8| if may { 0 } else { bit };
+        let barred = bar(details.pickup, NO_PICKUP) | bar(details.ship, NO_SHIP);
+        self.barred.reach(location.0 as usize).store(barred, Relaxed);
+        self.locations.fold_details(location, version, details);
+    }
+
+    fn fold_made_up_location(&self, location: LocationId, by: u64) {
+        self.locations.fold_made_up(location, by);
+        if self.locations.details(location).is_none() {
+            self.barred.reach(location.0 as usize).store(MADE_UP | NO_PICKUP | NO_SHIP, Relaxed);
+        }
+    }
+
+    /// When people work in a location, as it was set last, with the version of that.
+    pub fn hours(&self, location: LocationId) -> Versioned<LocationHours> {
+        if let Some(hours) = self.hours.get(&location) {
+            return hours.as_ref().clone();
+        }
+        let Some(services) = self.services(location) else {
+            return Versioned { version: 0, details: LocationHours::default() };
+        };
+        Versioned { version: services.version, details: services.details.old_hours() }
+    }
+
+    /// The same where it was set in a form of its own, for an image.
+    pub(crate) fn own_hours(&self, location: LocationId) -> Option<Arc<Versioned<LocationHours>>> {
+        self.hours.get(&location).map(|hours| hours.clone())
+    }
+
+    pub(crate) fn fold_hours(&self, location: LocationId, version: Seq, details: LocationHours) {
+        self.hours.insert(location, Arc::new(Versioned { version, details }));
+    }
+
+    /// How long people in a location take, and from where they have things brought, if that was ever set.
     pub fn services(&self, location: LocationId) -> Option<Arc<Versioned<ServiceDetails>>> {
         self.services.get(&location).map(|services| services.clone())
     }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::bounds::Bounds;
+use crate::business_time::SpecialDates;
 use crate::catalogue::{ChannelDetails, LocationKind, Price};
 use crate::event::{
     Cause, Counted, Few, ImportKind, Imported, LostDemand, Moved, MovementKind, Purpose, RowError, SupplyKind, Thing,
@@ -85,7 +86,7 @@ pub enum Command {
     /// Say what is to come.
     Supply(Vec<SupplyFields>),
     /// Note what was asked for and refused.
-    NoteLost(Vec<LostDemand>),
+    NoteLost(Vec<(Purpose, LostDemand)>),
     /// Take back the ids of channels that nothing used at a `seq`, if nothing used them since.
     Release(Vec<ChannelId>, Seq),
 }
@@ -109,6 +110,7 @@ impl Command {
             Self::Step(_, StepRequest::Collect { .. }) => "collect",
             Self::Step(_, StepRequest::Cancel { .. }) => "cancel",
             Self::Step(_, StepRequest::Extend { .. }) => "extend",
+            Self::Step(_, StepRequest::PickupBy { .. }) => "pickup-by",
             Self::Step(_, StepRequest::Bind { .. }) => "bind",
             Self::Step(_, StepRequest::Rebind { .. }) => "rebind",
             Self::Move(_) => "movements",
@@ -191,6 +193,8 @@ pub struct Reserve {
     pub group_lines: Vec<GroupLine>,
     /// What was already taken from promise words, cell by cell, before the command was queued.
     pub admitted: Few<(CellId, StockChange)>,
+    /// Where a pickup is handed over whose lines are brought from other places.
+    pub fetched_at: Option<LocationId>,
     /// Whether a refusal is no lost demand, since the caller tries something else then.
     pub is_attempt: bool,
     /// How many reservations its channel and its caller may have open.
@@ -273,6 +277,11 @@ pub enum StepRequest {
         /// Why.
         reason: Option<Box<str>>,
     },
+    /// It is to be fetched by another time, or whenever.
+    PickupBy {
+        /// When it expires; none where it does not.
+        pickup_by: Option<Timestamp>,
+    },
     /// It gets more time.
     Extend {
         /// From now.
@@ -298,6 +307,7 @@ impl StepRequest {
             Self::Ready { .. } => state.may_ready(),
             Self::Collect { .. } => state.may_collect(),
             Self::Cancel { .. } => state.may_cancel(),
+            Self::PickupBy { .. } => state.may_set_pickup_by(),
             Self::Extend { .. } => state.may_extend(),
             Self::Bind { .. } | Self::Rebind { .. } => state.may_rebind(),
         }
@@ -308,7 +318,7 @@ impl StepRequest {
         match self {
             Self::Confirm { .. } | Self::Ready { .. } => false,
             Self::Collect { lines, .. } | Self::Cancel { lines, .. } => lines.is_some(),
-            Self::Extend { .. } | Self::Bind { .. } | Self::Rebind { .. } => true,
+            Self::Extend { .. } | Self::PickupBy { .. } | Self::Bind { .. } | Self::Rebind { .. } => true,
         }
     }
 }
@@ -509,8 +519,10 @@ pub struct LocationFields {
 /// What is said of the people in a location. `None` says nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServiceFields {
-    /// When it is open, as in [`ServiceDetails`](crate::catalogue::ServiceDetails).
+    /// When people work there, as in [`LocationHours`](crate::catalogue::LocationHours); empty for never.
     pub hours: Option<Vec<(u16, u16)>>,
+    /// Dates on which other hours hold: all of them.
+    pub special_hours: Option<SpecialDates>,
     /// Minute of the day.
     pub pickup_cutoff: Option<u16>,
     /// Minutes of work until an order is ready.
@@ -759,6 +771,18 @@ pub struct Short {
     pub rule: Option<RuleId>,
     /// The setting that ended the search for more, where one did.
     pub limit: Option<&'static str>,
+}
+
+impl Short {
+    /// A line that asks a place, or a group of places, that take no orders of its purpose.
+    pub fn barred(line: usize, requested: u32) -> Self {
+        Self { line, requested, available: 0, constraint: Constraint::Access, rule: None, limit: None }
+    }
+
+    /// Whether it is one, and no rule is behind it.
+    pub fn is_barred(&self) -> bool {
+        self.constraint == Constraint::Access && self.rule.is_none()
+    }
 }
 
 impl From<Refusal> for Failure {

@@ -5,9 +5,10 @@
 //! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::verify) checks those
 //! levels against the arithmetic of the quantities beside them.
 //!
-//! The log's format is version 5: version 1, the events from [`Event::RulesSet`] on, which came with rules (version 2),
+//! The log's format is version 6: version 1, the events from [`Event::RulesSet`] on, which came with rules (version 2),
 //! those from [`Event::SupplySet`] on, which came with supply (version 3), where a request came from (version 4, a cause),
-//! and those from [`Event::MadeUp`] on, by which names come and go, and whose share a request counts against (version 5).
+//! those from [`Event::MadeUp`] on, by which names come and go, and whose share a request counts against (version 5), and
+//! those from [`Event::HoursSet`] on (version 6).
 //! What a version has is frozen, the order of
 //! variants and the fields of each, and the golden files in `engine/tests/golden` hold it to that. New events go to the
 //! end and make a new version; a build that does not know them refuses by number.
@@ -17,7 +18,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails};
+use crate::catalogue::{
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails,
+};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::StockLevel;
 use crate::rules::{Rule, RuleId, Standing};
@@ -175,6 +178,12 @@ pub enum Event {
     Released(Box<Definitions>),
     /// Something was set under a key: what its caller was told. The effect stands in the records before, if it had one.
     Told(Box<Told>),
+    /// Locations got the hours and dates at which people work there.
+    HoursSet(Vec<(LocationId, LocationHours)>),
+    /// An order got another deadline, or none.
+    PickupBySet(PickupBySet),
+    /// Units were asked for and refused, for a purpose. In the place of [`Event::DemandLost`] since format 6.
+    DemandRefused(Vec<(Purpose, LostDemand)>),
 }
 
 /// Names that nobody declared, with who made them up.
@@ -212,6 +221,23 @@ pub enum Thing {
     NoRule(Name),
     /// What is to come.
     Supply(Vec<CellToCome>),
+    /// A location with everything that is said of it. In the place of [`Thing::Location`] since format 6.
+    Place(Box<PlaceSet>),
+}
+
+/// A location, with everything that is said of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlaceSet {
+    /// Which.
+    pub location: LocationId,
+    /// What it is.
+    pub details: LocationDetails,
+    /// How long people take there.
+    pub services: ServiceDetails,
+    /// When people work there.
+    pub hours: LocationHours,
+    /// The groups that it is in.
+    pub groups: Vec<GroupId>,
 }
 
 /// What is to come to a cell, and who waits for it.
@@ -532,7 +558,7 @@ pub struct Counted {
 }
 
 /// What a reservation is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum Purpose {
     /// Somebody is still shopping.
     #[default]
@@ -652,6 +678,15 @@ pub struct Extended {
     pub expires_at: Timestamp,
 }
 
+/// An order got another deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PickupBySet {
+    /// Which.
+    pub reservation: ReservationId,
+    /// When it expires, if nobody fetches it; none where it does not.
+    pub pickup_by: Option<Timestamp>,
+}
+
 /// A promise outlived its deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expired {
@@ -756,6 +791,9 @@ impl Event {
             | Self::ServicesSet(_)
             | Self::WaitsDated(_)
             | Self::DemandLost(_)
+            | Self::DemandRefused(_)
+            | Self::HoursSet(_)
+            | Self::PickupBySet(_)
             | Self::Told(_) => {}
         }
     }
@@ -806,6 +844,7 @@ impl Event {
             Self::Extended(event) => Some(event.reservation),
             Self::Expired(event) => Some(event.reservation),
             Self::Rebound(event) => Some(event.reservation),
+            Self::PickupBySet(event) => Some(event.reservation),
             _ => None,
         }
     }

@@ -11,7 +11,8 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{Event, OrderDay, Record, SupplySet, SupplyUsed, Turn};
+use crate::business_time::HORIZON_DAYS;
+use crate::event::{Event, OrderDay, Purpose, Record, SupplySet, SupplyUsed, Turn};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::reservation::{Reservation, State};
 use crate::rules::RuleId;
@@ -39,10 +40,10 @@ pub struct Used {
     pub handed_over: i64,
 }
 
-/// Promises in one cell whose location is open, by the group that they were asked of and their channel.
-pub type Open = BTreeMap<(GroupId, ChannelId), OpenUnits>;
+/// Promises in one cell whose location is open, by the group that they were asked of, their channel, and what they are for.
+pub type Open = BTreeMap<(GroupId, ChannelId, Purpose), OpenUnits>;
 
-/// Promises of one group, one channel and one cell.
+/// Promises of one group, one channel, one purpose and one cell.
 #[derive(Debug, Clone, Default)]
 pub struct OpenUnits {
     /// All of their units.
@@ -88,11 +89,12 @@ fn came_key(sku: SkuId, location: LocationId, name: &Name) -> CameKey {
 /// A turn of those who wait for a cell.
 type WaitingTurn = (SkuId, LocationId, Turn);
 
-/// Days for which orders are counted: no two places are farther apart.
-const ORDER_DAYS_KEPT: i32 = 3;
+/// Days for which orders are counted, back from the latest: no two places are farther apart, and an order counts against
+/// the day on which it is taken up.
+const ORDER_DAYS_KEPT: i32 = 3 + HORIZON_DAYS;
 
 /// A line whose location is open, in one cell.
-type OpenLine = (SkuId, LocationId, (GroupId, ChannelId), (ReservationId, u16));
+type OpenLine = (SkuId, LocationId, (GroupId, ChannelId, Purpose), (ReservationId, u16));
 
 /// What one record changes in a ledger.
 #[derive(Debug, Clone, Default)]
@@ -161,7 +163,8 @@ impl Shift {
                 }
             }
             if let Some(group) = line.unbound() {
-                let key = (line.sku, line.location, (group, reservation.channel), (reservation.id, number));
+                let of = (group, reservation.channel, reservation.purpose);
+                let key = (line.sku, line.location, of, (reservation.id, number));
                 let units = if sign > 0 { line.outstanding() } else { 0 };
                 self.open.push((key, units));
             }

@@ -12,6 +12,7 @@
 
 pub mod admission;
 pub mod bounds;
+pub mod business_time;
 pub mod catalogue;
 pub mod clock;
 pub mod coming;

@@ -22,8 +22,8 @@ const ROWS_MAX: usize = 100_000;
 /// Rows in one record.
 const ROWS_PER_RECORD: usize = 1000;
 
-/// SKU, location, group, channel, and whether it was an order.
-type Key = (SkuId, Option<LocationId>, Option<GroupId>, ChannelId, bool);
+/// SKU, location, group, channel, and for what it was asked.
+type Key = (SkuId, Option<LocationId>, Option<GroupId>, ChannelId, Purpose);
 
 /// What was refused since it was last noted.
 #[derive(Debug, Default)]
@@ -50,11 +50,11 @@ impl Lost {
         self.is_off.store(true, Relaxed);
     }
 
-    /// Lines were asked for through a channel, as an order or not, and refused: SKU, location, group, units.
+    /// Lines were asked for through a channel, for a purpose, and refused: SKU, location, group, units.
     pub fn add(
         &self,
         channel: ChannelId,
-        is_order: bool,
+        purpose: Purpose,
         lines: impl Iterator<Item = (SkuId, Option<LocationId>, Option<GroupId>, u32)>,
     ) {
         if self.is_off.load(Relaxed) {
@@ -62,7 +62,7 @@ impl Lost {
         }
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         for (sku, location, group, units) in lines {
-            let key = (sku, location, group, channel, is_order);
+            let key = (sku, location, group, channel, purpose);
             if rows.len() >= ROWS_MAX && !rows.contains_key(&key) {
                 continue;
             }
@@ -80,29 +80,25 @@ impl Lost {
     }
 
     /// Hands it over, record by record.
-    pub(crate) fn take(&self) -> Vec<Vec<LostDemand>> {
+    pub(crate) fn take(&self) -> Vec<Vec<(Purpose, LostDemand)>> {
         let rows = {
             let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
             self.count.store(0, Relaxed);
             std::mem::take(&mut *rows)
         };
-        let row = |((sku, location, group, channel, is_order), (requests, units)): (Key, (u32, u64))| LostDemand {
-            sku,
-            location,
-            group,
-            channel,
-            is_order,
-            requests,
-            units,
+        let row = |((sku, location, group, channel, purpose), (requests, units)): (Key, (u32, u64))| {
+            let is_order = purpose != Purpose::Cart;
+            (purpose, LostDemand { sku, location, group, channel, is_order, requests, units })
         };
         let mut all: Vec<_> = rows.into_iter().map(row).collect();
-        all.sort_unstable_by_key(|row| (row.sku, row.location, row.group, row.channel, row.is_order));
-        all.chunks(ROWS_PER_RECORD).map(<[LostDemand]>::to_vec).collect()
+        all.sort_unstable_by_key(|(purpose, row)| (row.sku, row.location, row.group, row.channel, *purpose));
+        all.chunks(ROWS_PER_RECORD).map(<[_]>::to_vec).collect()
     }
 }
 
 impl State {
-    /// A promise was refused for want of stock: the lines that were short are lost.
+    /// A promise was refused for want of stock: the lines that were short are lost, but for those at places that take no
+    /// such orders, however much they have.
     pub(crate) fn note_refused(&self, reserve: &Reserve, failure: &Failure) {
         let Failure::Refused(Refusal::Insufficient(shorts)) = failure else { return };
         let channel = match &reserve.channel {
@@ -111,16 +107,17 @@ impl State {
         };
         // One that nobody knows yet has no id to be counted under; what is only tried is not lost.
         let Some(channel) = channel.filter(|_| !reserve.is_attempt) else { return };
+        let shorts = || shorts.iter().filter(|short| !short.is_barred());
         // Lines on one cell are short together, and told by the first of them.
         let cell_of = |at: usize| reserve.lines.iter().enumerate().find(|(nth, _)| reserve.line_number(*nth) == at);
-        let located = shorts.iter().filter_map(|short| {
+        let located = shorts().filter_map(|short| {
             let (_, line) = cell_of(short.line)?;
             Some((line.sku, Some(line.location), None, short.requested))
         });
-        let grouped = shorts.iter().filter_map(|short| {
+        let grouped = shorts().filter_map(|short| {
             let line = reserve.group_lines.iter().find(|line| line.at == short.line)?;
             Some((line.sku, None, Some(line.group), line.quantity))
         });
-        self.lost.add(channel, reserve.purpose != Purpose::Cart, located.chain(grouped));
+        self.lost.add(channel, reserve.purpose, located.chain(grouped));
     }
 }

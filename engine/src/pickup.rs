@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::catalogue::{GroupDetails, Versioned};
 use crate::geo::Point;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::places::{Place, Places};
@@ -128,8 +127,11 @@ impl State {
             if let Some((group, _)) = places.get(place.location).and_then(Place::transfers)
                 && let Entry::Vacant(vacant) = groups.entry(group)
             {
-                let donors = vacant.insert(Donors { group: self.catalogue.groups.details(group), most: Vec::new() });
-                donors.members().iter().copied().for_each(&mut ask);
+                let members = self.catalogue.groups.details_or_default(group).locations;
+                // What nobody declared hands nothing out.
+                let members = members.into_iter().filter(|location| !self.catalogue.is_made_up(*location));
+                let donors = vacant.insert(Donors { members: members.collect(), most: Vec::new() });
+                donors.members.iter().copied().for_each(&mut ask);
             }
         }
         let some: Vec<_> = (0..).map(LocationId).zip(&asked).filter(|(_, asked)| **asked).map(|(at, _)| at).collect();
@@ -164,19 +166,15 @@ impl State {
 
 /// The members of a group, for all places that it gives to.
 struct Donors {
-    group: Option<Arc<Versioned<GroupDetails>>>,
+    members: Vec<LocationId>,
     /// For each line, the two members that have most of it.
     most: Vec<[(u32, LocationId); 2]>,
 }
 
 impl Donors {
-    fn members(&self) -> &[LocationId] {
-        self.group.as_deref().map_or(&[][..], |set| &set.details.locations)
-    }
-
     fn count(&mut self, stock: &Stock) {
         let mut most = vec![[(0, LocationId(u32::MAX)); 2]; stock.lines];
-        for member in self.members() {
+        for member in &self.members {
             for (units, [first, second]) in stock.of_place(*member).iter().zip(&mut most) {
                 if *units > first.0 {
                     (*first, *second) = ((*units, *member), *first);
@@ -195,7 +193,7 @@ impl Donors {
 
     /// The members but one, the nearest to that one first.
     fn by_distance(&self, places: &Places, to: LocationId) -> Vec<LocationId> {
-        let mut donors: Vec<_> = self.members().iter().copied().filter(|location| *location != to).collect();
+        let mut donors: Vec<_> = self.members.iter().copied().filter(|location| *location != to).collect();
         let at = places.get(to).and_then(|place| place.point);
         donors.sort_by_cached_key(|location| {
             let other = places.get(*location).and_then(|place| place.point);

@@ -27,15 +27,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::catalogue::Catalogue;
-use crate::event::LineTerms;
+use crate::event::{LineTerms, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use crate::ledger::{Counted, OpenUnits, Used};
 use crate::level::StockLevel;
 use crate::matrix::StockCell;
 use crate::rules::{Amount, Book, Effect, RuleId, Standing};
 
-/// Open promises that belong together, as far as room goes: the group that they were asked of, and their channel.
-pub(crate) type Of = (GroupId, ChannelId);
+/// Open promises that belong together, as far as room goes: the group that they were asked of, their channel, and what
+/// they are for.
+pub(crate) type Of = (GroupId, ChannelId, Purpose);
 
 /// The settings that bound a plan, as a refusal names them.
 pub(crate) const LOOKS_LIMIT: &str = "limits.plan_looks";
@@ -85,6 +86,8 @@ pub(crate) trait World {
     fn shelf(&self, sku: SkuId, location: LocationId) -> Shelf;
     /// Every cell of a SKU that exists.
     fn for_each_shelf(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf));
+    /// Whether a location takes promises of a purpose.
+    fn takes(&self, location: LocationId, purpose: Purpose) -> bool;
     /// Units that a channel leaves to others.
     fn buffer(&self, channel: ChannelId) -> u32;
     /// Open promises in a cell, in the order of their kinds.
@@ -185,6 +188,8 @@ pub(crate) type QuotaBroken = (usize, u32, RuleId);
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub channel: ChannelId,
+    /// What it is for; a cart where its places need not take orders of its purpose.
+    pub purpose: Purpose,
     pub book: Arc<Book>,
     cells: FxHashMap<(SkuId, LocationId), Touched>,
     /// Units to come that are taken.
@@ -211,9 +216,10 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub fn new(channel: ChannelId, book: Arc<Book>, budget: Budget) -> Self {
+    pub fn new(channel: ChannelId, purpose: Purpose, book: Arc<Book>, budget: Budget) -> Self {
         Self {
             channel,
+            purpose,
             book,
             cells: FxHashMap::default(),
             waiting: FxHashMap::default(),
@@ -303,7 +309,7 @@ impl Plan {
 
     /// By how much the plan changes open promises in a cell.
     fn drifts_in(&self, sku: SkuId, location: LocationId) -> impl Iterator<Item = (Of, Drift)> + '_ {
-        let first = (sku, location, (GroupId(0), ChannelId(0)));
+        let first = (sku, location, (GroupId(0), ChannelId(0), Purpose::Cart));
         let here = self.drifts.range(first..).take_while(move |((of, at, _), _)| (*of, *at) == (sku, location));
         here.map(|((.., of), drift)| (*of, *drift))
     }
@@ -323,20 +329,24 @@ fn floor<W: World>(
 }
 
 /// Units that the plan's channel may take in a cell beyond the plan, negative by what it lacks of its floor; none where it
-/// may not sell, or there is no cell.
+/// may not sell, the location takes no such promises, or there is no cell.
 pub(crate) fn own_room<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId) -> Option<i64> {
     let shelf = world.shelf(sku, location);
-    let floor = floor(world, plan, sku, location, plan.channel, shelf).filter(|_| shelf.exists)?;
+    let may_be_there = shelf.exists && world.takes(location, plan.purpose);
+    let floor = floor(world, plan, sku, location, plan.channel, shelf).filter(|_| may_be_there)?;
     let at = plan.touched(sku, location);
     let floor = at.floor.map_or(floor, |other| floor.max(other));
     Some(shelf.level.free() - at.moved - at.taken + at.released - floor)
 }
 
-/// Units of open promises of a channel that may move to a cell beyond the plan, negative by what it lacks of its floor: in
-/// the cell as it is before the plan's own units are taken and given back, and as it is after it.
-fn room_for<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, channel: ChannelId) -> Option<i64> {
+/// Units of open promises of a kind that may move to a cell beyond the plan, negative by what it lacks of its floor: in the
+/// cell as it is before the plan's own units are taken and given back, and as it is after it. None where the location takes
+/// no promises of their purpose.
+fn room_for<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, of: Of) -> Option<i64> {
+    let (_, channel, purpose) = of;
     let shelf = world.shelf(sku, location);
-    let theirs = floor(world, plan, sku, location, channel, shelf).filter(|_| shelf.exists)?;
+    let may_be_there = shelf.exists && world.takes(location, purpose);
+    let theirs = floor(world, plan, sku, location, channel, shelf).filter(|_| may_be_there)?;
     let at = plan.touched(sku, location);
     let theirs = at.floor.map_or(theirs, |other| theirs.max(other));
     let free = shelf.level.free() - at.moved;
@@ -349,8 +359,8 @@ fn room_for<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, 
 }
 
 /// The same where as many do not leave: nobody is pushed into what the plan's channel must leave to others.
-fn room_to_stay<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, channel: ChannelId) -> Option<i64> {
-    let room = room_for(world, plan, sku, location, channel)?;
+fn room_to_stay<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, of: Of) -> Option<i64> {
+    let room = room_for(world, plan, sku, location, of)?;
     let shelf = world.shelf(sku, location);
     let own = floor(world, plan, sku, location, plan.channel, shelf);
     let at = plan.touched(sku, location);
@@ -451,7 +461,7 @@ fn send_on<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at: LocationId,
     let mut units = wanted;
     // The last hop comes first: it goes to where there is room, and each other to where the one before it made some.
     if let Some(last) = path.first() {
-        units = units.min(room_to_stay(world, plan, sku, last.to, last.of.1).unwrap_or(0));
+        units = units.min(room_to_stay(world, plan, sku, last.to, last.of).unwrap_or(0));
     }
     let mut lines: SmallVec<[i64; 4]> = SmallVec::new();
     for hop in &path {
@@ -565,7 +575,7 @@ fn find_path<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at: LocationI
                     || plan.dead_ends.contains(&(sku, to))
                     || !has_open(world, plan, sku, to)
                     || quota_set(world, plan, sku, to) != set
-                    || room_for(world, plan, sku, to, of.1).is_none_or(|room| room < 0)
+                    || room_for(world, plan, sku, to, of).is_none_or(|room| room < 0)
                 {
                     continue;
                 }
@@ -598,7 +608,7 @@ fn member_with_room<W: World>(
         if came_by.contains_key(&to) {
             are_full = false;
         } else if quota_set(world, plan, sku, to) == set
-            && room_to_stay(world, plan, sku, to, of.1).is_some_and(|room| room > 0)
+            && room_to_stay(world, plan, sku, to, of).is_some_and(|room| room > 0)
         {
             found = Some(to);
             break;
@@ -893,7 +903,8 @@ pub(crate) fn quotas_hold<W: World>(world: &W, plan: &mut Plan) -> Result<(), Qu
         return Ok(());
     }
     plan.look((plan.cells.len() + plan.takes.len()) / ADDED_UP_PER_LOOK);
-    let mut again = Plan::new(plan.channel, Arc::clone(&plan.book), Budget { looks: usize::MAX, promises: 0 });
+    let budget = Budget { looks: usize::MAX, promises: 0 };
+    let mut again = Plan::new(plan.channel, plan.purpose, Arc::clone(&plan.book), budget);
     again.quota_sets = std::mem::take(&mut plan.quota_sets);
     again.quota_ids = std::mem::take(&mut plan.quota_ids);
     again.quota_at = std::mem::take(&mut plan.quota_at);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::catalogue::{Catalogue, GroupDetails, Versioned};
 use crate::coming::{Coming, Prospects};
-use crate::event::CellAfter;
+use crate::event::{CellAfter, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{Floor, StockLevel};
 use crate::matrix::{RowCells, StockCell};
@@ -257,6 +257,7 @@ impl State {
         near: Option<LocationId>,
         quantity: u32,
         channel: Option<ChannelId>,
+        purpose: Purpose,
         limit: usize,
     ) -> Vec<Alternative> {
         let (_, mut found) = self.view.read(|| {
@@ -265,7 +266,7 @@ impl State {
             let lens = lens.row(&self.catalogue, sku);
             let mut found = Vec::new();
             lens.available_in_all(self.matrix.row(sku), |location, available| {
-                if available < quantity || Some(location) == near {
+                if available < quantity || Some(location) == near || !self.catalogue.takes(location, purpose) {
                     return;
                 }
                 let place = places.get(location);
@@ -464,7 +465,7 @@ impl State {
         let Some(mut shelves) = shelves else { return };
         shelves.sort();
         for group in found.iter_mut().filter(|group| !group.is_added_up) {
-            let (got, _) = shelves.in_group(group.sku, group.group, EVERYTHING);
+            let (got, _) = shelves.in_group(group.sku, group.group, Purpose::Cart, EVERYTHING);
             group.available = got.places.iter().map(|(_, units)| u64::from(*units)).sum();
         }
     }

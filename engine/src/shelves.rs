@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalogue::Catalogue;
+use crate::event::Purpose;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::ledger::{Counted, Ledger, Used};
 use crate::plan::{self, Budget, FromGroup, OpenKind, Plan, Shelf, World};
@@ -24,6 +25,8 @@ pub(crate) struct Shelves<'a> {
     channel: ChannelId,
     skus: FxHashMap<SkuId, OfSku>,
     members: FxHashMap<GroupId, Arc<[LocationId]>>,
+    /// Members of groups that take no promises of a purpose.
+    barred: FxHashSet<(LocationId, Purpose)>,
     buffers: FxHashMap<ChannelId, u32>,
     used: FxHashMap<Counted, Used>,
 }
@@ -59,6 +62,7 @@ impl State {
             channel,
             skus: FxHashMap::default(),
             members: FxHashMap::default(),
+            barred: FxHashSet::default(),
             buffers: FxHashMap::default(),
             used: FxHashMap::default(),
         };
@@ -92,8 +96,19 @@ impl State {
 
 impl Shelves<'_> {
     fn note_group(&mut self, group: GroupId) {
-        let catalogue = self.catalogue;
-        self.members.entry(group).or_insert_with(|| catalogue.members_in_order(group));
+        let (catalogue, barred) = (self.catalogue, &mut self.barred);
+        self.members.entry(group).or_insert_with(|| {
+            let members = catalogue.members_in_order(group);
+            for location in members.iter().filter(|location| !catalogue.takes_all(**location)) {
+                let purposes = [Purpose::Pickup, Purpose::Delivery].into_iter();
+                barred.extend(
+                    purposes
+                        .filter(|purpose| !catalogue.takes(*location, *purpose))
+                        .map(|purpose| (*location, purpose)),
+                );
+            }
+            members
+        });
     }
 
     fn note_channel(&mut self, channel: ChannelId) {
@@ -118,19 +133,26 @@ impl Shelves<'_> {
         self.spent
     }
 
-    /// What a promise of up to `wanted` units of a SKU, asked of a group, gets, and the setting that ended the search for
-    /// more, where one did.
-    pub fn in_group(&mut self, sku: SkuId, group: GroupId, wanted: i64) -> (FromGroup, Option<&'static str>) {
-        let mut plan = Plan::new(self.channel, Arc::clone(&self.book), self.budget);
+    /// What a promise of up to `wanted` units of a SKU for a purpose, asked of a group, gets, and the setting that ended the
+    /// search for more, where one did.
+    pub fn in_group(
+        &mut self,
+        sku: SkuId,
+        group: GroupId,
+        purpose: Purpose,
+        wanted: i64,
+    ) -> (FromGroup, Option<&'static str>) {
+        let mut plan = Plan::new(self.channel, purpose, Arc::clone(&self.book), self.budget);
         let members = self.members(group);
         let got = plan::take_in_group(self, &mut plan, 0, sku, &members, wanted);
         self.spent = plan.spent();
         (got, plan.over())
     }
 
-    /// Units of up to `wanted` that a promise which names a cell may have, once open promises made room.
+    /// Units of up to `wanted` that a promise which names a cell may have, once open promises made room; whether the
+    /// location takes such promises is asked before.
     pub fn at(&mut self, sku: SkuId, location: LocationId, wanted: i64) -> (i64, Option<&'static str>) {
-        let mut plan = Plan::new(self.channel, Arc::clone(&self.book), self.budget);
+        let mut plan = Plan::new(self.channel, Purpose::Cart, Arc::clone(&self.book), self.budget);
         let room = plan::own_room(self, &plan, sku, location);
         if let Some(room) = room.filter(|room| *room < wanted) {
             plan::make_room(self, &mut plan, sku, location, wanted - room);
@@ -159,6 +181,10 @@ impl World for Shelves<'_> {
     fn for_each_shelf(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf)) {
         let cells = self.skus.get(&sku).map_or(&[][..], |of_sku| &of_sku.cells);
         cells.iter().for_each(|(location, shelf)| visit(*location, *shelf));
+    }
+
+    fn takes(&self, location: LocationId, purpose: Purpose) -> bool {
+        self.barred.is_empty() || !self.barred.contains(&(location, purpose))
     }
 
     fn buffer(&self, channel: ChannelId) -> u32 {

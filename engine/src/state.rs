@@ -290,7 +290,7 @@ impl Folder {
             }
             Event::LocationsSet(rows) => {
                 for (location, details) in rows {
-                    state.catalogue.locations.fold_details(*location, record.seq, details.clone());
+                    state.catalogue.fold_location(*location, record.seq, details.clone());
                 }
                 state.rules.fold_places();
                 state.places.fold();
@@ -298,6 +298,12 @@ impl Folder {
             Event::ServicesSet(rows) => {
                 for (location, details) in rows {
                     state.catalogue.fold_services(*location, record.seq, details.clone());
+                }
+                state.places.fold();
+            }
+            Event::HoursSet(rows) => {
+                for (location, hours) in rows {
+                    state.catalogue.fold_hours(*location, record.seq, hours.clone());
                 }
                 state.places.fold();
             }
@@ -328,7 +334,7 @@ impl Folder {
                 changed.into_iter().for_each(|id| self.fold_change(state, id, record));
             }
             Event::SupplySet(_) => record.event.for_each_cell(|cell| self.fold_cell(state, cell, None)),
-            Event::DemandLost(_) | Event::Told(_) => {}
+            Event::DemandLost(_) | Event::DemandRefused(_) | Event::Told(_) => {}
             Event::Counted(rows) => {
                 for counted in rows {
                     let counted_at = (!counted.outdated).then_some(counted.counted_at);
@@ -351,7 +357,12 @@ impl Folder {
                 }
                 self.fold_change(state, collected.reservation, record);
             }
-            Event::Confirmed(_) | Event::Readied(_) | Event::Cancelled(_) | Event::Extended(_) | Event::Expired(_) => {
+            Event::Confirmed(_)
+            | Event::Readied(_)
+            | Event::Cancelled(_)
+            | Event::Extended(_)
+            | Event::Expired(_)
+            | Event::PickupBySet(_) => {
                 record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
                 if let Some(id) = record.event.changed_reservation() {
                     self.fold_change(state, id, record);

@@ -44,6 +44,7 @@ fn question(shop: &Shop, lines: &[(&str, u32)], policy: Policy) -> Question {
         near: Some((0.0, 0.0)),
         sources: Sources::Shipping,
         channel: None,
+        purpose: Purpose::Delivery,
         weights: policy.weights(),
         shipments_max: if policy == Policy::WholeOrder { 1 } else { 9 },
         now: shop.engine.now(),

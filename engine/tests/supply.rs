@@ -274,6 +274,7 @@ fn a_day_of_a_location_takes_on_so_many_orders() {
     let shop = Shop::open();
     shop.receive("A", "s1", 9);
     shop.receive("A", "s2", 9);
+    shop.declare(&["s1", "s2"]);
     shop.put_group("g", &["s1", "s2"]);
     let mut limit = rule(Effect::Capacity { orders_per_day: 2 });
     limit.locations = vec![name("s1")];
@@ -373,6 +374,7 @@ fn a_risk_that_is_over_is_over_for_lists_too() {
 fn an_order_of_days_ago_that_is_given_back_changes_no_day() {
     let shop = Shop::open();
     shop.receive("A", "s1", 9);
+    shop.declare(&["s1"]);
     shop.put_rule("day", Some(rule(Effect::Capacity { orders_per_day: 1 }))).unwrap();
     let order = || {
         let mut request = hold(&[("A", "s1", 1)]);
@@ -392,6 +394,7 @@ fn an_order_of_days_ago_that_is_given_back_changes_no_day() {
 fn a_limit_that_was_lowered_is_not_overrun_by_a_replacement() {
     let shop = Shop::open();
     shop.receive("A", "s1", 9);
+    shop.declare(&["s1"]);
     let order = || {
         let mut request = hold(&[("A", "s1", 1)]);
         request.purpose = Purpose::Pickup;

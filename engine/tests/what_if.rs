@@ -44,8 +44,8 @@ fn what_a_rule_kept_from_being_sold_is_sold_without_it() {
     }
     note(&shop);
     let told = shop.engine.events(0, 100).unwrap();
-    let Event::DemandLost(rows) = &told.last().unwrap().event else { panic!("{told:?}") };
-    assert_eq!((rows[0].requests, rows[0].units), (1, 3));
+    let Event::DemandRefused(rows) = &told.last().unwrap().event else { panic!("{told:?}") };
+    assert_eq!((rows[0].1.requests, rows[0].1.units), (1, 3));
     let (seq, hash) = shop.engine.state().view.read(|| shop.engine.state().hash.show());
     let actual = Tally { accepted: 2, accepted_units: 6, refused: 1, lost_units: 3 };
     assert_eq!(sums(&try_rules(&shop, &[])), (actual, actual), "nothing tried, nothing else");
@@ -136,6 +136,7 @@ fn quotas_are_tried_as_they_would_have_counted() {
 fn what_more_orders_a_day_would_have_sold() {
     let shop = shop(1);
     shop.receive("A", "s1", 10);
+    shop.declare(&["s1"]);
     shop.put_rule("day", Some(rule(Effect::Capacity { orders_per_day: 2 }))).unwrap();
     for _ in 0..5 {
         let mut request = hold(&[("A", "s1", 1)]);
@@ -166,6 +167,7 @@ fn nothing_tried_is_what_happened() {
         let shop = shop(0);
         shop.receive("A0", "s0", 3);
         shop.receive("A0", "s1", 1);
+        shop.declare(&["s0", "s1"]);
         shop.put_group("g0", &["s0", "s1"]);
         let mut made: Vec<ReservationId> = Vec::new();
         for _ in 0..150 {

@@ -161,7 +161,11 @@ impl Drop for Server {
 /// # Errors
 /// It could not be started.
 pub fn run(binary: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
-    Command::new(binary).args(arguments).env_remove(SEED).output().with_context(|| format!("running {}", binary.display()))
+    Command::new(binary)
+        .args(arguments)
+        .env_remove(SEED)
+        .output()
+        .with_context(|| format!("running {}", binary.display()))
 }
 
 /// `anaquel verify` on a data directory that no server has open; the state hash that it proved.

@@ -10,7 +10,7 @@
 
 const BACKOFF_MS = 250;
 const BACKOFF_MAX_MS = 15_000;
-const WRITES = new Set(["reserve", "confirm", "ready", "collect", "cancel", "extend", "sale", "movements", "counts"]);
+const WRITES = new Set(["reserve", "confirm", "ready", "collect", "cancel", "extend", "pickup_by", "sale", "movements", "counts"]);
 
 /** The address of the stream on the server that this page came from. */
 function ownAddress() {

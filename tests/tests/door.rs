@@ -126,6 +126,7 @@ fn every_message_of_a_socket_needs_what_its_route_needs() {
         (json!({"op": "confirm", "reservation": "r"}), "reserve"),
         (json!({"op": "cancel", "reservation": "r"}), "reserve"),
         (json!({"op": "extend", "reservation": "r", "ttl_seconds": 9}), "reserve"),
+        (json!({"op": "pickup_by", "reservation": "r", "pickup_by": null}), "reserve"),
         (json!({"op": "bind", "reservation": "r"}), "reserve"),
         (json!({"op": "rebind", "reservation": "r", "lines": []}), "reserve"),
         (json!({"op": "ready", "reservation": "r"}), "fulfil"),

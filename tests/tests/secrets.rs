@@ -122,6 +122,7 @@ fn what_is_anothers_is_not_there() {
     let mut client = server.client();
     let receipt = json!({"movements": [{"kind": "receipt", "sku": "A", "location": "s14", "quantity": 90}]});
     done(&mut client, &boss, "POST", "/v1/stock/movements", &receipt);
+    done(&mut client, &boss, "PUT", "/v1/locations/s14", &json!({}));
     let lines = json!([{"sku": "A", "location": "s14", "quantity": 1}]);
     let hold = json!({"channel": "web", "order": "W-1", "customer": "c", "lines": lines});
     let theirs = done(&mut client, &boss, "POST", "/v1/reservations", &hold);

@@ -173,13 +173,15 @@ fn bad_orders_are_told_by_field() {
         (json!({"purpose": "pickup"}), "destination"),
         (json!({"max_shipments": 0}), "max_shipments"),
         (json!({"locations": [], "policy": "priority"}), "locations"),
-        (json!({"purpose": "pickup", "destination": {"location": "dc"}}), "destination.location"),
         (json!({"colour": "red"}), "colour"),
     ] {
         let answer = shop.client.post("/v1/sourcing", &order(&[("A", 1)], more.clone())).unwrap();
         assert_eq!((answer.status, answer.slug().as_str()), (400, "invalid-request"), "{more}: {}", answer.json());
         assert!(answer.json()["detail"].as_str().unwrap().contains(field), "{field}: {}", answer.json());
     }
+    let nowhere = order(&[("A", 1)], json!({"purpose": "pickup", "destination": {"location": "dc"}}));
+    let nowhere = shop.client.post("/v1/sourcing", &nowhere).unwrap();
+    assert_eq!((nowhere.status, &nowhere.json()["lines"][0]["constraint"]), (409, &json!("access")));
     let lost = order(&[("A", 1)], json!({"destination": {"location": "atlantis"}}));
     assert_eq!(shop.client.post("/v1/sourcing", &lost).unwrap().status, 404);
 }

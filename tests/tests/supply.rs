@@ -112,6 +112,7 @@ fn allowances_and_limits_are_rules() {
         assert_eq!(answer.status, 200, "{}", answer.json());
     };
     put("/v1/skus/NEW", json!({}));
+    put("/v1/locations/s1", json!({}));
     put("/v1/rules/soon", json!({"kind": "preorder", "units": 2, "available_at": LATER, "skus": ["NEW"]}));
     put("/v1/rules/back", json!({"kind": "backorder", "units": 3, "lead_days": 7, "categories": ["basics"]}));
     put("/v1/skus/A", json!({"categories": ["basics"]}));

@@ -4,6 +4,8 @@
 //! points of their lives, an image of an orderly stop, and one sale after it that was cut off by a kill. `format-2.tar.gz`
 //! was made by one that wrote format 2: rules, a group, a hold asked of it in the image, and its binding behind that.
 //! `format-3.tar.gz`: supply, an allowance and a promise of them in the image, and a receipt that fills one unit behind it.
+//! `format-5.tar.gz`: hours of two locations, the second behind the image and under a key, and two pickups, one of them where
+//! today none is taken.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use std::path::Path;
@@ -105,5 +107,39 @@ fn a_directory_of_format_2_is_what_it_was_and_goes_on() {
     let line = json!({"sku": "A", "location": "s1", "quantity": 9, "latest": "2109-01-02T00:00:00Z"});
     let made = client.post("/v1/reservations", &json!({"channel": "app", "lines": [line]})).unwrap();
     assert_eq!(made.status, 201, "{}", made.json());
+    goes_on(server, &data);
+}
+
+#[test]
+fn a_directory_of_format_5_is_what_it_was_and_goes_on() {
+    let folder = unpack("format-5.tar.gz");
+    let data = folder.path().join("data");
+    let server = Server::start(binary(), &data, &[]).unwrap();
+    let mut client = server.client();
+    let info = client.get("/v1/info").unwrap().json();
+    assert_eq!((&info["seq"], &info["cells"]), (&json!(15), &json!(3)));
+    let place = client.get("/v1/locations/s1").unwrap().json();
+    assert_eq!((&place["hours"]["mon"], &place["hours"]["sun"]), (&json!("10:00-14:00,17:00-20:00"), &json!("closed")));
+    let unknown = client.get("/v1/locations/s2").unwrap().json();
+    assert_eq!(unknown["hours"], Value::Null, "nobody said when people work there");
+    // A request that was answered by the old build is answered the same by this one.
+    let again = json!({"timezone": "UTC", "hours": {"wed": "09:00-17:00"}});
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "p5")];
+    let again = client.send("PUT", "/v1/locations/s3", &headers, again.to_string().as_bytes()).unwrap();
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")), "{}", again.json());
+    assert_eq!(again.json()["hours"]["wed"], "09:00-17:00");
+    // What was promised stands; from here on the place takes none.
+    let line = json!({"sku": "A", "location": "s1", "quantity": 1});
+    let refused = json!({"channel": "web", "purpose": "pickup", "lines": [line]});
+    let refused = client.post("/v1/reservations", &refused).unwrap().json();
+    assert_eq!(refused["lines"][0]["constraint"], "access", "{refused}");
+    let order = "/v1/reservations/r-B4ZVJ-2D1NSRK9YC6890JRGPGFQAYE62";
+    let moved = client.put(&format!("{order}/pickup-by"), &json!({"pickup_by": "2109-01-01T00:00:00Z"})).unwrap();
+    assert_eq!(moved.status, 200, "{}", moved.json());
+
+    // From here on the log has two formats.
+    let special = json!([{"date": "2027-01-06", "hours": []}]);
+    let set = json!({"pickup": false, "hours": {"mon": "10:00-11:00"}, "special_hours": special});
+    assert_eq!(client.put("/v1/locations/s1", &set).unwrap().status, 200);
     goes_on(server, &data);
 }

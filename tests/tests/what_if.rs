@@ -31,7 +31,7 @@ fn demand_that_was_lost_is_replayed_under_other_rules() {
         assert!(started.elapsed() < Duration::from_secs(30), "nothing was noted");
     };
     assert_eq!(noted["kind"], "demand_lost");
-    let lost = json!({"sku": "A", "location": "s1", "group": null, "channel": "web", "order": false, "requests": 1, "units": 3});
+    let lost = json!({"sku": "A", "location": "s1", "group": null, "channel": "web", "order": false, "purpose": "cart", "requests": 1, "units": 3});
     assert_eq!(noted["lost"][0], lost);
     let mut shop = shop.killed_and_restarted();
     let (seq, hash) = (shop.seq(), shop.client.get("/v1/info").unwrap().json()["state_hash"].clone());

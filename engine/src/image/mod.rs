@@ -25,7 +25,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{
-    ChannelDetails, GroupDetails, LocationDetails, Price, Registry, ServiceDetails, SkuDetails, Versioned,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, Registry, ServiceDetails, SkuDetails,
+    Versioned,
 };
 use crate::demand::Rate;
 use crate::directory::{make_private, private_file};
@@ -42,9 +43,9 @@ use crate::state::{Folder, State};
 use crate::supply::{Came, Supply};
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes. Formats 1 to 3, which it reads, have fewer kinds of frames, hold keys and closed
-/// reservations with all that is known of them, and 1 and 2 simpler reservations.
-const FORMAT: u16 = 4;
+/// The format that this build writes. Formats 1 to 4, which it reads, have fewer kinds of frames; 1 to 3 hold keys and
+/// closed reservations with all that is known of them, and 1 and 2 simpler reservations.
+const FORMAT: u16 = 5;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
 
@@ -91,6 +92,7 @@ enum Frame {
     /// What memory keeps of those that are closed.
     Closed(Vec<Closed>),
     Owners(Vec<(ReservationId, u64)>),
+    Hours(Vec<(LocationId, Versioned<LocationHours>)>),
 }
 
 /// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
@@ -265,6 +267,9 @@ fn write_unfinished(
     let locations = (0..catalogue.locations.count()).map(LocationId);
     let services = locations.filter_map(|location| Some((location, catalogue.services(location)?.as_ref().clone())));
     writer.frames(services, Frame::Services)?;
+    let locations = (0..catalogue.locations.count()).map(LocationId);
+    let hours = locations.filter_map(|location| Some((location, catalogue.own_hours(location)?.as_ref().clone())));
+    writer.frames(hours, Frame::Hours)?;
     let rules = (0..).map(RuleId).zip(state.rules.all());
     writer.frames(rules.map(|(id, standing)| (id, standing.map(Arc::unwrap_or_clone))), Frame::Rules)?;
 
@@ -454,8 +459,7 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
                 rows.into_iter().for_each(|(id, set)| state.catalogue.skus.fold_details(id, set.version, set.details));
             }
             Frame::Locations(rows) => {
-                rows.into_iter()
-                    .for_each(|(id, set)| state.catalogue.locations.fold_details(id, set.version, set.details));
+                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_location(id, set.version, set.details));
             }
             Frame::Groups(rows) => {
                 rows.into_iter().for_each(|(id, set)| state.catalogue.fold_group(id, set.version, set.details))
@@ -498,6 +502,9 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
             Frame::Quotas(rows) => rows.into_iter().for_each(|(counted, used)| state.restore_quota(counted, used)),
             Frame::Services(rows) => {
                 rows.into_iter().for_each(|(id, set)| state.catalogue.fold_services(id, set.version, set.details));
+            }
+            Frame::Hours(rows) => {
+                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_hours(id, set.version, set.details));
             }
             Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.rules.restore(id, standing)),
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),

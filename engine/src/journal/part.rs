@@ -13,7 +13,7 @@ use super::{Batch, Damage};
 use crate::ids::{Seq, Timestamp};
 
 /// The format that this build writes.
-pub(super) const FORMAT: u16 = 5;
+pub(super) const FORMAT: u16 = 6;
 
 /// The oldest that it reads. Older formats have fewer kinds of events and of causes, and are otherwise the same.
 const OLDEST_FORMAT: u16 = 1;

@@ -100,6 +100,14 @@ impl State {
         }
     }
 
+    /// Whether another deadline may be set by which it is to be fetched.
+    pub fn may_set_pickup_by(self) -> Verdict {
+        match self {
+            Self::Confirmed | Self::Ready => Verdict::Go,
+            state => Verdict::WrongState(state),
+        }
+    }
+
     /// Whether `bind` or `rebind` may be done in this state. What is put aside stays where it is.
     pub fn may_rebind(self) -> Verdict {
         match self {
@@ -281,6 +289,11 @@ pub enum Step {
         first: Seq,
         /// How many.
         count: u32,
+    },
+    /// Got another deadline by which it is to be fetched, or none.
+    PickupBySet {
+        /// The deadline before.
+        before: Option<Timestamp>,
     },
 }
 
@@ -473,6 +486,9 @@ impl Reservation {
                 let expires_before = std::mem::replace(&mut self.expires_at, event.expires_at);
                 Step::Extended { expires_before }
             }
+            Event::PickupBySet(event) => {
+                Step::PickupBySet { before: std::mem::replace(&mut self.pickup_by, event.pickup_by) }
+            }
             Event::Expired(event) => {
                 let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
                 self.give_back(record.seq, &lines);
@@ -641,6 +657,7 @@ impl Reservation {
                 Step::Extended { expires_before } | Step::ExtendedAgain { expires_before, .. } => {
                     earlier.expires_at = expires_before;
                 }
+                Step::PickupBySet { before } => earlier.pickup_by = before,
                 Step::Shifted { before, .. } => {
                     earlier.lines.truncate(before.len());
                     for (line, before) in earlier.lines.iter_mut().zip(before) {

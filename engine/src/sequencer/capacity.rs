@@ -13,13 +13,21 @@ use crate::rules::{Effect, Kind, RuleId};
 pub(super) struct Days {
     /// Whether the promise is an order, and any rule limits those.
     counts: bool,
-    asked: BTreeMap<LocationId, Option<(OrderDay, Option<RuleId>)>>,
+    asked: BTreeMap<LocationId, Option<Limited>>,
+}
+
+/// A location that limits orders: the day on which it would take this one up, and the rule, where that has no room.
+#[derive(Clone, Copy)]
+struct Limited {
+    /// None where nobody works there for long.
+    day: Option<OrderDay>,
+    full: Option<RuleId>,
 }
 
 impl Days {
     /// Those that the promise counts against, if it takes something `at` them.
     pub fn orders(&self, at: impl Fn(LocationId) -> bool) -> Vec<OrderDay> {
-        self.asked.values().flatten().map(|(day, _)| *day).filter(|day| at(day.location)).collect()
+        self.asked.values().flatten().filter_map(|limited| limited.day).filter(|day| at(day.location)).collect()
     }
 }
 
@@ -30,7 +38,7 @@ impl Sequencer {
         Days { counts, asked: BTreeMap::new() }
     }
 
-    /// The rule by which a location takes on no more orders today, if it does not. Each location is looked up once: bounded
+    /// The rule by which a location takes on no more orders on the day on which it would take this one up, if it does not. Each location is looked up once: bounded
     /// by the locations that the lines of the request reach.
     pub(super) fn full_day(&self, days: &mut Days, plan: &Plan, location: LocationId) -> Option<RuleId> {
         if !days.counts {
@@ -39,11 +47,12 @@ impl Sequencer {
         let answer = days.asked.entry(location).or_insert_with(|| {
             let standing = plan.book.first_at(Kind::Capacity, location, Some(plan.channel))?;
             let Effect::Capacity { orders_per_day } = standing.rule.effect else { return None };
-            let day = OrderDay { location, day: self.state.places.load().day(location, self.draft.now) };
+            let day = self.state.places.load().day_of_work(location, self.draft.now);
+            let day = day.map(|day| OrderDay { location, day });
             // The hold that it replaces is hidden from the ledger meanwhile.
-            let others = self.draft.ledger.orders(day);
-            Some((day, (others >= i64::from(orders_per_day)).then_some(standing.id)))
+            let is_full = |day| self.draft.ledger.orders(day) >= i64::from(orders_per_day);
+            Some(Limited { day, full: day.is_none_or(is_full).then_some(standing.id) })
         });
-        (*answer).and_then(|(_, full)| full)
+        (*answer).and_then(|limited| limited.full)
     }
 }

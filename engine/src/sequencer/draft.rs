@@ -800,8 +800,8 @@ impl Draft {
         let mut used = BTreeSet::new();
         for record in &self.records {
             used.extend(record.event.reserved().map(|reserved| reserved.channel));
-            if let Event::DemandLost(rows) = &record.event {
-                used.extend(rows.iter().map(|row| row.channel));
+            if let Event::DemandRefused(rows) = &record.event {
+                used.extend(rows.iter().map(|(_, row)| row.channel));
             }
         }
         used

@@ -10,10 +10,10 @@ use super::names::left;
 use super::stock::CountVerdict;
 use super::{Decision, Sequencer, effect_of};
 use crate::catalogue::{
-    ChannelDetails, GroupDetails, LocationDetails, Price, ServiceDetails, SkuDetails, Transfers, is_gtin,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Transfers, is_gtin,
 };
 use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
-use crate::event::{Cause, Event, Imported, RowError, RuleSet, SupplySet, Thing};
+use crate::event::{Cause, Event, Imported, PlaceSet, RowError, RuleSet, SupplySet, Thing};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::rules::Conditions;
 
@@ -26,7 +26,7 @@ const RECORD_WEIGHT_MAX: usize = 1 << 20;
 /// What a command sets.
 enum Set {
     Sku(SkuId),
-    Location(LocationId, Option<ServiceDetails>),
+    Location(LocationId, Option<ServiceDetails>, Option<LocationHours>),
     Group(GroupId),
     Channel(ChannelId, ChannelDetails),
 }
@@ -46,15 +46,17 @@ impl Sequencer {
         match rows {
             Rows::Locations(rows) => {
                 let mut set = Vec::new();
-                let (mut groups, mut services) = (BTreeMap::new(), BTreeMap::new());
+                let (mut groups, mut services, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
                 for row in rows {
                     let defined = self.draft.defined_so_far();
                     let Some(location) = self.draft.intern_location(&row.id) else {
                         loaded.errors.push(row_error(row.line, left::locations("location")));
                         continue;
                     };
-                    let served = self.describe_services(location, &row.fields.services, true, &mut services);
+                    let fields = &row.fields.services;
+                    let served = self.describe_services(location, fields, true, &mut services);
                     let described = served.and_then(|served| {
+                        let served = self.describe_hours(location, fields, true, &mut hours) || served;
                         Ok((served, self.describe_location(location, &row.fields, true, &mut groups)?))
                     });
                     match described {
@@ -71,6 +73,7 @@ impl Sequencer {
                 }
                 events.extend(chunks(set, |_| 256, Event::LocationsSet));
                 events.extend(chunks(services.into_iter().collect(), |_| 256, Event::ServicesSet));
+                events.extend(chunks(hours.into_iter().collect(), hours_weight, Event::HoursSet));
                 events.extend(chunks(groups.into_iter().collect(), group_weight, Event::GroupsSet));
             }
             Rows::Groups(rows) => {
@@ -199,7 +202,7 @@ impl Sequencer {
         {
             return Err(Refusal::StaleVersion { actual: version }.into());
         }
-        let (mut groups, mut services) = (BTreeMap::new(), BTreeMap::new());
+        let (mut groups, mut services, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let what;
         let event = match put.what {
             PutWhat::Sku(name, fields) => {
@@ -212,12 +215,14 @@ impl Sequencer {
                 let location =
                     self.draft.intern_location(&NameRef::New(name)).ok_or_else(|| left::locations("location"))?;
                 self.describe_services(location, &fields.services, false, &mut services)?;
+                self.describe_hours(location, &fields.services, false, &mut hours);
                 let details = self.describe_location(location, &fields, false, &mut groups)?;
-                what = Set::Location(location, services.get(&location).cloned());
-                match (details, services.is_empty()) {
-                    (Some(details), _) => Some(Event::LocationsSet(vec![(location, details)])),
-                    (None, false) => Some(Event::ServicesSet(std::mem::take(&mut services).into_iter().collect())),
-                    (None, true) => None,
+                what = Set::Location(location, services.get(&location).cloned(), hours.get(&location).cloned());
+                match (details, services.is_empty(), hours.is_empty()) {
+                    (Some(details), ..) => Some(Event::LocationsSet(vec![(location, details)])),
+                    (None, false, _) => Some(Event::ServicesSet(std::mem::take(&mut services).into_iter().collect())),
+                    (None, true, false) => Some(Event::HoursSet(std::mem::take(&mut hours).into_iter().collect())),
+                    (None, true, true) => None,
                 }
             }
             PutWhat::Group(name, members) => {
@@ -243,7 +248,10 @@ impl Sequencer {
             self.log_details(of_part.clone(), Event::GroupsSet(groups.into_iter().collect()));
         }
         if !services.is_empty() {
-            self.log_details(of_part, Event::ServicesSet(services.into_iter().collect()));
+            self.log_details(of_part.clone(), Event::ServicesSet(services.into_iter().collect()));
+        }
+        if !hours.is_empty() {
+            self.log_details(of_part, Event::HoursSet(hours.into_iter().collect()));
         }
         let of_effect = effect_of(cause);
         let seq = self.log_details(of_effect, event);
@@ -261,7 +269,8 @@ impl Sequencer {
         let draft = &self.draft;
         match what {
             Set::Sku(sku) => Thing::Sku(sku, draft.sku_details(sku).map(|(_, set)| (*set).clone()).unwrap_or_default()),
-            Set::Location(location, services) => {
+            Set::Location(location, services, hours) => {
+                let hours = hours.unwrap_or_else(|| self.state.catalogue.hours(location).details);
                 let details = draft.location_details(location).map(|(_, set)| (*set).clone()).unwrap_or_default();
                 let durable = || self.state.catalogue.services(location).map(|set| set.details.clone());
                 let services = services.or_else(durable).unwrap_or_default();
@@ -270,7 +279,7 @@ impl Sequencer {
                 let holds = |details: &GroupDetails| details.locations.binary_search(&location).is_ok();
                 of.extend(groups.iter().filter(|(_, details)| holds(details)).map(|(group, _)| *group));
                 of.sort_unstable();
-                Thing::Location(location, details, services, of)
+                Thing::Place(Box::new(PlaceSet { location, details, services, hours, groups: of }))
             }
             Set::Group(group) => {
                 Thing::Group(group, draft.group_details(group).map(|(_, set)| (*set).clone()).unwrap_or_default())
@@ -299,7 +308,8 @@ impl Sequencer {
             PutWhat::Sku(name, _) => draft.known_sku(name).and_then(|id| draft.sku_details(id)).map(|(v, _)| v),
             PutWhat::Location(name, _) => draft.known_location(name).and_then(|id| {
                 let details = draft.location_details(id).map(|(version, _)| version);
-                details.max(self.state.catalogue.services(id).map(|set| set.version))
+                let served = self.state.catalogue.services(id).map(|set| set.version);
+                details.max(served).max(Some(self.state.catalogue.hours(id).version).filter(|version| *version > 0))
             }),
             PutWhat::Group(name, _) => draft.known_group(name).and_then(|id| draft.group_details(id)).map(|(v, _)| v),
             PutWhat::Rule(name, _) => self.state.rules.get(name.as_str()).map(|standing| standing.version),
@@ -370,13 +380,12 @@ impl Sequencer {
         keep: bool,
         set: &mut BTreeMap<LocationId, ServiceDetails>,
     ) -> Result<bool, Failure> {
-        let ServiceFields { hours, pickup_cutoff, pickup_minutes, transfer_group, transfer_minutes } = fields;
+        let ServiceFields { pickup_cutoff, pickup_minutes, transfer_group, transfer_minutes, .. } = fields;
         let durable = || self.state.catalogue.services(location).map(|set| set.details.clone());
         let known = set.get(&location).cloned().or_else(durable).unwrap_or_default();
-        let mut details = if keep { known.clone() } else { ServiceDetails::default() };
-        if let Some(hours) = hours {
-            details.hours.clone_from(hours);
-        }
+        // Hours that an old log set stay in it; what is said of hours since is set in a form of its own.
+        let emptied = || ServiceDetails { hours: known.hours.clone(), ..ServiceDetails::default() };
+        let mut details = if keep { known.clone() } else { emptied() };
         details.pickup_cutoff = pickup_cutoff.or(details.pickup_cutoff);
         details.pickup_minutes = pickup_minutes.unwrap_or(details.pickup_minutes);
         match (transfer_group, transfer_minutes) {
@@ -396,6 +405,29 @@ impl Sequencer {
         }
         set.insert(location, details);
         Ok(true)
+    }
+
+    /// When people work in a location; true where that changed anything.
+    fn describe_hours(
+        &mut self,
+        location: LocationId,
+        fields: &ServiceFields,
+        keep: bool,
+        set: &mut BTreeMap<LocationId, LocationHours>,
+    ) -> bool {
+        let known = set.get(&location).cloned().unwrap_or_else(|| self.state.catalogue.hours(location).details);
+        let mut hours = if keep { known.clone() } else { LocationHours::default() };
+        if let Some(weekly) = &fields.hours {
+            hours.weekly = Some(weekly.clone());
+        }
+        if let Some(special) = &fields.special_hours {
+            hours.special.clone_from(special);
+        }
+        let changed = hours != known;
+        if changed {
+            set.insert(location, hours);
+        }
+        changed
     }
 
     /// Puts a location into exactly the named groups; true where that changed one.
@@ -536,6 +568,12 @@ fn chunks<T>(rows: Vec<T>, weight: impl Fn(&T) -> usize, event: impl Fn(Vec<T>) 
         events.push(event(chunk));
     }
     events
+}
+
+/// Bytes, roughly, that the hours of a location take in a record.
+fn hours_weight((_, hours): &(LocationId, LocationHours)) -> usize {
+    64 + 4 * hours.weekly.iter().flatten().count()
+        + hours.special.iter().map(|(_, spans)| 16 + 4 * spans.len()).sum::<usize>()
 }
 
 fn group_weight((_, details): &(GroupId, GroupDetails)) -> usize {

@@ -10,7 +10,7 @@
 use super::draft::Answer;
 use super::{Sequencer, no_ids_left};
 use crate::command::{Failure, NameRef, Reserve};
-use crate::event::{Cause, Definitions, Event, LostDemand};
+use crate::event::{Cause, Definitions, Event, LostDemand, Purpose};
 use crate::ids::{ChannelId, Seq};
 
 impl Sequencer {
@@ -59,11 +59,11 @@ impl Sequencer {
     }
 
     /// What was asked for and refused becomes part of the log, but for what was asked for through a channel that is gone.
-    pub(super) fn note_lost(&mut self, mut rows: Vec<LostDemand>) -> Answer {
-        rows.retain(|row| self.state.catalogue.channels.is_live(row.channel));
+    pub(super) fn note_lost(&mut self, mut rows: Vec<(Purpose, LostDemand)>) -> Answer {
+        rows.retain(|(_, row)| self.state.catalogue.channels.is_live(row.channel));
         match rows.is_empty() {
             true => Answer::Put(self.draft.builder.next_seq() - 1, None),
-            false => Answer::Put(self.draft.log(None, Event::DemandLost(rows)), None),
+            false => Answer::Put(self.draft.log(None, Event::DemandRefused(rows)), None),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Sequencer;
 use super::draft::Draft;
 use crate::catalogue::Catalogue;
-use crate::event::{Event, Move, Rebound};
+use crate::event::{Event, Move, Purpose, Rebound};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
 use crate::ledger::{Counted, Used};
 use crate::level::StockChange;
@@ -25,6 +25,11 @@ impl World for Draft {
             visit(cell.location(), self.in_batch(sku, cell.location()).unwrap_or_else(|| Shelf::of(cell)));
         }
         self.made_in_this_batch(sku, visit);
+    }
+
+    fn takes(&self, location: LocationId, purpose: Purpose) -> bool {
+        // What locations take changes between batches only.
+        self.state.catalogue.takes(location, purpose)
     }
 
     fn buffer(&self, channel: ChannelId) -> u32 {
@@ -54,9 +59,9 @@ impl World for Draft {
 }
 
 impl Sequencer {
-    /// An empty plan for a channel, under the rules in force.
-    pub(super) fn plan(&self, channel: ChannelId) -> Plan {
-        Plan::new(channel, self.state.rules.share_book(), self.state.bounds().budget)
+    /// An empty plan for a channel and a purpose, under the rules in force.
+    pub(super) fn plan(&self, channel: ChannelId, purpose: Purpose) -> Plan {
+        Plan::new(channel, purpose, self.state.rules.share_book(), self.state.bounds().budget)
     }
 
     /// Logs what has to move, promise by promise.

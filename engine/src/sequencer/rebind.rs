@@ -51,7 +51,7 @@ impl Sequencer {
             return Err(Refusal::invalid("lines", reason).into());
         }
         // Room for all of it before any of it moves; what it leaves behind is room for others of it.
-        let mut plan = self.plan(channel);
+        let mut plan = self.plan(channel, own.purpose);
         for units in &moves {
             plan::release(&self.draft, &mut plan, units.sku, units.from, units.quantity);
         }
@@ -106,6 +106,10 @@ impl Sequencer {
             let group = own.lines.get(usize::from(units.line)).and_then(Line::unbound).filter(|_| binds);
             if group.is_some_and(|group| !self.is_member(group, units.to)) {
                 short(plan, 0, Constraint::Group, None);
+                continue;
+            }
+            if !self.state.catalogue.takes(units.to, own.purpose) {
+                short(plan, 0, Constraint::Access, None);
                 continue;
             }
             if !self.draft.cell(units.sku, units.to).exists {

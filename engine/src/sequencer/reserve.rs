@@ -179,6 +179,9 @@ impl Sequencer {
         if is_counted || !reserve.group_lines.is_empty() {
             return None;
         }
+        if state.is_barred(reserve, location) {
+            return None;
+        }
         let gate = self.draft.gate(&book, sku, location, channel);
         let cell = self.draft.cell(sku, location);
         gate.reserve(cell.level, quantity).ok().filter(|_| cell.exists)?;
@@ -193,7 +196,9 @@ impl Sequencer {
         channel: ChannelId,
         released: &Few<Released>,
     ) -> Result<(Vec<Placed>, Vec<OrderDay>), Failure> {
-        let mut plan = self.plan(channel);
+        // What is brought to where it is fetched may come from anywhere.
+        let purpose = if reserve.fetched_at.is_some() { Purpose::Cart } else { reserve.purpose };
+        let mut plan = self.plan(channel, purpose);
         self.plan_release(&mut plan, released);
         let mut shorts = Vec::new();
         let mut days = Self::days(&plan, reserve);
@@ -265,6 +270,7 @@ impl Sequencer {
         // Bounded by the lines of the request, each with the cells of its SKU where quotas are in force, as looks of the plan.
         for demand in &mut demands {
             let granted = match self.full_day(days, plan, demand.location) {
+                _ if self.state.is_barred(reserve, demand.location) => Err((Constraint::Access, 0, None)),
                 Some(rule) => Err((Constraint::Capacity, 0, Some(rule))),
                 None => self.grant(plan, demand),
             };
@@ -356,8 +362,10 @@ impl Sequencer {
         shorts: &mut Vec<Short>,
     ) {
         let all = self.draft.members_of(line.group);
+        let (open, barred): (Vec<LocationId>, Vec<LocationId>) =
+            all.iter().copied().partition(|location| self.state.catalogue.takes(*location, plan.purpose));
         let (full, members): (Vec<_>, Vec<_>) =
-            all.iter().copied().partition(|location| self.full_day(days, plan, *location).is_some());
+            open.into_iter().partition(|location| self.full_day(days, plan, *location).is_some());
         let first = placed.len();
         let wanted = line.quantity.into();
         let FromGroup { places, missing, limited } =
@@ -384,6 +392,7 @@ impl Sequencer {
             _ if plan.search_ended() => Constraint::Group,
             Some(_) => Constraint::Quota,
             None if full.is_some() => Constraint::Capacity,
+            None if members.is_empty() && !barred.is_empty() => Constraint::Access,
             None if line.latest.is_some() => Constraint::Supply,
             None if all.iter().any(|at| self.state.matrix.find(line.sku, *at).is_some()) => Constraint::Group,
             None => Constraint::UnknownCell,

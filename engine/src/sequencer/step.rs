@@ -3,7 +3,9 @@
 use super::draft::Answer;
 use super::{Decision, EXPIRIES_PER_BATCH, Sequencer};
 use crate::command::{Failure, LineUnits, Refusal, StepRequest};
-use crate::event::{Cancelled, Cause, Collected, Confirmed, Event, Expired, Extended, Few, LineChange, Readied};
+use crate::event::{
+    Cancelled, Cause, Collected, Confirmed, Event, Expired, Extended, Few, LineChange, PickupBySet, Readied,
+};
 use crate::ids::{ReservationId, Timestamp, crockford};
 use crate::level::StockChange;
 use crate::reservation::{Line, Reservation, Verdict};
@@ -27,6 +29,11 @@ impl Sequencer {
             // Nothing is logged, but what is told may rest on this batch, so it waits for it.
             Verdict::AlreadyThere => return Ok(Answer::Reservation(id, reservation.version)),
         }
+        if let StepRequest::PickupBy { pickup_by } = request
+            && pickup_by == reservation.pickup_by
+        {
+            return Ok(Answer::Reservation(id, reservation.version));
+        }
         let joins = matches!(request, StepRequest::Extend { .. }) && reservation.is_being_extended();
         if request.lengthens() && !joins && reservation.changes.len() >= self.settings.reservation_changes_max {
             return Err(Refusal::TooManyChanges(reservation.state, reservation.changes.len()).into());
@@ -43,10 +50,12 @@ impl Sequencer {
         let seq = match request {
             StepRequest::Bind { lines } => return self.rebind(id, lines.as_deref(), true, cause),
             StepRequest::Rebind { lines } => return self.rebind(id, Some(&lines), false, cause),
+            StepRequest::PickupBy { pickup_by } => {
+                self.check_pickup_by(pickup_by)?;
+                self.draft.log(cause.take(), Event::PickupBySet(PickupBySet { reservation: id, pickup_by }))
+            }
             StepRequest::Confirm { pickup_by, order } => {
-                if pickup_by.is_some_and(|by| by <= self.draft.now) {
-                    return Err(Refusal::invalid("pickup_by", "is not in the future").into());
-                }
+                self.check_pickup_by(pickup_by)?;
                 let event = Confirmed { reservation: id, pickup_by, order };
                 self.draft.log(cause.take(), Event::Confirmed(Box::new(event)))
             }
@@ -83,6 +92,14 @@ impl Sequencer {
             }
         };
         Ok(Answer::Reservation(id, seq))
+    }
+
+    /// A deadline by which an order is to be fetched is still ahead.
+    fn check_pickup_by(&self, pickup_by: Option<Timestamp>) -> Result<(), Failure> {
+        match pickup_by.is_some_and(|by| by <= self.draft.now) {
+            true => Err(Refusal::invalid("pickup_by", "is not in the future").into()),
+            false => Ok(()),
+        }
     }
 
     /// Ends what is due at `now`, oldest first, and returns it, to be put back should the batch come to nothing.

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use super::draft::{Answer, Telling, What};
 use super::{Decision, Sequencer, effect_of};
 use crate::command::{Failure, Refusal, SupplyFields};
-use crate::event::{Cause, Event, Few, Fill, Moved, Received, SupplySet, SupplyUsed};
+use crate::event::{Cause, Event, Few, Fill, Moved, Purpose, Received, SupplySet, SupplyUsed};
 use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use crate::level::StockChange;
 use crate::plan::{self, Plan};
@@ -291,7 +291,7 @@ impl Sequencer {
             let mut allowed = self.draft.gate(&book, sku, location, channel).available(level);
             if !is_charged {
                 // What a quota's places hold is added up once for each channel that waits.
-                let (plan, known) = plans.entry(channel).or_insert_with(|| (self.plan(channel), 0));
+                let (plan, known) = plans.entry(channel).or_insert_with(|| (self.plan(channel, Purpose::Cart), 0));
                 plan::take(&self.draft, plan, sku, location, i64::from(given - *known));
                 *known = given;
                 let left = plan::quota_allows(&self.draft, plan, sku, location);

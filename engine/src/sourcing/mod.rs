@@ -21,7 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::LocationKind;
-use crate::event::OrderDay;
+use crate::event::{OrderDay, Purpose};
 use crate::geo::Point;
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::pickup::Stock;
@@ -106,6 +106,8 @@ pub struct Question {
     pub sources: Sources,
     /// For whom.
     pub channel: Option<ChannelId>,
+    /// What for: places that take no such orders send nothing.
+    pub purpose: Purpose,
     /// What counts.
     pub weights: Weights,
     /// Places at most.
@@ -156,8 +158,10 @@ pub struct Answer {
     pub runner_up: Option<Plan>,
     /// Units of each line that all places together have, however many shipments that takes.
     pub anywhere: Vec<u32>,
-    /// Places that take on no more orders today.
+    /// Places that take on no more orders on the day on which they would take it up.
     pub full: Vec<LocationId>,
+    /// Places that have something of it, and take no such orders.
+    pub barred: Vec<LocationId>,
 }
 
 impl State {
@@ -202,12 +206,12 @@ impl State {
         });
         let wanted: Vec<u32> = question.lines.iter().map(|(_, units, _)| *units).collect();
         let search = |waits: bool| {
-            let (candidates, full) = self.candidates(question, &places, &named, &stock, waits);
+            let (candidates, [full, barred]) = self.candidates(question, &places, &named, &stock, waits);
             let found = search::plans(&wanted, &candidates, question.weights.shipments, question.shipments_max);
             let has = |line: usize| candidates.iter().map(|candidate| u64::from(candidate.units(line))).sum::<u64>();
             let anywhere = wanted.iter().enumerate().map(|(line, want)| has(line).min((*want).into()) as u32).collect();
             let plan = |found: search::Found| found.into_plan(&candidates, &wanted, &question.weights);
-            Answer { best: found.0.map(plan), runner_up: found.1.map(plan), anywhere, full }
+            Answer { best: found.0.map(plan), runner_up: found.1.map(plan), anywhere, full, barred }
         };
         // What is to come is for what is not there.
         let now = search(false);
@@ -233,7 +237,8 @@ impl State {
         }
     }
 
-    /// The places that have something of it, and those that would, did they take on more orders today.
+    /// The places that have something of it; those that would, did they take on more orders on their day; and those that
+    /// would, did they take such orders at all.
     fn candidates(
         &self,
         question: &Question,
@@ -241,8 +246,8 @@ impl State {
         named: &[LocationId],
         stock: &Stock,
         waits: bool,
-    ) -> (Vec<Candidate>, Vec<LocationId>) {
-        let (mut candidates, mut full) = (Vec::new(), Vec::new());
+    ) -> (Vec<Candidate>, [Vec<LocationId>; 2]) {
+        let (mut candidates, mut full, mut barred) = (Vec::new(), Vec::new(), Vec::new());
         let near = question.near.map(Point::new);
         for (rank, location) in named.iter().enumerate() {
             let mut units = stock.of_place(*location).to_vec();
@@ -253,6 +258,10 @@ impl State {
                 *have = (*have).min(question.limits.get(&(*sku, *location)).copied().unwrap_or(u32::MAX));
             }
             if units.iter().all(|units| *units == 0) {
+                continue;
+            }
+            if self.sends_nothing(*location, question) {
+                barred.push(*location);
                 continue;
             }
             if self.is_full(*location, places, question) {
@@ -281,7 +290,7 @@ impl State {
                 &question.weights,
             ));
         }
-        (candidates, full)
+        (candidates, [full, barred])
     }
 
     /// The places under the same quota, for a refusal that named it.
@@ -304,13 +313,23 @@ impl State {
         outlook.promise(units, latest, question.now, &allowances, 0).map_or(0, |grant| grant.units)
     }
 
+    /// Whether a place sends nothing of such an order: one that does not ship has nothing to deliver, and one that nobody
+    /// declared hands nothing out. What is fetched elsewhere may be brought from anywhere else.
+    fn sends_nothing(&self, location: LocationId, question: &Question) -> bool {
+        match question.purpose {
+            Purpose::Pickup => self.catalogue.is_made_up(location),
+            purpose => !self.catalogue.takes(location, purpose),
+        }
+    }
+
     fn is_full(&self, location: LocationId, places: &Places, question: &Question) -> bool {
         let book = self.rules.book();
         if !book.has(Kind::Capacity) {
             return false;
         }
         let rule = book.first_at(Kind::Capacity, location, question.channel).map(|standing| standing.rule.effect);
-        let day = OrderDay { location, day: places.day(location, question.now) };
-        matches!(rule, Some(Effect::Capacity { orders_per_day }) if self.ledger().orders(day) >= i64::from(orders_per_day))
+        let Some(Effect::Capacity { orders_per_day }) = rule else { return false };
+        let day = places.day_of_work(location, question.now).map(|day| OrderDay { location, day });
+        day.is_none_or(|day| self.ledger().orders(day) >= i64::from(orders_per_day))
     }
 }

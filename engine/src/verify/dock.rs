@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::law::Law;
+use crate::business_time::HORIZON_DAYS;
 use crate::event::{Arranged, Fill, LineWait, OrderDay, Purpose, Received, SupplySet, Turn, WaitDated};
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::rules::{Effect, Kind};
@@ -177,7 +178,7 @@ impl Dock {
             *count += 1;
             match law.first_at(Kind::Capacity, day.location, reserved.channel).map(|rule| rule.effect) {
                 Some(Effect::Capacity { orders_per_day })
-                    if *count <= i64::from(orders_per_day) && (day.day - utc).abs() <= 1 => {}
+                    if *count <= i64::from(orders_per_day) && may_be_taken_up(day.day - utc) => {}
                 _ => return Err(format!("{count} orders count against a day that does not take on so many")),
             }
         }
@@ -303,4 +304,10 @@ impl Dock {
         }
         Ok(())
     }
+}
+
+/// Whether an order may count against a day so many days from today in UTC: no calendar is farther from it than one day,
+/// and nobody is waited for longer than the horizon of business time.
+fn may_be_taken_up(days: i32) -> bool {
+    (-1..=HORIZON_DAYS + 1).contains(&days)
 }

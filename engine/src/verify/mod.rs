@@ -286,6 +286,9 @@ impl Auditor {
                 self.end(event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], Life::Expired)
             }
             Event::Confirmed(event) => self.end(event.reservation, &[Life::Held], Life::Confirmed),
+            Event::PickupBySet(event) => {
+                self.step(event.reservation, &[Life::Confirmed, Life::Ready], None, Life::Confirmed)
+            }
             Event::Readied(event) => self.end(event.reservation, &[Life::Confirmed], Life::Ready),
             Event::Rebound(event) => self.check_rebound(event),
             Event::SupplySet(rows) => {
@@ -324,6 +327,8 @@ impl Auditor {
             | Event::ServicesSet(_)
             | Event::Imported(_)
             | Event::DemandLost(_)
+            | Event::DemandRefused(_)
+            | Event::HoursSet(_)
             | Event::Told(_) => Ok(()),
         }
     }

@@ -152,7 +152,11 @@ impl<'a> Shop<'a> {
                 }
             }
             Event::DemandLost(rows) => {
-                rows.iter().for_each(|row| self.ask_again(row, record.time, actual, replayed));
+                let purpose = |row: &LostDemand| if row.is_order { Purpose::Delivery } else { Purpose::Cart };
+                rows.iter().for_each(|row| self.ask_again(row, purpose(row), record.time, actual, replayed));
+            }
+            Event::DemandRefused(rows) => {
+                rows.iter().for_each(|(purpose, row)| self.ask_again(row, *purpose, record.time, actual, replayed));
             }
             _ => {}
         }
@@ -304,8 +308,11 @@ impl<'a> Shop<'a> {
             }
             let home = if ask.group.is_some() { None } else { ask.got.first().map(|(at, ..)| *at) };
             refused.push((home, ask.requested(), 0, true));
-            let places = match ask.group {
-                Some(group) => self.members(group),
+            let places: Vec<_> = match ask.group {
+                Some(group) => {
+                    let takes = |at: &LocationId| self.state.catalogue.takes(*at, purpose);
+                    self.members(group).into_iter().filter(takes).collect()
+                }
                 None => home.into_iter().collect(),
             };
             let mut got: BTreeMap<Option<LocationId>, (u64, u64)> = BTreeMap::new();
@@ -363,8 +370,14 @@ impl<'a> Shop<'a> {
     }
 
     /// What was refused asks again, request by request, for its share of the units; what it gets it keeps.
-    fn ask_again(&mut self, lost: &LostDemand, now: Timestamp, actual: &mut Tallies, replayed: &mut Tallies) {
-        let purpose = if lost.is_order { Purpose::Delivery } else { Purpose::Cart };
+    fn ask_again(
+        &mut self,
+        lost: &LostDemand,
+        purpose: Purpose,
+        now: Timestamp,
+        actual: &mut Tallies,
+        replayed: &mut Tallies,
+    ) {
         let asker = Asker { channel: lost.channel, purpose, now, names_place: true };
         let place = (lost.location, lost.channel);
         let requests = u64::from(lost.requests.max(1));
@@ -375,8 +388,9 @@ impl<'a> Shop<'a> {
             (Some(location), _) => vec![location],
             (None, Some(group)) => self.members(group),
             // An order that might have come from anywhere.
-            (None, None) => self.state.places.load().iter().filter(|(_, place)| place.ship).map(|(at, _)| at).collect(),
+            (None, None) => (0..self.state.catalogue.locations.count()).map(LocationId).collect(),
         };
+        let places: Vec<_> = places.into_iter().filter(|at| self.state.catalogue.takes(*at, purpose)).collect();
         let (mut requests, mut units) = (requests, lost.units);
         while requests > 0 {
             let size = units.div_ceil(requests).min(u64::from(u32::MAX)) as u32;
@@ -445,8 +459,8 @@ impl<'a> Shop<'a> {
         Line { cell, present, waiting, charges }
     }
 
-    fn day_of(&self, location: LocationId, now: Timestamp) -> OrderDay {
-        OrderDay { location, day: self.state.places.load().day(location, now) }
+    fn day_of(&self, location: LocationId, now: Timestamp) -> Option<OrderDay> {
+        self.state.places.load().day_of_work(location, now).map(|day| OrderDay { location, day })
     }
 
     fn day_is_full(&self, location: LocationId, asker: Asker) -> bool {
@@ -455,8 +469,8 @@ impl<'a> Shop<'a> {
         }
         match self.law.first_at(Kind::Capacity, location, asker.channel).map(|rule| rule.effect) {
             Some(Effect::Capacity { orders_per_day }) => {
-                let orders = self.orders.get(&self.day_of(location, asker.now)).copied().unwrap_or(0);
-                orders >= i64::from(orders_per_day)
+                let orders = |day| self.orders.get(&day).copied().unwrap_or(0);
+                self.day_of(location, asker.now).is_none_or(|day| orders(day) >= i64::from(orders_per_day))
             }
             _ => false,
         }
@@ -472,7 +486,7 @@ impl<'a> Shop<'a> {
         // As in the log: an order counts where its location limits them when it comes.
         places.retain(|location| self.law.first_at(Kind::Capacity, *location, asker.channel).is_some());
         for location in places {
-            let day = self.day_of(location, asker.now);
+            let Some(day) = self.day_of(location, asker.now) else { continue };
             *self.orders.entry(day).or_default() += 1;
             if let Some(id) = id {
                 self.days.entry(id).or_default().push(day);

@@ -51,6 +51,7 @@ impl Life {
             }
         }
         shop.receive("A0", "s3", 4);
+        shop.declare(&PLACES);
         for (group, members) in GROUPS {
             shop.put_group(group, members);
         }

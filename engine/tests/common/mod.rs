@@ -88,6 +88,7 @@ pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
         allow_partial: false,
         supersedes: None,
         lines: lines.iter().map(line).collect(),
+        fetched_at: None,
         is_attempt: false,
     }
 }
@@ -251,6 +252,13 @@ impl Shop {
     pub fn put(&self, what: PutWhat) -> Result<Outcome, Failure> {
         let put = Put { what, if_match: None };
         self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))
+    }
+
+    /// Declares locations, so that they take orders.
+    pub fn declare(&self, locations: &[&str]) {
+        for location in locations {
+            self.put(PutWhat::Location(name(location), LocationFields::default())).unwrap();
+        }
     }
 
     /// Declares what a rule names and nobody knows yet.

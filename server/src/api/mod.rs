@@ -55,6 +55,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(reservations::collect))
         .routes(routes!(reservations::cancel))
         .routes(routes!(reservations::extend))
+        .routes(routes!(reservations::pickup_by))
         .routes(routes!(reservations::bind))
         .routes(routes!(reservations::rebind))
         .routes(routes!(sourcing::source))

@@ -35,7 +35,8 @@ const PLACES: usize = 20;
 #[utoipa::path(
     get, path = "/v1/pickup", tag = "stock", security(("key" = ["read"])),
     params(
-        ("sku" = Vec<String>, Query, description = "SKU and units, as `A:2`; one unit if left out", example = json!(["A:2", "B:1"])),
+        ("sku" = Vec<String>, Query, description = "SKU and units, as `A:2`; one unit if left out, or where the whole text is a SKU", example = json!(["A:2", "B:1"])),
+        ("quantity" = Option<Vec<u32>>, Query, description = "Units of each `sku`, in its order; then all of the text is the SKU"),
         ("near" = Option<String>, Query, description = "Degrees north and east", example = "40.41,-3.70"),
         ("radius_km" = Option<f64>, Query, description = "Not farther than this"),
         ("channel" = Option<String>, Query, description = "For whom"),
@@ -57,7 +58,7 @@ const PLACES: usize = 20;
 pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let min_seq = params.number("min_seq")?;
-    let (basket, near) = (params.all("sku"), params.one("near")?);
+    let (basket, units, near) = (params.all("sku"), params.all("quantity"), params.one("near")?);
     let (radius, channel, at) = (params.one("radius_km")?, params.name("channel")?, params.one("at")?);
     let limit = match params.number::<usize>("limit")? {
         None => PLACES,
@@ -67,7 +68,7 @@ pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
     params.done()?;
     app.wait_for(min_seq).await?;
     let (engine, catalogue) = (&app.engine, &app.engine.state().catalogue);
-    let lines = read_basket(&basket)?;
+    let lines = read_basket(&basket, &units, |sku| catalogue.skus.id(sku).is_some())?;
     let near = near.as_deref().map(read_near).transpose()?;
     let radius_km = radius.as_deref().map(read_radius).transpose()?;
     if radius_km.is_some() && near.is_none() {
@@ -169,19 +170,27 @@ fn answer(app: &App, question: PickupQuestion, unknown: Vec<String>) -> String {
     json!({"seq": seq, "items": items, "unknown": unknown}).to_string()
 }
 
-/// Lines of a basket; those of the same SKU are added up.
-fn read_basket(texts: &[String]) -> Result<Vec<(String, u32)>, Problem> {
+/// Lines of a basket; those of the same SKU are added up. Units stand apart, or behind the last colon of a SKU: of both
+/// readings, the one whose SKU `is_known` counts.
+fn read_basket(
+    texts: &[String],
+    apart: &[String],
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, u32)>, Problem> {
     if !(1..=LINES_MAX).contains(&texts.len()) {
         return Err(Problem::invalid("sku", format!("is given {} times; 1 to {LINES_MAX} are taken", texts.len())));
     }
+    if !apart.is_empty() && apart.len() != texts.len() {
+        let reason =
+            format!("is given {} times beside {} SKUs; give it for each, or for none", apart.len(), texts.len());
+        return Err(Problem::invalid("quantity", reason));
+    }
+    let mut apart = apart.iter();
     let mut lines: Vec<(String, u32)> = Vec::new();
     for text in texts {
-        let (sku, units) = match text.rsplit_once(':') {
-            Some((sku, units)) if units.bytes().all(|digit| digit.is_ascii_digit()) && !units.is_empty() => {
-                let units = units.parse().map_err(|_| Problem::invalid("sku", format!("{units} is too many")))?;
-                (sku, quantity("sku", units)?)
-            }
-            _ => (text.as_str(), 1),
+        let (sku, units) = match apart.next() {
+            Some(units) => (text.as_str(), read_units("quantity", units)?),
+            None => read_line(text, &is_known)?,
         };
         sku_name("sku", sku)?;
         match lines.iter_mut().find(|(known, _)| known == sku) {
@@ -190,6 +199,30 @@ fn read_basket(texts: &[String]) -> Result<Vec<(String, u32)>, Problem> {
         }
     }
     Ok(lines)
+}
+
+fn read_units(field: &str, text: &str) -> Result<u32, Problem> {
+    let units = text.parse().map_err(|_| {
+        let shown: String = text.chars().take(20).collect();
+        Problem::invalid(field, format!("{shown:?} is no number of units"))
+    });
+    quantity(field, units?)
+}
+
+/// A SKU, with its units if the text has them.
+fn read_line<'a>(text: &'a str, is_known: &impl Fn(&str) -> bool) -> Result<(&'a str, u32), Problem> {
+    let is_units = |units: &str| !units.is_empty() && units.bytes().all(|digit| digit.is_ascii_digit());
+    let Some((sku, units)) = text.rsplit_once(':').filter(|(_, units)| is_units(units)) else { return Ok((text, 1)) };
+    match (is_known(text), is_known(sku)) {
+        (true, true) => {
+            let reason = format!(
+                "{text:?} is a SKU, and {sku:?} is one as well; write sku={text}&quantity=1, or sku={sku}&quantity={units}"
+            );
+            Err(Problem::invalid("sku", reason))
+        }
+        (true, false) => Ok((text, 1)),
+        (false, _) => Ok((sku, read_units("sku", units)?)),
+    }
 }
 
 fn read_near(text: &str) -> Result<(f64, f64), Problem> {

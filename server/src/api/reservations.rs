@@ -14,8 +14,8 @@ use crate::extract::{self, JsonRequest, Params, PathId};
 use crate::ops::{self, StepBody, find, handles};
 use crate::problem::Problem;
 use crate::wire::reservation::{
-    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReservationView, ReserveBody,
-    parse_state,
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReservationView,
+    ReserveBody, parse_state,
 };
 
 /// Promise units.
@@ -210,6 +210,19 @@ pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request
 )]
 pub async fn extend(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step::<ExtendBody>(&app, &id, request).await
+}
+
+/// An order gets another deadline, or none: it expires then, if nobody fetches it.
+#[utoipa::path(
+    put, path = "/v1/reservations/{id}/pickup-by", tag = "reservations", security(("key" = ["reserve"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = PickupByBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn pickup_by(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<PickupByBody>(&app, &id, request).await
 }
 
 /// Where it is becomes public: what was asked of a group is now in one of its locations for good.

@@ -5,12 +5,12 @@ mod places;
 mod products;
 
 use anaquel_engine::Engine;
+use anaquel_engine::business_time::DAY_MINUTES;
 use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
 use anaquel_engine::command::{
     Command, Count, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows, ServiceFields,
 };
 use anaquel_engine::ids::Name;
-use anaquel_engine::places::DAY_MINUTES;
 use anyhow::Context;
 
 use places::{PLACES, Place};
@@ -115,6 +115,7 @@ fn location(place: &Place) -> anyhow::Result<Row<anaquel_engine::ids::LocationId
     let warehouses = if place.country == "es" { "spain" } else { "mexico" };
     let services = ServiceFields {
         hours: Some(open),
+        special_hours: None,
         pickup_cutoff: Some(19 * 60),
         pickup_minutes: Some(60),
         transfer_group: Some(name(warehouses)?),

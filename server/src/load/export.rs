@@ -65,6 +65,7 @@ fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<
         let groups: Vec<_> =
             catalogue.groups_of(id).into_iter().map(|g| catalogue.groups.name(g).to_string()).collect();
         let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
+        let worked = catalogue.hours(id).details;
         let degrees = |of: fn((f64, f64)) -> f64| details.coordinates.map(|at| of(at).to_string()).unwrap_or_default();
         let fields = [
             texts.cell(catalogue.locations.name(id).as_str()),
@@ -76,7 +77,8 @@ fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<
             details.pickup.to_string(),
             details.ship.to_string(),
             texts.cell(&list(groups.iter().map(String::as_str))),
-            hours::text(&services.hours),
+            hours::text(worked.weekly.as_deref()),
+            hours::special_text(&worked.special),
             services.pickup_cutoff.map(hours::clock).unwrap_or_default(),
             services.pickup_minutes.to_string(),
             services

@@ -52,7 +52,7 @@ fn shape(kind: ImportKind) -> Shape {
 pub const SUPPLY_COLUMNS: [&str; 6] = ["supply", "sku", "location", "quantity", "expected_at", "kind"];
 
 /// The columns of a location.
-pub const LOCATION_COLUMNS: [&str; 14] = [
+pub const LOCATION_COLUMNS: [&str; 15] = [
     "location",
     "name",
     "kind",
@@ -63,6 +63,7 @@ pub const LOCATION_COLUMNS: [&str; 14] = [
     "ship",
     "groups",
     "hours",
+    "special_hours",
     "pickup_cutoff",
     "pickup_minutes",
     "transfer_group",
@@ -327,6 +328,11 @@ fn cells_of_json(kind: ImportKind, text: &str) -> Result<Cells, Wrong> {
     let shape = shape(kind);
     let mut cells = Cells::new();
     for (column, value) in row {
+        if let Some(hours) = hours::of_json(&column, &value).filter(|_| kind == ImportKind::Locations) {
+            let text = hours.map_err(|reason| wrong(&column, reason))?;
+            cells.insert(column, text);
+            continue;
+        }
         let text = match (column.as_str(), value) {
             (_, Value::Null) => continue,
             ("attributes", Value::Object(attributes)) if shape.attributes => {
@@ -435,16 +441,19 @@ fn location_fields(cells: &mut Cells) -> Result<LocationFields, Wrong> {
     };
     let hours =
         cells.remove("hours").map(|text| hours::parse_text(&text).map_err(|r| wrong("hours", r))).transpose()?;
+    let special = cells.remove("special_hours").map(|text| hours::parse_special_text(&text)).transpose();
+    let special = special.map_err(|reason| wrong("special_hours", reason))?;
+    let timezone = hours::zone(cells.remove("timezone")).map_err(|reason| wrong("timezone", reason))?;
     let mut minutes = |column: &str| cells.remove(column).map(|text| whole(column, &text)).transpose();
     let (pickup_minutes, transfer_minutes) = (minutes("pickup_minutes")?, minutes("transfer_minutes")?);
     let (cutoff, group) = (cells.remove("pickup_cutoff"), cells.remove("transfer_group"));
-    let services = services(hours, cutoff, pickup_minutes, group, transfer_minutes);
+    let services = services((hours, special), cutoff, pickup_minutes, group, transfer_minutes);
     Ok(LocationFields {
         services: services.map_err(|(field, reason)| wrong(field, reason))?,
         name: text(cells, "name")?,
         kind,
         coordinates,
-        timezone: text(cells, "timezone")?,
+        timezone,
         pickup: cells.remove("pickup").map(|text| flag("pickup", &text)).transpose()?,
         ship: cells.remove("ship").map(|text| flag("ship", &text)).transpose()?,
         groups: cells.remove("groups").map(|text| names(&text, "groups")).transpose()?,

@@ -3,6 +3,7 @@
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place};
 use anaquel_engine::command::Short;
+use anaquel_engine::event::Purpose;
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::query::Alternative;
@@ -21,6 +22,7 @@ const LOOKS: usize = 10_000;
 /// What explaining the lines of one refusal may still look at, and what is known already.
 struct Looks {
     channel: Option<ChannelId>,
+    purpose: Purpose,
     left: usize,
     tells_numbers: Vec<(SkuId, bool)>,
 }
@@ -49,20 +51,21 @@ impl Looks {
     /// Where else a SKU is.
     fn alternatives(&mut self, engine: &Engine, sku: SkuId, near: Option<LocationId>, units: u32) -> Vec<Alternative> {
         match self.take(engine, sku) {
-            true => engine.state().alternatives(sku, near, units, self.channel, ALTERNATIVES),
+            true => engine.state().alternatives(sku, near, units, self.channel, self.purpose, ALTERNATIVES),
             false => Vec::new(),
         }
     }
 }
 
 /// The problem document of lines that were short.
-pub fn explain(engine: &Engine, channel: &Name, lines: &[LineRequest], shorts: &[Short]) -> Problem {
+pub fn explain(engine: &Engine, channel: &Name, purpose: Purpose, lines: &[LineRequest], shorts: &[Short]) -> Problem {
     let skus = &engine.state().catalogue.skus;
     let channel = engine.state().catalogue.channels.id(channel.as_str());
-    let mut looks = Looks { channel, left: LOOKS, tells_numbers: Vec::new() };
+    let mut looks = Looks { channel, purpose, left: LOOKS, tells_numbers: Vec::new() };
     let told: Vec<Value> =
         shorts.iter().filter_map(|short| Some(line(engine, &mut looks, lines.get(short.line)?, short))).collect();
     let detail = match (shorts, shorts.first().and_then(|short| lines.get(short.line))) {
+        ([short], Some(LineRequest { place, .. })) if short.is_barred() => barred(purpose, place),
         ([short], Some(LineRequest { sku, place, .. })) => {
             let place = match place {
                 Place::Location(location) => format!("at {location}"),
@@ -75,6 +78,21 @@ pub fn explain(engine: &Engine, channel: &Name, lines: &[LineRequest], shorts: &
         _ => format!("{} lines ask for more than can be promised", shorts.len()),
     };
     Problem::insufficient(detail + &search_ended(shorts), told)
+}
+
+/// Why a place takes no order, whatever is there, and what changes that.
+pub fn barred(purpose: Purpose, place: &Place) -> String {
+    let (what, field) = match purpose {
+        Purpose::Delivery => ("delivery", "ship"),
+        _ => ("pickup", "pickup"),
+    };
+    match place {
+        Place::Location(location) => format!(
+            "{location} takes no reservations for {what}: nobody declared it, or its `{field}` is false; \
+             PUT /v1/locations/{{location}} sets that"
+        ),
+        Place::Group(group) => format!("no location of {group} that has it takes reservations for {what}"),
+    }
 }
 
 fn line(engine: &Engine, looks: &mut Looks, asked: &LineRequest, short: &Short) -> Value {
@@ -101,8 +119,11 @@ fn line(engine: &Engine, looks: &mut Looks, asked: &LineRequest, short: &Short) 
         })
     };
     let others: Vec<Value> = found.iter().flatten().map(alternative).collect();
-    let later =
-        sku.filter(|_| exact && !matches!(short.constraint, Constraint::Capacity | Constraint::Quota)).zip(near);
+    let later = sku
+        .filter(|_| {
+            exact && !short.is_barred() && !matches!(short.constraint, Constraint::Capacity | Constraint::Quota)
+        })
+        .zip(near);
     let later = later.and_then(|(sku, at)| state.earliest(sku, at, short.requested, channel, engine.now()));
     let fewer = number(short.available).filter(|units| *units > 0);
     let rule = short.rule.and_then(|id| state.rules.at(id)).map(|standing| standing.name.to_string());

@@ -13,8 +13,8 @@ use crate::app::{App, Caller};
 use crate::problem::{Problem, Slug};
 use crate::sight::{Sight, tells_numbers};
 use crate::wire::reservation::{
-    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReserveBody, state_name,
-    write_record,
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
+    state_name, write_record,
 };
 
 /// Promises units.
@@ -36,13 +36,13 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
         })?;
     }
     let reserve = body.into_request(&app.engine)?;
-    let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
+    let (lines, channel, purpose) = (reserve.lines.clone(), reserve.channel.clone(), reserve.purpose);
     let bounds = app.bounds(caller, channel.as_str());
     let reserve_within = |engine: &Engine, cause, done: Completion| engine.reserve_within(reserve, bounds, cause, done);
     let executed = app.execute(caller, reserve_within).await;
     let executed = executed.map_err(|failure| match failure {
         Failure::Refused(Refusal::Insufficient(shorts)) => {
-            let problem = refusal::explain(&app.engine, &channel, &lines, &shorts);
+            let problem = refusal::explain(&app.engine, &channel, purpose, &lines, &shorts);
             Sight::of(&app.engine, caller).hide_rules(problem)
         }
         other => other.into(),
@@ -91,6 +91,12 @@ impl StepBody for BindBody {
 impl StepBody for RebindBody {
     fn step(self, app: &App) -> Result<StepRequest, Problem> {
         self.into_step(&app.engine)
+    }
+}
+
+impl StepBody for PickupByBody {
+    fn step(self, _: &App) -> Result<StepRequest, Problem> {
+        self.into_step()
     }
 }
 
@@ -184,7 +190,10 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
         StepRequest::Collect { lines, .. } | StepRequest::Cancel { lines, .. } => lines.is_some(),
         StepRequest::Bind { lines } => lines.as_deref().is_some_and(some_units),
         StepRequest::Rebind { lines } => some_units(lines),
-        StepRequest::Confirm { .. } | StepRequest::Ready { .. } | StepRequest::Extend { .. } => false,
+        StepRequest::Confirm { .. }
+        | StepRequest::Ready { .. }
+        | StepRequest::PickupBy { .. }
+        | StepRequest::Extend { .. } => false,
     };
     if some_lines && caller.idempotency.is_none() {
         return Err(Problem::invalid(

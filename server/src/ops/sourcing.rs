@@ -26,6 +26,8 @@ const ATTEMPTS: usize = 8;
 enum Unsourced {
     /// It is worth too little to be delivered.
     PickupOnly(RuleId),
+    /// Where it is to be fetched takes no pickups.
+    Barred(Place),
     /// There is not enough, or not in so few places; how many shipments it would take, were more allowed.
     Short(Box<Answer>, Option<usize>),
 }
@@ -95,7 +97,7 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
             (Err(other), None) => return Err(other.into()),
         };
         let shrank = limit(&app.engine, &mut question, &asked, &shorts);
-        last = Some(refusal::explain(&app.engine, &order.channel, &asked, &shorts));
+        last = Some(refusal::explain(&app.engine, &order.channel, order.purpose, &asked, &shorts));
         if !shrank {
             break;
         }
@@ -109,12 +111,12 @@ fn note_lost(engine: &Engine, order: &Order, answer: &Answer) {
     let Some(channel) = engine.state().catalogue.channels.id(order.channel.as_str()) else { return };
     let lines = order.question.lines.iter().zip(&answer.anywhere);
     let short = lines.filter(|((_, units, _), anywhere)| anywhere < &units);
-    engine.state().lost.add(channel, true, short.map(|((sku, units, _), _)| (*sku, None, None, *units)));
+    engine.state().lost.add(channel, order.purpose, short.map(|((sku, units, _), _)| (*sku, None, None, *units)));
 }
 
 /// The plan and the runner-up, and nothing else.
 fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
-    if let Some(why) = pickup_only(engine, order) {
+    if let Some(why) = barred(engine, order).or_else(|| pickup_only(engine, order)) {
         return Err(explain(engine, order, &why));
     }
     let (seq, answer) = engine.state().source(&order.question);
@@ -129,6 +131,13 @@ fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
 fn will_do(order: &Order, answer: &Answer) -> bool {
     let complete = order.unknown.is_empty() && answer.best.as_ref().is_some_and(Plan::is_complete);
     answer.best.is_some() && (complete || order.allow_partial)
+}
+
+/// Why it cannot be fetched where it is to be, if it cannot.
+fn barred(engine: &Engine, order: &Order) -> Option<Unsourced> {
+    let catalogue = &engine.state().catalogue;
+    let store = order.fetched_at.filter(|store| !catalogue.takes(*store, order.purpose))?;
+    Some(Unsourced::Barred(Place::Location(catalogue.locations.name(store).clone())))
 }
 
 fn pickup_only(engine: &Engine, order: &Order) -> Option<Unsourced> {
@@ -157,7 +166,7 @@ fn short(engine: &Engine, order: &Order, answer: Answer) -> Unsourced {
 
 /// The best plan, if it will do.
 fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Unsourced> {
-    if let Some(why) = pickup_only(engine, order) {
+    if let Some(why) = barred(engine, order).or_else(|| pickup_only(engine, order)) {
         return Err(why);
     }
     let (_, answer) = engine.state().source(question);
@@ -201,6 +210,7 @@ fn request(engine: &Engine, order: &Order, plan: &Plan) -> ReserveRequest {
         allow_partial: false,
         supersedes: None,
         lines: lines.collect(),
+        fetched_at: order.fetched_at.map(|store| catalogue.locations.name(store).clone()),
         is_attempt: true,
     }
 }
@@ -237,6 +247,12 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
                 lines,
             )
         }
+        Unsourced::Barred(place) => {
+            let short = (0, Constraint::Access, None);
+            let line = |at| told(engine, order, at, short, json!({}));
+            let lines = (0..order.lines.len()).filter_map(line).collect();
+            Problem::insufficient(refusal::barred(order.purpose, place), lines)
+        }
         Unsourced::Short(answer, shipments) => {
             let nothing: Vec<u32> = order.question.lines.iter().map(|(_, units, _)| *units).collect();
             let missing = answer.best.as_ref().map_or(&nothing, |best| &best.missing);
@@ -255,6 +271,7 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
                 let constraint = match () {
                     () if *anywhere >= *units => Constraint::Group,
                     () if !answer.full.is_empty() => Constraint::Capacity,
+                    () if !answer.barred.is_empty() => Constraint::Access,
                     () => Constraint::OnHand,
                 };
                 let fewer = Some(units - missing).filter(|units| *units > 0 && tells_numbers(engine, order, at));

@@ -18,7 +18,7 @@ use crate::extract::{bind_key, fingerprint_of, read_key};
 use crate::ops::{self, Reply, StepBody};
 use crate::problem::Problem;
 use crate::wire::reservation::{
-    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, ReadyBody, RebindBody, ReserveBody,
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
 };
 use crate::wire::stock::{AvailabilityBody, CountsBody, MovementsBody};
 use crate::wire::{name, sku_name};
@@ -58,6 +58,7 @@ enum Op {
     Collect,
     Cancel,
     Extend,
+    PickupBy,
     Bind,
     Rebind,
     Movements,
@@ -153,6 +154,7 @@ fn read_members(
         "collect" => Op::Collect,
         "cancel" => Op::Cancel,
         "extend" => Op::Extend,
+        "pickup_by" => Op::PickupBy,
         "bind" => Op::Bind,
         "rebind" => Op::Rebind,
         "movements" => Op::Movements,
@@ -164,7 +166,7 @@ fn read_members(
         }
         other => {
             let known = "subscribe, track, untrack, unsubscribe, reserve, confirm, ready, collect, cancel, extend, \
-                         bind, rebind, sale, movements, counts and availability";
+                         pickup_by, bind, rebind, sale, movements, counts and availability";
             return Err(Problem::invalid("op", format!("{other:?} is not known here; {known} are")));
         }
     };
@@ -206,7 +208,7 @@ fn command(
         // The scope of the same request over HTTP: a repeat may take either way.
         Some(key) => {
             let who = visitor.map(|visitor| visitor.identity.as_ref());
-            Some(bind_key(key, who, "POST", &op.path(&reservation), fingerprint_of(&body)))
+            Some(bind_key(key, who, op.method(), &op.path(&reservation), fingerprint_of(&body)))
         }
         None if key_required => {
             return Err(Problem::invalid("idempotency_key", "is required by this server"));
@@ -221,7 +223,13 @@ impl Op {
     /// What its route needs over HTTP.
     fn scope(self) -> Scope {
         match self {
-            Self::Reserve | Self::Confirm | Self::Cancel | Self::Extend | Self::Bind | Self::Rebind => Scope::Reserve,
+            Self::Reserve
+            | Self::Confirm
+            | Self::Cancel
+            | Self::Extend
+            | Self::PickupBy
+            | Self::Bind
+            | Self::Rebind => Scope::Reserve,
             Self::Ready | Self::Collect => Scope::Fulfil,
             Self::Movements | Self::Counts => Scope::Stock,
             Self::Availability => Scope::Read,
@@ -236,10 +244,16 @@ impl Op {
             Self::Collect => Some("collect"),
             Self::Cancel => Some("cancel"),
             Self::Extend => Some("extend"),
+            Self::PickupBy => Some("pickup-by"),
             Self::Bind => Some("bind"),
             Self::Rebind => Some("rebind"),
             Self::Reserve | Self::Movements | Self::Counts | Self::Availability => None,
         }
+    }
+
+    /// The method of the same request over HTTP.
+    fn method(self) -> &'static str {
+        if self == Self::PickupBy { "PUT" } else { "POST" }
     }
 
     fn path(self, reservation: &str) -> String {
@@ -288,6 +302,7 @@ async fn other(
         Op::Collect => step::<CollectBody>(app, caller, reservation, body).await,
         Op::Cancel => step::<CancelBody>(app, caller, reservation, body).await,
         Op::Extend => step::<ExtendBody>(app, caller, reservation, body).await,
+        Op::PickupBy => step::<PickupByBody>(app, caller, reservation, body).await,
         Op::Bind => step::<BindBody>(app, caller, reservation, body).await,
         Op::Rebind => step::<RebindBody>(app, caller, reservation, body).await,
         Op::Movements => ops::movements(app, caller, from_value::<MovementsBody>(body)?).await,

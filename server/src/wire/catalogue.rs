@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use anaquel_engine::Engine;
-use anaquel_engine::catalogue::{ChannelDetails, LocationDetails, LocationKind, Price, ServiceDetails, SkuDetails};
+use anaquel_engine::business_time::{Span, SpecialDates};
+use anaquel_engine::catalogue::{
+    ChannelDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails,
+};
 use anaquel_engine::command::{LocationFields, ServiceFields, SkuFields};
-use anaquel_engine::event::{CellToCome, Thing};
+use anaquel_engine::event::{CellToCome, PlaceSet, Thing};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use serde::{Deserialize, Serialize};
@@ -62,19 +65,23 @@ pub struct LocationBody {
     pub latitude: Option<f64>,
     /// Degrees east.
     pub longitude: Option<f64>,
-    /// IANA time zone.
+    /// A name of the tz database; UTC while there is none.
     #[schema(example = "Europe/Madrid")]
     pub timezone: Option<String>,
-    /// Whether customers may fetch orders here; yes if left out.
+    /// Whether customers may fetch orders here; yes if left out. Where they may not, no reservation for `pickup` is taken.
     pub pickup: Option<bool>,
-    /// Whether orders are shipped from here; yes if left out.
+    /// Whether orders are shipped from here; yes if left out. Where they are not, no reservation for `delivery` is taken.
     pub ship: Option<bool>,
     /// Exactly the groups it is in; left out, it stays in those it is in.
     pub groups: Option<Vec<String>>,
-    /// When it is open, by day (`mon` to `sun`), in its own time; always, if left out.
+    /// When people work there, by day (`mon` to `sun`), in its own time; `closed` for a day on which nobody does. Hours that
+    /// are given and hold no span are closed; while they were never given, nothing stands in the way of work.
     #[schema(example = json!({"mon": "10:00-14:00,17:00-20:30", "sat": "10:00-14:00"}))]
     pub hours: Option<BTreeMap<String, String>>,
-    /// Orders that come at or after this time of the day wait for the next.
+    /// Dates on which other hours hold: all of them.
+    pub special_hours: Option<Vec<hours::SpecialDay>>,
+    /// Orders that come at or after this time of the day wait for the next opening. It belongs to the opening that it falls
+    /// into.
     #[schema(example = "18:00")]
     pub pickup_cutoff: Option<String>,
     /// Minutes of work until an order is ready to be fetched.
@@ -152,15 +159,18 @@ impl LocationBody {
         let groups = self.groups.map(|groups| names("groups", &groups)).transpose()?;
         let hours =
             self.hours.as_ref().map(hours::parse).transpose().map_err(|reason| Problem::invalid("hours", reason))?;
-        let services =
-            services(hours, self.pickup_cutoff, self.pickup_minutes, self.transfer_group, self.transfer_minutes)
-                .map_err(|(field, reason)| Problem::invalid(field, reason))?;
+        let special = self.special_hours.as_deref().map(hours::parse_special).transpose();
+        let special = special.map_err(|reason| Problem::invalid("special_hours", reason))?;
+        let timezone = hours::zone(self.timezone).map_err(|reason| Problem::invalid("timezone", reason))?;
+        let (cutoff, minutes) = (self.pickup_cutoff, self.pickup_minutes);
+        let services = services((hours, special), cutoff, minutes, self.transfer_group, self.transfer_minutes)
+            .map_err(|(field, reason)| Problem::invalid(field, reason))?;
         Ok(LocationFields {
             services,
             name: text("name", self.name)?,
             kind,
             coordinates,
-            timezone: text("timezone", self.timezone)?,
+            timezone,
             pickup: self.pickup,
             ship: self.ship,
             groups,
@@ -171,9 +181,12 @@ impl LocationBody {
 /// The longest that making ready, or bringing, may take: 31 days.
 const MINUTES_MAX: i64 = 31 * 24 * 60;
 
+/// Hours by day, and on some dates, where they were given.
+type Hours = (Option<Vec<Span>>, Option<SpecialDates>);
+
 /// What is said of the people in a location, validated.
 pub fn services(
-    hours: Option<Vec<(u16, u16)>>,
+    (hours, special_hours): Hours,
     cutoff: Option<String>,
     pickup_minutes: Option<i64>,
     transfer_group: Option<String>,
@@ -188,6 +201,7 @@ pub fn services(
     }
     Ok(ServiceFields {
         hours,
+        special_hours,
         pickup_cutoff: cutoff
             .map(|text| hours::minute(&text).map_err(|reason| ("pickup_cutoff", reason)))
             .transpose()?,
@@ -296,8 +310,9 @@ pub fn location(engine: &Engine, id: LocationId) -> (u64, Value) {
     let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
     let served = catalogue.services(id);
     let services = served.as_deref().map(|set| set.details.clone()).unwrap_or_default();
-    let item = location_item(engine, id, &details, &services, &catalogue.groups_of(id));
-    let version = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version));
+    let hours = catalogue.hours(id);
+    let item = location_item(engine, id, &details, &services, &hours.details, &catalogue.groups_of(id));
+    let version = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version)).max(hours.version);
     (version, item)
 }
 
@@ -306,6 +321,7 @@ fn location_item(
     id: LocationId,
     details: &LocationDetails,
     services: &ServiceDetails,
+    hours: &LocationHours,
     groups: &[GroupId],
 ) -> Value {
     let catalogue = &engine.state().catalogue;
@@ -320,7 +336,8 @@ fn location_item(
         "pickup": details.pickup,
         "ship": details.ship,
         "groups": groups,
-        "hours": hours::by_day(&services.hours),
+        "hours": hours::by_day(hours.weekly.as_deref()),
+        "special_hours": hours::special_days(&hours.special),
         "pickup_cutoff": services.pickup_cutoff.map(hours::clock),
         "pickup_minutes": services.pickup_minutes,
         "transfer_group": services.transfers.map(|transfers| catalogue.groups.name(transfers.from).as_str()),
@@ -359,7 +376,13 @@ fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {
 pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
     match thing {
         Thing::Sku(id, details) => sku_item(engine, *id, details),
-        Thing::Location(id, details, services, groups) => location_item(engine, *id, details, services, groups),
+        Thing::Location(id, details, services, groups) => {
+            location_item(engine, *id, details, services, &services.old_hours(), groups)
+        }
+        Thing::Place(place) => {
+            let PlaceSet { location, details, services, hours, groups } = &**place;
+            location_item(engine, *location, details, services, hours, groups)
+        }
         Thing::Group(id, details) => group_item(engine, *id, &details.locations),
         Thing::Channel(id, details) => channel_item(engine, *id, details.buffer),
         Thing::Rule(standing) => super::rule::standing(engine, standing).1,

@@ -1,7 +1,7 @@
 //! Records of the log on the wire.
 
 use anaquel_engine::Engine;
-use anaquel_engine::event::{CellAfter, Definitions, Event, Fill, LineChange, Record, SupplyUsed};
+use anaquel_engine::event::{CellAfter, Definitions, Event, Fill, LineChange, Purpose, Record, SupplyUsed};
 use anaquel_engine::ids::ReservationId;
 use serde_json::{Map, Value, json};
 
@@ -106,6 +106,13 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         }
         Event::ServicesSet(rows) => {
             ("services_set", json!({"locations": rows.iter().map(|(id, _)| location(*id)).collect::<Vec<_>>()}))
+        }
+        Event::HoursSet(rows) => {
+            ("hours_set", json!({"locations": rows.iter().map(|(id, _)| location(*id)).collect::<Vec<_>>()}))
+        }
+        Event::PickupBySet(event) => {
+            let pickup_by = event.pickup_by.map(time);
+            ("pickup_by_set", json!({"reservation": id(event.reservation), "pickup_by": pickup_by}))
         }
         Event::GroupsSet(rows) => {
             let group = |(group, details): &(_, anaquel_engine::catalogue::GroupDetails)| {
@@ -261,19 +268,25 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             };
             ("promises_dated", json!({"promises": rows.iter().map(row).collect::<Vec<_>>()}))
         }
-        Event::DemandLost(rows) => {
-            let row = |row: &anaquel_engine::event::LostDemand| {
+        Event::DemandLost(_) | Event::DemandRefused(_) => {
+            let row = |(purpose, row): (Option<Purpose>, &anaquel_engine::event::LostDemand)| {
                 json!({
                     "sku": sku(row.sku),
                     "location": row.location.map(location),
                     "group": row.group.map(|group| catalogue.groups.name(group).as_str()),
                     "channel": catalogue.channels.name(row.channel).as_str(),
                     "order": row.is_order,
+                    "purpose": purpose.map(purpose_name),
                     "requests": row.requests,
                     "units": row.units,
                 })
             };
-            ("demand_lost", json!({"lost": rows.iter().map(row).collect::<Vec<_>>()}))
+            let lost: Vec<Value> = match event {
+                Event::DemandLost(rows) => rows.iter().map(|lost| row((None, lost))).collect(),
+                Event::DemandRefused(rows) => rows.iter().map(|(purpose, lost)| row((Some(*purpose), lost))).collect(),
+                _ => Vec::new(),
+            };
+            ("demand_lost", json!({"lost": lost}))
         }
         Event::Told(told) => (
             "told",

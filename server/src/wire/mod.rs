@@ -25,6 +25,7 @@ use anaquel_engine::event::RowError;
 use anaquel_engine::ids::{ChannelId, LocationId, Name, NameError, SkuId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use jiff::fmt::temporal::DateTimePrinter;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
@@ -57,6 +58,11 @@ pub fn parse_time(field: &str, text: &str) -> Result<Timestamp, Problem> {
         .map_err(|_| Problem::invalid(field, format!("{text:?} is not an RFC 3339 time with an offset")))?;
     let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
     ms.map(|ms| meant(Timestamp(ms))).ok_or_else(|| Problem::invalid(field, "lies outside 1970 to 2109"))
+}
+
+/// Reads a field that must be there, and may be null.
+pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
 }
 
 /// Reads an id of anything but a SKU.

@@ -146,6 +146,8 @@ pub struct Order {
     pub confirm: bool,
     pub allow_partial: bool,
     pub dry_run: bool,
+    /// Where it is fetched, if it is.
+    pub fetched_at: Option<LocationId>,
     /// SKU by SKU: its name, the units, and until when what is to come will do.
     pub lines: Vec<(Name, u32, Option<Timestamp>)>,
     pub value: Option<(u64, String)>,
@@ -177,12 +179,7 @@ impl SourcingBody {
         };
         let (near, store) = self.destination(engine)?;
         let fetched_at = || -> Result<LocationId, Problem> {
-            let store = store.ok_or_else(|| Problem::invalid("destination", "names no location to pick it up at"))?;
-            let details = catalogue.locations.details(store);
-            match details.is_none_or(|set| set.details.pickup) {
-                true => Ok(store),
-                false => Err(Problem::invalid("destination.location", "is no place where orders are picked up")),
-            }
+            store.ok_or_else(|| Problem::invalid("destination", "names no location to pick it up at"))
         };
         let fetched_at = if purpose == Purpose::Pickup { Some(fetched_at()?) } else { None };
         let sources = match (&self.locations, &self.group, purpose) {
@@ -195,13 +192,13 @@ impl SourcingBody {
                     return Err(Problem::invalid("locations", reason));
                 }
                 let id = |text: &String| known_location(catalogue, text);
-                Sources::Named(self.shipping(engine, purpose, named.iter().map(id).collect::<Result<_, _>>()?))
+                Sources::Named(named.iter().map(id).collect::<Result<_, _>>()?)
             }
             (None, Some(group), _) => {
                 let id = catalogue.groups.id(name("group", group)?.as_str());
                 let id = id.ok_or_else(|| Problem::not_found("group").with("field", "group"))?;
                 let members = catalogue.groups.details_or_default(id).locations;
-                Sources::Named(self.shipping(engine, purpose, members))
+                Sources::Named(members)
             }
         };
         let policy = self.policy.as_deref().map(parse_policy).transpose()?;
@@ -229,6 +226,7 @@ impl SourcingBody {
             near,
             sources,
             channel: engine.state().channel("channel", &channel)?,
+            purpose,
             weights,
             shipments_max,
             now: engine.now(),
@@ -243,20 +241,12 @@ impl SourcingBody {
             confirm: self.confirm,
             allow_partial: self.allow_partial,
             dry_run: self.dry_run,
+            fetched_at,
             lines,
             value: self.value.map(ValueBody::into_value).transpose()?,
             question,
             unknown,
         })
-    }
-
-    /// Only locations that ship have something to deliver.
-    fn shipping(&self, engine: &Engine, purpose: Purpose, mut named: Vec<LocationId>) -> Vec<LocationId> {
-        let catalogue = &engine.state().catalogue;
-        named.retain(|location| {
-            purpose != Purpose::Delivery || catalogue.locations.details(*location).is_none_or(|set| set.details.ship)
-        });
-        named
     }
 
     /// Where it goes, and the location that this is.

@@ -253,6 +253,7 @@ fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
     let (kind, more) = match &change.step {
         Step::Confirmed { .. } => ("confirmed", json!({})),
         Step::Readied => ("ready", json!({})),
+        Step::PickupBySet { before } => ("pickup_by_set", json!({"pickup_by_before": before.map(time)})),
         Step::Collected { code_shown, lines } => {
             ("collected", json!({"code_shown": code_shown, "lines": units(lines)}))
         }

@@ -170,6 +170,16 @@ pub struct CancelBody {
     pub reason: Option<String>,
 }
 
+/// An order gets another deadline.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PickupByBody {
+    /// When it expires, if nobody fetches it; null where it does not expire.
+    #[schema(value_type = Option<String>, required = true, example = "2027-01-11T20:00:00Z")]
+    #[serde(deserialize_with = "crate::wire::given")]
+    pub pickup_by: Option<String>,
+}
+
 /// It gets more time.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -225,6 +235,7 @@ impl ReserveBody {
             allow_partial: self.allow_partial,
             supersedes,
             lines: self.lines.into_iter().enumerate().map(line).collect::<Result<_, Problem>>()?,
+            fetched_at: None,
             is_attempt: false,
         })
     }
@@ -315,6 +326,13 @@ fn rebind(
         to: to.map(|text| location("location", text)).transpose()?,
         quantity: units.map(|units| quantity(&field("quantity"), units)).transpose()?,
     })
+}
+
+impl PickupByBody {
+    /// The step, validated.
+    pub fn into_step(self) -> Result<StepRequest, Problem> {
+        Ok(StepRequest::PickupBy { pickup_by: self.pickup_by.map(|text| parse_time("pickup_by", &text)).transpose()? })
+    }
 }
 
 impl ExtendBody {
