@@ -96,6 +96,7 @@ pub fn stock(engine: &Engine, skus: u32, locations: u32, on_hand: i32) {
             on_hand,
             counted_at: None,
             safety_stock: Some(0),
+            as_of: None,
         };
         let last = (first + chunk).min(skus);
         let counts = (first..last).flat_map(|sku| (0..locations).map(move |location| count(sku, location))).collect();

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use dashmap::DashMap;
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::business_time::{Span, SpecialDates};
 use crate::command::Refusal;
 use crate::event::{MadeUp, Purpose};
+use crate::hash::{self, Part, Place, StateHash};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::image::Undeclared;
 use crate::matrix::Arena;
@@ -154,6 +157,8 @@ pub struct Versioned<D> {
 pub struct Registry<I, D> {
     ids: Map<Name, u32>,
     names: Arena<OnceLock<Name>, 14, 13>,
+    /// Of the name of each id.
+    digests: Arena<AtomicU64, 14, 13>,
     details: Map<u32, Arc<Versioned<D>>>,
     count: AtomicU32,
     declared: AtomicU32,
@@ -219,6 +224,7 @@ impl<I, D> Default for Registry<I, D> {
         Self {
             ids: Map::default(),
             names: Arena::new(),
+            digests: Arena::new(),
             details: Map::default(),
             count: AtomicU32::new(0),
             declared: AtomicU32::new(0),
@@ -255,6 +261,12 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
             return self.later.get(*later as usize).and_then(OnceLock::get);
         }
         self.names.get(index as usize).and_then(OnceLock::get)
+    }
+
+    /// The digest of the name behind an id, for the state hash.
+    #[inline]
+    pub(crate) fn digest(&self, id: I) -> u64 {
+        self.digests.get(id.into() as usize).map_or(0, |digest| digest.load(Relaxed))
     }
 
     /// Names published so far; their ids are `0..count`, those included that were given back.
@@ -336,6 +348,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
             self.ids.remove_if(&before, |_, known| *known == index);
             self.rename(index, name);
         }
+        self.digests.reach(index as usize).store(hash::name(name.as_str()), Relaxed);
         self.ids.insert(name.clone(), index);
         if self.has_released() {
             let mut released = self.lock_released();
@@ -415,8 +428,8 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.lock_released().in_order.iter().map(|(seq, id)| (I::from(*id), *seq)).collect()
     }
 
-    /// Journal thread only, inside a fold: the details are durable.
-    pub(crate) fn fold_details(&self, id: I, version: Seq, details: D) {
+    /// Journal thread only, inside a fold: the details are durable. The catalogue digests them.
+    fn fold_details(&self, id: I, version: Seq, details: D) {
         let index: u32 = id.into();
         if self.details.insert(index, Arc::new(Versioned { version, details })).is_none() {
             self.lock_made_up().remove(index);
@@ -476,9 +489,68 @@ pub struct Catalogue {
     /// By channel: its buffer, and whether it is declared.
     buffers: Arena<AtomicU32, 8, 16>,
     accepts_undeclared: AtomicBool,
+    /// The state hash, of which this keeps the parts that are its own.
+    hash: Arc<StateHash>,
 }
 
 impl Catalogue {
+    pub(crate) fn new(hash: Arc<StateHash>) -> Self {
+        Self { hash, ..Self::default() }
+    }
+
+    /// Keeps the state hash: a thing called `key` was set. What is the same as if it were not there counts for nothing.
+    fn rehash<T: Serialize + PartialEq>(&self, part: Part, key: u64, before: Option<&T>, after: Option<&T>) {
+        if before != after {
+            let digest = |thing: Option<&T>| thing.map_or(0, |thing| hash::content(self, part, key, thing));
+            self.hash.change(part, digest(before), digest(after));
+        }
+    }
+
+    /// The digests of the names of a cell.
+    #[inline]
+    pub(crate) fn place(&self, sku: SkuId, location: LocationId) -> Place {
+        Place { sku: self.skus.digest(sku), location: self.locations.digest(location) }
+    }
+
+    /// Digests every thing anew.
+    pub(crate) fn digest(&self, put: &mut dyn FnMut(Part, hash::Digest)) {
+        for id in (0..self.skus.count()).map(SkuId) {
+            let key = self.skus.digest(id);
+            if let Some(set) = self.skus.details(id) {
+                put(Part::Skus, hash::content(self, Part::Skus, key, &set.details));
+            }
+            if let Some(set) = self.prices(id).filter(|set| !set.details.is_empty()) {
+                put(Part::Prices, hash::content(self, Part::Prices, key, &set.details));
+            }
+        }
+        for id in (0..self.locations.count()).map(LocationId) {
+            let key = self.locations.digest(id);
+            if let Some(set) = self.locations.details(id) {
+                put(Part::Locations, hash::content(self, Part::Locations, key, &set.details));
+            }
+            if let Some(served) = self.served(id) {
+                put(Part::Services, hash::content(self, Part::Services, key, &served));
+            }
+        }
+        for id in (0..self.groups.count()).map(GroupId) {
+            if let Some(set) = self.groups.details(id) {
+                put(Part::Groups, hash::content(self, Part::Groups, self.groups.digest(id), &set.details));
+            }
+        }
+        for id in (0..self.channels.count()).map(ChannelId) {
+            if let Some(set) = self.channels.details(id) {
+                put(Part::Channels, hash::content(self, Part::Channels, self.channels.digest(id), &set.details));
+            }
+        }
+    }
+
+    pub(crate) fn fold_sku(&self, sku: SkuId, version: Seq, details: SkuDetails) {
+        let before = self.skus.details(sku);
+        let before = before.as_deref().map(|set| &set.details);
+        self.rehash(Part::Skus, self.skus.digest(sku), before, Some(&details));
+        self.skus.fold_details(sku, version, details);
+    }
+
     /// What a channel must leave in every cell. An undeclared channel leaves nothing.
     #[inline]
     pub fn buffer(&self, channel: ChannelId) -> u32 {
@@ -605,6 +677,9 @@ impl Catalogue {
         let bar = |may: bool, bit: u8| if may { 0 } else { bit };
         let barred = bar(details.pickup, NO_PICKUP) | bar(details.ship, NO_SHIP);
         self.barred.reach(location.0 as usize).store(barred, Relaxed);
+        let before = self.locations.details(location);
+        let before = before.as_deref().map(|set| &set.details);
+        self.rehash(Part::Locations, self.locations.digest(location), before, Some(&details));
         self.locations.fold_details(location, version, details);
     }
 
@@ -632,7 +707,9 @@ impl Catalogue {
     }
 
     pub(crate) fn fold_hours(&self, location: LocationId, version: Seq, details: LocationHours) {
+        let before = self.served(location);
         self.hours.insert(location, Arc::new(Versioned { version, details }));
+        self.rehash_served(location, before);
     }
 
     /// How long people in a location take, and from where they have things brought, if that was ever set.
@@ -640,12 +717,30 @@ impl Catalogue {
         self.services.get(&location).map(|services| services.clone())
     }
 
+    /// What is digested of what people do in a location: its hours as they hold, whichever event said so. None where
+    /// nothing was ever said.
+    fn served(&self, location: LocationId) -> Option<(ServiceDetails, LocationHours)> {
+        let services = self.services(location).map(|set| set.details.clone()).unwrap_or_default();
+        let served = (ServiceDetails { hours: Vec::new(), ..services }, self.hours(location).details);
+        (served != Default::default()).then_some(served)
+    }
+
+    fn rehash_served(&self, location: LocationId, before: Option<(ServiceDetails, LocationHours)>) {
+        let after = self.served(location);
+        self.rehash(Part::Services, self.locations.digest(location), before.as_ref(), after.as_ref());
+    }
+
     pub(crate) fn fold_services(&self, location: LocationId, version: Seq, details: ServiceDetails) {
+        let before = self.served(location);
         self.services.insert(location, Arc::new(Versioned { version, details }));
+        self.rehash_served(location, before);
     }
 
     pub(crate) fn fold_group(&self, group: GroupId, version: Seq, details: GroupDetails) {
-        let before = self.groups.details_or_default(group).locations;
+        let known = self.groups.details(group);
+        let known = known.as_deref().map(|set| &set.details);
+        self.rehash(Part::Groups, self.groups.digest(group), known, Some(&details));
+        let before = known.map_or(&[][..], |known| &known.locations);
         for gone in before.iter().filter(|location| details.locations.binary_search(location).is_err()) {
             if let Some(mut groups) = self.groups_of.get_mut(gone) {
                 groups.retain(|member| *member != group);
@@ -665,10 +760,16 @@ impl Catalogue {
 
     pub(crate) fn fold_channel(&self, channel: ChannelId, version: Seq, details: ChannelDetails) {
         self.buffers.reach(channel.0 as usize).store(details.buffer.min(DECLARED - 1) | DECLARED, Relaxed);
+        let before = self.channels.details(channel);
+        let before = before.as_deref().map(|set| &set.details);
+        self.rehash(Part::Channels, self.channels.digest(channel), before, Some(&details));
         self.channels.fold_details(channel, version, details);
     }
 
     pub(crate) fn fold_prices(&self, sku: SkuId, version: Seq, prices: Vec<Price>) {
+        let before = self.prices(sku);
+        let before = before.as_deref().map(|set| &set.details).filter(|prices| !prices.is_empty());
+        self.rehash(Part::Prices, self.skus.digest(sku), before, Some(&prices).filter(|prices| !prices.is_empty()));
         self.prices.insert(sku, Arc::new(Versioned { version, details: prices }));
     }
 }

@@ -416,6 +416,19 @@ pub struct Count {
     pub counted_at: Option<Timestamp>,
     /// Units to hold back from now on; `None` keeps what is there.
     pub safety_stock: Option<u32>,
+    /// Where it is no count but what the books said, as an export writes it.
+    pub as_of: Option<AsOf>,
+}
+
+/// As of which record an export tells the books of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf {
+    /// The moment of it.
+    pub time: Timestamp,
+    /// The record, where it is one of this log.
+    pub seq: Option<Seq>,
+    /// When the cell was last counted, as it is told; none for never.
+    pub counted_at: Option<Timestamp>,
 }
 
 /// Rows of an import.

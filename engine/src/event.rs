@@ -8,8 +8,7 @@
 //! The log's format is version 6: version 1, the events from [`Event::RulesSet`] on, which came with rules (version 2),
 //! those from [`Event::SupplySet`] on, which came with supply (version 3), where a request came from (version 4, a cause),
 //! those from [`Event::MadeUp`] on, by which names come and go, and whose share a request counts against (version 5), and
-//! those from [`Event::HoursSet`] on (version 6).
-//! What a version has is frozen, the order of
+//! those from [`Event::HoursSet`] on (version 6). What a version has is frozen, the order of
 //! variants and the fields of each, and the golden files in `engine/tests/golden` hold it to that. New events go to the
 //! end and make a new version; a build that does not know them refuses by number.
 
@@ -21,6 +20,7 @@ use smallvec::SmallVec;
 use crate::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails,
 };
+use crate::confirmed::CountsConfirmed;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::StockLevel;
 use crate::rules::{Rule, RuleId, Standing};
@@ -184,6 +184,8 @@ pub enum Event {
     PickupBySet(PickupBySet),
     /// Units were asked for and refused, for a purpose. In the place of [`Event::DemandLost`] since format 6.
     DemandRefused(Vec<(Purpose, LostDemand)>),
+    /// Stock was counted, and found to be what the books say.
+    CountsConfirmed(Box<CountsConfirmed>),
 }
 
 /// Names that nobody declared, with who made them up.
@@ -794,7 +796,8 @@ impl Event {
             | Self::DemandRefused(_)
             | Self::HoursSet(_)
             | Self::PickupBySet(_)
-            | Self::Told(_) => {}
+            | Self::Told(_)
+            | Self::CountsConfirmed(_) => {}
         }
     }
 

@@ -1,19 +1,151 @@
-//! The state hash: one number for all cells and all open reservations, kept up to date record by record.
+//! The state hash: one number for everything that is served, kept up to date record by record.
 //!
-//! It is the sum, modulo 2^128, of a digest of each item, so it does not depend on any order, and an item that changes
-//! costs one subtraction and one addition. A server shows it, `anaquel verify` computes it from the log alone, and two
-//! that agree on `seq` and hash agree on every cell.
+//! It is a sum, modulo 2^128, of a digest of each thing, so it does not depend on any order, and a thing that changes
+//! costs one subtraction and one addition. Things are digested by name and by content: neither the ids that names are
+//! interned to, nor the `seq` at which something was set, nor the order in which it came, is in it. So a server shows
+//! it, `anaquel verify` computes it from the log alone, a restart from an image comes to the same, and a directory into
+//! which every file of another is imported agrees with it in all that files carry.
+//!
+//! The sum is told whole and by [`Part`]. What follows from the parts has no part of its own: cells that are short, what
+//! is promised on terms, answers to repeated requests, demand. A reservation that is over has left the state.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::ids::{LocationId, ReservationId, Seq, SkuId, Timestamp};
+use serde::Serialize;
+
+use crate::catalogue::Catalogue;
+use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::level::StockLevel;
 
-/// The running sum. Written inside folds only, read inside durable reads.
+mod content;
+
+/// What a sum is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// SKUs that were declared.
+    Skus,
+    /// Locations that were declared.
+    Locations,
+    /// When people work in locations, and what else they do there for orders.
+    Services,
+    /// Groups with their members.
+    Groups,
+    /// Prices.
+    Prices,
+    /// What rules say.
+    Rules,
+    /// What is to come.
+    Supply,
+    /// Cells: units on hand, safety stock, when they were last counted.
+    Stock,
+    /// What channels leave to others. No file carries it.
+    Channels,
+    /// Which rules are in force now.
+    InForce,
+    /// Units of cells that are promised.
+    Reserved,
+    /// Open reservations.
+    Reservations,
+}
+
+/// How many parts there are.
+pub const PARTS: usize = 12;
+
+impl Part {
+    /// All parts, those that files carry first.
+    pub const ALL: [Self; PARTS] = [
+        Self::Skus,
+        Self::Locations,
+        Self::Services,
+        Self::Groups,
+        Self::Prices,
+        Self::Rules,
+        Self::Supply,
+        Self::Stock,
+        Self::Channels,
+        Self::InForce,
+        Self::Reserved,
+        Self::Reservations,
+    ];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skus => "skus",
+            Self::Locations => "locations",
+            Self::Services => "services",
+            Self::Groups => "groups",
+            Self::Prices => "prices",
+            Self::Rules => "rules",
+            Self::Supply => "supply",
+            Self::Stock => "stock",
+            Self::Channels => "channels",
+            Self::InForce => "in_force",
+            Self::Reserved => "reserved",
+            Self::Reservations => "reservations",
+        }
+    }
+
+    /// Whether exports carry it into another directory.
+    pub fn is_in_files(self) -> bool {
+        !matches!(self, Self::Channels | Self::InForce | Self::Reserved | Self::Reservations)
+    }
+}
+
+/// A digest of one thing: 128 bits.
+pub(crate) type Digest = u128;
+
+/// The running sums. Written inside folds only, read inside durable reads.
 #[derive(Debug, Default)]
 pub struct StateHash {
-    low: AtomicU64,
-    high: AtomicU64,
+    /// Low and high words, part by part.
+    sums: [[AtomicU64; 2]; PARTS],
+}
+
+/// The sums at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sums([u128; PARTS]);
+
+impl Sums {
+    /// The sum of one part, as 32 hexadecimal digits.
+    pub fn part(&self, part: Part) -> String {
+        show(self.sum(part))
+    }
+
+    /// The sum of everything.
+    pub fn all(&self) -> String {
+        show(self.of(|_| true))
+    }
+
+    /// The sum of what exports carry: two directories of which one was filled with the files of the other agree on it.
+    pub fn in_files(&self) -> String {
+        show(self.of(Part::is_in_files))
+    }
+
+    fn of(&self, counts: impl Fn(Part) -> bool) -> u128 {
+        let sums = Part::ALL.iter().zip(self.0).filter(|(part, _)| counts(**part));
+        sums.fold(0, |all, (_, sum)| all.wrapping_add(sum))
+    }
+
+    /// The sum of one part.
+    pub(crate) fn sum(&self, part: Part) -> u128 {
+        self.0.get(part as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn add(&mut self, part: Part, digest: Digest) {
+        if let Some(sum) = self.0.get_mut(part as usize) {
+            *sum = sum.wrapping_add(digest);
+        }
+    }
+
+    /// The first part in which two differ.
+    pub(crate) fn differs_in(&self, other: &Self) -> Option<Part> {
+        Part::ALL.into_iter().find(|part| self.sum(*part) != other.sum(*part))
+    }
+}
+
+fn show(sum: u128) -> String {
+    format!("{sum:032x}")
 }
 
 /// Multiplies and folds the halves: every bit of both factors reaches every bit of the result.
@@ -22,7 +154,7 @@ fn fold_multiply(a: u64, b: u64) -> u64 {
     (wide as u64) ^ ((wide >> 64) as u64)
 }
 
-fn digest(words: [u64; 4]) -> (u64, u64) {
+fn digest(words: [u64; 4]) -> Digest {
     const KEYS: [u64; 4] = [0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89];
     let [a, b, c, d] = words;
     let [ka, kb, kc, kd] = KEYS;
@@ -30,50 +162,114 @@ fn digest(words: [u64; 4]) -> (u64, u64) {
     let second = fold_multiply(c ^ kc, d ^ kd);
     let low = fold_multiply(first ^ ka, second.rotate_left(23) ^ kc);
     let high = fold_multiply(second ^ kb, first.rotate_left(41) ^ kd ^ low);
-    (low, high)
+    (u128::from(high) << 64) | u128::from(low)
 }
 
-/// A cell's digest.
-pub(crate) fn cell(
-    sku: SkuId,
-    location: LocationId,
-    level: StockLevel,
-    safety_stock: u32,
-    counted_at: Timestamp,
-) -> (u64, u64) {
-    let place = (u64::from(sku.0) << 32) | u64::from(location.0);
-    digest([place, level.pack(), counted_at.0, u64::from(safety_stock)])
+/// The digest of a name, kept beside it.
+pub(crate) fn name(text: &str) -> u64 {
+    let (low, high) = mixed(text);
+    low ^ high.rotate_left(32)
+}
+
+/// A cell, by the digests of its names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub sku: u64,
+    pub location: u64,
+}
+
+impl Place {
+    /// One word for both.
+    pub fn word(self) -> u64 {
+        fold_multiply(self.sku ^ 0x9e37_79b9_7f4a_7c15, self.location.rotate_left(17) ^ 0xa409_3822_299f_31d1)
+    }
+}
+
+/// The digest of what a cell holds, promises aside.
+pub(crate) fn stock(at: Place, on_hand: i32, safety_stock: u32, counted_at: Timestamp) -> Digest {
+    let units = (u64::from(safety_stock) << 32) | u64::from(on_hand.cast_unsigned());
+    digest([at.sku, at.location, units, counted_at.0])
+}
+
+/// The digest of what is promised of a cell; nothing where nothing is.
+pub(crate) fn reserved(at: Place, level: StockLevel) -> Digest {
+    match level.reserved {
+        0 => 0,
+        reserved => digest([at.sku, at.location, reserved.into(), u64::MAX]),
+    }
 }
 
 /// An open reservation's digest. Its version stands for all that led there.
-pub(crate) fn reservation(id: ReservationId, version: Seq, outstanding: u64) -> (u64, u64) {
+pub(crate) fn reservation(id: ReservationId, version: Seq, outstanding: u64) -> Digest {
     digest([!id.0, version, outstanding, u64::MAX])
 }
 
-/// The digest of a text in the indexes of reservations. Images hold it, so it stays as it is.
-pub(crate) fn text(text: &str) -> u32 {
+/// The digest of a thing of `part` that is called `key`, by its content: every field of it, ids by the names that they
+/// stand for, and lists of ids in no order.
+pub(crate) fn content<T: Serialize>(catalogue: &Catalogue, part: Part, key: u64, thing: &T) -> Digest {
+    content::digest(catalogue, part, key, thing)
+}
+
+fn mixed(text: &str) -> (u64, u64) {
     let mut sum = 0x1319_8a2e_0370_7344 ^ text.len() as u64;
     for piece in text.as_bytes().chunks(8) {
         let mut word = [0; 8];
         word.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
         sum = fold_multiply(sum ^ u64::from_le_bytes(word), 0x9e37_79b9_7f4a_7c15) ^ sum.rotate_left(29);
     }
-    let sum = fold_multiply(sum ^ 0x243f_6a88_85a3_08d3, 0xa409_3822_299f_31d1);
+    (sum, fold_multiply(sum ^ 0x243f_6a88_85a3_08d3, 0xa409_3822_299f_31d1))
+}
+
+/// The digest of a text in the indexes of reservations. Images hold it, so it stays as it is.
+pub(crate) fn text(text: &str) -> u32 {
+    let (_, sum) = mixed(text);
     (sum ^ (sum >> 32)) as u32
 }
 
 impl StateHash {
-    /// The hash, as 32 hexadecimal digits.
+    /// The hash of everything, as 32 hexadecimal digits.
     pub fn show(&self) -> String {
-        format!("{:016x}{:016x}", self.high.load(Relaxed), self.low.load(Relaxed))
+        self.sums().all()
     }
 
-    pub(crate) fn add(&self, (low, high): (u64, u64)) {
-        self.low.store(self.low.load(Relaxed).wrapping_add(low), Relaxed);
-        self.high.store(self.high.load(Relaxed).wrapping_add(high), Relaxed);
+    /// The sums, part by part.
+    pub fn sums(&self) -> Sums {
+        let word = |word: &AtomicU64| u128::from(word.load(Relaxed));
+        Sums(std::array::from_fn(|part| self.sums.get(part).map_or(0, |[low, high]| (word(high) << 64) | word(low))))
     }
 
-    pub(crate) fn remove(&self, (low, high): (u64, u64)) {
-        self.add((low.wrapping_neg(), high.wrapping_neg()));
+    /// Inside a fold: something became part of the state, and something else left it.
+    pub(crate) fn change(&self, part: Part, leaves: Digest, comes: Digest) {
+        let Some([low, high]) = self.sums.get(part as usize) else { return };
+        if leaves == comes {
+            return;
+        }
+        let before = (u128::from(high.load(Relaxed)) << 64) | u128::from(low.load(Relaxed));
+        let after = before.wrapping_sub(leaves).wrapping_add(comes);
+        low.store(after as u64, Relaxed);
+        high.store((after >> 64) as u64, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_has_a_name_and_a_place_of_its_own() {
+        for (place, part) in Part::ALL.into_iter().enumerate() {
+            assert_eq!(part as usize, place);
+            assert_eq!(Part::ALL.iter().filter(|other| other.as_str() == part.as_str()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn what_comes_and_leaves_again_leaves_nothing() {
+        let hash = StateHash::default();
+        let digests: Vec<_> = (0..100).map(|n| digest([n, !n, n * n, 7])).collect();
+        digests.iter().for_each(|digest| hash.change(Part::Stock, 0, *digest));
+        assert_ne!(hash.sums(), Sums::default());
+        digests.iter().rev().for_each(|digest| hash.change(Part::Stock, *digest, 0));
+        assert_eq!(hash.sums(), Sums::default());
     }
 }

@@ -56,6 +56,11 @@ impl Identity {
         self.eras.iter().map(|(era, ..)| *era)
     }
 
+    /// The epoch of the era that a record belongs to.
+    pub fn epoch_of(&self, seq: Seq) -> Epoch {
+        self.era(seq).map_or(self.epoch(), |(era, ..)| era.epoch)
+    }
+
     /// The era of a record. A log has as many eras as it was restored, hence few.
     fn era(&self, seq: Seq) -> Option<&(Era, String, Cipher)> {
         self.eras.iter().rev().find(|(era, ..)| era.after < seq)

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use crate::business_time::HORIZON_DAYS;
 use crate::event::{Event, OrderDay, Purpose, Record, SupplySet, SupplyUsed, Turn};
-use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::reservation::{Reservation, State};
 use crate::rules::RuleId;
 use crate::supply::{Came, Outlook, Supply, Waiting};
@@ -80,8 +80,8 @@ pub type CameKey = (SkuId, LocationId, u64);
 /// durable view and once more in the draft.
 const CAME_MAX: usize = 500_000;
 
-fn came_key(sku: SkuId, location: LocationId, name: &Name) -> CameKey {
-    let digest = blake3::hash(name.as_str().as_bytes());
+fn came_key(sku: SkuId, location: LocationId, name: &str) -> CameKey {
+    let digest = blake3::hash(name.as_bytes());
     let (head, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 8], &[]));
     (sku, location, u64::from_le_bytes(*head))
 }
@@ -211,7 +211,7 @@ impl Ledger {
 
     /// Some of a supply came.
     fn note_used(&mut self, record: &Record, used: &SupplyUsed) {
-        let key = came_key(used.sku, used.location, &used.name);
+        let key = came_key(used.sku, used.location, used.name.as_str());
         let came = self.came.entry(key).or_insert(Came { told: used.quantity + used.open, ..Came::default() });
         if came.seq < record.seq {
             (came.seq, came.time) = (record.seq, record.time);
@@ -225,7 +225,7 @@ impl Ledger {
     /// is only dated anew.
     fn note_set(&mut self, record: &Record, row: &SupplySet) {
         let (sku, location) = (row.cell.sku, row.cell.location);
-        let key = came_key(sku, location, &row.name);
+        let key = came_key(sku, location, row.name.as_str());
         let Some(came) = self.came.get_mut(&key).filter(|came| came.seq < record.seq) else { return };
         let supplies = self.outlooks.get(&(sku, location)).map_or(&[][..], Outlook::supplies);
         let open = supplies.iter().find(|supply| supply.name == row.name).map_or(0, |supply| supply.open);
@@ -241,7 +241,7 @@ impl Ledger {
     }
 
     /// What came of a supply, if that is remembered.
-    pub fn came(&self, sku: SkuId, location: LocationId, name: &Name) -> Option<Came> {
+    pub fn came(&self, sku: SkuId, location: LocationId, name: &str) -> Option<Came> {
         self.came.get(&came_key(sku, location, name)).copied()
     }
 
@@ -261,7 +261,7 @@ impl Ledger {
             }
             let Some((time, key)) = self.remembered.pop_front() else { break };
             let supplies = self.outlooks.get(&(key.0, key.1)).map_or(&[][..], Outlook::supplies);
-            let is_live = supplies.iter().any(|supply| came_key(key.0, key.1, &supply.name) == key);
+            let is_live = supplies.iter().any(|supply| came_key(key.0, key.1, supply.name.as_str()) == key);
             if is_live && self.remembered.len() < CAME_MAX {
                 self.remembered.push_back((before.max(time), key));
             } else if self.came.get(&key).is_some_and(|came| came.time <= time) {

@@ -17,6 +17,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod coming;
 pub mod command;
+pub mod confirmed;
 mod deadlines;
 pub mod demand;
 mod directory;

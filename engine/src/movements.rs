@@ -2,7 +2,11 @@
 //!
 //! A count says what was there at `counted_at`. What happened after that stays in force, so the books' figure for that
 //! moment is today's less all that moved since. Only movements after the last count matter, only so many are kept a cell,
-//! and only for so long; a count from before what is kept is refused rather than guessed.
+//! and only for so long; what would need those that were let go is not guessed.
+//!
+//! A movement has two places: when it happened, and which record told it. A count is true at a moment, and asks for the
+//! first. An export tells the books as of a record, and asks for the second: what was told later stays in force, whenever
+//! it happened.
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};
@@ -12,23 +16,84 @@ use crate::ids::{LocationId, Seq, SkuId, Timestamp};
 /// Movements kept a cell. Where more happen between two counts, the oldest half is let go.
 pub const MOVEMENTS_PER_CELL_MAX: usize = 1024;
 
+/// One movement, in 16 bytes.
+///
+/// ```text
+///  when   u64   occurred at (42 bits, ms) | high bits of the seq (22)
+///  what   u64   units, signed (32)        | low bits of the seq (32)
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Moved {
+    when: u64,
+    what: u64,
+}
+
+impl Moved {
+    fn new(at: Timestamp, change: i32, seq: Seq) -> Self {
+        let at = at.min(Timestamp::MAX);
+        let (high, low) = ((seq >> 32) & ((1 << 22) - 1), seq & u64::from(u32::MAX));
+        Self { when: (at.0 << 22) | high, what: (u64::from(change.cast_unsigned()) << 32) | low }
+    }
+
+    fn at(self) -> Timestamp {
+        Timestamp(self.when >> 22)
+    }
+
+    fn change(self) -> i64 {
+        i64::from(((self.what >> 32) as u32).cast_signed())
+    }
+
+    fn seq(self) -> Seq {
+        ((self.when & ((1 << 22) - 1)) << 32) | (self.what & u64::from(u32::MAX))
+    }
+}
+
 /// The movements of one cell since its last count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recent {
     /// The last record and row that is in.
     version: (Seq, u32),
-    /// Movements up to here were let go.
+    /// Movements that happened up to here were let go, and no later ones.
+    kept_after: Timestamp,
+    /// Movements told up to this record were let go, and none told later.
+    told_after: Seq,
+    moved: Vec<Moved>,
+}
+
+/// The same as images of formats 1 to 4 have it: nothing is known of the records.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RecentV1 {
+    version: (Seq, u32),
     kept_after: Timestamp,
     moved: Vec<(Timestamp, i64)>,
+}
+
+impl From<RecentV1> for Recent {
+    fn from(RecentV1 { version, kept_after, moved }: RecentV1) -> Self {
+        // All of them were told up to the last record that is in; before that, nobody knows.
+        let (seq, _) = version;
+        let entry = |(at, change): (Timestamp, i64)| {
+            let units = change.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+            Moved::new(at, units, seq)
+        };
+        let told_after = if moved.is_empty() && kept_after == Timestamp(0) { 0 } else { seq };
+        Self { version, kept_after, told_after, moved: moved.into_iter().map(entry).collect() }
+    }
 }
 
 impl Recent {
     /// What moved after `time`; `None` where that is no longer known.
     pub fn since(&self, time: Timestamp) -> Option<i64> {
-        if time < self.kept_after {
-            return None;
-        }
-        Some(self.moved.iter().filter(|(at, _)| *at > time).map(|(_, change)| change).sum())
+        (time >= self.kept_after).then(|| self.sum(|moved| moved.at() > time))
+    }
+
+    /// What was told to have moved after record `seq`; `None` where that is no longer known.
+    pub fn told_since(&self, seq: Seq) -> Option<i64> {
+        (seq >= self.told_after).then(|| self.sum(|moved| moved.seq() > seq))
+    }
+
+    fn sum(&self, counts: impl Fn(&Moved) -> bool) -> i64 {
+        self.moved.iter().filter(|moved| counts(moved)).map(|moved| moved.change()).sum()
     }
 
     fn push(&mut self, version: (Seq, u32), at: Timestamp, change: i64) {
@@ -36,9 +101,15 @@ impl Recent {
             return;
         }
         self.version = version;
-        self.moved.push((at, change));
+        // One entry holds 32 bits; only a correction may be more.
+        let mut left = change;
+        while left != 0 {
+            let units = left.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32;
+            self.moved.push(Moved::new(at, units, version.0));
+            left -= i64::from(units);
+        }
         if self.moved.len() > MOVEMENTS_PER_CELL_MAX {
-            let mut times: Vec<_> = self.moved.iter().map(|(at, _)| *at).collect();
+            let mut times: Vec<_> = self.moved.iter().map(|moved| moved.at()).collect();
             times.sort_unstable();
             let half = times.get(times.len() / 2).copied().unwrap_or_default();
             self.let_go(half);
@@ -46,11 +117,15 @@ impl Recent {
     }
 
     fn let_go(&mut self, until: Timestamp) {
-        let before = self.moved.len();
-        self.moved.retain(|(at, _)| *at > until);
-        if self.moved.len() < before {
-            self.kept_after = self.kept_after.max(until);
-        }
+        let (kept_after, told_after) = (&mut self.kept_after, &mut self.told_after);
+        self.moved.retain(|moved| {
+            let stays = moved.at() > until;
+            if !stays {
+                *kept_after = (*kept_after).max(moved.at());
+                *told_after = (*told_after).max(moved.seq());
+            }
+            stays
+        });
     }
 }
 
@@ -66,6 +141,11 @@ impl RecentMovements {
         self.cells.get(&(sku, location)).map_or(Some(0), |recent| recent.since(time))
     }
 
+    /// What was told to have moved in a cell after record `seq`; `None` where that is no longer known.
+    pub fn told_since(&self, sku: SkuId, location: LocationId, seq: Seq) -> Option<i64> {
+        self.cells.get(&(sku, location)).map_or(Some(0), |recent| recent.told_since(seq))
+    }
+
     /// Journal thread only: something moved.
     pub(crate) fn fold_moved(&self, sku: SkuId, location: LocationId, version: (Seq, u32), at: Timestamp, change: i64) {
         self.cells.entry((sku, location)).or_default().push(version, at, change);
@@ -74,7 +154,22 @@ impl RecentMovements {
     /// Journal thread only: a count is in force, so nothing before it matters any more.
     pub(crate) fn fold_counted(&self, sku: SkuId, location: LocationId, counted_at: Timestamp) {
         if let Some(mut recent) = self.cells.get_mut(&(sku, location)) {
-            recent.moved.retain(|(at, _)| *at > counted_at);
+            recent.moved.retain(|moved| moved.at() > counted_at);
+        }
+    }
+
+    /// Journal thread only: a count corrected one of the same moment. What an export told before stands corrected, too.
+    pub(crate) fn fold_recounted(
+        &self,
+        sku: SkuId,
+        location: LocationId,
+        version: (Seq, u32),
+        at: Timestamp,
+        change: i64,
+    ) {
+        self.fold_counted(sku, location, at);
+        if change != 0 {
+            self.fold_moved(sku, location, version, at, change);
         }
     }
 
@@ -100,6 +195,7 @@ impl RecentMovements {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn what_was_let_go_is_refused_not_guessed() {
@@ -108,7 +204,20 @@ mod tests {
             recent.push((n, 0), Timestamp(n * 10), 1);
         }
         assert_eq!(recent.since(Timestamp(0)), None);
+        assert_eq!(recent.told_since(0), None);
         assert_eq!(recent.since(Timestamp(MOVEMENTS_PER_CELL_MAX as u64 * 10)), Some(1));
+        assert_eq!(recent.told_since(MOVEMENTS_PER_CELL_MAX as u64), Some(1));
+    }
+
+    #[test]
+    fn what_is_still_known_is_told_although_something_was_let_go() {
+        let mut recent = Recent::default();
+        recent.push((1, 0), Timestamp(10), -1);
+        recent.push((2, 0), Timestamp(90), -2);
+        recent.let_go(Timestamp(50));
+        assert_eq!(recent.since(Timestamp(9)), None);
+        assert_eq!(recent.since(Timestamp(10)), Some(-2), "nothing after the tenth was let go");
+        assert_eq!((recent.told_since(0), recent.told_since(1)), (None, Some(-2)));
     }
 
     #[test]
@@ -118,5 +227,13 @@ mod tests {
         recent.push((5, 1), Timestamp(1), -2);
         recent.push((5, 0), Timestamp(1), -2);
         assert_eq!(recent.since(Timestamp(0)), Some(-4));
+    }
+
+    proptest! {
+        #[test]
+        fn an_entry_says_what_was_put_into_it(at in 0..1_u64 << 42, change: i32, seq in 0..1_u64 << 54) {
+            let moved = Moved::new(Timestamp(at), change, seq);
+            prop_assert_eq!((moved.at(), moved.change(), moved.seq()), (Timestamp(at), i64::from(change), seq));
+        }
     }
 }

@@ -27,7 +27,9 @@ pub struct CellView {
     pub level: StockLevel,
     /// Units held back from every channel.
     pub safety_stock: u32,
-    /// Units that the asking channel may promise.
+    /// Units that the asking channel must leave to others; all that are left where it may not sell.
+    pub buffer: u32,
+    /// Units that the asking channel may promise: what is on hand less what is promised, the safety stock and the buffer.
     pub available: u32,
     /// How much that is, for those who are not told the number.
     pub band: Band,
@@ -151,7 +153,7 @@ fn see_plainly(cell: &StockCell, safety_stock: u32, buffer: u32) -> CellView {
     let available = level.available(Floor { safety_stock, buffer });
     let band = if available == 0 { Band::OutOfStock } else { Band::InStock };
     let (sku, location) = (cell.sku(), cell.location());
-    CellView { sku, location, level, safety_stock, available, band, exact: true, own_safety_stock }
+    CellView { sku, location, level, safety_stock, buffer, available, band, exact: true, own_safety_stock }
 }
 
 #[inline(always)]
@@ -170,6 +172,7 @@ fn see(gate: Gate, cell: &CellAfter) -> CellView {
         location,
         level,
         safety_stock: gate.safety_stock(level),
+        buffer: gate.buffer(level),
         available,
         band,
         exact,

@@ -4,10 +4,10 @@
 //! events say and decides nothing. Replaying a record that an image already knew changes nothing: levels are absolute,
 //! and what accumulates carries the `seq` of its last change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use rustc_hash::FxHashMap;
 
@@ -15,17 +15,18 @@ use crate::catalogue::Catalogue;
 use crate::deadlines::Deadlines;
 use crate::demand::DemandRates;
 use crate::event::{CellAfter, Definitions, Event, Moved, MovementKind, Record};
-use crate::hash::{self, StateHash};
+use crate::hash::{self, Part, StateHash, Sums};
 use crate::idempotency::{Done, IdempotencyTable, KeptKeys, tag_of};
-use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{ChannelId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::ledger::{CameKey, Counted, Ledger, Shift, Used};
+use crate::level::StockLevel;
 use crate::lost::Lost;
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
 use crate::plan::Budget;
 use crate::reservation::{Closed, Reservation, ReservationStore};
-use crate::rules::{Book, RuleTable};
+use crate::rules::{Book, RuleId, RuleTable, Standing};
 use crate::settings::Settings;
 use crate::supply::{Came, Supply};
 use crate::view::DurableView;
@@ -75,22 +76,23 @@ pub struct State {
     pub movements: RecentMovements,
     /// Who made which of the reservations that are open, where that is known.
     owners: Mutex<FxHashMap<ReservationId, u64>>,
-    /// One number for all cells and open reservations.
-    pub hash: StateHash,
+    /// One number for everything that is served.
+    pub hash: Arc<StateHash>,
     bounds: Bounds,
-    shortages: Mutex<BTreeSet<(SkuId, LocationId)>>,
+    /// Cells that are short, with the units that were last told to be missing.
+    shortages: Mutex<BTreeMap<(SkuId, LocationId), u32>>,
     cells: AtomicU32,
     last_time: AtomicU64,
 }
 
 impl State {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let reservations = ReservationStore::default();
+        let (reservations, hash) = (ReservationStore::default(), Arc::<StateHash>::default());
         reservations.keep(settings.keeping());
         Self {
             view: DurableView::default(),
             matrix: Matrix::default(),
-            catalogue: Catalogue::default(),
+            catalogue: Catalogue::new(Arc::clone(&hash)),
             rules: RuleTable::default(),
             reservations,
             idempotency: IdempotencyTable::new(settings.idempotency_bytes),
@@ -101,7 +103,7 @@ impl State {
             has_terms: AtomicBool::new(false),
             movements: RecentMovements::default(),
             owners: Mutex::default(),
-            hash: StateHash::default(),
+            hash,
             bounds: Bounds::from(settings),
             shortages: Mutex::default(),
             cells: AtomicU32::new(0),
@@ -149,6 +151,8 @@ impl State {
     /// Puts back a supply that an image holds.
     pub(crate) fn restore_supply(&self, sku: SkuId, location: LocationId, supplies: &[Supply]) {
         self.change_ledger(|ledger| ledger.restore_supply(sku, location, supplies));
+        let digests = supplies.iter().map(|supply| self.digest_supply(sku, location, supply));
+        digests.for_each(|digest| self.hash.change(Part::Supply, 0, digest));
     }
 
     /// Who made a reservation that is open; 0 where nobody knows.
@@ -195,7 +199,7 @@ impl State {
 
     /// Cells whose `on_hand` does not cover what is promised.
     pub fn shortages(&self) -> Vec<(SkuId, LocationId)> {
-        self.short_cells().iter().copied().collect()
+        self.short_cells().keys().copied().collect()
     }
 
     /// How many there are.
@@ -237,11 +241,126 @@ impl State {
     /// Up to `limit` of them, in order, from the one after `after`.
     pub(crate) fn shortages_after(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> Vec<(SkuId, LocationId)> {
         let from = (after.map_or(Unbounded, Excluded), Unbounded);
-        self.short_cells().range(from).take(limit).copied().collect()
+        self.short_cells().range(from).take(limit).map(|(cell, _)| *cell).collect()
     }
 
-    fn short_cells(&self) -> std::sync::MutexGuard<'_, BTreeSet<(SkuId, LocationId)>> {
+    /// The units that were last told to be missing in a cell; 0 where none are told to be.
+    pub(crate) fn told_missing(&self, sku: SkuId, location: LocationId) -> u32 {
+        self.short_cells().get(&(sku, location)).copied().unwrap_or(0)
+    }
+
+    fn short_cells(&self) -> std::sync::MutexGuard<'_, BTreeMap<(SkuId, LocationId), u32>> {
         self.shortages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a cell holds, as far as it is digested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Holding {
+    level: StockLevel,
+    safety_stock: u32,
+    counted_at: Timestamp,
+}
+
+/// The state hash of what is not the catalogue's own.
+impl State {
+    #[inline]
+    fn rehash_cell(&self, sku: SkuId, location: LocationId, before: Option<Holding>, after: Holding) {
+        let at = self.catalogue.place(sku, location);
+        let stock = |Holding { level, safety_stock, counted_at }: Holding| {
+            hash::stock(at, level.on_hand, safety_stock, counted_at)
+        };
+        // Most that happens changes one of the two.
+        let same = |before: Holding| Holding { level: StockLevel { reserved: 0, ..before.level }, ..before };
+        if before.map(same) != Some(same(after)) {
+            self.hash.change(Part::Stock, before.map_or(0, stock), stock(after));
+        }
+        let reserved = before.map_or(0, |before| before.level.reserved);
+        if reserved != after.level.reserved {
+            let before = StockLevel { reserved, ..after.level };
+            self.hash.change(Part::Reserved, hash::reserved(at, before), hash::reserved(at, after.level));
+        }
+    }
+
+    fn digest_supply(&self, sku: SkuId, location: LocationId, supply: &Supply) -> hash::Digest {
+        hash::content(&self.catalogue, Part::Supply, self.catalogue.place(sku, location).word(), supply)
+    }
+
+    /// Folds what a record says of supply. Bounded by the supplies that it names.
+    fn fold_supply(&self, record: &Record) {
+        let mut named: BTreeSet<(SkuId, LocationId, &Name)> = BTreeSet::new();
+        match &record.event {
+            Event::SupplySet(rows) => named.extend(rows.iter().map(|row| (row.cell.sku, row.cell.location, &row.name))),
+            Event::Received(received) => {
+                named.extend(received.used.iter().map(|used| (used.sku, used.location, &used.name)));
+            }
+            _ => {}
+        }
+        let sum = || {
+            let ledger = self.ledger();
+            named.iter().fold(0_u128, |sum, (sku, location, name)| {
+                let supplies = ledger.outlook(*sku, *location).map_or(&[][..], |outlook| outlook.supplies());
+                let known = supplies.iter().find(|supply| supply.name == **name);
+                sum.wrapping_add(known.map_or(0, |supply| self.digest_supply(*sku, *location, supply)))
+            })
+        };
+        let before = sum();
+        self.change_ledger(|ledger| ledger.supply(record));
+        self.hash.change(Part::Supply, before, sum());
+    }
+
+    fn digest_rule(&self, standing: &Standing, put: &mut dyn FnMut(Part, hash::Digest)) {
+        let key = hash::name(standing.name.as_str());
+        put(Part::Rules, hash::content(&self.catalogue, Part::Rules, key, &standing.rule));
+        if standing.in_force {
+            put(Part::InForce, hash::content(&self.catalogue, Part::InForce, key, &true));
+        }
+    }
+
+    fn digest_rules(&self, ids: &BTreeSet<RuleId>) -> Sums {
+        let mut sums = Sums::default();
+        for standing in ids.iter().filter_map(|id| self.rules.at(*id)) {
+            self.digest_rule(&standing, &mut |part, digest| sums.add(part, digest));
+        }
+        sums
+    }
+
+    /// Folds what changes rules.
+    fn rehash_rules(&self, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
+        let before = self.digest_rules(ids);
+        fold();
+        let after = self.digest_rules(ids);
+        for part in [Part::Rules, Part::InForce] {
+            self.hash.change(part, before.sum(part), after.sum(part));
+        }
+    }
+
+    /// Puts back a rule from an image.
+    pub(crate) fn restore_rule(&self, id: RuleId, standing: Option<Standing>) {
+        self.rehash_rules(&BTreeSet::from([id]), || self.rules.restore(id, standing));
+    }
+
+    /// What the state hash comes to if everything is digested anew: what it is kept up to date to be. Looks at everything.
+    pub fn hash_anew(&self) -> Sums {
+        let mut sums = Sums::default();
+        let mut put = |part, digest| sums.add(part, digest);
+        self.catalogue.digest(&mut put);
+        for standing in self.rules.all().iter().flatten() {
+            self.digest_rule(standing, &mut put);
+        }
+        for ((sku, location), outlook) in self.ledger().outlooks(None) {
+            outlook.supplies().iter().for_each(|supply| put(Part::Supply, self.digest_supply(sku, location, supply)));
+        }
+        for (_, cell) in self.matrix.range(0, self.cells()) {
+            let at = self.catalogue.place(cell.sku(), cell.location());
+            let level = cell.durable();
+            put(Part::Stock, hash::stock(at, level.on_hand, cell.safety_stock(), cell.counted_at()));
+            put(Part::Reserved, hash::reserved(at, level));
+        }
+        for open in self.reservations.open_ones() {
+            put(Part::Reservations, hash::reservation(open.id, open.version, open.outstanding()));
+        }
+        sums
     }
 }
 
@@ -284,7 +403,7 @@ impl Folder {
             }
             Event::SkusSet(rows) => {
                 for (sku, details) in rows {
-                    state.catalogue.skus.fold_details(*sku, record.seq, details.clone());
+                    state.catalogue.fold_sku(*sku, record.seq, details.clone());
                     state.rules.fold_sku(*sku, details);
                 }
             }
@@ -336,12 +455,24 @@ impl Folder {
             Event::SupplySet(_) => record.event.for_each_cell(|cell| self.fold_cell(state, cell, None)),
             Event::DemandLost(_) | Event::DemandRefused(_) | Event::Told(_) => {}
             Event::Counted(rows) => {
-                for counted in rows {
+                for (row, counted) in (0..).zip(rows) {
+                    let CellAfter { sku, location, .. } = counted.cell;
                     let counted_at = (!counted.outdated).then_some(counted.counted_at);
+                    let known_at = state.matrix.get(sku, location).map(|cell| cell.counted_at());
                     self.fold_cell(state, &counted.cell, counted_at);
-                    if let Some(counted_at) = counted_at {
-                        state.movements.fold_counted(counted.cell.sku, counted.cell.location, counted_at);
+                    match counted_at {
+                        Some(at) if known_at == Some(at) => {
+                            let corrected = i64::from(counted.counted) - i64::from(counted.expected);
+                            state.movements.fold_recounted(sku, location, (record.seq, row), at, corrected);
+                        }
+                        Some(at) => state.movements.fold_counted(sku, location, at),
+                        None => {}
                     }
+                }
+            }
+            Event::CountsConfirmed(confirmed) => {
+                for (sku, location) in confirmed.cells.iter() {
+                    self.fold_confirmed(state, sku, location, confirmed.counted_at);
                 }
             }
             Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => self.fold_promise(state, record),
@@ -369,7 +500,7 @@ impl Folder {
                 }
             }
             Event::ShortageGrew(cell) => {
-                state.short_cells().insert((cell.sku, cell.location));
+                state.short_cells().insert((cell.sku, cell.location), cell.level.shortage());
             }
             Event::ShortageCleared(cell) => {
                 state.short_cells().remove(&(cell.sku, cell.location));
@@ -380,16 +511,18 @@ impl Folder {
                 self.fold_change(state, rebound.reservation, record);
             }
             Event::RulesSet(rows) => {
-                state.rules.fold_set(record.seq, rows);
+                let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
+                state.rehash_rules(&ids, || state.rules.fold_set(record.seq, rows));
                 state.forget_quotas();
             }
             Event::RulesTurned(rows) => {
-                state.rules.fold_turned(record.seq, rows);
+                let ids: BTreeSet<_> = rows.iter().map(|(id, _)| *id).collect();
+                state.rehash_rules(&ids, || state.rules.fold_turned(record.seq, rows));
                 state.forget_quotas();
             }
         }
         if matches!(record.event, Event::SupplySet(_) | Event::Received(_)) {
-            state.change_ledger(|ledger| ledger.supply(record));
+            state.fold_supply(record);
         }
         if !self.shift.is_empty() {
             let shift = std::mem::take(&mut self.shift);
@@ -403,14 +536,14 @@ impl Folder {
         let made_before = self.cells.cells();
         let id = state.matrix.make(&mut self.cells, after.sku, after.location);
         let cell = state.matrix.cell(id);
-        let digest = |cell: &crate::matrix::StockCell| {
-            hash::cell(after.sku, after.location, cell.durable(), cell.safety_stock(), cell.counted_at())
-        };
-        if self.cells.cells() == made_before {
-            state.hash.remove(digest(cell));
+        let holds =
+            || Holding { level: cell.durable(), safety_stock: cell.safety_stock(), counted_at: cell.counted_at() };
+        let before = if self.cells.cells() == made_before {
+            Some(holds())
         } else {
             state.cells.store(self.cells.cells(), Relaxed);
-        }
+            None
+        };
         cell.fold_level(after.level);
         if cell.safety_stock() != after.safety_stock {
             cell.fold_safety_stock(after.safety_stock);
@@ -418,7 +551,19 @@ impl Folder {
         if let Some(counted_at) = counted_at {
             cell.fold_counted_at(counted_at);
         }
-        state.hash.add(digest(cell));
+        state.rehash_cell(after.sku, after.location, before, holds());
+    }
+
+    /// A count found what the books say.
+    fn fold_confirmed(&mut self, state: &State, sku: SkuId, location: LocationId, counted_at: Timestamp) {
+        if let Some(cell) = state.matrix.get(sku, location) {
+            let (level, safety_stock) = (cell.durable(), cell.safety_stock());
+            let before = Holding { level, safety_stock, counted_at: cell.counted_at() };
+            // A row behind it in the same file may tell of a later count.
+            cell.fold_counted_at(counted_at.max(cell.counted_at()));
+            state.rehash_cell(sku, location, Some(before), Holding { counted_at: cell.counted_at(), ..before });
+            state.movements.fold_counted(sku, location, counted_at);
+        }
     }
 
     fn fold_moved(&mut self, state: &State, record: &Record, rows: &[Moved]) {
@@ -469,7 +614,8 @@ impl Folder {
         if state.reservations.is_known(reservation.id) {
             return;
         }
-        state.hash.add(hash::reservation(reservation.id, reservation.version, reservation.outstanding()));
+        let digest = hash::reservation(reservation.id, reservation.version, reservation.outstanding());
+        state.hash.change(Part::Reservations, 0, digest);
         if let Some(deadline) = reservation.deadline() {
             self.deadlines.insert(deadline, reservation.id);
         }
@@ -484,7 +630,7 @@ impl Folder {
             if record.seq <= reservation.version {
                 return;
             }
-            state.hash.remove(hash::reservation(id, reservation.version, reservation.outstanding()));
+            let digest_before = hash::reservation(id, reservation.version, reservation.outstanding());
             let deadline_before = reservation.deadline();
             let before = reservation.is_counted().then(|| reservation.clone());
             reservation.apply(record);
@@ -492,9 +638,12 @@ impl Folder {
                 self.shift.between(before.as_ref(), reservation);
             }
             self.deadlines.change(id, deadline_before, reservation.deadline());
-            if reservation.state.is_open() {
-                state.hash.add(hash::reservation(id, reservation.version, reservation.outstanding()));
-            } else {
+            let digest = match reservation.state.is_open() {
+                true => hash::reservation(id, reservation.version, reservation.outstanding()),
+                false => 0,
+            };
+            state.hash.change(Part::Reservations, digest_before, digest);
+            if !reservation.state.is_open() {
                 self.closed += 1;
                 if self.has_owners {
                     state.owners().remove(&id);
@@ -555,7 +704,7 @@ impl Folder {
     /// Puts back a cell from an image.
     pub fn restore_cell(&mut self, state: &State, after: &CellAfter, counted_at: Timestamp) {
         if after.level.shortage() > 0 {
-            state.short_cells().insert((after.sku, after.location));
+            state.short_cells().insert((after.sku, after.location), after.level.shortage());
         }
         self.fold_cell(state, after, Some(counted_at));
     }

@@ -3,10 +3,10 @@
 
 mod common;
 
-use anaquel_engine::command::{Failure, Refusal};
-use anaquel_engine::event::MovementKind;
+use anaquel_engine::command::{AsOf, Command, Count, Failure, Loaded, NameRef, Outcome, Refusal, Rows};
+use anaquel_engine::event::{Event, MovementKind};
 use anaquel_engine::ids::Timestamp;
-use common::{START_MS, Shop, level};
+use common::{START_MS, Shop, audit, level, name};
 use proptest::prelude::*;
 
 const HOUR: u64 = 3_600_000;
@@ -292,4 +292,200 @@ fn adjust_sync_adjust_in_any_order_of_arrival_leads_to_the_same_stock() {
         }
         assert_eq!(shop.level("A", "s0").on_hand, 12, "in the order {order:?}");
     }
+}
+
+/// Loads rows of a stock file.
+fn load(shop: &Shop, counts: Vec<Count>) -> Loaded {
+    let rows = Rows::Stock { counts, create: true };
+    let command = Command::Load { rows, atomic: false, finish: None };
+    match shop.engine.run(|engine, done| engine.submit(command, None, done)).unwrap() {
+        Outcome::Loaded(loaded) => loaded,
+        other => panic!("what became of rows was expected, not {other:?}"),
+    }
+}
+
+fn row(sku: &str, location: &str, on_hand: i32) -> Count {
+    Count {
+        line: 2,
+        sku: NameRef::New(name(sku)),
+        location: NameRef::New(name(location)),
+        on_hand,
+        counted_at: None,
+        safety_stock: None,
+        as_of: None,
+    }
+}
+
+/// What an export of the cell says now.
+fn exported(shop: &Shop, sku: &str, location: &str) -> Count {
+    let state = shop.engine.state();
+    let place = (state.catalogue.skus.id(sku).unwrap(), state.catalogue.locations.id(location).unwrap());
+    let (seq, (cell, time)) = state.view.read(|| (state.matrix.get(place.0, place.1).unwrap(), state.last_time()));
+    let counted_at = Some(cell.counted_at()).filter(|at| *at != Timestamp(0));
+    Count {
+        counted_at,
+        safety_stock: Some(cell.safety_stock()),
+        as_of: Some(AsOf { time, seq: Some(seq), counted_at }),
+        ..row(sku, location, cell.durable().on_hand)
+    }
+}
+
+fn outcome(loaded: &Loaded) -> (u64, u64, usize) {
+    (loaded.accepted, loaded.unchanged, loaded.errors.len())
+}
+
+fn kinds_after(shop: &Shop, seq: u64) -> Vec<Event> {
+    let records = shop.engine.events(seq, usize::MAX).unwrap();
+    records.into_iter().map(|record| record.event).collect()
+}
+
+#[test]
+fn the_own_books_change_nothing_whatever_was_sold_since() {
+    let shop = Shop::open();
+    shop.count("A", "s1", 10);
+    shop.clock.advance(HOUR);
+    shop.sell("A", "s1", 4);
+    let books = exported(&shop, "A", "s1");
+    let seq = shop.engine.state().view.seq();
+    for _ in 0..2 {
+        assert_eq!(outcome(&load(&shop, vec![books.clone()])), (0, 1, 0));
+        assert_eq!(shop.level("A", "s1"), level(6, 0));
+    }
+    assert_eq!(shop.engine.state().view.seq(), seq, "nothing is logged");
+    // A sale after the export, and one from before it that is told late: both stay in force.
+    shop.clock.advance(HOUR);
+    shop.sell("A", "s1", 1);
+    shop.sell_at("A", "s1", 2, START_MS + HOUR / 2);
+    let order = shop.reserve(&[("A", "s1", 1)]);
+    shop.confirm(order.id).unwrap();
+    shop.collect(order.id).unwrap();
+    assert_eq!(outcome(&load(&shop, vec![books.clone()])), (0, 1, 0));
+    assert_eq!(shop.level("A", "s1"), level(2, 0));
+    // Somebody corrects the file: by so much, whatever was sold since. Twice is once.
+    let corrected = Count { on_hand: 7, ..books.clone() };
+    assert_eq!(outcome(&load(&shop, vec![corrected.clone()])), (1, 0, 0));
+    assert_eq!(shop.level("A", "s1"), level(3, 0));
+    assert_eq!(outcome(&load(&shop, vec![corrected])), (0, 1, 0));
+    assert_eq!(outcome(&load(&shop, vec![books])), (0, 1, 0), "older than the correction");
+    assert_eq!(shop.level("A", "s1"), level(3, 0));
+    let shop = shop.restart();
+    assert_eq!(shop.level("A", "s1"), level(3, 0));
+    shop.check_promises();
+}
+
+#[test]
+fn the_own_books_give_no_count_to_what_nobody_counted() {
+    let shop = Shop::open();
+    shop.receive("A", "s1", 5);
+    shop.sell("A", "s1", 7);
+    let books = exported(&shop, "A", "s1");
+    assert_eq!((books.on_hand, books.counted_at), (-2, None));
+    assert_eq!(outcome(&load(&shop, vec![books.clone()])), (0, 1, 0));
+    let late = shop.sell_at("A", "s1", 1, START_MS - HOUR);
+    assert!(!late.absorbed, "nobody counted");
+    // In another directory, it is the stock to begin with.
+    let other = Shop::open();
+    let foreign = Count { as_of: books.as_of.map(|as_of| AsOf { seq: None, ..as_of }), ..books };
+    assert_eq!(outcome(&load(&other, vec![foreign.clone()])), (1, 0, 0));
+    assert_eq!(other.level("A", "s1"), level(-2, 0));
+    assert_eq!(exported(&other, "A", "s1").counted_at, None);
+    assert!(!other.sell_at("A", "s1", 1, START_MS - HOUR).absorbed);
+    assert_eq!(
+        outcome(&load(&other, vec![foreign])),
+        (1, 0, 0),
+        "what the other directory says is there at that moment"
+    );
+    assert_eq!(other.level("A", "s1"), level(-2, 0));
+}
+
+#[test]
+fn a_count_corrected_for_the_same_moment_is_not_undone_by_the_books_of_before() {
+    let shop = Shop::open();
+    shop.clock.advance(HOUR);
+    shop.try_count("A", "s1", 10, Some(START_MS)).unwrap();
+    let books = exported(&shop, "A", "s1");
+    shop.try_count("A", "s1", 12, Some(START_MS)).unwrap();
+    assert_eq!(outcome(&load(&shop, vec![books])), (0, 1, 0));
+    assert_eq!(shop.level("A", "s1"), level(12, 0));
+}
+
+#[test]
+fn a_count_no_newer_than_what_is_known_is_never_refused_for_what_is_forgotten() {
+    let shop = Shop::open();
+    shop.clock.advance(HOUR);
+    shop.try_count("A", "s1", 2000, Some(START_MS)).unwrap();
+    // More than are kept of a cell.
+    for _ in 0..1030 {
+        shop.clock.advance(1000);
+        shop.sell("A", "s1", 1);
+    }
+    let seq = shop.engine.state().view.seq();
+    let old = |on_hand, at| Count { counted_at: Some(Timestamp(at)), ..row("A", "s1", on_hand) };
+    for same in [old(2000, START_MS), old(9, START_MS), old(9, START_MS - HOUR)] {
+        assert_eq!(outcome(&load(&shop, vec![same.clone()])), (0, 1, 0), "{same:?}");
+    }
+    assert_eq!(shop.engine.state().view.seq(), seq, "nothing is logged");
+    assert_eq!(shop.level("A", "s1"), level(970, 0));
+    let told = shop.try_count("A", "s1", 2000, Some(START_MS)).unwrap();
+    assert!(told.outdated, "and over the other call");
+    // What is newer than the last count, and older than what is kept, cannot be worked out.
+    let refused = load(&shop, vec![old(1999, START_MS + HOUR + 5000)]);
+    assert_eq!(outcome(&refused), (0, 0, 1));
+    assert!(refused.errors[0].reason.contains("is newer than the last count"), "{refused:?}");
+    // What happened after that is kept: it is exact.
+    assert_eq!(outcome(&load(&shop, vec![old(971, START_MS + HOUR + 1_029_500)])), (1, 0, 0));
+    assert_eq!(shop.level("A", "s1"), level(970, 0));
+}
+
+#[test]
+fn a_file_that_finds_what_is_known_costs_next_to_nothing_and_still_counts() {
+    let shop = Shop::open();
+    let all = || -> Vec<Count> {
+        let places = (0..40).flat_map(|location| (0..100).map(move |sku| (sku, location)));
+        places.map(|(sku, location)| row(&format!("K{sku}"), &format!("s{location}"), 3)).collect()
+    };
+    assert_eq!(outcome(&load(&shop, all())), (4000, 0, 0));
+    shop.clock.advance(HOUR);
+    let (seq, before) = (shop.engine.state().view.seq(), shop.disk.bytes().len());
+    assert_eq!(outcome(&load(&shop, all())), (0, 4000, 0));
+    let events = kinds_after(&shop, seq);
+    assert!(matches!(&events[..], [Event::CountsConfirmed(confirmed)] if confirmed.cells.len() == 4000), "{events:?}");
+    let bytes = shop.disk.bytes().len() - before;
+    assert!(bytes < 1000, "{bytes} bytes for 4,000 rows");
+    // What happened before it is known to the count, also after a restart.
+    assert!(shop.sell_at("K7", "s3", 1, START_MS + HOUR / 2).absorbed);
+    let shop = shop.restart();
+    assert!(shop.sell_at("K8", "s3", 1, START_MS + HOUR / 2).absorbed);
+    assert!(!shop.sell_at("K8", "s3", 1, START_MS + HOUR + 1).absorbed);
+    shop.check_promises();
+    audit(&shop);
+}
+
+#[test]
+fn a_shortage_is_told_when_it_begins_when_it_is_twice_as_large_and_when_it_ends() {
+    let shop = Shop::open();
+    shop.receive("A", "s1", 1);
+    let seq = shop.engine.state().view.seq();
+    for _ in 0..101 {
+        shop.sell("A", "s1", 1);
+    }
+    let told = |events: &[Event]| {
+        let missing = |event: &Event| match event {
+            Event::ShortageGrew(cell) => Some(cell.level.shortage()),
+            Event::ShortageCleared(_) => Some(0),
+            _ => None,
+        };
+        events.iter().filter_map(missing).collect::<Vec<_>>()
+    };
+    let events = kinds_after(&shop, seq);
+    assert_eq!(told(&events), [1, 2, 4, 8, 16, 32, 64]);
+    let (_, shortages, _) = shop.engine.state().shortages_page(None, 10);
+    assert_eq!(shortages[0].missing, 100, "what is told of the cell is exact");
+    let shop = shop.restart();
+    let seq = shop.engine.state().view.seq();
+    shop.receive("A", "s1", 90);
+    shop.sell("A", "s1", 50);
+    shop.receive("A", "s1", 60);
+    shop.sell("A", "s1", 1);
+    assert_eq!(told(&kinds_after(&shop, seq)), [0, 1], "and what it goes back to is no news");
 }

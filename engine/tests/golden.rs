@@ -8,6 +8,7 @@ use anaquel_engine::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails,
     Transfers,
 };
+use anaquel_engine::confirmed::{CellSet, CountsConfirmed};
 use anaquel_engine::event::*;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
@@ -40,7 +41,7 @@ fn lines() -> Few<LineChange> {
 }
 
 /// What came with format 6: when people work in a location, what is told of one, other deadlines of orders, and for what
-/// refused units were asked.
+/// refused units were asked; counts that found what the books say.
 fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     let hours = LocationHours {
         weekly: Some(vec![(600, 840), (1020, 1200)]),
@@ -72,7 +73,10 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         Event::DemandRefused(refused),
         Event::Told(Box::new(Told { seq: 3, thing: Thing::Place(Box::new(place)) })),
     ];
-    events.into_iter().map(|event| (None, event)).collect()
+    let cells = (3..7).map(|location| (SkuId(7), LocationId(location))).chain([(SkuId(300), LocationId(3))]);
+    let confirmed = CountsConfirmed { counted_at: Timestamp(77), cells: CellSet::new(cells) };
+    let confirmed = Event::CountsConfirmed(Box::new(confirmed));
+    events.into_iter().chain([confirmed]).map(|event| (None, event)).collect()
 }
 
 /// What came with format 5: names that are made up, ids that are given back, whose share a request counts against, and what

@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::admission::MovementRequest;
 use anaquel_engine::command::{Failure, Refusal, StepRequest};
 use anaquel_engine::event::{Event, MovementKind, Purpose};
 use anaquel_engine::ids::{ReservationId, Timestamp};
@@ -486,5 +487,41 @@ fn more_fills_than_go_into_one_record_are_all_of_the_same_step() {
     let events = shop.engine.events(before, 10).unwrap();
     let filled: Vec<_> = events.iter().map(|record| record.event.fills().len()).collect();
     assert_eq!(filled, [10_000, 2_000]);
+    audit(&shop);
+}
+
+#[test]
+fn a_receipt_uses_up_the_supply_that_it_names() {
+    let shop = Shop::open();
+    shop.count("A", "s1", 0);
+    shop.supply("P1", "A", "s1", 10, 100);
+    shop.supply("P2", "A", "s1", 10, 200);
+    shop.supply("P3", "A", "s1", 10, 300);
+    let receipt = |reference: &str, units| MovementRequest {
+        reference: Some(reference.into()),
+        ..shop.movement(MovementKind::Receipt, "A", "s1", units)
+    };
+    let left = || {
+        let (sku, at) = (
+            shop.engine.state().catalogue.skus.id("A").unwrap(),
+            shop.engine.state().catalogue.locations.id("s1").unwrap(),
+        );
+        let ledger = shop.engine.state().ledger();
+        let supplies = ledger.outlook(sku, at).map(|outlook| outlook.supplies().to_vec()).unwrap_or_default();
+        supplies.iter().map(|supply| (supply.name.to_string(), supply.open)).collect::<Vec<_>>()
+    };
+    let of = |rest: &[(&str, u32)]| rest.iter().map(|(name, open)| ((*name).to_owned(), *open)).collect::<Vec<_>>();
+    shop.try_move(vec![receipt("P2", 10)]).unwrap();
+    assert_eq!(left(), of(&[("P1", 10), ("P3", 10)]));
+    // More of it than was told uses up nobody else's, in the same step and later.
+    shop.try_move(vec![receipt("P3", 4), receipt("P2", 3)]).unwrap();
+    assert_eq!(left(), of(&[("P1", 10), ("P3", 6)]));
+    shop.try_move(vec![receipt("P3", 8)]).unwrap();
+    assert_eq!(left(), of(&[("P1", 10)]));
+    // A document that names no supply leaves it to the dates.
+    shop.try_move(vec![receipt("DELIVERY-7", 3), receipt("P1", 2)]).unwrap();
+    assert_eq!(left(), of(&[("P1", 5)]));
+    audit(&shop);
+    let shop = shop.restart();
     audit(&shop);
 }

@@ -36,15 +36,15 @@ use crate::identity::Era;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::codec::{decode_value, encode_value};
 use crate::ledger::{CameKey, Counted, Used};
-use crate::movements::Recent;
+use crate::movements::{Recent, RecentV1};
 use crate::reservation::{Closed, Known, Reservation, Wait};
 use crate::rules::{RuleId, Standing};
 use crate::state::{Folder, State};
 use crate::supply::{Came, Supply};
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes. Formats 1 to 4, which it reads, have fewer kinds of frames; 1 to 3 hold keys and
-/// closed reservations with all that is known of them, and 1 and 2 simpler reservations.
+/// The format that this build writes. Formats 1 to 4, which it reads, have fewer kinds of frames and know less of
+/// movements; 1 to 3 hold keys and closed reservations with all that is known of them, and 1 and 2 simpler reservations.
 const FORMAT: u16 = 5;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
@@ -70,7 +70,8 @@ enum Frame {
     Channels(Vec<(ChannelId, Versioned<ChannelDetails>)>),
     Prices(Vec<(SkuId, Versioned<Vec<Price>>)>),
     Cells(Vec<(CellAfter, Timestamp)>),
-    Movements(Vec<((SkuId, LocationId), Recent)>),
+    /// As formats 1 to 4 have them.
+    Movements(Vec<((SkuId, LocationId), RecentV1)>),
     ReservationsV1(Vec<v1::Reservation>),
     /// As formats 1 to 3 have them.
     Keys(Vec<(u128, Done)>),
@@ -93,6 +94,8 @@ enum Frame {
     Closed(Vec<Closed>),
     Owners(Vec<(ReservationId, u64)>),
     Hours(Vec<(LocationId, Versioned<LocationHours>)>),
+    /// Movements since the last counts.
+    Recent(Vec<((SkuId, LocationId), Recent)>),
 }
 
 /// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
@@ -298,7 +301,7 @@ fn write_unfinished(
         }
     }
     writer.frame(&Frame::Cells(pending))?;
-    writer.frames(state.movements.copy().into_iter(), Frame::Movements)?;
+    writer.frames(state.movements.copy().into_iter(), Frame::Recent)?;
     let reservations = write_reservations(state, &mut writer)?;
     // Behind the reservations: of one that is open still, it is there.
     writer.frames(state.all_owners().into_iter(), Frame::Owners)?;
@@ -456,7 +459,7 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
             Frame::Names(names) => crate::state::fold_definitions(state, &names),
             Frame::Undeclared(undeclared) => state.catalogue.restore_undeclared(&undeclared),
             Frame::Skus(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.skus.fold_details(id, set.version, set.details));
+                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_sku(id, set.version, set.details));
             }
             Frame::Locations(rows) => {
                 rows.into_iter().for_each(|(id, set)| state.catalogue.fold_location(id, set.version, set.details));
@@ -476,6 +479,10 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
                 }
             }
             Frame::Movements(rows) => {
+                rows.into_iter()
+                    .for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent.into()));
+            }
+            Frame::Recent(rows) => {
                 rows.into_iter().for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent));
             }
             Frame::ReservationsV1(rows) => {
@@ -506,7 +513,7 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
             Frame::Hours(rows) => {
                 rows.into_iter().for_each(|(id, set)| state.catalogue.fold_hours(id, set.version, set.details));
             }
-            Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.rules.restore(id, standing)),
+            Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.restore_rule(id, standing)),
             Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
             Frame::Owners(rows) => {
                 folder.has_owners = true;

@@ -50,6 +50,13 @@ impl Gate {
         self.limits.safety_stock(level, self.own_safety_stock)
     }
 
+    /// Units that the channel must leave to others beyond those: all that are free where it may not sell.
+    #[inline]
+    pub fn buffer(&self, level: StockLevel) -> u32 {
+        let left = (level.free() - i64::from(self.safety_stock(level))).max(i64::from(self.buffer)) as u32;
+        select_unpredictable(self.limits.is_denied(), left, self.buffer)
+    }
+
     /// What must remain free.
     #[inline]
     fn floor(&self, level: StockLevel) -> Floor {

@@ -226,6 +226,8 @@ pub(super) struct Draft {
     pub telling: Option<Telling>,
     /// Open reservations, counted.
     pub holds: Holds,
+    /// Units that this batch tells to be missing.
+    missing: FxHashMap<(SkuId, LocationId), u32>,
 }
 
 impl Draft {
@@ -283,6 +285,7 @@ impl Draft {
             redated: BTreeSet::new(),
             telling: None,
             holds: Holds::default(),
+            missing: FxHashMap::default(),
         }
     }
 
@@ -320,6 +323,7 @@ impl Draft {
         self.reservations.clear();
         self.redated.clear();
         self.holds.restart();
+        self.missing.clear();
         self.undefined = Definitions::default();
         self.skus.clear();
         self.locations.clear();
@@ -579,7 +583,16 @@ impl Draft {
         Some(earlier + here)
     }
 
-    /// What the command did to each cell, and the shortages that came or went with it; bounded by those cells. Ends the command's touch list.
+    /// What was told to have moved in a cell after record `seq`, which is durable; `None` where that is no longer known.
+    pub fn told_since(&mut self, sku: SkuId, location: LocationId, seq: Seq) -> Option<i64> {
+        let earlier = self.state.movements.told_since(sku, location, seq)?;
+        let here: i64 = self.cell(sku, location).moved.iter().map(|(_, change)| change).sum();
+        Some(earlier + here)
+    }
+
+    /// What the command did to each cell, and the shortages that came or went with it; bounded by those cells. Ends the
+    /// command's touch list. A shortage is told when it begins, when it is twice what was told last, and when it ends: one
+    /// that every sale makes larger is told a few times, and the shortage of a cell itself is what its level says.
     pub fn take_touched(&mut self) -> Few<CellChange> {
         let touched = std::mem::take(&mut self.touched);
         let mut changes = Few::new();
@@ -589,8 +602,11 @@ impl Draft {
             let before = cell.before.take().map_or(after, |before| before.level);
             changes.push((sku, location, id, after.since(before)));
             let (short_before, short_after) = (before.shortage(), after.shortage());
-            if short_after > short_before {
+            if short_after > short_before
+                && short_after >= self.told_missing(sku, location, short_before).saturating_mul(2)
+            {
                 let cell = self.cell_after(sku, location);
+                self.missing.insert((sku, location), short_after);
                 self.log(None, Event::ShortageGrew(cell));
             } else if short_before > 0 && short_after == 0 {
                 let cell = self.cell_after(sku, location);
@@ -598,6 +614,15 @@ impl Draft {
             }
         }
         changes
+    }
+
+    /// Units that were last told to be missing in a cell that was short by `short_before`.
+    fn told_missing(&self, sku: SkuId, location: LocationId, short_before: u32) -> u32 {
+        if short_before == 0 {
+            return 0;
+        }
+        let here = self.missing.get(&(sku, location)).copied();
+        here.unwrap_or_else(|| self.state.told_missing(sku, location))
     }
 
     /// Takes back every change to a cell that the command being decided made; it is refused.

@@ -13,12 +13,16 @@ use crate::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Transfers, is_gtin,
 };
 use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
+use crate::confirmed::{CellSet, CountsConfirmed};
 use crate::event::{Cause, Event, Imported, PlaceSet, RowError, RuleSet, SupplySet, Thing};
-use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId, Timestamp};
 use crate::rules::Conditions;
 
 /// Rows in one record. An import is cut into records of so many, so that no delta of the stream is ever larger.
 const ROWS_PER_RECORD: usize = 1000;
+
+/// Cells in one record that tells of counts which found what the books say.
+const CONFIRMED_PER_RECORD: usize = 4000;
 
 /// Bytes, roughly, in one record.
 const RECORD_WEIGHT_MAX: usize = 1 << 20;
@@ -107,15 +111,19 @@ impl Sequencer {
             Rows::Stock { mut counts, create } => {
                 // Side by side in memory: a SKU's cells are made together.
                 counts.sort_by(|a, b| sku_order(&a.sku).cmp(&sku_order(&b.sku)).then(a.line.cmp(&b.line)));
-                let mut set = Vec::new();
+                let (mut set, mut confirmed) = (Vec::new(), BTreeMap::<Timestamp, Vec<_>>::new());
                 for count in &counts {
                     let defined = self.draft.defined_so_far();
                     match self.load_count(count, create) {
-                        Ok(CountVerdict::Counted { counted, changed }) => {
-                            loaded.count(changed.then_some(()));
+                        Ok(CountVerdict::Counted(counted)) => {
                             set.push(counted);
+                            loaded.count(Some(()));
                         }
-                        Ok(CountVerdict::Unchanged) => loaded.count::<()>(None),
+                        Ok(CountVerdict::Confirmed(sku, location, counted_at)) => {
+                            confirmed.entry(counted_at).or_default().push((sku, location));
+                            loaded.count::<()>(None);
+                        }
+                        Ok(CountVerdict::Stale(_) | CountVerdict::Unchanged) => loaded.count::<()>(None),
                         Err(failure) => {
                             self.draft.forget_definitions(defined);
                             loaded.errors.push(row_error(count.line, failure));
@@ -123,6 +131,11 @@ impl Sequencer {
                     }
                 }
                 events.extend(chunks(set, |_| 64, Event::Counted));
+                for (counted_at, cells) in confirmed {
+                    let confirmed = |cells: &[_]| CountsConfirmed { counted_at, cells: CellSet::new(cells.to_vec()) };
+                    let events_of = cells.chunks(CONFIRMED_PER_RECORD).map(confirmed);
+                    events.extend(events_of.map(|confirmed| Event::CountsConfirmed(Box::new(confirmed))));
+                }
             }
             Rows::Prices(rows) => {
                 let mut set: BTreeMap<SkuId, Vec<Price>> = BTreeMap::new();

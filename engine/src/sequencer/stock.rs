@@ -2,8 +2,9 @@
 
 use super::draft::Answer;
 use super::names::left;
+use super::supply::Receipt;
 use super::{Decision, Sequencer};
-use crate::command::{Count, Failure, Movement, Refusal};
+use crate::command::{AsOf, Count, Failure, Movement, Refusal};
 use crate::event::{Cause, Counted, Event, Moved, MovementKind};
 use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::level::{CORRECTED_ON_HAND_MIN, ON_HAND_RANGE, StockChange, StockLevel};
@@ -13,15 +14,26 @@ const CLOCK_SKEW_SECONDS_MAX: u64 = 300;
 
 /// What a count comes to.
 pub(super) enum CountVerdict {
-    /// Logged as this. `changed` is false where only the moment of the last count moved.
-    Counted {
-        /// The row of the record.
-        counted: Counted,
-        /// Whether stock or safety stock changed.
-        changed: bool,
-    },
+    /// It changes stock, safety stock, or what is known of a cell: logged as this.
+    Counted(Counted),
+    /// It found what the books say, for a moment after the last count.
+    Confirmed(SkuId, LocationId, Timestamp),
+    /// It is no newer than what is known, and changes nothing.
+    Stale(Counted),
     /// It says what was known, for a moment that was known.
     Unchanged,
+}
+
+/// What the books are told to hold in a cell, and from when on the count is in force.
+struct Finding {
+    sku: SkuId,
+    location: LocationId,
+    /// What was told.
+    counted: i32,
+    /// What the books said for that moment; none where that is not known, and the count changes nothing.
+    expected: Option<i64>,
+    counted_at: Timestamp,
+    safety_stock: Option<u32>,
 }
 
 impl Sequencer {
@@ -62,7 +74,13 @@ impl Sequencer {
                 cell.moved.push((occurred_at, movement.change));
             }
             if movement.kind == MovementKind::Receipt && self.draft.ledger.outlook(sku, location).is_some() {
-                receipts.push((sku, location, movement.change.max(0) as u32, movement.unplanned));
+                receipts.push(Receipt {
+                    sku,
+                    location,
+                    units: movement.change.max(0) as u32,
+                    unplanned: movement.unplanned,
+                    reference: movement.reference.clone(),
+                });
             }
             rows.push(Moved {
                 kind: movement.kind,
@@ -83,23 +101,22 @@ impl Sequencer {
         // Bounded by the rows of the request.
         for (at, count) in counts.iter().enumerate() {
             let field = |name: &str| format!("counts[{at}].{name}");
-            match self.count_one(count, by, &field)? {
-                CountVerdict::Counted { counted, .. } => rows.push(counted),
+            let (counted_at, counted) = match self.count_one(count, by, &field)? {
+                CountVerdict::Counted(counted) | CountVerdict::Stale(counted) => (counted.counted_at, Some(counted)),
+                CountVerdict::Confirmed(_, _, counted_at) => (counted_at, None),
                 CountVerdict::Unchanged => {
                     let (sku, location) = self.counted(count, by, &field)?;
-                    let counted_at = self.draft.cell(sku, location).counted_at;
-                    let cell = self.draft.cell_after(sku, location);
-                    let on_hand = count.on_hand;
-                    rows.push(Counted {
-                        counted: on_hand,
-                        expected: on_hand,
-                        counted_at,
-                        outdated: false,
-                        created: false,
-                        cell,
-                    });
+                    (self.draft.cell(sku, location).counted_at, None)
                 }
+            };
+            if let Some(counted) = counted {
+                rows.push(counted);
+                continue;
             }
+            // It found what was expected, and is answered like any other.
+            let (sku, location) = self.counted(count, by, &field)?;
+            let (cell, counted) = (self.draft.cell_after(sku, location), count.on_hand);
+            rows.push(Counted { counted, expected: counted, counted_at, outdated: false, created: false, cell });
         }
         Ok(Answer::Record(self.draft.log(cause.take(), Event::Counted(rows))))
     }
@@ -136,43 +153,133 @@ impl Sequencer {
             Some(time) => self.if_past(time, || field("counted_at"))?,
             None => None,
         };
+        if let Some(as_of) = count.as_of {
+            return self.book_one((sku, location), count, told_at, as_of, field);
+        }
+        self.count_at((sku, location), count, told_at, field)
+    }
+
+    /// Decides a count that is true at `told_at`, or now.
+    fn count_at(
+        &mut self,
+        (sku, location): (SkuId, LocationId),
+        count: &Count,
+        told_at: Option<Timestamp>,
+        field: &dyn Fn(&str) -> String,
+    ) -> Result<CountVerdict, Failure> {
         let now = self.draft.now;
         let cell = self.draft.cell(sku, location);
-        let created = !cell.exists;
         let (before, known_at) = (cell.level, cell.counted_at);
         let counted_at = told_at.unwrap_or(now.max(known_at));
-        let safety_stock = count.safety_stock.unwrap_or(cell.safety_stock);
-        let safety_changes = safety_stock != cell.safety_stock;
-        let outdated = counted_at < known_at;
-        // A count without a time of its own is true now: nothing moved after it.
+        // A count without a time of its own is true now: nothing moved after it. One that is older than another changes
+        // nothing, and neither does one of the same moment once nobody knows what the books said then.
         let moved_since = match told_at {
-            Some(time) if !outdated => self.draft.moved_since(sku, location, time).ok_or_else(|| {
-                Refusal::invalid(
-                    field("counted_at"),
-                    "is older than the movements that are kept for this cell; count it again",
-                )
-            })?,
-            _ => 0,
+            Some(time) if time < known_at => None,
+            Some(time) => match self.draft.moved_since(sku, location, time) {
+                None if time > known_at => {
+                    let reason = "is newer than the last count of this cell, and older than the movements that are \
+                                  kept of it, so what moved since is not known; count it again, or leave counted_at out";
+                    return Err(Refusal::invalid(field("counted_at"), reason).into());
+                }
+                known => known,
+            },
+            None => Some(0),
         };
-        let expected = i64::from(before.on_hand) - moved_since;
+        let expected = moved_since.map(|moved| i64::from(before.on_hand) - moved);
+        let Count { on_hand: counted, safety_stock, .. } = *count;
+        self.find(Finding { sku, location, counted, expected, counted_at, safety_stock }, field)
+    }
+
+    /// Decides what an export says of a cell: not a count, but the books as of a record, with when the cell was last
+    /// counted. It changes what differs from what the books said there, and nothing else.
+    fn book_one(
+        &mut self,
+        (sku, location): (SkuId, LocationId),
+        count: &Count,
+        told_at: Option<Timestamp>,
+        as_of: AsOf,
+        field: &dyn Fn(&str) -> String,
+    ) -> Result<CountVerdict, Failure> {
+        let now = self.draft.now;
+        let cell = self.draft.cell(sku, location);
+        let (exists, level, known_at) = (cell.exists, cell.level, cell.counted_at);
+        let Count { on_hand: counted, safety_stock, .. } = *count;
+        let never = Timestamp(0);
+        if !exists {
+            // What was never counted gains no count.
+            let counted_at = told_at.unwrap_or(never);
+            return self.find(Finding { sku, location, counted, expected: Some(0), counted_at, safety_stock }, field);
+        }
+        // Compared as both are told: a time of the log is told as that of a clock which it may be ahead of.
+        let known = Some(known_at).filter(|at| *at != never).map(|at| self.anchors.told(at));
+        let own = as_of.seq.filter(|seq| *seq <= self.state.view.seq());
+        let moment = as_of.time.min(now);
+        let (expected, counted_at) = match own {
+            // The time of the count was typed in: it is a count like any other.
+            Some(_) if as_of.counted_at > known => return self.count_at((sku, location), count, told_at, field),
+            // A newer count is in force.
+            Some(_) if as_of.counted_at < known => (None, known_at),
+            Some(seq) => {
+                let told_since = self.draft.told_since(sku, location, seq);
+                (told_since.map(|told| i64::from(level.on_hand) - told), moment.max(known_at))
+            }
+            // The books of another directory, true at that moment.
+            None if moment < known_at => (None, known_at),
+            None => {
+                let moved = self.draft.moved_since(sku, location, moment);
+                if moved.is_none() && as_of.counted_at > known {
+                    return self.count_at((sku, location), count, Some(moment), field);
+                }
+                (moved.map(|moved| i64::from(level.on_hand) - moved), moment)
+            }
+        };
+        // Books that agree say when they were last counted, and nothing of today.
+        let agrees = expected == Some(i64::from(counted));
+        let counted_at = match own {
+            Some(_) if agrees => known_at,
+            None if agrees => told_at.unwrap_or(never).max(known_at),
+            _ => counted_at,
+        };
+        self.find(Finding { sku, location, counted, expected, counted_at, safety_stock }, field)
+    }
+
+    /// Applies to the draft what was found in a cell.
+    fn find(&mut self, found: Finding, field: &dyn Fn(&str) -> String) -> Result<CountVerdict, Failure> {
+        let Finding { sku, location, counted, expected, counted_at, safety_stock } = found;
+        let cell = self.draft.cell(sku, location);
+        let (created, before, known_at) = (!cell.exists, cell.level, cell.counted_at);
+        let safety_stock = safety_stock.unwrap_or(cell.safety_stock);
+        let safety_changes = safety_stock != cell.safety_stock;
+        let outdated = expected.is_none();
+        let expected = expected.unwrap_or(before.on_hand.into());
         let Ok(expected_then) = i32::try_from(expected) else {
             let reason = format!("the books held {expected} then, and a cell holds no such number; count it again");
             return Err(Refusal::invalid(field("counted_at"), reason).into());
         };
-        let difference = if outdated { 0 } else { i64::from(count.on_hand) - expected };
-        if difference == 0 && !safety_changes && !created && counted_at == known_at {
+        let difference = if outdated { 0 } else { i64::from(counted) - expected };
+        let changes = difference != 0 || safety_changes || created;
+        if !changes && !outdated && counted_at == known_at {
             return Ok(CountVerdict::Unchanged);
         }
         let level = before.checked_add(StockChange::bring(difference)).ok_or_else(|| out_of_range(field("on_hand")))?;
-        let cell = self.draft.touch(sku, location);
-        cell.level = level;
-        cell.safety_stock = safety_stock;
-        if !outdated {
-            cell.counted_at = counted_at;
+        if changes || !outdated {
+            let cell = self.draft.touch(sku, location);
+            cell.level = level;
+            cell.safety_stock = safety_stock;
+            if !outdated {
+                if counted_at == known_at && !created && difference != 0 {
+                    // What was told to be there at that moment is corrected.
+                    cell.moved.push((counted_at, difference));
+                }
+                cell.counted_at = counted_at;
+            }
+        }
+        if !changes && !outdated {
+            return Ok(CountVerdict::Confirmed(sku, location, counted_at));
         }
         let cell = self.draft.cell_after(sku, location);
-        let counted = Counted { counted: count.on_hand, expected: expected_then, counted_at, outdated, created, cell };
-        Ok(CountVerdict::Counted { counted, changed: difference != 0 || safety_changes || created })
+        let counted = Counted { counted, expected: expected_then, counted_at, outdated, created, cell };
+        Ok(if changes { CountVerdict::Counted(counted) } else { CountVerdict::Stale(counted) })
     }
 
     /// A caller's time, if it is not ahead of the log. Nobody has seen what is still to be: what carries a time of a clock

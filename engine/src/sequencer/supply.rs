@@ -19,6 +19,28 @@ use crate::supply::{Grant, Outlook};
 /// Supplies set so far by a command, which what follows in it must see.
 pub(super) type Fresh = BTreeMap<(SkuId, LocationId, Name), SupplySet>;
 
+/// Something came to a cell to which something was to come.
+pub(super) struct Receipt {
+    pub sku: SkuId,
+    pub location: LocationId,
+    pub units: u32,
+    /// It was known not to be known of.
+    pub unplanned: bool,
+    /// The document that it came with, which may be that of its supply.
+    pub reference: Option<String>,
+}
+
+/// What a receipt uses up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Uses {
+    /// The earliest supply, and those behind it.
+    Earliest,
+    /// The one that it names, and no other.
+    Named(Name),
+    /// None: what it names has come already, or it names none on purpose.
+    Nothing,
+}
+
 /// Rows in one record that tells promises to be at risk.
 const DATED_PER_RECORD: usize = 1000;
 
@@ -79,7 +101,7 @@ impl Sequencer {
                 let supplies = self.draft.ledger.outlook(sku, location).map_or(&[][..], Outlook::supplies);
                 let known = supplies.iter().find(|supply| supply.name == row.name);
                 let known = known.map(|supply| (supply.kind, supply.open, supply.expected_at));
-                if let Some(came) = self.draft.ledger.came(sku, location, &row.name) {
+                if let Some(came) = self.draft.ledger.came(sku, location, row.name.as_str()) {
                     quantity = came.left_of(row.quantity, known.map_or(0, |(_, open, _)| open));
                 }
                 known
@@ -133,12 +155,35 @@ impl Sequencer {
         outlook.promise(units, latest, now, &allowances, plan.waiting(sku, location))
     }
 
-    /// Uses up the earliest supply of a cell for what came; tells of which.
-    pub(super) fn use_up_supply(&self, sku: SkuId, location: LocationId, came: u32, used: &mut Vec<SupplyUsed>) {
+    /// What a receipt uses up: the supply that it names, if there is or was one of that name, or else the earliest.
+    fn uses(&self, receipt: &Receipt) -> Uses {
+        let Receipt { sku, location, unplanned, reference, .. } = receipt;
+        if *unplanned {
+            return Uses::Nothing;
+        }
+        let Some(reference) = reference else { return Uses::Earliest };
+        let supplies = self.draft.ledger.outlook(*sku, *location).map_or(&[][..], Outlook::supplies);
+        if let Some(supply) = supplies.iter().find(|supply| supply.name.as_str() == reference) {
+            return Uses::Named(supply.name.clone());
+        }
+        match self.draft.ledger.came(*sku, *location, reference) {
+            Some(_) => Uses::Nothing,
+            None => Uses::Earliest,
+        }
+    }
+
+    /// Uses up supply of a cell for what came: the earliest, or the one of that `name` alone.
+    fn use_up_supply(
+        &self,
+        (sku, location): (SkuId, LocationId),
+        name: Option<&Name>,
+        came: u32,
+        used: &mut Vec<SupplyUsed>,
+    ) {
         let mut left = came;
         let supplies = self.draft.ledger.outlook(sku, location).map_or(&[][..], Outlook::supplies);
         // Bounded by SUPPLIES_MAX, against those that the rows of one command used.
-        for supply in supplies {
+        for supply in supplies.iter().filter(|supply| name.is_none_or(|name| supply.name == *name)) {
             // Rows before this one of the same record may have used some of it.
             let known = |of: &&mut SupplyUsed| (of.sku, of.location, &of.name) == (sku, location, &supply.name);
             match used.iter_mut().find(known) {
@@ -160,27 +205,30 @@ impl Sequencer {
     }
 
     /// Logs movements, with the supply that they use up and the promises that they fill. `receipts` are the cells to which
-    /// something came, with the units, and whether it was known to come.
+    /// something came.
     pub(super) fn log_moved(
         &mut self,
         cause: &mut Option<Box<Cause>>,
         rows: Vec<Moved>,
-        receipts: &[(SkuId, LocationId, u32, bool)],
+        receipts: &[Receipt],
     ) -> Decision {
         let (mut used, mut wanted) = (Vec::new(), BTreeMap::new());
         // Bounded by the rows of the request.
-        for (sku, location, came, unplanned) in receipts {
+        for receipt in receipts {
+            let Receipt { sku, location, units: came, .. } = receipt;
+            let uses = self.uses(receipt);
             let Some(outlook) = self.draft.ledger.outlook(*sku, *location) else { continue };
             let given = wanted.get(&(*sku, *location)).copied().unwrap_or(0);
             let left = outlook.waiting().saturating_sub(u64::from(given));
-            let units = if *unplanned {
+            let units = if uses == Uses::Nothing {
                 // What rows before this one used up covers nobody any more, and what they gave is waited for no more.
                 let here = |of: &&SupplyUsed| (of.sku, of.location) == (*sku, *location);
                 let gone: u64 = used.iter().filter(here).map(|used| u64::from(used.quantity)).sum();
                 let covers = outlook.supplied_after(self.draft.now).saturating_sub(gone);
                 left.saturating_sub(covers)
             } else {
-                self.use_up_supply(*sku, *location, *came, &mut used);
+                let named = if let Uses::Named(name) = &uses { Some(name) } else { None };
+                self.use_up_supply((*sku, *location), named, *came, &mut used);
                 left
             };
             let free = self.draft.cell(*sku, *location).level.free() - i64::from(given);

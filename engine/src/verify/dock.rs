@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::law::Law;
 use crate::business_time::HORIZON_DAYS;
-use crate::event::{Arranged, Fill, LineWait, OrderDay, Purpose, Received, SupplySet, Turn, WaitDated};
+use crate::event::{
+    Arranged, Fill, LineWait, Moved, MovementKind, OrderDay, Purpose, Received, SupplySet, Turn, WaitDated,
+};
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::rules::{Effect, Kind};
 use crate::state::State;
@@ -192,7 +194,7 @@ impl Dock {
         }
     }
 
-    /// What came used up the earliest supplies, and no more of them than came.
+    /// What came used up the supplies that it named, or else the earliest, and no more of them than came.
     ///
     /// # Errors
     /// The supply that was used out of its turn.
@@ -213,6 +215,12 @@ impl Dock {
             let all = received.used.iter().filter(|of| (of.sku, of.location) == cell);
             if all.map(|used| i64::from(used.quantity)).sum::<i64>() > came {
                 return Err(format!("more of supplies was used up than the {came} that came"));
+            }
+            let names = |row: &&Moved| row.reference.as_deref() == Some(used.name.as_str());
+            let mine = |row: &&Moved| (row.cell.sku, row.cell.location) == cell && row.kind == MovementKind::Receipt;
+            let named = received.rows.iter().filter(mine).filter(names);
+            if named.map(|row| row.change).sum::<i64>() >= i64::from(used.quantity) {
+                continue;
             }
             let supplies = self.supplies_of(cell);
             let turn = supplies.iter().position(|(_, name, _)| **name == used.name).unwrap_or_default();

@@ -22,6 +22,7 @@ use crate::directory::DataDirectory;
 use crate::event::{
     CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved,
 };
+use crate::hash::Sums;
 use crate::ids::{ChannelId, Epoch, LocationId, Name, ReservationId, Seq, SkuId};
 use crate::journal::Batch;
 use crate::journal::sled_log::{OpenError, SledOptions};
@@ -56,6 +57,8 @@ pub struct Proof {
     pub report: Report,
     /// The state hash, as a running server shows it at the same `seq`.
     pub state_hash: String,
+    /// The same, part by part.
+    pub sums: Sums,
     /// Records that kept too little of what is held back, where that is allowed.
     pub floor_kept_too_little: Vec<Seq>,
 }
@@ -330,6 +333,12 @@ impl Auditor {
             | Event::DemandRefused(_)
             | Event::HoursSet(_)
             | Event::Told(_) => Ok(()),
+            Event::CountsConfirmed(confirmed) => {
+                match confirmed.cells.iter().find(|cell| !self.cells.contains_key(cell)) {
+                    Some(_) => Err("a count confirmed a cell that nobody made".into()),
+                    None => Ok(()),
+                }
+            }
         }
     }
 
@@ -638,6 +647,9 @@ impl Auditor {
         if self.cells.len() != state.cells() as usize {
             return Err(format!("memory has {} cells, and the log {}", state.cells(), self.cells.len()));
         }
+        if let Some(part) = state.hash.sums().differs_in(&state.hash_anew()) {
+            return Err(format!("the state hash of {} is not that of what memory holds", part.as_str()));
+        }
         let counted = state.ledger().quotas();
         let counted = counted.iter().map(|(of, used)| ((of.rule, of.since, of.sku), (used.promised, used.handed_over)));
         let counted: BTreeMap<_, _> = counted.collect();
@@ -729,6 +741,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
     if !auditor.low_floors.is_empty() && !allowances.floor_kept_too_little {
         return Err(VerifyError::FloorKeptTooLittle(auditor.low_floors));
     }
+    let sums = state.hash.sums();
     let reserved = auditor.cells.values().map(|(level, _)| u64::from(level.reserved)).sum();
     Ok(Proof {
         epoch: directory.epoch(),
@@ -740,7 +753,8 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
         reserved,
         shortages: state.shortage_count() as u64,
         report,
-        state_hash: state.hash.show(),
+        state_hash: sums.all(),
+        sums,
         floor_kept_too_little: auditor.low_floors,
     })
 }

@@ -362,6 +362,7 @@ impl Shop {
             on_hand,
             counted_at: at.map(Timestamp),
             safety_stock,
+            as_of: None,
         };
         match self.engine.run(|engine, done| engine.submit(Command::Count(vec![count]), None, done))? {
             Outcome::Counted { rows, .. } => Ok(rows[0]),

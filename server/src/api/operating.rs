@@ -1,6 +1,7 @@
 //! Health, metrics, and what the server says of itself.
 
 use anaquel_engine::Health;
+use anaquel_engine::hash::Part;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
@@ -95,7 +96,7 @@ pub async fn metrics(State(app): State<App>) -> Response {
 #[utoipa::path(get, path = "/v1/info", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "The server, in numbers")))]
 pub async fn info(State(app): State<App>) -> Response {
     let state = app.engine.state();
-    let (seq, hash) = state.view.read(|| state.hash.show());
+    let (seq, hash) = state.view.read(|| state.hash.sums());
     let clock = app.clock();
     let health = match app.engine.health() {
         Health::Ready => "ready",
@@ -109,7 +110,9 @@ pub async fn info(State(app): State<App>) -> Response {
         "epochs": app.engine.identity().eras().map(|era| json!({"epoch": era.epoch.to_string(), "after": era.after})).collect::<Vec<_>>(),
         "seq": seq,
         "oldest_seq": app.engine.oldest(),
-        "state_hash": hash,
+        "state_hash": hash.all(),
+        "files_hash": hash.in_files(),
+        "state_parts": Part::ALL.iter().map(|part| (part.as_str().to_owned(), hash.part(*part).into())).collect::<serde_json::Map<_, _>>(),
         "cells": state.cells(),
         "skus": state.catalogue.skus.count(),
         "locations": state.catalogue.locations.count(),

@@ -31,7 +31,7 @@ use crate::wire::{self, stock as words};
     responses(
         (status = 200, description = "Cells, or one item per SKU and group", example = json!({
             "seq": 1841, "unknown": [],
-            "items": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "on_hand": 4, "reserved": 1, "safety_stock": 0, "available": 3}]
+            "items": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "on_hand": 4, "reserved": 1, "safety_stock": 0, "buffer": 0, "available": 3}]
         })),
         (status = 400, description = "invalid-request"),
         (status = 503, description = "overloaded: min_seq is not visible yet")
@@ -122,10 +122,10 @@ fn stock_page(
         }
         (None, None) => ((engine.state().view.seq(), Vec::new()), None),
     };
-    let mut out = String::with_capacity(64 + cells.len() * 120);
+    let mut out = String::with_capacity(64 + cells.len() * 140);
     put!(&mut out, r#"{"seq":"#, seq, r#","items":"#);
     let mut writer = CellWriter::new(engine);
-    words::write_array(&mut out, &cells, |out, cell| writer.cell(out, cell));
+    words::write_array(&mut out, &cells, |out, cell| writer.whole_cell(out, cell));
     match next {
         Some(next) => put!(&mut out, r#","next":""#, next, r#""}"#),
         None => put!(&mut out, r#","next":null}"#),
@@ -141,7 +141,7 @@ fn stock_page(
     responses(
         (status = 200, description = "Durable; the cells after each movement", example = json!({
             "seq": 1842,
-            "items": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "on_hand": 3, "reserved": 1, "safety_stock": 0, "available": 2}]
+            "items": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "on_hand": 3, "reserved": 1, "safety_stock": 0, "buffer": 0, "available": 2}]
         })),
         (status = 400, description = "invalid-request"), (status = 422, description = "idempotency-mismatch"),
         (status = 503, description = "read-only or overloaded")

@@ -7,6 +7,7 @@ mod watch;
 
 use std::process::ExitCode;
 
+use anaquel_engine::hash::Part;
 use anaquel_engine::verify::{Allowances, VerifyError, verify as prove};
 use anyhow::Context;
 use clap::CommandFactory;
@@ -73,6 +74,10 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         println!("torn parts dropped  {}", proof.report.log.torn_parts);
     }
     println!("state hash          {}", proof.state_hash);
+    println!("files hash          {}", proof.sums.in_files());
+    for part in Part::ALL {
+        println!("  {:<18}{}", part.as_str(), proof.sums.part(part));
+    }
     if proof.floor_kept_too_little.is_empty() {
         println!("ok: every invariant holds at every record");
     } else {
@@ -106,6 +111,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
         println!("open reservations  {}", state.reservations.open());
         println!("shortages          {}", state.shortage_count());
         println!("state hash         {}", state.hash.show());
+        println!("files hash         {}", state.hash.sums().in_files());
         return Ok(ExitCode::SUCCESS);
     }
     for record in engine.events(args.after, args.limit)? {

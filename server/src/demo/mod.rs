@@ -154,6 +154,7 @@ fn stock(variants: &[Variant], numbers: &mut Numbers) -> anyhow::Result<Vec<Coun
                 on_hand,
                 counted_at: None,
                 safety_stock: Some(u32::from(warehouse) * 2),
+                as_of: None,
             });
         }
     }

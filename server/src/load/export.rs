@@ -8,8 +8,9 @@ use anaquel_engine::ids::{GroupId, LocationId, Name, SkuId, Timestamp};
 
 use serde_json::Value;
 
+use super::as_of;
 use super::csv::{guard, list, quote};
-use super::rows::{LOCATION_COLUMNS, RULE_COLUMNS, SUPPLY_COLUMNS};
+use super::rows::{LOCATION_COLUMNS, RULE_COLUMNS, STOCK_COLUMNS, SUPPLY_COLUMNS};
 use crate::wire;
 use crate::wire::catalogue::kind_name;
 use crate::wire::hours;
@@ -60,8 +61,11 @@ fn row(out: &mut impl Write, fields: &[String]) -> io::Result<()> {
 fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let catalogue = &engine.state().catalogue;
     writeln!(out, "{}", LOCATION_COLUMNS.join(","))?;
+    let mut rows = 0;
+    // What nobody declared is in no file of declarations.
     for id in (0..catalogue.locations.count()).map(LocationId) {
-        let details = catalogue.locations.details_or_default(id);
+        let Some(details) = catalogue.locations.details(id).map(|set| set.details.clone()) else { continue };
+        rows += 1;
         let groups: Vec<_> =
             catalogue.groups_of(id).into_iter().map(|g| catalogue.groups.name(g).to_string()).collect();
         let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
@@ -89,19 +93,21 @@ fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<
         ];
         row(out, &fields)?;
     }
-    Ok(catalogue.locations.count().into())
+    Ok(rows)
 }
 
 fn groups(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let catalogue = &engine.state().catalogue;
     writeln!(out, "group,locations")?;
+    let mut rows = 0;
     for id in (0..catalogue.groups.count()).map(GroupId) {
-        let members = catalogue.groups.details_or_default(id).locations;
+        let Some(members) = catalogue.groups.details(id).map(|set| set.details.locations.clone()) else { continue };
+        rows += 1;
         let members: Vec<_> = members.into_iter().map(|member| catalogue.locations.name(member).to_string()).collect();
         let members = list(members.iter().map(String::as_str));
         row(out, &[texts.cell(catalogue.groups.name(id).as_str()), texts.cell(&members)])?;
     }
-    Ok(catalogue.groups.count().into())
+    Ok(rows)
 }
 
 fn skus(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
@@ -113,8 +119,10 @@ fn skus(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> 
     attributes.dedup();
     let columns: String = attributes.iter().map(|key| format!(",attr.{key}")).collect();
     writeln!(out, "sku,name,gtin,unit,decimals,product,categories{columns}")?;
+    let mut rows = 0;
     for id in all() {
-        let details = registry.details_or_default(id);
+        let Some(details) = registry.details(id).map(|set| set.details.clone()) else { continue };
+        rows += 1;
         let mut fields = vec![
             texts.cell(registry.name(id).as_str()),
             texts.cell(&details.name.unwrap_or_default()),
@@ -128,27 +136,28 @@ fn skus(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> 
         fields.extend(attributes.iter().map(value));
         row(out, &fields)?;
     }
-    Ok(registry.count().into())
+    Ok(rows)
 }
 
 fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let state = engine.state();
-    writeln!(out, "sku,location,on_hand,counted_at,safety_stock")?;
+    writeln!(out, "{}", STOCK_COLUMNS.join(","))?;
     let (mut from, total) = (0, state.cells());
     while from < total {
         let to = from.saturating_add(CELLS_AT_A_TIME as u32).min(total);
-        let (_, cells) = state.view.read(|| {
+        let (seq, (time, cells)) = state.view.read(|| {
             let cells = state.matrix.range(from, to).map(|(_, cell)| {
                 (cell.sku(), cell.location(), cell.durable().on_hand, cell.counted_at(), cell.safety_stock())
             });
-            cells.collect::<Vec<_>>()
+            (state.last_time(), cells.collect::<Vec<_>>())
         });
+        let as_of = as_of::write(engine, time, seq);
         for (sku, location, on_hand, counted_at, safety_stock) in cells {
             let counted_at = if counted_at == Timestamp(0) { String::new() } else { wire::time(counted_at) };
             let text = |name: &Name| quote(&texts.cell(name.as_str()));
             let (sku, location) =
                 (text(state.catalogue.skus.name(sku)), text(state.catalogue.locations.name(location)));
-            writeln!(out, "{sku},{location},{on_hand},{counted_at},{safety_stock}")?;
+            writeln!(out, "{sku},{location},{on_hand},{counted_at},{safety_stock},{as_of}")?;
         }
         from = to;
     }

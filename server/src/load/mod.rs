@@ -4,6 +4,7 @@
 //! That is why a quoted field may not hold a line break. Nothing is buffered whole, except the rows of an atomic import,
 //! which must be known to be right before the first is loaded.
 
+mod as_of;
 pub mod csv;
 pub mod export;
 mod rows;

@@ -10,7 +10,7 @@ use anaquel_engine::ids::{LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use serde_json::Value;
 
-use super::{Plan, csv};
+use super::{Plan, as_of, csv};
 use crate::problem::Problem;
 use crate::wire::catalogue::{ATTRIBUTES_MAX, TEXT_BYTES_MAX, coordinates, decimals, parse_kind, services};
 use crate::wire::hours;
@@ -35,11 +35,7 @@ fn shape(kind: ImportKind) -> Shape {
             required: 1,
             attributes: true,
         },
-        ImportKind::Stock => Shape {
-            columns: &["sku", "location", "on_hand", "counted_at", "safety_stock"],
-            required: 3,
-            attributes: false,
-        },
+        ImportKind::Stock => Shape { columns: &STOCK_COLUMNS, required: 3, attributes: false },
         ImportKind::Prices => {
             Shape { columns: &["sku", "currency", "amount", "channel", "location"], required: 3, attributes: false }
         }
@@ -47,6 +43,9 @@ fn shape(kind: ImportKind) -> Shape {
         ImportKind::Supply => Shape { columns: &SUPPLY_COLUMNS, required: 4, attributes: false },
     }
 }
+
+/// The columns of stock.
+pub const STOCK_COLUMNS: [&str; 6] = ["sku", "location", "on_hand", "counted_at", "safety_stock", "as_of"];
 
 /// The columns of a supply.
 pub const SUPPLY_COLUMNS: [&str; 6] = ["supply", "sku", "location", "quantity", "expected_at", "kind"];
@@ -265,11 +264,14 @@ impl Collector {
                 let on_hand = required(&mut cells, "on_hand")?;
                 let on_hand = whole("on_hand", &on_hand)
                     .and_then(|units| booked(units).map_err(|reason| wrong("on_hand", reason)))?;
-                let counted_at = cells.remove("counted_at").map(|text| time("counted_at", &text)).transpose()?;
+                let told_at = cells.remove("counted_at").map(|text| clock_time("counted_at", &text)).transpose()?;
+                let counted_at = told_at.map(crate::wire::meant);
+                let as_of = cells.remove("as_of").map(|text| as_of::read(engine, &text, told_at));
+                let as_of = as_of.transpose().map_err(|reason| wrong("as_of", reason))?;
                 let safety_stock = cells.remove("safety_stock").map(|text| safety_stock(&text)).transpose()?;
                 let (sku, location): (NameRef<SkuId>, NameRef<LocationId>) =
                     (state.sku_ref(&sku), state.location_ref(&location));
-                counts.push(Count { line, sku, location, on_hand, counted_at, safety_stock });
+                counts.push(Count { line, sku, location, on_hand, counted_at, safety_stock, as_of });
             }
             Rows::Prices(rows) => {
                 let sku = sku(&mut cells)?;
@@ -410,12 +412,18 @@ fn text(cells: &mut Cells, column: &str) -> Result<Option<String>, Wrong> {
     }
 }
 
+/// A time as the log has it.
 fn time(column: &str, text: &str) -> Result<Timestamp, Wrong> {
+    clock_time(column, text).map(crate::wire::meant)
+}
+
+/// A time as it stands there.
+fn clock_time(column: &str, text: &str) -> Result<Timestamp, Wrong> {
     let at: jiff::Timestamp = text
         .parse()
         .map_err(|_| wrong(column, format!("{:?} is not an RFC 3339 time with an offset", shorten(text))))?;
     let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
-    ms.map(|ms| crate::wire::meant(Timestamp(ms))).ok_or_else(|| wrong(column, "lies outside 1970 to 2109"))
+    ms.map(Timestamp).ok_or_else(|| wrong(column, "lies outside 1970 to 2109"))
 }
 
 fn safety_stock(text: &str) -> Result<u32, Wrong> {

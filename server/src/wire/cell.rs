@@ -32,7 +32,16 @@ impl<'a> CellWriter<'a> {
     /// Appends a cell; where the asking channel is not told the numbers, the band alone. `out` is the same each time, and
     /// only appended to.
     pub fn cell(&mut self, out: &mut String, cell: &CellView) {
-        self.numbers(out, cell);
+        self.numbers(out, cell, false);
+        if !cell.exact {
+            put!(out, r#","band":""#, band_name(cell.band), "\"");
+        }
+        out.push('}');
+    }
+
+    /// The same with what the asking channel leaves to others.
+    pub fn whole_cell(&mut self, out: &mut String, cell: &CellView) {
+        self.numbers(out, cell, true);
         if !cell.exact {
             put!(out, r#","band":""#, band_name(cell.band), "\"");
         }
@@ -41,7 +50,7 @@ impl<'a> CellWriter<'a> {
 
     /// The same with its band, that in the words of schema.org, and what is to come to it where something is.
     pub fn cell_with_band(&mut self, out: &mut String, cell: &CellView, coming: Option<&Coming>) {
-        self.numbers(out, cell);
+        self.numbers(out, cell, true);
         if let Some(Coming { incoming, orderable, .. }) = coming.filter(|_| cell.exact) {
             put!(out, r#","incoming":"#, *incoming, r#","orderable":"#, *orderable);
         }
@@ -54,7 +63,7 @@ impl<'a> CellWriter<'a> {
         }
     }
 
-    fn numbers(&mut self, out: &mut String, cell: &CellView) {
+    fn numbers(&mut self, out: &mut String, cell: &CellView, with_buffer: bool) {
         let catalogue = &self.engine.state().catalogue;
         match &self.begun {
             Some((sku, same)) if *sku == cell.sku => out.extend_from_within(same.clone()),
@@ -67,9 +76,13 @@ impl<'a> CellWriter<'a> {
         put!(out, catalogue.locations.name(cell.location));
         if cell.exact {
             let StockLevel { on_hand, reserved } = cell.level;
-            let CellView { safety_stock, available, .. } = cell;
+            let CellView { safety_stock, buffer, available, .. } = cell;
             put!(out, r#"","on_hand":"#, on_hand, r#","reserved":"#, reserved);
-            put!(out, r#","safety_stock":"#, *safety_stock, r#","available":"#, *available);
+            put!(out, r#","safety_stock":"#, *safety_stock);
+            if with_buffer {
+                put!(out, r#","buffer":"#, *buffer);
+            }
+            put!(out, r#","available":"#, *available);
         } else {
             out.push('"');
         }
@@ -158,6 +171,9 @@ mod tests {
                 plain["available"] = json!(cell.available);
             }
             let mut with_band = plain.clone();
+            if cell.exact {
+                with_band["buffer"] = json!(cell.buffer);
+            }
             with_band["band"] = json!(band_name(cell.band));
             with_band["availability"] = json!(item_availability(cell.band));
             if !cell.exact {

@@ -194,6 +194,11 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             };
             ("counted", json!({"items": rows.iter().map(row).collect::<Vec<_>>()}))
         }
+        Event::CountsConfirmed(confirmed) => {
+            let row = |(of, at)| json!({"sku": sku(of), "location": location(at)});
+            let items: Vec<_> = confirmed.cells.iter().map(row).collect();
+            ("counts_confirmed", json!({"counted_at": time(confirmed.counted_at), "items": items}))
+        }
         Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => {
             let Some(reserved) = event.reserved() else { return ("reserved", Value::Null) };
             let (terms, waits) = (event.terms(), event.waits());

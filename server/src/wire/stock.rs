@@ -158,6 +158,7 @@ impl CountsBody {
                 on_hand: counted(body.on_hand).map_err(|reason| Problem::invalid(&field("on_hand"), reason))?,
                 counted_at: body.counted_at.map(|text| parse_time(&field("counted_at"), &text)).transpose()?,
                 safety_stock: None,
+                as_of: None,
             })
         };
         self.counts.into_iter().enumerate().map(read).collect()
@@ -252,6 +253,7 @@ pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
         "on_hand": cell.level.on_hand,
         "reserved": cell.level.reserved,
         "safety_stock": seen.safety_stock,
+        "buffer": seen.buffer,
         "available": seen.available,
     })
 }
@@ -313,8 +315,10 @@ pub fn counted_row(engine: &Engine, row: &Counted, sight: &Sight) -> Value {
         }
     };
     if let Value::Object(members) = &mut item {
-        // The moment for which it is true: that of its record where it was told one that is still to be.
-        members.insert("counted_at".into(), time(row.counted_at).into());
+        // The moment for which it is true: that of its record where it was told one that is still to be; none for stock
+        // that was there before anybody counted it.
+        let counted_at = (row.counted_at != anaquel_engine::ids::Timestamp(0)).then(|| time(row.counted_at));
+        members.insert("counted_at".into(), counted_at.into());
     }
     if let Value::Object(members) = &mut item
         && row.outdated
