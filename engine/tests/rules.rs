@@ -289,3 +289,16 @@ fn stores_that_all_differ_are_still_told_apart() {
     let apart: std::collections::BTreeSet<_> = cells.iter().map(|cell| cell.available).collect();
     assert_eq!(apart.len(), 300);
 }
+
+#[test]
+fn a_restart_before_the_date_of_a_rule_goes_on_taking_commands() {
+    let shop = Shop::open();
+    shop.receive("A", "s1", 5);
+    let begins = RuleFields { starts_at: Some(Timestamp(START_MS).plus_seconds(3600)), ..rule(Effect::Access(false)) };
+    shop.put_rule("later", Some(begins)).unwrap();
+    let shop = shop.restart();
+    shop.receive("A", "s1", 5);
+    shop.reserve(&[("A", "s1", 1)]);
+    shop.clock.advance(3_600_000);
+    shop.wait_until("the rule is in force", || shop.try_reserve(hold(&[("A", "s1", 1)])).is_err());
+}

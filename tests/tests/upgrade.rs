@@ -37,9 +37,9 @@ fn stock(client: &mut Client) -> String {
     cells.join(", ")
 }
 
-const STOCK_1: &str = "";
-const STOCK_2: &str = "";
-const STOCK_3: &str = "";
+const STOCK_1: &str = "A s1 8 1, A s2 20 5, B s1 2 1";
+const STOCK_2: &str = "A s1 5 3, A s2 5 0, B s1 3 0";
+const STOCK_3: &str = "A s1 5 0, A s2 3 0, B s1 3 3";
 
 /// After a kill the log proves what the server showed, and a restart shows it again.
 fn goes_on(server: Server, data: &Path) {

@@ -236,7 +236,8 @@ impl Sequencer {
         }
         self.watch.begins("append");
         let mut turn = Turn { expired: expired.len(), ..Turn::default() };
-        if self.draft.builder.is_empty() {
+        let nothing_to_write = self.draft.builder.is_empty();
+        if nothing_to_write {
             self.publish();
         } else {
             match self.journal.append(self.draft.builder.batch()) {
@@ -254,8 +255,8 @@ impl Sequencer {
                 }
             }
         }
-        // A turn of rules that could not be written is still due.
-        if ended && turn.records > 0 {
+        // A turn of rules that could not be written is still due; one of which nothing was due is over.
+        if ended && (turn.records > 0 || nothing_to_write) {
             self.draft.forget_members();
             self.next_turn = self.state.rules.next_turn(now);
         }
