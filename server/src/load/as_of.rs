@@ -1,4 +1,4 @@
-//! As of which record an export tells the books: `2027-01-11T09:30:00.000Z 1841 3f2a00c1d4e5f607`.
+//! As of which record an export tells the books, where they are no longer what was counted: `2027-01-11T09:30:00.000Z 1841 3f2a00c1d4e5f607`.
 //!
 //! The moment is for people, and for other directories. The record and the epoch of its log are for this one: whatever
 //! was told since stays in force, whenever it happened, so a file may come back while sales go on.

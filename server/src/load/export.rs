@@ -147,13 +147,18 @@ fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64>
         let to = from.saturating_add(CELLS_AT_A_TIME as u32).min(total);
         let (seq, (time, cells)) = state.view.read(|| {
             let cells = state.matrix.range(from, to).map(|(_, cell)| {
-                (cell.sku(), cell.location(), cell.durable().on_hand, cell.counted_at(), cell.safety_stock())
+                let (sku, location, counted_at) = (cell.sku(), cell.location(), cell.counted_at());
+                // What was counted and did not move since is a count, and needs nothing more to be told as one.
+                let is_count =
+                    counted_at != Timestamp(0) && state.movements.since(sku, location, counted_at) == Some(0);
+                (sku, location, cell.durable().on_hand, counted_at, cell.safety_stock(), is_count)
             });
             (state.last_time(), cells.collect::<Vec<_>>())
         });
         let as_of = as_of::write(engine, time, seq);
-        for (sku, location, on_hand, counted_at, safety_stock) in cells {
+        for (sku, location, on_hand, counted_at, safety_stock, is_count) in cells {
             let counted_at = if counted_at == Timestamp(0) { String::new() } else { wire::time(counted_at) };
+            let as_of = if is_count { "" } else { as_of.as_str() };
             let text = |name: &Name| quote(&texts.cell(name.as_str()));
             let (sku, location) =
                 (text(state.catalogue.skus.name(sku)), text(state.catalogue.locations.name(location)));
