@@ -489,6 +489,10 @@ pub struct Catalogue {
     /// By channel: its buffer, and whether it is declared.
     buffers: Arena<AtomicU32, 8, 16>,
     accepts_undeclared: AtomicBool,
+    /// The quarantine of each location that has one, and of which each is.
+    quarantines: Map<LocationId, LocationId>,
+    quarantined: Map<LocationId, LocationId>,
+    has_quarantines: AtomicBool,
     /// The state hash, of which this keeps the parts that are its own.
     hash: Arc<StateHash>,
 }
@@ -542,6 +546,39 @@ impl Catalogue {
                 put(Part::Channels, hash::content(self, Part::Channels, self.channels.digest(id), &set.details));
             }
         }
+    }
+
+    /// Where goods of a location are that may not be sold until somebody has looked, if there ever were any.
+    pub fn quarantine(&self, location: LocationId) -> Option<LocationId> {
+        self.quarantines.get(&location).map(|quarantine| *quarantine)
+    }
+
+    /// The location whose quarantine this is.
+    pub fn quarantine_of(&self, location: LocationId) -> Option<LocationId> {
+        if !self.has_quarantines() {
+            return None;
+        }
+        self.quarantined.get(&location).map(|of| *of)
+    }
+
+    /// Whether there is any quarantine.
+    #[inline]
+    pub fn has_quarantines(&self) -> bool {
+        self.has_quarantines.load(Relaxed)
+    }
+
+    /// All quarantines, each with whose it is, for an image.
+    pub(crate) fn all_quarantines(&self) -> Vec<(LocationId, LocationId)> {
+        let mut all: Vec<_> = self.quarantined.iter().map(|entry| (*entry.key(), *entry.value())).collect();
+        all.sort_unstable();
+        all
+    }
+
+    pub(crate) fn fold_quarantine(&self, quarantine: LocationId, of: LocationId) {
+        self.quarantines.insert(of, quarantine);
+        self.quarantined.insert(quarantine, of);
+        self.barred.reach(quarantine.0 as usize).store(NO_PICKUP | NO_SHIP, Relaxed);
+        self.has_quarantines.store(true, Relaxed);
     }
 
     pub(crate) fn fold_sku(&self, sku: SkuId, version: Seq, details: SkuDetails) {

@@ -186,6 +186,8 @@ pub enum Event {
     DemandRefused(Vec<(Purpose, LostDemand)>),
     /// Stock was counted, and found to be what the books say.
     CountsConfirmed(Box<CountsConfirmed>),
+    /// Locations got their quarantines: which, and of which. Comes before the first record of what is in one.
+    QuarantinesMade(Vec<(LocationId, LocationId)>),
 }
 
 /// Names that nobody declared, with who made them up.
@@ -521,6 +523,10 @@ pub enum MovementKind {
     Adjustment,
     /// They can no longer be sold.
     Damage,
+    /// A customer brought them back, and somebody has to look at them: they are in quarantine.
+    ReturnToInspect,
+    /// A customer brought them back broken: they are in quarantine.
+    ReturnDamaged,
 }
 
 /// One movement.
@@ -797,7 +803,8 @@ impl Event {
             | Self::HoursSet(_)
             | Self::PickupBySet(_)
             | Self::Told(_)
-            | Self::CountsConfirmed(_) => {}
+            | Self::CountsConfirmed(_)
+            | Self::QuarantinesMade(_) => {}
         }
     }
 

@@ -46,10 +46,12 @@ pub enum Part {
     Reserved,
     /// Open reservations.
     Reservations,
+    /// Cells of quarantines.
+    Quarantine,
 }
 
 /// How many parts there are.
-pub const PARTS: usize = 12;
+pub const PARTS: usize = 13;
 
 impl Part {
     /// All parts, those that files carry first.
@@ -66,6 +68,7 @@ impl Part {
         Self::InForce,
         Self::Reserved,
         Self::Reservations,
+        Self::Quarantine,
     ];
 
     /// Its name.
@@ -83,12 +86,16 @@ impl Part {
             Self::InForce => "in_force",
             Self::Reserved => "reserved",
             Self::Reservations => "reservations",
+            Self::Quarantine => "quarantine",
         }
     }
 
     /// Whether exports carry it into another directory.
     pub fn is_in_files(self) -> bool {
-        !matches!(self, Self::Channels | Self::InForce | Self::Reserved | Self::Reservations)
+        !matches!(
+            self,
+            Self::Channels | Self::InForce | Self::Reserved | Self::Reservations | Self::Quarantine
+        )
     }
 }
 

@@ -21,6 +21,10 @@ pub const ON_HAND_RANGE: std::ops::RangeInclusive<i64> = -2_000_000_000..=2_000_
 /// Corrections and damage lead no lower than this: what is below is left to tills, whose sales are never refused.
 pub const CORRECTED_ON_HAND_MIN: i64 = -1_000_000_000;
 
+/// The safety stock of a cell in quarantine: more than a cell can hold, so nothing of it is free for anybody. No stock row
+/// may say so much.
+pub const IN_QUARANTINE: u32 = u32::MAX;
+
 /// What is physically there, and what of it is promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct StockLevel {

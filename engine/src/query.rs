@@ -6,7 +6,7 @@ use crate::catalogue::{Catalogue, GroupDetails, Versioned};
 use crate::coming::{Coming, Prospects};
 use crate::event::{CellAfter, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
-use crate::level::{Floor, StockLevel};
+use crate::level::{Floor, IN_QUARANTINE, StockLevel};
 use crate::matrix::{RowCells, StockCell};
 use crate::rules::{Band, Book, Gate, RowTerms, WholeRow};
 use crate::shelves::Shelves;
@@ -37,6 +37,21 @@ pub struct CellView {
     pub exact: bool,
     /// The safety stock of the cell's own stock row.
     own_safety_stock: u32,
+}
+
+impl CellView {
+    /// Whether it may not be sold until somebody has looked.
+    pub fn is_in_quarantine(&self) -> bool {
+        self.own_safety_stock == IN_QUARANTINE
+    }
+
+    /// Units held back, as they are told: all that are free of what is in quarantine.
+    pub fn held_back(&self) -> u32 {
+        match self.is_in_quarantine() {
+            true => self.level.free().max(0) as u32,
+            false => self.safety_stock,
+        }
+    }
 }
 
 /// How a channel sees cells: the rules in force, and the units that it leaves to others.
@@ -321,7 +336,20 @@ impl State {
                 }
             }
         });
+        if locations.is_none() && self.catalogue.has_quarantines() {
+            found.retain(|cell| !cell.is_in_quarantine());
+        }
         (seq, found)
+    }
+
+    /// Cells of `skus` in the quarantines of all locations.
+    pub fn quarantined(&self, skus: &[SkuId], channel: Option<ChannelId>) -> (Seq, Vec<CellView>) {
+        self.view.read(|| {
+            let lens = self.lens(channel);
+            let cells = skus.iter().flat_map(|sku| self.matrix.row(*sku).iter().map(|(_, cell)| cell));
+            let inside = cells.filter(|cell| cell.safety_stock() == IN_QUARANTINE);
+            inside.map(|cell| lens.view(&self.catalogue, cell)).collect()
+        })
     }
 
     /// Whether a channel is told the numbers of a SKU wherever it is.
@@ -498,15 +526,18 @@ impl State {
         (seq, cells, next)
     }
 
-    /// Up to `limit` cells of a SKU from the location after `after`, in the order in which locations were declared.
+    /// Up to `limit` cells of a SKU from the location after `after`, in the order in which locations were declared;
+    /// those in quarantine only where they are asked for.
     pub fn stock_of_sku(
         &self,
         sku: SkuId,
         after: Option<LocationId>,
         limit: usize,
         channel: Option<ChannelId>,
+        with_quarantine: bool,
     ) -> (Seq, Vec<CellView>) {
         let (_, mut cells) = self.view.read(|| self.matrix.row(sku).iter().map(|(_, cell)| cell).collect::<Vec<_>>());
+        cells.retain(|cell| with_quarantine || cell.safety_stock() != IN_QUARANTINE);
         cells.sort_by_key(|cell| cell.location());
         let from = after.map_or(0, |after| cells.partition_point(|cell| cell.location() <= after));
         let page = cells.get(from..).unwrap_or(&[]);

@@ -19,7 +19,7 @@ use crate::hash::{self, Part, StateHash, Sums};
 use crate::idempotency::{Done, IdempotencyTable, KeptKeys, tag_of};
 use crate::ids::{ChannelId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::ledger::{CameKey, Counted, Ledger, Shift, Used};
-use crate::level::StockLevel;
+use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::lost::Lost;
 use crate::matrix::{CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
@@ -262,6 +262,11 @@ struct Holding {
     counted_at: Timestamp,
 }
 
+/// What a cell counts for: no file carries those in quarantine.
+fn part_of(safety_stock: u32) -> Part {
+    if safety_stock == IN_QUARANTINE { Part::Quarantine } else { Part::Stock }
+}
+
 /// The state hash of what is not the catalogue's own.
 impl State {
     #[inline]
@@ -273,7 +278,7 @@ impl State {
         // Most that happens changes one of the two.
         let same = |before: Holding| Holding { level: StockLevel { reserved: 0, ..before.level }, ..before };
         if before.map(same) != Some(same(after)) {
-            self.hash.change(Part::Stock, before.map_or(0, stock), stock(after));
+            self.hash.change(part_of(after.safety_stock), before.map_or(0, stock), stock(after));
         }
         let reserved = before.map_or(0, |before| before.level.reserved);
         if reserved != after.level.reserved {
@@ -354,7 +359,7 @@ impl State {
         for (_, cell) in self.matrix.range(0, self.cells()) {
             let at = self.catalogue.place(cell.sku(), cell.location());
             let level = cell.durable();
-            put(Part::Stock, hash::stock(at, level.on_hand, cell.safety_stock(), cell.counted_at()));
+            put(part_of(cell.safety_stock()), hash::stock(at, level.on_hand, cell.safety_stock(), cell.counted_at()));
             put(Part::Reserved, hash::reserved(at, level));
         }
         for open in self.reservations.open_ones() {
@@ -469,6 +474,9 @@ impl Folder {
                         None => {}
                     }
                 }
+            }
+            Event::QuarantinesMade(rows) => {
+                rows.iter().for_each(|(quarantine, of)| state.catalogue.fold_quarantine(*quarantine, *of));
             }
             Event::CountsConfirmed(confirmed) => {
                 for (sku, location) in confirmed.cells.iter() {

@@ -76,7 +76,19 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     let cells = (3..7).map(|location| (SkuId(7), LocationId(location))).chain([(SkuId(300), LocationId(3))]);
     let confirmed = CountsConfirmed { counted_at: Timestamp(77), cells: CellSet::new(cells) };
     let confirmed = Event::CountsConfirmed(Box::new(confirmed));
-    events.into_iter().chain([confirmed]).map(|event| (None, event)).collect()
+    let moved = Moved {
+        kind: MovementKind::ReturnToInspect,
+        change: 3,
+        occurred_at: Timestamp(55),
+        absorbed: false,
+        created: true,
+        reference: None,
+        cell: CellAfter { safety_stock: u32::MAX, ..cell(3) },
+    };
+    let broken = Moved { kind: MovementKind::ReturnDamaged, created: false, ..moved.clone() };
+    let made = Event::QuarantinesMade(vec![(LocationId(3), LocationId(2))]);
+    let later = [confirmed, made, Event::Moved(vec![moved, broken])];
+    events.into_iter().chain(later).map(|event| (None, event)).collect()
 }
 
 /// What came with format 5: names that are made up, ids that are given back, whose share a request counts against, and what

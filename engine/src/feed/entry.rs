@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::event::{CellAfter, Event, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq};
+use crate::level::IN_QUARANTINE;
 use crate::rules::Book;
 
 /// Something that subscriptions may have to hear of.
@@ -66,6 +67,11 @@ pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
         Event::ChannelsSet(rows) => {
             rows.iter().for_each(|(channel, details)| push(What::Channel(*channel, details.buffer)));
         }
-        event => event.for_each_cell(|cell| push(What::Cell(*cell))),
+        event => event.for_each_cell(|cell| {
+            // What is in quarantine is nobody's stock.
+            if cell.safety_stock != IN_QUARANTINE {
+                push(What::Cell(*cell));
+            }
+        }),
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::catalogue::{Catalogue, Registry};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use crate::level::IN_QUARANTINE;
 use crate::query::{CellView, Lens};
 use crate::state::State;
 
@@ -423,6 +424,8 @@ impl Members {
         let skus = every.into_iter().flatten().chain(some.iter().chain(own.into_iter().flatten()).copied());
         skus.flat_map(move |sku| {
             let row = self.locations.is_none().then(|| state.matrix.row(sku).iter().map(|(_, cell)| cell));
+            // What is in quarantine is in no list.
+            let row = row.map(|row| row.filter(|cell| cell.safety_stock() != IN_QUARANTINE));
             let places = self.locations.as_deref().unwrap_or_default();
             row.into_iter().flatten().chain(places.iter().filter_map(move |place| state.matrix.get(sku, *place)))
         })

@@ -96,6 +96,8 @@ enum Frame {
     Hours(Vec<(LocationId, Versioned<LocationHours>)>),
     /// Movements since the last counts.
     Recent(Vec<((SkuId, LocationId), Recent)>),
+    /// Quarantines, and whose each is. Behind the names.
+    Quarantines(Vec<(LocationId, LocationId)>),
 }
 
 /// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
@@ -261,6 +263,7 @@ fn write_unfinished(
     };
     writer.frame(&Frame::Names(named))?;
     writer.frame(&Frame::Undeclared(Box::new(catalogue.undeclared())))?;
+    writer.frames(catalogue.all_quarantines().into_iter(), Frame::Quarantines)?;
     writer.details(&catalogue.skus, Frame::Skus)?;
     writer.details(&catalogue.locations, Frame::Locations)?;
     writer.details(&catalogue.groups, Frame::Groups)?;
@@ -481,6 +484,9 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
             Frame::Movements(rows) => {
                 rows.into_iter()
                     .for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent.into()));
+            }
+            Frame::Quarantines(rows) => {
+                rows.into_iter().for_each(|(quarantine, of)| state.catalogue.fold_quarantine(quarantine, of));
             }
             Frame::Recent(rows) => {
                 rows.into_iter().for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent));

@@ -12,7 +12,7 @@
 use std::hint::select_unpredictable;
 
 use super::{Amount, Band, Effect, Gate, Kind, OWN_CONDITIONS, Rule};
-use crate::level::StockLevel;
+use crate::level::{IN_QUARANTINE, StockLevel};
 
 /// A rule's place among those in force: the smaller comes first.
 pub(super) type Rank = u32;
@@ -120,10 +120,10 @@ impl Limits {
         select_unpredictable(self.beats(own), self.safety_stock as u32, own)
     }
 
-    /// Whether the rule's safety stock holds in a cell that has `own`.
+    /// Whether the rule's safety stock holds in a cell that has `own`. No rule frees what is in quarantine.
     #[inline]
     pub(super) fn beats(&self, own: u32) -> bool {
-        (own == 0) | (self.safety_stock & BEATS_OWN != 0)
+        ((own == 0) | (self.safety_stock & BEATS_OWN != 0)) & (own != IN_QUARANTINE)
     }
 
     /// How much there is if `available` units are, and whether the number may be told.

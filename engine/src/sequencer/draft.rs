@@ -15,10 +15,10 @@ use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, Sku
 use crate::coming::risks;
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
-use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, NAME_BYTES_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::BatchBuilder;
 use crate::ledger::{Ledger, Shift};
-use crate::level::{StockChange, StockLevel};
+use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::matrix::CellId;
 use crate::plan::Shelf;
 use crate::query::AT_RISK_TOLD_MAX;
@@ -123,6 +123,18 @@ fn first_of_each(names: &mut Definitions) -> Definitions {
     }
 }
 
+/// What the quarantine of a location is called; `nth` where others have the names before.
+fn quarantine_name(of: &str, nth: u32) -> Name {
+    let suffix = if nth == 1 { String::new() } else { format!(":{nth}") };
+    let room = NAME_BYTES_MAX - QUARANTINE.len() - suffix.len();
+    // Names of locations are ASCII; of a long one as much as there is room for.
+    let of: String = of.chars().take(room).collect();
+    Name::from(format!("{QUARANTINE}{of}{suffix}"))
+}
+
+/// How the names of quarantines begin.
+const QUARANTINE: &str = "quarantine:";
+
 /// How many names of each kind wait for their definition.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct DefinedSoFar([usize; 4]);
@@ -226,6 +238,10 @@ pub(super) struct Draft {
     pub telling: Option<Telling>,
     /// Open reservations, counted.
     pub holds: Holds,
+    /// Quarantines that no record has made yet.
+    unmade_quarantines: Vec<(LocationId, LocationId)>,
+    /// Quarantines that this batch makes, by whose they are.
+    quarantines: FxHashMap<LocationId, LocationId>,
     /// Units that this batch tells to be missing.
     missing: FxHashMap<(SkuId, LocationId), u32>,
 }
@@ -285,6 +301,8 @@ impl Draft {
             redated: BTreeSet::new(),
             telling: None,
             holds: Holds::default(),
+            unmade_quarantines: Vec::new(),
+            quarantines: FxHashMap::default(),
             missing: FxHashMap::default(),
         }
     }
@@ -324,6 +342,8 @@ impl Draft {
         self.redated.clear();
         self.holds.restart();
         self.missing.clear();
+        self.quarantines.clear();
+        self.unmade_quarantines.clear();
         self.undefined = Definitions::default();
         self.skus.clear();
         self.locations.clear();
@@ -342,6 +362,10 @@ impl Draft {
     pub fn log(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
         if !self.undefined.is_empty() {
             self.log_definitions(cause.as_deref().and_then(Cause::of_part));
+        }
+        if !self.unmade_quarantines.is_empty() {
+            let made = std::mem::take(&mut self.unmade_quarantines);
+            self.push(cause.as_deref().and_then(Cause::of_part), Event::QuarantinesMade(made));
         }
         self.push(cause, event)
     }
@@ -398,6 +422,10 @@ impl Draft {
         let channels = self.undefined.channels.split_off(channels.min(self.undefined.channels.len()));
         self.skus.forget(&skus);
         self.locations.forget(&locations);
+        if !self.quarantines.is_empty() {
+            self.quarantines.retain(|_, quarantine| locations.iter().all(|(gone, _)| gone != quarantine));
+            self.unmade_quarantines.retain(|(quarantine, _)| locations.iter().all(|(gone, _)| gone != quarantine));
+        }
         self.groups.forget(&groups);
         self.channels.forget(&channels);
     }
@@ -528,6 +556,7 @@ impl Draft {
         if !exists {
             self.made.insert((sku, location));
         }
+        let is_new_in_quarantine = !exists && self.is_quarantine(location);
         let cell = self.cell(sku, location);
         cell.before.get_or_insert(Before {
             exists: cell.exists,
@@ -537,7 +566,43 @@ impl Draft {
             moved: cell.moved.len(),
         });
         cell.exists = true;
+        if is_new_in_quarantine {
+            cell.safety_stock = IN_QUARANTINE;
+        }
         cell
+    }
+
+    /// Whether a location is the quarantine of another, this batch included.
+    pub fn is_quarantine(&self, location: LocationId) -> bool {
+        let made = || self.quarantines.values().any(|quarantine| *quarantine == location);
+        self.state.catalogue.quarantine_of(location).is_some() || (!self.quarantines.is_empty() && made())
+    }
+
+    /// A location that somebody may have declared: any but a quarantine.
+    pub fn own_location(&self, name: &Name) -> Option<LocationId> {
+        self.known_location(name).filter(|location| !self.is_quarantine(*location))
+    }
+
+    /// The quarantine of a location, made and named where there is none yet. `None` where no more locations may be.
+    pub fn quarantine_at(&mut self, of: LocationId) -> Option<LocationId> {
+        let known = self.quarantines.get(&of).copied().or_else(|| self.state.catalogue.quarantine(of));
+        if known.is_some() {
+            return known;
+        }
+        let locations = &self.state.catalogue.locations;
+        let name = match of.0 < locations.count() {
+            true => locations.name(of).clone(),
+            false => self.locations.names.iter().find(|(_, id)| **id == of)?.0.clone(),
+        };
+        // The first name that nobody took. Bounded by those that people gave to locations so as to be in the way.
+        let free = (1_u32..).find_map(|nth| {
+            let name = quarantine_name(name.as_str(), nth);
+            self.known_location(&name).is_none().then_some(name)
+        });
+        let quarantine = self.intern_location(&NameRef::New(free?))?;
+        self.quarantines.insert(of, quarantine);
+        self.unmade_quarantines.push((quarantine, of));
+        Some(quarantine)
     }
 
     /// Sets a cell's level as part of the command being decided.

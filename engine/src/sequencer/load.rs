@@ -366,6 +366,10 @@ impl Sequencer {
         keep: bool,
         groups: &mut BTreeMap<GroupId, GroupDetails>,
     ) -> Result<Option<LocationDetails>, Failure> {
+        if self.draft.is_quarantine(location) {
+            let reason = "is a quarantine, which the server made; it is as it is";
+            return Err(Refusal::invalid("location", reason).into());
+        }
         let known = self.draft.location_details(location);
         let mut details = known.as_ref().filter(|_| keep).map(|(_, known)| (**known).clone()).unwrap_or_default();
         overwrite(&mut details.name, &fields.name);
@@ -484,7 +488,7 @@ impl Sequencer {
     fn describe_group(&mut self, name: &Name, members: &[Name]) -> Result<(GroupId, Option<GroupDetails>), Failure> {
         let mut locations = Vec::with_capacity(members.len());
         for member in members {
-            locations.push(self.draft.known_location(member).ok_or_else(|| unknown("locations", member))?);
+            locations.push(self.draft.own_location(member).ok_or_else(|| unknown("locations", member))?);
         }
         locations.sort_unstable();
         locations.dedup();

@@ -107,7 +107,7 @@ impl Sequencer {
         let draft = &self.draft;
         let mut conditions = Conditions {
             skus: each_known("skus", &skus, |name| draft.known_sku(name))?,
-            locations: each_known("locations", &locations, |name| draft.known_location(name))?,
+            locations: each_known("locations", &locations, |name| draft.own_location(name))?,
             groups: each_known("groups", &groups, |name| draft.known_group(name))?,
             channels: each_known("channels", &channels, |name| draft.known_channel(name))?,
             categories,

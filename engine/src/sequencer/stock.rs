@@ -7,7 +7,7 @@ use super::{Decision, Sequencer};
 use crate::command::{AsOf, Count, Failure, Movement, Refusal};
 use crate::event::{Cause, Counted, Event, Moved, MovementKind};
 use crate::ids::{LocationId, SkuId, Timestamp};
-use crate::level::{CORRECTED_ON_HAND_MIN, ON_HAND_RANGE, StockChange, StockLevel};
+use crate::level::{CORRECTED_ON_HAND_MIN, IN_QUARANTINE, ON_HAND_RANGE, StockChange, StockLevel};
 
 /// How far ahead of the log a caller's clock may be, in seconds; what carries its time then happens now.
 const CLOCK_SKEW_SECONDS_MAX: u64 = 300;
@@ -45,6 +45,13 @@ impl Sequencer {
             let field = |name: &str| format!("movements[{at}].{name}");
             let sku = self.draft.make_up_sku(&movement.sku, by, &|| field("sku"))?;
             let location = self.draft.make_up_location(&movement.location, by, &|| field("location"))?;
+            let location = match movement.kind {
+                _ if self.draft.is_quarantine(location) => self.in_quarantine(location, movement.kind, || field("kind"))?,
+                MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => {
+                    self.draft.quarantine_at(location).ok_or_else(|| left::locations(&field("location")))?
+                }
+                _ => location,
+            };
             let is_sale = movement.kind == MovementKind::Sale;
             let told_at = match movement.occurred_at {
                 // A till is never refused, however wrong its clock is.
@@ -93,6 +100,22 @@ impl Sequencer {
             });
         }
         self.log_moved(cause, rows, &receipts)
+    }
+
+    /// A movement of what is in quarantine, if it is one by which goods come to light, or leave it.
+    fn in_quarantine(
+        &self,
+        location: LocationId,
+        kind: MovementKind,
+        field: impl Fn() -> String,
+    ) -> Result<LocationId, Failure> {
+        match kind {
+            MovementKind::Damage | MovementKind::Adjustment => Ok(location),
+            _ => {
+                let reason = "what is in quarantine is damaged, adjusted or counted; returns name the place itself";
+                Err(Refusal::invalid(field(), reason).into())
+            }
+        }
     }
 
     pub(super) fn count(&mut self, counts: Vec<Count>, cause: &mut Option<Box<Cause>>) -> Decision {
@@ -248,8 +271,10 @@ impl Sequencer {
         let Finding { sku, location, counted, expected, counted_at, safety_stock } = found;
         let cell = self.draft.cell(sku, location);
         let (created, before, known_at) = (!cell.exists, cell.level, cell.counted_at);
-        let safety_stock = safety_stock.unwrap_or(cell.safety_stock);
-        let safety_changes = safety_stock != cell.safety_stock;
+        let known_safety_stock = cell.safety_stock;
+        let is_inside = self.draft.is_quarantine(location);
+        let safety_stock = if is_inside { IN_QUARANTINE } else { safety_stock.unwrap_or(known_safety_stock) };
+        let safety_changes = safety_stock != known_safety_stock;
         let outdated = expected.is_none();
         let expected = expected.unwrap_or(before.on_hand.into());
         let Ok(expected_then) = i32::try_from(expected) else {

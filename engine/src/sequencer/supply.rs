@@ -94,6 +94,9 @@ impl Sequencer {
         fresh: &Fresh,
         field: &dyn Fn(&str) -> String,
     ) -> Result<Option<SupplySet>, Failure> {
+        if self.draft.is_quarantine(location) {
+            return Err(Refusal::invalid(field("location"), "is a quarantine: nothing comes to it").into());
+        }
         let mut quantity = row.quantity;
         let known = match fresh.get(&(sku, location, row.name.clone())) {
             Some(set) => Some((set.kind, set.open, set.expected_at)),
@@ -142,6 +145,9 @@ impl Sequencer {
         latest: Timestamp,
     ) -> Option<Grant> {
         if plan.book.terms(&self.state.catalogue, sku, location, Some(plan.channel)).limits().is_denied() {
+            return None;
+        }
+        if self.state.catalogue.quarantine_of(location).is_some() {
             return None;
         }
         let (catalogue, now) = (&self.state.catalogue, self.draft.now);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::catalogue::{LocationKind, SkuDetails};
 use crate::event::{Event, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
-use crate::level::StockLevel;
+use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::rules::{Amount, Effect, Kind, Rule, RuleId};
 use crate::state::State;
 
@@ -162,6 +162,7 @@ impl Law {
             return Err(format!("units were promised through a channel that rule {name} keeps from selling them"));
         }
         let by_rule = safety_stock.and_then(|id| self.rules.get(&id)).and_then(|(_, rule, _)| match rule.effect {
+            _ if own == IN_QUARANTINE => None,
             Effect::SafetyStock(amount) if own == 0 || rule.conditions.count() >= 2 => Some(amount.units(level)),
             _ => None,
         });

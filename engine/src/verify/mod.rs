@@ -20,13 +20,13 @@ use std::path::Path;
 
 use crate::directory::DataDirectory;
 use crate::event::{
-    CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, OrderDay, Rebound, Record, Reserved,
+    CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, MovementKind, OrderDay, Rebound, Record, Reserved,
 };
 use crate::hash::Sums;
 use crate::ids::{ChannelId, Epoch, LocationId, Name, ReservationId, Seq, SkuId};
 use crate::journal::Batch;
 use crate::journal::sled_log::{OpenError, SledOptions};
-use crate::level::StockLevel;
+use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::recovery::{Reading, Report, recover};
 use crate::reservation::{Reservation, State as Life};
 use crate::settings::Settings;
@@ -140,6 +140,7 @@ pub struct Auditor {
     dock: Dock,
     reservations: BTreeMap<ReservationId, Audited>,
     channels: BTreeMap<ChannelId, Name>,
+    quarantines: BTreeMap<LocationId, LocationId>,
     next_seq: Option<Seq>,
     records: u64,
     /// Records that took units which were there and free, and kept too little of what is held back.
@@ -183,6 +184,7 @@ impl Auditor {
         let channels = &state.catalogue.channels;
         let live = (0..channels.count()).map(ChannelId).filter(|id| channels.is_live(*id));
         self.channels = live.map(|id| (id, channels.name(id).clone())).collect();
+        self.quarantines = state.catalogue.all_quarantines().into_iter().collect();
         self.law.start_from(state);
         self.dock.start_from(state);
         for reservation in state.reservations.whole() {
@@ -333,6 +335,7 @@ impl Auditor {
             | Event::DemandRefused(_)
             | Event::HoursSet(_)
             | Event::Told(_) => Ok(()),
+            Event::QuarantinesMade(rows) => self.open_quarantines(rows),
             Event::CountsConfirmed(confirmed) => {
                 match confirmed.cells.iter().find(|cell| !self.cells.contains_key(cell)) {
                     Some(_) => Err("a count confirmed a cell that nobody made".into()),
@@ -348,6 +351,17 @@ impl Auditor {
             if let Some(other) = self.channels.insert(*id, name.clone()).filter(|other| other != name) {
                 return Err(format!("the channel {name} got an id that the channel {other} has"));
             }
+        }
+        Ok(())
+    }
+
+    /// A location has one quarantine, and a quarantine none of its own.
+    fn open_quarantines(&mut self, rows: &[(LocationId, LocationId)]) -> Result<(), String> {
+        for (quarantine, of) in rows {
+            if self.quarantines.values().any(|other| other == of) || self.quarantines.contains_key(of) {
+                return Err("a location got a second quarantine, or a quarantine one of its own".into());
+            }
+            self.quarantines.insert(*quarantine, *of);
         }
         Ok(())
     }
@@ -507,6 +521,16 @@ impl Auditor {
     fn check_moved(&mut self, row: &Moved) -> Result<(), String> {
         let before = self.level((row.cell.sku, row.cell.location));
         let change = if row.absorbed { 0 } else { row.change };
+        let is_inside = self.quarantines.contains_key(&row.cell.location);
+        if is_inside != (row.cell.safety_stock == IN_QUARANTINE) {
+            return Err("what is in quarantine is free, or what is not is not".into());
+        }
+        if matches!(row.kind, MovementKind::ReturnToInspect | MovementKind::ReturnDamaged) && !is_inside {
+            return Err("a return that somebody has to look at is not in quarantine".into());
+        }
+        if row.created {
+            self.cells.entry((row.cell.sku, row.cell.location)).or_default().1 = row.cell.safety_stock;
+        }
         self.state_level(&row.cell, i64::from(before.on_hand) + change, before.reserved.into())
     }
 

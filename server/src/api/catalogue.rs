@@ -49,6 +49,8 @@ async fn list_some(
 ) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.number::<u32>("after")?, params.limit()?);
+    // Which of them are there may depend on it.
+    let _ = params.flag("quarantine")?;
     params.done()?;
     let first = after.map_or(0, |after| after.saturating_add(1));
     let page = move |app: &App| {
@@ -157,11 +159,17 @@ pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Reques
 
 /// All locations.
 #[utoipa::path(get, path = "/v1/locations", tag = "catalogue", security(("key" = ["read"])),
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
+        ("quarantine" = Option<bool>, Query, description = "With the quarantines that the server made")),
     responses((status = 200, description = "A page of locations")))]
 pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let count = app.engine.state().catalogue.locations.count();
-    list(&app, &payer, &uri, count, |engine, id| words::location(engine, LocationId(id)).1).await
+    let quarantine = Params::parse(uri.query().unwrap_or_default()).flag("quarantine")?;
+    let is_there = move |engine: &Engine, id: u32| {
+        quarantine || engine.state().catalogue.quarantine_of(LocationId(id)).is_none()
+    };
+    let item = |engine: &Engine, id| words::location(engine, LocationId(id)).1;
+    list_some(&app, &payer, &uri, count, is_there, item).await
 }
 
 /// One location.

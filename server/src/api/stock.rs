@@ -42,10 +42,10 @@ pub async fn availability(State(app): State<App>, payer: Payer, uri: Uri) -> Res
     let min_seq = params.number("min_seq")?;
     let some = |values: Vec<String>| (!values.is_empty()).then_some(values);
     let (skus, locations, groups) = (params.all("sku"), some(params.all("location")), some(params.all("group")));
-    let channel = params.one("channel")?;
+    let (channel, quarantine) = (params.one("channel")?, params.flag("quarantine")?);
     params.done()?;
     app.wait_for(min_seq).await?;
-    let body = words::AvailabilityBody { skus, locations, groups, channel };
+    let body = words::AvailabilityBody { skus, locations, groups, channel, quarantine };
     // Whose channel it is, the guard has seen.
     Ok(ops::availability(&app, &Caller::default(), &payer, body).await?.into_response())
 }
@@ -74,6 +74,7 @@ pub async fn availability_query(State(app): State<App>, request: Request) -> Res
         ("location" = Option<String>, Query, description = "All cells of this place"),
         ("sku" = Option<String>, Query, description = "All cells of this SKU"),
         ("channel" = Option<String>, Query, description = "For whom: its buffer counts"),
+        ("quarantine" = Option<bool>, Query, description = "With what is in quarantine"),
         ("after" = Option<String>, Query, description = "The `next` of the page before"),
         ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
@@ -88,6 +89,7 @@ pub async fn stock(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Res
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (location, sku, channel) = (params.one("location")?, params.one("sku")?, params.name("channel")?);
     let (after, limit, min_seq) = (params.number::<u32>("after")?, params.limit()?, params.number("min_seq")?);
+    let quarantine = params.flag("quarantine")?;
     params.done()?;
     app.wait_for(min_seq).await?;
     let catalogue = &app.engine.state().catalogue;
@@ -97,7 +99,7 @@ pub async fn stock(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Res
     if sku.is_none() && location.is_none() {
         return Err(Problem::invalid("location", "name a location or a sku"));
     }
-    let page = move |app: &App| Ok(stock_page(&app.engine, sku, location, after, limit, channel));
+    let page = move |app: &App| Ok(stock_page(&app.engine, sku, location, after, limit, (channel, quarantine)));
     list(&app, &payer, page).await
 }
 
@@ -107,12 +109,12 @@ fn stock_page(
     location: Option<LocationId>,
     after: Option<u32>,
     limit: usize,
-    channel: Option<ChannelId>,
+    (channel, quarantine): (Option<ChannelId>, bool),
 ) -> String {
     let ((seq, cells), next): (_, Option<u32>) = match (sku, location) {
         (Some(sku), Some(location)) => (engine.state().availability(&[sku], Some(&[location]), channel), None),
         (Some(sku), None) => {
-            let found = engine.state().stock_of_sku(sku, after.map(LocationId), limit, channel);
+            let found = engine.state().stock_of_sku(sku, after.map(LocationId), limit, channel, quarantine);
             let next = found.1.get(limit - 1).map(|last| last.location.0);
             (found, next)
         }

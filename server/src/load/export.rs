@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::ImportKind;
+use anaquel_engine::level::IN_QUARANTINE;
 use anaquel_engine::ids::{GroupId, LocationId, Name, SkuId, Timestamp};
 
 use serde_json::Value;
@@ -146,7 +147,8 @@ fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64>
     while from < total {
         let to = from.saturating_add(CELLS_AT_A_TIME as u32).min(total);
         let (seq, (time, cells)) = state.view.read(|| {
-            let cells = state.matrix.range(from, to).map(|(_, cell)| {
+            let cells = state.matrix.range(from, to).filter(|(_, cell)| cell.safety_stock() != IN_QUARANTINE);
+            let cells = cells.map(|(_, cell)| {
                 let (sku, location, counted_at) = (cell.sku(), cell.location(), cell.counted_at());
                 // What was counted and did not move since is a count, and needs nothing more to be told as one.
                 let is_count =

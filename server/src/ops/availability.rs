@@ -30,6 +30,8 @@ struct Question {
     locations: Option<Vec<LocationId>>,
     groups: Option<Vec<GroupId>>,
     channel: Option<ChannelId>,
+    /// Whether cells of quarantines are asked for, too.
+    quarantine: bool,
 }
 
 impl Question {
@@ -80,7 +82,7 @@ impl Question {
             Some(text) => engine.state().channel("channel", &wire::name("channel", &text)?)?,
             None => None,
         };
-        Ok(Self { skus: known, unknown, locations, groups, channel })
+        Ok(Self { skus: known, unknown, locations, groups, channel, quarantine: false })
     }
 
     /// What the answer comes to at the most, without reading a cell.
@@ -124,7 +126,10 @@ impl Question {
             }
             None => {
                 let (seq, (found, coming)) = state.view.read(|| {
-                    let (_, found) = state.availability(&self.skus, self.locations.as_deref(), self.channel);
+                    let (_, mut found) = state.availability(&self.skus, self.locations.as_deref(), self.channel);
+                    if self.quarantine && self.locations.is_none() {
+                        found.extend(state.quarantined(&self.skus, self.channel).1);
+                    }
                     let coming = state.coming(&found, self.channel, now);
                     (found, coming)
                 });
@@ -206,8 +211,9 @@ pub async fn availability(
     body: words::AvailabilityBody,
 ) -> Result<Reply, Problem> {
     caller.speaks_for("channel", body.channel.as_deref())?;
-    let words::AvailabilityBody { skus, locations, groups, channel } = body;
+    let words::AvailabilityBody { skus, locations, groups, channel, quarantine } = body;
     let question = Question::new(&app.engine, skus, locations, groups, channel)?;
+    let question = Question { quarantine, ..question };
     let size = question.size(&app.engine, &app.config.limits);
     size.check(&app.config.limits)?;
     if size.cells <= CELLS_AT_ONCE && size.items * ITEM_BYTES < SMALL_BYTES {

@@ -311,7 +311,13 @@ pub fn location(engine: &Engine, id: LocationId) -> (u64, Value) {
     let served = catalogue.services(id);
     let services = served.as_deref().map(|set| set.details.clone()).unwrap_or_default();
     let hours = catalogue.hours(id);
-    let item = location_item(engine, id, &details, &services, &hours.details, &catalogue.groups_of(id));
+    let mut item = location_item(engine, id, &details, &services, &hours.details, &catalogue.groups_of(id));
+    if let (Value::Object(members), Some(of)) = (&mut item, catalogue.quarantine_of(id)) {
+        members.insert("kind".into(), "quarantine".into());
+        members.insert("quarantine_of".into(), catalogue.locations.name(of).as_str().into());
+        members.insert("pickup".into(), false.into());
+        members.insert("ship".into(), false.into());
+    }
     let version = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version)).max(hours.version);
     (version, item)
 }

@@ -76,9 +76,9 @@ impl<'a> CellWriter<'a> {
         put!(out, catalogue.locations.name(cell.location));
         if cell.exact {
             let StockLevel { on_hand, reserved } = cell.level;
-            let CellView { safety_stock, buffer, available, .. } = cell;
+            let CellView { buffer, available, .. } = cell;
             put!(out, r#"","on_hand":"#, on_hand, r#","reserved":"#, reserved);
-            put!(out, r#","safety_stock":"#, *safety_stock);
+            put!(out, r#","safety_stock":"#, cell.held_back());
             if with_buffer {
                 put!(out, r#","buffer":"#, *buffer);
             }

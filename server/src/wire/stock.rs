@@ -56,6 +56,10 @@ pub struct MovementBody {
     pub reference: Option<String>,
     /// When it happened, if not now.
     pub occurred_at: Option<String>,
+    /// `return`: `sellable` (if left out) goes to the shelf; `inspect` and `damaged` to the quarantine of the location, where
+    /// nobody is promised it.
+    #[schema(example = "sellable")]
+    pub condition: Option<String>,
     /// `receipt`: it is of nothing that was known to come, and uses up no supply.
     #[serde(default)]
     pub unplanned: bool,
@@ -99,6 +103,9 @@ pub struct AvailabilityBody {
     pub groups: Option<Vec<String>>,
     /// For whom.
     pub channel: Option<String>,
+    /// With the cells of quarantines, where no locations are named.
+    #[serde(default)]
+    pub quarantine: bool,
 }
 
 impl MovementsBody {
@@ -114,6 +121,17 @@ impl MovementBody {
         let field = |name: &str| format!("movements[{at}].{name}");
         let kind = movement_kind(&self.kind)
             .ok_or_else(|| Problem::invalid(&field("kind"), "is one of receipt, sale, return, adjustment, damage"))?;
+        let kind = match (kind, self.condition.as_deref()) {
+            (_, None) | (MovementKind::Return, Some("sellable")) => kind,
+            (MovementKind::Return, Some("inspect")) => MovementKind::ReturnToInspect,
+            (MovementKind::Return, Some("damaged")) => MovementKind::ReturnDamaged,
+            (MovementKind::Return, Some(other)) => {
+                let shown: String = other.chars().take(40).collect();
+                let reason = format!("{shown:?} is not sellable, inspect or damaged");
+                return Err(Problem::invalid(&field("condition"), reason));
+            }
+            (_, Some(_)) => return Err(Problem::invalid(&field("condition"), "is for a return only")),
+        };
         let change = match kind {
             MovementKind::Adjustment => {
                 let most = i64::from(LINE_QUANTITY_MAX);
@@ -123,7 +141,10 @@ impl MovementBody {
                 }
                 self.quantity
             }
-            MovementKind::Receipt | MovementKind::Return => quantity(&field("quantity"), self.quantity)?.into(),
+            MovementKind::Receipt
+            | MovementKind::Return
+            | MovementKind::ReturnToInspect
+            | MovementKind::ReturnDamaged => quantity(&field("quantity"), self.quantity)?.into(),
             MovementKind::Sale | MovementKind::Damage => -i64::from(quantity(&field("quantity"), self.quantity)?),
         };
         if self.unplanned && kind != MovementKind::Receipt {
@@ -206,9 +227,18 @@ pub fn movement_name(kind: MovementKind) -> &'static str {
     match kind {
         MovementKind::Receipt => "receipt",
         MovementKind::Sale => "sale",
-        MovementKind::Return => "return",
+        MovementKind::Return | MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => "return",
         MovementKind::Adjustment => "adjustment",
         MovementKind::Damage => "damage",
+    }
+}
+
+/// The condition in which something came back, where somebody has to look at it.
+pub fn condition_name(kind: MovementKind) -> Option<&'static str> {
+    match kind {
+        MovementKind::ReturnToInspect => Some("inspect"),
+        MovementKind::ReturnDamaged => Some("damaged"),
+        _ => None,
     }
 }
 
@@ -252,7 +282,7 @@ pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
         "location": catalogue.locations.name(cell.location).as_str(),
         "on_hand": cell.level.on_hand,
         "reserved": cell.level.reserved,
-        "safety_stock": seen.safety_stock,
+        "safety_stock": seen.held_back(),
         "buffer": seen.buffer,
         "available": seen.available,
     })
@@ -271,6 +301,9 @@ pub fn moved(engine: &Engine, row: &Moved, sight: &Sight) -> Value {
         if row.absorbed && row.kind == MovementKind::Sale && after < *ON_HAND_RANGE.start() {
             // It is in the log, and the cell is as low as it goes until somebody counts it.
             members.insert("out_of_range".into(), true.into());
+        }
+        if let Some(condition) = condition_name(row.kind) {
+            members.insert("condition".into(), condition.into());
         }
         if row.created {
             members.insert("created".into(), true.into());
