@@ -399,6 +399,8 @@ pub struct SupplyFields {
     pub quantity: u32,
     /// When they are expected; needed while there are any.
     pub expected_at: Option<Timestamp>,
+    /// The record as of which an export of this log says so: what came since stays.
+    pub as_of: Option<Seq>,
 }
 
 /// A count that is reported.

@@ -105,7 +105,13 @@ impl Sequencer {
                 let known = supplies.iter().find(|supply| supply.name == row.name);
                 let known = known.map(|supply| (supply.kind, supply.open, supply.expected_at));
                 if let Some(came) = self.draft.ledger.came(sku, location, row.name.as_str()) {
-                    quantity = came.left_of(row.quantity, known.map_or(0, |(_, open, _)| open));
+                    let open = known.map_or(0, |(_, open, _)| open);
+                    let came_since = row.quantity.saturating_sub(open);
+                    let is_of_before = row.as_of.is_some_and(|seq| seq < came.seq);
+                    quantity = match is_of_before && came_since > 0 && came_since <= came.came {
+                        true => open,
+                        false => came.left_of(row.quantity, open),
+                    };
                 }
                 known
             }

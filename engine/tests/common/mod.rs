@@ -308,7 +308,8 @@ impl Shop {
         let (sku, location) =
             (self.engine.state().sku_ref(&name(sku)), self.engine.state().location_ref(&name(location)));
         let kind = SupplyKind::PurchaseOrder;
-        let row = SupplyFields { line: 0, name: name(supply), kind, sku, location, quantity, expected_at };
+        let as_of = None;
+        let row = SupplyFields { line: 0, name: name(supply), kind, sku, location, quantity, expected_at, as_of };
         self.engine.run(|engine, done| engine.submit(Command::Supply(vec![row]), None, done)).map(drop)
     }
 

@@ -192,13 +192,14 @@ fn supply(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64
     writeln!(out, "{}", SUPPLY_COLUMNS.join(","))?;
     let (mut rows, mut after) = (0, None);
     loop {
-        let (_, cells, next) = engine.state().expected(None, None, after, CELLS_AT_A_TIME);
+        let (seq, cells, next) = engine.state().expected(None, None, after, CELLS_AT_A_TIME);
+        let as_of = as_of::write(engine, engine.state().last_time(), seq);
         for cell in &cells {
             let text = |name: &Name| quote(&texts.cell(name.as_str()));
             let (sku, location) = (text(catalogue.skus.name(cell.sku)), text(catalogue.locations.name(cell.location)));
             for supply in &cell.supplies {
                 let (kind, expected) = (wire::supply::kind_name(supply.kind), wire::time(supply.expected_at));
-                writeln!(out, "{},{sku},{location},{},{expected},{kind}", text(&supply.name), supply.open)?;
+                writeln!(out, "{},{sku},{location},{},{expected},{kind},{as_of}", text(&supply.name), supply.open)?;
                 rows += 1;
             }
         }

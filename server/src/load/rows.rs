@@ -48,7 +48,7 @@ fn shape(kind: ImportKind) -> Shape {
 pub const STOCK_COLUMNS: [&str; 6] = ["sku", "location", "on_hand", "counted_at", "safety_stock", "as_of"];
 
 /// The columns of a supply.
-pub const SUPPLY_COLUMNS: [&str; 6] = ["supply", "sku", "location", "quantity", "expected_at", "kind"];
+pub const SUPPLY_COLUMNS: [&str; 7] = ["supply", "sku", "location", "quantity", "expected_at", "kind", "as_of"];
 
 /// The columns of a location.
 pub const LOCATION_COLUMNS: [&str; 15] = [
@@ -304,7 +304,9 @@ impl Collector {
                 let kind = cells.remove("kind").map(|text| parse_supply_kind(&text).map_err(|r| wrong("kind", r)));
                 let (kind, name) = (kind.transpose()?.unwrap_or_default(), supply);
                 let (sku, location) = (state.sku_ref(&sku), state.location_ref(&location));
-                rows.push(SupplyFields { line, name, kind, sku, location, quantity, expected_at });
+                let as_of = cells.remove("as_of").map(|text| as_of::read(engine, &text, None)).transpose();
+                let as_of = as_of.map_err(|reason| wrong("as_of", reason))?.and_then(|as_of| as_of.seq);
+                rows.push(SupplyFields { line, name, kind, sku, location, quantity, expected_at, as_of });
             }
             Rows::None(_) => {}
         }

@@ -73,6 +73,7 @@ impl SuppliesBody {
                 location: state.location_ref(&name(&field("location"), &body.location)?),
                 quantity: open(body.quantity).map_err(|reason| Problem::invalid(&field("quantity"), reason))?,
                 expected_at,
+                as_of: None,
             })
         };
         self.supplies.into_iter().enumerate().map(read).collect()
