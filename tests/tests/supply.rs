@@ -163,7 +163,7 @@ fn supply_is_loaded_from_a_file_and_written_out_again() {
     let text = String::from_utf8(csv.body.clone()).unwrap();
     assert_eq!(
         text.lines().skip(1).collect::<Vec<_>>(),
-        [format!("PO-1,A,s1,5,{SOON},purchase_order"), format!("PO-5,A,s1,2,{LATER},in_transit"),]
+        [format!("PO-1,A,s1,5,{SOON},purchase_order,"), format!("PO-5,A,s1,2,{LATER},in_transit,"),]
     );
     let again = shop.client.import("/v1/import/supply", text.as_bytes()).unwrap().json();
     assert_eq!((&again["accepted"], &again["unchanged"]), (&json!(0), &json!(2)));

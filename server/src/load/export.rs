@@ -199,6 +199,9 @@ fn supply(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64
             let (sku, location) = (text(catalogue.skus.name(cell.sku)), text(catalogue.locations.name(cell.location)));
             for supply in &cell.supplies {
                 let (kind, expected) = (wire::supply::kind_name(supply.kind), wire::time(supply.expected_at));
+                // Of which nothing came yet, all that was told is to come.
+                let came = engine.state().ledger().came(cell.sku, cell.location, supply.name.as_str());
+                let as_of = if came.is_some() { as_of.as_str() } else { "" };
                 writeln!(out, "{},{sku},{location},{},{expected},{kind},{as_of}", text(&supply.name), supply.open)?;
                 rows += 1;
             }
