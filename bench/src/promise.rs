@@ -255,7 +255,16 @@ pub fn supply() -> anyhow::Result<()> {
     let (sku, location) = (state.sku_ref(&name("sku", 0)), state.location_ref(&name("location", 0)));
     let expected_at = Some(Timestamp(engine.now().0 + 86_400_000));
     let kind = SupplyKind::PurchaseOrder;
-    let row = SupplyFields { as_of: None, line: 0, name: name("po", 0), kind, sku, location, quantity: WAITING as u32, expected_at };
+    let row = SupplyFields {
+        as_of: None,
+        line: 0,
+        name: name("po", 0),
+        kind,
+        sku,
+        location,
+        quantity: WAITING as u32,
+        expected_at,
+    };
     run(&engine, Command::Supply(vec![row]))?;
     println!("one cell, {WAITING} promises of one unit that is to come, one after the other, log in memory");
     let mut times = Vec::new();

@@ -92,10 +92,7 @@ impl Part {
 
     /// Whether exports carry it into another directory.
     pub fn is_in_files(self) -> bool {
-        !matches!(
-            self,
-            Self::Channels | Self::InForce | Self::Reserved | Self::Reservations | Self::Quarantine
-        )
+        !matches!(self, Self::Channels | Self::InForce | Self::Reserved | Self::Reservations | Self::Quarantine)
     }
 }
 

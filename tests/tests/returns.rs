@@ -6,7 +6,8 @@ use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
 fn returned(shop: &mut Shop, condition: &str, quantity: u32) -> Value {
-    let movement = json!({"kind": "return", "sku": "A", "location": "s1", "quantity": quantity, "condition": condition});
+    let movement =
+        json!({"kind": "return", "sku": "A", "location": "s1", "quantity": quantity, "condition": condition});
     let answer = shop.client.post("/v1/stock/movements", &json!({"movements": [movement]})).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.json());
     answer.json()["items"][0].clone()
@@ -28,7 +29,10 @@ fn what_somebody_has_to_look_at_is_promised_to_nobody() {
     let inside = returned(&mut shop, "inspect", 2);
     let quarantine = inside["location"].as_str().unwrap().to_owned();
     assert_ne!(quarantine, "s1");
-    assert_eq!((&inside["on_hand"], &inside["available"], &inside["condition"]), (&json!(2), &json!(0), &json!("inspect")));
+    assert_eq!(
+        (&inside["on_hand"], &inside["available"], &inside["condition"]),
+        (&json!(2), &json!(0), &json!("inspect"))
+    );
     assert_eq!(returned(&mut shop, "damaged", 3)["location"], quarantine.as_str(), "one a place");
     assert_eq!(shop.cell("A", "s1"), (6, 0, 6));
     assert_eq!(shop.cell("A", &quarantine), (5, 0, 0));

@@ -394,14 +394,17 @@ fn the_same_file_again_after_a_restart_is_unchanged() {
 fn what_came_since_a_file_of_supply_was_written_stays_come() {
     let mut shop = Shop::default();
     assert_eq!(rows(&import(&mut shop, "stock?create=true", b"sku,location,on_hand\nP,L1,0\n")), (1, 0, 0));
-    let row = json!({"supply": "P1", "sku": "P", "location": "L1", "quantity": 10, "expected_at": "2100-01-01T00:00:00Z"});
+    let row =
+        json!({"supply": "P1", "sku": "P", "location": "L1", "quantity": 10, "expected_at": "2100-01-01T00:00:00Z"});
     set(&mut shop, "/v1/supply", &json!({"supplies": [row]}));
-    let receipt = |units: u32| json!({"kind": "receipt", "sku": "P", "location": "L1", "quantity": units, "reference": "P1"});
+    let receipt =
+        |units: u32| json!({"kind": "receipt", "sku": "P", "location": "L1", "quantity": units, "reference": "P1"});
     movement(&mut shop, &receipt(2));
     let file = export(&mut shop, "supply");
     movement(&mut shop, &receipt(3));
     assert_eq!(rows(&import(&mut shop, "supply", &file)), (0, 1, 0));
-    let left = |shop: &mut Shop| shop.client.get("/v1/supply").unwrap().json()["items"][0]["supplies"][0]["quantity"].clone();
+    let left =
+        |shop: &mut Shop| shop.client.get("/v1/supply").unwrap().json()["items"][0]["supplies"][0]["quantity"].clone();
     assert_eq!(left(&mut shop), 5);
     movement(&mut shop, &receipt(5));
     assert_eq!(rows(&import(&mut shop, "supply", &file)), (0, 1, 0), "and what all came does not come again");

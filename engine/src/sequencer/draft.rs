@@ -15,7 +15,9 @@ use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, Sku
 use crate::coming::risks;
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
-use crate::ids::{ChannelId, GroupId, LOCATIONS_MAX, NAME_BYTES_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{
+    ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_BYTES_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
+};
 use crate::journal::BatchBuilder;
 use crate::ledger::{Ledger, Shift};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};

@@ -46,7 +46,9 @@ impl Sequencer {
             let sku = self.draft.make_up_sku(&movement.sku, by, &|| field("sku"))?;
             let location = self.draft.make_up_location(&movement.location, by, &|| field("location"))?;
             let location = match movement.kind {
-                _ if self.draft.is_quarantine(location) => self.in_quarantine(location, movement.kind, || field("kind"))?,
+                _ if self.draft.is_quarantine(location) => {
+                    self.in_quarantine(location, movement.kind, || field("kind"))?
+                }
                 MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => {
                     self.draft.quarantine_at(location).ok_or_else(|| left::locations(&field("location")))?
                 }

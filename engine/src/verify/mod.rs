@@ -20,7 +20,8 @@ use std::path::Path;
 
 use crate::directory::DataDirectory;
 use crate::event::{
-    CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, MovementKind, OrderDay, Rebound, Record, Reserved,
+    CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, MovementKind, OrderDay, Rebound, Record,
+    Reserved,
 };
 use crate::hash::Sums;
 use crate::ids::{ChannelId, Epoch, LocationId, Name, ReservationId, Seq, SkuId};

@@ -165,9 +165,8 @@ pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Reques
 pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let count = app.engine.state().catalogue.locations.count();
     let quarantine = Params::parse(uri.query().unwrap_or_default()).flag("quarantine")?;
-    let is_there = move |engine: &Engine, id: u32| {
-        quarantine || engine.state().catalogue.quarantine_of(LocationId(id)).is_none()
-    };
+    let is_there =
+        move |engine: &Engine, id: u32| quarantine || engine.state().catalogue.quarantine_of(LocationId(id)).is_none();
     let item = |engine: &Engine, id| words::location(engine, LocationId(id)).1;
     list_some(&app, &payer, &uri, count, is_there, item).await
 }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::ImportKind;
-use anaquel_engine::level::IN_QUARANTINE;
 use anaquel_engine::ids::{GroupId, LocationId, Name, SkuId, Timestamp};
+use anaquel_engine::level::IN_QUARANTINE;
 
 use serde_json::Value;
 

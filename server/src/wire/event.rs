@@ -195,7 +195,8 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             ("counted", json!({"items": rows.iter().map(row).collect::<Vec<_>>()}))
         }
         Event::QuarantinesMade(rows) => {
-            let row = |(quarantine, of): &(_, _)| json!({"location": location(*quarantine), "quarantine_of": location(*of)});
+            let row =
+                |(quarantine, of): &(_, _)| json!({"location": location(*quarantine), "quarantine_of": location(*of)});
             ("quarantines_made", json!({"locations": rows.iter().map(row).collect::<Vec<_>>()}))
         }
         Event::CountsConfirmed(confirmed) => {
