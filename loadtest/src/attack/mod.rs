@@ -112,6 +112,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     for row in &plan.only {
         ensure!(rows().contains(&row.as_str()), "--only: {row} is none of {}", rows().join(", "));
     }
+    crate::out::prepare(plan.out.as_deref())?;
     let binary = plan.server.clone().map_or_else(binary, Ok)?;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");

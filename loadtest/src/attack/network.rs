@@ -59,6 +59,7 @@ pub(super) struct Keys {
 impl Keys {
     /// Makes them, in a data directory that no server has open.
     pub fn make(binary: &Path, data: &Path) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(data)?;
         let data = data.to_str().context("a path that is text")?;
         let key = |name: &str, scopes: &[&str], more: &[&str]| {
             let mut words = vec!["keys", "--data", data, "add", name];

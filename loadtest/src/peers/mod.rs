@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use crate::bare::BareServer;
 use crate::http::{self, Ask};
+use crate::interrupt::Interrupt;
 use crate::pipeline;
 use crate::server::{Server, binary, verify};
 use crate::stock::{Demand, fill};
@@ -44,11 +45,14 @@ struct Contender<'a> {
     rate: Box<dyn Fn() -> anyhow::Result<f64> + 'a>,
 }
 
-/// Runs all that are installed and tells who did how much.
+/// Runs all that are installed and tells who did how much: at the end, when it is interrupted, and when one of them fails,
+/// who then is left out of the rounds to come. What was measured is written after each measurement.
 ///
 /// # Errors
 /// One of them fails, or does not have in its books what it said.
 pub fn run(plan: &Plan) -> anyhow::Result<()> {
+    crate::out::prepare(plan.out.as_deref())?;
+    let interrupt = Interrupt::listen()?;
     let folder = tempfile::tempdir()?;
     // PostgreSQL runs as its own user, who must get through.
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
@@ -80,23 +84,56 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
     }
 
     contenders.retain(|contender| contender.who.contains(&plan.only));
-    let mut rows: Vec<_> = contenders.iter().map(|of| Row::new(&of.who, &of.how)).collect();
-    for round in 1..=plan.rounds {
-        for (contender, row) in contenders.iter().zip(&mut rows) {
-            let rate = (contender.rate)()?;
-            eprintln!("round {round} of {}: {}, {}: {rate:.0} a second", plan.rounds, contender.who, contender.how);
-            row.rates.push(rate);
-        }
-    }
+    ensure!(!contenders.is_empty(), "--only {:?}: nobody who is installed has that in their name", plan.only);
+    let rows = contenders.iter().map(|of| Row::new(&of.who, &of.how)).collect();
+    let mut report = Report::new(rows, plan);
+    let failure = measure(plan, &contenders, &interrupt, &mut report);
     drop(contenders);
+    print!("{}", report.table());
+    if let Err(error) = failure {
+        // Ctrl-C on a terminal ends whom we ask as well.
+        ensure!(interrupt.came(), error);
+        return Ok(());
+    }
     let made = seq(&server)? - stocked;
     ensure!(made >= answers.get(), "{} reservations were answered, and {made} are in the log", answers.get());
-    audit(server, &data)?;
-    let report = Report::new(rows, plan);
-    print!("{}", report.table());
-    if let Some(folder) = &plan.out {
-        report.write(folder)?;
+    audit(server, &data)
+}
+
+/// Measures round by round into `report`, until it is interrupted.
+fn measure(
+    plan: &Plan,
+    contenders: &[Contender<'_>],
+    interrupt: &Interrupt,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let mut failed = vec![None; contenders.len()];
+    'rounds: for round in 1..=plan.rounds {
+        for ((nth, contender), failed) in contenders.iter().enumerate().zip(&mut failed) {
+            let (who, how) = (&contender.who, &contender.how);
+            if interrupt.came() {
+                break 'rounds;
+            }
+            if failed.is_some() {
+                continue;
+            }
+            match (contender.rate)() {
+                Ok(rate) => {
+                    eprintln!("round {round} of {}: {who}, {how}: {rate:.0} a second", plan.rounds);
+                    report.measured(nth, rate);
+                    if let Some(folder) = &plan.out {
+                        report.write(folder)?;
+                    }
+                }
+                Err(error) => {
+                    eprintln!("round {round} of {}: {who}, {how}: {error:#}", plan.rounds);
+                    *failed = Some(format!("{who}, {how}: {error:#}"));
+                }
+            }
+        }
     }
+    let failed: Vec<_> = failed.into_iter().flatten().collect();
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
     Ok(())
 }
 

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Context;
-
 use super::Plan;
 
 /// The bare handler.
@@ -52,6 +50,8 @@ impl Row {
 #[derive(Debug)]
 pub struct Report {
     rows: Vec<Row>,
+    /// Measurements that were wanted.
+    wanted: usize,
     conditions: String,
     command: String,
 }
@@ -63,13 +63,32 @@ impl Report {
             format!("{}; {} interleaved rounds of {} s", crate::machine::describe(), plan.rounds, plan.seconds);
         let Plan { seconds, rounds, .. } = plan;
         let command = format!("anaquel-loadtest -- peers --seconds {seconds} --rounds {rounds} --out bench");
-        Self { rows, conditions, command }
+        let wanted = rows.len() * plan.rounds;
+        Self { rows, wanted, conditions, command }
+    }
+
+    /// One more rate of the `nth` row.
+    pub fn measured(&mut self, nth: usize, rate: f64) {
+        if let Some(row) = self.rows.get_mut(nth) {
+            row.rates.push(rate);
+        }
+    }
+
+    /// Those that were measured at least once.
+    fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| !row.rates.is_empty())
+    }
+
+    /// What is missing, if it ended early.
+    fn missing(&self) -> Option<String> {
+        let made: usize = self.rows.iter().map(|row| row.rates.len()).sum();
+        (made < self.wanted).then(|| format!("{made} of {} measurements; the rest was not made", self.wanted))
     }
 
     /// The best setting of each contender, in the order in which they were measured.
     fn best(&self) -> Vec<&Row> {
         let mut best: Vec<&Row> = Vec::new();
-        for row in &self.rows {
+        for row in self.rows() {
             match best.iter_mut().find(|of| of.who == row.who) {
                 Some(of) if of.median() < row.median() => *of = row,
                 Some(_) => {}
@@ -103,7 +122,9 @@ impl Report {
     /// For the terminal.
     pub fn table(&self) -> String {
         let mut text = format!("durable reservations of one unit a second: {}\n", self.conditions);
-        for row in &self.rows {
+        let missing = self.missing().map(|missing| format!("  {missing}\n"));
+        text.push_str(&missing.unwrap_or_default());
+        for row in self.rows() {
             let (low, high) = row.spread();
             let _ = writeln!(text, "  {:<44} {:<36} {:>9.0}   {low:.0} to {high:.0}", row.who, row.how, row.median());
         }
@@ -118,9 +139,8 @@ impl Report {
     /// # Errors
     /// The folder cannot be written.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let results = folder.join("RESULTS.md");
-        std::fs::write(&results, self.markdown()).with_context(|| format!("writing {}", results.display()))?;
-        Ok(std::fs::write(folder.join("results.svg"), self.plot())?)
+        crate::out::replace(&folder.join("RESULTS.md"), &self.markdown())?;
+        crate::out::replace(&folder.join("results.svg"), &self.plot())
     }
 
     fn markdown(&self) -> String {
@@ -133,10 +153,12 @@ impl Report {
              asked afterwards whether every reservation that was answered is in their books, and `anaquel verify` added \
              Anaquel's log up again.\n\n\
              ![Reservations a second](results.svg)\n\n\
-             | who | how | a second, median | from | to |\n| --- | --- | ---: | ---: | ---: |\n",
-            self.command, self.conditions
+             {}| who | how | a second, median | from | to |\n| --- | --- | ---: | ---: | ---: |\n",
+            self.command,
+            self.conditions,
+            self.missing().map(|missing| format!("{missing}.\n\n")).unwrap_or_default()
         );
-        for row in &self.rows {
+        for row in self.rows() {
             let (low, high) = row.spread();
             let _ = writeln!(text, "| {} | {} | {:.0} | {low:.0} | {high:.0} |", row.who, row.how, row.median());
         }
@@ -201,5 +223,17 @@ mod tests {
         assert_eq!(ratios, [0.5, 2.0, 4.0]);
         assert!(report.markdown().contains("| Anaquel, HTTP | 256 | 100 | 100 | 110 |"), "{}", report.markdown());
         assert_eq!(report.plot().matches("<rect").count(), 1 + 5);
+    }
+
+    #[test]
+    fn what_was_measured_before_an_end_is_told_with_what_is_missing() {
+        let rows = vec![Row::new(BARE, "64"), Row::new(HTTP, "64")];
+        let mut report = Report::new(rows, &Plan { seconds: 1, rounds: 3, only: String::new(), out: None });
+        report.measured(0, 100.0);
+        for text in [report.table(), report.markdown()] {
+            assert!(text.contains("1 of 6 measurements") && text.contains(BARE), "{text}");
+            assert!(!text.contains("NaN") && !text.contains(&format!("| {HTTP} |")), "{text}");
+        }
+        assert!(!report.plot().contains("NaN"), "{}", report.plot());
     }
 }

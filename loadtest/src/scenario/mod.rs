@@ -139,6 +139,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
     ensure!((1..=20_000).contains(&plan.connections), "--connections: 1 to 20,000");
     ensure!((1..=86_400).contains(&plan.seconds), "--seconds: 1 to 86,400");
     ensure!(plan.speed > 0.0, "--speed: more than 0");
+    crate::out::prepare(plan.out.as_deref())?;
     let target = Target::of(plan)?;
     let mut client = Client::new(target.address);
     let (script, schedule) = prepare(plan, &mut client)?;

@@ -1,0 +1,55 @@
+//! Ctrl-C and SIGTERM: what is measured is measured to its end and told; a second one ends the process at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Whether somebody wants this to end.
+#[derive(Debug, Clone)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Listens from here on.
+    ///
+    /// # Errors
+    /// The system gives no thread, or no signals.
+    pub fn listen() -> anyhow::Result<Self> {
+        let came = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&came);
+        let (tell, ready) = std::sync::mpsc::channel();
+        let listen = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let signals = runtime.and_then(|runtime| {
+                let inside = runtime.enter();
+                let signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+                drop(inside);
+                Ok((runtime, signals))
+            });
+            // Whoever waits for it is still there.
+            drop(tell.send(signals.as_ref().map(drop).map_err(ToString::to_string)));
+            let Ok((runtime, (mut interrupt, mut terminate))) = signals else { return };
+            runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = interrupt.recv() => {}
+                        _ = terminate.recv() => {}
+                    }
+                    if told.swap(true, Ordering::Relaxed) {
+                        std::process::exit(130);
+                    }
+                    eprintln!("ending after this measurement; once more ends at once");
+                }
+            });
+        };
+        std::thread::Builder::new().name("interrupt".into()).spawn(listen).context("a thread for signals")?;
+        ready.recv()?.map_err(|failed| anyhow::anyhow!("listening for signals: {failed}"))?;
+        Ok(Self(came))
+    }
+
+    /// Whether it came.
+    pub fn came(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
