@@ -26,6 +26,7 @@ pub mod event;
 pub mod feed;
 pub mod geo;
 pub mod hash;
+pub mod histogram;
 pub mod idempotency;
 pub mod identity;
 pub mod ids;

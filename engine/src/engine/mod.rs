@@ -28,6 +28,7 @@ use crate::clock::{self, Anchors, PacedClock};
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
 use crate::event::{Cause, Few, IdempotencyKey, Record};
 use crate::feed::Feed;
+use crate::histogram::Histogram;
 use crate::idempotency::{Begin, CallerDigest, Done, Found, Wake};
 use crate::identity::Identity;
 use crate::ids::{ChannelId, Epoch, ReservationId, Seq, Timestamp};
@@ -49,7 +50,7 @@ const IDLE_MS: u64 = 50;
 const TRIMS_AT_END_MAX: usize = 1024;
 
 /// What the journal thread did, counted since the start; for metrics.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
     /// Batches made durable.
     pub batches: CachePadded<AtomicU64>,
@@ -61,6 +62,20 @@ pub struct Counters {
     pub expired: AtomicU64,
     /// Images taken.
     pub images: AtomicU64,
+    /// Records of each batch.
+    pub batch_records: Histogram,
+}
+
+/// Records by which batches are told apart.
+const BATCH_RECORDS: [u64; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
+impl Default for Counters {
+    fn default() -> Self {
+        let batch_records = Histogram::new(&BATCH_RECORDS);
+        let (batches, records, bytes) = Default::default();
+        let (expired, images) = Default::default();
+        Self { batches, records, bytes, expired, images, batch_records }
+    }
 }
 
 /// Whether the engine takes writes, and if not, why.
@@ -276,6 +291,11 @@ impl Engine {
     /// What the journal thread did since the start.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// Microseconds that each flush of the log to the disk took; none where there is no disk.
+    pub fn sync_times(&self) -> Option<&Histogram> {
+        self.shared.reader.sync_times()
     }
 
     /// Commands on their way to the log.

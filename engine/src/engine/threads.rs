@@ -146,6 +146,7 @@ impl JournalThread {
         if turn.records > 0 {
             counters.batches.fetch_add(1, Ordering::Relaxed);
             counters.records.fetch_add(turn.records as u64, Ordering::Relaxed);
+            counters.batch_records.record(turn.records as u64);
             counters.bytes.fetch_add(turn.bytes as u64, Ordering::Relaxed);
             counters.expired.fetch_add(turn.expired as u64, Ordering::Relaxed);
         }

@@ -17,6 +17,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::event::Record;
+use crate::histogram::Histogram;
 use crate::ids::{Seq, Timestamp};
 
 pub use codec::{BatchBuilder, CodecError};
@@ -100,6 +101,11 @@ pub trait JournalReader: Send + Sync {
 
     /// The oldest `seq` still kept; one past the last where nothing is.
     fn oldest(&self) -> Seq;
+
+    /// Microseconds that each flush to the disk took; none where there is no disk.
+    fn sync_times(&self) -> Option<&Histogram> {
+        None
+    }
 }
 
 /// Why a batch is not known to be durable.

@@ -17,11 +17,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::high_water::{HighWater, noted_failure};
 use super::part::{self, Assembler, PART_BYTES_MAX};
 use super::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
 use crate::directory::make_private;
+use crate::histogram::Histogram;
 use crate::ids::Seq;
 
 /// Memory that sled may use for pages it has read; the log is read from its end, so little is enough.
@@ -98,7 +100,14 @@ pub struct SledJournal {
     unsynced: Option<Seq>,
     unchecked_bytes: u64,
     buffer: Vec<u8>,
+    sync_times: Arc<Histogram>,
 }
+
+/// Microseconds by which flushes are told apart.
+const SYNC_MICROS: [u64; 16] = [
+    50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000,
+    5_000_000,
+];
 
 fn key(first_seq: Seq, part: u32) -> [u8; 12] {
     let mut key = [0; 12];
@@ -174,6 +183,7 @@ impl SledJournal {
             unsynced: None,
             unchecked_bytes: ROOM_CHECK_BYTES,
             buffer: Vec::with_capacity(PART_BYTES_MAX),
+            sync_times: Arc::new(Histogram::new(&SYNC_MICROS)),
         };
         Ok((journal, recovered))
     }
@@ -228,8 +238,11 @@ impl Journal for SledJournal {
 
     fn sync(&mut self) -> Result<(), AppendError> {
         let Some(last_seq) = self.unsynced.take() else { return Ok(()) };
+        // How long the disk takes is told to operators; nothing is decided by it.
+        let began = Instant::now();
         let flushed = self.db.flush().map(drop).map_err(|error| error.to_string());
         let synced = flushed.and_then(|()| self.db_file.sync_data().map_err(|error| error.to_string()));
+        self.sync_times.record(began.elapsed().as_micros() as u64);
         let marked = synced.and_then(|()| self.mark.raise(last_seq).map_err(|error| error.to_string()));
         marked.map_err(|error| self.noted(error))
     }
@@ -261,13 +274,15 @@ impl Journal for SledJournal {
     }
 
     fn reader(&self) -> Arc<dyn JournalReader> {
-        Arc::new(SledReader { db: self.db.clone(), oldest: Arc::clone(&self.oldest) })
+        let (oldest, sync_times) = (Arc::clone(&self.oldest), Arc::clone(&self.sync_times));
+        Arc::new(SledReader { db: self.db.clone(), oldest, sync_times })
     }
 }
 
 struct SledReader {
     db: sled::Db,
     oldest: Arc<AtomicU64>,
+    sync_times: Arc<Histogram>,
 }
 
 impl JournalReader for SledReader {
@@ -307,6 +322,10 @@ impl JournalReader for SledReader {
 
     fn oldest(&self) -> Seq {
         self.oldest.load(Ordering::Acquire)
+    }
+
+    fn sync_times(&self) -> Option<&Histogram> {
+        Some(&self.sync_times)
     }
 }
 
