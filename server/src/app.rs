@@ -28,6 +28,8 @@ use crate::door::guard::Visitor;
 use crate::door::{Door, Scope, digest, network};
 use crate::problem::{Problem, Slug};
 use crate::stream::Streams;
+use crate::telemetry::machine::Machine;
+use crate::telemetry::traces::{self, Traces};
 use crate::watchdog::Watchdog;
 
 /// How long a read with `min_seq` waits for it.
@@ -70,6 +72,10 @@ pub struct Inner {
     pub stopping: watch::Receiver<bool>,
     /// Looks after the journal thread.
     pub watchdog: Arc<Watchdog>,
+    /// Looks at the machine.
+    pub machine: Arc<Machine>,
+    /// Where spans begin.
+    pub traces: Traces,
     /// When the process started.
     pub started: Instant,
 }
@@ -84,6 +90,7 @@ impl Inner {
         door: Arc<Door>,
         stopping: watch::Receiver<bool>,
         watchdog: Arc<Watchdog>,
+        traces: Traces,
     ) -> Self {
         let limits = &config.limits;
         let (links, answers) = (Links::new(limits), Answers::new(limits));
@@ -92,6 +99,7 @@ impl Inner {
         let long_reads_waiting = config.stream.sockets.saturating_mul(2).max(limits.long_reads_waiting);
         let catch_ups = Aside::reads(&LimitsConfig { long_reads: 0, long_reads_waiting, ..limits.clone() });
         let (streams, started) = (Streams::new(&config.stream), Instant::now());
+        let machine = Machine::new(config.data.clone());
         Self {
             engine,
             config,
@@ -107,6 +115,8 @@ impl Inner {
             catch_ups,
             stopping,
             watchdog,
+            machine,
+            traces,
             started,
         }
     }
@@ -278,7 +288,16 @@ impl App {
         let (_, stopping) = watch::channel(false);
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
         let door = Arc::new(Door::open(&config)?);
-        Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, door, stopping, Arc::default()))))
+        Ok(Self(Arc::new(Inner::new(
+            engine,
+            config,
+            metrics,
+            visible,
+            door,
+            stopping,
+            Arc::default(),
+            Traces::default(),
+        ))))
     }
 
     /// What a caller may ask for through a channel; nothing where nothing is bounded.
@@ -352,7 +371,8 @@ impl App {
         }
         let (tx, rx) = oneshot::channel();
         submit(&self.engine, caller.cause(), Box::new(Waiting(tx)));
-        let outcome = rx.await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
+        let outcome =
+            traces::write(rx).await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
         Ok(Executed { outcome, replayed: false })
     }
 

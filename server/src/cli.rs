@@ -32,7 +32,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Make, list, rotate and revoke API keys.
     ///
-    /// The first key locks the door: from then on every caller must bring one. A running server takes changes in at once.
+    /// The data directory must be there: `anaquel serve` makes it, and an empty one will do. The first key locks the door: from then on every caller must bring one. A running server takes changes in at once.
     Keys(KeysArgs),
     /// Watch live stock of a running server: a table on a terminal, JSON lines elsewhere.
     ///
@@ -52,6 +52,12 @@ pub enum Command {
     Completions {
         /// For which shell.
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command, or print that of the whole.
+    #[command(hide = true)]
+    Man {
+        /// A folder for all of them.
+        folder: Option<PathBuf>,
     },
 }
 
@@ -147,17 +153,22 @@ pub enum Kind {
     Skus,
     Stock,
     Prices,
+    Rules,
+    Supply,
 }
 
 #[derive(Debug, Args)]
-#[group(id = "target", multiple = false)]
+#[group(skip)]
 pub struct Target {
-    /// A data directory that no server has open [default: ./data].
-    #[arg(long, value_name = "DIR", group = "target")]
+    /// A data directory that no server has open [default: ./data, if that is one].
+    #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// A running server, such as http://127.0.0.1:7070.
-    #[arg(long, value_name = "URL", group = "target")]
+    /// A running server, such as http://127.0.0.1:7070, https://stock.example or localhost:7070.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub url: Option<String>,
+    /// Certificates in PEM that are trusted instead of the machine's, for a server with https.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -194,9 +205,12 @@ pub struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub struct WatchArgs {
-    /// A running server.
+    /// A running server: http://…, https://… or HOST:PORT.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7070")]
     pub url: String,
+    /// Certificates in PEM that are trusted instead of the machine's, for a server with https.
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// These SKUs; may repeat. All SKUs of the places if left out.
     #[arg(long, required_unless_present_any = ["location", "group"])]
     pub sku: Vec<String>,
@@ -260,6 +274,8 @@ impl From<Kind> for anaquel_engine::event::ImportKind {
             Kind::Skus => Self::Skus,
             Kind::Stock => Self::Stock,
             Kind::Prices => Self::Prices,
+            Kind::Rules => Self::Rules,
+            Kind::Supply => Self::Supply,
         }
     }
 }

@@ -37,6 +37,7 @@ pub struct Config {
     pub channels: ChannelsConfig,
     pub limits: LimitsConfig,
     pub log: LogConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 /// Who may come in. Without a key and without a JWKS file, everyone who reaches the server.
@@ -292,6 +293,22 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
+/// Whom traces are sent to; a feature of the build (`otlp`).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// A collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`. Without it, no traces are made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<String>,
+    /// Certificates in PEM that are trusted instead of the machine's, where it has https.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp_ca: Option<PathBuf>,
+    /// What the server is called in traces.
+    pub service_name: String,
+    /// Which part of the traces that begin here is sent, from 0 to 1; a caller's trace is sent if the caller says so.
+    pub sample_ratio: f64,
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -321,6 +338,7 @@ impl Default for Config {
             channels: ChannelsConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
+            telemetry: TelemetryConfig::default(),
         }
     }
 }
@@ -455,6 +473,12 @@ impl Default for LimitsConfig {
     }
 }
 
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, otlp_ca: None, service_name: "anaquel".into(), sample_ratio: 1.0 }
+    }
+}
+
 impl Default for LogConfig {
     fn default() -> Self {
         Self { level: "info".into(), format: LogFormat::Auto }
@@ -524,6 +548,7 @@ impl Config {
             plan_looks >= 3 * reservation_group_cells,
             "limits.plan_looks: at least three times limits.reservation_group_cells"
         );
+        anyhow::ensure!((0.0..=1.0).contains(&self.telemetry.sample_ratio), "telemetry.sample_ratio: from 0 to 1");
         let StreamConfig { sockets, heartbeat_seconds, idle_seconds, hello_seconds, .. } = self.stream;
         anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: at most {SOCKETS_MAX}");
         anyhow::ensure!(heartbeat_seconds > 0, "stream.heartbeat_seconds: at least 1");

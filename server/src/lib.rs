@@ -15,6 +15,7 @@ pub mod extract;
 pub mod load;
 pub mod ops;
 pub mod problem;
+mod remote;
 pub mod serve;
 pub mod sight;
 pub mod stream;

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Keys(args) => commands::keys(&args),
         Command::Watch(args) => commands::watch(&args),
         Command::Completions { shell } => commands::completions(shell),
+        Command::Man { folder } => commands::man(folder.as_deref()),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("anaquel: {error:#}");

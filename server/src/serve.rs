@@ -29,6 +29,7 @@ use crate::door::Door;
 use crate::door::guard::{self, Peer};
 use crate::door::tls::Tls;
 use crate::problem::{Problem, Slug};
+use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
 use crate::{api, demo, telemetry};
 
@@ -79,14 +80,24 @@ pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Res
 ///
 /// # Errors
 /// Why it could not start, or could not end in order.
-pub fn serve(config: Config, with_demo: bool) -> anyhow::Result<()> {
+pub fn serve(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<()> {
     telemetry::log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(config, with_demo))
+    runtime.block_on(run(config, with_demo, restored))
 }
 
-async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
+async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<()> {
     let started = Instant::now();
+    // Everything that may be wrong without a data directory is found out before one is made.
+    let door = Arc::new(Door::open(&config)?);
+    let tls = Tls::open(&config.tls)?.map(Arc::new);
+    may_listen(&config, &door, tls.is_some())?;
+    let traces = Traces::start(&config.telemetry)?;
+    let socket = bind(config.listen).with_context(|| format!("listening on {}", config.listen))?;
+    if restored {
+        let marker = config.data.join(anaquel_engine::RESTORED);
+        std::fs::write(&marker, "").with_context(|| marker.display().to_string())?;
+    }
     let metrics = telemetry::collect_metrics()?;
     let (visible_tx, visible) = watch::channel(0);
     let opening = config.clone();
@@ -97,9 +108,6 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
         let loading = engine.clone();
         tokio::task::spawn_blocking(move || demo::load(&loading)).await??;
     }
-    let door = Arc::new(Door::open(&config)?);
-    let tls = Tls::open(&config.tls)?.map(Arc::new);
-    may_listen(&config, &door, tls.is_some())?;
     let (stop, stopping) = watch::channel(false);
     let watchdog = Arc::new(Watchdog::default());
     Arc::clone(&watchdog).watch(engine.clone(), &config.journal)?;
@@ -111,11 +119,12 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
         Arc::clone(&door),
         stopping.clone(),
         Arc::clone(&watchdog),
+        traces.clone(),
     );
     let app = App(Arc::new(inner));
     // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
     let signal = StopSignal::new()?;
-    let listener = listen(config.listen).with_context(|| format!("listening on {}", config.listen))?;
+    let listener = socket.listen(BACKLOG).with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
     if !door.is_locked() {
         tracing::warn!(%address, "there are no keys: whoever reaches this address may read and write; anaquel keys add makes one");
@@ -147,6 +156,7 @@ async fn run(config: Config, with_demo: bool) -> anyhow::Result<()> {
         }
     }
     tracing::info!(seq = engine.state().view.seq(), "closed");
+    tokio::task::spawn_blocking(move || traces.stop()).await?;
     Ok(())
 }
 
@@ -434,15 +444,16 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-/// A socket at whose door a crowd may wait: who finds no room there is not told, and tries again a second later.
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+/// A socket that has the address, and refuses whoever comes until it listens. It listens with a backlog of [`BACKLOG`]:
+/// who finds no room there is not told, and tries again a second later.
+fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // After a restart, the connections of the one before do not keep the address.
     socket.set_reuseaddr(true)?;
     // Those that are accepted have what the one that listens has.
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
 /// SIGTERM or Ctrl-C, caught from the moment that it is made.

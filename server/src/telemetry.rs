@@ -1,9 +1,16 @@
 //! Logs and metrics.
 
+pub mod machine;
+#[cfg(feature = "otlp")]
+mod otlp;
+mod text;
+pub mod traces;
+
 use std::io::IsTerminal;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -11,17 +18,38 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::app::App;
 use crate::config::{LogConfig, LogFormat};
+use crate::door::failures::Failures;
+use machine::Machine;
 
 /// Histograms drain into their buckets this often; without it they would grow without end.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Crates below this one that say more than anybody wants to know: they are told from their warnings on, unless the filter
+/// names them.
+const QUIET: [&str; 5] = ["sled", "h2", "hyper", "rustls", "tungstenite"];
+
+/// The filter that `level` stands for.
+fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+    let wrong = || format!("log.level = {level:?}");
+    let mut filter = EnvFilter::try_new(level).with_context(wrong)?;
+    for name in QUIET {
+        let names_it = level.split(',').any(|directive| {
+            let target = directive.split(['=', '[']).next().unwrap_or_default().trim();
+            target == name || target.strip_prefix(name).is_some_and(|rest| rest.starts_with("::"))
+        });
+        if !names_it {
+            filter = filter.add_directive(format!("{name}=warn").parse().with_context(wrong)?);
+        }
+    }
+    Ok(filter)
+}
 
 /// Sends log lines to standard error: for people on a terminal, JSON otherwise.
 ///
 /// # Errors
 /// A filter that cannot be read.
 pub fn log(config: &LogConfig) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.level)?;
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter(&config.level)?);
     let people = match config.format {
         LogFormat::Human => true,
         LogFormat::Json => false,
@@ -112,6 +140,23 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_counter!("anaquel_stream_resets_total", "Live subscribers that had to start over");
     metrics::describe_counter!("anaquel_stream_closed_total", "Streams that the server ended, by reason");
     metrics::describe_histogram!("anaquel_stream_lag_seconds", "From a stream being woken for a change to its frame");
+    metrics::describe_histogram!(
+        "anaquel_stream_command_duration_seconds",
+        "From a command on a socket to its result, by op and status"
+    );
+    metrics::describe_gauge!("anaquel_build_info", "1; its labels say what is running");
+    metrics::describe_gauge!("anaquel_matrix_bytes", "Bytes of memory that the cells and their index take");
+    metrics::gauge!(
+        "anaquel_build_info",
+        "version" => env!("CARGO_PKG_VERSION"),
+        "profile" => if cfg!(debug_assertions) { "debug" } else { "release" },
+        "otlp" => if cfg!(feature = "otlp") { "yes" } else { "no" }
+    )
+    .set(1.0);
+    metrics::describe_gauge!("anaquel_in_flight_limit", "Writes that may be on their way: limits.in_flight");
+    Failures::describe();
+    Machine::describe();
+    begin_at_zero();
     let upkeep = handle.clone();
     tokio::spawn(async move {
         let mut tick = tokio::time::interval(UPKEEP);
@@ -123,6 +168,25 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
+/// What has not happened yet is there all the same, so that the first time is a change.
+fn begin_at_zero() {
+    for kind in ["insufficient-stock", "internal", "overloaded", "read-only"] {
+        metrics::counter!("anaquel_problems_total", "type" => kind).absolute(0);
+    }
+    for reason in ["not-reading", "no-room"] {
+        metrics::counter!("anaquel_connections_ended_total", "reason" => reason).absolute(0);
+    }
+    for reason in ["idle-timeout", "not-reading", "too-far-behind", "unauthorized"] {
+        metrics::counter!("anaquel_stream_closed_total", "reason" => reason).absolute(0);
+    }
+    metrics::counter!("anaquel_connections_refused_total").absolute(0);
+    let (method, route, op, status) = ("POST", "/v1/reservations", "reserve", "201");
+    let _ = metrics::histogram!(
+        "anaquel_http_request_duration_seconds", "method" => method, "route" => route, "status" => status
+    );
+    let _ = metrics::histogram!("anaquel_stream_command_duration_seconds", "op" => op, "status" => status);
+}
+
 /// Reads what the engine counts, for the answer that is about to be given.
 pub fn measure(app: &App) {
     let (state, counters) = (app.engine.state(), app.engine.counters());
@@ -132,8 +196,11 @@ pub fn measure(app: &App) {
     let closed = state.reservations.len().saturating_sub(state.reservations.open());
     metrics::gauge!("anaquel_reservations_closed").set(closed as f64);
     metrics::gauge!("anaquel_reservations_closed_bytes").set(state.reservations.closed_bytes() as f64);
+    metrics::gauge!("anaquel_matrix_bytes").set(state.matrix.bytes() as f64);
+    metrics::gauge!("anaquel_disk_reserve_bytes").set(app.config.journal.reserve_bytes as f64);
     metrics::gauge!("anaquel_cells").set(f64::from(state.cells()));
     metrics::gauge!("anaquel_in_flight").set(app.engine.in_flight() as f64);
+    metrics::gauge!("anaquel_in_flight_limit").set(app.config.limits.in_flight as f64);
     metrics::gauge!("anaquel_idempotency_keys").set(state.idempotency.len() as f64);
     let names = &state.catalogue;
     metrics::gauge!("anaquel_made_up_names", "kind" => "channel").set(names.channels.made_up_count() as f64);
@@ -171,4 +238,37 @@ pub fn measure(app: &App) {
     metrics::counter!("anaquel_expired_total").absolute(counters.expired.load(Relaxed));
     metrics::counter!("anaquel_slow_turns_total").absolute(app.watchdog.slow());
     metrics::counter!("anaquel_images_total").absolute(counters.images.load(Relaxed));
+}
+
+/// All metrics, in the text format of Prometheus.
+pub async fn render(app: &App) -> String {
+    app.machine.measure().await;
+    measure(app);
+    let mut text = app.metrics.render();
+    let batches = app.engine.counters().batch_records.read();
+    text::histogram(&mut text, "anaquel_journal_batch_records", "Records that became durable together", &batches, 1.0);
+    if let Some(syncs) = app.engine.sync_times() {
+        let help = "How long a flush of the log to the disk took";
+        text::histogram(&mut text, "anaquel_journal_sync_seconds", help, &syncs.read(), 1e-6);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_below_are_quiet_unless_they_are_named() -> anyhow::Result<()> {
+        let told = |level: &str| filter(level).map(|filter| filter.to_string());
+        for (level, quiet) in
+            [("debug", true), ("trace", true), ("anaquel=debug,info", true), ("debug,sled=debug", false)]
+        {
+            assert_eq!(told(level)?.contains("sled=warn"), quiet, "{level}: {}", told(level)?);
+            assert!(told(level)?.contains("hyper=warn"), "{level}");
+        }
+        assert!(!told("sled::pagecache=trace")?.contains("sled=warn"));
+        assert!(told("a=b=c").is_err_and(|error| error.to_string().contains("log.level")));
+        Ok(())
+    }
 }

@@ -17,7 +17,10 @@ pub struct House {
 
 impl Default for House {
     fn default() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        let house = Self { folder: tempfile::tempdir().unwrap() };
+        // Keys are made before any server has it open; only a server makes a directory for them.
+        std::fs::create_dir(house.data()).unwrap();
+        house
     }
 }
 

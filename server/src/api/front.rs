@@ -69,6 +69,8 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let asked = Asked::of(&request);
+        let route = asked.route.as_ref().map(MatchedPath::as_str);
+        let span = self.front.app.traces.request(&asked.method, route, request.headers());
         let waits = !ALWAYS_ANSWERED.contains(&request.uri().path());
         let link = request.extensions().get::<Peer>().map(|Peer(_, link)| Arc::clone(link));
         let busy = link.map(Busy::new);
@@ -89,7 +91,7 @@ where
                 Ok(Ok((request_id, identity, answer))) => {
                     let who = who(identity.as_deref());
                     let _under_way = if waits { Some(pace.begin(who).await) } else { None };
-                    let response = caught(answer).await;
+                    let response = caught(span.around(answer)).await;
                     let payer = || Payer { who, link: link.cloned() };
                     let mut response = match large(link.map(Arc::as_ref), &response) {
                         None => response,
@@ -110,6 +112,7 @@ where
                 }
                 Err(panic) => defect(&*panic),
             };
+            span.answered(response.status().as_u16());
             asked.answered(&response);
             Ok(response)
         })

@@ -5,6 +5,7 @@ mod document;
 mod events;
 mod export;
 mod front;
+mod guides;
 mod import;
 mod operating;
 mod pages;
@@ -85,6 +86,7 @@ pub fn router(app: App) -> Router {
     let (routes, document) = (Routes::of(&document), document::complete(&document));
     router
         .merge(pages::routes())
+        .merge(guides::routes())
         .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)

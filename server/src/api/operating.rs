@@ -85,8 +85,7 @@ const CLOCK_OFFSET_MS: i64 = 5000;
 /// Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Metrics")))]
 pub async fn metrics(State(app): State<App>) -> Response {
-    crate::telemetry::measure(&app);
-    let mut response = Response::new(app.metrics.render().into());
+    let mut response = Response::new(crate::telemetry::render(&app).await.into());
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, text);
     response

@@ -5,15 +5,15 @@ use std::io::{Read, Write};
 use anyhow::Context;
 use bytes::Bytes;
 use futures_util::stream;
-use http::{Request, Uri, header};
+use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, StreamBody, combinators::BoxBody};
 use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::cli::KEY_VARIABLE;
+use crate::remote::Remote;
 
 /// Bytes of a file that are read at a time.
 const PIECE_BYTES: usize = 64 << 10;
@@ -21,10 +21,13 @@ const PIECE_BYTES: usize = 64 << 10;
 type Body = BoxBody<Bytes, std::io::Error>;
 
 /// Streams `input` to a server and returns its JSON answer.
-pub fn post(url: &str, path: &str, media_type: &str, mut input: impl Read + Send) -> anyhow::Result<Value> {
+///
+/// # Errors
+/// The server cannot be reached, or refuses, in its words.
+pub fn post(remote: &Remote, path: &str, media_type: &str, mut input: impl Read + Send) -> anyhow::Result<Value> {
     let (pieces, received) = mpsc::channel::<std::io::Result<Frame<Bytes>>>(4);
     let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) });
-    let request = request("POST", url, path)?.header(header::CONTENT_TYPE, media_type);
+    let request = request("POST", remote, path).header(header::CONTENT_TYPE, media_type);
     let request = request.body(BodyExt::boxed(StreamBody::new(Box::pin(body))))?;
     let mut answer = Vec::new();
     std::thread::scope(|scope| {
@@ -44,26 +47,26 @@ pub fn post(url: &str, path: &str, media_type: &str, mut input: impl Read + Send
                 }
             }
         });
-        exchange(url, request, &mut answer)
+        exchange(remote, request, &mut answer)
     })?;
     Ok(serde_json::from_slice(&answer)?)
 }
 
 /// Streams a server's answer to `out`.
-pub fn get(url: &str, path: &str, out: &mut dyn Write) -> anyhow::Result<()> {
+///
+/// # Errors
+/// The server cannot be reached, or refuses, in its words; or `out` says no.
+pub fn get(remote: &Remote, path: &str, out: &mut dyn Write) -> anyhow::Result<()> {
     let body = Empty::new().map_err(|never| match never {}).boxed();
-    exchange(url, request("GET", url, path)?.body(body)?, out)
+    exchange(remote, request("GET", remote, path).body(body)?, out)
 }
 
-fn request(method: &str, url: &str, path: &str) -> anyhow::Result<http::request::Builder> {
-    let base: Uri = url.parse().with_context(|| format!("--url {url}"))?;
-    let authority = base.authority().with_context(|| format!("--url {url}: no host"))?;
-    anyhow::ensure!(base.scheme_str() == Some("http"), "--url {url}: begins with http://");
-    let request = Request::builder().method(method).uri(path).header(header::HOST, authority.as_str());
-    Ok(match bearer() {
+fn request(method: &str, remote: &Remote, path: &str) -> http::request::Builder {
+    let request = Request::builder().method(method).uri(remote.path(path)).header(header::HOST, remote.authority());
+    match bearer() {
         Some(bearer) => request.header(header::AUTHORIZATION, bearer),
         None => request,
-    })
+    }
 }
 
 /// What says who this is, if the environment has a key.
@@ -71,20 +74,30 @@ pub fn bearer() -> Option<String> {
     std::env::var(KEY_VARIABLE).ok().map(|key| format!("Bearer {}", key.trim()))
 }
 
-fn exchange(url: &str, request: Request<Body>, out: &mut dyn Write) -> anyhow::Result<()> {
-    let base: Uri = url.parse()?;
-    let host = base.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let port = base.port_u16().unwrap_or(80);
+/// A refusal in words, with what helps where the server does not know whom it talks to.
+pub fn refusal(status: StatusCode, detail: &str) -> String {
+    let key = match (status, bearer()) {
+        (StatusCode::UNAUTHORIZED, None) => format!("; a key goes into the variable {KEY_VARIABLE}"),
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, Some(_)) => format!(" (the key of {KEY_VARIABLE})"),
+        _ => String::new(),
+    };
+    format!("{status}: {detail}{key}")
+}
+
+fn exchange(remote: &Remote, request: Request<Body>, out: &mut dyn Write) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async move {
-        let stream = TcpStream::connect((host, port)).await.with_context(|| format!("connecting to {url}"))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(remote.connect().await?)).await?;
         tokio::spawn(connection);
-        let response = sender.send_request(request).await?;
+        let hint = if remote.is_tls() { "" } else { "; if it speaks TLS, say https://" };
+        let response = sender.send_request(request).await;
+        let response = response.with_context(|| format!("{remote}: no answer{hint}"))?;
         let (status, mut body) = (response.status(), response.into_body());
         let mut refused = Vec::new();
         while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame?.into_data() {
+            let frame = frame.with_context(|| format!("{remote}: its answer breaks off"))?;
+            if let Ok(data) = frame.into_data() {
                 if status.is_success() { out.write_all(&data)? } else { refused.extend_from_slice(&data) }
             }
         }
@@ -92,6 +105,8 @@ fn exchange(url: &str, request: Request<Body>, out: &mut dyn Write) -> anyhow::R
             return Ok(());
         }
         let problem: Value = serde_json::from_slice(&refused).unwrap_or_default();
-        anyhow::bail!("{status}: {}", problem.get("detail").and_then(Value::as_str).unwrap_or_default())
+        let detail = problem.get("detail").and_then(Value::as_str);
+        let detail = detail.map_or_else(|| format!("{remote} says no more; is it Anaquel?"), str::to_owned);
+        anyhow::bail!("{}", refusal(status, &detail))
     })
 }

@@ -1,7 +1,11 @@
 //! API keys from the command line.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::ensure;
+
+use super::place;
 use crate::cli::{KeysArgs, KeysCommand};
 use crate::config::Config;
 use crate::door::keys::{Grant, Key, KeyFile};
@@ -14,13 +18,7 @@ const DAY: u64 = 86_400;
 /// # Errors
 /// The file cannot be read or written, or what is asked for makes no sense.
 pub fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
-    let path = match &args.file {
-        Some(file) => file.clone(),
-        None => {
-            let config = Config::load(args.config.as_deref())?;
-            config.auth.keys_path(args.data.as_deref().unwrap_or(&config.data))
-        }
-    };
+    let path = path(args)?;
     let now = now_seconds();
     match &args.command {
         KeysCommand::Add { name, scope, channel, location, limits, expires_days } => {
@@ -51,6 +49,26 @@ pub fn keys(args: &KeysArgs) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The file of keys. Where it lies must be there already: a key in a folder that was made by a typing error opens nothing.
+fn path(args: &KeysArgs) -> anyhow::Result<PathBuf> {
+    let config = if args.file.is_some() { Config::default() } else { Config::load(args.config.as_deref())? };
+    let data = args.data.as_deref().unwrap_or(&config.data);
+    if let Some(file) = args.file.clone().or_else(|| config.auth.keys.clone()) {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let is_there = folder.is_none_or(Path::is_dir);
+        ensure!(is_there, "{}: there is no such folder; make it, if the server's auth.keys names it", file.display());
+        return Ok(file);
+    }
+    ensure!(
+        place::is_data_directory(data) || place::is_empty(data),
+        "--data {}: {}; name the one that the server has, or let `anaquel serve --data {}` make it first",
+        data.display(),
+        place::what_else(data),
+        data.display()
+    );
+    Ok(config.auth.keys_path(data))
 }
 
 /// The key alone on standard output, so that it can be piped to where it belongs.

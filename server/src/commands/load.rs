@@ -12,9 +12,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::client;
+use super::place::{self, Place};
 use crate::app::Caller;
-use crate::cli::{ExportArgs, ImportArgs, Target};
-use crate::config::Config;
+use crate::cli::{ExportArgs, ImportArgs};
 use crate::load::export::Texts;
 use crate::load::{self, Format, Plan};
 use crate::problem::Problem;
@@ -37,19 +37,19 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
     };
     let (atomic, create, raw, atomic_rows) = (args.atomic, args.create, args.raw, ATOMIC_ROWS_MAX);
     let plan = Plan { kind, format, atomic, create, raw, atomic_rows };
+    let place = Place::of(&args.target, true)?;
     let (input, bytes) = open(&args.file)?;
     let progress = progress(bytes);
     let input = progress.wrap_read(input);
-    let summary = match &args.target {
-        Target { url: Some(url), .. } => {
+    let summary = match &place {
+        Place::Server(remote) => {
             let media_type = if format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
             let name = load::kind_name(kind);
             let path = format!("/v1/import/{name}?atomic={}&create={}&raw={}", args.atomic, args.create, args.raw);
-            client::post(url, &path, media_type, input)?
+            client::post(remote, &path, media_type, input)?
         }
-        Target { data, .. } => {
-            let config = config(data.clone());
-            let (engine, _) = crate::serve::open_engine(&config, None)?;
+        Place::Directory(data) => {
+            let engine = place::open(data)?;
             let problem = |problem: Problem| anyhow::anyhow!("{}", problem.detail());
             let imported = load::load(&engine, &Caller::default(), plan, BufReader::new(input))
                 .map_err(|error| problem(error.into()))?;
@@ -71,28 +71,49 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
 pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let kind = ImportKind::from(args.kind);
     let texts = if args.raw { Texts::Raw } else { Texts::Guarded };
-    let mut out: Box<dyn Write> = match &args.file {
-        Some(path) => Box::new(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?)),
-        None => Box::new(BufWriter::new(io::stdout().lock())),
+    let place = Place::of(&args.target, false)?;
+    let write = |out: &mut dyn Write| match &place {
+        Place::Server(remote) => {
+            client::get(remote, &format!("/v1/export/{}?raw={}", load::kind_name(kind), args.raw), out)
+        }
+        Place::Directory(data) => {
+            let engine = place::open(data)?;
+            Ok(load::export::export(&engine, kind, texts, &mut &mut *out).map(drop)?)
+        }
     };
-    match &args.target {
-        Target { url: Some(url), .. } => {
-            client::get(url, &format!("/v1/export/{}?raw={}", load::kind_name(kind), args.raw), &mut out)?;
+    match &args.file {
+        None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            write(&mut out)?;
+            out.flush()?;
         }
-        Target { data, .. } => {
-            let config = config(data.clone());
-            anyhow::ensure!(config.data.join("identity").exists(), "{} is not a data directory", config.data.display());
-            let (engine, _) = crate::serve::open_engine(&config, None)?;
-            load::export::export(&engine, kind, texts, &mut out)?;
-        }
+        Some(path) => whole(path, write).with_context(|| path.display().to_string())?,
     }
-    out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn config(data: Option<PathBuf>) -> Config {
-    let config = Config::default();
-    Config { data: data.unwrap_or(config.data), ..Config::default() }
+/// Writes a file that takes the place of the one before once it is whole. What is no file, such as a pipe, is written as
+/// it is.
+fn whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let is_new_or_file = std::fs::metadata(path).map_or(true, |found| found.is_file());
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let into = if is_new_or_file { PathBuf::from(beside) } else { path.to_owned() };
+    let written = File::create(&into).map_err(anyhow::Error::from).and_then(|file| {
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        Ok(out.flush()?)
+    });
+    if !is_new_or_file {
+        return written;
+    }
+    match written {
+        Ok(()) => Ok(std::fs::rename(&into, path)?),
+        Err(error) => {
+            let _ = std::fs::remove_file(&into);
+            Err(error)
+        }
+    }
 }
 
 fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {

@@ -3,8 +3,10 @@
 mod client;
 mod keys;
 mod load;
+mod place;
 mod watch;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anaquel_engine::hash::Part;
@@ -29,16 +31,13 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<ExitCode> {
     config.listen = args.listen.unwrap_or(config.listen);
     config.trust_clock |= args.trust_clock;
     config.insecure |= args.insecure;
-    if args.restored && !args.print_config {
-        let marker = config.data.join(anaquel_engine::RESTORED);
-        anyhow::ensure!(config.data.join("identity").exists(), "{} is not a data directory", config.data.display());
-        std::fs::write(&marker, "").with_context(|| marker.display().to_string())?;
-    }
     if args.print_config {
         print!("{}", toml::to_string_pretty(&config)?);
         return Ok(ExitCode::SUCCESS);
     }
-    crate::serve::serve(config, args.demo)?;
+    let is_one = place::is_data_directory(&config.data);
+    anyhow::ensure!(is_one || !args.restored, "--restored: {} is not a data directory", config.data.display());
+    crate::serve::serve(config, args.demo, args.restored)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -93,7 +92,7 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// The log cannot be read.
 pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(args.data.data.join("identity").exists(), "{} is not a data directory", args.data.data.display());
+    anyhow::ensure!(place::is_data_directory(&args.data.data), "{} is not a data directory", args.data.data.display());
     let config = Config { data: args.data.data.clone(), trust_clock: false, ..Config::default() };
     let (engine, report) = crate::serve::open_engine(&config, None)?;
     if args.summary {
@@ -126,5 +125,21 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
 /// None.
 pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     clap_complete::generate(shell, &mut Cli::command(), "anaquel", &mut std::io::stdout());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the manual pages into `folder`, which is made where it is missing, or prints the first.
+///
+/// # Errors
+/// They cannot be written.
+pub fn man(folder: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let command = Cli::command();
+    match folder {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            clap_mangen::generate_to(command, folder).with_context(|| folder.display().to_string())?;
+        }
+        None => clap_mangen::Man::new(command).render(&mut std::io::stdout())?,
+    }
     Ok(ExitCode::SUCCESS)
 }

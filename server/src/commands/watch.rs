@@ -5,16 +5,16 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
-use http::{Uri, header};
+use http::{StatusCode, header};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::client::bearer;
-use crate::cli::{KEY_VARIABLE, WatchArgs};
+use super::client::{bearer, refusal};
+use crate::cli::WatchArgs;
+use crate::remote::{ConnectError, FLAGS, Remote};
 
 /// The first and the longest delay before connecting again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
@@ -28,31 +28,37 @@ const ROWS_MAX: usize = 200;
 /// How often the table is drawn at most.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// Shows what is selected, and every change of it, until Ctrl-C.
+/// How long the answer to a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// The code by which a server ends a socket whose key is not good any more.
+const UNAUTHORIZED: u16 = 4001;
+
+/// Shows what is selected, and every change of it, until Ctrl-C. While there is no connection it says why, and tries again.
 ///
 /// # Errors
-/// The address, or the selection, is not one.
+/// The address, or the selection, is not one; the server refuses, or is not trusted.
 pub fn watch(args: &WatchArgs) -> anyhow::Result<ExitCode> {
+    let remote = Remote::new(FLAGS, &args.url, args.ca.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut view = View::new(std::io::stdout().is_terminal());
     runtime.block_on(async {
         tokio::select! {
-            ended = follow(args, &mut view) => ended.map(|()| ExitCode::SUCCESS),
+            ended = follow(&remote, args, &mut view) => ended.map(|()| ExitCode::SUCCESS),
             _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
         }
     })
 }
 
 /// Connects again and again, going on from the last cursor.
-async fn follow(args: &WatchArgs, view: &mut View) -> anyhow::Result<()> {
+async fn follow(remote: &Remote, args: &WatchArgs, view: &mut View) -> anyhow::Result<()> {
     let mut attempt = 0;
     loop {
-        let ended = listen(args, view, &mut attempt).await;
-        if let Err(Ended::Refused(reason)) = ended {
-            anyhow::bail!("{reason}");
+        let Err(ended) = listen(remote, args, view, &mut attempt).await;
+        match ended {
+            Ended::Refused(reason) => anyhow::bail!("{reason}"),
+            Ended::Broken(reason) => view.lost(&reason)?,
         }
-        view.state = "connection lost; trying again";
-        view.draw(true)?;
         let most = BACKOFF.0.saturating_mul(1 << attempt.min(6)).min(BACKOFF.1);
         attempt += 1;
         // Full jitter: when a server restarts, its clients do not all come at once.
@@ -63,31 +69,68 @@ async fn follow(args: &WatchArgs, view: &mut View) -> anyhow::Result<()> {
 
 enum Ended {
     /// The connection broke; another may do better.
-    Broken,
+    Broken(String),
     /// The server says no; another would hear the same.
     Refused(String),
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Ended {
-    fn from(_: E) -> Self {
-        Self::Broken
+    fn from(error: E) -> Self {
+        Self::Broken(format!("{:#}", error.into()))
     }
 }
 
-async fn listen(args: &WatchArgs, view: &mut View, attempt: &mut u32) -> Result<(), Ended> {
-    let refused = |error: anyhow::Error| Ended::Refused(format!("{error:#}"));
-    let base: Uri = args.url.parse().with_context(|| format!("--url {}", args.url)).map_err(refused)?;
-    let host = base.host().with_context(|| format!("--url {}: no host", args.url)).map_err(refused)?;
-    let host = host.trim_matches(['[', ']']);
-    let stream = TcpStream::connect((host, base.port_u16().unwrap_or(80))).await?;
-    let address = format!("ws://{}/v1/stream", base.authority().map_or(host, |authority| authority.as_str()));
-    let mut request = address.into_client_request()?;
+impl Ended {
+    /// What the server answered; some of it passes.
+    fn answered(status: StatusCode, detail: &str) -> Self {
+        let passes =
+            status.is_server_error() || [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(&status);
+        let told = refusal(status, detail);
+        if passes { Self::Broken(told) } else { Self::Refused(told) }
+    }
+
+    /// How the server said farewell.
+    fn closed(frame: Option<CloseFrame>) -> Self {
+        match frame {
+            Some(frame) if u16::from(frame.code) == UNAUTHORIZED => {
+                Self::Refused(refusal(StatusCode::UNAUTHORIZED, "the key is not good any more"))
+            }
+            Some(frame) => Self::Broken(format!("the server ended it: {} {}", u16::from(frame.code), frame.reason)),
+            None => Self::Broken("the server ended it".into()),
+        }
+    }
+}
+
+/// Listens until there is nothing more to hear.
+async fn listen(
+    remote: &Remote,
+    args: &WatchArgs,
+    view: &mut View,
+    attempt: &mut u32,
+) -> Result<std::convert::Infallible, Ended> {
+    let stream = remote.connect().await.map_err(|error| match error {
+        ConnectError::Unreachable(error) => Ended::Broken(format!("{error:#}")),
+        ConnectError::Untrusted(error) => Ended::Refused(format!("{error:#}")),
+    })?;
+    // Whether it is ws or wss has been decided with the connection.
+    let mut request = format!("ws://{}{}", remote.authority(), remote.path("/v1/stream")).into_client_request()?;
     if let Some(bearer) = bearer().and_then(|bearer| bearer.parse().ok()) {
         request.headers_mut().insert(header::AUTHORIZATION, bearer);
     }
-    let (mut socket, _) = match tokio_tungstenite::client_async(request, stream).await {
-        Err(tungstenite::Error::Http(answer)) if answer.status().is_client_error() => {
-            return Err(Ended::Refused(format!("{}; a key goes into the variable {KEY_VARIABLE}", answer.status())));
+    let handshake = tokio::time::timeout(HANDSHAKE, tokio_tungstenite::client_async(request, stream));
+    let Ok(connected) = handshake.await else {
+        return Err(Ended::Broken(format!("{remote}: no answer within {} seconds", HANDSHAKE.as_secs())));
+    };
+    let (mut socket, _) = match connected {
+        Err(tungstenite::Error::Http(answer)) => {
+            let problem: Value =
+                answer.body().as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+            let detail = problem.get("detail").and_then(Value::as_str);
+            let detail = detail.map_or_else(|| format!("{remote} opens no socket; is it Anaquel?"), str::to_owned);
+            return Err(Ended::answered(answer.status(), &detail));
+        }
+        Err(error) if !remote.is_tls() => {
+            return Err(Ended::Broken(format!("{remote}: {error}; if it speaks TLS, say https://")));
         }
         connected => connected?,
     };
@@ -96,7 +139,7 @@ async fn listen(args: &WatchArgs, view: &mut View, attempt: &mut u32) -> Result<
         "channel": args.channel, "cursor": view.cursor,
     });
     socket.send(Message::text(subscribe.to_string())).await?;
-    view.state = "open";
+    view.found()?;
     // After a start, the first message follows on whatever was known.
     view.chain = None;
     if view.cursor.is_none() {
@@ -104,24 +147,30 @@ async fn listen(args: &WatchArgs, view: &mut View, attempt: &mut u32) -> Result<
     }
     loop {
         let message = match tokio::time::timeout(if view.stale { FRAME } else { QUIET }, socket.next()).await {
-            Ok(message) => message.ok_or(Ended::Broken)??,
+            Ok(message) => message.ok_or_else(|| Ended::closed(None))??,
             Err(_) if view.stale => {
                 view.draw(true)?;
                 continue;
             }
-            Err(_) => return Err(Ended::Broken),
+            Err(_) => return Err(Ended::Broken(format!("not a word for {} seconds", QUIET.as_secs()))),
         };
-        let Message::Text(text) = message else { continue };
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Close(frame) => return Err(Ended::closed(frame)),
+            _ => continue,
+        };
         *attempt = 0;
         let message: Value = serde_json::from_str(&text)?;
         if message.get("type").and_then(Value::as_str) == Some("error") {
             let detail = message.pointer("/problem/detail").and_then(Value::as_str).unwrap_or("refused");
-            return Err(Ended::Refused(detail.to_owned()));
+            let status = message.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
+            let status = status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_REQUEST);
+            return Err(Ended::answered(status, detail));
         }
         if !view.hear(&message)? {
             // A gap: everything is fetched anew.
             view.cursor = None;
-            return Err(Ended::Broken);
+            return Err(Ended::Broken("a message is missing".into()));
         }
         view.draw(false)?;
     }
@@ -130,7 +179,9 @@ async fn listen(args: &WatchArgs, view: &mut View, attempt: &mut u32) -> Result<
 /// What is known, and how it is shown: as a table on a terminal, as lines elsewhere.
 struct View {
     table: bool,
-    state: &'static str,
+    state: String,
+    /// Why there is no connection, as it was said last, so that each reason is said once.
+    told: Option<String>,
     cells: BTreeMap<(String, String), Value>,
     cursor: Option<String>,
     chain: Option<u64>,
@@ -146,7 +197,8 @@ impl View {
         let cells = BTreeMap::new();
         Self {
             table,
-            state: "connecting",
+            state: "connecting".into(),
+            told: None,
             cells,
             cursor: None,
             chain: None,
@@ -155,6 +207,25 @@ impl View {
             drawn: None,
             stale: false,
         }
+    }
+
+    /// There is no connection, for this reason: in the table, or on standard error beside the lines.
+    fn lost(&mut self, reason: &str) -> std::io::Result<()> {
+        self.state = format!("no connection ({reason}); trying again");
+        if !self.table && self.told.as_deref() != Some(reason) {
+            eprintln!("anaquel: {reason}; trying again");
+        }
+        self.told = Some(reason.to_owned());
+        self.draw(true)
+    }
+
+    /// There is one, after those that were lost.
+    fn found(&mut self) -> std::io::Result<()> {
+        self.state = "open".into();
+        if self.told.take().is_some() && !self.table {
+            eprintln!("anaquel: connected");
+        }
+        self.draw(true)
     }
 
     /// Takes in a message; false where one before it is missing.

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
-use super::{Identity, Scope, unauthorized};
+use super::{Identity, Scope};
 use crate::app::App;
 use crate::budget::link::Link;
 use crate::problem::Problem;
@@ -178,9 +178,8 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
         app.door.origins.check(request.uri(), request.headers(), is_locked)?;
     }
     let Some(needed) = needed.filter(|_| is_locked) else { return Ok(None) };
-    let token = token(request.headers());
-    let token = token.ok_or_else(|| unauthorized("Authorization: send Bearer and a key, or a token"))?;
-    let identity = app.door.admit(token)?;
+    let route = path.map_or("none", MatchedPath::as_str);
+    let identity = app.door.admit(token(request.headers()), peer.map(|peer| peer.ip()), route)?;
     app.door.has_room_for(None, Some(&identity))?;
     needed.check(&identity, request.uri().query().unwrap_or_default())?;
     Ok(Some(Visitor {

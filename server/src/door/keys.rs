@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anaquel_engine::settings::PromiseLimits;
@@ -107,9 +107,6 @@ impl KeyFile {
     /// The file cannot be read or written, or `change` fails, and nothing is changed.
     pub fn change<T>(path: &Path, change: impl FnOnce(&mut Self) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let locked = || -> std::io::Result<fs::File> {
-            if let Some(folder) = path.parent() {
-                fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-            }
             let lock =
                 fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path.with_extension("lock"))?;
             lock.lock()?;
@@ -236,6 +233,12 @@ impl KeyFile {
             limits: key.limits,
             expires_at: key.expires_at,
         })
+    }
+
+    /// The public part of the key that `token` is, or claims to be; nothing that somebody made up.
+    pub fn id_in(&self, token: &str) -> Option<&str> {
+        let (id, _) = token.strip_prefix(TOKEN_PREFIX)?.split_once('_')?;
+        self.keys.iter().find(|key| key.id == id).map(|key| key.id.as_str())
     }
 
     /// Whether there is such a key, and it is valid.

@@ -3,6 +3,7 @@
 //! - [`identity`]: scopes, and the channels and locations that a caller is bound to
 //! - [`keys`]: API keys, hashed in a file that the command line changes and the server watches
 //! - [`tokens`]: JWTs, signed by a key of a JWKS file
+//! - [`failures`]: who was not let in, counted and written down
 //! - [`guard`]: every request passes it; which scope a route needs stands in the OpenAPI document, and nowhere else
 //! - [`rates`]: requests a second, by address and by key
 //! - [`hosts`]: which names the server answers to
@@ -11,6 +12,7 @@
 //!
 //! As long as there is no key and no JWKS file, the door stands open, and the server listens on loopback only.
 
+pub mod failures;
 pub mod guard;
 pub mod hosts;
 pub mod identity;
@@ -31,6 +33,7 @@ use tokio::sync::watch;
 
 use crate::config::{AuthConfig, Config};
 use crate::problem::{Problem, Slug};
+use failures::{Failures, Reason};
 use guard::Visitor;
 use hosts::Hosts;
 pub use identity::{Identity, Scope, digest};
@@ -54,6 +57,7 @@ pub struct Door {
     changed: watch::Sender<u64>,
     pub origins: Origins,
     pub hosts: Hosts,
+    pub failures: Failures,
     rates: Rates,
 }
 
@@ -78,6 +82,7 @@ impl Door {
             changed: watch::channel(0).0,
             origins: Origins::new(&config.auth.origins, config.insecure)?,
             hosts: Hosts::new(&config.auth.hosts, config.listen.ip(), config.insecure)?,
+            failures: Failures::default(),
             rates: Rates::new(&config.limits),
         };
         // What changes while they are read is read again.
@@ -105,20 +110,30 @@ impl Door {
         self.changed.subscribe()
     }
 
-    /// Who a bearer of `token` is.
+    /// Who a bearer of `token` is, who asks for `route` from `address`. Who is nobody is written down.
     ///
     /// # Errors
     /// `unauthorized`, with a reason that says nothing about what would have been right.
-    pub fn admit(&self, token: &str) -> Result<Identity, Problem> {
+    pub fn admit(&self, token: Option<&str>, address: Option<IpAddr>, route: &str) -> Result<Identity, Problem> {
+        const UNKNOWN: &str = "the key is not known, or not any more";
+        let refuse = |reason, key: Option<&str>, told: &str| {
+            self.failures.note(reason, address, route, key);
+            Err(unauthorized(told))
+        };
+        let Some(token) = token else {
+            return refuse(Reason::NoKey, None, "Authorization: send Bearer and a key, or a token");
+        };
         let known = self.known.load();
         let now = now_seconds();
-        if token.starts_with(TOKEN_PREFIX) {
-            let found = known.keys.as_ref().and_then(|keys| keys.find(token, now));
-            return found.ok_or_else(|| unauthorized("the key is not known, or not any more"));
-        }
-        match &known.tokens {
-            Some(tokens) => tokens.identify(token).map_err(unauthorized),
-            None => Err(unauthorized("the key is not known, or not any more")),
+        match (&known.keys, &known.tokens) {
+            (Some(keys), _) if token.starts_with(TOKEN_PREFIX) => match keys.find(token, now) {
+                Some(identity) => Ok(identity),
+                None => refuse(Reason::BadKey, keys.id_in(token), UNKNOWN),
+            },
+            (_, Some(tokens)) if !token.starts_with(TOKEN_PREFIX) => {
+                tokens.identify(token).or_else(|told| refuse(Reason::BadToken, None, &told))
+            }
+            _ => refuse(Reason::BadKey, None, UNKNOWN),
         }
     }
 
@@ -152,6 +167,7 @@ impl Door {
         let mut complained = Stamps::default();
         loop {
             tokio::time::sleep(LOOK).await;
+            self.failures.tell_rest();
             let now = self.stamps();
             if now == *self.seen() {
                 continue;

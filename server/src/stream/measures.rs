@@ -1,8 +1,14 @@
 //! What operations can see of the streams.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use metrics::{Counter, Histogram};
+
+thread_local! {
+    /// The histograms of commands, by op and status: a few dozen, which this thread has looked up.
+    static COMMANDS: RefCell<Vec<(&'static str, u16, Histogram)>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Handles that are looked up once, not for every frame.
 pub struct Measures {
@@ -36,6 +42,23 @@ impl Measures {
     /// Something that had been waiting for so long is on its way.
     pub fn told(&self, waited: Duration) {
         self.lag.record(waited.as_secs_f64());
+    }
+
+    /// A command was answered after so long.
+    pub fn answered(op: &'static str, status: u16, took: Duration) {
+        COMMANDS.with_borrow_mut(|known| {
+            let found = known.iter().find(|(of, with, _)| (*of, *with) == (op, status));
+            if let Some((_, _, histogram)) = found {
+                return histogram.record(took.as_secs_f64());
+            }
+            let histogram = metrics::histogram!(
+                "anaquel_stream_command_duration_seconds",
+                "op" => op,
+                "status" => status.to_string()
+            );
+            histogram.record(took.as_secs_f64());
+            known.push((op, status, histogram));
+        });
     }
 
     /// A stream was ended by the server.

@@ -220,6 +220,17 @@ fn command(
 }
 
 impl Op {
+    /// What it is called on a socket.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reserve => "reserve",
+            Self::Movements => "movements",
+            Self::Counts => "counts",
+            Self::Availability => "availability",
+            other => other.step().unwrap_or("other"),
+        }
+    }
+
     /// What its route needs over HTTP.
     fn scope(self) -> Scope {
         match self {
@@ -271,6 +282,14 @@ impl Command {
     pub fn from(self, address: Option<IpAddr>) -> Self {
         let idempotency = self.caller.idempotency.clone();
         Self { caller: self.caller.with_key(idempotency, address), ..self }
+    }
+
+    /// What it is called; a sale is a movement.
+    pub fn name(&self) -> &'static str {
+        match &self.what {
+            What::Reserve(_) => Op::Reserve.name(),
+            What::Other { op, .. } => op.name(),
+        }
     }
 
     /// Does it.

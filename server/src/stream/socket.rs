@@ -468,15 +468,21 @@ impl Connection {
 }
 
 fn run(app: App, payer: Payer, id: ClientId, command: Command) -> Running {
+    let (began, op) = (Instant::now(), command.name());
+    let span = app.traces.command(op);
     Box::pin(async move {
         let _under_way = app.pace.begin(payer.who).await;
-        match command.run(app.clone(), payer).await {
+        let answered = span.around(command.run(app.clone(), payer)).await;
+        span.answered(answered.as_ref().map_or_else(Problem::status, |reply| reply.status).as_u16());
+        match answered {
             Ok(reply) => {
                 app.streams.measures.results.increment(1);
+                Measures::answered(op, reply.status.as_u16(), began.elapsed());
                 (frame::result(&id, &reply), reply.held)
             }
             Err(problem) => {
                 app.streams.measures.errors.increment(1);
+                Measures::answered(op, problem.status().as_u16(), began.elapsed());
                 problem.count();
                 (frame::error(Some(&id), &problem), None)
             }

@@ -1,0 +1,41 @@
+//! The guides for operators, as they are written: they can be read where there is no other network.
+
+use std::fmt::Write;
+
+use axum::response::{IntoResponse, Response};
+use axum::{Router, routing::get};
+use http::header;
+
+use crate::app::App;
+
+/// Name and text of each.
+const GUIDES: [(&str, &str); 4] = [
+    ("monitoring", include_str!("../../docs/monitoring.md")),
+    ("proxies", include_str!("../../docs/proxies.md")),
+    ("sizing", include_str!("../../docs/sizing.md")),
+    ("upgrade", include_str!("../../docs/upgrade.md")),
+];
+
+/// `/guides`, and one path each; with its ending as well, by which they name each other.
+pub fn routes() -> Router<App> {
+    let mut index = String::from("# Guides\n\n");
+    for (name, text) in GUIDES {
+        let title = text.lines().next().unwrap_or_default().trim_start_matches(['#', ' ']);
+        let _ = writeln!(index, "- [{title}](/guides/{name})");
+    }
+    let routes = Router::new().route("/guides", get(move || async move { plain(index) }));
+    GUIDES.into_iter().fold(routes, |routes, (name, text)| {
+        let show = move || async move { plain(text) };
+        routes.route(&format!("/guides/{name}"), get(show)).route(&format!("/guides/{name}.md"), get(show))
+    })
+}
+
+/// As text, which every browser shows.
+fn plain(text: impl IntoResponse) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, text).into_response()
+}
