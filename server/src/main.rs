@@ -10,6 +10,7 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    commands::end_with_the_reader();
     let outcome = match Cli::parse().command {
         Command::Serve(args) => commands::serve(args),
         Command::Import(args) => commands::import(args),

@@ -370,3 +370,15 @@ fn manual_pages_and_completions_are_made_of_the_commands_themselves() {
         assert!(succeeds(folder, &["completions", shell]).contains("anaquel"), "{shell}");
     }
 }
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["completions", "bash"][..], &["man"]] {
+        let mut running = Running::start(folder.path(), arguments, None);
+        drop(running.0.stdout.take());
+        let mut said = String::new();
+        running.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(said.is_empty(), "{arguments:?}: {said}");
+    }
+}

@@ -12,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::client;
+use super::output::output;
 use super::place::{self, Place};
 use crate::app::Caller;
 use crate::cli::{ExportArgs, ImportArgs};
@@ -83,7 +84,7 @@ pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
     };
     match &args.file {
         None => {
-            let mut out = BufWriter::new(io::stdout().lock());
+            let mut out = BufWriter::new(output());
             write(&mut out)?;
             out.flush()?;
         }

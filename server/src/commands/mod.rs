@@ -3,6 +3,7 @@
 mod client;
 mod keys;
 mod load;
+mod output;
 mod place;
 mod watch;
 
@@ -19,6 +20,7 @@ use crate::config::Config;
 
 pub use keys::keys;
 pub use load::{export, import};
+pub use output::end_with_the_reader;
 pub use watch::watch;
 
 /// Runs the server.
@@ -124,7 +126,7 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// None.
 pub fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
-    clap_complete::generate(shell, &mut Cli::command(), "anaquel", &mut std::io::stdout());
+    clap_complete::generate(shell, &mut Cli::command(), "anaquel", &mut output::output());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,7 +141,7 @@ pub fn man(folder: Option<&Path>) -> anyhow::Result<ExitCode> {
             std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
             clap_mangen::generate_to(command, folder).with_context(|| folder.display().to_string())?;
         }
-        None => clap_mangen::Man::new(command).render(&mut std::io::stdout())?,
+        None => clap_mangen::Man::new(command).render(&mut output::output())?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::client::{bearer, refusal};
+use super::output::output;
 use crate::cli::WatchArgs;
 use crate::remote::{ConnectError, FLAGS, Remote};
 
@@ -269,7 +270,7 @@ impl View {
 
     /// A line for a changed cell, where lines are shown.
     fn print(&self, item: &Value) -> std::io::Result<()> {
-        if self.table { Ok(()) } else { writeln!(std::io::stdout(), "{item}") }
+        if self.table { Ok(()) } else { writeln!(output(), "{item}") }
     }
 
     fn draw(&mut self, now: bool) -> std::io::Result<()> {
@@ -298,7 +299,7 @@ impl View {
         if self.cells.len() > ROWS_MAX {
             out.push_str(&format!("… and {} more\x1b[K\n", self.cells.len() - ROWS_MAX));
         }
-        let mut terminal = std::io::stdout().lock();
+        let mut terminal = output();
         write!(terminal, "{out}\x1b[J")?;
         terminal.flush()
     }
