@@ -81,7 +81,7 @@ pub struct Inner {
 }
 
 impl Inner {
-    /// Around an engine; nobody has asked for anything yet.
+    /// Around an engine; nobody has asked for anything yet, and nobody takes traces.
     pub fn new(
         engine: Engine,
         config: Config,
@@ -90,7 +90,6 @@ impl Inner {
         door: Arc<Door>,
         stopping: watch::Receiver<bool>,
         watchdog: Arc<Watchdog>,
-        traces: Traces,
     ) -> Self {
         let limits = &config.limits;
         let (links, answers) = (Links::new(limits), Answers::new(limits));
@@ -116,7 +115,7 @@ impl Inner {
             stopping,
             watchdog,
             machine,
-            traces,
+            traces: Traces::default(),
             started,
         }
     }
@@ -288,16 +287,7 @@ impl App {
         let (_, stopping) = watch::channel(false);
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
         let door = Arc::new(Door::open(&config)?);
-        Ok(Self(Arc::new(Inner::new(
-            engine,
-            config,
-            metrics,
-            visible,
-            door,
-            stopping,
-            Arc::default(),
-            Traces::default(),
-        ))))
+        Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, door, stopping, Arc::default()))))
     }
 
     /// What a caller may ask for through a channel; nothing where nothing is bounded.

@@ -119,8 +119,8 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
         Arc::clone(&door),
         stopping.clone(),
         Arc::clone(&watchdog),
-        traces.clone(),
     );
+    let inner = Inner { traces: traces.clone(), ..inner };
     let app = App(Arc::new(inner));
     // Before anybody can be told that it is ready: whoever was told may ask it to stop at once.
     let signal = StopSignal::new()?;

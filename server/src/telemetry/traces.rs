@@ -17,7 +17,7 @@ mod without {
 
     /// Nothing.
     #[derive(Debug, Clone, Default)]
-    pub struct Traces;
+    pub struct Traces(());
 
     /// Nothing.
     #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ mod without {
                 config.otlp_endpoint.is_none(),
                 "telemetry.otlp_endpoint: this build makes no traces; cargo build --features otlp makes one that does"
             );
-            Ok(Self)
+            Ok(Self(()))
         }
 
         /// A request begins.
