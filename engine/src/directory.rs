@@ -22,6 +22,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::backup::Extra;
 use crate::clock::{Anchor, Anchors};
 use crate::identity::{Era, Identity, Secret};
 use crate::ids::{Epoch, Seq, Timestamp};
@@ -30,6 +31,9 @@ use crate::journal::sled_log::{OpenError, sync_directory};
 
 /// The file by which an operator says that a directory is a copy.
 pub const RESTORED: &str = "restored";
+
+/// What stands in a directory while it is being restored.
+pub(crate) const UNFINISHED_RESTORE: &str = "restore.unfinished";
 
 const IDENTITY: &str = "identity";
 const SECRET: &str = "secret";
@@ -162,6 +166,8 @@ pub(crate) struct DataDirectory {
     pub created: bool,
     /// Whether it is a copy of another, as far as its files or its operator tell.
     is_copy: bool,
+    /// Whether its files were copied one by one, maybe while they were written.
+    pub is_copied_by_files: bool,
     /// What could not be closed to others, since it belongs to somebody else.
     pub open_to_others: Vec<PathBuf>,
     lock: Option<File>,
@@ -177,6 +183,37 @@ impl DataDirectory {
         Self::open(path, 0)
     }
 
+    /// Begins one that is restored: makes it, if it is not there, and takes its lock. It has the history that `identity`, a
+    /// text of another directory, tells up to record `last_seq`; nobody takes it for a data directory before
+    /// [`DataDirectory::is_restored`].
+    pub fn restoring(path: &Path, identity: &str, last_seq: Seq) -> Result<Self, OpenError> {
+        let mut written = Written::parse(identity).map_err(|what| Damage { seq: 0, what })?;
+        written.eras.retain(|era| era.after <= last_seq);
+        written.birth = None;
+        let lock = Some(take_lock(path)?);
+        Ok(Self {
+            path: path.to_owned(),
+            written,
+            created: false,
+            is_copy: false,
+            is_copied_by_files: false,
+            open_to_others: Vec::new(),
+            lock,
+        })
+    }
+
+    /// Everything is in it: it gets its identity, with an epoch of its own after record `last_seq`.
+    pub fn is_restored(&mut self, last_seq: Seq, entropy: u64) -> Result<Epoch, OpenError> {
+        let mut digest = blake3::Hasher::new();
+        for word in [entropy, self.epoch().0, last_seq] {
+            digest.update(&word.to_le_bytes());
+        }
+        let epoch = Epoch(u64::from_le_bytes(*digest.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8])));
+        self.written.eras.push(Era { epoch, after: last_seq });
+        self.write_identity()?;
+        Ok(epoch)
+    }
+
     /// Opens it, made if it is not there, with an epoch of `entropy`.
     pub fn open(path: &Path, entropy: u64) -> Result<Self, OpenError> {
         if !path.exists() {
@@ -185,14 +222,12 @@ impl DataDirectory {
             }
             make_private(path).map_err(OpenError::io(path))?;
         }
-        let lock_path = path.join("lock");
-        let lock = private_file().create(true).truncate(false).write(true).open(&lock_path);
-        let lock = lock.map_err(OpenError::io(&lock_path))?;
-        rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::Io {
-            path: path.to_owned(),
-            source: io::Error::new(io::ErrorKind::WouldBlock, "another process has this data directory open"),
-        })?;
+        let lock = take_lock(path)?;
         let identity = path.join(IDENTITY);
+        if !identity.exists() && path.join(UNFINISHED_RESTORE).exists() {
+            let what = "a restore into this directory did not come to its end; restore again".to_owned();
+            return Err(Damage { seq: 0, what }.into());
+        }
         if !identity.exists() && path.join("journal").exists() {
             let what = "the file `identity` is missing beside a log".to_owned();
             return Err(Damage { seq: 0, what }.into());
@@ -208,6 +243,7 @@ impl DataDirectory {
                 },
                 created: true,
                 is_copy: false,
+                is_copied_by_files: false,
                 open_to_others: Vec::new(),
                 lock: Some(lock),
             };
@@ -222,9 +258,15 @@ impl DataDirectory {
         let text = fs::read_to_string(&identity).map_err(OpenError::io(&identity))?;
         let written = Written::parse(&text).map_err(|what| Damage { seq: 0, what })?;
         let found = Birth::of(&identity).map_err(OpenError::io(&identity))?;
-        let is_copy = path.join(RESTORED).exists() || written.birth.is_some_and(|birth| !birth.is(found));
+        let is_copied_by_files = written.birth.is_some_and(|birth| !birth.is(found));
+        let is_copy = path.join(RESTORED).exists() || is_copied_by_files;
         let (path, open_to_others) = (path.to_owned(), Vec::new());
-        Ok(Self { path, written, created: false, is_copy, open_to_others, lock: Some(lock) })
+        Ok(Self { path, written, created: false, is_copy, is_copied_by_files, open_to_others, lock: Some(lock) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     pub fn journal(&self) -> PathBuf {
@@ -395,6 +437,36 @@ fn parse_secret(text: &str) -> Option<Secret> {
         *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
     }
     (secret_text(&secret) == text).then_some(secret)
+}
+
+fn take_lock(path: &Path) -> Result<File, OpenError> {
+    let lock_path = path.join("lock");
+    let lock = private_file().create(true).truncate(false).write(true).open(&lock_path);
+    let lock = lock.map_err(OpenError::io(&lock_path))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::Io {
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::WouldBlock, "another process has this data directory open"),
+    })?;
+    Ok(lock)
+}
+
+/// The small files of a directory that a backup takes along.
+pub(crate) fn kept_files(path: &Path) -> Result<Vec<Extra>, OpenError> {
+    let mut kept = Vec::new();
+    for name in [IDENTITY, SECRET] {
+        let file = path.join(name);
+        match fs::read(&file) {
+            Ok(bytes) => kept.push(Extra { name: name.to_owned(), bytes }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && name == SECRET => {}
+            Err(source) => return Err(OpenError::Io { path: file, source }),
+        }
+    }
+    Ok(kept)
+}
+
+/// The eras that the text of an `identity` tells.
+pub(crate) fn eras_of(identity: &str) -> Result<Vec<Era>, String> {
+    Written::parse(identity).map(|written| written.eras)
 }
 
 /// How files are made that only their owner may read.

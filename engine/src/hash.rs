@@ -100,6 +100,10 @@ impl Part {
 pub(crate) type Digest = u128;
 
 /// The running sums. Written inside folds only, read inside durable reads.
+/// What the hash covers, and how: raised where either changes. Hashes of different formats are not compared.
+pub(crate) const FORMAT: u16 = 1;
+
+/// The running sum. Written inside folds only, read inside durable reads.
 #[derive(Debug, Default)]
 pub struct StateHash {
     /// Low and high words, part by part.

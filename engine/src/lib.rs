@@ -11,6 +11,7 @@
 //! ```
 
 pub mod admission;
+pub mod backup;
 pub mod bounds;
 pub mod business_time;
 pub mod catalogue;

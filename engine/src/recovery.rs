@@ -15,7 +15,7 @@ use crate::ids::{Epoch, Seq, Timestamp};
 use crate::image;
 use crate::journal::memory::{MemoryDisk, MemoryJournal};
 use crate::journal::sled_log::{OpenError, SledJournal, SledOptions};
-use crate::journal::{self, Batch, Damage};
+use crate::journal::{self, Batch, Damage, Mended};
 use crate::sequencer::Observer;
 use crate::settings::Settings;
 use crate::state::{Folder, State};
@@ -45,10 +45,14 @@ pub struct Report {
     pub new_epoch: Option<NewEpoch>,
     /// Files and directories that others may read, since they belong to another user.
     pub open_to_others: Vec<PathBuf>,
+    /// What was found in a directory whose files were copied while a server had them open.
+    pub copied: Option<Mended>,
     /// Records replayed after it.
     pub replayed: u64,
     /// What the log was found to hold, from where it was read.
     pub log: journal::Recovered,
+    /// Why copies that are taken while this runs may be refused, where that is so.
+    pub copies_refused: Option<String>,
     /// Seconds by which the clock is ahead of the log, where that froze expiry.
     pub clock_ahead_seconds: Option<u64>,
     /// Seconds by which the clock is behind the log. Time goes on from the log.
@@ -70,7 +74,7 @@ impl Engine {
         observer: Option<Box<dyn Observer>>,
     ) -> Result<(Self, Report), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
-        let (state, folder, journal, mut report) =
+        let (state, folder, mut journal, mut report) =
             recover(&directory, &options.settings, options.sled, Reading::Tail, &mut |_, _, _| Ok(()))?;
         report.created = directory.created;
         let now = clock.now();
@@ -84,6 +88,8 @@ impl Engine {
         image::set_aside(&directory.images(), &bad).map_err(OpenError::io(&directory.images()))?;
         let (identity, new_epoch) = directory.settle(report.log.last_seq, options.entropy, &anchors)?;
         report.new_epoch = new_epoch;
+        let needed_from = report.image.map_or(0, |image| image.start_seq) + 1;
+        report.copies_refused = journal.begin_recent(needed_from).err().map(|error| error.to_string());
         report.open_to_others = std::mem::take(&mut directory.open_to_others);
         let recovered = Recovered {
             state: Arc::new(state),
@@ -91,6 +97,7 @@ impl Engine {
             journal: Box::new(Locked { journal, _lock: directory.take_lock() }),
             identity,
             images: Some(directory.images()),
+            directory: Some(directory.path().to_owned()),
             anchors,
             unchecked: Some((report.log.oldest, report.log.read_from)).filter(|(oldest, read)| oldest < read),
             expiry_frozen: frozen,
@@ -127,6 +134,7 @@ impl Engine {
             journal: Box::new(journal),
             identity: Identity::new(&[Era { epoch: Epoch(1), after: 0 }], 0, &[1; 32]),
             images: None,
+            directory: None,
             anchors: Anchors::default(),
             unchecked: None,
             expiry_frozen: false,
@@ -159,6 +167,10 @@ impl journal::Journal for Locked {
         self.journal.trim(before)
     }
 
+    fn keep_recent(&mut self, from: Seq) {
+        self.journal.keep_recent(from);
+    }
+
     fn reader(&self) -> Arc<dyn journal::JournalReader> {
         self.journal.reader()
     }
@@ -185,11 +197,26 @@ pub(crate) fn recover(
     reading: Reading,
     check: &mut Check<'_>,
 ) -> Result<(State, Folder, SledJournal, Report), OpenError> {
-    let mut report = Report::default();
+    let copied = if directory.is_copied_by_files { journal::mend(&directory.journal())? } else { None };
+    // Whether mended now or by a start that was cut off.
+    let copied_up_to = if directory.is_copied_by_files {
+        Some(SledJournal::open(&directory.journal(), options, Seq::MAX, &mut |_| Ok(()))?.1.last_seq)
+    } else {
+        None
+    };
+    let mut report = Report { copied, ..Report::default() };
     let (mut state, mut folder) = (State::new(settings), Folder::default());
     let images = directory.images();
     for (_, path) in image::list(&images).map_err(OpenError::io(&images))? {
-        match image::load(&path, directory.eras(), &state, &mut folder) {
+        // An image that was copied after the log may know more than the copy of the log.
+        let fits = |summary: image::Summary| match copied_up_to {
+            Some(last_seq) if summary.end_seq > last_seq => {
+                let what = format!("it reaches {}, and the copied log {last_seq}", summary.end_seq);
+                Err(image::ImageError { path: path.clone(), what })
+            }
+            _ => Ok(summary),
+        };
+        match image::load(&path, directory.eras(), &state, &mut folder).and_then(fits) {
             Ok(summary) => {
                 report.image = Some(summary);
                 break;
@@ -225,7 +252,7 @@ pub(crate) fn recover(
     Ok((state, folder, journal, report))
 }
 
-fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Result<u64, Damage> {
+pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Result<u64, Damage> {
     if batch.last_seq() <= imaged {
         return Ok(0);
     }
@@ -241,7 +268,7 @@ fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Res
     Ok(replayed)
 }
 
-fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
+pub(crate) fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
     state.places.fold();
     state.places.refresh(&state.catalogue);
     state.rules.refresh(last_seq, &state.catalogue);

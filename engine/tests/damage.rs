@@ -9,7 +9,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anaquel_engine::Engine;
@@ -17,7 +17,7 @@ use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::settings::Settings;
-use common::{ManualClock, START_MS, Shop};
+use common::{ManualClock, START_MS, Shop, contents, put_back};
 
 fn options() -> Options {
     Options {
@@ -65,24 +65,6 @@ fn a_shop(directory: &Path, images: bool, clock: &Arc<ManualClock>) -> (u64, Str
     hash(&shop.engine)
 }
 
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found.sort();
-    found
-}
-
-fn copy(from: &Path, to: &Path) {
-    for file in files(from) {
-        let target = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(target.parent().unwrap()).unwrap();
-        fs::copy(&file, target).unwrap();
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Damage {
     Cut,
@@ -108,21 +90,20 @@ fn damaged_everywhere(images: bool) {
     let (whole, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
     let true_state = a_shop(whole.path(), images, &clock);
     let (mut told, mut tried, mut later): (BTreeMap<String, u32>, u32, u32) = Default::default();
-    for file in files(whole.path()) {
+    let kept = contents(whole.path());
+    for (file, bytes) in &kept {
         let name = file.strip_prefix(whole.path()).unwrap();
-        let bytes = fs::read(&file).unwrap();
         // What lies behind the last byte that says something was never written.
         let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         for at in (0..written).step_by(step.min(written / 8 + 1)) {
             for damage in [Damage::Cut, Damage::Zero, Damage::Flip] {
-                let Some(damaged) = damage.of(&bytes, at) else { continue };
+                let Some(damaged) = damage.of(bytes, at) else { continue };
                 tried += 1;
-                let directory = tempfile::tempdir().unwrap();
-                copy(whole.path(), directory.path());
-                fs::write(directory.path().join(name), damaged).unwrap();
+                put_back(whole.path(), &kept);
+                fs::write(file, damaged).unwrap();
                 let what = format!("{damage:?} {} at {at}", name.display());
                 let opened = catch_unwind(AssertUnwindSafe(|| {
-                    Engine::open(directory.path(), options(), clock.clone(), None)
+                    Engine::open(whole.path(), options(), clock.clone(), None)
                         .map(|(engine, _)| {
                             let state = hash(&engine);
                             later += u32::from(found_later(&engine, &clock, &what));

@@ -16,7 +16,7 @@ use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::reservation::State;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
-use common::{ManualClock, START_MS, Shop, hold, level};
+use common::{ManualClock, START_MS, Shop, contents, hold, level, put_back};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -156,9 +156,9 @@ fn damage_before_the_image_is_named_while_the_engine_serves() {
     drop(shop);
     let length = fs::metadata(whole.path().join("journal/db")).unwrap().len();
     let (mut found, mut refused, mut untouched, mut wrote) = (0, 0, 0, 0);
+    let (kept, directory) = (contents(whole.path()), whole);
     for at in (0..16).map(|n| length * n / 16 + 40_000) {
-        let directory = tempfile::tempdir().unwrap();
-        copy(whole.path(), directory.path());
+        put_back(directory.path(), &kept);
         let db = directory.path().join("journal/db");
         let mut bytes = fs::read(&db).unwrap();
         let Some(byte) = bytes.get_mut(at as usize) else { continue };

@@ -7,10 +7,12 @@
 mod intake;
 mod old_log;
 mod recall;
+mod saving;
 mod threads;
 
 pub use recall::{Listed, Recalled};
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -102,6 +104,12 @@ struct Shared {
     full: Mutex<Option<String>>,
     expiry_frozen: AtomicBool,
     trim_before: AtomicU64,
+    /// From which record on copies need the log; 0 where that was told.
+    recent_from: AtomicU64,
+    /// Where the data directory is; none in memory.
+    directory: Option<PathBuf>,
+    /// Records that backups under way have yet to read.
+    wanted: Mutex<BTreeMap<u64, Seq>>,
     /// Channels that nothing uses, as the image thread found them, and the `seq` at which it did.
     unused: Mutex<Option<(Seq, Vec<ChannelId>)>>,
     has_unused: AtomicBool,
@@ -142,6 +150,7 @@ pub(crate) struct Recovered {
     pub journal: Box<dyn Journal>,
     pub identity: Identity,
     pub images: Option<PathBuf>,
+    pub directory: Option<PathBuf>,
     /// Where the log was ahead of its clock.
     pub anchors: Anchors,
     /// The part of the log that was not read: from the first to before the second.
@@ -157,8 +166,18 @@ impl Engine {
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
     ) -> Self {
-        let Recovered { state, folder, journal, identity, images, anchors, unchecked, expiry_frozen, reserve_bytes } =
-            recovered;
+        let Recovered {
+            state,
+            folder,
+            journal,
+            identity,
+            images,
+            directory,
+            anchors,
+            unchecked,
+            expiry_frozen,
+            reserve_bytes,
+        } = recovered;
         let epoch = identity.epoch();
         let (intake, sleeper) = Intake::new();
         let watch = Arc::new(Watch::default());
@@ -176,6 +195,9 @@ impl Engine {
             full: Mutex::default(),
             expiry_frozen: AtomicBool::new(expiry_frozen),
             trim_before: AtomicU64::new(0),
+            recent_from: AtomicU64::new(0),
+            directory,
+            wanted: Mutex::default(),
             unused: Mutex::default(),
             has_unused: AtomicBool::new(false),
             old_log: OldLogCheck::new(unchecked),
@@ -602,7 +624,7 @@ impl Engine {
     /// Lets go of what the last image made unnecessary, so that a log does not grow from one end to the next; what does
     /// not go in time goes at the next.
     fn trim_at_end(&self, journal: &mut dyn Journal) {
-        let before = self.shared.trim_before.load(Ordering::Relaxed).min(self.shared.old_log.whole_up_to());
+        let before = self.shared.trim_before().min(self.shared.old_log.whole_up_to());
         if before == 0 || self.shared.failure.get().is_some() {
             return;
         }

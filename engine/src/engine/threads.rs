@@ -75,7 +75,11 @@ impl JournalThread {
                     last_sync = now;
                 }
             }
-            let trim_before = self.shared.trim_before.load(Ordering::Relaxed);
+            let recent_from = self.shared.recent_from.swap(0, Ordering::Relaxed);
+            if recent_from > 0 {
+                self.sequencer.keep_recent(recent_from);
+            }
+            let trim_before = self.shared.trim_before();
             if trim_before > 0
                 && let Some(may_go) = self.shared.old_log.allows_trim()
                 && (!may_go || self.sequencer.trim(trim_before))
@@ -178,6 +182,7 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
                 shared.intake.wake();
             }
             if let Ok(Some(needed_from)) = image::keep_two(directory) {
+                shared.recent_from.store(needed_from + 1, Ordering::Relaxed);
                 let kept_from = first_seq_since(shared, kept_ms(shared.settings.log_kept_seconds()));
                 shared.trim_before.store(kept_from.min(needed_from + 1), Ordering::Relaxed);
             }

@@ -383,7 +383,7 @@ fn write_supply(state: &State, writer: &mut Writer<'_>) -> io::Result<()> {
     writer.frames(came.into_iter(), Frame::Came)
 }
 
-fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
+pub(crate) fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
     directory.join(format!("image-{start_seq:020}"))
 }
 
@@ -438,9 +438,20 @@ pub fn keep_two(directory: &Path) -> io::Result<Option<Seq>> {
 /// # Errors
 /// [`ImageError`] for a file that is damaged or another log's; the state must be thrown away then.
 pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder) -> Result<Summary, ImageError> {
+    let file = File::open(path).map_err(|error| ImageError { path: path.to_owned(), what: error.to_string() })?;
+    load_from(&mut BufReader::with_capacity(1 << 20, file), path, eras, state, folder)
+}
+
+/// The same from what is no file; `path` is what it is called.
+pub(crate) fn load_from(
+    mut input: &mut dyn Read,
+    path: &Path,
+    eras: &[Era],
+    state: &State,
+    folder: &mut Folder,
+) -> Result<Summary, ImageError> {
     let wrong = |what: String| ImageError { path: path.to_owned(), what };
     let io = |error: io::Error| wrong(error.to_string());
-    let mut input = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
     let mut header = [0; HEADER];
     input.read_exact(&mut header).map_err(io)?;
     let (magic, rest) = header.split_at(8);
@@ -536,6 +547,32 @@ pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder
             }
             Frame::End(_) => return Err(wrong("its end belongs to another image".into())),
         }
+    }
+}
+
+/// What an image holds, from its last frame; the others are stepped over and not checked.
+///
+/// # Errors
+/// It is not there to its end.
+pub(crate) fn summary(file: &File) -> Result<Summary, String> {
+    use std::os::unix::fs::FileExt;
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    let mut at = HEADER as u64;
+    loop {
+        let mut envelope = [0; 8];
+        file.read_exact_at(&mut envelope, at).map_err(|_| "it is cut off".to_owned())?;
+        let frame = envelope.first_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
+        let next = at + 8 + frame;
+        if next >= length {
+            // Frames of a few words are no risk to read.
+            let mut bytes = vec![0; usize::try_from(length - at).unwrap_or(0).min(1 << 20)];
+            file.read_exact_at(&mut bytes, at).map_err(|error| error.to_string())?;
+            return match read_frame(&mut bytes.as_slice())? {
+                Frame::End(summary) => Ok(summary),
+                _ => Err("it has no end".into()),
+            };
+        }
+        at = next;
     }
 }
 

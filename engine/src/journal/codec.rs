@@ -204,6 +204,19 @@ fn decode_record(batch: &Batch, seq: Seq, bytes: &[u8]) -> Result<Record, CodecE
     Ok(Record { seq, time: batch.time, cause: stored.cause.0, event: stored.event })
 }
 
+/// Where the records from `first` to `last` lie in a batch that holds them.
+pub(super) fn bounds(batch: &Batch, first: Seq, last: Seq) -> Result<(usize, usize), CodecError> {
+    let mut rest = batch.body.as_slice();
+    let mut begins = 0;
+    for seq in batch.first_seq..=last {
+        if seq == first {
+            begins = batch.body.len() - rest.len();
+        }
+        split(&mut rest, seq)?;
+    }
+    Ok((begins, batch.body.len() - rest.len()))
+}
+
 /// Decodes one record of a batch; steps over those before it.
 pub(super) fn decode_one(batch: &Batch, wanted: Seq) -> Result<Option<Record>, CodecError> {
     let mut rest = batch.body.as_slice();

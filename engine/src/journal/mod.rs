@@ -7,10 +7,13 @@
 //! This module is the only one that names sled and bincode ([`sled_log`], [`codec`]): either can be replaced without a
 //! line elsewhere. [`memory`] is a log for tests, with a disk that can lose what was not synced.
 
+mod carve;
 pub mod codec;
+mod copied;
 mod high_water;
 pub mod memory;
 mod part;
+mod recent;
 pub mod sled_log;
 
 use std::ops::ControlFlow;
@@ -21,6 +24,9 @@ use crate::histogram::Histogram;
 use crate::ids::{Seq, Timestamp};
 
 pub use codec::{BatchBuilder, CodecError};
+pub use copied::Mended;
+pub(crate) use copied::{LogWriter, mend};
+pub(crate) use sled_log::known_durable;
 
 /// Records that become durable together, encoded. They share one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,24 @@ impl Batch {
     /// The `seq` of the last record.
     pub fn last_seq(&self) -> Seq {
         self.first_seq + Seq::from(self.count) - 1
+    }
+
+    /// The records of it after record `after` and up to record `last`; none where it holds none of them.
+    ///
+    /// # Errors
+    /// [`CodecError`] names the record whose end cannot be found.
+    pub fn between(mut self, after: Seq, last: Seq) -> Result<Option<Self>, CodecError> {
+        let (first, last) = (self.first_seq.max(after + 1), self.last_seq().min(last));
+        if first > last {
+            return Ok(None);
+        }
+        if (first, last) != (self.first_seq, self.last_seq()) {
+            let (begins, ends) = codec::bounds(&self, first, last)?;
+            self.body.truncate(ends);
+            self.body.drain(..begins);
+            (self.first_seq, self.count) = (first, (last - first + 1) as u32);
+        }
+        Ok(Some(self))
     }
 
     /// The records, decoded.
@@ -85,6 +109,9 @@ pub trait Journal: Send {
     /// # Errors
     /// As [`Journal::append`].
     fn trim(&mut self, before: Seq) -> Result<bool, AppendError>;
+
+    /// What copies of the log are opened from is needed from record `from` on; what is older may go.
+    fn keep_recent(&mut self, _from: Seq) {}
 
     /// The reading end.
     fn reader(&self) -> Arc<dyn JournalReader>;

@@ -18,7 +18,7 @@ pub(super) const FORMAT: u16 = 6;
 /// The oldest that it reads. Older formats have fewer kinds of events and of causes, and are otherwise the same.
 const OLDEST_FORMAT: u16 = 1;
 
-const HEADER: usize = 40;
+pub(super) const HEADER: usize = 40;
 /// The largest part, envelope included.
 pub(super) const PART_BYTES_MAX: usize = 4096;
 const BODY_MAX: usize = PART_BYTES_MAX - HEADER;

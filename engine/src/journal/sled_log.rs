@@ -9,6 +9,8 @@
 //!   carries its own checksum and the one before it, and the *high-water mark* beside it says how far the log was known
 //!   to be durable: a log that ends before its mark is refused.
 //! - Values over some 8 KiB leave the log for files that are never synced; parts are at most 4 KiB.
+//! - A copy of its file that is taken while it writes is of many moments, and it finds nothing in that. What a copy is
+//!   opened from stands in [`recent`](super::recent), and [`copied`](super::copied) makes a log of it.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,8 +23,9 @@ use std::time::Instant;
 
 use super::high_water::{HighWater, noted_failure};
 use super::part::{self, Assembler, PART_BYTES_MAX};
+use super::recent::{self, Recent};
 use super::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
-use crate::directory::make_private;
+use crate::directory::{make_private, private_file};
 use crate::histogram::Histogram;
 use crate::ids::Seq;
 
@@ -95,9 +98,12 @@ pub struct SledJournal {
     oldest: Arc<AtomicU64>,
     options: SledOptions,
     mark: HighWater,
+    /// None until [`SledJournal::begin_recent`], and where its files cannot be written.
+    recent: Option<Recent>,
     chain: u32,
     next_seq: Seq,
     unsynced: Option<Seq>,
+    failed: bool,
     unchecked_bytes: u64,
     buffer: Vec<u8>,
     sync_times: Arc<Histogram>,
@@ -109,7 +115,7 @@ const SYNC_MICROS: [u64; 16] = [
     5_000_000,
 ];
 
-fn key(first_seq: Seq, part: u32) -> [u8; 12] {
+pub(super) fn key(first_seq: Seq, part: u32) -> [u8; 12] {
     let mut key = [0; 12];
     let (seq_bytes, part_bytes) = key.split_at_mut(8);
     seq_bytes.copy_from_slice(&first_seq.to_be_bytes());
@@ -146,6 +152,7 @@ impl SledJournal {
         if failed_before(directory)? {
             move_to_fresh_directory(directory)?;
         }
+        forget_end(directory).map_err(OpenError::io(directory))?;
         let db = open_sled(directory)?;
         let db_path = directory.join("db");
         let db_file = File::options().read(true).write(true).open(&db_path).map_err(OpenError::io(&db_path))?;
@@ -178,14 +185,45 @@ impl SledJournal {
             oldest: Arc::new(AtomicU64::new(recovered.oldest)),
             options,
             mark,
+            recent: None,
             chain,
             next_seq: recovered.last_seq + 1,
             unsynced: None,
+            failed: false,
             unchecked_bytes: ROOM_CHECK_BYTES,
             buffer: Vec::with_capacity(PART_BYTES_MAX),
             sync_times: Arc::new(Histogram::new(&SYNC_MICROS)),
         };
         Ok((journal, recovered))
+    }
+
+    /// Begins to write everything from record `from` on a second time, for copies that are taken meanwhile; goes on where
+    /// the files of an earlier run end.
+    ///
+    /// # Errors
+    /// What the file system said. The log goes on without.
+    pub fn begin_recent(&mut self, from: Seq) -> io::Result<()> {
+        let db = &self.db;
+        let mut parts = |from: Seq, visit: &mut recent::EachPart<'_>| {
+            let start = holder(db, from).map_err(io::Error::other)?.unwrap_or(from);
+            let mut stored = db.range(key(start, 0)..);
+            while let Some((_, bytes)) = next_of(&mut stored, start).map_err(io::Error::other)? {
+                visit(&bytes)?;
+            }
+            Ok(())
+        };
+        let folder = self.directory.join(recent::FOLDER);
+        self.recent = Some(Recent::resume(folder, from, self.next_seq - 1, self.chain, &mut parts)?);
+        Ok(())
+    }
+
+    /// Gives `recent` up where it could not do what it was to do: what is there must not be taken for the end of the log.
+    fn tell_recent(&mut self, tell: impl FnOnce(&mut Recent) -> io::Result<()>) {
+        if self.recent.as_mut().is_some_and(|recent| tell(recent).is_err())
+            && let Some(mut recent) = self.recent.take()
+        {
+            let _ = recent.remove_all();
+        }
     }
 
     /// Refuses while there is room to keep the log whole, not in the middle of a write.
@@ -209,6 +247,7 @@ impl SledJournal {
     /// A flush failed. From here on the page cache may show what the disk does not hold; the next start must know, and how
     /// far it may believe the log.
     fn noted(&mut self, error: String) -> AppendError {
+        self.failed = true;
         AppendError::Unknown(match self.mark.note_failure() {
             Ok(()) => error,
             Err(noting) => format!("{error}; this could not be noted: {noting}"),
@@ -222,18 +261,22 @@ impl Journal for SledJournal {
             return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
         }
         self.check_room(batch.body.len() as u64)?;
-        let (db, buffer) = (&self.db, &mut self.buffer);
-        self.chain = part::cut(batch, self.chain, buffer, |part, bytes| {
+        let (db, buffer, recent) = (&self.db, &mut self.buffer, &mut self.recent);
+        let mut is_staged = true;
+        let cut = part::cut(batch, self.chain, buffer, |part, bytes| {
+            is_staged &= recent.as_mut().is_none_or(|recent| recent.stage(batch.first_seq, bytes).is_ok());
             db.insert(key(batch.first_seq, part), bytes)
                 .map(drop)
                 .map_err(|error| AppendError::Unknown(error.to_string()))
-        })?;
+        });
+        self.chain = cut.inspect_err(|_| self.failed = true)?;
         self.next_seq = batch.last_seq() + 1;
         self.unsynced = Some(batch.last_seq());
-        match self.options.sync {
-            SyncPolicy::Always => self.sync(),
-            SyncPolicy::Interval => Ok(()),
+        if self.options.sync == SyncPolicy::Always {
+            self.sync()?;
         }
+        self.tell_recent(|recent| if is_staged { recent.commit() } else { Err(io::ErrorKind::Other.into()) });
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), AppendError> {
@@ -273,9 +316,25 @@ impl Journal for SledJournal {
         Ok(is_done)
     }
 
+    fn keep_recent(&mut self, from: Seq) {
+        if let Some(recent) = &mut self.recent {
+            recent.keep_from(from);
+        }
+    }
+
     fn reader(&self) -> Arc<dyn JournalReader> {
         let (oldest, sync_times) = (Arc::clone(&self.oldest), Arc::clone(&self.sync_times));
         Arc::new(SledReader { db: self.db.clone(), oldest, sync_times })
+    }
+}
+
+impl Drop for SledJournal {
+    /// Notes that nothing is written any more, unless something failed.
+    fn drop(&mut self) {
+        if !self.failed && self.unsynced.is_none() {
+            // Without the note, a copy is read more thoroughly than it need be.
+            let _ = private_file().write(true).create(true).truncate(true).open(self.directory.join(ENDED));
+        }
     }
 }
 
@@ -365,8 +424,26 @@ const MARK: &str = "high-water";
 /// What earlier builds left after a failed sync, instead of a note beside the mark.
 const FAILED: &str = "failed";
 
+/// What stands beside the log from an orderly end to the next start: who copies the directory in between copies files that
+/// nobody writes.
+const ENDED: &str = "ended";
+
+/// The log is about to be written to.
+fn forget_end(directory: &Path) -> io::Result<()> {
+    match fs::remove_file(directory.join(ENDED)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether sled finds everything in a copy of a directory that nobody was writing to.
+pub(super) fn ended_and_whole(directory: &Path) -> bool {
+    directory.join(ENDED).exists()
+        && SledJournal::open(directory, SledOptions::default(), Seq::MAX, &mut |_| Ok(())).is_ok()
+}
+
 /// Whether a flush or a sync failed: what lies beyond the mark and the note may be in the page cache alone.
-fn failed_before(directory: &Path) -> Result<bool, OpenError> {
+pub(super) fn failed_before(directory: &Path) -> Result<bool, OpenError> {
     let mark_path = directory.join(MARK);
     let is_noted = noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.is_some();
     Ok(is_noted || directory.join(FAILED).exists())
@@ -375,40 +452,97 @@ fn failed_before(directory: &Path) -> Result<bool, OpenError> {
 /// After a failed sync, nothing past the mark and the note is believed, and nothing stays where it was: what is believed
 /// is written anew into a fresh directory and synced before anything is promised on it.
 fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
-    let io = OpenError::io;
-    let (fresh, old) = (directory.with_extension("fresh"), directory.with_extension("old"));
-    for leftover in [&fresh, &old] {
-        if leftover.exists() {
-            fs::remove_dir_all(leftover).map_err(io(leftover))?;
-        }
-    }
-    let mark_path = directory.join(MARK);
-    let (_, marked) = HighWater::open(&mark_path).map_err(io(&mark_path))?;
-    // The mark may have missed its last syncs before the power was cut; the note was written and synced by itself.
-    let marked = marked.max(noted_failure(&mark_path).map_err(io(&mark_path))?.unwrap_or(0));
-    make_private(&fresh).map_err(io(&fresh))?;
+    let fresh = clear_moves(directory)?;
+    let marked = known_durable(directory)?;
+    let mut log = FreshLog::create(&fresh)?;
     {
-        let (from, to) = (open_sled(directory)?, open_sled(&fresh)?);
+        let from = open_sled(directory)?;
         for stored in from.iter() {
             let (key, part) = stored.map_err(|error| lost(marked, &error))?;
             if seq_of(&key)? > marked {
                 break;
             }
-            to.insert(key, part).map_err(|error| lost(marked, &error))?;
+            log.insert(&key, &part)?;
         }
-        to.flush().map_err(|error| lost(marked, &error))?;
     }
-    let db_path = fresh.join("db");
-    File::open(&db_path).and_then(|db| db.sync_all()).map_err(io(&db_path))?;
-    let (mut mark, _) = HighWater::open(&fresh.join(MARK)).map_err(io(&fresh))?;
-    mark.raise(marked).and_then(|()| mark.sync()).map_err(io(&fresh))?;
-    drop(mark);
-    sync_directory(&fresh)?;
-    fs::rename(directory, &old).and_then(|()| fs::rename(&fresh, directory)).map_err(io(directory))?;
+    log.finish(marked)?;
+    replace(directory, &fresh)
+}
+
+/// Up to where the log was known to be durable.
+pub(crate) fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
+    let mark_path = directory.join(MARK);
+    let (_, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
+    // The mark may have missed its last syncs before the power was cut; the note was written and synced by itself.
+    Ok(marked.max(noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.unwrap_or(0)))
+}
+
+/// A log that is written from end to end before anybody opens it.
+pub(super) struct FreshLog {
+    db: sled::Db,
+    directory: PathBuf,
+    unflushed_bytes: u64,
+}
+
+/// Bytes that sled may keep in memory before they are written.
+const UNFLUSHED_BYTES_MAX: u64 = 16 << 20;
+
+impl FreshLog {
+    /// In a directory that is not there yet, or empty.
+    pub fn create(directory: &Path) -> Result<Self, OpenError> {
+        make_private(directory).map_err(OpenError::io(directory))?;
+        Ok(Self { db: open_sled(directory)?, directory: directory.to_owned(), unflushed_bytes: 0 })
+    }
+
+    /// Takes a part, in any order.
+    pub fn insert(&mut self, key: &[u8], part: &[u8]) -> Result<(), OpenError> {
+        self.db.insert(key, part).map_err(|error| lost(0, &error))?;
+        self.unflushed_bytes += part.len() as u64;
+        if self.unflushed_bytes > UNFLUSHED_BYTES_MAX {
+            self.db.flush().map_err(|error| lost(0, &error))?;
+            self.unflushed_bytes = 0;
+        }
+        Ok(())
+    }
+
+    /// Makes it durable: it ends with record `last_seq`.
+    pub fn finish(self, last_seq: Seq) -> Result<(), OpenError> {
+        let Self { db, directory, .. } = self;
+        db.flush().map_err(|error| lost(last_seq, &error))?;
+        drop(db);
+        let db_path = directory.join("db");
+        File::open(&db_path).and_then(|db| db.sync_all()).map_err(OpenError::io(&db_path))?;
+        let io = OpenError::io;
+        let (mut mark, _) = HighWater::open(&directory.join(MARK)).map_err(io(&directory))?;
+        mark.raise(last_seq).and_then(|()| mark.sync()).map_err(io(&directory))?;
+        drop(mark);
+        sync_directory(&directory)
+    }
+}
+
+/// Puts a finished log where another one is.
+pub(super) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
+    let (io, old) = (OpenError::io, directory.with_extension("old"));
+    fs::rename(directory, &old).and_then(|()| fs::rename(fresh, directory)).map_err(io(directory))?;
     if let Some(parent) = directory.parent() {
         sync_directory(parent)?;
     }
     fs::remove_dir_all(&old).map_err(io(&old))
+}
+
+/// Takes away what an earlier move left.
+pub(super) fn clear_moves(directory: &Path) -> Result<PathBuf, OpenError> {
+    let (fresh, old) = (directory.with_extension("fresh"), directory.with_extension("old"));
+    if !directory.exists() && fresh.exists() {
+        // The process died between the two renames of an earlier move.
+        fs::rename(&fresh, directory).map_err(OpenError::io(directory))?;
+    }
+    for leftover in [&fresh, &old] {
+        if leftover.exists() {
+            fs::remove_dir_all(leftover).map_err(OpenError::io(leftover))?;
+        }
+    }
+    Ok(fresh)
 }
 
 fn lost(seq: Seq, error: &dyn std::fmt::Display) -> OpenError {

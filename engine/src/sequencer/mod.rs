@@ -301,6 +301,11 @@ impl Sequencer {
         }
     }
 
+    /// What copies are opened from is needed from record `from` on.
+    pub fn keep_recent(&mut self, from: Seq) {
+        self.journal.keep_recent(from);
+    }
+
     fn decide(&mut self, queued: Queued) {
         if queued.done.is_gone() && queued.command.may_be_dropped() {
             return self.refuse(queued, Failure::Unheard);

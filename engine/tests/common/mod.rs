@@ -4,6 +4,7 @@
 
 pub mod life;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -22,6 +23,39 @@ use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::{NameSettings, Settings};
 use anaquel_engine::verify::Auditor;
 use anaquel_engine::{Clock, Engine};
+
+/// Every file of a directory, and what is in it.
+pub fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            found.push((path, bytes));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Makes a data directory again what it was. `identity` stays the file that it is, so that the directory stays the original:
+/// what is missing in a copy is lost to it, and no damage.
+pub fn put_back(directory: &Path, contents: &[(PathBuf, Vec<u8>)]) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            std::fs::remove_dir_all(&path).unwrap();
+        } else if path.file_name().unwrap() != "identity" {
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+    for (path, bytes) in contents {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
 
 /// Time stands still until a test moves it.
 #[derive(Debug)]

@@ -1,0 +1,411 @@
+//! How a backup lies in its file.
+//!
+//! ```text
+//!  "ANQBKUP\n" | format u16
+//!  pieces: kind u8 | length u32 | crc32 u32 | payload        the checksum is of kind, length and payload
+//!    1 head   lines of text, `name value`; names that a reader does not know are passed over
+//!    2 file   length of its name u16 | name | bytes: `identity`, `secret`, and files of the server
+//!    3 image  bytes of the image file, one piece behind the other
+//!    4 log    batches: first_seq u64 | count u32 | time u64 | length u32 | records, encoded as in the log
+//!    5 end    pieces before it u64 | seq u64 | BLAKE3 of all bytes before it
+//! ```
+//!
+//! Numbers are little endian. The head comes first, the end last and with nothing behind it, the others in the order of
+//! their kinds. A file without its end is no backup. A later build reads this format; a build that finds a later one says
+//! so by its number.
+
+use std::io::{self, Read, Write};
+
+use crate::ids::{Epoch, Seq, Timestamp};
+use crate::journal::Batch;
+
+const MAGIC: [u8; 8] = *b"ANQBKUP\n";
+/// The format that this build writes.
+pub const FORMAT: u16 = 1;
+
+const HEAD: u8 = 1;
+const FILE: u8 = 2;
+const IMAGE: u8 = 3;
+const LOG: u8 = 4;
+const END: u8 = 5;
+
+/// The largest piece that is believed: a batch is bounded by what a group commit and an import bring together.
+const PIECE_BYTES_MAX: u32 = 1 << 30;
+
+const BATCH_HEAD: usize = 8 + 4 + 8 + 4;
+
+/// What a backup is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The build that wrote it.
+    pub version: String,
+    /// The epoch that its last record belongs to.
+    pub epoch: Epoch,
+    /// The last record before it; 0 for a whole backup.
+    pub after: Seq,
+    /// Its last record.
+    pub seq: Seq,
+    /// Its first record; one past the last where it has none.
+    pub oldest: Seq,
+    /// The time of its last record.
+    pub time: Timestamp,
+    /// The state hash at its last record.
+    pub hash: String,
+    /// What that hash covers; two of different formats are not compared.
+    pub hash_format: u16,
+    /// From and up to which record the image is; none where the log begins at the first record.
+    pub image: Option<(Seq, Seq)>,
+}
+
+impl Head {
+    /// Whether everything is in it.
+    pub fn is_whole(&self) -> bool {
+        self.after == 0
+    }
+
+    fn to_text(&self) -> String {
+        let Self { version, epoch, after, seq, oldest, time, hash, hash_format, image } = self;
+        let mut text = format!(
+            "version {version}\nepoch {epoch}\nafter {after}\nseq {seq}\noldest {oldest}\ntime {}\nhash {hash}\nhash-format {hash_format}\n",
+            time.0
+        );
+        if let Some((start, end)) = image {
+            text += &format!("image {start} {end}\n");
+        }
+        text
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let number = |name: &str| value(name)?.parse::<u64>().ok();
+        let image = match value("image") {
+            None => None,
+            Some(image) => {
+                let (start, end) = image.split_once(' ')?;
+                Some((start.parse().ok()?, end.parse().ok()?))
+            }
+        };
+        Some(Self {
+            version: value("version")?.to_owned(),
+            epoch: Epoch(u64::from_str_radix(value("epoch")?, 16).ok()?),
+            after: number("after")?,
+            seq: number("seq")?,
+            oldest: number("oldest")?,
+            time: Timestamp(number("time")?),
+            hash: value("hash")?.to_owned(),
+            hash_format: value("hash-format")?.parse().ok()?,
+            image,
+        })
+    }
+}
+
+/// Writes pieces.
+pub(super) struct PieceWriter<'a> {
+    out: &'a mut dyn Write,
+    hasher: blake3::Hasher,
+    pieces: u64,
+}
+
+impl<'a> PieceWriter<'a> {
+    pub fn begin(out: &'a mut dyn Write, head: &Head) -> io::Result<Self> {
+        let mut writer = Self { out, hasher: blake3::Hasher::new(), pieces: 0 };
+        writer.write(&MAGIC)?;
+        writer.write(&FORMAT.to_le_bytes())?;
+        writer.piece(HEAD, &[head.to_text().as_bytes()])?;
+        Ok(writer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.out.write_all(bytes)
+    }
+
+    fn piece(&mut self, kind: u8, payload: &[&[u8]]) -> io::Result<()> {
+        let length: usize = payload.iter().map(|bytes| bytes.len()).sum();
+        let length = u32::try_from(length).map_err(io::Error::other)?.to_le_bytes();
+        let mut check = crc32fast::Hasher::new();
+        check.update(&[kind]);
+        check.update(&length);
+        payload.iter().for_each(|bytes| check.update(bytes));
+        self.write(&[kind])?;
+        self.write(&length)?;
+        self.write(&check.finalize().to_le_bytes())?;
+        payload.iter().try_for_each(|bytes| self.write(bytes))?;
+        self.pieces += 1;
+        Ok(())
+    }
+
+    pub fn file(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let length = u16::try_from(name.len()).map_err(io::Error::other)?;
+        self.piece(FILE, &[&length.to_le_bytes(), name.as_bytes(), bytes])
+    }
+
+    pub fn image(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() { Ok(()) } else { self.piece(IMAGE, &[bytes]) }
+    }
+
+    pub fn log(&mut self, batches: &[Batch]) -> io::Result<()> {
+        let heads: Vec<[u8; BATCH_HEAD]> = batches
+            .iter()
+            .map(|batch| {
+                let length = u32::try_from(batch.body.len()).map_err(io::Error::other)?;
+                let mut head = [0; BATCH_HEAD];
+                let told = batch.first_seq.to_le_bytes().into_iter().chain(batch.count.to_le_bytes());
+                let told = told.chain(batch.time.0.to_le_bytes()).chain(length.to_le_bytes());
+                head.iter_mut().zip(told).for_each(|(to, from)| *to = from);
+                Ok(head)
+            })
+            .collect::<io::Result<_>>()?;
+        let payload: Vec<&[u8]> =
+            heads.iter().zip(batches).flat_map(|(head, batch)| [&head[..], batch.body.as_slice()]).collect();
+        self.piece(LOG, &payload)
+    }
+
+    /// Ends it, and tells the digest of everything before the end.
+    pub fn end(mut self, seq: Seq) -> io::Result<()> {
+        let digest = self.hasher.finalize();
+        let pieces = self.pieces.to_le_bytes();
+        self.piece(END, &[&pieces, &seq.to_le_bytes(), digest.as_bytes()])?;
+        self.out.flush()
+    }
+}
+
+/// A piece, read and checked.
+#[derive(Debug)]
+pub(super) enum Piece {
+    File { name: String, bytes: Vec<u8> },
+    Image(Vec<u8>),
+    Log(Vec<Batch>),
+}
+
+/// Reads pieces. What it hands out is what was written; whether all of it came is known at its end.
+pub struct PieceReader<R> {
+    input: R,
+    hasher: blake3::Hasher,
+    pieces: u64,
+    head: Head,
+    kind: u8,
+    next_seq: Option<Seq>,
+    is_over: bool,
+    put_back: Option<Piece>,
+}
+
+fn damaged(what: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what.into())
+}
+
+impl<R: Read> PieceReader<R> {
+    /// Reads the head.
+    ///
+    /// # Errors
+    /// `InvalidData` says why it is no backup, or none that this build reads.
+    pub fn open(input: R) -> io::Result<Self> {
+        let head = Head {
+            version: String::new(),
+            epoch: Epoch(0),
+            after: 0,
+            seq: 0,
+            oldest: 0,
+            time: Timestamp(0),
+            hash: String::new(),
+            hash_format: 0,
+            image: None,
+        };
+        let hasher = blake3::Hasher::new();
+        let mut reader =
+            Self { input, hasher, pieces: 0, head, kind: 0, next_seq: None, is_over: false, put_back: None };
+        let mut magic = [0; 10];
+        reader.input.read_exact(&mut magic).map_err(|_| damaged("it is not a backup"))?;
+        reader.hasher.update(&magic);
+        let (begins, format) = magic.split_at(8);
+        if begins != MAGIC {
+            return Err(damaged("it is not a backup"));
+        }
+        if format != FORMAT.to_le_bytes() {
+            let format = format.first_chunk().map_or(0, |format| u16::from_le_bytes(*format));
+            return Err(damaged(format!("its format is {format}, and this build reads format {FORMAT}")));
+        }
+        let (kind, payload) = reader.raw()?;
+        let text = String::from_utf8(payload).ok().filter(|_| kind == HEAD);
+        reader.head = text.as_deref().and_then(Head::parse).ok_or_else(|| damaged("its head cannot be read"))?;
+        reader.kind = HEAD;
+        Ok(reader)
+    }
+
+    /// What it is of.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    fn raw(&mut self) -> io::Result<(u8, Vec<u8>)> {
+        let cut = |error: io::Error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => damaged("it is cut off"),
+            _ => error,
+        };
+        let before = self.hasher.clone();
+        let mut frame = [0; 9];
+        self.input.read_exact(&mut frame).map_err(cut)?;
+        let [kind, a, b, c, d, check @ ..] = frame;
+        let length = [a, b, c, d];
+        if u32::from_le_bytes(length) > PIECE_BYTES_MAX {
+            return Err(damaged("a piece claims more bytes than a piece has"));
+        }
+        let mut payload = Vec::new();
+        let wanted = u64::from(u32::from_le_bytes(length));
+        if (&mut self.input).take(wanted).read_to_end(&mut payload).map_err(cut)? as u64 != wanted {
+            return Err(damaged("it is cut off"));
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&[kind]);
+        hasher.update(&length);
+        hasher.update(&payload);
+        if hasher.finalize().to_le_bytes() != check {
+            return Err(damaged(format!("the checksum of piece {} is wrong", self.pieces)));
+        }
+        if kind == END {
+            self.hasher = before;
+        } else {
+            self.hasher.update(&frame);
+            self.hasher.update(&payload);
+            self.pieces += 1;
+        }
+        Ok((kind, payload))
+    }
+
+    /// The next piece; none at the end, when everything is known to be there.
+    pub(super) fn next(&mut self) -> io::Result<Option<Piece>> {
+        if let Some(piece) = self.put_back.take() {
+            return Ok(Some(piece));
+        }
+        if self.is_over {
+            return Ok(None);
+        }
+        let (kind, payload) = self.raw()?;
+        if kind < self.kind {
+            return Err(damaged("its pieces are out of order"));
+        }
+        self.kind = kind;
+        match kind {
+            FILE => {
+                let (length, rest) = payload.split_first_chunk::<2>().ok_or_else(|| damaged("a file has no name"))?;
+                let (name, bytes) = rest
+                    .split_at_checked(u16::from_le_bytes(*length).into())
+                    .ok_or_else(|| damaged("a file has no name"))?;
+                let name = String::from_utf8(name.to_vec()).map_err(|_| damaged("a file has no name"))?;
+                Ok(Some(Piece::File { name, bytes: bytes.to_vec() }))
+            }
+            IMAGE => Ok(Some(Piece::Image(payload))),
+            LOG => {
+                let batches = self.batches(&payload)?;
+                Ok(Some(Piece::Log(batches)))
+            }
+            END => {
+                let digest = self.hasher.finalize();
+                let expected =
+                    [&self.pieces.to_le_bytes(), &self.head.seq.to_le_bytes(), &digest.as_bytes()[..]].concat();
+                if payload != expected {
+                    return Err(damaged("its end does not fit what is before it"));
+                }
+                let ends_at = self.next_seq.unwrap_or(self.head.oldest).saturating_sub(1);
+                if ends_at != self.head.seq {
+                    return Err(damaged(format!("its log ends at {ends_at}, and it says {}", self.head.seq)));
+                }
+                if self.input.read(&mut [0; 1])? != 0 {
+                    return Err(damaged("something follows its end"));
+                }
+                self.is_over = true;
+                Ok(None)
+            }
+            other => Err(damaged(format!("a piece of kind {other}, which this build does not know"))),
+        }
+    }
+
+    /// The next [`Piece::next`] is this one.
+    pub(super) fn put_back(&mut self, piece: Piece) {
+        self.put_back = Some(piece);
+    }
+
+    fn batches(&mut self, mut rest: &[u8]) -> io::Result<Vec<Batch>> {
+        let mut batches = Vec::new();
+        while !rest.is_empty() {
+            let (head, after) = rest.split_first_chunk::<BATCH_HEAD>().ok_or_else(|| damaged("a batch is cut off"))?;
+            let wide = |at: usize| head.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+            let word = |at: usize| head.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
+            let (body, after) =
+                after.split_at_checked(word(20) as usize).ok_or_else(|| damaged("a batch is cut off"))?;
+            let batch = Batch { first_seq: wide(0), count: word(8), time: Timestamp(wide(12)), body: body.to_vec() };
+            let expected = self.next_seq.unwrap_or(self.head.oldest);
+            if batch.count == 0 || batch.first_seq != expected {
+                return Err(damaged(format!("record {expected} is missing")));
+            }
+            self.next_seq = Some(batch.last_seq() + 1);
+            batches.push(batch);
+            rest = after;
+        }
+        Ok(batches)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+mod tests {
+    use super::*;
+
+    fn head() -> Head {
+        Head {
+            version: "0.1.0".into(),
+            epoch: Epoch(0xfeed),
+            after: 0,
+            seq: 12,
+            oldest: 11,
+            time: Timestamp(77),
+            hash: "00ff".into(),
+            hash_format: 1,
+            image: Some((10, 10)),
+        }
+    }
+
+    fn written() -> Vec<u8> {
+        let mut out: Vec<u8> = Vec::new();
+        let mut pieces = PieceWriter::begin(&mut out, &head()).unwrap();
+        pieces.file("identity", b"text").unwrap();
+        pieces.image(b"image").unwrap();
+        let batch = |first_seq| Batch { first_seq, count: 1, time: Timestamp(9), body: vec![1, 0, 0, 0, 7] };
+        pieces.log(&[batch(11)]).unwrap();
+        pieces.log(&[batch(12)]).unwrap();
+        pieces.end(12).unwrap();
+        out
+    }
+
+    fn read(bytes: &[u8]) -> io::Result<usize> {
+        let mut reader = PieceReader::open(bytes)?;
+        assert_eq!(reader.head(), &head());
+        let mut pieces = 0;
+        while reader.next()?.is_some() {
+            pieces += 1;
+        }
+        Ok(pieces)
+    }
+
+    #[test]
+    fn what_was_written_is_read_and_nothing_else() {
+        let whole = written();
+        assert_eq!(read(&whole).unwrap(), 4);
+        for at in 0..whole.len() {
+            assert!(read(&whole[..at]).is_err(), "cut at {at}");
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << (at % 8);
+            assert!(read(&flipped).is_err(), "flipped at {at}");
+        }
+        assert!(read(&[&whole[..], b"x"].concat()).is_err());
+    }
+
+    #[test]
+    fn a_head_may_say_more_than_is_known_and_a_later_format_is_named() {
+        let text = head().to_text() + "later thing\n";
+        assert_eq!(Head::parse(&text), Some(head()));
+        let mut later = written();
+        later[8] = 9;
+        assert!(read(&later).unwrap_err().to_string().contains("its format is 9"));
+    }
+}

@@ -1,0 +1,94 @@
+//! Backups of a running engine: another reader of the durable view and of the log.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{MutexGuard, PoisonError};
+
+use std::sync::atomic::Ordering;
+
+use super::{Engine, Shared};
+use crate::backup::{self, BackupError, Extra, Head, Origin, Start};
+use crate::directory;
+use crate::ids::Seq;
+use crate::journal::sled_log::OpenError;
+
+impl Engine {
+    /// Writes a backup of what is durable now, exact at one `seq`: everything, or what came since an earlier one. Reads
+    /// the newest image and the log, piece by piece, and keeps no writer waiting; what it has yet to read of the log is not
+    /// trimmed meanwhile. `begun` hears what it will be before its first byte is written.
+    ///
+    /// # Errors
+    /// [`BackupError::Gone`] where the log no longer has what came since; whatever `out` says; damage.
+    pub fn back_up(
+        &self,
+        start: Start,
+        extra: &[Extra],
+        begun: &mut dyn FnMut(&Head),
+        out: &mut dyn Write,
+    ) -> Result<Head, BackupError> {
+        let shared = &*self.shared;
+        let Some(directory) = &shared.directory else { return Err(BackupError::InMemory) };
+        let wanted = Wanted::from(shared, 0);
+        // Before the `seq` is taken: what is in an image is in the log by then.
+        let image = if start == Start::Whole { backup::newest_image(directory)? } else { None };
+        let (seq, (hash, time)) = shared.state.view.read(|| (shared.state.hash.show(), shared.state.last_time()));
+        if !shared.sync_up_to(seq) {
+            return Err(BackupError::NotDurable);
+        }
+        let kept = directory::kept_files(directory).map_err(|error| match error {
+            OpenError::Io { source, .. } => BackupError::Io(source),
+            OpenError::Damaged(damage) => BackupError::Damaged(damage),
+        })?;
+        let origin = Origin {
+            reader: shared.reader.as_ref(),
+            eras: self.identity().eras().collect(),
+            kept,
+            image,
+            seq,
+            hash,
+            time,
+        };
+        backup::write(origin, start, extra, &|from| wanted.moves_to(from), begun, out)
+    }
+}
+
+/// Records that somebody has yet to read stay in the log.
+struct Wanted<'a> {
+    shared: &'a Shared,
+    id: u64,
+}
+
+impl<'a> Wanted<'a> {
+    fn from(shared: &'a Shared, seq: Seq) -> Self {
+        let mut wanted = shared.lock_wanted();
+        let id = wanted.keys().next_back().map_or(0, |last| last + 1);
+        wanted.insert(id, seq);
+        drop(wanted);
+        Self { shared, id }
+    }
+
+    fn moves_to(&self, seq: Seq) {
+        self.shared.lock_wanted().insert(self.id, seq);
+    }
+}
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.shared.lock_wanted().remove(&self.id);
+    }
+}
+
+impl Shared {
+    fn lock_wanted(&self) -> MutexGuard<'_, BTreeMap<u64, Seq>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What comes before may leave the log; 0 where nothing may.
+    pub(super) fn trim_before(&self) -> Seq {
+        let before = self.trim_before.load(Ordering::Relaxed);
+        if before == 0 {
+            return 0;
+        }
+        self.lock_wanted().values().min().map_or(before, |wanted| before.min(*wanted))
+    }
+}
