@@ -38,6 +38,15 @@ pub enum Command {
     ///
     /// Try it: `anaquel watch --location es-001`. A lost connection is taken up again where it was.
     Watch(WatchArgs),
+    /// Take a backup of a data directory, whether a server has it open or not: everything the first time, what came since
+    /// the next.
+    ///
+    /// Exact at one seq, and read back before it counts. Try it: `anaquel backup backups --url http://127.0.0.1:7070`.
+    Backup(BackupArgs),
+    /// Make a data directory of backups, as the shop was at the last of them, or at any moment that they tell.
+    ///
+    /// Try it: `anaquel restore backups --data restored`. With --check nothing is written.
+    Restore(RestoreArgs),
     /// Prove what happened: replay the log, recompute every cell and reservation, and check every promise at every
     /// record.
     ///
@@ -201,6 +210,50 @@ pub struct ExportArgs {
     /// Texts as they are. Without it, none is written so that a spreadsheet would run it, and the import reads them back.
     #[arg(long)]
     pub raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// Where backups are kept; made if it is not there.
+    pub folder: PathBuf,
+    #[command(flatten)]
+    pub target: BackupTarget,
+    /// Everything, even if the folder has a backup to go on from.
+    #[arg(long)]
+    pub whole: bool,
+    /// Read every checksum back, and do not build the shop in memory to compare its state hash.
+    #[arg(long)]
+    pub quick: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "backup-target", multiple = false)]
+pub struct BackupTarget {
+    /// A data directory on this machine; a server may have it open [default: ./data].
+    #[arg(long, value_name = "DIR", group = "backup-target")]
+    pub data: Option<PathBuf>,
+    /// A running server, such as http://127.0.0.1:7070.
+    #[arg(long, value_name = "URL", group = "backup-target")]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// A folder of backups, or some of its files.
+    #[arg(required = true)]
+    pub from: Vec<PathBuf>,
+    /// The data directory to make; it must be empty, or not there.
+    #[arg(long, value_name = "DIR", required_unless_present = "check")]
+    pub data: Option<PathBuf>,
+    /// As the shop was after this record.
+    #[arg(long, value_name = "SEQ", conflicts_with = "at_time")]
+    pub at_seq: Option<u64>,
+    /// As the shop was at this moment, such as 2026-11-27T18:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub at_time: Option<String>,
+    /// Only check that the backups lead to the state hash that they tell.
+    #[arg(long, conflicts_with = "data")]
+    pub check: bool,
 }
 
 #[derive(Debug, Args)]

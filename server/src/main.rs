@@ -15,6 +15,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve(args),
         Command::Import(args) => commands::import(args),
         Command::Export(args) => commands::export(args),
+        Command::Backup(args) => commands::backup::backup(&args),
+        Command::Restore(args) => commands::backup::restore(&args),
         Command::Verify(args) => commands::verify(&args),
         Command::Inspect(args) => commands::inspect(&args),
         Command::Keys(args) => commands::keys(&args),

@@ -199,6 +199,20 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
             "this data directory is a copy, so it begins a new epoch: ids and cursors that its original gave out after this record are unknown here, and the other way round"
         );
     }
+    if let Some(copied) = report.copied {
+        tracing::warn!(
+            last = copied.last_seq,
+            durable_up_to = copied.marked.max(copied.last_seq),
+            log_from = copied.oldest,
+            "its files were copied while a server had them open: it goes on at the last record that they hold whole; anaquel backup takes what is exact at one seq"
+        );
+    }
+    if let Some(reason) = &report.copies_refused {
+        tracing::warn!(
+            reason,
+            "what plain copies of this directory are opened from cannot be written: copies that are taken while this runs may be refused; anaquel backup takes better ones"
+        );
+    }
     for path in &report.open_to_others {
         tracing::warn!(path = %path.display(), "belongs to another user, and may be open to others: chmod go= it");
     }

@@ -186,6 +186,7 @@ fn words() -> Map<String, Value> {
         ),
         (&file, "/v1/import/{kind}.kind /v1/export/{kind}.kind"),
         (&json!({"pattern": "^[0-9]{1,9}$"}), "after"),
+        (&json!({"pattern": "^[0-9a-f]{16}$"}), "/v1/backup.epoch"),
         (&json!({"pattern": "^[0-9]{1,9}-[0-9]{1,9}$"}), "/v1/shortages.after /v1/supply.after"),
         (&json!({"pattern": "^r-"}), "/v1/reservations.after supersedes"),
     ];

@@ -16,7 +16,7 @@ use crate::load::export::Texts;
 use crate::problem::Problem;
 
 /// Bytes that go out together.
-const PIECE_BYTES: usize = 64 << 10;
+pub(super) const PIECE_BYTES: usize = 64 << 10;
 
 /// Write out what an import reads.
 #[utoipa::path(
@@ -64,7 +64,8 @@ impl Drop for BreaksOff {
     }
 }
 
-struct Pieces(mpsc::Sender<std::io::Result<Bytes>>);
+/// Hands on what is written, as fast as its reader takes it.
+pub(super) struct Pieces(pub mpsc::Sender<std::io::Result<Bytes>>);
 
 impl std::io::Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -1,5 +1,6 @@
 //! The HTTP surface, as one flat list, and what all handlers have in common.
 
+mod backup;
 mod catalogue;
 mod document;
 mod events;
@@ -64,6 +65,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(stream::sse))
         .routes(routes!(import::import))
         .routes(routes!(export::export))
+        .routes(routes!(backup::backup))
         .routes(routes!(catalogue::list_skus))
         .routes(routes!(catalogue::get_sku, catalogue::put_sku))
         .routes(routes!(catalogue::list_locations))
