@@ -47,6 +47,7 @@ pub fn faults() -> Vec<Fault> {
         ("rename", None),
         ("ftruncate", None),
         ("write", Some("images/image.unfinished")),
+        ("write", Some("journal/recent/log-00000000000000000001")),
     ];
     let effects = ["error=EIO", "error=ENOSPC", "signal=KILL"];
     let each = |(call, file)| effects.map(|effect| Fault { call, file, effect });

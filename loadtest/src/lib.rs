@@ -3,8 +3,10 @@
 
 pub mod attack;
 pub mod audit;
+pub mod backups;
 pub mod bare;
 pub mod client;
+pub mod copies;
 pub mod http;
 pub mod inject;
 pub mod interrupt;
@@ -24,3 +26,4 @@ pub mod server;
 pub mod socket;
 pub mod stock;
 mod tills;
+mod writers;

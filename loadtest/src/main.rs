@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
 use anaquel_loadtest::server::{Server, binary, verify};
-use anaquel_loadtest::{attack, bare, inject, kill, linear, peers, power, rate, replay, scenario};
+use anaquel_loadtest::{attack, backups, bare, copies, inject, kill, linear, peers, power, rate, replay, scenario};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -82,6 +82,35 @@ enum Command {
         /// Do not flush the journal, and expect that writes are lost: proof that this finds it.
         #[arg(long)]
         without_sync: bool,
+    },
+    /// Plain copies of a data directory under load, by cp -a, rsync and tar, every fourth of them slow: each opens and
+    /// verifies, and is no older than its beginning.
+    Copies {
+        /// Copies.
+        #[arg(long, default_value_t = 200)]
+        copies: u64,
+        /// Writes a second meanwhile.
+        #[arg(long, default_value_t = 1000)]
+        rate: u64,
+        /// How long a slow copy takes, seconds.
+        #[arg(long, default_value_t = 4)]
+        slow_seconds: u64,
+        /// Where the random pauses come from; printed, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Backups under load, by URL and from beside the server, which is killed -9 after each and while some are taken: each
+    /// restores to the state hash that it was taken at.
+    Backups {
+        /// Backups.
+        #[arg(long, default_value_t = 100)]
+        backups: u64,
+        /// Writes a second meanwhile.
+        #[arg(long, default_value_t = 1000)]
+        rate: u64,
+        /// Where the random moments come from; printed, so that a run can be repeated.
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Concurrent callers on a few hot cells: is what they are told one order of the log, in real time?
     Linear {
@@ -230,6 +259,25 @@ fn main() -> anyhow::Result<()> {
             let report = linear::run(&binary()?, &temporary.path().join("data"), operations, callers, seed)?;
             println!("{report:#?}");
             println!("every answer has its place in one order of the log, which respects real time");
+            Ok(())
+        }
+        Command::Copies { copies, rate, slow_seconds, seed } => {
+            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+            println!("seed {seed}");
+            let temporary = tempfile::tempdir()?;
+            let plan = copies::Plan { copies, rate, seed, slow_seconds };
+            let report = copies::run(&binary()?, temporary.path(), plan)?;
+            println!("{report:#?}");
+            println!("every copy opened and verified, and none was older than its beginning");
+            Ok(())
+        }
+        Command::Backups { backups, rate, seed } => {
+            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+            println!("seed {seed}");
+            let temporary = tempfile::tempdir()?;
+            let report = backups::run(&binary()?, temporary.path(), backups, rate, seed)?;
+            println!("{report:#?}");
+            println!("every backup restored to the state hash that it was taken at");
             Ok(())
         }
         Command::Power { rounds, seed, without_sync } => {
