@@ -99,11 +99,10 @@ impl Part {
 /// A digest of one thing: 128 bits.
 pub(crate) type Digest = u128;
 
-/// The running sums. Written inside folds only, read inside durable reads.
 /// What the hash covers, and how: raised where either changes. Hashes of different formats are not compared.
 pub(crate) const FORMAT: u16 = 1;
 
-/// The running sum. Written inside folds only, read inside durable reads.
+/// The running sums. Written inside folds only, read inside durable reads.
 #[derive(Debug, Default)]
 pub struct StateHash {
     /// Low and high words, part by part.
