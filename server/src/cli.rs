@@ -227,14 +227,16 @@ pub struct BackupArgs {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "backup-target", multiple = false)]
 pub struct BackupTarget {
     /// A data directory on this machine; a server may have it open [default: ./data].
-    #[arg(long, value_name = "DIR", group = "backup-target")]
+    #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// A running server, such as http://127.0.0.1:7070.
-    #[arg(long, value_name = "URL", group = "backup-target")]
+    /// A running server, such as http://127.0.0.1:7070, https://stock.example or localhost:7070.
+    #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub url: Option<String>,
+    /// Certificates in PEM that are trusted instead of the machine's, for a server with https.
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

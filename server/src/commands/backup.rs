@@ -12,6 +12,7 @@ use anyhow::Context;
 use super::client;
 use crate::cli::{BackupArgs, RestoreArgs};
 use crate::config::Config;
+use crate::remote::{FLAGS, Remote};
 
 /// How a backup's name ends.
 const ENDING: &str = "backup";
@@ -139,7 +140,8 @@ fn take(args: &BackupArgs, start: Start, path: &Path) -> Result<Head, Refused> {
                 Start::Whole => String::new(),
                 Start::After(epoch, after) => format!("?after={after}&epoch={epoch}"),
             };
-            client::get(url, &format!("/v1/backup{query}"), &mut out).map_err(|error| match error.to_string() {
+            let remote = Remote::new(FLAGS, url, args.target.ca.as_deref()).map_err(Refused::Other)?;
+            client::get(&remote, &format!("/v1/backup{query}"), &mut out).map_err(|error| match error.to_string() {
                 // What the server says of 410 begins with its number.
                 said if said.starts_with("410") => Refused::Gone(said),
                 _ => Refused::Other(error),
