@@ -15,10 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use dashmap::DashMap;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::business_time::{Span, SpecialDates};
 use crate::command::Refusal;
 use crate::event::{MadeUp, Purpose};
+use crate::gtin::Gtin;
 use crate::hash::{self, Part, Place, StateHash};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::image::Undeclared;
@@ -31,7 +33,7 @@ type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
 pub struct SkuDetails {
     /// What people call it.
     pub name: Option<String>,
-    /// Global Trade Item Number, its check digit verified.
+    /// Global Trade Item Numbers between semicolons, their check digits verified.
     pub gtin: Option<String>,
     /// Unit of measure, such as `piece` or `kg`.
     pub unit: Option<String>,
@@ -484,6 +486,7 @@ pub struct Catalogue {
     /// By location: what orders are not taken there.
     barred: Arena<AtomicU8, 12, 12>,
     groups_of: Map<LocationId, Vec<GroupId>>,
+    by_gtin: Map<Gtin, SmallVec<[SkuId; 2]>>,
     /// Members of groups in the order in which promises take from them, as of a version of all groups.
     in_order: Mutex<InOrder>,
     /// By channel: its buffer, and whether it is declared.
@@ -585,7 +588,27 @@ impl Catalogue {
         let before = self.skus.details(sku);
         let before = before.as_deref().map(|set| &set.details);
         self.rehash(Part::Skus, self.skus.digest(sku), before, Some(&details));
+        let codes = before.and_then(|details| details.gtin.as_deref());
+        if codes != details.gtin.as_deref() {
+            for gone in Gtin::of_details(codes) {
+                self.by_gtin.remove_if_mut(&gone, |_, skus| {
+                    skus.retain(|known| *known != sku);
+                    skus.is_empty()
+                });
+            }
+            for gtin in Gtin::of_details(details.gtin.as_deref()) {
+                let mut skus = self.by_gtin.entry(gtin).or_default();
+                if let Err(at) = skus.binary_search(&sku) {
+                    skus.insert(at, sku);
+                }
+            }
+        }
         self.skus.fold_details(sku, version, details);
+    }
+
+    /// The SKUs that have a GTIN, in whatever form it was written; ascending.
+    pub fn skus_of_gtin(&self, gtin: Gtin) -> Vec<SkuId> {
+        self.by_gtin.get(&gtin).map(|skus| skus.to_vec()).unwrap_or_default()
     }
 
     /// What a channel must leave in every cell. An undeclared channel leaves nothing.
@@ -811,25 +834,23 @@ impl Catalogue {
     }
 }
 
-/// Whether `text` is a GTIN-8, -12, -13 or -14 whose check digit holds.
-pub fn is_gtin(text: &str) -> bool {
-    matches!(text.len(), 8 | 12 | 13 | 14)
-        && text.bytes().all(|digit| digit.is_ascii_digit())
-        && text.bytes().rev().zip([1u32, 3].iter().cycle()).map(|(d, w)| u32::from(d - b'0') * w).sum::<u32>() % 10 == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_gtin_needs_its_check_digit() {
-        for good in ["4006381333931", "036000291452", "96385074", "10614141000415"] {
-            assert!(is_gtin(good), "{good}");
-        }
-        for bad in ["4006381333932", "", "400638133393", "abcdefgh", "40063813339310000"] {
-            assert!(!is_gtin(bad), "{bad}");
-        }
+    fn a_sku_is_found_by_each_of_its_gtins_until_it_has_others() {
+        let catalogue = Catalogue::default();
+        let details = |gtin: &str| SkuDetails { gtin: Some(gtin.into()), ..SkuDetails::default() };
+        let found = |text: &str| catalogue.skus_of_gtin(Gtin::parse(text).expect("a GTIN"));
+        catalogue.fold_sku(SkuId(2), 1, details("036000291452;4006381333931"));
+        catalogue.fold_sku(SkuId(1), 2, details("0036000291452"));
+        assert_eq!(found("036000291452"), [SkuId(1), SkuId(2)]);
+        assert_eq!(found("4006381333931"), [SkuId(2)]);
+        catalogue.fold_sku(SkuId(2), 3, details("96385074"));
+        assert_eq!((found("036000291452"), found("4006381333931")), (vec![SkuId(1)], vec![]));
+        catalogue.fold_sku(SkuId(1), 4, SkuDetails::default());
+        assert!(found("00036000291452").is_empty());
     }
 
     #[test]

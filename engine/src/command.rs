@@ -455,6 +455,8 @@ pub enum Rows {
     Rules(Vec<(u64, Name, RuleFields)>),
     /// What is to come.
     Supply(Vec<SupplyFields>),
+    /// Channels with their buffers; `None` keeps what is there.
+    Channels(Vec<(u64, Name, Option<u32>)>),
     /// None: the file ended.
     None(ImportKind),
 }
@@ -470,6 +472,7 @@ impl Rows {
             Self::Prices(rows) => rows.len(),
             Self::Rules(rows) => rows.len(),
             Self::Supply(rows) => rows.len(),
+            Self::Channels(rows) => rows.len(),
             Self::None(_) => 0,
         }
     }

@@ -8,7 +8,7 @@
 //! The log's format is version 6: version 1, the events from [`Event::RulesSet`] on, which came with rules (version 2),
 //! those from [`Event::SupplySet`] on, which came with supply (version 3), where a request came from (version 4, a cause),
 //! those from [`Event::MadeUp`] on, by which names come and go, and whose share a request counts against (version 5), and
-//! those from [`Event::HoursSet`] on (version 6). What a version has is frozen, the order of
+//! those from [`Event::HoursSet`] on, and imports of channels (version 6). What a version has is frozen, the order of
 //! variants and the fields of each, and the golden files in `engine/tests/golden` hold it to that. New events go to the
 //! end and make a new version; a build that does not know them refuses by number.
 
@@ -722,6 +722,8 @@ pub enum ImportKind {
     Rules,
     /// What is to come.
     Supply,
+    /// Channels and their buffers; since format 6.
+    Channels,
 }
 
 /// An import came to its end.

@@ -26,6 +26,7 @@ pub mod engine;
 pub mod event;
 pub mod feed;
 pub mod geo;
+pub mod gtin;
 pub mod hash;
 pub mod histogram;
 pub mod idempotency;

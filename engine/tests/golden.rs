@@ -41,7 +41,7 @@ fn lines() -> Few<LineChange> {
 }
 
 /// What came with format 6: when people work in a location, what is told of one, other deadlines of orders, and for what
-/// refused units were asked; counts that found what the books say.
+/// refused units were asked; counts that found what the books say; imports of channels.
 fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     let hours = LocationHours {
         weekly: Some(vec![(600, 840), (1020, 1200)]),
@@ -66,12 +66,14 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     };
     let refused = vec![(Purpose::Pickup, lost(true)), (Purpose::Cart, lost(false))];
     let reservation = ReservationId(9);
+    let channels = Imported { kind: ImportKind::Channels, accepted: 2, unchanged: 1, rejected: 0, errors: Vec::new() };
     let events = [
         Event::HoursSet(vec![(LocationId(3), hours), (LocationId(4), unknown)]),
         Event::PickupBySet(PickupBySet { reservation, pickup_by: Some(Timestamp(99)) }),
         Event::PickupBySet(PickupBySet { reservation, pickup_by: None }),
         Event::DemandRefused(refused),
         Event::Told(Box::new(Told { seq: 3, thing: Thing::Place(Box::new(place)) })),
+        Event::Imported(Box::new(channels)),
     ];
     let cells = (3..7).map(|location| (SkuId(7), LocationId(location))).chain([(SkuId(300), LocationId(3))]);
     let confirmed = CountsConfirmed { counted_at: Timestamp(77), cells: CellSet::new(cells) };

@@ -10,11 +10,12 @@ use super::names::left;
 use super::stock::CountVerdict;
 use super::{Decision, Sequencer, effect_of};
 use crate::catalogue::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Transfers, is_gtin,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Transfers,
 };
 use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
 use crate::confirmed::{CellSet, CountsConfirmed};
 use crate::event::{Cause, Event, Imported, PlaceSet, RowError, RuleSet, SupplySet, Thing};
+use crate::gtin::Gtin;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId, Timestamp};
 use crate::rules::Conditions;
 
@@ -141,6 +142,8 @@ impl Sequencer {
                 let mut set: BTreeMap<SkuId, Vec<Price>> = BTreeMap::new();
                 for (line, sku, price) in rows {
                     match self.draft.known_sku(&sku) {
+                        // What a price says already stays as it is, also where its channel was never declared.
+                        Some(sku) if self.has_price(sku, &price, &set) => loaded.count::<()>(None),
                         Some(sku) => match self.check_channel(price.channel.as_ref()) {
                             Ok(()) => loaded.count(self.set_price(sku, price, &mut set)),
                             Err(failure) => loaded.errors.push(row_error(line, failure)),
@@ -179,6 +182,22 @@ impl Sequencer {
                     }
                 }
                 events.extend(chunks(set.into_values().collect(), |_| 128, Event::SupplySet));
+            }
+            Rows::Channels(rows) => {
+                let mut set = BTreeMap::new();
+                for (line, name, buffer) in rows {
+                    let Some(channel) = self.draft.intern_channel(&NameRef::New(name)) else {
+                        loaded.errors.push(row_error(line, left::channels("channel")));
+                        continue;
+                    };
+                    let known = self.draft.channel_details(channel).map(|(_, known)| *known);
+                    let known = set.get(&channel).copied().or(known);
+                    let mut details = known.unwrap_or_default();
+                    details.buffer = buffer.unwrap_or(details.buffer);
+                    let changed = known != Some(details);
+                    loaded.count(changed.then(|| set.insert(channel, details)));
+                }
+                events.extend(chunks(set.into_iter().collect(), |_| 64, Event::ChannelsSet));
             }
             Rows::None(_) => {}
         }
@@ -336,10 +355,8 @@ impl Sequencer {
     /// The details that `fields` lead to; `None` where they are what is known. A row of an import keeps what it does not
     /// mention; a thing that is put is replaced.
     fn describe_sku(&mut self, sku: SkuId, fields: &SkuFields, keep: bool) -> Result<Option<SkuDetails>, Failure> {
-        if let Some(gtin) = fields.gtin.as_deref().filter(|gtin| !is_gtin(gtin)) {
-            let shown: String = gtin.chars().take(20).collect();
-            let reason = format!("{shown:?} is not a GTIN: its length or its check digit is wrong");
-            return Err(Refusal::invalid("gtin", reason).into());
+        if let Some(Err(error)) = fields.gtin.as_deref().map(Gtin::parse_all) {
+            return Err(Refusal::invalid("gtin", error.to_string()).into());
         }
         let known = self.draft.sku_details(sku);
         let mut details = known.as_ref().filter(|_| keep).map(|(_, known)| (**known).clone()).unwrap_or_default();
@@ -534,6 +551,13 @@ impl Sequencer {
         }
     }
 
+    fn has_price(&self, sku: SkuId, price: &Price, set: &BTreeMap<SkuId, Vec<Price>>) -> bool {
+        match set.get(&sku) {
+            Some(prices) => prices.contains(price),
+            None => self.draft.prices(sku).contains(price),
+        }
+    }
+
     /// Adds a price, or replaces the one for the same currency, channel and location.
     fn set_price(&self, sku: SkuId, price: Price, set: &mut BTreeMap<SkuId, Vec<Price>>) -> Option<()> {
         let mut prices = set.get(&sku).cloned().unwrap_or_else(|| self.draft.prices(sku));
@@ -625,7 +649,7 @@ fn sku_order(sku: &NameRef<SkuId>) -> (u32, &str) {
 }
 
 fn unknown(field: &str, name: &Name) -> Failure {
-    Refusal::invalid(field, format!("{name} is unknown; declare it first, or pass create=true")).into()
+    Refusal::invalid(field, format!("{name} is unknown; declare it first")).into()
 }
 
 fn row_error(line: u64, failure: Failure) -> RowError {
