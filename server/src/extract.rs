@@ -352,7 +352,12 @@ impl Params {
         }
     }
 
-    /// An id.
+    /// An id that another system chose: a customer, an order.
+    pub fn outside_name(&mut self, field: &str) -> Result<Option<Name>, Problem> {
+        self.one(field)?.map(|text| crate::wire::outside_name(field, &text)).transpose()
+    }
+
+    /// The id of a location, a group, a channel or a rule.
     pub fn name(&mut self, field: &str) -> Result<Option<Name>, Problem> {
         self.one(field)?.map(|text| crate::wire::name(field, &text)).transpose()
     }

@@ -179,7 +179,7 @@ fn bad_rules_are_told_by_field() {
         (json!({"kind": "safety_stock", "percent": 101}), "percent"),
         (json!({"kind": "safety_stock", "units": 1, "allow": true}), "allow"),
         (json!({"kind": "access"}), "allow"),
-        (json!({"kind": "access", "allow": true, "skus": ["A", "\u{e9}"]}), "skus[1]"),
+        (json!({"kind": "access", "allow": true, "skus": ["A", "\u{7}"]}), "skus[1]"),
         (json!({"kind": "access", "allow": true, "attributes": ["size"]}), "attributes[0]"),
         (json!({"kind": "access", "allow": true, "location_kinds": ["kiosk"]}), "location_kinds[0]"),
         (json!({"kind": "access", "allow": true, "starts_at": "tomorrow"}), "starts_at"),

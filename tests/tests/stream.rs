@@ -307,7 +307,7 @@ fn what_makes_no_sense_is_told_and_the_socket_lives_on() {
         (r#"{"op": "dance", "id": "x"}"#, Some("x"), "op"),
         (r#"{"op": "subscribe", "id": "x"}"#, Some("x"), "skus"),
         (r#"{"op": "subscribe", "id": "x", "skus": ["A"], "colour": "red"}"#, Some("x"), "colour"),
-        (r#"{"op": "subscribe", "id": "x", "skus": ["caf\u00e9"]}"#, Some("x"), "skus[0]"),
+        (r#"{"op": "subscribe", "id": "x", "skus": ["caf\u0007"]}"#, Some("x"), "skus[0]"),
         (r#"{"op": "subscribe", "id": "x", "skus": ["A"], "mode": "often"}"#, Some("x"), "mode"),
         (r#"{"op": "subscribe", "id": "x", "skus": "A"}"#, Some("x"), "skus"),
         (r#"{"op": "track", "id": "x", "skus": ["A"]}"#, Some("x"), "subscription"),

@@ -2,6 +2,7 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Completion, Outcome, Put, PutWhat};
+use anaquel_engine::gtin::Gtin;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -127,13 +128,34 @@ pub(super) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
     Name::parse(id).map_err(|error| Problem::invalid(what, error))
 }
 
-/// All SKUs.
+/// All SKUs, or those of a barcode.
 #[utoipa::path(get, path = "/v1/skus", tag = "catalogue", security(("key" = ["read"])),
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    params(("gtin" = Option<String>, Query, description = "Only those with this GTIN, whether it is written as EAN-8, UPC-A, EAN-13 or GTIN-14", example = "4006381333931"),
+           ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of SKUs")))]
 pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
-    let count = app.engine.state().catalogue.skus.count();
-    list(&app, &payer, &uri, count, |engine, id| words::sku(engine, SkuId(id)).1).await
+    let catalogue = &app.engine.state().catalogue;
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let Some(gtin) = params.one("gtin")? else {
+        return list(&app, &payer, &uri, catalogue.skus.count(), |engine, id| words::sku(engine, SkuId(id)).1).await;
+    };
+    let gtin = Gtin::parse(gtin.trim()).map_err(|error| Problem::invalid("gtin", error))?;
+    let (after, limit) = (params.number::<u32>("after")?, params.limit()?);
+    params.done()?;
+    let mut found = catalogue.skus_of_gtin(gtin);
+    found.retain(|sku| after.is_none_or(|after| sku.0 > after));
+    let page = move |app: &App| {
+        let mut page = Page::new(app);
+        let more = found.len() > limit;
+        for sku in found.into_iter().take(limit) {
+            if !page.add(words::sku(&app.engine, sku).1) {
+                break;
+            }
+            page.is_at(sku.0.to_string());
+        }
+        Ok(page.end(None, more))
+    };
+    super::list(&app, &payer, page).await
 }
 
 /// One SKU.

@@ -113,12 +113,13 @@ fn required_of(schema: &mut Value) {
 /// What words may hold, by name, and where it differs by owner and name: a schema of the document, or a path. A name with
 /// `[]` is a list, and what is in it has the name without.
 fn words() -> Map<String, Value> {
-    const ID: &str = "^[A-Za-z0-9._:/-]{1,64}$";
-    const SKU: &str = "^[A-Za-z0-9._:/-]([A-Za-z0-9._:/ -]{0,62}[A-Za-z0-9._:/-])?$";
+    const ID: &str = "^[A-Za-z0-9._:/-]{1,128}$";
+    const UNSEEN: &str = r"\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb";
     const MOST: u32 = anaquel_engine::level::LINE_QUANTITY_MAX;
 
     let id = json!({"pattern": ID});
-    let sku = json!({"pattern": SKU});
+    // Of another system: printable characters of any script, without white space at the ends.
+    let outside = json!({"pattern": format!("^[^{UNSEEN}\\s]([^{UNSEEN}]{{0,126}}[^{UNSEEN}\\s])?$")});
     let time = json!({"format": "date-time", "pattern": "^(19[7-9][0-9]|20[0-9]{2}|210[0-8])-"});
     let text = json!({"maxLength": TEXT_BYTES_MAX});
     let units = json!({"minimum": 1, "maximum": MOST});
@@ -128,13 +129,13 @@ fn words() -> Map<String, Value> {
     let rows = json!({"minItems": 1, "maxItems": 1000});
     let lines = json!({"minItems": 1, "maxItems": 100});
     let minutes = json!({"minimum": 0, "maximum": 44_640});
-    let file = json!({"enum": ["locations", "groups", "skus", "stock", "supply", "prices", "rules"]});
+    let file = json!({"enum": ["locations", "groups", "skus", "stock", "supply", "prices", "rules", "channels"]});
     let clock = "(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)";
     let open = format!("{clock}-{clock}");
     let words = [
-        (&id, "location locations group groups channel channels rule supply reference transfer_group customer order"),
+        (&id, "location locations group groups channel channels rule transfer_group"),
         (&id, "RebindLineBody.from /v1/rules.after"),
-        (&sku, "sku skus"),
+        (&outside, "sku skus supply reference customer order"),
         (&json!({}), "/v1/pickup.sku"),
         (&time, "expected_at occurred_at counted_at latest pickup_by starts_at ends_at available_at at created_at"),
         (&time, "expires_at promised_for WhatIfBody.from WhatIfBody.to"),
@@ -159,7 +160,7 @@ fn words() -> Map<String, Value> {
         (&json!({"minimum": -90, "maximum": 90}), "latitude"),
         (&json!({"minimum": -180, "maximum": 180}), "longitude"),
         (&json!({"minimum": 0, "maximum": 1_000_000_000}), "shipments distance priority WeightsBody.stock store cover"),
-        (&json!({"pattern": "^[A-Z]{3}$"}), "currency"),
+        (&json!({"enum": crate::wire::currency::codes().collect::<Vec<_>>()}), "currency"),
         (&json!({"pattern": format!("^{clock}$")}), "pickup_cutoff"),
         (&json!({"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "hours.name"),
         (&json!({"pattern": format!("^({open}(, ?{open})*)?$")}), "hours.value"),
@@ -185,6 +186,10 @@ fn words() -> Map<String, Value> {
             "policy",
         ),
         (&file, "/v1/import/{kind}.kind /v1/export/{kind}.kind"),
+        (&json!({"enum": ["comma", "semicolon", "tab", "pipe"]}), "delimiter"),
+        (&json!({"enum": ["point", "comma"]}), "decimal"),
+        (&json!({"pattern": "^[^=]+="}), "map"),
+        (&json!({"pattern": "^[^=]+=."}), "set"),
         (&json!({"pattern": "^[0-9]{1,9}$"}), "after"),
         (&json!({"pattern": "^[0-9a-f]{16}$"}), "/v1/backup.epoch"),
         (&json!({"pattern": "^[0-9]{1,9}-[0-9]{1,9}$"}), "/v1/shortages.after /v1/supply.after"),

@@ -83,7 +83,7 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
 pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let mut params = Params::parse(uri.query().unwrap_or_default());
     let (location, channel) = (params.name("location")?, params.name("channel")?);
-    let (customer, order) = (params.name("customer")?, params.name("order")?);
+    let (customer, order) = (params.outside_name("customer")?, params.outside_name("order")?);
     let pickup_code = params.one("pickup_code")?.map(|code| code.to_ascii_uppercase());
     let state = params.one("state")?.as_deref().map(parse_state).transpose()?;
     let (after, limit, min_seq) = (params.one("after")?, params.limit()?, params.number("min_seq")?);

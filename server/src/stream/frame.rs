@@ -13,6 +13,7 @@ use super::measures::Measures;
 use crate::ops::Reply;
 use crate::problem::Problem;
 use crate::wire::cell::CellWriter;
+use crate::wire::put::put;
 use crate::wire::stock::write_array;
 
 /// The id of a subscription or a request, as the client chose it.
@@ -116,7 +117,7 @@ fn open(out: &mut String, kind: &str, id: &ClientId) {
 fn write_place(out: &mut String, engine: &Engine, (sku, location): (SkuId, LocationId)) {
     let catalogue = &engine.state().catalogue;
     let (sku, location) = (catalogue.skus.name(sku), catalogue.locations.name(location));
-    let _ = write!(out, r#"{{"sku":"{sku}","location":"{location}"}}"#);
+    put!(out, r#"{"sku":""#, sku, r#"","location":""#, location, r#""}"#);
 }
 
 /// Everything up to `seq` that concerns these subscriptions was told.

@@ -21,6 +21,7 @@ use crate::wire::reservation::{
     BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
 };
 use crate::wire::stock::{AvailabilityBody, CountsBody, MovementsBody};
+use crate::wire::strict::Object;
 use crate::wire::{name, sku_name};
 
 /// The longest id of a request.
@@ -100,7 +101,7 @@ pub fn read(key_required: bool, visitor: Option<&Visitor>, text: &str) -> (Optio
         return (Some(id), Ok(Request::Command(Command { caller, what: What::Reserve(body) })));
     }
     let mut members: Map<String, Value> = match crate::extract::parse_json(text.as_bytes()) {
-        Ok(members) => members,
+        Ok(Object(members)) => members,
         Err(problem) => return (None, Err(problem)),
     };
     let id = match take_id(&mut members) {

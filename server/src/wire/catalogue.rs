@@ -35,7 +35,8 @@ pub struct SkuBody {
     /// What people call it.
     #[schema(example = "T-shirt, red, M")]
     pub name: Option<String>,
-    /// Global Trade Item Number; its check digit is verified.
+    /// Global Trade Item Number: EAN-8, UPC-A, EAN-13 or GTIN-14, its check digit verified; several between semicolons.
+    #[schema(example = "4006381333931")]
     pub gtin: Option<String>,
     /// Unit of measure.
     #[schema(example = "piece")]
@@ -48,6 +49,7 @@ pub struct SkuBody {
     /// Categories it is filed under.
     pub categories: Option<Vec<String>>,
     /// Free attributes.
+    #[serde(deserialize_with = "super::strict::map")]
     pub attributes: Option<BTreeMap<String, String>>,
 }
 
@@ -77,6 +79,7 @@ pub struct LocationBody {
     /// When people work there, by day (`mon` to `sun`), in its own time; `closed` for a day on which nobody does. Hours that
     /// are given and hold no span are closed; while they were never given, nothing stands in the way of work.
     #[schema(example = json!({"mon": "10:00-14:00,17:00-20:30", "sat": "10:00-14:00"}))]
+    #[serde(deserialize_with = "super::strict::map")]
     pub hours: Option<BTreeMap<String, String>>,
     /// Dates on which other hours hold: all of them.
     pub special_hours: Option<Vec<hours::SpecialDay>>,

@@ -1,7 +1,7 @@
 //! Cells on the wire. A SKU in two hundred stores is an answer of 32 KB, so this is written for speed: what cells share is
 //! put together once, and copied.
 //!
-//! Names need no escaping: their alphabet has neither quotes nor backslashes.
+//! Ids of locations need no escaping: their alphabet has neither quotes nor backslashes.
 
 use std::ops::Range;
 
@@ -73,7 +73,7 @@ impl<'a> CellWriter<'a> {
                 self.begun = Some((cell.sku, from..out.len()));
             }
         }
-        put!(out, catalogue.locations.name(cell.location));
+        put!(out, catalogue.locations.name(cell.location).as_str());
         if cell.exact {
             let StockLevel { on_hand, reserved } = cell.level;
             let CellView { buffer, available, .. } = cell;

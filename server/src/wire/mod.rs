@@ -5,6 +5,7 @@
 
 pub mod catalogue;
 pub mod cell;
+pub mod currency;
 pub mod event;
 pub mod hours;
 pub mod put;
@@ -12,6 +13,7 @@ pub mod reservation;
 pub mod rule;
 pub mod sourcing;
 pub mod stock;
+pub mod strict;
 pub mod supply;
 pub mod what_if;
 pub mod whole;
@@ -65,7 +67,7 @@ pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) ->
     Option::deserialize(deserializer)
 }
 
-/// Reads an id of anything but a SKU.
+/// Reads the id of a location, a group, a channel or a rule.
 pub fn name(field: &str, text: &str) -> Result<Name, Problem> {
     Name::parse(text).map_err(|error: NameError| Problem::invalid(field, error))
 }
@@ -98,9 +100,14 @@ pub fn asking_channel(engine: &Engine, name: Option<&Name>) -> Result<Option<Cha
     }
 }
 
-/// Reads an optional id.
+/// Reads an id that another system chose: a customer, an order, a document.
+pub fn outside_name(field: &str, text: &str) -> Result<Name, Problem> {
+    Name::parse_printable(text).map_err(|error| Problem::invalid(field, error))
+}
+
+/// The same, if there is one.
 pub fn optional_name(field: &str, text: Option<&str>) -> Result<Option<Box<str>>, Problem> {
-    text.map(|text| name(field, text).map(|name| name.as_str().into())).transpose()
+    text.map(|text| outside_name(field, text).map(|name| name.as_str().into())).transpose()
 }
 
 /// Reads the quantity of a line.

@@ -1,5 +1,7 @@
 //! JSON that is written out directly, piece by piece: the machinery of format strings would take longer than everything
 //! else that a long answer needs.
+//!
+//! Texts are pieces of JSON; ids stand inside of a JSON string, where quotes and backslashes are escaped.
 
 use anaquel_engine::ids::Name;
 
@@ -17,7 +19,28 @@ impl Piece for &str {
 
 impl Piece for &Name {
     fn append(self, out: &mut String) {
-        out.push_str(self.as_str());
+        Id(self.as_str()).append(out);
+    }
+}
+
+/// The text of an id. It holds no control characters, so only quotes and backslashes have to be escaped in it.
+pub struct Id<'a>(pub &'a str);
+
+impl Piece for Id<'_> {
+    #[inline]
+    fn append(self, out: &mut String) {
+        let Self(text) = self;
+        debug_assert!(!text.contains(char::is_control), "{text:?} is no id");
+        if !text.bytes().any(|byte| matches!(byte, b'"' | b'\\')) {
+            out.push_str(text);
+            return;
+        }
+        for character in text.chars() {
+            if matches!(character, '"' | '\\') {
+                out.push('\\');
+            }
+            out.push(character);
+        }
     }
 }
 
@@ -70,6 +93,15 @@ mod tests {
             out.clear();
             put!(&mut out, number);
             assert_eq!(out, number.to_string());
+        }
+    }
+
+    #[test]
+    fn ids_are_escaped_as_json_has_it() {
+        for id in ["plain", "O'Neil 5/8\"", "C:\\shop\\1", "\"", "\\", "日本 \"語\"", "</script>"] {
+            let mut out = String::from("\"");
+            put!(&mut out, super::Id(id), "\"");
+            assert_eq!(serde_json::from_str::<String>(&out).ok().as_deref(), Some(id), "{out}");
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::catalogue::{TEXT_BYTES_MAX, kind_name as location_kind_name, parse_kind as parse_location_kind};
-use super::{name, parse_time, sku_name, time};
+use super::{currency, name, parse_time, sku_name, time};
 use crate::problem::Problem;
 
 /// Values in one list of a rule's conditions.
@@ -157,7 +157,7 @@ impl RuleBody {
             "pickup_only" => Effect::PickupOnly {
                 below: u64::try_from(self.below.take().ok_or_else(|| needs("below"))?)
                     .map_err(|_| Problem::invalid("below", "is negative"))?,
-                currency: currency("currency", &self.currency.take().ok_or_else(|| needs("currency"))?)?,
+                currency: currency::read("currency", &self.currency.take().ok_or_else(|| needs("currency"))?)?,
             },
             other => {
                 let reason = format!(
@@ -228,12 +228,6 @@ fn bounded(field: &str, value: i64) -> Result<u32, Problem> {
 
 /// The longest that a backorder takes.
 const LEAD_DAYS_MAX: u16 = 3650;
-
-/// Reads an ISO 4217 code.
-pub fn currency(field: &str, text: &str) -> Result<[u8; 3], Problem> {
-    let letters = <[u8; 3]>::try_from(text.as_bytes()).ok().filter(|code| code.iter().all(u8::is_ascii_uppercase));
-    letters.ok_or_else(|| Problem::invalid(field, format!("{text:?} is not three capital letters, as in EUR")))
-}
 
 /// A kind of rule on the wire.
 pub fn kind_name(kind: Kind) -> &'static str {

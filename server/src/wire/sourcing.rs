@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::catalogue::coordinates;
+use super::currency;
 use super::reservation::{LINES_MAX, TTL_SECONDS_DEFAULT, parse_purpose, tells_waits, ttl};
-use super::rule::currency;
 use super::{known_location, name, optional_name, parse_time, quantity, sku_name};
 use crate::problem::Problem;
 
@@ -159,7 +159,7 @@ pub struct Order {
 
 impl ValueBody {
     fn into_value(self) -> Result<(u64, String), Problem> {
-        currency("value.currency", &self.currency)?;
+        currency::read("value.currency", &self.currency)?;
         Ok((self.amount, self.currency))
     }
 }

@@ -24,9 +24,6 @@ use anaquel_engine::supply::Waiting;
 /// Movements or counts in one request.
 pub const ROWS_MAX: usize = 1000;
 
-/// The longest reference.
-const REFERENCE_BYTES_MAX: usize = 64;
-
 /// Stock that moved.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -151,8 +148,7 @@ impl MovementBody {
             return Err(Problem::invalid(&field("unplanned"), "is for a receipt only"));
         }
         if let Some(reference) = &self.reference {
-            super::name(&field("reference"), reference)?;
-            debug_assert!(reference.len() <= REFERENCE_BYTES_MAX);
+            super::outside_name(&field("reference"), reference)?;
         }
         Ok(MovementRequest {
             kind,

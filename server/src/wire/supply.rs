@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{name, parse_time, sku_name, time};
+use super::{name, outside_name, parse_time, sku_name, time};
 use crate::problem::Problem;
 use crate::sight::Sight;
 
@@ -67,7 +67,7 @@ impl SuppliesBody {
             let kind = body.kind.as_deref().map_or(Ok(SupplyKind::default()), parse_kind);
             Ok(SupplyFields {
                 line: 0,
-                name: name(&field("supply"), &body.supply)?,
+                name: outside_name(&field("supply"), &body.supply)?,
                 kind: kind.map_err(|reason| Problem::invalid(&field("kind"), reason))?,
                 sku: state.sku_ref(&sku_name(&field("sku"), &body.sku)?),
                 location: state.location_ref(&name(&field("location"), &body.location)?),

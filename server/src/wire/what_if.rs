@@ -34,7 +34,7 @@ pub struct WhatIfBody {
     pub to: Option<String>,
     /// By id: a rule in the place of the one that has it, or beside the others; null for one that is not there.
     #[schema(value_type = Object, example = json!({"keep-two": null, "app-first": {"kind": "quota", "units": 50, "channels": ["app"]}}))]
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::strict::map_or_empty")]
     pub rules: BTreeMap<String, Option<RuleBody>>,
     /// Units that are there in addition when the span begins, or are not there.
     #[serde(default)]

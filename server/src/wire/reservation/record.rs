@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{purpose_name, state_name};
-use crate::wire::put::put;
+use crate::wire::put::{Id, put};
 use crate::wire::{stock, time};
 
 /// The record of a reservation.
@@ -47,14 +47,14 @@ pub struct ReservationView<'a> {
 }
 
 /// The record as the write that led to it is answered, written out directly: it is the hottest answer there is. Every
-/// text in it is an id or a name of the contract, which have nothing to escape. The test below holds it to the view.
+/// text in it is a name of the contract, which has nothing to escape, or an id. The test below holds it to the view.
 pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     let catalogue = &engine.state().catalogue;
     let mut out = String::with_capacity(320 + 96 * reservation.lines.len());
     let text = |out: &mut String, name: &str, value: Option<&str>| {
         put!(out, ",\"", name);
         match value {
-            Some(value) => put!(out, r#"":""#, value, "\""),
+            Some(value) => put!(out, r#"":""#, Id(value), "\""),
             None => put!(out, r#"":null"#),
         }
     };
@@ -71,11 +71,11 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
         let &Line { requested, quantity, collected, .. } = line;
         put!(out, r#"{"sku":""#, catalogue.skus.name(line.sku));
         match public_place(line) {
-            Some(location) => put!(out, r#"","location":""#, catalogue.locations.name(location), "\""),
+            Some(location) => put!(out, r#"","location":""#, catalogue.locations.name(location).as_str(), "\""),
             None => put!(out, r#"","location":null"#),
         }
         if let Some(group) = group_of(line) {
-            put!(out, r#","group":""#, catalogue.groups.name(group), "\"");
+            put!(out, r#","group":""#, catalogue.groups.name(group).as_str(), "\"");
         }
         put!(out, r#","requested":"#, requested, r#","quantity":"#, quantity, r#","collected":"#, collected);
         if let Some(wait) = line.wait.as_deref() {
@@ -314,7 +314,7 @@ mod tests {
         let engine = Engine::in_memory(disk, Default::default(), clock, None).unwrap();
         let receipt = anaquel_engine::admission::MovementRequest {
             kind: MovementKind::Receipt,
-            sku: Name::parse_sku("RED SHIRT").unwrap(),
+            sku: Name::parse_sku("RED 5/8\" \\").unwrap(),
             location: Name::parse("s/1").unwrap(),
             change: 5,
             occurred_at: None,
@@ -322,7 +322,7 @@ mod tests {
             unplanned: false,
         };
         engine.run(|engine, done| engine.move_stock(vec![receipt], None, done)).unwrap();
-        let body = r#"{"channel":"web","customer":"c","order":"o","lines":[{"sku":"RED SHIRT","location":"s/1","quantity":1},{"sku":"RED SHIRT","location":"s/1","quantity":2}]}"#;
+        let body = r##"{"channel":"web","customer":"a@b","order":"#1 \"x\"","lines":[{"sku":"RED 5/8\" \\","location":"s/1","quantity":1},{"sku":"RED 5/8\" \\","location":"s/1","quantity":2}]}"##;
         let request = serde_json::from_str::<ReserveBody>(body).unwrap().into_request(&engine).unwrap();
         let mut outcome = engine.run(|engine, done| engine.reserve(request, None, done)).unwrap();
         let steps = [
