@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::door::Scope;
+use crate::load::Reading;
+use crate::load::numbers::Decimal;
 
 /// Real-time stock availability: how many of this can be promised, here, now.
 #[derive(Debug, Parser)]
@@ -25,8 +27,9 @@ pub enum Command {
     Serve(ServeArgs),
     /// Load a file into a data directory that no server has open, or into a running server.
     ///
-    /// The file is CSV with a header row, or NDJSON where its name ends in .ndjson or .jsonl. `-` reads standard input.
-    /// Rows that are wrong are told by line and do not spoil the rest. Exit code 1 if any row was rejected.
+    /// The file is CSV with a header row, or NDJSON where its name ends in .ndjson or .jsonl; it may be packed with gzip.
+    /// `-` reads standard input. Rows that are wrong are told by line and do not spoil the rest. Exit code 1 if any row was
+    /// rejected.
     Import(ImportArgs),
     /// Write out what an import reads, as CSV.
     Export(ExportArgs),
@@ -164,6 +167,7 @@ pub enum Kind {
     Prices,
     Rules,
     Supply,
+    Channels,
 }
 
 #[derive(Debug, Args)]
@@ -197,6 +201,27 @@ pub struct ImportArgs {
     /// Cells are taken as they are, as an export with --raw wrote them.
     #[arg(long)]
     pub raw: bool,
+    /// A column of this import, and its name in the file, such as `sku=Variant SKU`; may repeat.
+    ///
+    /// In JSON lines the name may be a path, such as `latitude=location.lat` or `longitude=coordinates.0`.
+    #[arg(long, value_name = "COLUMN=NAME", value_parser = Reading::parse_map)]
+    pub map: Vec<(String, String)>,
+    /// What a column is in every row that does not say, such as `location=main`; may repeat.
+    #[arg(long, value_name = "COLUMN=VALUE", value_parser = Reading::parse_set)]
+    pub set: Vec<(String, String)>,
+    /// Columns that this import does not know are passed over.
+    #[arg(long)]
+    pub ignore_unknown: bool,
+    /// What stands between two fields: comma, semicolon, tab or pipe; the header line shows it if left out.
+    #[arg(long, value_name = "CHARACTER", value_parser = Reading::parse_delimiter)]
+    pub delimiter: Option<u8>,
+    /// What stands before the fraction of numbers, point or comma; if left out, only what can be read in one way is.
+    #[arg(long, value_name = "CHARACTER", value_parser = Reading::parse_decimal)]
+    pub decimal: Option<Decimal>,
+    /// Write the rejected rows to this file, with the line, the field and the reason of each. What is set right in it can
+    /// be loaded as it is.
+    #[arg(long, value_name = "FILE")]
+    pub rejects: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -331,6 +356,7 @@ impl From<Kind> for anaquel_engine::event::ImportKind {
             Kind::Prices => Self::Prices,
             Kind::Rules => Self::Rules,
             Kind::Supply => Self::Supply,
+            Kind::Channels => Self::Channels,
         }
     }
 }

@@ -219,8 +219,10 @@ pub enum Undeclared {
 pub struct LimitsConfig {
     /// The largest JSON body.
     pub body_bytes: usize,
-    /// The largest import.
+    /// The largest import, also when it is unpacked.
     pub import_bytes: u64,
+    /// Bytes of rejected rows that an answer to an import carries where its caller asks for them.
+    pub import_rejects_bytes: u64,
     /// Connections at a time. Beyond them, `/healthz`, `/readyz` and `/metrics` are answered, and everybody else is told
     /// to come again; whoever takes nothing of what they asked for goes first, then whoever asks for nothing.
     pub connections: usize,
@@ -442,6 +444,7 @@ impl Default for LimitsConfig {
         Self {
             body_bytes: 1 << 20,
             import_bytes: 4 << 30,
+            import_rejects_bytes: 16 << 20,
             connections: 20_000,
             address_connections: 0,
             write_seconds: 30,

@@ -3,6 +3,7 @@
 //! Every error of the API passes through here; the slugs and their status codes stand in one table.
 
 use anaquel_engine::command::{Failure, Refusal, Short};
+use anaquel_engine::event::RowError;
 use anaquel_engine::journal::ReadError;
 use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation::State;
@@ -228,14 +229,22 @@ impl Problem {
             Refusal::IdempotencyMismatch => {
                 Self::new(Slug::IdempotencyMismatch, "Idempotency-Key: send a new key with a new body")
             }
-            Refusal::BadRows(errors) => {
-                let rejected = errors.len();
-                let rows: Vec<_> = errors.iter().take(1000).map(crate::wire::row_error).collect();
-                Self::new(Slug::InvalidRequest, format!("{rejected} rows are wrong, so none was loaded"))
-                    .with("rejected", rejected)
-                    .with("errors", rows)
-            }
+            Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
         }
+    }
+
+    /// Rows of an atomic import are wrong: so many, and these the first of them, by line.
+    pub fn bad_rows(rejected: u64, errors: &[RowError]) -> Self {
+        let told: Vec<_> = errors.iter().take(1000).map(crate::wire::row_error).collect();
+        let first = errors.first().map(|error| {
+            let field = error.field.as_ref().map(|field| format!("{field} ")).unwrap_or_default();
+            format!("; the first is line {}: {field}{}", error.line, error.reason)
+        });
+        let rows = if rejected == 1 { "1 row is".to_owned() } else { format!("{rejected} rows are") };
+        Self::new(Slug::InvalidRequest, format!("{rows} wrong, so none was loaded{}", first.unwrap_or_default()))
+            .with("rejected", rejected)
+            .with("errors_left_out", rejected.saturating_sub(told.len() as u64))
+            .with("errors", told)
     }
 
     /// There is not enough of something, line by line.

@@ -16,7 +16,9 @@ use anaquel_server::app::Caller;
 use anaquel_server::config::Config;
 use anaquel_server::door::keys::KeyFile;
 use anaquel_server::extract::{Params, parse_json, read_key};
-use anaquel_server::load::{self, Format, Plan, csv};
+use anaquel_server::load::numbers::Decimal;
+use anaquel_server::load::table::{Field, Part, Table};
+use anaquel_server::load::{self, Format, Plan, Reading, Rejects, Surface, csv};
 use anaquel_server::stream::read_message;
 use anaquel_server::wire;
 
@@ -84,18 +86,29 @@ fn messages(bytes: &[u8]) {
     }
 }
 
-/// Fields of a line of CSV; what is quoted is read back as it was, but for breaks of lines, which are written as spaces.
+/// Rows of a delimited file; what is written out of them is read back as it was.
 fn rows(bytes: &[u8]) {
-    // A file was cut into lines before.
-    let Some(line) = std::str::from_utf8(bytes).ok().and_then(|text| text.lines().next()) else { return };
-    let mut fields = Vec::new();
-    if csv::split(line, &mut fields).is_ok() && !fields.is_empty() {
-        let fields: Vec<_> = fields.iter().map(|field| field.replace(['\n', '\r'], " ").trim().to_owned()).collect();
-        let quoted: Vec<_> = fields.iter().map(|field| csv::quote(field)).collect();
-        let mut again = Vec::new();
-        let read = csv::split(&quoted.join(","), &mut again);
-        assert!(read.is_ok() && again == fields, "{fields:?} is read back as {again:?}");
+    let (mut file, mut expected) = (String::from("column,beside\n"), Vec::new());
+    let mut table = Table::new(bytes, None);
+    let mut next = table.header(|name| name == "sku");
+    while let Ok(Some(row)) = next {
+        if let Part::Good(_, fields) = row {
+            for Field { text, .. } in fields {
+                file.push_str(&format!("x,{}\n", csv::quote(text)));
+                expected.push(text.clone());
+            }
+        }
+        next = table.next_row();
     }
+    let mut again = Table::new(file.as_bytes(), None);
+    let mut found = Vec::new();
+    let mut next = again.header(|_| false);
+    while let Ok(Some(row)) = next {
+        let Part::Good(_, [_, Field { text, .. }]) = row else { panic!("{file:?} cannot be read back") };
+        found.push(text.clone());
+        next = again.next_row();
+    }
+    assert!(found.get(1..).unwrap_or_default() == expected, "{expected:?} is read back as {found:?}");
 }
 
 struct Still;
@@ -116,9 +129,9 @@ fn imports(bytes: &[u8]) {
     static SHOP: Mutex<(Option<Engine>, u32)> = Mutex::new((None, 0));
     const FILES_MAX: u32 = 2_000;
     let Some((how, file)) = bytes.split_first() else { return };
-    use ImportKind::{Groups, Locations, Prices, Rules, Skus, Stock, Supply};
-    let kinds = [Locations, Groups, Skus, Stock, Prices, Rules, Supply];
-    let Some(kind) = kinds.get(usize::from(how % 7)).copied() else { return };
+    use ImportKind::{Channels, Groups, Locations, Prices, Rules, Skus, Stock, Supply};
+    let kinds = [Locations, Groups, Skus, Stock, Prices, Rules, Supply, Channels];
+    let Some(kind) = kinds.get(usize::from(how % 8)).copied() else { return };
     let plan = Plan {
         kind,
         format: if how & 8 == 0 { Format::Csv } else { Format::Ndjson },
@@ -126,6 +139,12 @@ fn imports(bytes: &[u8]) {
         create: how & 32 != 0,
         raw: how & 64 != 0,
         atomic_rows: 1_000,
+        reading: Reading {
+            decimal: (how & 128 != 0).then_some(Decimal::Comma),
+            ignore_unknown: how & 128 != 0,
+            ..Reading::default()
+        },
+        surface: Surface::Http,
     };
     let mut shop_now = SHOP.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if shop_now.1.is_multiple_of(FILES_MAX)
@@ -135,7 +154,9 @@ fn imports(bytes: &[u8]) {
     }
     shop_now.1 += 1;
     let engine = shop_now.0.get_or_insert_with(shop);
-    if let Ok(imported) = load::load(engine, &Caller::default(), plan, file) {
+    let mut rejected = Vec::new();
+    let mut rejects = Rejects::new(&mut rejected, plan.format, 1 << 20);
+    if let Ok(imported) = load::load(engine, &Caller::default(), &plan, file, Some(&mut rejects)) {
         assert!(imported.errors.len() as u64 <= imported.rejected, "{imported:?}");
     }
 }

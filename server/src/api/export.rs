@@ -22,7 +22,7 @@ pub(super) const PIECE_BYTES: usize = 64 << 10;
 #[utoipa::path(
     get, path = "/v1/export/{kind}", tag = "loading", security(("key" = ["ops"])),
     params(
-        ("kind" = String, Path, description = "locations, groups, skus, stock, prices or rules"),
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels"),
         ("raw" = Option<bool>, Query, description = "Texts as they are; without it, none is written so that a spreadsheet would run it, and the import reads them back")
     ),
     responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),

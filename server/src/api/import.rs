@@ -8,15 +8,17 @@ use anaquel_engine::event::Imported;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
+use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
-use http::header;
+use http::{HeaderMap, header};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{json_answer, replayed};
 use crate::app::{App, Caller, Executed};
 use crate::budget::Payer;
 use crate::extract::{self, Params, PathId};
-use crate::load::{self, Format, LoadError, Plan};
+use crate::load::{self, Format, LoadError, Plan, Reading, Rejects, Surface};
 use crate::ops::unexpected;
 use crate::problem::{Problem, Slug};
 
@@ -30,16 +32,23 @@ const PIECES: usize = 8;
 #[utoipa::path(
     post, path = "/v1/import/{kind}", tag = "loading", security(("key" = ["import"])),
     params(
-        ("kind" = String, Path, description = "locations, groups, skus, stock, prices or rules", example = "stock"),
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels", example = "stock"),
         ("atomic" = Option<bool>, Query, description = "One bad row refuses all"),
         ("create" = Option<bool>, Query, description = "Stock for unknown SKUs and locations creates them"),
         ("raw" = Option<bool>, Query, description = "Cells of CSV are taken as they are, as an export with raw=true wrote them"),
+        ("map" = Option<Vec<String>>, Query, description = "COLUMN=NAME: a column of this import, and its name in the file; may repeat. In JSON lines, NAME may be a path such as location.lat"),
+        ("set" = Option<Vec<String>>, Query, description = "COLUMN=VALUE: what a column is in every row that does not say; may repeat"),
+        ("ignore_unknown" = Option<bool>, Query, description = "Columns that this import does not know are passed over"),
+        ("delimiter" = Option<String>, Query, description = "comma, semicolon, tab or pipe; the header line shows it if left out"),
+        ("decimal" = Option<String>, Query, description = "point or comma: what stands before the fraction of numbers; if left out, only what can be read in one way is"),
+        ("rejects" = Option<bool>, Query, description = "The answer carries the rejected rows as a file, in `rejects`"),
+        ("Content-Encoding" = Option<String>, Header, description = "gzip, or none"),
         ("Idempotency-Key" = Option<String>, Header, description = "Bound to the hash of what was received")
     ),
     request_body(content = String, content_type = "text/csv", example = "sku,location,on_hand\nTSHIRT-RED-M,mx-014,4\n"),
     responses(
         (status = 200, description = "What became of the rows; the three counts add up to them", example = json!({
-            "accepted": 1, "unchanged": 0, "rejected": 0, "errors": [], "seq": 1844
+            "accepted": 1, "unchanged": 0, "rejected": 0, "errors": [], "errors_left_out": 0, "seq": 1844
         })),
         (status = 400, description = "invalid-request: the header, or an atomic import with bad rows"),
         (status = 413, description = "payload-too-large"), (status = 415, description = "unsupported-media-type")
@@ -50,6 +59,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let (parts, body) = request.into_parts();
     let mut params = Params::parse(parts.uri.query().unwrap_or_default());
     let (atomic, create, raw) = (params.flag("atomic")?, params.flag("create")?, params.flag("raw")?);
+    let (reading, asks_rejects) = (reading(&mut params)?, params.flag("rejects")?);
     params.done()?;
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let format = match media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
@@ -61,11 +71,20 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
             return Err(Problem::new(Slug::UnsupportedMediaType, detail));
         }
     };
+    let is_packed = match is_gzip(&parts.headers) {
+        Ok(is_packed) => is_packed,
+        Err(problem) => {
+            extract::discard(body).await;
+            return Err(problem);
+        }
+    };
     let key = extract::key(&parts.headers)?;
     if key.is_none() && app.config.idempotency.required {
         return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
     }
-    let plan = Plan { kind, format, atomic, create, raw, atomic_rows: app.config.limits.import_atomic_rows };
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let (atomic_rows, surface) = (app.config.limits.import_atomic_rows, Surface::of_user_agent(agent));
+    let plan = Plan { kind, format, atomic, create, raw, atomic_rows, reading, surface };
 
     // Each takes a thread for as long as its sender likes.
     let turn = match app.files.turn(Payer::of(&parts.extensions).who).await {
@@ -103,25 +122,104 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
                 return Err(Failure::from(anaquel_engine::command::Refusal::IdempotencyMismatch).into());
             }
             return match worker.engine.replay(&done) {
-                Ok(Some(Outcome::Imported { seq, imported })) => Ok((seq, imported, true)),
+                Ok(Some(Outcome::Imported { seq, imported })) => Ok((seq, imported, None)),
                 _ => Err(Failure::Replayed(done.seq).into()),
             };
         }
-        let imported = load::load(&worker.engine, &caller, plan, &mut reader)?;
+        let (mut rejected, rejects_bytes) = (Vec::new(), worker.config.limits.import_rejects_bytes);
+        let mut rejects = asks_rejects.then(|| Rejects::new(&mut rejected, plan.format, rejects_bytes));
+        let imported = if is_packed {
+            let unpacked = Bounded { input: MultiGzDecoder::new(&mut reader), left: limit, limit };
+            let unpacked = BufReader::with_capacity(64 << 10, unpacked);
+            load::load(&worker.engine, &caller, &plan, unpacked, rejects.as_mut())
+        } else {
+            load::load(&worker.engine, &caller, &plan, &mut reader, rejects.as_mut())
+        };
+        let left_out = rejects.map(|rejects| rejects.left_out());
+        let rejects = left_out.map(|left_out| (String::from_utf8(rejected).unwrap_or_default(), left_out));
+        let imported = match (imported, rejects.clone()) {
+            // None was loaded, and the rows that are wrong are told as of any import.
+            (Err(LoadError::Refused(problem)), Some((text, left_out))) if !text.is_empty() => {
+                return Err(problem.with("rejects", text).with("rejects_left_out", left_out).into());
+            }
+            (imported, _) => imported?,
+        };
         let key = bind(reader.get_ref().hash.finalize());
         let caller = caller.with_key(key, address);
         let executed: Executed = runtime.block_on(end(&worker, &caller, imported))?;
         match executed.outcome {
-            Outcome::Imported { seq, imported } => Ok((seq, imported, executed.replayed)),
+            Outcome::Imported { seq, imported } if executed.replayed => Ok((seq, imported, None)),
+            Outcome::Imported { seq, imported } => Ok((seq, imported, Some(rejects))),
             other => Err(LoadError::Refused(unexpected(&other))),
         }
     });
     let loaded = loaded.await.map_err(|_| Problem::new(Slug::Internal, "the import ended in a defect"))?;
     // What was refused early is read to its end, so that the sender hears the answer.
     let _ = feed.await;
-    let (seq, imported, again) = loaded?;
-    let answer = json_answer(&crate::load::summary(&imported, seq));
-    Ok(replayed(answer, again))
+    let (seq, imported, first) = loaded?;
+    let mut answer = crate::load::summary(&imported, seq);
+    // The rows themselves are not kept: a repeat tells the errors alone.
+    if let (Some(Some((text, left_out))), Value::Object(members)) = (&first, &mut answer) {
+        members.insert("rejects".into(), text.as_str().into());
+        members.insert("rejects_left_out".into(), (*left_out).into());
+    }
+    Ok(replayed(json_answer(&answer), first.is_none()))
+}
+
+/// How the file is to be read, where it is not written as this import expects.
+fn reading(params: &mut Params) -> Result<Reading, Problem> {
+    let wrong = |field: &'static str| move |reason: String| Problem::invalid(field, reason);
+    let (delimiter, decimal) = (params.one("delimiter")?, params.one("decimal")?);
+    let (map, set) = (params.all("map"), params.all("set"));
+    Ok(Reading {
+        delimiter: delimiter.map(|text| Reading::parse_delimiter(&text).map_err(wrong("delimiter"))).transpose()?,
+        decimal: decimal.map(|text| Reading::parse_decimal(&text).map_err(wrong("decimal"))).transpose()?,
+        map: map.iter().map(|text| Reading::parse_map(text).map_err(wrong("map"))).collect::<Result<_, _>>()?,
+        set: set.iter().map(|text| Reading::parse_set(text).map_err(wrong("set"))).collect::<Result<_, _>>()?,
+        ignore_unknown: params.flag("ignore_unknown")?,
+    })
+}
+
+/// Whether the body is packed with gzip.
+///
+/// # Errors
+/// `unsupported-media-type` for any other coding.
+fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
+    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let (Some(coding), None) = (codings.next(), codings.next()) else {
+        return match headers.contains_key(header::CONTENT_ENCODING) {
+            true => Err(Problem::new(Slug::UnsupportedMediaType, "Content-Encoding: only one coding is read, gzip")),
+            false => Ok(false),
+        };
+    };
+    match coding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "identity" | "" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        _ => Err(Problem::new(Slug::UnsupportedMediaType, "Content-Encoding: send gzip, or the file as it is")),
+    }
+}
+
+/// What is unpacked, up to a limit: a small body may hold a very large file.
+struct Bounded<R> {
+    input: R,
+    left: u64,
+    limit: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        use std::io::{Error, ErrorKind};
+        let read = self.input.read(buffer).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge | ErrorKind::TimedOut => error,
+            _ => Error::other(format!("it is not whole as gzip: {error}; pack the file again")),
+        })?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            let detail =
+                format!("an import has at most {} bytes when it is unpacked (limits.import_bytes)", self.limit);
+            Error::new(ErrorKind::FileTooLarge, detail)
+        })?;
+        Ok(read)
+    }
 }
 
 async fn end(app: &App, caller: &Caller, imported: Box<Imported>) -> Result<Executed, Failure> {

@@ -1,5 +1,6 @@
 //! A small HTTP client for the tools: one request a connection, bodies streamed both ways.
 
+use std::fmt;
 use std::io::{Read, Write};
 
 use anyhow::Context;
@@ -13,6 +14,8 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::cli::KEY_VARIABLE;
+use crate::load::CLIENT;
+use crate::problem::Problem;
 use crate::remote::Remote;
 
 /// Bytes of a file that are read at a time.
@@ -63,6 +66,7 @@ pub fn get(remote: &Remote, path: &str, out: &mut dyn Write) -> anyhow::Result<(
 
 fn request(method: &str, remote: &Remote, path: &str) -> http::request::Builder {
     let request = Request::builder().method(method).uri(remote.path(path)).header(header::HOST, remote.authority());
+    let request = request.header(header::USER_AGENT, format!("{CLIENT}{}", env!("CARGO_PKG_VERSION")));
     match bearer() {
         Some(bearer) => request.header(header::AUTHORIZATION, bearer),
         None => request,
@@ -107,6 +111,34 @@ fn exchange(remote: &Remote, request: Request<Body>, out: &mut dyn Write) -> any
         let problem: Value = serde_json::from_slice(&refused).unwrap_or_default();
         let detail = problem.get("detail").and_then(Value::as_str);
         let detail = detail.map_or_else(|| format!("{remote} says no more; is it Anaquel?"), str::to_owned);
-        anyhow::bail!("{}", refusal(status, &detail))
+        Err(Refused { said: refusal(status, &detail), problem }.into())
     })
 }
+
+/// What a server said instead of doing what it was asked for; or this program, where no server was asked.
+#[derive(Debug)]
+pub struct Refused {
+    said: String,
+    /// The problem document.
+    pub problem: Value,
+}
+
+impl Refused {
+    /// What this program refused.
+    pub fn here(problem: &Problem) -> Self {
+        Self { said: problem.detail().to_owned(), problem: problem.to_json() }
+    }
+
+    /// What is wrong.
+    pub fn detail(&self) -> &str {
+        self.problem.get("detail").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said)
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -1,13 +1,14 @@
 //! `anaquel import` and `anaquel export`.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anaquel_engine::command::Outcome;
 use anaquel_engine::event::ImportKind;
 use anyhow::Context;
+use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -17,8 +18,10 @@ use super::place::{self, Place};
 use crate::app::Caller;
 use crate::cli::{ExportArgs, ImportArgs};
 use crate::load::export::Texts;
-use crate::load::{self, Format, Plan};
+use crate::load::numbers::Decimal;
+use crate::load::{self, Format, Plan, Reading, Rejects, Surface};
 use crate::problem::Problem;
+use crate::remote::Remote;
 
 /// Rows of an atomic import into a directory that nobody else has open.
 const ATOMIC_ROWS_MAX: usize = 1_000_000;
@@ -32,37 +35,110 @@ const ERRORS_SHOWN: usize = 20;
 /// The file cannot be read, or the engine does not take it.
 pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let kind = ImportKind::from(args.kind);
-    let format = match args.file.extension().and_then(|extension| extension.to_str()) {
-        Some("ndjson" | "jsonl") => Format::Ndjson,
-        _ => Format::Csv,
+    let format = format_of(&args.file);
+    let reading = Reading {
+        delimiter: args.delimiter,
+        decimal: args.decimal,
+        map: args.map.clone(),
+        set: args.set.clone(),
+        ignore_unknown: args.ignore_unknown,
     };
     let (atomic, create, raw, atomic_rows) = (args.atomic, args.create, args.raw, ATOMIC_ROWS_MAX);
-    let plan = Plan { kind, format, atomic, create, raw, atomic_rows };
+    let plan = Plan { kind, format, atomic, create, raw, atomic_rows, reading, surface: Surface::CommandLine };
     let place = Place::of(&args.target, true)?;
     let (input, bytes) = open(&args.file)?;
     let progress = progress(bytes);
-    let input = progress.wrap_read(input);
-    let summary = match &place {
-        Place::Server(remote) => {
-            let media_type = if format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
-            let name = load::kind_name(kind);
-            let path = format!("/v1/import/{name}?atomic={}&create={}&raw={}", args.atomic, args.create, args.raw);
-            client::post(remote, &path, media_type, input)?
-        }
-        Place::Directory(data) => {
-            let engine = place::open(data)?;
-            let problem = |problem: Problem| anyhow::anyhow!("{}", problem.detail());
-            let imported = load::load(&engine, &Caller::default(), plan, BufReader::new(input))
-                .map_err(|error| problem(error.into()))?;
-            let end = load::end_of(imported);
-            let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;
-            let Outcome::Imported { seq, imported } = outcome else { anyhow::bail!("an import came to {outcome:?}") };
-            engine.close().map_err(|error| anyhow::anyhow!(error))?;
-            load::summary(&imported, seq)
-        }
+    let input = unpacked(BufReader::new(progress.wrap_read(input)))?;
+    let result = match &place {
+        Place::Server(remote) => import_to_server(remote, &args, &plan, input),
+        Place::Directory(data) => import_here(data, &plan, input, args.rejects.as_deref()),
     };
     progress.finish_and_clear();
-    Ok(tell(&summary))
+    match result {
+        Ok(summary) => Ok(tell(&summary, args.rejects.as_deref())),
+        Err(error) => match error.downcast::<client::Refused>() {
+            // Rows of an atomic import are told like those of any other.
+            Ok(refused) if refused.problem.get("errors").is_some() => {
+                eprintln!("anaquel: {}", refused.detail());
+                tell_errors(&refused.problem, args.rejects.as_deref());
+                Ok(ExitCode::FAILURE)
+            }
+            Ok(refused) => Err(refused.into()),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+/// JSON lines where the name says so, behind what packs the file.
+fn format_of(path: &Path) -> Format {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    if name.ends_with(".ndjson") || name.ends_with(".jsonl") { Format::Ndjson } else { Format::Csv }
+}
+
+/// What a file holds, whether it is packed with gzip or not.
+fn unpacked(mut input: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+    let is_packed = input.fill_buf()?.starts_with(&[0x1f, 0x8b]);
+    Ok(if is_packed { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) })
+}
+
+fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: Box<dyn Read + Send>) -> anyhow::Result<Value> {
+    let media_type = if plan.format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let flags = [
+        ("atomic", plan.atomic),
+        ("create", plan.create),
+        ("raw", plan.raw),
+        ("ignore_unknown", plan.reading.ignore_unknown),
+        ("rejects", args.rejects.is_some()),
+    ];
+    for (name, _) in flags.iter().filter(|(_, said)| *said) {
+        query.append_pair(name, "true");
+    }
+    if let Some(delimiter) = plan.reading.delimiter {
+        query.append_pair("delimiter", &char::from(delimiter).to_string());
+    }
+    match plan.reading.decimal {
+        Some(Decimal::Comma) => drop(query.append_pair("decimal", "comma")),
+        Some(_) => drop(query.append_pair("decimal", "point")),
+        None => {}
+    }
+    for (name, pairs) in [("map", &plan.reading.map), ("set", &plan.reading.set)] {
+        for (column, said) in pairs {
+            query.append_pair(name, &format!("{column}={said}"));
+        }
+    }
+    let path = format!("/v1/import/{}?{}", load::kind_name(plan.kind), query.finish());
+    let answer = client::post(remote, &path, media_type, input);
+    let told = match &answer {
+        Ok(answer) => Some(answer),
+        Err(error) => error.downcast_ref::<client::Refused>().map(|refused| &refused.problem),
+    };
+    let rejects = told.and_then(|told| told.get("rejects")).and_then(Value::as_str);
+    if let (Some(path), Some(rejects)) = (&args.rejects, rejects) {
+        std::fs::write(path, rejects).with_context(|| path.display().to_string())?;
+    }
+    answer
+}
+
+fn import_here(
+    data: &Path,
+    plan: &Plan,
+    input: Box<dyn Read + Send>,
+    rejects: Option<&Path>,
+) -> anyhow::Result<Value> {
+    let mut rejected = match rejects {
+        Some(path) => Some(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?)),
+        None => None,
+    };
+    let mut rejects = rejected.as_mut().map(|out| Rejects::new(out, plan.format, u64::MAX));
+    let engine = place::open(data)?;
+    let loaded = load::load(&engine, &Caller::default(), plan, BufReader::new(input), rejects.as_mut());
+    let end = load::end_of(loaded.map_err(|error| client::Refused::here(&Problem::from(error)))?);
+    let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;
+    let Outcome::Imported { seq, imported } = outcome else { anyhow::bail!("an import came to {outcome:?}") };
+    engine.close().map_err(|error| anyhow::anyhow!(error))?;
+    Ok(load::summary(&imported, seq))
 }
 
 /// Writes out what an import reads.
@@ -139,7 +215,7 @@ fn progress(bytes: Option<u64>) -> ProgressBar {
     }
 }
 
-fn tell(summary: &Value) -> ExitCode {
+fn tell(summary: &Value, rejects: Option<&Path>) -> ExitCode {
     let count = |name: &str| summary.get(name).and_then(Value::as_u64).unwrap_or(0);
     println!(
         "{} accepted, {} unchanged, {} rejected, durable at seq {}",
@@ -148,14 +224,27 @@ fn tell(summary: &Value) -> ExitCode {
         count("rejected"),
         count("seq")
     );
-    let errors = summary.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
+    tell_errors(summary, rejects);
+    if count("rejected") > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Tells rows that were rejected, and where the others are to be seen.
+fn tell_errors(told: &Value, rejects: Option<&Path>) {
+    let count = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let errors = told.get("errors").and_then(Value::as_array).cloned().unwrap_or_default();
     for error in errors.iter().take(ERRORS_SHOWN) {
         let text = |name: &str| error.get(name).map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
         let field = text("field").filter(|field| field != "null").map(|field| format!(" {field}")).unwrap_or_default();
         eprintln!("line {}:{field} {}", text("line").unwrap_or_default(), text("reason").unwrap_or_default());
     }
-    if count("rejected") > ERRORS_SHOWN as u64 {
-        eprintln!("… and {} more", count("rejected") - ERRORS_SHOWN as u64);
+    let more = count("rejected").saturating_sub(errors.len().min(ERRORS_SHOWN) as u64);
+    let left_out = count("rejects_left_out");
+    match rejects {
+        Some(path) if left_out > 0 => {
+            eprintln!("{} has the first rejected rows; {left_out} more do not fit into an answer", path.display());
+        }
+        Some(path) if count("rejected") > 0 => eprintln!("{} has all rejected rows", path.display()),
+        _ if more > 0 => eprintln!("\u{2026} and {more} more; --rejects FILE writes all of them to a file"),
+        _ => {}
     }
-    if count("rejected") > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -1,4 +1,4 @@
-//! One line of comma-separated values, and cells that no spreadsheet runs.
+//! Cells of delimited files: how texts and lists are written so that no spreadsheet runs them, and read back.
 //!
 //! A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@` or a control character for a formula. So what people
 //! named is written behind an apostrophe there, which a spreadsheet shows as text, and the import takes off again:
@@ -10,40 +10,6 @@
 //! Every text has one form, and reads back as itself. Numbers and times are the server's own, and stay plain.
 
 use std::fmt::Write;
-
-/// The fields of `line`.
-///
-/// # Errors
-/// A quote that is opened and not closed, or text after a closing quote.
-pub fn split(line: &str, fields: &mut Vec<String>) -> Result<(), &'static str> {
-    fields.clear();
-    if !line.contains('"') {
-        fields.extend(line.split(',').map(|field| field.trim().to_owned()));
-        return Ok(());
-    }
-    let mut reader = csv_core::Reader::new();
-    let (mut output, mut ends) = (vec![0; line.len() + 1], vec![0; line.len() + 2]);
-    // The end of the line is told by an empty input; a quote still open then swallows nothing but this line.
-    if line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1 {
-        return Err("has a quote that is not closed on its line");
-    }
-    let (_, read, mut written, mut ended) = reader.read_record(line.as_bytes(), &mut output, &mut ends);
-    let rest = line.as_bytes().get(read..).unwrap_or(&[]);
-    let room = (output.get_mut(written..), ends.get_mut(ended..));
-    if let (Some(output), Some(ends)) = room {
-        let (_, _, more, last) = reader.read_record(rest, output, ends);
-        written += more;
-        ended += last;
-    }
-    let mut start = 0;
-    for end in ends.iter().take(ended) {
-        let field = output.get(start..*end).unwrap_or(&[]);
-        fields.push(String::from_utf8_lossy(field).trim().to_owned());
-        start = *end;
-    }
-    debug_assert!(start <= written);
-    Ok(())
-}
 
 /// A field as it is written out.
 pub fn quote(field: &str) -> String {
@@ -85,9 +51,18 @@ pub fn guard(text: &str) -> String {
     if is_marked(text) { format!("'{text}") } else { text.to_owned() }
 }
 
-/// The text that [`guard`] wrote as `cell`; any other cell as it is.
+/// A text that was said, as a cell: one without a character is told from none.
+pub fn said(text: &str) -> String {
+    if text.is_empty() { "'\"\"".to_owned() } else { guard(text) }
+}
+
+/// The text that [`guard`] or [`said`] wrote as `cell`, or that a spreadsheet keeps as text by a formula, such as
+/// `="00123"`; any other cell as it is.
 pub fn unguard(cell: &str) -> String {
-    let Some(rest) = cell.strip_prefix('\'') else { return cell.to_owned() };
+    let Some(rest) = cell.strip_prefix('\'') else {
+        let text = cell.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"'));
+        return text.filter(|text| !text.contains('"')).unwrap_or(cell).to_owned();
+    };
     if rest.starts_with('"') {
         return serde_json::from_str(rest).unwrap_or_else(|_| cell.to_owned());
     }
@@ -158,30 +133,8 @@ mod tests {
 
     fn fields(line: &str) -> Vec<String> {
         let mut fields = Vec::new();
-        split(line, &mut fields).unwrap();
-        fields
-    }
-
-    #[test]
-    fn splits_plain_and_quoted_fields() {
-        assert_eq!(fields("a, b ,,c"), ["a", "b", "", "c"]);
-        assert_eq!(fields(r#""a,b",c,"say ""hi""""#), ["a,b", "c", r#"say "hi""#]);
-        assert_eq!(fields(r#"a,"","b""#), ["a", "", "b"]);
-        assert_eq!(fields(r#""only""#), ["only"]);
-        assert_eq!(fields(r#""x","#), ["x", ""]);
-    }
-
-    #[test]
-    fn an_open_quote_is_this_lines_error() {
-        assert!(split(r#"a,"b"#, &mut Vec::new()).is_err());
-    }
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        for field in ["plain", "a,b", "say \"hi\"", " padded "] {
-            let read = fields(&format!("x,{},y", quote(field)));
-            assert_eq!(read[1], field.trim());
-        }
+        super::super::table::split(line, b',', &mut fields).unwrap();
+        fields.into_iter().map(|field| field.text).collect()
     }
 
     /// Texts as they come to be by chance, and as somebody would choose them.
@@ -238,6 +191,8 @@ mod tests {
             assert_eq!((guard(text).as_str(), unguard(cell).as_str()), (cell, text));
         }
         assert_eq!(guard("a\nb"), r#"'"a\u000ab""#);
+        assert_eq!((unguard(r#"="00123""#).as_str(), unguard(r#"'="00123""#).as_str()), ("00123", r#"="00123""#));
+        assert_eq!((said(""), unguard(&said(""))), ("'\"\"".to_owned(), String::new()));
         assert_eq!(unlist("a; b ;;c"), ["a", "b", "c"]);
         assert_eq!(list(["a", "b;c", "=d"]), r#"a;"b\u003bc";"\u003dd""#);
     }

@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::ImportKind;
-use anaquel_engine::ids::{GroupId, LocationId, Name, SkuId, Timestamp};
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::level::IN_QUARANTINE;
 
 use serde_json::Value;
 
 use super::as_of;
-use super::csv::{guard, list, quote};
+use super::csv::{guard, list, quote, said};
 use super::rows::{LOCATION_COLUMNS, RULE_COLUMNS, STOCK_COLUMNS, SUPPLY_COLUMNS};
 use crate::wire;
 use crate::wire::catalogue::kind_name;
@@ -41,6 +41,7 @@ pub fn export(engine: &Engine, kind: ImportKind, texts: Texts, out: &mut impl Wr
         ImportKind::Prices => prices(engine, texts, out),
         ImportKind::Rules => rules(engine, texts, out),
         ImportKind::Supply => supply(engine, texts, out),
+        ImportKind::Channels => channels(engine, texts, out),
     }
 }
 
@@ -50,6 +51,15 @@ impl Texts {
         match self {
             Self::Guarded => guard(text),
             Self::Raw => text.to_owned(),
+        }
+    }
+
+    /// A text that may be none, as its cell.
+    fn optional(self, text: Option<&str>) -> String {
+        match (self, text) {
+            (_, None) => String::new(),
+            (Self::Guarded, Some(text)) => said(text),
+            (Self::Raw, Some(text)) => text.to_owned(),
         }
     }
 }
@@ -63,10 +73,9 @@ fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<
     let catalogue = &engine.state().catalogue;
     writeln!(out, "{}", LOCATION_COLUMNS.join(","))?;
     let mut rows = 0;
-    // What nobody declared is in no file of declarations.
     for id in (0..catalogue.locations.count()).map(LocationId) {
+        // What nobody declared is not made a declared one by being loaded again.
         let Some(details) = catalogue.locations.details(id).map(|set| set.details.clone()) else { continue };
-        rows += 1;
         let groups: Vec<_> =
             catalogue.groups_of(id).into_iter().map(|g| catalogue.groups.name(g).to_string()).collect();
         let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
@@ -74,11 +83,11 @@ fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<
         let degrees = |of: fn((f64, f64)) -> f64| details.coordinates.map(|at| of(at).to_string()).unwrap_or_default();
         let fields = [
             texts.cell(catalogue.locations.name(id).as_str()),
-            texts.cell(&details.name.clone().unwrap_or_default()),
+            texts.optional(details.name.as_deref()),
             kind_name(details.kind).to_owned(),
             degrees(|(latitude, _)| latitude),
             degrees(|(_, longitude)| longitude),
-            texts.cell(&details.timezone.clone().unwrap_or_default()),
+            texts.optional(details.timezone.as_deref()),
             details.pickup.to_string(),
             details.ship.to_string(),
             texts.cell(&list(groups.iter().map(String::as_str))),
@@ -93,6 +102,7 @@ fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<
             services.transfers.map(|transfers| transfers.minutes.to_string()).unwrap_or_default(),
         ];
         row(out, &fields)?;
+        rows += 1;
     }
     Ok(rows)
 }
@@ -103,39 +113,43 @@ fn groups(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64
     let mut rows = 0;
     for id in (0..catalogue.groups.count()).map(GroupId) {
         let Some(members) = catalogue.groups.details(id).map(|set| set.details.locations.clone()) else { continue };
-        rows += 1;
         let members: Vec<_> = members.into_iter().map(|member| catalogue.locations.name(member).to_string()).collect();
         let members = list(members.iter().map(String::as_str));
         row(out, &[texts.cell(catalogue.groups.name(id).as_str()), texts.cell(&members)])?;
+        rows += 1;
     }
     Ok(rows)
 }
 
 fn skus(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let registry = &engine.state().catalogue.skus;
-    let all = || (0..registry.count()).map(SkuId);
-    let mut attributes: Vec<String> =
-        all().flat_map(|id| registry.details_or_default(id).attributes.into_keys()).collect();
-    attributes.sort_unstable();
-    attributes.dedup();
+    let all = || (0..registry.count()).map(SkuId).filter_map(|id| Some((id, registry.details(id)?)));
+    let mut attributes: Vec<String> = Vec::new();
+    for (_, set) in all() {
+        for key in set.details.attributes.keys() {
+            if let Err(at) = attributes.binary_search(key) {
+                attributes.insert(at, key.clone());
+            }
+        }
+    }
+    let mut rows = 0;
     let columns: String = attributes.iter().map(|key| format!(",attr.{key}")).collect();
     writeln!(out, "sku,name,gtin,unit,decimals,product,categories{columns}")?;
-    let mut rows = 0;
-    for id in all() {
-        let Some(details) = registry.details(id).map(|set| set.details.clone()) else { continue };
-        rows += 1;
+    for (id, set) in all() {
+        let details = &set.details;
         let mut fields = vec![
             texts.cell(registry.name(id).as_str()),
-            texts.cell(&details.name.unwrap_or_default()),
-            texts.cell(&details.gtin.unwrap_or_default()),
-            texts.cell(&details.unit.unwrap_or_default()),
+            texts.optional(details.name.as_deref()),
+            texts.optional(details.gtin.as_deref()),
+            texts.optional(details.unit.as_deref()),
             details.decimals.to_string(),
-            texts.cell(&details.product.unwrap_or_default()),
+            texts.optional(details.product.as_deref()),
             texts.cell(&list(details.categories.iter().map(String::as_str))),
         ];
-        let value = |key| details.attributes.get(key).map(|value| texts.cell(value)).unwrap_or_default();
+        let value = |key: &String| texts.optional(details.attributes.get(key).map(String::as_str));
         fields.extend(attributes.iter().map(value));
         row(out, &fields)?;
+        rows += 1;
     }
     Ok(rows)
 }
@@ -211,6 +225,19 @@ fn supply(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64
             None => return Ok(rows),
         }
     }
+}
+
+fn channels(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
+    let registry = &engine.state().catalogue.channels;
+    writeln!(out, "channel,buffer")?;
+    let mut rows = 0;
+    for id in (0..registry.count()).map(ChannelId).filter(|id| registry.is_live(*id)) {
+        // One that somebody used and nobody declared is not made a declared one by being loaded again.
+        let Some(set) = registry.details(id) else { continue };
+        row(out, &[texts.cell(registry.name(id).as_str()), set.details.buffer.to_string()])?;
+        rows += 1;
+    }
+    Ok(rows)
 }
 
 fn prices(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
