@@ -1,6 +1,7 @@
 //! The harness: a shop of one's own, served by the real binary.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+pub mod files;
 pub mod house;
 
 use std::path::{Path, PathBuf};
