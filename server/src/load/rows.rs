@@ -198,6 +198,14 @@ impl Columns {
     pub fn parse(plan: &Plan, header: &[Field]) -> Result<Self, Problem> {
         let shape = shape(plan.kind);
         let map = checked_map(plan, &shape)?;
+        let is_in_header = |theirs: &str| {
+            theirs.is_empty() || header.iter().any(|field| field.text.trim().eq_ignore_ascii_case(theirs))
+        };
+        if let Some((_, theirs)) = map.iter().find(|(_, theirs)| !is_in_header(theirs)) {
+            let names: Vec<_> = header.iter().take(100).map(|field| shorten(field.text.trim())).collect();
+            let reason = format!("the header has no column {theirs:?}; it has {}", names.join(", "));
+            return Err(Problem::invalid("map", reason));
+        }
         let mut found = BTreeSet::new();
         let mut columns = Vec::with_capacity(header.len());
         for (at, Field { text, .. }) in header.iter().enumerate() {
@@ -238,14 +246,6 @@ impl Columns {
                 return Err(Problem::invalid(again, reason));
             }
             columns.push(Goes::To(ours));
-        }
-        let is_in_header = |theirs: &str| {
-            theirs.is_empty() || header.iter().any(|field| field.text.trim().eq_ignore_ascii_case(theirs))
-        };
-        if let Some((_, theirs)) = map.iter().find(|(_, theirs)| !is_in_header(theirs)) {
-            let names: Vec<_> = header.iter().take(100).map(|field| shorten(field.text.trim())).collect();
-            let reason = format!("the header has no column {theirs:?}; it has {}", names.join(", "));
-            return Err(Problem::invalid("map", reason));
         }
         let is_there = |column: &str| found.contains(column) || plan.reading.set.iter().any(|(set, _)| set == column);
         let missing = shape.columns.iter().take(shape.required).find(|column| !is_there(column));
