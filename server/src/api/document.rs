@@ -188,6 +188,8 @@ fn words() -> Map<String, Value> {
         (&file, "/v1/import/{kind}.kind /v1/export/{kind}.kind"),
         (&json!({"enum": ["comma", "semicolon", "tab", "pipe"]}), "delimiter"),
         (&json!({"enum": ["point", "comma"]}), "decimal"),
+        (&json!({"pattern": "^[0-9]{8}([0-9]{4,6})?$"}), "/v1/skus.gtin"),
+        (&json!({"enum": ["gzip", "identity"]}), "Content-Encoding"),
         (&json!({"pattern": "^[^=]+="}), "map"),
         (&json!({"pattern": "^[^=]+=."}), "set"),
         (&json!({"pattern": "^[0-9]{1,9}$"}), "after"),
