@@ -27,8 +27,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Load a file into a data directory that no server has open, or into a running server.
     ///
-    /// The file is CSV with a header row, or NDJSON where its name ends in .ndjson or .jsonl; it may be packed with gzip.
-    /// `-` reads standard input. Rows that are wrong are told by line and do not spoil the rest. Exit code 1 if any row was
+    /// The file is CSV with a header row, or JSON lines where its name ends in .ndjson or .jsonl, or its first line is an
+    /// object; it may be packed with gzip. `-` reads standard input. Rows that are wrong are told by line and do not spoil the rest. Exit code 1 if any row was
     /// rejected.
     Import(ImportArgs),
     /// Write out what an import reads, as CSV.

@@ -264,6 +264,9 @@ fn each_surface_speaks_of_its_own_flags() {
     let mapped = ["--map", "sku=Artikel", "--map", "location=Ort", "--map", "on_hand=Bestand", "--ignore-unknown"];
     assert_eq!(said(&[&["import", "stock", &other, "--url", &url][..], &mapped].concat()).0, 0);
     assert_eq!(shop.cell("A", "L1").0, 6);
+    let lines = shop.file("lines.txt", "{\"sku\":\"B\",\"location\":\"L1\",\"on_hand\":3}\n");
+    assert_eq!(said(&["import", "stock", &lines, "--url", &url]).0, 0, "JSON lines are told by the first of them");
+    assert_eq!(shop.cell("B", "L1").0, 3);
     // The same without a server, packed, and with a file of rejects.
     let many = "sku,location,on_hand\n".to_owned() + &"nobody,L1,5\n".repeat(1500) + "A,L1,9\n";
     let folder = tempfile::tempdir().unwrap();

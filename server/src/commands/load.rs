@@ -35,7 +35,6 @@ const ERRORS_SHOWN: usize = 20;
 /// The file cannot be read, or the engine does not take it.
 pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
     let kind = ImportKind::from(args.kind);
-    let format = format_of(&args.file);
     let reading = Reading {
         delimiter: args.delimiter,
         decimal: args.decimal,
@@ -44,11 +43,12 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
         ignore_unknown: args.ignore_unknown,
     };
     let (atomic, create, raw, atomic_rows) = (args.atomic, args.create, args.raw, ATOMIC_ROWS_MAX);
-    let plan = Plan { kind, format, atomic, create, raw, atomic_rows, reading, surface: Surface::CommandLine };
     let place = Place::of(&args.target, true)?;
     let (input, bytes) = open(&args.file)?;
     let progress = progress(bytes);
-    let input = unpacked(BufReader::new(progress.wrap_read(input)))?;
+    let mut input = BufReader::new(unpacked(BufReader::new(progress.wrap_read(input)))?);
+    let format = format_of(&args.file, input.fill_buf().with_context(|| args.file.display().to_string())?);
+    let plan = Plan { kind, format, atomic, create, raw, atomic_rows, reading, surface: Surface::CommandLine };
     let result = match &place {
         Place::Server(remote) => import_to_server(remote, &args, &plan, input),
         Place::Directory(data) => import_here(data, &plan, input, args.rejects.as_deref()),
@@ -69,11 +69,13 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// JSON lines where the name says so, behind what packs the file.
-fn format_of(path: &Path) -> Format {
+/// JSON lines where the name says so, before what packs the file, or where it does not say and the first line is an object.
+fn format_of(path: &Path, first: &[u8]) -> Format {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    if name.ends_with(".ndjson") || name.ends_with(".jsonl") { Format::Ndjson } else { Format::Csv }
+    let says_json = name.ends_with(".ndjson") || name.ends_with(".jsonl");
+    let is_object = first.trim_ascii_start().starts_with(b"{") && !name.ends_with(".csv");
+    if says_json || is_object { Format::Ndjson } else { Format::Csv }
 }
 
 /// What a file holds, whether it is packed with gzip or not.
@@ -82,7 +84,7 @@ fn unpacked(mut input: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read
     Ok(if is_packed { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) })
 }
 
-fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: Box<dyn Read + Send>) -> anyhow::Result<Value> {
+fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: impl Read + Send) -> anyhow::Result<Value> {
     let media_type = if plan.format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
     let mut query = form_urlencoded::Serializer::new(String::new());
     let flags = [
@@ -124,7 +126,7 @@ fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: Box<
 fn import_here(
     data: &Path,
     plan: &Plan,
-    input: Box<dyn Read + Send>,
+    input: impl BufRead,
     rejects: Option<&Path>,
 ) -> anyhow::Result<Value> {
     let mut rejected = match rejects {
@@ -133,7 +135,7 @@ fn import_here(
     };
     let mut rejects = rejected.as_mut().map(|out| Rejects::new(out, plan.format, u64::MAX));
     let engine = place::open(data)?;
-    let loaded = load::load(&engine, &Caller::default(), plan, BufReader::new(input), rejects.as_mut());
+    let loaded = load::load(&engine, &Caller::default(), plan, input, rejects.as_mut());
     let end = load::end_of(loaded.map_err(|error| client::Refused::here(&Problem::from(error)))?);
     let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;
     let Outcome::Imported { seq, imported } = outcome else { anyhow::bail!("an import came to {outcome:?}") };
