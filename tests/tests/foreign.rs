@@ -153,7 +153,7 @@ fn vendure_files_load_as_they_are_and_broken_ones_are_told() {
     }
     assert_eq!(seen, 14);
     let short = std::fs::read(folder.join("import-parser/invalid-row-length.csv")).unwrap();
-    assert_eq!(load(&mut shop, "skus", CSV, &short, &[("map", "product=slug")]).2, 2, "two rows are cut short");
+    assert_eq!(load(&mut shop, "skus", CSV, &short, &[("map", "product=slug")]).2, 1, "a row is cut short");
     goes_round(&mut shop);
 }
 
@@ -180,7 +180,8 @@ fn medusa_exports_load_in_both_dialects() {
     let map = [("map", "sku=Variant SKU"), ("map", "on_hand=Variant Inventory Quantity"), ("set", "location=main")];
     assert_eq!(load(&mut shop, "stock", CSV, &template, &map), (5, 0, 0));
     let map = [("map", "sku=Variant SKU"), ("map", "price=Price USD"), ("set", "currency=USD")];
-    assert_eq!(load(&mut shop, "prices", CSV, &template, &map).2, 0);
+    let (accepted, unchanged, rejected) = load(&mut shop, "prices", CSV, &template, &map);
+    assert_eq!((accepted + unchanged, rejected), (4, 1), "one has no price in this currency");
     let others = [
         "filtered-products",
         "invalid-column",

@@ -76,8 +76,10 @@ fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<
     for id in (0..catalogue.locations.count()).map(LocationId) {
         // What nobody declared is not made a declared one by being loaded again.
         let Some(details) = catalogue.locations.details(id).map(|set| set.details.clone()) else { continue };
-        let groups: Vec<_> =
+        let mut groups: Vec<_> =
             catalogue.groups_of(id).into_iter().map(|g| catalogue.groups.name(g).to_string()).collect();
+        // A set, in an order that does not depend on when each was made.
+        groups.sort_unstable();
         let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
         let worked = catalogue.hours(id).details;
         let degrees = |of: fn((f64, f64)) -> f64| details.coordinates.map(|at| of(at).to_string()).unwrap_or_default();
