@@ -589,6 +589,14 @@ fn whatever_the_api_takes_goes_out_and_comes_in_again() {
             "groups": one(&mut runner, &proptest::collection::vec("[a-e./-]", 0..3)),
             "pickup_minutes": one(&mut runner, &(0..44_640)),
         });
+        let hours =
+            [json!({}), json!({"mon": "10:00-14:00,17:00-20:00", "tue": "closed"}), json!({"sun": "00:00-24:00"})];
+        let dates = json!([{"date": "2027-01-06", "hours": []}, {"date": "2027-01-05", "hours": ["10:00-14:00", "17:00-22:00"]}]);
+        let mut place = place;
+        match locations.len() % 4 {
+            3 => place["special_hours"] = dates,
+            at => place["hours"] = hours[at].clone(),
+        }
         put(&mut shop, &format!("/v1/locations/{}", encoded(&location)), &place);
         locations.push(location);
     }
