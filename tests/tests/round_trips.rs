@@ -7,7 +7,7 @@ use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
 /// Every kind of file, in the order in which one rests on the other.
-const KINDS: [&str; 7] = ["locations", "groups", "skus", "stock", "prices", "rules", "supply"];
+const KINDS: [&str; 8] = ["channels", "locations", "groups", "skus", "stock", "prices", "rules", "supply"];
 
 /// Xorshift: numbers that a seed makes again.
 struct Numbers(u64);
@@ -218,9 +218,6 @@ fn the_files_of_a_shop_make_the_same_shop_in_an_empty_directory() {
         live(&mut shop, &mut numbers, &mut open);
     }
     let mut other = Shop::default();
-    // No file carries channels.
-    other.declare_channels(&["pos", "web"]);
-    set(&mut other, "/v1/channels/app", &json!({"buffer": 1}));
     for kind in KINDS {
         let file = export(&mut shop, kind);
         let told = import(&mut other, &format!("{kind}?create=true"), &file);
