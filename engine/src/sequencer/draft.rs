@@ -16,7 +16,7 @@ use crate::coming::risks;
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
 use crate::ids::{
-    ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_BYTES_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
+    ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_CHARACTERS_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
 };
 use crate::journal::BatchBuilder;
 use crate::ledger::{Ledger, Shift};
@@ -128,7 +128,7 @@ fn first_of_each(names: &mut Definitions) -> Definitions {
 /// What the quarantine of a location is called; `nth` where others have the names before.
 fn quarantine_name(of: &str, nth: u32) -> Name {
     let suffix = if nth == 1 { String::new() } else { format!(":{nth}") };
-    let room = NAME_BYTES_MAX - QUARANTINE.len() - suffix.len();
+    let room = NAME_CHARACTERS_MAX - QUARANTINE.len() - suffix.len();
     // Names of locations are ASCII; of a long one as much as there is room for.
     let of: String = of.chars().take(room).collect();
     Name::from(format!("{QUARANTINE}{of}{suffix}"))
