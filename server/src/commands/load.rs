@@ -123,12 +123,7 @@ fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: impl
     answer
 }
 
-fn import_here(
-    data: &Path,
-    plan: &Plan,
-    input: impl BufRead,
-    rejects: Option<&Path>,
-) -> anyhow::Result<Value> {
+fn import_here(data: &Path, plan: &Plan, input: impl BufRead, rejects: Option<&Path>) -> anyhow::Result<Value> {
     let mut rejected = match rejects {
         Some(path) => Some(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?)),
         None => None,
