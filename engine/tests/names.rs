@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anaquel_engine::catalogue::ChannelDetails;
-use anaquel_engine::command::{Command, Failure, Outcome, Put, PutWhat, Refusal, RuleFields};
+use anaquel_engine::command::{
+    Command, Failure, LocationFields, Outcome, Put, PutWhat, Refusal, RuleFields, SkuFields,
+};
 use anaquel_engine::event::{Cause, Event, MovementKind, Origin};
 use anaquel_engine::ids::{ChannelId, Name, Seq};
 use anaquel_engine::journal::memory::MemoryDisk;
@@ -401,4 +403,29 @@ fn an_id_comes_back_when_nothing_uses_its_name_and_the_log_forgot_it() {
     verify::verify(&data, verify::Allowances::default()).unwrap();
     engine = open(&data, &clock);
     assert_eq!(seen(&engine), before, "after a stop in order");
+}
+
+#[test]
+fn the_state_hash_asks_for_names_and_not_for_the_order_in_which_they_came() {
+    let life = |skus: &[&str], locations: &[&str]| {
+        let shop = Shop::open();
+        for sku in skus {
+            shop.put(PutWhat::Sku(name(sku), SkuFields { product: Some((*sku).into()), ..SkuFields::default() }))
+                .unwrap();
+        }
+        for location in locations {
+            shop.put(PutWhat::Location(name(location), LocationFields::default())).unwrap();
+            skus.iter().for_each(|sku| shop.receive(sku, location, i64::from(sku.as_bytes()[0])));
+        }
+        shop.put_group("g", locations);
+        let skus = skus.iter().map(|sku| name(sku)).collect();
+        let fields = RuleFields { skus, groups: vec![name("g")], ..rule(Effect::Access(false)) };
+        shop.put_rule("r", Some(fields)).unwrap();
+        shop.supply("PO", "A", "s2", 3, 100);
+        audit(&shop);
+        shop.engine.state().hash.sums()
+    };
+    let sums = life(&["A", "B", "C"], &["s1", "s2", "s3"]);
+    assert_eq!(sums, life(&["C", "A", "B"], &["s3", "s2", "s1"]));
+    assert_ne!(sums, life(&["A", "B", "D"], &["s1", "s2", "s3"]));
 }
