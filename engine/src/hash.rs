@@ -38,7 +38,7 @@ pub enum Part {
     Supply,
     /// Cells: units on hand, safety stock, when they were last counted.
     Stock,
-    /// What channels leave to others. No file carries it.
+    /// What channels leave to others.
     Channels,
     /// Which rules are in force now.
     InForce,
@@ -92,7 +92,7 @@ impl Part {
 
     /// Whether exports carry it into another directory.
     pub fn is_in_files(self) -> bool {
-        !matches!(self, Self::Channels | Self::InForce | Self::Reserved | Self::Reservations | Self::Quarantine)
+        !matches!(self, Self::InForce | Self::Reserved | Self::Reservations | Self::Quarantine)
     }
 }
 
