@@ -10,7 +10,6 @@ use super::{Engine, Shared};
 use crate::backup::{self, BackupError, Extra, Head, Origin, Start};
 use crate::directory;
 use crate::ids::Seq;
-use crate::journal::sled_log::OpenError;
 
 impl Engine {
     /// Writes a backup of what is durable now, exact at one `seq`: everything, or what came since an earlier one. Reads
@@ -35,10 +34,7 @@ impl Engine {
         if !shared.sync_up_to(seq) {
             return Err(BackupError::NotDurable);
         }
-        let kept = directory::kept_files(directory).map_err(|error| match error {
-            OpenError::Io { source, .. } => BackupError::Io(source),
-            OpenError::Damaged(damage) => BackupError::Damaged(damage),
-        })?;
+        let kept = directory::kept_files(directory)?;
         let origin = Origin {
             reader: shared.reader.as_ref(),
             eras: self.identity().eras().collect(),
