@@ -2,7 +2,9 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::ChannelDetails;
-use anaquel_engine::command::{Command, Failure, NameRef, Outcome, Put, PutWhat, Row, Rows, RuleFields, SkuFields};
+use anaquel_engine::command::{
+    Command, Failure, NameRef, Outcome, Precondition, Put, PutWhat, Row, Rows, RuleFields, SkuFields,
+};
 use anaquel_engine::rules::{Amount, Effect};
 
 use crate::{in_memory, name, request, stock};
@@ -27,7 +29,7 @@ pub fn run(engine: &Engine, command: Command) -> Result<Outcome, Failure> {
 /// # Errors
 /// The engine's.
 pub fn put(engine: &Engine, what: PutWhat) -> anyhow::Result<()> {
-    run(engine, Command::Put(Box::new(Put { what, if_match: None })))?;
+    run(engine, Command::Put(Box::new(Put { what, precondition: Precondition::default() })))?;
     Ok(())
 }
 

@@ -3,7 +3,9 @@
 
 mod common;
 
-use anaquel_engine::command::{Command, Failure, LocationFields, NameRef, Put, PutWhat, Refusal, Row, Rows, SkuFields};
+use anaquel_engine::command::{
+    Command, Failure, LocationFields, NameRef, Precondition, Put, PutWhat, Refusal, Row, Rows, SkuFields,
+};
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::journal::memory::Fault;
 use anaquel_engine::reservation::State;
@@ -82,7 +84,7 @@ fn cancel_and_confirm_in_one_batch_are_decided_in_order() {
 fn put_location(shop: &Shop, groups: &[&str]) {
     let fields =
         LocationFields { groups: Some(groups.iter().map(|group| name(group)).collect()), ..Default::default() };
-    let put = Put { what: PutWhat::Location(name("s1"), fields), if_match: None };
+    let put = Put { what: PutWhat::Location(name("s1"), fields), precondition: Precondition::default() };
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
 }
 

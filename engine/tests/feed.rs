@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::ChannelDetails;
-use anaquel_engine::command::{Command, Put, PutWhat};
+use anaquel_engine::command::{Command, Precondition, Put, PutWhat};
 use anaquel_engine::event::{CellAfter, Event, MovementKind, Record};
 use anaquel_engine::feed::{Cursor, Exceeded, Item, Message, Mode, Reset, Selection, Start, Subscription, TrackError};
 use anaquel_engine::ids::{GroupId, LocationId, Name, Seq, SkuId};
@@ -191,7 +191,7 @@ fn check(shop: &Shop, reader: &mut Reader, selection: &Selection) {
 }
 
 fn put(shop: &Shop, what: PutWhat) {
-    let put = Put { what, if_match: None };
+    let put = Put { what, precondition: Precondition::default() };
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{
-    Command, Failure, LocationFields, Outcome, Put, PutWhat, Refusal, RuleFields, SkuFields,
+    Command, Failure, LocationFields, Outcome, Precondition, Put, PutWhat, Refusal, RuleFields, SkuFields,
 };
 use anaquel_engine::event::{Cause, Event, MovementKind, Origin};
 use anaquel_engine::ids::{ChannelId, Name, Seq};
@@ -206,7 +206,7 @@ fn there_are_as_many_channels_as_there_can_be_and_not_one_more() {
     for n in 0..CHANNELS {
         let what = PutWhat::Channel(name(&format!("c{n}")), ChannelDetails::default());
         let done = Arc::clone(&done);
-        let put = Command::Put(Box::new(Put { what, if_match: None }));
+        let put = Command::Put(Box::new(Put { what, precondition: Precondition::default() }));
         while shop.engine.in_flight() > 10_000 {
             std::thread::yield_now();
         }

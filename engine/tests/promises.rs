@@ -6,7 +6,7 @@ mod common;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anaquel_engine::catalogue::ChannelDetails;
-use anaquel_engine::command::{Command, Failure, Outcome, Put, PutWhat, Refusal, StepRequest};
+use anaquel_engine::command::{Command, Failure, Outcome, Precondition, Put, PutWhat, Refusal, StepRequest};
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::level::Constraint;
@@ -104,7 +104,10 @@ fn unknown_cells_are_named_as_such() {
 fn safety_stock_and_buffers_are_floors_of_the_same_decision() {
     let shop = Shop::open();
     shop.try_count_with("A", "s1", 10, None, Some(3)).unwrap();
-    let put = Put { what: PutWhat::Channel(name("web"), ChannelDetails { buffer: 2 }), if_match: None };
+    let put = Put {
+        what: PutWhat::Channel(name("web"), ChannelDetails { buffer: 2 }),
+        precondition: Precondition::default(),
+    };
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
     assert_eq!(shop.refusal(hold(&[("A", "s1", 6)])), (Constraint::Buffer, 5));
     assert_eq!(shop.refusal(hold(&[("A", "s1", 8)])), (Constraint::SafetyStock, 5));

@@ -3,7 +3,7 @@
 
 mod common;
 
-use anaquel_engine::command::{Command, Failure, Put, PutWhat, Refusal, RuleFields};
+use anaquel_engine::command::{Command, Failure, Precondition, Put, PutWhat, Refusal, RuleFields};
 use anaquel_engine::event::{Event, Purpose};
 use anaquel_engine::ids::{LocationId, Seq, SkuId, Timestamp};
 use anaquel_engine::level::Constraint;
@@ -100,14 +100,14 @@ fn rules_reach_skus_by_what_they_are_and_follow_when_that_changes() {
     set(&shop, "big", RuleFields { attributes: vec![("size".into(), "XL".into())], ..units(5) });
     assert_eq!(available(&shop, "web"), (10, 0));
     let describe = |fields: SkuFields| {
-        let put = Put { what: PutWhat::Sku(name("A"), fields), if_match: None };
+        let put = Put { what: PutWhat::Sku(name("A"), fields), precondition: Precondition::default() };
         shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
     };
     describe(SkuFields { categories: Some(vec!["fragile".into()]), ..SkuFields::default() });
     assert_eq!(available(&shop, "web"), (7, 3));
     describe(SkuFields { attributes: vec![("size".into(), "XL".into())], ..SkuFields::default() });
     assert_eq!(available(&shop, "web"), (5, 5));
-    let group = Put { what: PutWhat::Group(name("g"), vec![name("s0")]), if_match: None };
+    let group = Put { what: PutWhat::Group(name("g"), vec![name("s0")]), precondition: Precondition::default() };
     set(&shop, "group", RuleFields { groups: vec![name("g")], channels: vec![name("web")], ..units(9) });
     assert_eq!(available(&shop, "web"), (5, 5));
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(group)), None, done)).unwrap();

@@ -4,7 +4,7 @@
 mod common;
 
 use anaquel_engine::catalogue::LocationKind;
-use anaquel_engine::command::{Command, LocationFields, Put, PutWhat};
+use anaquel_engine::command::{Command, LocationFields, Precondition, Put, PutWhat};
 use anaquel_engine::event::Purpose;
 use anaquel_engine::ids::{ChannelId, LocationId, SkuId, Timestamp};
 use anaquel_engine::rules::Effect;
@@ -14,7 +14,7 @@ use common::{START_MS, Shop, hold, name, rule};
 /// A degree north is 111 km.
 fn place(shop: &Shop, location: &str, north: f64, kind: LocationKind) {
     let fields = LocationFields { kind: Some(kind), coordinates: Some((north, 0.0)), ..LocationFields::default() };
-    let put = Put { what: PutWhat::Location(name(location), fields), if_match: None };
+    let put = Put { what: PutWhat::Location(name(location), fields), precondition: Precondition::default() };
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
 }
 

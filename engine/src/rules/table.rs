@@ -25,8 +25,15 @@ pub struct Standing {
     pub in_force: bool,
     /// The `seq` at which it came into force, or went out of it, the last time.
     pub since: Seq,
-    /// The `seq` at which it was set: the version that `If-Match` compares.
+    /// The `seq` at which it was set.
     pub version: Seq,
+}
+
+impl Standing {
+    /// The `seq` from which on it stands as it does: the version that `If-Match` compares.
+    pub fn changed_at(&self) -> Seq {
+        self.version.max(self.since)
+    }
 }
 
 impl RuleSet {

@@ -12,7 +12,9 @@ use super::{Decision, Sequencer, effect_of};
 use crate::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Transfers,
 };
-use crate::command::{Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields};
+use crate::command::{
+    Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields, Version,
+};
 use crate::confirmed::{CellSet, CountsConfirmed};
 use crate::event::{Cause, Event, Imported, PlaceSet, RowError, RuleSet, SupplySet, Thing};
 use crate::gtin::Gtin;
@@ -228,10 +230,9 @@ impl Sequencer {
     }
 
     pub(super) fn put(&mut self, put: Put, cause: &mut Option<Box<Cause>>) -> Decision {
-        let version = self.version_of(&put.what);
-        if let Some(expected) = put.if_match
-            && (version == 0 || (expected != 0 && expected != version))
-        {
+        let current = self.version_of(&put.what);
+        let version = current.map_or(0, |current| current.seq);
+        if !put.precondition.holds(current) {
             return Err(Refusal::StaleVersion { actual: version }.into());
         }
         let (mut groups, mut services, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
@@ -334,22 +335,24 @@ impl Sequencer {
         }
     }
 
-    fn version_of(&self, what: &PutWhat) -> Seq {
+    /// The version of a thing; `None` where there is no such thing.
+    fn version_of(&self, what: &PutWhat) -> Option<Version> {
         let draft = &self.draft;
-        let version = match what {
-            PutWhat::Sku(name, _) => draft.known_sku(name).and_then(|id| draft.sku_details(id)).map(|(v, _)| v),
-            PutWhat::Location(name, _) => draft.known_location(name).and_then(|id| {
-                let details = draft.location_details(id).map(|(version, _)| version);
-                let served = self.state.catalogue.services(id).map(|set| set.version);
-                details.max(served).max(Some(self.state.catalogue.hours(id).version).filter(|version| *version > 0))
-            }),
-            PutWhat::Group(name, _) => draft.known_group(name).and_then(|id| draft.group_details(id)).map(|(v, _)| v),
-            PutWhat::Rule(name, _) => self.state.rules.get(name.as_str()).map(|standing| standing.version),
-            PutWhat::Channel(name, _) => {
-                draft.known_channel(name).and_then(|id| draft.channel_details(id)).map(|(v, _)| v)
+        let seq = match what {
+            PutWhat::Sku(name, _) => draft.sku_details(draft.known_sku(name)?).map(|(version, _)| version),
+            PutWhat::Location(name, _) => {
+                let location = draft.known_location(name)?;
+                let details = draft.location_details(location).map(|(version, _)| version);
+                let served = self.state.catalogue.services(location).map(|set| set.version);
+                let hours = Some(self.state.catalogue.hours(location).version);
+                let seq = details.max(served).max(hours).unwrap_or(0);
+                return Some(Version::of_location(seq, &self.state.catalogue.groups_of(location)));
             }
+            PutWhat::Group(name, _) => draft.group_details(draft.known_group(name)?).map(|(version, _)| version),
+            PutWhat::Rule(name, _) => Some(self.state.rules.get(name.as_str())?.changed_at()),
+            PutWhat::Channel(name, _) => draft.channel_details(draft.known_channel(name)?).map(|(version, _)| version),
         };
-        version.unwrap_or(0)
+        Some(Version::new(seq.unwrap_or(0)))
     }
 
     /// The details that `fields` lead to; `None` where they are what is known. A row of an import keeps what it does not

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anaquel_engine::admission::{LineRequest, MovementRequest, Place, ReserveRequest};
 use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{
-    Command, Count, Failure, LineUnits, LocationFields, NameRef, Outcome, Put, PutWhat, Refusal, RuleFields, SkuFields,
-    StepRequest, SupplyFields,
+    Command, Count, Failure, LineUnits, LocationFields, NameRef, Outcome, Precondition, Put, PutWhat, Refusal,
+    RuleFields, SkuFields, StepRequest, SupplyFields,
 };
 use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose, SupplyKind};
 use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
@@ -279,12 +279,12 @@ impl Shop {
     }
 
     fn try_put(&self, what: PutWhat) -> Result<(), Failure> {
-        let put = Put { what, if_match: None };
+        let put = Put { what, precondition: Precondition::default() };
         self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).map(drop)
     }
 
     pub fn put(&self, what: PutWhat) -> Result<Outcome, Failure> {
-        let put = Put { what, if_match: None };
+        let put = Put { what, precondition: Precondition::default() };
         self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))
     }
 
@@ -318,7 +318,7 @@ impl Shop {
         if let Some(fields) = &fields {
             self.declare_for(fields)?;
         }
-        let put = Put { what: PutWhat::Rule(name(id), fields.map(Box::new)), if_match: None };
+        let put = Put { what: PutWhat::Rule(name(id), fields.map(Box::new)), precondition: Precondition::default() };
         match self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))? {
             Outcome::Put { seq, .. } => Ok(seq),
             other => panic!("a version was expected, not {other:?}"),

@@ -1,18 +1,20 @@
 //! SKUs, locations, groups, channels: set one, read it back, list them.
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::{Command, Completion, Outcome, Put, PutWhat};
+use anaquel_engine::command::{Command, Completion, Outcome, Put, PutWhat, Version};
+use anaquel_engine::event::Thing;
 use anaquel_engine::gtin::Gtin;
-use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use axum::extract::{Request, State};
-use axum::response::Response;
-use http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Page, etag, json_answer, replayed};
+use super::{Page, json_answer, replayed};
 use crate::app::{App, Caller, Executed};
 use crate::budget::Payer;
+use crate::conditions;
 use crate::extract::{self, Params, PathId};
 use crate::ops::unexpected;
 use crate::problem::Problem;
@@ -20,12 +22,27 @@ use crate::sight::Sight;
 use crate::wire::catalogue as words;
 
 /// An item with its entity tag.
-pub(super) fn tagged((version, item): (Seq, Value)) -> Response {
-    let mut response = json_answer(&item);
-    if let Ok(tag) = HeaderValue::from_str(&etag(version)) {
+fn tagged(version: Version, item: &Value) -> Response {
+    let mut response = json_answer(item);
+    if let Ok(tag) = HeaderValue::from_str(&conditions::tag(version)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
+}
+
+/// An item that is read, with its entity tag; 304 for who knows it already. What is seen of it depends on who asks.
+pub(super) fn read(headers: &HeaderMap, (version, item): (Version, Value)) -> Result<Response, Problem> {
+    let mut response = match conditions::known(headers, &conditions::tag(version))? {
+        None => tagged(version, &item),
+        Some(known) => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            response.headers_mut().insert(header::ETAG, known);
+            response
+        }
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("authorization"));
+    Ok(response)
 }
 
 /// A page of items, in the order in which they were declared.
@@ -70,18 +87,6 @@ async fn list_some(
     super::list(app, payer, page).await
 }
 
-/// `If-Match`: a version, or `*` for any that exists.
-fn if_match(headers: &HeaderMap) -> Result<Option<Seq>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().unwrap_or_default().trim();
-    if text == "*" {
-        return Ok(Some(0));
-    }
-    let version = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|text| text.parse().ok());
-    // A tag that this server did not give out is nobody's version.
-    Ok(Some(version.filter(|version| *version > 0).unwrap_or(Seq::MAX)))
-}
-
 /// Sets one thing and answers with it as it is from its `seq` on.
 pub(super) async fn put<T: DeserializeOwned>(
     app: &App,
@@ -92,12 +97,12 @@ pub(super) async fn put<T: DeserializeOwned>(
     let request = extract::json::<T>(app, request).await?;
     request.params.done()?;
     let done = put_now(app, &request.caller, &headers, what(request.body)?).await?;
-    Ok(replayed(tagged((done.seq, done.item)), done.replayed))
+    Ok(replayed(tagged(done.version, &done.item), done.replayed))
 }
 
 /// What became of a thing that was to be set.
 pub(super) struct Done {
-    pub seq: Seq,
+    pub version: Version,
     /// The thing, with the `seq` of its effect.
     pub item: Value,
     /// Whether this is the first answer told again.
@@ -107,7 +112,7 @@ pub(super) struct Done {
 /// Sets or removes one thing, if it has the version that the caller names. A repeat is told by its key before the version
 /// is looked at.
 pub(super) async fn put_now(app: &App, caller: &Caller, headers: &HeaderMap, what: PutWhat) -> Result<Done, Problem> {
-    let put = Put { what, if_match: if_match(headers)? };
+    let put = Put { what, precondition: conditions::precondition(headers)? };
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::Put(Box::new(put)), cause, done);
     done(app, caller, app.execute(caller, submit).await?)
 }
@@ -121,7 +126,11 @@ pub(super) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Don
     if let Value::Object(members) = &mut item {
         members.insert("seq".into(), (*seq).into());
     }
-    Ok(Done { seq: *seq, item, replayed: executed.replayed })
+    let version = match &**thing {
+        Thing::Location(.., groups) => Version::of_location(*seq, groups),
+        _ => Version::new(*seq),
+    };
+    Ok(Done { version, item, replayed: executed.replayed })
 }
 
 pub(super) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
@@ -161,9 +170,9 @@ pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result
 /// One SKU.
 #[utoipa::path(get, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["read"])), params(("sku" = String, Path, description = "The SKU")),
     responses((status = 200, body = words::SkuBody), (status = 404, description = "not-found")))]
-pub async fn get_sku(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
+pub async fn get_sku(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.skus.id(&id).ok_or_else(|| Problem::not_found("SKU"))?;
-    Ok(tagged(app.engine.state().view.read(|| words::sku(&app.engine, found)).1))
+    read(&headers, app.engine.state().view.read(|| words::sku(&app.engine, found)).1)
 }
 
 /// Set a SKU, whole.
@@ -196,9 +205,9 @@ pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> R
 /// One location.
 #[utoipa::path(get, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["read"])), params(("location" = String, Path, description = "The location")),
     responses((status = 200, body = words::LocationBody), (status = 404, description = "not-found")))]
-pub async fn get_location(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
+pub async fn get_location(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.locations.id(&id).ok_or_else(|| Problem::not_found("location"))?;
-    Ok(tagged(app.engine.state().view.read(|| words::location(&app.engine, found)).1))
+    read(&headers, app.engine.state().view.read(|| words::location(&app.engine, found)).1)
 }
 
 /// Set a location, whole.
@@ -226,9 +235,9 @@ pub async fn list_groups(State(app): State<App>, payer: Payer, uri: Uri) -> Resu
 /// One group.
 #[utoipa::path(get, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["read"])), params(("group" = String, Path, description = "The group")),
     responses((status = 200, body = words::GroupBody), (status = 404, description = "not-found")))]
-pub async fn get_group(State(app): State<App>, PathId(id): PathId) -> Result<Response, Problem> {
+pub async fn get_group(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.groups.id(&id).ok_or_else(|| Problem::not_found("group"))?;
-    Ok(tagged(app.engine.state().view.read(|| words::group(&app.engine, found)).1))
+    read(&headers, app.engine.state().view.read(|| words::group(&app.engine, found)).1)
 }
 
 /// Set a group's members.
@@ -274,11 +283,16 @@ pub async fn list_channels(
 /// One channel.
 #[utoipa::path(get, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["read"])), params(("channel" = String, Path, description = "The channel")),
     responses((status = 200, body = words::ChannelBody), (status = 404, description = "not-found")))]
-pub async fn get_channel(State(app): State<App>, caller: Caller, PathId(id): PathId) -> Result<Response, Problem> {
+pub async fn get_channel(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathId(id): PathId,
+) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.channels.id(&id);
     let found = found.filter(|_| Sight::of(&app.engine, &caller).has_channel(&id));
     let found = found.ok_or_else(|| Problem::not_found("channel"))?;
-    Ok(tagged(app.engine.state().view.read(|| words::channel(&app.engine, found)).1))
+    read(&headers, app.engine.state().view.read(|| words::channel(&app.engine, found)).1)
 }
 
 /// Set what holds for a channel.

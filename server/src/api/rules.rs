@@ -5,10 +5,10 @@ use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId};
 use anaquel_engine::rules::{Fate, Kind};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::Uri;
+use http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
-use super::catalogue::{path_name, put, put_now, tagged};
+use super::catalogue::{path_name, put, put_now, read};
 use super::{Page, json_answer, replayed};
 use crate::app::{App, Caller};
 use crate::budget::Payer;
@@ -47,11 +47,16 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
 /// One rule.
 #[utoipa::path(get, path = "/v1/rules/{rule}", tag = "rules", security(("key" = ["read"])), params(("rule" = String, Path, description = "The rule")),
     responses((status = 200, body = words::RuleBody), (status = 404, description = "not-found")))]
-pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId) -> Result<Response, Problem> {
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    PathId(id): PathId,
+) -> Result<Response, Problem> {
     let sight = Sight::of(&app.engine, &caller);
     let standing = app.engine.state().rules.get(&id).filter(|standing| sight.concerns(&standing.rule));
     let (version, item) = words::standing(&app.engine, &*standing.ok_or_else(|| Problem::not_found("rule"))?);
-    Ok(tagged((version, sight.trim(item))))
+    read(&headers, (version, sight.trim(item)))
 }
 
 /// Set a rule, whole. It is in force from the `seq` of the answer, or when its date comes.

@@ -8,7 +8,7 @@ use anaquel_engine::Engine;
 use anaquel_engine::business_time::DAY_MINUTES;
 use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
 use anaquel_engine::command::{
-    Command, Count, LocationFields, NameRef, Outcome, Put, PutWhat, Row, Rows, ServiceFields,
+    Command, Count, LocationFields, NameRef, Outcome, Precondition, Put, PutWhat, Row, Rows, ServiceFields,
 };
 use anaquel_engine::ids::Name;
 use anyhow::Context;
@@ -74,7 +74,10 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
         run(engine, Rows::Stock { counts: chunk.to_vec(), create: false })?;
     }
     for (channel, buffer) in [("web", 1), ("app", 1), ("marketplace", 3), ("contact-centre", 0), ("pos", 0)] {
-        let put = Put { what: PutWhat::Channel(name(channel)?, ChannelDetails { buffer }), if_match: None };
+        let put = Put {
+            what: PutWhat::Channel(name(channel)?, ChannelDetails { buffer }),
+            precondition: Precondition::default(),
+        };
         engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))?;
     }
     tracing::info!(

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use anaquel_engine::Engine;
 use anaquel_engine::business_time::{Span, SpecialDates};
 use anaquel_engine::catalogue::{
-    ChannelDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails,
+    ChannelDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails, Versioned,
 };
-use anaquel_engine::command::{LocationFields, ServiceFields, SkuFields};
+use anaquel_engine::command::{LocationFields, ServiceFields, SkuFields, Version};
 use anaquel_engine::event::{CellToCome, PlaceSet, Thing};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
@@ -285,12 +285,17 @@ pub fn kind_name(kind: LocationKind) -> &'static str {
     }
 }
 
+/// The version of a thing; 0 where nobody declared it.
+fn version<D>(set: Option<&Versioned<D>>) -> Version {
+    Version::new(set.map_or(0, |set| set.version))
+}
+
 /// A SKU with its version.
-pub fn sku(engine: &Engine, id: SkuId) -> (u64, Value) {
+pub fn sku(engine: &Engine, id: SkuId) -> (Version, Value) {
     let registry = &engine.state().catalogue.skus;
     let set = registry.details(id);
     let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
-    (set.map_or(0, |set| set.version), sku_item(engine, id, &details))
+    (version(set.as_deref()), sku_item(engine, id, &details))
 }
 
 fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails) -> Value {
@@ -307,22 +312,23 @@ fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails) -> Value {
 }
 
 /// A location with its version.
-pub fn location(engine: &Engine, id: LocationId) -> (u64, Value) {
+pub fn location(engine: &Engine, id: LocationId) -> (Version, Value) {
     let catalogue = &engine.state().catalogue;
     let set = catalogue.locations.details(id);
     let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
     let served = catalogue.services(id);
     let services = served.as_deref().map(|set| set.details.clone()).unwrap_or_default();
     let hours = catalogue.hours(id);
-    let mut item = location_item(engine, id, &details, &services, &hours.details, &catalogue.groups_of(id));
+    let groups = catalogue.groups_of(id);
+    let mut item = location_item(engine, id, &details, &services, &hours.details, &groups);
     if let (Value::Object(members), Some(of)) = (&mut item, catalogue.quarantine_of(id)) {
         members.insert("kind".into(), "quarantine".into());
         members.insert("quarantine_of".into(), catalogue.locations.name(of).as_str().into());
         members.insert("pickup".into(), false.into());
         members.insert("ship".into(), false.into());
     }
-    let version = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version)).max(hours.version);
-    (version, item)
+    let seq = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version)).max(hours.version);
+    (Version::of_location(seq, &groups), item)
 }
 
 fn location_item(
@@ -355,11 +361,11 @@ fn location_item(
 }
 
 /// A group with its version.
-pub fn group(engine: &Engine, id: GroupId) -> (u64, Value) {
+pub fn group(engine: &Engine, id: GroupId) -> (Version, Value) {
     let catalogue = &engine.state().catalogue;
     let set = catalogue.groups.details(id);
     let members = set.as_deref().map(|set| set.details.locations.clone()).unwrap_or_default();
-    (set.map_or(0, |set| set.version), group_item(engine, id, &members))
+    (version(set.as_deref()), group_item(engine, id, &members))
 }
 
 fn group_item(engine: &Engine, id: GroupId, members: &[LocationId]) -> Value {
@@ -369,11 +375,11 @@ fn group_item(engine: &Engine, id: GroupId, members: &[LocationId]) -> Value {
 }
 
 /// A channel with its version.
-pub fn channel(engine: &Engine, id: ChannelId) -> (u64, Value) {
+pub fn channel(engine: &Engine, id: ChannelId) -> (Version, Value) {
     let registry = &engine.state().catalogue.channels;
     let set = registry.details(id);
     let buffer = set.as_deref().map_or(0, |set| set.details.buffer);
-    (set.map_or(0, |set| set.version), channel_item(engine, id, buffer))
+    (version(set.as_deref()), channel_item(engine, id, buffer))
 }
 
 fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {

@@ -1,7 +1,7 @@
 //! Rules on the wire.
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::RuleFields;
+use anaquel_engine::command::{RuleFields, Version};
 use anaquel_engine::ids::Name;
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use anaquel_engine::query::CellView;
@@ -318,11 +318,11 @@ fn say_amount(amount: Amount, say: &mut impl FnMut(&str, Value)) {
 }
 
 /// A rule as it stands, with its version.
-pub fn standing(engine: &Engine, standing: &Standing) -> (u64, Value) {
+pub fn standing(engine: &Engine, standing: &Standing) -> (Version, Value) {
     let mut item = rule(engine, standing.name.as_str(), &standing.rule);
     item.insert("in_force".into(), standing.in_force.into());
     item.insert("since".into(), standing.since.into());
-    (standing.version, Value::Object(item))
+    (Version::new(standing.changed_at()), Value::Object(item))
 }
 
 /// A rule that holds for a cell and a channel, and what becomes of it.
