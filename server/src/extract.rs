@@ -1,6 +1,7 @@
 //! Reading requests: bodies, queries, paths and headers, each with an error that names what is wrong.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use anaquel_engine::ids::Name;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Version, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,6 +23,7 @@ use crate::budget::Payer;
 use crate::budget::answers::{Held, SMALL_BYTES};
 use crate::door::Identity;
 use crate::door::guard::{Peer, Visitor};
+use crate::encoding::{self, Encoding};
 use crate::problem::{Problem, Slug};
 use crate::wire::whole;
 
@@ -30,6 +32,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Bytes of a refused body that are read and thrown away.
 const DISCARD_BYTES_MAX: usize = 64 << 20;
+
+/// How all that is packed with gzip begins.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// The longest idempotency key.
 const KEY_CHARACTERS_MAX: usize = 255;
@@ -63,9 +68,11 @@ pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> 
 /// Reads JSON, naming the field that is wrong.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if let Err(error) = std::str::from_utf8(bytes) {
+        let hint =
+            if bytes.starts_with(&GZIP_MAGIC) { "; what is packed with gzip needs Content-Encoding: gzip" } else { "" };
         return Err(Problem::new(
             Slug::InvalidRequest,
-            format!("the body is not UTF-8 from byte {} on", error.valid_up_to()),
+            format!("the body is not UTF-8 from byte {} on{hint}", error.valid_up_to()),
         ));
     }
     // Most bodies are right; only for one that is not, the way to what is wrong is kept.
@@ -86,8 +93,16 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(body)
 }
 
-/// Reads what is left of a body that is refused, within bounds: a client that is still sending would otherwise see its
-/// connection break instead of the answer.
+/// Lets go of a body whose request is refused. The answer does not wait for it: what is left is read beside it, within
+/// bounds, since a client that is still sending would otherwise see its connection break instead of the answer. Whoever
+/// asked first whether to send it (`Expect: 100-continue`) has its answer, and sends nothing.
+pub fn let_go(headers: &HeaderMap, body: Body) {
+    if !headers.contains_key(header::EXPECT) {
+        tokio::spawn(discard(body));
+    }
+}
+
+/// Reads what is left of a body and throws it away, within bounds.
 pub async fn discard(mut body: Body) {
     let drain = async {
         let mut left = DISCARD_BYTES_MAX;
@@ -99,6 +114,19 @@ pub async fn discard(mut body: Body) {
         }
     };
     let _ = tokio::time::timeout(BODY_TIMEOUT, drain).await;
+}
+
+/// How long a body is, where it says so.
+pub fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+}
+
+/// A body that is larger than `most`, which the setting `limit` says. Over HTTP/1 the connection ends with the answer:
+/// what is still on its way is in the way of the next request.
+pub fn too_large(what: &str, most: u64, limit: &'static str, version: Version) -> Problem {
+    let problem = Problem::new(Slug::PayloadTooLarge, format!("{what} has at most {most} bytes ({limit})"));
+    let problem = problem.with("limit", limit).with("most", most);
+    if version < Version::HTTP_2 { problem.closing() } else { problem }
 }
 
 /// A body in the reading. One that comes in one piece is not copied.
@@ -141,14 +169,20 @@ impl Whole {
 }
 
 /// Reads a body. A large one takes room of who pays before it is read, or, where it does not say how long it is, before it
-/// is read any further; it has that room until what comes back with it is dropped.
+/// is read any further; it has that room until what comes back with it is dropped. One that is too large is refused as
+/// soon as that is known.
 async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, Option<Arc<Held>>), Problem> {
     let (limit, headers) = (app.config.limits.body_bytes, &parts.headers);
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let too_large = || Problem::new(Slug::PayloadTooLarge, format!("a body has at most {limit} bytes"));
-    if announced.is_some_and(|length| length > limit as u64) {
-        discard(body).await;
-        return Err(too_large());
+    let too_large = || too_large("a body", limit as u64, "limits.body_bytes", parts.version);
+    let encoding = Encoding::of(headers);
+    let announced = announced(headers);
+    let refused = match &encoding {
+        Err(problem) => Some(problem.clone()),
+        Ok(_) => announced.is_some_and(|length| length > limit as u64).then(too_large),
+    };
+    if let Some(problem) = refused {
+        let_go(headers, body);
+        return Err(problem);
     }
     let mut wanted = announced.and_then(|length| usize::try_from(length).ok()).filter(|length| *length > SMALL_BYTES);
     let (mut whole, mut room, mut until) = (Whole::default(), None, Instant::now() + BODY_TIMEOUT);
@@ -162,7 +196,7 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
                 Ok(held) => (room, until) = (Some(held), until + began.elapsed()),
                 Err(problem) => {
                     drop(whole);
-                    discard(body).await;
+                    let_go(headers, body);
                     return Err(problem);
                 }
             }
@@ -176,14 +210,18 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
             Ok(true) => break,
             Ok(false) if whole.len() > limit => {
                 drop((whole, room));
-                discard(body).await;
+                let_go(headers, body);
                 return Err(too_large());
             }
             Ok(false) => wanted = Some(limit),
             Err(_) => return Err(Problem::new(Slug::InvalidRequest, "the body was cut off")),
         }
     }
-    let bytes = whole.end();
+    let mut bytes = whole.end();
+    if encoding.is_ok_and(|encoding| encoding == Encoding::Gzip) {
+        // On the heap, so that plain bodies take no room for it.
+        (bytes, room) = Box::pin(unpacked(app, parts, bytes, room)).await?;
+    }
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let is_json = media_type.is_none_or(|value| {
         let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -193,6 +231,30 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
         return Err(Problem::new(Slug::UnsupportedMediaType, "Content-Type: send application/json"));
     }
     Ok((bytes, room))
+}
+
+/// The text of a body that came packed with gzip: bounded by what a plain one may have, and with room for as much where it
+/// turns out to be large.
+async fn unpacked(
+    app: &App,
+    parts: &Parts,
+    packed: Bytes,
+    room: Option<Arc<Held>>,
+) -> Result<(Bytes, Option<Arc<Held>>), Problem> {
+    let limit = app.config.limits.body_bytes;
+    let problem = |error: std::io::Error| match error.kind() {
+        ErrorKind::FileTooLarge => too_large("a body", limit as u64, "limits.body_bytes", parts.version),
+        _ => Problem::new(Slug::InvalidRequest, error.to_string()).with("field", "Content-Encoding"),
+    };
+    match encoding::unpack(&packed, Encoding::Gzip, limit.min(SMALL_BYTES)) {
+        Err(error) if error.kind() == ErrorKind::FileTooLarge && limit > SMALL_BYTES => {}
+        small => return Ok((small.map_err(problem)?.into(), room)),
+    }
+    let larger = app.answers.reserve(&Payer::of(&parts.extensions), limit).await?;
+    let unpacked = tokio::task::spawn_blocking(move || encoding::unpack(&packed, Encoding::Gzip, limit)).await;
+    let unpacked = unpacked.map_err(|_| Problem::new(Slug::Internal, "unpacking ended in a defect"))?;
+    drop(room);
+    Ok((unpacked.map_err(problem)?.into(), Some(larger)))
 }
 
 /// Who asks, and under which key.

@@ -36,7 +36,133 @@ pub enum Slug {
     Overloaded,
 }
 
+/// A field of a problem's own, and what it tells.
+type OwnField = (&'static str, &'static str);
+
 impl Slug {
+    /// All kinds, in the order of their status codes.
+    pub const ALL: [Self; 17] = [
+        Self::InvalidRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Timeout,
+        Self::InsufficientStock,
+        Self::WrongState,
+        Self::Gone,
+        Self::StaleVersion,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::IdempotencyMismatch,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::ReadOnly,
+        Self::Overloaded,
+    ];
+
+    /// What it means, what to do about it, and the fields that it may have beside those of all problems. `/problems/…` and
+    /// nothing else tells it; the texts hold no markup.
+    pub fn explain(self) -> (&'static str, &'static str, &'static [OwnField]) {
+        const LIMIT: OwnField = ("limit", "the setting that is in the way");
+        const MOST: OwnField = ("most", "what that setting allows");
+        const FIELD: OwnField = ("field", "the field, header or parameter that it is about, as a path");
+        match self {
+            Self::InvalidRequest => (
+                "Something in the request cannot be, or is not known here. Nothing was done, and nothing of it was kept.",
+                "Read detail: it names the field and what may stand there. Sent again unchanged, it is refused again.",
+                &[
+                    FIELD,
+                    LIMIT,
+                    MOST,
+                    ("errors", "of an atomic import: the rows that are wrong, with line, field and reason"),
+                    ("rejected", "how many there are"),
+                ],
+            ),
+            Self::Unauthorized => (
+                "The server asks for a key, and none came, or one that it does not take: unknown, revoked, or expired.",
+                "Send Authorization: Bearer and a key of anaquel keys add, or a token. A browser's socket sends the subprotocols anaquel and anaquel.key.KEY.",
+                &[],
+            ),
+            Self::Forbidden => (
+                "Who asks is known, or need not be, and may not do this: the scope is another, the key is bound to other channels or locations, the page is of an origin that is not listed, the host is a name that the server does not answer to, or the pickup code is wrong.",
+                "Use a key with the scope that is named, or have the origin or the host added to the settings.",
+                &[("scope", "the scopes that would do"), FIELD, LIMIT],
+            ),
+            Self::NotFound => (
+                "There is no such thing, or none that this caller may see.",
+                "Check the id, and that it is percent-encoded in the path.",
+                &[FIELD],
+            ),
+            Self::MethodNotAllowed => {
+                ("The path exists, and does not take this method.", "See Allow in the answer, and /docs.", &[])
+            }
+            Self::Timeout => (
+                "The body did not arrive in time. Nothing was done.",
+                "Send it again, with the same idempotency key.",
+                &[],
+            ),
+            Self::InsufficientStock => (
+                "Not all of what was asked for can be promised, so nothing was.",
+                "Each line says what is available and what was short; would_succeed, where it is there, is what to ask for instead.",
+                &[(
+                    "lines",
+                    "one entry for each line that is short: sku, location, requested, available, constraint, and what would succeed",
+                )],
+            ),
+            Self::WrongState => (
+                "The reservation is in a state from which there is no way to what was asked for, such as confirm after it expired.",
+                "Read the reservation; where it is over, reserve anew.",
+                &[("state", "the state that it is in"), LIMIT],
+            ),
+            Self::Gone => (
+                "It was there, and is kept no longer: the log, closed reservations and idempotency keys have retentions.",
+                "Start from a snapshot or an export. What an idempotency key did is done, and is not done again.",
+                &[("oldest", "the oldest record that is kept"), ("seq", "the record of what was done")],
+            ),
+            Self::StaleVersion => (
+                "The thing is not what the precondition says: it changed since it was read, or exists already. Nothing was done.",
+                "Read it again, with its ETag, make the change anew, and send it with that tag in If-Match.",
+                &[("version", "the version that it has now; 0 where it does not exist or nobody declared it")],
+            ),
+            Self::PayloadTooLarge => (
+                "The body is larger than it may be, packed or unpacked. It is refused as soon as that is known, and the connection may end with the answer.",
+                "Send less at a time, or raise the limit that is named.",
+                &[LIMIT, MOST],
+            ),
+            Self::UnsupportedMediaType => (
+                "The body is of a type or an encoding that this call does not read.",
+                "Send application/json, or for imports text/csv or application/x-ndjson; plain, or packed with gzip and Content-Encoding: gzip.",
+                &[FIELD],
+            ),
+            Self::IdempotencyMismatch => (
+                "The idempotency key was used before, for another body.",
+                "Use a new key for a new request, and the same body for a repeat.",
+                &[],
+            ),
+            Self::TooManyRequests => (
+                "The caller has reached a limit of its own: requests a second, open holds, streams, or names.",
+                "Wait for Retry-After seconds, or end something that is open; limit names the setting.",
+                &[LIMIT, MOST, FIELD],
+            ),
+            Self::Internal => (
+                "A defect of the server. The log tells more, under the request's id.",
+                "Send it again with the same idempotency key; if it stays, tell the operator.",
+                &[("damaged_seq", "the record of the log that cannot be read")],
+            ),
+            Self::ReadOnly => (
+                "The server takes no writes now: its disk is full or failed, or it is stopping. Reads go on.",
+                "Come again after Retry-After seconds, with the same idempotency key. Where outcome is unknown, the write was under way, and its key tells later what became of it.",
+                &[("outcome", "unknown, where it is not known whether the write was done")],
+            ),
+            Self::Overloaded => (
+                "Too much is going on right now, in all or by this caller.",
+                "Come again after Retry-After seconds, with the same idempotency key; limit names the setting.",
+                &[LIMIT, MOST],
+            ),
+        }
+    }
+
     /// Slug, status and title.
     pub fn describe(self) -> (&'static str, StatusCode, &'static str) {
         match self {
@@ -81,13 +207,15 @@ pub struct Problem {
     fields: Map<String, Value>,
     /// Seconds after which it is worth another try.
     retry_after: Option<u64>,
+    /// Whether the connection ends with the answer.
+    closes: bool,
 }
 
 impl Problem {
     pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
         let comes_again = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
         let retry_after = comes_again.contains(&slug.describe().1).then_some(1);
-        Self { slug, detail: detail.into(), fields: Map::new(), retry_after }
+        Self { slug, detail: detail.into(), fields: Map::new(), retry_after, closes: false }
     }
 
     /// A field that says something that cannot be.
@@ -114,6 +242,12 @@ impl Problem {
     #[must_use]
     pub fn retry_after(self, seconds: u64) -> Self {
         Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// The connection ends with the answer. Of HTTP/1 only: over HTTP/2, other requests go over it.
+    #[must_use]
+    pub fn closing(self) -> Self {
+        Self { closes: true, ..self }
     }
 
     pub fn status(&self) -> StatusCode {
@@ -322,6 +456,12 @@ impl IntoResponse for Problem {
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(crate::encoding::ACCEPTED));
+        }
+        if self.closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

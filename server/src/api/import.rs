@@ -1,6 +1,6 @@
 //! Files in: streamed, never buffered whole.
 
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::time::Duration;
 
 use anaquel_engine::command::{Command, Failure, Outcome};
@@ -8,15 +8,15 @@ use anaquel_engine::event::Imported;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use flate2::read::MultiGzDecoder;
 use futures_util::StreamExt;
-use http::{HeaderMap, header};
+use http::header;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{json_answer, replayed};
 use crate::app::{App, Caller, Executed};
 use crate::budget::Payer;
+use crate::encoding::{Encoding, Unpacked};
 use crate::extract::{self, Params, PathId};
 use crate::load::{self, Format, LoadError, Plan, Reading, Rejects, Surface};
 use crate::ops::unexpected;
@@ -24,6 +24,9 @@ use crate::problem::{Problem, Slug};
 
 /// How long the next piece of a body may take to arrive.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The setting that bounds an import, packed and unpacked.
+const LIMIT: &str = "limits.import_bytes";
 
 /// Pieces of a body between the network and the parser.
 const PIECES: usize = 8;
@@ -62,25 +65,30 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let (reading, asks_rejects) = (reading(&mut params)?, params.flag("rejects")?);
     params.done()?;
     let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let encoding = match Encoding::of(&parts.headers) {
+        Ok(encoding) => encoding,
+        Err(problem) => {
+            extract::let_go(&parts.headers, body);
+            return Err(problem);
+        }
+    };
     let format = match media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "text/csv" => Format::Csv,
         "application/x-ndjson" => Format::Ndjson,
         _ => {
-            extract::discard(body).await;
+            extract::let_go(&parts.headers, body);
             let detail = "Content-Type: send text/csv or application/x-ndjson";
             return Err(Problem::new(Slug::UnsupportedMediaType, detail));
-        }
-    };
-    let is_packed = match is_gzip(&parts.headers) {
-        Ok(is_packed) => is_packed,
-        Err(problem) => {
-            extract::discard(body).await;
-            return Err(problem);
         }
     };
     let key = extract::key(&parts.headers)?;
     if key.is_none() && app.config.idempotency.required {
         return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
+    }
+    let limit = app.config.limits.import_bytes;
+    if extract::announced(&parts.headers).is_some_and(|length| length > limit) {
+        extract::let_go(&parts.headers, body);
+        return Err(extract::too_large("an import", limit, LIMIT, parts.version));
     }
     let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let (atomic_rows, surface) = (app.config.limits.import_atomic_rows, Surface::of_user_agent(agent));
@@ -90,22 +98,23 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let turn = match app.files.turn(Payer::of(&parts.extensions).who).await {
         Ok(turn) => turn,
         Err(problem) => {
-            extract::discard(body).await;
+            extract::let_go(&parts.headers, body);
             return Err(problem);
         }
     };
 
     // The body goes piece by piece to a thread that parses and loads it; a slow disk slows the sender down.
     let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(PIECES);
-    let limit = app.config.limits.import_bytes;
-    let feed = tokio::spawn(feed(body, pieces, limit));
+    tokio::spawn(feed(body, pieces, limit));
     let worker = app.clone();
     let runtime = tokio::runtime::Handle::current();
     let (caller, address) = (Caller::of(&parts.extensions), extract::address(&parts));
     let caller = Caller { trace: extract::trace(&parts.headers), ..caller };
+    let version = parts.version;
     let loaded = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let mut reader = BufReader::with_capacity(64 << 10, Pieces::new(received));
+        let unpacked = Unpacked::new(Pieces::new(received), encoding, limit);
+        let mut reader = BufReader::with_capacity(64 << 10, unpacked);
         let bind = |hash| {
             let who = caller.visitor.as_ref().map(|visitor| visitor.identity.as_ref());
             key.clone().map(|key| extract::bind_key(key, who, parts.method.as_str(), parts.uri.path(), hash))
@@ -117,7 +126,8 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         };
         if let Some(done) = kept {
             std::io::copy(&mut reader, &mut std::io::sink())?;
-            let same = bind(reader.get_ref().hash.finalize()).is_some_and(|key| key.fingerprint == done.fingerprint);
+            let same =
+                bind(reader.get_ref().get_ref().hash.finalize()).is_some_and(|key| key.fingerprint == done.fingerprint);
             if !same {
                 return Err(Failure::from(anaquel_engine::command::Refusal::IdempotencyMismatch).into());
             }
@@ -128,13 +138,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         }
         let (mut rejected, rejects_bytes) = (Vec::new(), worker.config.limits.import_rejects_bytes);
         let mut rejects = asks_rejects.then(|| Rejects::new(&mut rejected, plan.format, rejects_bytes));
-        let imported = if is_packed {
-            let unpacked = Bounded { input: MultiGzDecoder::new(&mut reader), left: limit, limit };
-            let unpacked = BufReader::with_capacity(64 << 10, unpacked);
-            load::load(&worker.engine, &caller, &plan, unpacked, rejects.as_mut())
-        } else {
-            load::load(&worker.engine, &caller, &plan, &mut reader, rejects.as_mut())
-        };
+        let imported = load::load(&worker.engine, &caller, &plan, &mut reader, rejects.as_mut());
         let left_out = rejects.map(|rejects| rejects.left_out());
         let rejects = left_out.map(|left_out| (String::from_utf8(rejected).unwrap_or_default(), left_out));
         let imported = match (imported, rejects.clone()) {
@@ -144,7 +148,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
             }
             (imported, _) => imported?,
         };
-        let key = bind(reader.get_ref().hash.finalize());
+        let key = bind(reader.get_ref().get_ref().hash.finalize());
         let caller = caller.with_key(key, address);
         let executed: Executed = runtime.block_on(end(&worker, &caller, imported))?;
         match executed.outcome {
@@ -154,9 +158,12 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         }
     });
     let loaded = loaded.await.map_err(|_| Problem::new(Slug::Internal, "the import ended in a defect"))?;
-    // What was refused early is read to its end, so that the sender hears the answer.
-    let _ = feed.await;
-    let (seq, imported, first) = loaded?;
+    let (seq, imported, first) = loaded.map_err(|error| match error {
+        LoadError::Read(error) if error.kind() == ErrorKind::FileTooLarge => {
+            extract::too_large("an import", limit, LIMIT, version)
+        }
+        error => error.into(),
+    })?;
     let mut answer = crate::load::summary(&imported, seq);
     // The rows themselves are not kept: a repeat tells the errors alone.
     if let (Some(Some((text, left_out))), Value::Object(members)) = (&first, &mut answer) {
@@ -180,55 +187,14 @@ fn reading(params: &mut Params) -> Result<Reading, Problem> {
     })
 }
 
-/// Whether the body is packed with gzip.
-///
-/// # Errors
-/// `unsupported-media-type` for any other coding.
-fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
-    let mut codings = headers.get_all(header::CONTENT_ENCODING).iter();
-    let (Some(coding), None) = (codings.next(), codings.next()) else {
-        return match headers.contains_key(header::CONTENT_ENCODING) {
-            true => Err(Problem::new(Slug::UnsupportedMediaType, "Content-Encoding: only one coding is read, gzip")),
-            false => Ok(false),
-        };
-    };
-    match coding.to_str().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "identity" | "" => Ok(false),
-        "gzip" | "x-gzip" => Ok(true),
-        _ => Err(Problem::new(Slug::UnsupportedMediaType, "Content-Encoding: send gzip, or the file as it is")),
-    }
-}
-
-/// What is unpacked, up to a limit: a small body may hold a very large file.
-struct Bounded<R> {
-    input: R,
-    left: u64,
-    limit: u64,
-}
-
-impl<R: Read> Read for Bounded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        use std::io::{Error, ErrorKind};
-        let read = self.input.read(buffer).map_err(|error| match error.kind() {
-            ErrorKind::FileTooLarge | ErrorKind::TimedOut => error,
-            _ => Error::other(format!("it is not whole as gzip: {error}; pack the file again")),
-        })?;
-        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            let detail =
-                format!("an import has at most {} bytes when it is unpacked (limits.import_bytes)", self.limit);
-            Error::new(ErrorKind::FileTooLarge, detail)
-        })?;
-        Ok(read)
-    }
-}
-
 async fn end(app: &App, caller: &Caller, imported: Box<Imported>) -> Result<Executed, Failure> {
     let command: Command = load::end_of(imported);
     app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await
 }
 
+/// Hands over the pieces of a body. What is left of one that is refused early is read to its end beside the answer.
 async fn feed(body: Body, pieces: mpsc::Sender<std::io::Result<Bytes>>, limit: u64) {
-    use std::io::{Error, ErrorKind};
+    use std::io::Error;
     let mut body = body.into_data_stream();
     let mut total = 0;
     loop {

@@ -14,6 +14,7 @@ use utoipa::openapi::{OpenApi, RefOr};
 use super::{Identity, Scope};
 use crate::app::App;
 use crate::budget::link::Link;
+use crate::extract;
 use crate::problem::Problem;
 
 /// The scheme of the OpenAPI document that scopes stand under.
@@ -35,7 +36,7 @@ const ALIVE: [&str; 2] = ["/healthz", "/readyz"];
 /// Bytes of a refused body that are read.
 const DISCARDED_BYTES_MAX: u64 = 1 << 20;
 
-/// Who is at the other end of the connection, and the connection.
+/// Who asks, and the connection: who is at its other end or, where that is a trusted proxy, whom the proxy asks for.
 #[derive(Debug, Clone)]
 pub struct Peer(pub SocketAddr, pub Arc<Link>);
 
@@ -189,12 +190,12 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
     }))
 }
 
-/// A refusal. What is left of a small request is read before: a client that is still sending would see a broken
+/// A refusal. What is left of a small request is read beside it: a client that is still sending would see a broken
 /// connection. More is not read for who may not come in.
 pub async fn refuse(request: Request, problem: Problem) -> Response {
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if (1..=DISCARDED_BYTES_MAX).contains(&length.unwrap_or(0)) {
-        crate::extract::discard(request.into_body()).await;
+    let (parts, body) = request.into_parts();
+    if (1..=DISCARDED_BYTES_MAX).contains(&extract::announced(&parts.headers).unwrap_or(0)) {
+        extract::let_go(&parts.headers, body);
     }
     problem.into_response()
 }

@@ -219,6 +219,9 @@ impl From<LoadError> for Problem {
             LoadError::Read(error) => match error.kind() {
                 std::io::ErrorKind::FileTooLarge => Self::new(Slug::PayloadTooLarge, error.to_string()),
                 std::io::ErrorKind::TimedOut => Self::new(Slug::Timeout, error.to_string()),
+                std::io::ErrorKind::InvalidData => {
+                    Self::new(Slug::InvalidRequest, error.to_string()).with("field", "Content-Encoding")
+                }
                 _ => Self::new(Slug::InvalidRequest, format!("the body was cut off: {error}")),
             },
         }
