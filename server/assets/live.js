@@ -12,9 +12,10 @@ const rows = new Map();
 let live = null;
 let changes = 0;
 
-stream.onstate = (state) => {
+stream.onstate = (state, error) => {
   at("connection").dataset.state = state;
   at("state").textContent = state === "waiting" ? "connection lost; trying again" : state;
+  if (state === "closed" && error) notice(error.message);
 };
 stream.onheartbeat = ({ seq, lag_ms }) => {
   at("seq").textContent = seq;
