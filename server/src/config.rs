@@ -1,6 +1,6 @@
 //! Settings: flags over `ANAQUEL_*` environment variables over a TOML file over the defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,9 @@ pub struct Config {
     pub trust_clock: bool,
     /// Whether everyone who reaches a listening address that is not loopback is served, without a key, without TLS.
     pub insecure: bool,
+    /// Proxies that are believed when they say whom a request comes from (`X-Forwarded-For`, `Forwarded`): networks such as
+    /// `10.0.0.0/8`, or addresses. Limits by address, and what is written down of who asked, are then about that caller.
+    pub trusted_proxies: Vec<String>,
     pub auth: AuthConfig,
     pub tls: TlsConfig,
     pub clock: ClockConfig,
@@ -58,7 +61,7 @@ pub struct AuthConfig {
     /// What tokens must have in `aud`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
-    /// Whose pages may open sockets and write, beside the server's own, such as `https://shop.example`.
+    /// Whose pages may call, listen and load the client, beside the server's own, such as `https://shop.example`.
     pub origins: Vec<String>,
     /// Names that the server answers to without keys, beside `localhost` and the address that it listens at, such as
     /// `stock.example`. With `insecure` it answers to any name, unless some stand here.
@@ -330,6 +333,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 7070)),
             trust_clock: false,
             insecure: false,
+            trusted_proxies: Vec::new(),
             auth: AuthConfig::default(),
             tls: TlsConfig::default(),
             clock: ClockConfig::default(),
@@ -488,6 +492,22 @@ impl Default for LogConfig {
     }
 }
 
+/// The settings that are lists, such as `auth.origins`.
+fn lists() -> anyhow::Result<Vec<String>> {
+    fn walk(value: &serde_json::Value, path: &str, found: &mut Vec<String>) {
+        for (name, member) in value.as_object().into_iter().flatten() {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            match member {
+                serde_json::Value::Array(_) => found.push(path),
+                member => walk(member, &path, found),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&serde_json::to_value(Config::default())?, "", &mut found);
+    Ok(found)
+}
+
 impl Config {
     /// Reads a file and the environment over the defaults. Flags come last, and are the caller's to apply.
     ///
@@ -504,7 +524,17 @@ impl Config {
         // The key of the command line's client is no setting of a server.
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         let variables = std::env::vars_os().filter_map(text);
-        let variables = variables.filter(|(name, _)| name != crate::cli::KEY_VARIABLE).collect();
+        let mut variables: HashMap<String, String> =
+            variables.filter(|(name, _)| name != crate::cli::KEY_VARIABLE).collect();
+        // A list is written with commas.
+        for setting in lists()? {
+            let name = format!("ANAQUEL_{}", setting.replace('.', "__"));
+            let given = variables.keys().find(|given| given.eq_ignore_ascii_case(&name)).cloned();
+            if let Some(value) = given.and_then(|given| variables.remove(&given)) {
+                let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+                builder = builder.set_override(&setting, items.map(str::to_owned).collect::<Vec<_>>())?;
+            }
+        }
         builder = builder.add_source(environment.try_parsing(true).source(Some(variables)));
         let config: Self = builder.build()?.try_deserialize().context("the settings")?;
         config.check()?;

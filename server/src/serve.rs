@@ -313,7 +313,7 @@ async fn accept(
             }
         };
         let _ = stream.set_nodelay(true);
-        let place = app.links.enter(peer.ip());
+        let place = app.links.enter_as(peer.ip(), app.door.proxies.trust(peer.ip()));
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
         tokio::spawn(Arc::clone(&door).serve(stream, peer, place, acceptor, graceful.watcher()));
     }
@@ -384,8 +384,13 @@ impl Entrance {
                     self.builder.clone().http1_only()
                 };
                 let (of_request, of_answer) = (Arc::clone(link), Arc::clone(link));
+                let (behind, is_proxy) = (self.app.clone(), self.app.door.proxies.trust(peer.ip()));
                 let from_peer = move |mut request: hyper::Request<hyper::body::Incoming>| {
-                    request.extensions_mut().insert(Peer(peer, Arc::clone(&of_request)));
+                    let mut asks = peer;
+                    if is_proxy {
+                        asks.set_ip(behind.door.proxies.client(peer.ip(), request.headers()));
+                    }
+                    request.extensions_mut().insert(Peer(asks, Arc::clone(&of_request)));
                     request
                 };
                 let tracked = move |answer: Response| answer.map(|body| Tracked::new(body, &of_answer));
@@ -470,21 +475,40 @@ fn bind(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// SIGTERM or Ctrl-C, caught from the moment that it is made.
+/// SIGTERM, Ctrl-C, or the end of the terminal, caught from the moment that it is made. What the server was started with
+/// `nohup` for is kept: where the end of the terminal was to be ignored, it is.
 struct StopSignal {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
 }
 
 impl StopSignal {
     fn new() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        let hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
     }
 
     async fn came(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let name = tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = hangup => "SIGHUP",
+        };
+        tracing::info!(signal = name, "told to stop");
     }
+}
+
+/// Whether the process was started so that it outlives its terminal.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // The first bit is SIGHUP's.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -1,10 +1,13 @@
 //! What every request passes, on its way in and on its way out: the guard, the catch for what panics, the clock and the
-//! log line. One layer, because each layer of its own costs every request two more allocations and a copy of itself.
+//! log line. One layer, because each layer of its own costs every request two more allocations and a copy of itself. What
+//! only some ask for (pages of other origins, packed answers) goes through a layer of its own once it is known that they
+//! do.
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,9 +17,11 @@ use std::time::{Duration, Instant};
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use tower::{Layer, Service};
 
+use super::cors::Cors;
+use super::packing;
 use crate::app::App;
 use crate::budget::answers::large;
 use crate::budget::link::Busy;
@@ -30,12 +35,14 @@ use crate::problem::{Problem, Slug};
 pub struct Front {
     app: App,
     routes: Arc<Routes>,
+    cors: Arc<Cors>,
 }
 
 impl Front {
     /// Lets in whom `routes` allow.
     pub fn new(app: App, routes: Routes) -> Self {
-        Self { app, routes: Arc::new(routes) }
+        let cors = Arc::new(Cors::new(&app.door.origins));
+        Self { app, routes: Arc::new(routes), cors }
     }
 }
 
@@ -69,6 +76,14 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let asked = Asked::of(&request);
+        if Cors::is_preflight(&request) {
+            let cors = Arc::clone(&self.front.cors);
+            return Box::pin(async move {
+                let response = cors.preflight(request).await;
+                asked.answered(&response);
+                Ok(response)
+            });
+        }
         let route = asked.route.as_ref().map(MatchedPath::as_str);
         let span = self.front.app.traces.request(&asked.method, route, request.headers());
         let waits = !ALWAYS_ANSWERED.contains(&request.uri().path());
@@ -83,11 +98,12 @@ where
                 // On the heap, so that the answers of others take no room for it.
                 Err(problem) => Err(Box::pin(guard::refuse(request, problem))),
             }));
-        let (answers, pace) = (Arc::clone(&self.front.app.answers), Arc::clone(&self.front.app.pace));
+        let front = self.front.clone();
         Box::pin(async move {
+            let (answers, pace) = (&front.app.answers, &front.app.pace);
             let link = busy.as_ref().map(Busy::link);
-            let who = |identity: Option<&Identity>| Who::new(identity, link.map(|link| link.address()));
-            let response = match begun {
+            let who = |identity: Option<&Identity>| Who::new(identity, asked.address);
+            let mut response = match begun {
                 Ok(Ok((request_id, identity, answer))) => {
                     let who = who(identity.as_deref());
                     let _under_way = if waits { Some(pace.begin(who).await) } else { None };
@@ -112,6 +128,13 @@ where
                 }
                 Err(panic) => defect(&*panic),
             };
+            let packs = asked.accepts.is_some() && packing::is_worth_it(&response);
+            if packs || asked.origin.is_some() {
+                // On the heap, so that answers that are sent as they are take no room for it.
+                response = Box::pin(asked.dress(packs, &front.cors, response)).await;
+            } else {
+                front.cors.vary(&mut response);
+            }
             span.answered(response.status().as_u16());
             asked.answered(&response);
             Ok(response)
@@ -141,6 +164,11 @@ struct Asked {
     method: Method,
     route: Option<MatchedPath>,
     trace: Option<String>,
+    /// Who it came from, proxies of one's own left out.
+    address: Option<IpAddr>,
+    /// The page that asks, and what it accepts answers to be packed with; most that is no browser says neither.
+    origin: Option<HeaderValue>,
+    accepts: Option<HeaderValue>,
 }
 
 impl Asked {
@@ -150,6 +178,20 @@ impl Asked {
             method: request.method().clone(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             trace: crate::extract::trace(request.headers()),
+            address: request.extensions().get::<Peer>().map(|Peer(peer, _)| peer.ip()),
+            origin: request.headers().get(header::ORIGIN).cloned(),
+            accepts: request.headers().get(header::ACCEPT_ENCODING).cloned(),
+        }
+    }
+
+    /// The answer as it was asked for: packed, and readable for a page of another origin.
+    async fn dress(&self, packs: bool, cors: &Cors, mut response: Response) -> Response {
+        if let Some(accepts) = self.accepts.as_ref().filter(|_| packs) {
+            response = packing::pack(accepts.clone(), response).await;
+        }
+        match &self.origin {
+            Some(origin) => cors.tell(origin.clone(), response).await,
+            None => response,
         }
     }
 
@@ -165,16 +207,18 @@ impl Asked {
 
     /// Counts and times it, and logs it where it failed. No SKU or store is ever a label.
     fn answered(self, response: &Response) {
-        let Self { at, method, route, trace } = self;
+        let Self { at, method, route, trace, address, .. } = self;
         let elapsed = at.elapsed();
         let status = response.status();
         let route = route.as_ref().map_or("none", |path| path.as_str());
         DURATIONS.with_borrow_mut(|durations| durations.record(label(&method), route, status.as_u16(), elapsed));
         let elapsed_us = elapsed.as_micros() as u64;
         if status.is_server_error() {
-            tracing::warn!(%method, route, status = status.as_u16(), elapsed_us, trace, "failed");
+            let address = address.map(tracing::field::display);
+            tracing::warn!(%method, route, status = status.as_u16(), elapsed_us, trace, address, "failed");
         } else {
-            tracing::debug!(%method, route, status = status.as_u16(), elapsed_us, trace, "served");
+            let address = address.map(tracing::field::display);
+            tracing::debug!(%method, route, status = status.as_u16(), elapsed_us, trace, address, "served");
         }
     }
 }
@@ -262,7 +306,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let app = App::for_tests(folder.path())?;
         for at_once in [true, false] {
-            let front = Front { app: app.clone(), routes: Arc::default() };
+            let front = Front::new(app.clone(), Routes::default());
             let response = front
                 .layer(Panics { at_once })
                 .call(Request::get("/").header("host", "localhost").body(Body::empty())?)

@@ -2,6 +2,7 @@
 
 mod backup;
 mod catalogue;
+mod cors;
 mod document;
 mod events;
 mod export;
@@ -9,8 +10,10 @@ mod front;
 mod guides;
 mod import;
 mod operating;
+mod packing;
 mod pages;
 mod pickup;
+mod problems;
 mod reservations;
 mod rules;
 mod sourcing;
@@ -89,6 +92,7 @@ pub fn router(app: App) -> Router {
     router
         .merge(pages::routes())
         .merge(guides::routes())
+        .merge(problems::routes())
         .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -198,9 +202,4 @@ fn replayed(mut response: Response, again: bool) -> Response {
         response.headers_mut().insert(name, HeaderValue::from_static("true"));
     }
     response
-}
-
-/// A version as an entity tag.
-fn etag(version: u64) -> String {
-    format!("\"{version}\"")
 }

@@ -297,10 +297,16 @@ impl Links {
 
     /// A place for somebody who just came. Where there is none, whoever does nothing with theirs goes.
     pub fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
+        self.enter_as(address, false)
+    }
+
+    /// The same; a trusted proxy brings many callers, and is bound by the number of all connections only.
+    pub fn enter_as(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Place {
         let address = network(address);
         let mut open = lock(&self.open);
         let (mine, all) = (open.by_address.of(address), open.links.len());
         let has_share = match self.most_of_one {
+            _ if is_proxy => true,
             0 => fair(mine, 1, self.most.saturating_sub(all), PATIENCE, FLOOR),
             most => mine < most,
         };
@@ -374,6 +380,17 @@ mod tests {
 
     fn address(n: u8) -> IpAddr {
         Ipv4Addr::new(10, 0, 0, n).into()
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_bound_by_the_number_of_all() {
+        let links = links(10, 2);
+        let places: Vec<_> = (0..10).map(|_| links.enter_as(address(1), true)).collect();
+        assert!(places.iter().all(|place| !place.is_beyond));
+        assert!(links.enter_as(address(1), true).is_beyond, "all of them have only just come");
+        drop(places);
+        let places: Vec<_> = (0..3).map(|_| links.enter(address(2))).collect();
+        assert!(places.last().is_some_and(|place| place.is_beyond), "anybody else has a share");
     }
 
     #[test]

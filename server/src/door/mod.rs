@@ -8,6 +8,7 @@
 //! - [`rates`]: requests a second, by address and by key
 //! - [`hosts`]: which names the server answers to
 //! - [`origins`]: which pages may open sockets, and write
+//! - [`proxies`]: whom a request comes from that passed a proxy of one's own
 //! - [`tls`]: the certificate, read anew when it changes
 //!
 //! As long as there is no key and no JWKS file, the door stands open, and the server listens on loopback only.
@@ -18,6 +19,7 @@ pub mod hosts;
 pub mod identity;
 pub mod keys;
 pub mod origins;
+pub mod proxies;
 mod rates;
 pub mod tls;
 mod tokens;
@@ -39,6 +41,7 @@ use hosts::Hosts;
 pub use identity::{Identity, Scope, digest};
 use keys::{KeyFile, TOKEN_PREFIX};
 use origins::Origins;
+use proxies::Proxies;
 use rates::Rates;
 pub(crate) use rates::network;
 use tokens::Tokens;
@@ -55,9 +58,10 @@ pub struct Door {
     seen: Mutex<Stamps>,
     /// Moves on with every change of what is known, so that those who are in can be looked at again.
     changed: watch::Sender<u64>,
-    pub origins: Origins,
+    pub origins: Arc<Origins>,
     pub hosts: Hosts,
     pub failures: Failures,
+    pub proxies: Proxies,
     rates: Rates,
 }
 
@@ -80,9 +84,10 @@ impl Door {
             known: ArcSwap::default(),
             seen: Mutex::default(),
             changed: watch::channel(0).0,
-            origins: Origins::new(&config.auth.origins, config.insecure)?,
+            origins: Arc::new(Origins::new(&config.auth.origins, config.insecure)?),
             hosts: Hosts::new(&config.auth.hosts, config.listen.ip(), config.insecure)?,
             failures: Failures::default(),
+            proxies: Proxies::new(&config.trusted_proxies)?,
             rates: Rates::new(&config.limits),
         };
         // What changes while they are read is read again.
