@@ -128,6 +128,7 @@ pub(super) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Don
     }
     let version = match &**thing {
         Thing::Location(.., groups) => Version::of_location(*seq, groups),
+        Thing::Place(set) => Version::of_location(*seq, &set.groups),
         _ => Version::new(*seq),
     };
     Ok(Done { version, item, replayed: executed.replayed })
