@@ -20,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const SHOP: &str = "https://shop.example";
 
+/// Method, path, headers and body of a request, and its status.
+type Call<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16);
+
 fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Answer {
     Client::new(address).send("GET", path, headers, b"").unwrap()
 }
@@ -77,7 +80,7 @@ fn pages_of_listed_origins_may_call_and_others_may_not() {
     let movement = r#"{"movements": [{"kind": "receipt", "sku": "A", "location": "s1", "quantity": 9}]}"#;
     let order = r#"{"channel": "web", "lines": [{"sku": "A", "location": "s1", "quantity": 1}]}"#;
     let greedy = r#"{"channel": "web", "lines": [{"sku": "A", "location": "s1", "quantity": 1000}]}"#;
-    let calls: [(&str, &str, &[(&str, &str)], &str, u16); 15] = [
+    let calls: [Call; 15] = [
         ("POST", "/v1/stock/movements", &[who, JSON, ("Idempotency-Key", "k")], movement, 200),
         ("POST", "/v1/stock/movements", &[who, JSON, ("Idempotency-Key", "k")], movement, 200),
         ("POST", "/v1/reservations", &[who, JSON], order, 201),

@@ -269,7 +269,7 @@ fn a_keyed_write_with_a_precondition_is_told_its_first_answer() {
         let headers = [("Idempotency-Key", key), ("If-Match", seen.as_str())];
         let ask = || send(&mut Client::new(address), method, "/v1/rules/r", &headers, body);
         std::thread::scope(|scope| {
-            let askers: Vec<_> = (0..8).map(|_| scope.spawn(&ask)).collect();
+            let askers: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
             askers.into_iter().map(|asker| asker.join().unwrap()).collect::<Vec<_>>()
         })
     };

@@ -12,13 +12,14 @@ use crate::extract::PathId;
 use crate::problem::{Problem, Slug};
 
 /// Where things are, and what they are.
-const LINKS: [(&str, &str); 12] = [
+const LINKS: [(&str, &str); 13] = [
     ("/docs", "every call, with its fields, to read and to try"),
     ("/live", "stock as it changes, in a page"),
     ("/openapi.json", "the calls over HTTP, as an OpenAPI document"),
     ("/asyncapi.json", "the messages of the WebSocket, as an AsyncAPI document"),
     ("/anaquel.js", "the client for browsers and Node.js, an ES module without dependencies"),
     ("/anaquel.d.ts", "its types"),
+    ("/guides", "guides for operators: monitoring, proxies, sizing, upgrades"),
     ("/problems", "what each kind of refusal means, and what to do"),
     ("/v1/info", "this server: version, epoch, seq, cells, health, state hash"),
     ("/v1/events", "the log: every change in order"),
