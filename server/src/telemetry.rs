@@ -180,6 +180,7 @@ fn begin_at_zero() {
         metrics::counter!("anaquel_stream_closed_total", "reason" => reason).absolute(0);
     }
     metrics::counter!("anaquel_connections_refused_total").absolute(0);
+    metrics::gauge!("anaquel_pace_gap_seconds").set(0.0);
     let (method, route, op, status) = ("POST", "/v1/reservations", "reserve", "201");
     let _ = metrics::histogram!(
         "anaquel_http_request_duration_seconds", "method" => method, "route" => route, "status" => status

@@ -142,6 +142,13 @@ const FILES: [(&str, &str); 7] = [
     ("supply", "supply,sku,location,quantity,expected_at\nPO-1,A,L2,40,2037-01-10T09:00:00Z\n"),
 ];
 
+/// A file without the column that says when it was written, and as of which record.
+fn lasting(kind: &str, text: &str) -> Vec<String> {
+    let is_stock = kind == "stock";
+    let cut = |line: &str| line.rsplit_once(',').filter(|_| is_stock).map_or(line, |(rest, _)| rest).to_owned();
+    text.lines().map(cut).collect()
+}
+
 #[test]
 fn every_kind_of_file_goes_in_and_comes_out_of_a_server_and_of_a_directory() {
     let house = House::default();
@@ -172,9 +179,10 @@ fn every_kind_of_file_goes_in_and_comes_out_of_a_server_and_of_a_directory() {
     server.stop().unwrap();
     for (kind, _) in FILES {
         let from_server = std::fs::read_to_string(folder.join(format!("{kind}.out"))).unwrap();
-        assert_eq!(succeeds(&folder, &["export", kind, "--data", "data"]), from_server, "{kind}");
+        let from_server = lasting(kind, &from_server);
+        assert_eq!(lasting(kind, &succeeds(&folder, &["export", kind, "--data", "data"])), from_server, "{kind}");
         // Where nothing is said and there is a directory of the usual name, it is that one.
-        assert_eq!(succeeds(&folder, &["export", kind]), from_server, "{kind}");
+        assert_eq!(lasting(kind, &succeeds(&folder, &["export", kind])), from_server, "{kind}");
     }
     let told = anaquel(&folder, &["import", "everything", "skus.csv", "--data", "data"]);
     assert!(said(&told).contains("locations, groups, skus, stock, prices, rules, supply"), "{}", said(&told));
