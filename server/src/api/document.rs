@@ -3,6 +3,8 @@
 //! A word means the same wherever it stands, so what it may hold stands here once, in [`words`]; so does what every call
 //! may answer. What the document says is what the server does: `tests/schemathesis/run` holds them against each other.
 
+mod answers;
+
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -57,8 +59,11 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
         for (name, schema) in schemas.iter_mut() {
             bound_members(schema, name, &words);
         }
+        // These say themselves what they hold: an answer may tell what a body may not ask for.
+        schemas.extend(answers::schemas());
         schemas.insert("Problem".to_owned(), problem());
     }
+    document["servers"] = json!([{"url": "/", "description": "The server that serves this document"}]);
     let mut reservation_calls = Vec::new();
     for_calls(&mut document, |method, path, operation| {
         let id = call_id(method, path);
@@ -71,14 +76,23 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
         if let Some(body) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
             required_of(body);
         }
-        answers(operation);
+        problems(operation);
+        answers::complete(method, path, operation);
     });
+    drop_unused(&mut document);
     for (call, id) in [("/v1/reservations", "/id"), ("/v1/sourcing", "/reservation/id")] {
         let answer = format!("/paths/{}/post/responses/201", call.replace('/', "~1"));
         let promised = object(&mut document, &answer).into_iter();
         promised.for_each(|promised| drop(promised.insert("links".to_owned(), links(&reservation_calls, id))));
     }
     document
+}
+
+/// Removes schemas that nothing refers to.
+fn drop_unused(document: &mut Value) {
+    let text = document.to_string();
+    let is_used = |name: &String| text.contains(&format!("\"#/components/schemas/{name}\""));
+    object(document, "/components/schemas").into_iter().for_each(|schemas| schemas.retain(|name, _| is_used(name)));
 }
 
 fn for_calls(document: &mut Value, mut call: impl FnMut(&str, &str, &mut Value)) {
@@ -225,6 +239,12 @@ fn extend(schema: &mut Value, bounds: Option<&Value>) {
     let (Some(schema), Some(bounds)) = (schema.as_object_mut(), bounds.and_then(Value::as_object)) else { return };
     let fits = |bound: &str| bound != "pattern" || is_text;
     schema.extend(bounds.clone().into_iter().filter(|(bound, _)| fits(bound)));
+    // What a type is without a value is none of those that may be said.
+    if let Some(Value::Array(values)) = schema.get("enum")
+        && schema.get("default").is_some_and(|default| !values.contains(default))
+    {
+        schema.remove("default");
+    }
     // An enumeration names all that may stand there.
     if let (true, Some(Value::Array(values))) = (nullable, schema.get_mut("enum")) {
         values.push(Value::Null);
@@ -276,6 +296,11 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     properties.insert(id.to_owned(), json!({"type": "string", "description": "Its id"}));
     let seq = json!({"type": "integer", "minimum": 0, "description": "The `seq` of the change; after one"});
     properties.insert("seq".to_owned(), seq);
+    if name == "RuleBody" {
+        properties.insert("in_force".to_owned(), json!({"type": "boolean", "description": "Whether it counts now"}));
+        let since = json!({"type": "integer", "minimum": 0, "description": "The `seq` since which that is so"});
+        properties.insert("since".to_owned(), since);
+    }
     Some((name.replace("Body", "View"), view))
 }
 
@@ -290,7 +315,19 @@ fn problem() -> Value {
             "title": {"type": "string", "description": "The kind, for people"},
             "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "As in the status line"},
             "detail": {"type": "string", "description": "What happened here, and the remedy"},
-            "field": {"type": "string", "description": "`invalid-request`: the field, as a path"}
+            "field": {"type": "string", "description": "`invalid-request`: the field, as a path"},
+            "lines": {"type": "array", "items": {"$ref": "#/components/schemas/ShortLine"}, "description": "`insufficient-stock`: the lines that were short"},
+            "state": {"type": "string", "description": "`wrong-state`: the state that the reservation is in"},
+            "scope": {"type": "string", "description": "`forbidden`: the scope that is needed"},
+            "limit": {"type": "string", "description": "The setting that was reached"},
+            "most": {"type": "integer", "description": "What that setting allows"},
+            "version": {"type": "integer", "description": "`stale-version`: the version that is there"},
+            "oldest": {"type": "integer", "description": "`gone`: the oldest record that the log still has"},
+            "seq": {"type": "integer", "description": "The record that it is about, or that is durable now"},
+            "outcome": {"type": "string", "enum": ["unknown"], "description": "`read-only`: whether the write took effect is not known; the same key tells later"},
+            "rejected": {"type": "integer", "description": "Of an atomic import: rows that were refused"},
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ImportError"}, "description": "Of an atomic import: why"},
+            "damaged_seq": {"type": "integer", "description": "`internal`: the record that cannot be read"}
         }
     })
 }
@@ -314,7 +351,7 @@ const WITH_BODY: &[(&str, &str)] = &[
     ("422", "idempotency-mismatch"),
 ];
 
-fn answers(operation: &mut Value) {
+fn problems(operation: &mut Value) {
     let (guarded, with_body) = (operation.get("security").is_some(), operation.get("requestBody").is_some());
     let Some(answers) = object(operation, "/responses") else { return };
     let everywhere = EVERYWHERE.iter().filter(|_| guarded);
