@@ -76,6 +76,10 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
         if let Some(body) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
             required_of(body);
         }
+        // Without a word of its own a call would need what all need.
+        if operation.get("security").is_none() {
+            operation["security"] = json!([]);
+        }
         problems(operation);
         answers::complete(method, path, operation);
     });
@@ -88,11 +92,18 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
     document
 }
 
-/// Removes schemas that nothing refers to.
+/// Removes schemas that nothing refers to, and then those that only they referred to.
 fn drop_unused(document: &mut Value) {
-    let text = document.to_string();
-    let is_used = |name: &String| text.contains(&format!("\"#/components/schemas/{name}\""));
-    object(document, "/components/schemas").into_iter().for_each(|schemas| schemas.retain(|name, _| is_used(name)));
+    loop {
+        let text = document.to_string();
+        let is_used = |name: &String| text.contains(&format!("\"#/components/schemas/{name}\""));
+        let Some(schemas) = object(document, "/components/schemas") else { return };
+        let before = schemas.len();
+        schemas.retain(|name, _| is_used(name));
+        if schemas.len() == before {
+            return;
+        }
+    }
 }
 
 fn for_calls(document: &mut Value, mut call: impl FnMut(&str, &str, &mut Value)) {
@@ -352,7 +363,8 @@ const WITH_BODY: &[(&str, &str)] = &[
 ];
 
 fn problems(operation: &mut Value) {
-    let (guarded, with_body) = (operation.get("security").is_some(), operation.get("requestBody").is_some());
+    let guarded = operation.get("security").and_then(Value::as_array).is_some_and(|needs| !needs.is_empty());
+    let with_body = operation.get("requestBody").is_some();
     let Some(answers) = object(operation, "/responses") else { return };
     let everywhere = EVERYWHERE.iter().filter(|_| guarded);
     for (status, description) in everywhere.chain(WITH_BODY.iter().filter(|_| with_body)) {
