@@ -192,7 +192,7 @@ fn words() -> Map<String, Value> {
         (&json!({"enum": crate::wire::currency::codes().collect::<Vec<_>>()}), "currency"),
         (&json!({"pattern": format!("^{clock}$")}), "pickup_cutoff"),
         (&json!({"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "hours.name"),
-        (&json!({"pattern": format!("^({open}(, ?{open})*)?$")}), "hours.value"),
+        (&json!({"pattern": format!("^(closed|{open}(, ?{open})*)?$")}), "hours.value"),
         (&json!({"minimum": 1, "maximum": 1000}), "limit"),
         (&json!({"minimum": 0, "maximum": 60}), "wait"),
         (&json!({"minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}), "Idempotency-Key"),
@@ -311,6 +311,13 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     properties.insert(id.to_owned(), json!({"type": "string", "description": "Its id"}));
     let seq = json!({"type": "integer", "minimum": 0, "description": "The `seq` of the change; after one"});
     properties.insert("seq".to_owned(), seq);
+    if name == "LocationBody" {
+        let of = json!({"type": "string", "description": "Of a quarantine: the location whose returns lie in it"});
+        properties.insert("quarantine_of".to_owned(), of);
+        if let Some(Value::Array(kinds)) = properties.get_mut("kind").and_then(|kind| kind.get_mut("enum")) {
+            kinds.push("quarantine".into());
+        }
+    }
     if name == "RuleBody" {
         properties.insert("in_force".to_owned(), json!({"type": "boolean", "description": "Whether it counts now"}));
         let since = json!({"type": "integer", "minimum": 0, "description": "The `seq` since which that is so"});
