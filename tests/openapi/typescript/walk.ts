@@ -19,7 +19,7 @@ function is(what: string, actual: unknown, expected: unknown): void {
 const before = await available();
 const reserved = await client.POST("/v1/reservations", {
     params: { header: { "Idempotency-Key": `walk-${Date.now()}` } },
-    body: { channel: "web", purpose: "pickup", lines: [{ ...cell, quantity: 2 }] },
+    body: { channel: "web", purpose: "delivery", lines: [{ ...cell, quantity: 2 }] },
 });
 const held: components["schemas"]["Reservation"] | undefined = reserved.data;
 if (held === undefined) throw new Error(`not reserved: ${JSON.stringify(reserved.error)}`);

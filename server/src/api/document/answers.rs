@@ -732,7 +732,7 @@ const BODIES: &[(&str, &str)] = &[
     ),
     (
         "POST /v1/reservations",
-        r#"{"channel": "web", "purpose": "pickup", "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 1}]}"#,
+        r#"{"channel": "web", "purpose": "pickup", "lines": [{"sku": "TSHIRT-RED-M", "location": "es-002", "quantity": 1}]}"#,
     ),
     ("POST /v1/reservations/{id}/bind", "{}"),
     ("POST /v1/reservations/{id}/cancel", r#"{"reason": "changed their mind"}"#),
