@@ -222,7 +222,7 @@ fn the_guides_can_be_read_from_the_server() {
     let mut shop = Shop::default();
     let index = shop.client.get("/guides").unwrap();
     let index = String::from_utf8(index.body).unwrap();
-    for name in ["monitoring", "proxies", "sizing", "upgrade"] {
+    for name in ["backup", "imports", "monitoring", "proxies", "sizing", "upgrade"] {
         assert!(index.contains(&format!("(/guides/{name})")), "{index}");
         let text = std::fs::read(server_folder().join(format!("docs/{name}.md"))).unwrap();
         for path in [format!("/guides/{name}"), format!("/guides/{name}.md")] {

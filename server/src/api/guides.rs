@@ -9,7 +9,9 @@ use http::header;
 use crate::app::App;
 
 /// Name and text of each.
-const GUIDES: [(&str, &str); 4] = [
+const GUIDES: [(&str, &str); 6] = [
+    ("backup", include_str!("../../docs/backup.md")),
+    ("imports", include_str!("../../docs/imports.md")),
     ("monitoring", include_str!("../../docs/monitoring.md")),
     ("proxies", include_str!("../../docs/proxies.md")),
     ("sizing", include_str!("../../docs/sizing.md")),
