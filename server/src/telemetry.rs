@@ -250,7 +250,7 @@ pub async fn render(app: &App) -> String {
     text::histogram(&mut text, "anaquel_journal_batch_records", "Records that became durable together", &batches, 1.0);
     if let Some(syncs) = app.engine.sync_times() {
         let help = "How long a flush of the log to the disk took";
-        text::histogram(&mut text, "anaquel_journal_sync_seconds", help, &syncs.read(), 1e-6);
+        text::histogram(&mut text, "anaquel_journal_sync_seconds", help, &syncs.read(), 1e6);
     }
     text
 }
