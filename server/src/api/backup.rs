@@ -7,7 +7,7 @@ use anaquel_engine::ids::{Epoch, Seq};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderName, HeaderValue, Uri, header};
 use tokio::sync::{mpsc, oneshot};
 
@@ -81,7 +81,7 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
     });
     let broken = |_| Problem::new(Slug::Internal, "this is a defect; the log tells more");
     let head = told.await.map_err(broken)??;
-    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) });
+    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));

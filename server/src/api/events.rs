@@ -8,7 +8,7 @@ use anaquel_engine::ids::Seq;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use super::Page;
@@ -111,9 +111,9 @@ async fn stream_lines(app: App, payer: Payer, after: Seq, limit: usize) -> Resul
     // The first chunk is read before the answer begins, so that what is gone is told as such.
     let first = read(&app, who, after, until, limit).await?;
     let rest = Rest { app, who, after: first.last, until, left: limit - first.count, ended: None };
-    let rest = stream::unfold(rest, Rest::next);
+    let rest = stream::unfold(rest, Rest::next).fuse();
     let head = Bytes::from(first.text);
-    let body = futures_util::StreamExt::chain(stream::iter([Ok(head)]), rest);
+    let body = stream::iter([Ok(head)]).chain(rest);
     let mut response = Response::new(Body::from_stream(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)

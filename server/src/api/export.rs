@@ -4,7 +4,7 @@ use anaquel_engine::event::ImportKind;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Uri, header};
 use tokio::sync::mpsc;
 
@@ -43,7 +43,7 @@ pub async fn export(State(app): State<App>, payer: Payer, PathId(kind): PathId, 
         // A reader that went away ends the export.
         let _ = load::export::export(&app.engine, kind, texts, &mut out).and_then(|_| std::io::Write::flush(&mut out));
     });
-    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) });
+    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
     let mut response = Response::new(Body::from_stream(body));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
     Ok(response)

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 
 use anyhow::Context;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty, StreamBody, combinators::BoxBody};
 use hyper::body::Frame;
@@ -29,7 +29,7 @@ type Body = BoxBody<Bytes, std::io::Error>;
 /// The server cannot be reached, or refuses, in its words.
 pub fn post(remote: &Remote, path: &str, media_type: &str, mut input: impl Read + Send) -> anyhow::Result<Value> {
     let (pieces, received) = mpsc::channel::<std::io::Result<Frame<Bytes>>>(4);
-    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) });
+    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
     let request = request("POST", remote, path).header(header::CONTENT_TYPE, media_type);
     let request = request.body(BodyExt::boxed(StreamBody::new(Box::pin(body))))?;
     let mut answer = Vec::new();

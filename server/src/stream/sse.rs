@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, Uri, header};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
@@ -77,7 +77,7 @@ pub async fn sse(
     let visitor = visitor.map(|Extension(visitor)| visitor);
     let events = Events { app, session, visitor, chunks, heartbeats, _permit: permit };
     tokio::spawn(events.run());
-    let body = stream::unfold(body, |mut body| async move { Some((body.recv().await?, body)) });
+    let body = stream::unfold(body, |mut body| async move { Some((body.recv().await?, body)) }).fuse();
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
