@@ -268,7 +268,7 @@ mod tests {
             assert_eq!(told(level)?.contains("sled=warn"), quiet, "{level}: {}", told(level)?);
             assert!(told(level)?.contains("hyper=warn"), "{level}");
         }
-        assert!(!told("sled::pagecache=trace")?.contains("sled=warn"));
+        assert!(!told("sled=trace")?.contains("sled=warn"));
         assert!(told("a=b=c").is_err_and(|error| error.to_string().contains("log.level")));
         Ok(())
     }
