@@ -14,7 +14,7 @@ use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
-use common::{ManualClock, START_MS, Shop};
+use common::{ManualClock, START_MS, Shop, copy, hash};
 
 fn options() -> Options {
     Options {
@@ -28,22 +28,6 @@ fn options() -> Options {
 fn open(directory: &Path, clock: &Arc<ManualClock>) -> (Shop, Report) {
     let (engine, report) = Engine::open(directory, options(), clock.clone(), None).unwrap();
     (Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() }, report)
-}
-
-fn hash(engine: &Engine) -> (u64, String) {
-    engine.state().view.read(|| engine.state().hash.show())
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (path, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
 }
 
 fn some(shop: &Shop, from: u32, count: u32) {

@@ -17,7 +17,7 @@ use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::settings::Settings;
-use common::{ManualClock, START_MS, Shop, contents, put_back};
+use common::{ManualClock, START_MS, Shop, contents, hash, put_back};
 
 fn options() -> Options {
     Options {
@@ -44,10 +44,6 @@ fn found_later(engine: &Engine, clock: &Arc<ManualClock>, what: &str) -> bool {
     }
     shop.receive("AFTERWARDS", "s1", 1);
     damage.is_some()
-}
-
-fn hash(engine: &Engine) -> (u64, String) {
-    engine.state().view.read(|| engine.state().hash.show())
 }
 
 /// Sixty records in as many batches; what is true at their end.

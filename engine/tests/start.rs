@@ -16,7 +16,7 @@ use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::reservation::State;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
-use common::{ManualClock, START_MS, Shop, contents, hold, level, put_back};
+use common::{ManualClock, START_MS, Shop, contents, copy, hash, hold, level, put_back};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -42,23 +42,6 @@ fn open_with(directory: &Path, clock: &Arc<ManualClock>, options: Options) -> (S
 
 fn open(directory: &Path, clock: &Arc<ManualClock>) -> (Shop, Report) {
     open_with(directory, clock, options())
-}
-
-fn hash(engine: &Engine) -> (u64, String) {
-    engine.state().view.read(|| engine.state().hash.show())
-}
-
-/// Copies everything, as a backup does.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (path, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
 }
 
 /// Many records of some length, in batches of 100.

@@ -642,11 +642,10 @@ mod tokens {
 
 mod tls {
     use super::*;
-    use std::sync::Arc;
 
+    use anaquel_tests::tls;
     use rcgen::{CertifiedKey, generate_simple_self_signed};
-    use rustls::pki_types::{CertificateDer, ServerName};
-    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+    use rustls::pki_types::CertificateDer;
 
     /// Writes a new certificate for localhost.
     fn certify(folder: &Path) -> CertificateDer<'static> {
@@ -657,13 +656,7 @@ mod tls {
     }
 
     fn connect(address: std::net::SocketAddr, trusted: &CertificateDer<'static>) -> std::io::Result<String> {
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config = config.with_root_certificates(roots).with_no_client_auth();
-        let client = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
-        let mut stream = StreamOwned::new(client, TcpStream::connect(address)?);
+        let mut stream = tls::connect(address, trusted)?;
         write!(stream, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;

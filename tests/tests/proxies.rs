@@ -6,14 +6,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anaquel_loadtest::server::free_address;
-use anaquel_tests::{Shop, binary};
+use anaquel_tests::{Shop, binary, tls};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::CertificateDer;
 
 /// How long anything here may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -104,15 +102,8 @@ fn passes_on(name: &str, start: impl FnOnce(&Path, SocketAddr, SocketAddr) -> Co
 
 /// Lines of an event stream.
 fn event_stream(address: SocketAddr, trusted: &CertificateDer<'static>, path: &str) -> impl Iterator<Item = String> {
-    let mut roots = RootCertStore::empty();
-    roots.add(trusted.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots).with_no_client_auth();
-    let client = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
-    let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut stream = StreamOwned::new(client, socket);
+    let mut stream = tls::connect(address, trusted).unwrap();
+    stream.sock.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost:{}\r\n\r\n", address.port()).unwrap();
     BufReader::new(stream).lines().map_while(Result::ok)
 }

@@ -499,3 +499,21 @@ pub fn level(on_hand: i32, reserved: u32) -> StockLevel {
 pub fn share_of(name: &str) -> u64 {
     name.bytes().fold(7, |share, byte| share.wrapping_mul(31).wrapping_add(byte.into()))
 }
+
+/// The state hash, and the `seq` that it is of.
+pub fn hash(engine: &Engine) -> (u64, String) {
+    engine.state().view.read(|| engine.state().hash.show())
+}
+
+/// Copies a directory, file by file.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, target) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
+}

@@ -5,6 +5,8 @@
 
 #[allow(clippy::indexing_slicing, reason = "a name that a JSON object lacks is added to it")]
 mod answers;
+#[allow(clippy::indexing_slicing, reason = "a name that a JSON object lacks is added to it")]
+mod records;
 
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
@@ -61,7 +63,7 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
             bound_members(schema, name, &words);
         }
         // These say themselves what they hold: an answer may tell what a body may not ask for.
-        schemas.extend(answers::schemas());
+        schemas.extend(records::schemas());
         schemas.insert("Problem".to_owned(), problem());
     }
     if let Some(document) = document.as_object_mut() {
