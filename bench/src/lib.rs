@@ -131,7 +131,7 @@ pub fn one(sku: u32, location: u32) -> Reserve {
         ttl_seconds: 900,
         confirm: false,
         allow_partial: false,
-        supersedes: None,
+        supersedes: Default::default(),
         lines: Few::from_buf([ReserveLine {
             sku: SkuId(sku),
             location: LocationId(location),
@@ -156,7 +156,7 @@ pub fn request(sku: u32, location: u32) -> ReserveRequest {
         ttl_seconds: 900,
         confirm: false,
         allow_partial: false,
-        supersedes: None,
+        supersedes: Default::default(),
         fetched_at: None,
         is_attempt: false,
         lines: Few::from_iter([LineRequest {

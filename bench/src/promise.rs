@@ -198,7 +198,7 @@ pub fn pickup(file: &Path) -> anyhow::Result<()> {
             let basket = (0..20).map(|_| (SkuId(numbers.below(CARRIED)), 1 + numbers.below(4))).collect();
             let near = places.get(numbers.below(places.len() as u32) as usize).copied();
             let now = Timestamp(1_800_000_000_000);
-            let question = PickupQuestion { basket, near, radius_km, channel: None, now, limit: 20 };
+            let question = PickupQuestion { basket, near, radius_km, channel: None, now, since: now, limit: 20 };
             let started = Instant::now();
             found += engine.state().pickup(&question).1.len();
             times.push(started.elapsed().as_secs_f64() * 1e6);

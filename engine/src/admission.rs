@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::bounds::{Bounds, check_request};
 use crate::command::{
-    Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, RuleFields, Short,
+    Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, RuleFields, SUPERSEDES_MAX, Short,
 };
 use crate::event::{Few, MovementKind, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
@@ -35,8 +35,8 @@ pub struct ReserveRequest {
     pub confirm: bool,
     /// Whether fewer units than asked for will do.
     pub allow_partial: bool,
-    /// The hold that this one replaces.
-    pub supersedes: Option<ReservationId>,
+    /// The holds that this one replaces, up to [`SUPERSEDES_MAX`]; what is named twice is replaced once.
+    pub supersedes: Few<ReservationId>,
     /// What is asked for.
     pub lines: Few<LineRequest>,
     /// Where a pickup is handed over whose lines are brought from other places: those need not take pickups themselves.
@@ -141,6 +141,15 @@ fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses to replace more holds than one promise may.
+fn check_supersedes(supersedes: &[ReservationId]) -> Result<(), Failure> {
+    if supersedes.len() > SUPERSEDES_MAX {
+        let reason = format!("names {} holds; one promise replaces up to {SUPERSEDES_MAX}", supersedes.len());
+        return Err(Refusal::invalid("supersedes", reason).into());
+    }
+    Ok(())
+}
+
 /// The ids of names that a rule has in one of its lists; a rule creates none.
 pub(crate) fn each_known<I>(field: &str, names: &[Name], id: impl Fn(&Name) -> Option<I>) -> Result<Vec<I>, Refusal> {
     let id = |(at, name): (usize, &Name)| {
@@ -192,6 +201,7 @@ impl State {
     /// Admits a promise: on success its units are taken from the promise words and travel with the command.
     pub(crate) fn admit_reserve(&self, request: ReserveRequest, bounds: Bounds) -> Result<Command, Failure> {
         check_sums(&request.lines)?;
+        check_supersedes(&request.supersedes)?;
         if !bounds.is_empty() && !request.is_attempt {
             let units: Vec<u32> = request.lines.iter().map(|line| line.quantity).collect();
             check_request(&bounds, &units, (!request.confirm).then_some(request.ttl_seconds.into()))?;
@@ -277,14 +287,14 @@ impl State {
         };
         let book = self.rules.book_if_any();
         let book = book.as_deref().map(|book| &**book);
-        if let Some(superseded) = reserve.supersedes {
-            match self.reservations.known(superseded).map(|old| old.state()) {
-                None => return Err(Refusal::NotFound("reservation to supersede").into()),
+        for (at, superseded) in reserve.supersedes.iter().enumerate() {
+            match self.reservations.known(*superseded).map(|old| old.state()) {
+                None => return Err(Refusal::NothingToReplace { at }.into()),
                 Some(ReservationState::Held | ReservationState::Expired) => {}
-                Some(state) => return Err(Refusal::WrongState(state).into()),
+                Some(state) => return Err(Refusal::NotReplaceable { at, state }.into()),
             }
         }
-        if let ([line], None, false) = (reserve.lines.as_slice(), reserve.supersedes, reserve.allow_partial) {
+        if let ([line], [], false) = (reserve.lines.as_slice(), reserve.supersedes.as_slice(), reserve.allow_partial) {
             return self.admit_line(line, book, channel);
         }
         let gate_of = |cell: CellId| self.gate(book, self.matrix.cell(cell), channel);
@@ -400,8 +410,8 @@ impl State {
     /// # Errors
     /// A refusal that the durable view confirms.
     fn refuse_groups(&self, reserve: &Reserve) -> Result<(), Failure> {
-        if reserve.supersedes.is_some() || (reserve.allow_partial && !reserve.lines.is_empty()) {
-            // What the replaced hold gives back, or what others of the lines get, is known in log order.
+        if !reserve.supersedes.is_empty() || (reserve.allow_partial && !reserve.lines.is_empty()) {
+            // What the replaced holds give back, or what others of the lines get, is known in log order.
             return Ok(());
         }
         let channel = match &reserve.channel {
@@ -534,11 +544,9 @@ impl State {
         }
     }
 
-    /// What the lines ask of each cell, beyond what a hold that they replace gives back; `None` where a cell does not
+    /// What the lines ask of each cell, beyond what the holds that they replace give back; `None` where a cell does not
     /// exist, which the journal thread will say, since it may exist by then.
     fn demands(&self, reserve: &Reserve) -> Option<Few<Demand>> {
-        let old = reserve.supersedes.and_then(|id| self.reservations.get(id));
-        let old = old.filter(|old| old.state == ReservationState::Held);
         let mut demands: Few<Demand> = Few::new();
         for (at, line) in reserve.lines.iter().enumerate() {
             let cell = self.matrix.find(line.sku, line.location)?;
@@ -547,10 +555,13 @@ impl State {
                 None => demands.push(Demand { cell, line: at, requested: line.quantity, released: 0, taken: 0 }),
             }
         }
-        for held in old.iter().flat_map(|old| &old.lines) {
-            let cell = self.matrix.find(held.sku, held.location)?;
-            if let Some(demand) = demands.iter_mut().find(|demand| demand.cell == cell) {
-                demand.released += held.present();
+        for (_, superseded) in reserve.replaced() {
+            let old = self.reservations.get(superseded);
+            for held in old.iter().filter(|old| old.state == ReservationState::Held).flat_map(|old| &old.lines) {
+                let cell = self.matrix.find(held.sku, held.location)?;
+                if let Some(demand) = demands.iter_mut().find(|demand| demand.cell == cell) {
+                    demand.released += held.present();
+                }
             }
         }
         Some(demands)

@@ -41,9 +41,14 @@ pub type Bounds = Vec<Bound>;
 pub fn check_request(bounds: &[Bound], units: &[u32], hold_seconds: Option<u64>) -> Result<(), Refusal> {
     for Bound { name, limits, .. } in bounds {
         let over = |field: String, limit: &str, asked: u64, most: Option<u64>| match most {
-            Some(most) if asked > most => {
-                Err(Refusal::Limited { field, limit: format!("{name}.{limit}"), asked, most, passes: false })
-            }
+            Some(most) if asked > most => Err(Refusal::Limited {
+                field,
+                limit: format!("{name}.{limit}"),
+                asked,
+                most,
+                passes: false,
+                seconds: None,
+            }),
             _ => Ok(()),
         };
         over("lines".into(), "request_lines", units.len() as u64, limits.request_lines)?;
@@ -138,25 +143,25 @@ impl Holds {
         self.fresh.get(&id).copied()
     }
 
-    /// Whether one more is within its bounds, while another of `replaced` state makes room for it with those whose it is.
+    /// Whether one more is within its bounds, while those that it replaces make room for it with those whose they are.
     pub fn check(
         &self,
         bounds: &[Bound],
         channel: ChannelId,
         caller: u64,
         confirmed: bool,
-        replaced: Option<(ChannelId, u64, State)>,
+        replaced: &[(ChannelId, u64, State)],
     ) -> Result<(), Failure> {
         for Bound { whose, name, limits } in bounds {
             let (subject, field) = match whose {
                 Whose::Channel => (Subject::Channel(channel), "channel"),
                 Whose::Caller => (Subject::Caller(caller), "Authorization"),
             };
-            let makes_room = replaced.filter(|(of, by, _)| match whose {
+            let makes_room = replaced.iter().filter(|(of, by, _)| match whose {
                 Whose::Channel => *of == channel,
                 Whose::Caller => *by == caller,
             });
-            let gone = makes_room.map_or(Open::default(), |(_, _, state)| Open::of(state));
+            let gone = makes_room.fold(Open::default(), |gone, (_, _, state)| gone.plus(Open::of(*state)));
             let new = Open::of(if confirmed { State::Confirmed } else { State::Held });
             let then = self.counts.get(&subject).copied().unwrap_or_default().minus(gone).plus(new);
             let rows = [
@@ -167,7 +172,7 @@ impl Holds {
                 let asked = asked.max(0) as u64;
                 if let Some(most) = most.filter(|most| new > 0 && asked > *most) {
                     let (field, limit) = (field.to_owned(), format!("{name}.{limit}"));
-                    return Err(Refusal::Limited { field, limit, asked, most, passes: true }.into());
+                    return Err(Refusal::Limited { field, limit, asked, most, passes: true, seconds: None }.into());
                 }
             }
         }

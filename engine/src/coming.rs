@@ -66,31 +66,6 @@ impl State {
         (allows || has_outlooks).then_some(Prospects { state: self, book, channel, now, allows, has_outlooks })
     }
 
-    /// The earliest date for which `quantity` of a SKU may be promised to `channel` at a location.
-    pub fn earliest(
-        &self,
-        sku: SkuId,
-        location: LocationId,
-        quantity: u32,
-        channel: Option<ChannelId>,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        let (_, date) = self.view.read(|| {
-            let book = self.rules.share_book();
-            if book.terms(&self.catalogue, sku, location, channel).limits().is_denied() {
-                return None;
-            }
-            let allowances = book.allowances(&self.catalogue, sku, location, channel, now);
-            let available = self.cell(sku, location, channel).map_or(0, |cell| cell.available);
-            let missing = quantity.saturating_sub(available);
-            let (ledger, none) = (self.ledger(), Outlook::default());
-            let outlook = ledger.outlook(sku, location).unwrap_or(&none);
-            let grant = outlook.promise(missing, Timestamp::MAX, now, &allowances, 0)?;
-            (grant.units == missing).then_some(grant.promised_for)
-        });
-        date
-    }
-
     /// What is to come to one cell, and who waits for it; none where nothing is.
     pub fn expected_at(&self, sku: SkuId, location: LocationId) -> Option<Expected> {
         let ledger = self.ledger();

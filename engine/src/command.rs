@@ -185,8 +185,8 @@ pub struct Reserve {
     pub confirm: bool,
     /// Whether fewer units than asked for will do.
     pub allow_partial: bool,
-    /// The hold that this one replaces.
-    pub supersedes: Option<ReservationId>,
+    /// The holds that this one replaces, each once.
+    pub supersedes: Few<ReservationId>,
     /// What is asked of locations.
     pub lines: Few<ReserveLine>,
     /// What is asked of groups.
@@ -230,6 +230,12 @@ pub struct GroupLine {
 }
 
 impl Reserve {
+    /// The holds that it replaces, each once, with the place at which it names them.
+    pub fn replaced(&self) -> impl Iterator<Item = (usize, ReservationId)> + '_ {
+        let all = self.supersedes.iter().copied().enumerate();
+        all.filter(|(at, id)| !self.supersedes.iter().take(*at).any(|earlier| earlier == id))
+    }
+
     /// Whether it can only be decided in log order: where the units of a group come from, what is to come and what a day
     /// has room for is known there.
     pub fn is_left_to_the_log(&self) -> bool {
@@ -247,6 +253,9 @@ impl Reserve {
         at
     }
 }
+
+/// Holds that one promise may replace.
+pub const SUPERSEDES_MAX: usize = 16;
 
 /// A step in a reservation's life that is asked for.
 #[derive(Debug, Clone)]
@@ -759,6 +768,9 @@ pub enum Failure {
     /// More is in flight than the engine takes; nothing was done.
     #[error("overloaded: {0}")]
     Overloaded(String),
+    /// A caller keeps as many idempotency keys as it may; nothing was done.
+    #[error("overloaded: {0}")]
+    KeysFull(String, u64),
     /// Nobody waits for it any more; nothing was done.
     #[error("the caller is gone; nothing was done")]
     Unheard,
@@ -808,6 +820,20 @@ pub enum Refusal {
         /// Units left.
         left: u32,
     },
+    /// A hold that is to be replaced is somebody's order by now, or was given back.
+    #[error("supersedes[{at}]: a reservation that is {state:?} is not replaced")]
+    NotReplaceable {
+        /// Which of those that the request names, from 0.
+        at: usize,
+        /// Its state.
+        state: State,
+    },
+    /// There is no hold that is to be replaced.
+    #[error("supersedes[{at}]: there is no such reservation")]
+    NothingToReplace {
+        /// Which of those that the request names, from 0.
+        at: usize,
+    },
     /// There is no such thing.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -824,6 +850,18 @@ pub enum Refusal {
     StaleVersion {
         /// The version it has; 0 where it does not exist.
         actual: Seq,
+    },
+    /// The pickup code is demanded, and was not shown.
+    #[error("the pickup code is demanded (reservations.pickup_code_required)")]
+    PickupCodeRequired {
+        /// Whether the reservation has one.
+        has_one: bool,
+    },
+    /// Too many wrong pickup codes were tried.
+    #[error("too many wrong pickup codes were tried")]
+    PickupCodeClosed {
+        /// Seconds after which another is looked at.
+        seconds: u64,
     },
     /// The pickup code is wrong.
     #[error("the pickup code is not this reservation's")]
@@ -844,6 +882,8 @@ pub enum Refusal {
         most: u64,
         /// Whether the same may do later.
         passes: bool,
+        /// Seconds until it does if nothing else happens, where that is known.
+        seconds: Option<u64>,
     },
     /// An atomic import has bad rows.
     #[error("{} rows are wrong, so none was loaded", .0.len())]

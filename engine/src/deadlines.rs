@@ -43,6 +43,11 @@ impl Deadlines {
         self.due.first().map(|(step, _)| Timestamp(step * STEP_MS))
     }
 
+    /// The first `limit` of them, with the moment at which the step of each is over, oldest first.
+    pub fn first(&self, limit: usize) -> impl Iterator<Item = (Timestamp, ReservationId)> + '_ {
+        self.due.iter().take(limit).map(|(step, id)| (Timestamp(step * STEP_MS), *id))
+    }
+
     /// Takes out up to `limit` ids whose step is over at `now`, oldest first.
     pub fn take_due(&mut self, now: Timestamp, limit: usize) -> Vec<ReservationId> {
         let mut due = Vec::new();

@@ -188,6 +188,17 @@ pub enum Event {
     CountsConfirmed(Box<CountsConfirmed>),
     /// Locations got their quarantines: which, and of which. Comes before the first record of what is in one.
     QuarantinesMade(Vec<(LocationId, LocationId)>),
+    /// Units were promised in place of several holds at once.
+    Replaced(Box<Replaced>),
+}
+
+/// A promise in place of several holds: what any of them gives back is free for nobody else in between.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The promise, in place of the first of them; the levels of its cells are those after the whole event.
+    pub arranged: Arranged,
+    /// The others, at least one.
+    pub others: Vec<Superseded>,
 }
 
 /// Names that nobody declared, with who made them up.
@@ -759,11 +770,9 @@ impl Event {
         match self {
             Self::Moved(rows) => rows.iter().for_each(|row| visit(&row.cell)),
             Self::Counted(rows) => rows.iter().for_each(|row| visit(&row.cell)),
-            Self::Reserved(_) | Self::Promised(_) | Self::Arranged(_) => {
+            Self::Reserved(_) | Self::Promised(_) | Self::Arranged(_) | Self::Replaced(_) => {
                 let reserved = self.reserved().expect("these are promises");
-                if let Some(superseded) = &reserved.supersedes {
-                    superseded.lines.iter().for_each(|line| visit(&line.cell));
-                }
+                self.superseded().flat_map(|old| &old.lines).for_each(|line| visit(&line.cell));
                 // A line of a partial promise that got nothing touched nothing.
                 reserved.lines.iter().filter(|line| line.quantity > 0).for_each(|line| visit(&line.cell));
             }
@@ -815,26 +824,40 @@ impl Event {
         match self {
             Self::Reserved(reserved) => Some(reserved),
             Self::Promised(promised) => Some(&promised.reserved),
-            Self::Arranged(arranged) => Some(&arranged.promised.reserved),
+            _ => self.arranged().map(|arranged| &arranged.promised.reserved),
+        }
+    }
+
+    /// The same where some of it may be to come, or count against days.
+    pub fn arranged(&self) -> Option<&Arranged> {
+        match self {
+            Self::Arranged(arranged) => Some(arranged),
+            Self::Replaced(replaced) => Some(&replaced.arranged),
             _ => None,
         }
+    }
+
+    /// The holds that the promise which the event made replaces, with what each gave back.
+    pub fn superseded(&self) -> impl Iterator<Item = &Superseded> {
+        let first = self.reserved().and_then(|reserved| reserved.supersedes.as_deref());
+        let others = match self {
+            Self::Replaced(replaced) => &replaced.others[..],
+            _ => &[],
+        };
+        first.into_iter().chain(others)
     }
 
     /// Line by line, the terms of the promise that the event made; empty where it made none on terms.
     pub fn terms(&self) -> &[LineTerms] {
         match self {
             Self::Promised(promised) => &promised.terms,
-            Self::Arranged(arranged) => &arranged.promised.terms,
-            _ => &[],
+            _ => self.arranged().map_or(&[], |arranged| &arranged.promised.terms),
         }
     }
 
     /// What of the promise that the event made is to come.
     pub fn waits(&self) -> &[LineWait] {
-        match self {
-            Self::Arranged(arranged) => &arranged.waits,
-            _ => &[],
-        }
+        self.arranged().map_or(&[], |arranged| &arranged.waits)
     }
 
     /// Promises that got units which they waited for.
@@ -863,8 +886,8 @@ impl Event {
 
     /// Every reservation that was there before the event and is changed by it, each once.
     pub fn changed_reservations(&self) -> Few<ReservationId> {
-        let superseded = self.reserved().and_then(|reserved| reserved.supersedes.as_ref()).map(|old| old.reservation);
-        let mut changed: Few<ReservationId> = self.changed_reservation().or(superseded).into_iter().collect();
+        let superseded = self.superseded().map(|old| old.reservation);
+        let mut changed: Few<ReservationId> = self.changed_reservation().into_iter().chain(superseded).collect();
         changed.extend(self.fills().iter().map(|fill| fill.reservation));
         if let Self::WaitsDated(rows) = self {
             changed.extend(rows.iter().map(|row| row.reservation));

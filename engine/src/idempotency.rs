@@ -133,6 +133,8 @@ pub struct Share {
     pub keys: u64,
     /// As many as it may have while the others keep what they keep.
     pub most: u64,
+    /// Those of `keys` that are in flight.
+    pub in_flight: u64,
 }
 
 /// How full the table is; for metrics and warnings.
@@ -203,7 +205,7 @@ impl IdempotencyTable {
         let callers = self.callers();
         let (keys, most) = (callers.total, self.most);
         let shares = callers.held.iter().map(|held| callers.share(held, most));
-        let fullest = shares.max_by_key(|share| share.keys).unwrap_or(Share { keys: 0, most });
+        let fullest = shares.max_by_key(|share| share.keys).unwrap_or(Share { keys: 0, most, in_flight: 0 });
         let refused = self.refused.load(Relaxed);
         Fullness {
             keys,
@@ -542,7 +544,7 @@ impl Callers {
     fn share(&self, held: &Held, most: u64) -> Share {
         // Were it to go on while the others keep what they keep: as many as that, and a fifth of all of it is free.
         let room = (held.keys() + most.saturating_sub(self.total)) * SHARE / (SHARE + 1);
-        Share { keys: held.keys(), most: room }
+        Share { keys: held.keys(), most: room, in_flight: held.in_flight.into() }
     }
 
     fn place_of(&mut self, caller: CallerDigest) -> u16 {
@@ -587,12 +589,12 @@ impl Callers {
         let free = most.saturating_sub(self.total);
         self.change(place, |held| {
             if free == 0 || held.keys() >= SHARE * free {
-                return Err(held.keys());
+                return Err((held.keys(), u64::from(held.in_flight)));
             }
             held.in_flight += 1;
             Ok(place)
         })
-        .map_err(|keys| Share { keys, most: (keys + free) * SHARE / (SHARE + 1) })
+        .map_err(|(keys, in_flight)| Share { keys, most: (keys + free) * SHARE / (SHARE + 1), in_flight })
     }
 
     fn land(&mut self, place: u16) -> u16 {

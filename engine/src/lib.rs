@@ -11,6 +11,7 @@
 //! ```
 
 pub mod admission;
+pub mod advice;
 pub mod backup;
 pub mod bounds;
 pub mod business_time;

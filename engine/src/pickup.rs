@@ -28,6 +28,8 @@ pub struct PickupQuestion {
     pub channel: Option<ChannelId>,
     /// When the order comes.
     pub now: Timestamp,
+    /// From when on it may come: what is found holds from then on.
+    pub since: Timestamp,
     /// Places at most.
     pub limit: usize,
 }
@@ -84,6 +86,8 @@ impl State {
             found.select_nth_unstable_by(question.limit, nearer);
             found.truncate(question.limit);
         }
+        found.sort_by(nearer);
+        self.try_places(question, &stock, &mut found);
         found.sort_by(nearer);
         // Only what is told is written down.
         for place in &mut found {

@@ -267,8 +267,10 @@ pub struct Alternative {
 }
 
 impl State {
-    /// Up to `limit` locations other than `near` where `channel` may have `quantity` of a SKU: the nearest first, and
+    /// Up to `limit` locations other than `near` where `channel` may have `quantity` of a SKU, and which `may` lets
+    /// pass: the nearest first, and
     /// those first that have most where nothing is known of distances.
+    #[allow(clippy::too_many_arguments, reason = "what is asked, and what of the answer is told")]
     pub fn alternatives(
         &self,
         sku: SkuId,
@@ -277,6 +279,7 @@ impl State {
         channel: Option<ChannelId>,
         purpose: Purpose,
         limit: usize,
+        may: impl Fn(LocationId) -> bool,
     ) -> Vec<Alternative> {
         let (_, mut found) = self.view.read(|| {
             let (places, lens) = (self.places.load(), self.lens(channel));
@@ -284,7 +287,11 @@ impl State {
             let lens = lens.row(&self.catalogue, sku);
             let mut found = Vec::new();
             lens.available_in_all(self.matrix.row(sku), |location, available| {
-                if available < quantity || Some(location) == near || !self.catalogue.takes(location, purpose) {
+                if available < quantity
+                    || Some(location) == near
+                    || !self.catalogue.takes(location, purpose)
+                    || !may(location)
+                {
                     return;
                 }
                 let place = places.get(location);

@@ -24,6 +24,8 @@ pub struct Settings {
     /// Changes of one reservation; what would lengthen its history beyond is refused. Confirming it, putting it aside and
     /// ending it always works.
     pub reservation_changes_max: usize,
+    /// Whether a pickup is handed over only against its code.
+    pub pickup_code_required: bool,
     /// How long the log is kept; it is the window in which streams resume and events can be read.
     pub log_retention_seconds: u64,
     /// How long movements are kept for counts that come late.
@@ -211,6 +213,7 @@ impl Default for Settings {
             closed_reservation_bytes: 512 << 20,
             recent_reservation_bytes: 16 << 20,
             reservation_changes_max: CHANGES_TOLD_MAX,
+            pickup_code_required: false,
             lost_demand_seconds: 5,
             log_retention_seconds: 7 * DAY,
             movement_retention_seconds: 7 * DAY,

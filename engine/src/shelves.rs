@@ -18,6 +18,8 @@ const NOBODY: ChannelId = ChannelId(u32::MAX);
 
 /// The copy.
 pub(crate) struct Shelves<'a> {
+    /// What is not copied is read as it is.
+    state: &'a State,
     catalogue: &'a Catalogue,
     book: Arc<Book>,
     budget: Budget,
@@ -53,8 +55,24 @@ impl State {
         groups: impl Iterator<Item = GroupId>,
         channel: Option<ChannelId>,
     ) -> Shelves<'_> {
+        self.copy_shelves(skus, groups, channel, false)
+    }
+
+    /// The same of those SKUs only of which promises may move; of the others, cells are read as they are by then.
+    pub(crate) fn shelves_of_open(&self, skus: &[SkuId], channel: Option<ChannelId>) -> Shelves<'_> {
+        self.copy_shelves(skus.iter().copied(), std::iter::empty(), channel, true)
+    }
+
+    fn copy_shelves(
+        &self,
+        skus: impl Iterator<Item = SkuId>,
+        groups: impl Iterator<Item = GroupId>,
+        channel: Option<ChannelId>,
+        only_open: bool,
+    ) -> Shelves<'_> {
         let (book, channel) = (self.rules.share_book(), channel.unwrap_or(NOBODY));
         let mut shelves = Shelves {
+            state: self,
             catalogue: &self.catalogue,
             book,
             budget: self.bounds().budget,
@@ -70,6 +88,13 @@ impl State {
         shelves.note_channel(channel);
         let ledger = self.ledger();
         for sku in skus {
+            for quota in shelves.book.all_quotas() {
+                let counted = Counted { rule: quota.id, since: quota.since, sku };
+                shelves.used.insert(counted, ledger.used(counted));
+            }
+            if only_open && !ledger.has_open(sku) {
+                continue;
+            }
             let mut of_sku = OfSku::default();
             let row = self.matrix.row(sku);
             of_sku.cells.reserve(row.about());
@@ -84,10 +109,6 @@ impl State {
                 }
                 of_sku.open.push((location, kinds));
             }
-            for quota in shelves.book.all_quotas() {
-                let counted = Counted { rule: quota.id, since: quota.since, sku };
-                shelves.used.insert(counted, ledger.used(counted));
-            }
             shelves.skus.insert(sku, of_sku);
         }
         shelves
@@ -95,7 +116,13 @@ impl State {
 }
 
 impl Shelves<'_> {
-    fn note_group(&mut self, group: GroupId) {
+    /// An empty plan of the channel for a purpose, with so many looks.
+    pub fn plan(&self, purpose: Purpose, looks: usize) -> Plan {
+        Plan::new(self.channel, purpose, Arc::clone(&self.book), Budget { looks, ..self.budget })
+    }
+
+    /// A group is asked for.
+    pub fn note_group(&mut self, group: GroupId) {
         let (catalogue, barred) = (self.catalogue, &mut self.barred);
         self.members.entry(group).or_insert_with(|| {
             let members = catalogue.members_in_order(group);
@@ -173,14 +200,18 @@ impl World for Shelves<'_> {
     }
 
     fn shelf(&self, sku: SkuId, location: LocationId) -> Shelf {
-        let cells = self.skus.get(&sku).map_or(&[][..], |of_sku| &of_sku.cells);
+        let Some(OfSku { cells, .. }) = self.skus.get(&sku) else {
+            return self.state.matrix.get(sku, location).map_or_else(Shelf::default, Shelf::of);
+        };
         let at = cells.binary_search_by_key(&location, |(at, _)| *at).ok();
         at.and_then(|at| cells.get(at)).map(|(_, shelf)| *shelf).unwrap_or_default()
     }
 
     fn for_each_shelf(&self, sku: SkuId, visit: &mut dyn FnMut(LocationId, Shelf)) {
-        let cells = self.skus.get(&sku).map_or(&[][..], |of_sku| &of_sku.cells);
-        cells.iter().for_each(|(location, shelf)| visit(*location, *shelf));
+        match self.skus.get(&sku) {
+            Some(of_sku) => of_sku.cells.iter().for_each(|(location, shelf)| visit(*location, *shelf)),
+            None => self.state.matrix.row(sku).for_each(|cell| visit(cell.location(), Shelf::of(cell))),
+        }
     }
 
     fn takes(&self, location: LocationId, purpose: Purpose) -> bool {

@@ -38,12 +38,15 @@ pub(crate) struct Bounds {
     pub budget: Budget,
     /// Locations that the groups of all lines of a promise have together.
     pub group_cells: usize,
+    /// Lines that wait for one cell.
+    pub cell_waits: usize,
 }
 
 impl From<&Settings> for Bounds {
     fn from(settings: &Settings) -> Self {
         let budget = Budget { looks: settings.plan_looks_max, promises: settings.plan_promises_max };
-        Self { budget, group_cells: settings.reservation_group_cells_max }
+        let (group_cells, cell_waits) = (settings.reservation_group_cells_max, settings.cell_waits_max);
+        Self { budget, group_cells, cell_waits }
     }
 }
 
@@ -483,7 +486,9 @@ impl Folder {
                     self.fold_confirmed(state, sku, location, confirmed.counted_at);
                 }
             }
-            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => self.fold_promise(state, record),
+            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) => {
+                self.fold_promise(state, record);
+            }
             Event::Collected(collected) => {
                 for (row, line) in (0..).zip(&collected.lines) {
                     self.fold_cell(state, &line.cell, None);
@@ -606,7 +611,7 @@ impl Folder {
                 *promised_at = record.seq;
             }
         }
-        if let Some(superseded) = record.event.reserved().and_then(|reserved| reserved.supersedes.as_ref()) {
+        for superseded in record.event.superseded() {
             self.fold_change(state, superseded.reservation, record);
         }
         if let Some(reservation) = Reservation::created_by(record) {

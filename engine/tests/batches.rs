@@ -174,7 +174,7 @@ fn a_partial_hold_may_grow_out_of_its_own_units() {
     let old = shop.reserve(&[("A", "s1", 2)]);
     let mut request = hold(&[("A", "s1", 5)]);
     request.allow_partial = true;
-    request.supersedes = Some(old.id);
+    request.supersedes = [old.id].into();
     let new = shop.try_reserve(request).unwrap();
     assert_eq!(new.lines[0].quantity, 2);
     assert_eq!(shop.level("A", "s1"), level(2, 2));

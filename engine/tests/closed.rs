@@ -228,8 +228,12 @@ fn what_is_asked_of_one_that_is_over_is_decided_without_it() {
         assert!(matches!(refused, Err(Failure::Refused(Refusal::WrongState(State::Collected)))), "{refused:?}");
     }
     let mut again = hold(&[("A", "s0", 1)]);
-    again.supersedes = Some(made.id);
-    assert!(matches!(shop.try_reserve(again), Err(Failure::Refused(Refusal::WrongState(State::Collected)))));
+    again.supersedes = [made.id].into();
+    let refused = shop.try_reserve(again).unwrap_err();
+    assert!(
+        matches!(refused, Failure::Refused(Refusal::NotReplaceable { at: 0, state: State::Collected })),
+        "{refused}"
+    );
     assert_eq!(shop.engine.state().view.seq(), seq, "nothing was logged");
 }
 

@@ -42,7 +42,7 @@ fn a_day(shop: &Shop) {
             }
             3 => {
                 let mut request = hold(&[(&sku, "s1", 5)]);
-                request.supersedes = Some(order.id);
+                request.supersedes = [order.id].into();
                 request.customer = Some("c-1".into());
                 shop.try_reserve(request).unwrap();
             }

@@ -40,8 +40,37 @@ fn lines() -> Few<LineChange> {
     ])
 }
 
+/// Promises in place of several holds.
+fn replaced() -> Event {
+    let superseded = |id| Superseded { reservation: ReservationId(id), lines: lines() };
+    let reserved = Reserved {
+        channel: ChannelId(0),
+        purpose: Purpose::Pickup,
+        confirmed: false,
+        expires_at: Timestamp(88),
+        customer: Some("c-81".into()),
+        order: None,
+        lines: Few::from_vec(vec![ReservedLine { requested: 3, quantity: 2, cell: cell(5) }]),
+        supersedes: Some(Box::new(superseded(9))),
+    };
+    let terms = vec![LineTerms { group: Some(GroupId(2)), bound: true, charges: vec![(RuleId(1), 12)] }];
+    let wait = LineWait {
+        line: 0,
+        quantity: 1,
+        latest: Timestamp(99),
+        promised_for: Timestamp(77),
+        on_allowance: true,
+        turn: Some((ReservationId(9), 1)),
+    };
+    let orders = vec![OrderDay { location: LocationId(3), day: 20_000 }];
+    let arranged = Arranged { promised: Promised { reserved, terms }, waits: vec![wait], orders };
+    let others = vec![superseded(10), superseded(11)];
+    Event::Replaced(Box::new(Replaced { arranged, others }))
+}
+
 /// What came with format 6: when people work in a location, what is told of one, other deadlines of orders, and for what
-/// refused units were asked; counts that found what the books say; imports of channels.
+/// refused units were asked; counts that found what the books say; imports of channels; promises in place of several
+/// holds.
 fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     let hours = LocationHours {
         weekly: Some(vec![(600, 840), (1020, 1200)]),
@@ -89,7 +118,7 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     };
     let broken = Moved { kind: MovementKind::ReturnDamaged, created: false, ..moved.clone() };
     let made = Event::QuarantinesMade(vec![(LocationId(3), LocationId(2))]);
-    let later = [confirmed, made, Event::Moved(vec![moved, broken])];
+    let later = [confirmed, made, Event::Moved(vec![moved, broken]), replaced()];
     events.into_iter().chain(later).map(|event| (None, event)).collect()
 }
 

@@ -354,7 +354,7 @@ fn what_was_promised_under_an_earlier_quota_gives_nothing_to_a_later_one() {
     shop.put_rule("q", Some(fields())).unwrap();
     shop.reserve(&[("A", "s0", 5)]);
     let mut again = hold(&[("A", "s0", 6)]);
-    again.supersedes = Some(before.id);
+    again.supersedes = [before.id].into();
     assert_eq!(shop.refusal(again.clone()).0, Constraint::Quota);
     again.lines[0].quantity = 5;
     shop.try_reserve(again).unwrap();

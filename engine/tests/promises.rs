@@ -150,14 +150,15 @@ fn a_shopper_is_never_blocked_by_their_own_units() {
     shop.receive("A", "s1", 3);
     let old = shop.reserve(&[("A", "s1", 2)]);
     let mut request = hold(&[("A", "s1", 3)]);
-    request.supersedes = Some(old.id);
+    request.supersedes = [old.id].into();
     let new = shop.try_reserve(request.clone()).unwrap();
     assert_eq!(shop.level("A", "s1"), level(3, 3));
     let fenced = shop.confirm(old.id).unwrap_err();
     assert!(matches!(fenced, Failure::Refused(Refusal::WrongState(State::Cancelled))), "{fenced}");
-    assert!(matches!(shop.try_reserve(request), Err(Failure::Refused(Refusal::WrongState(State::Cancelled)))));
+    let refused = Refusal::NotReplaceable { at: 0, state: State::Cancelled };
+    assert_eq!(shop.try_reserve(request).unwrap_err().to_string(), refused.to_string());
     let mut smaller = hold(&[("A", "s1", 1)]);
-    smaller.supersedes = Some(new.id);
+    smaller.supersedes = [new.id].into();
     shop.try_reserve(smaller).unwrap();
     assert_eq!(shop.level("A", "s1"), level(3, 1));
     shop.check_promises();
@@ -169,7 +170,7 @@ fn a_superseding_hold_that_is_refused_leaves_the_old_one() {
     shop.receive("A", "s1", 3);
     let old = shop.reserve(&[("A", "s1", 2)]);
     let mut request = hold(&[("A", "s1", 4)]);
-    request.supersedes = Some(old.id);
+    request.supersedes = [old.id].into();
     assert_eq!(shop.refusal(request).1, 3, "one that is free and two of its own");
     assert_eq!(shop.confirm(old.id).unwrap().state, State::Confirmed);
     shop.check_promises();

@@ -230,7 +230,7 @@ fn assert_whole_is_its_parts(shop: &Shop, locations: u32) {
             let (_, parts) = state.availability(&[sku], Some(&locations), channel);
             whole.sort_by_key(|cell| cell.location);
             assert_eq!(whole, parts, "{sku:?} through {channel:?}");
-            let others = state.alternatives(sku, None, 1, channel, Purpose::Cart, usize::MAX);
+            let others = state.alternatives(sku, None, 1, channel, Purpose::Cart, usize::MAX, |_| true);
             let mut others: Vec<_> = others.iter().map(|other| (other.location, other.available)).collect();
             others.sort_unstable();
             let some = whole.iter().filter(|cell| cell.available > 0).map(|cell| (cell.location, cell.available));

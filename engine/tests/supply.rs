@@ -204,7 +204,7 @@ fn a_hold_that_is_replaced_or_dies_gives_back_what_was_to_come() {
     shop.supply("po-1", "A", "s1", 2, DAY);
     let old = shop.try_reserve(hold_to_come(&[("A", "s1", 2)], 20 * DAY)).unwrap();
     let mut replaces = hold_to_come(&[("A", "s1", 2)], 20 * DAY);
-    replaces.supersedes = Some(old.id);
+    replaces.supersedes = [old.id].into();
     let new = shop.try_reserve(replaces).unwrap();
     assert_eq!(line(&new), (0, 2, Some(DAY)), "not blocked by its own");
     assert_eq!(shop.refusal(hold_to_come(&[("A", "s1", 1)], 20 * DAY)), (Constraint::Supply, 0));
@@ -290,7 +290,7 @@ fn a_day_of_a_location_takes_on_so_many_orders() {
     assert_eq!(shop.refusal(order()), (Constraint::Capacity, 0));
     shop.reserve(&[("A", "s1", 1)]);
     let mut replaces = order();
-    replaces.supersedes = Some(first.id);
+    replaces.supersedes = [first.id].into();
     let replaced = shop.try_reserve(replaces).unwrap();
     let mut anywhere = hold_in_group(&[("A", "g", 1)]);
     anywhere.purpose = Purpose::Pickup;
@@ -347,7 +347,7 @@ fn a_hold_that_replaces_another_keeps_its_place_in_line() {
     let first = shop.try_reserve(hold_to_come(&[("A", "s1", 5)], 20 * DAY)).unwrap();
     let second = shop.try_reserve(hold_to_come(&[("A", "s1", 5)], 20 * DAY)).unwrap();
     let mut again = hold_to_come(&[("A", "s1", 4)], 2 * DAY);
-    again.supersedes = Some(first.id);
+    again.supersedes = [first.id].into();
     let again = shop.try_reserve(again).unwrap();
     assert_eq!(line(&again), (0, 4, Some(DAY)), "not behind the second, nor refused for its own units");
     let shop = shop.restart();
@@ -355,7 +355,7 @@ fn a_hold_that_replaces_another_keeps_its_place_in_line() {
     assert_eq!([now(&shop, again.id).waiting(), now(&shop, second.id).waiting()], [0, 4]);
     audit(&shop);
     let mut more = hold_to_come(&[("A", "s1", 7)], 20 * DAY);
-    more.supersedes = Some(second.id);
+    more.supersedes = [second.id].into();
     assert_eq!(shop.refusal(more), (Constraint::Supply, 6), "whoever asks for more goes to the end");
 }
 
@@ -406,7 +406,7 @@ fn a_limit_that_was_lowered_is_not_overrun_by_a_replacement() {
     shop.try_reserve(order()).unwrap();
     shop.put_rule("day", Some(rule(Effect::Capacity { orders_per_day: 1 }))).unwrap();
     let mut replaces = order();
-    replaces.supersedes = Some(first.id);
+    replaces.supersedes = [first.id].into();
     assert_eq!(shop.refusal(replaces), (Constraint::Capacity, 0));
     audit(&shop);
 }

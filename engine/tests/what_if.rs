@@ -184,7 +184,10 @@ fn nothing_tried_is_what_happened() {
                     request.allow_partial = numbers.below(3) == 0;
                     request.ttl_seconds = 1 + numbers.below(9) as u32;
                     request.purpose = if numbers.below(2) == 0 { Purpose::Delivery } else { Purpose::Cart };
-                    request.supersedes = some.filter(|_| numbers.below(4) == 0);
+                    request.supersedes = some.filter(|_| numbers.below(4) == 0).into_iter().collect();
+                    if !request.supersedes.is_empty() && !ONCE_WRONG.contains(&seed) {
+                        request.supersedes.extend(made.iter().rev().step_by(3).take(made.len() % 3).copied());
+                    }
                     made.extend(shop.try_reserve(request).map(|reservation| reservation.id));
                 }
                 (4, _) => shop.receive(&sku, &location, 1 + numbers.below(6) as i64),

@@ -23,6 +23,7 @@ use crate::budget::answers::{Answers, Held};
 use crate::budget::aside::Aside;
 use crate::budget::pace::Pace;
 use crate::budget::{Payer, Who, link::Links};
+use crate::codes::Codes;
 use crate::config::{Config, LimitsConfig};
 use crate::door::guard::Visitor;
 use crate::door::{Door, Scope, digest, network};
@@ -68,6 +69,8 @@ pub struct Inner {
     pub files: Arc<Aside>,
     /// Streams that read back what they missed, a stretch of the log at a time.
     pub catch_ups: Arc<Aside>,
+    /// Pickup codes that were tried.
+    pub codes: Codes,
     /// True once the server stops taking requests.
     pub stopping: watch::Receiver<bool>,
     /// Looks after the journal thread.
@@ -97,6 +100,7 @@ impl Inner {
         // Each stream waits once, and a caller may have half of the line; a stream that is refused asks again.
         let long_reads_waiting = config.stream.sockets.saturating_mul(2).max(limits.long_reads_waiting);
         let catch_ups = Aside::reads(&LimitsConfig { long_reads: 0, long_reads_waiting, ..limits.clone() });
+        let codes = Codes::new(config.reservations.pickup_code_tries);
         let (streams, started) = (Streams::new(&config.stream), Instant::now());
         let machine = Machine::new(config.data.clone());
         Self {
@@ -112,6 +116,7 @@ impl Inner {
             reads,
             files,
             catch_ups,
+            codes,
             stopping,
             watchdog,
             machine,
@@ -282,7 +287,17 @@ impl App {
         disk: anaquel_engine::journal::memory::MemoryDisk,
     ) -> anyhow::Result<Self> {
         let config = Config { data: folder.to_owned(), ..Config::default() };
-        let engine = Engine::in_memory(disk, config.engine_settings(), Arc::new(SystemClock::default()), None)?;
+        Self::for_tests_at(config, disk, Arc::new(SystemClock::default()))
+    }
+
+    /// The same with settings and a clock of one's own.
+    #[cfg(test)]
+    pub fn for_tests_at(
+        config: Config,
+        disk: anaquel_engine::journal::memory::MemoryDisk,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let engine = Engine::in_memory(disk, config.engine_settings(), clock, None)?;
         let (_, visible) = watch::channel(0);
         let (_, stopping) = watch::channel(false);
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
@@ -343,11 +358,17 @@ impl App {
                         return Err(anaquel_engine::command::Refusal::IdempotencyMismatch.into());
                     }
                     Begin::Full(share) => {
-                        let Share { keys, most } = share;
-                        return Err(Failure::Overloaded(format!(
+                        let Share { keys, most, in_flight } = share;
+                        let reason = format!(
                             "idempotency.bytes: this caller keeps {keys} idempotency keys, and has room for {most}; \
                              a request without a key is taken, or one with a key when older ones are forgotten"
-                        )));
+                        );
+                        // Those in flight may yet come to nothing; those that are kept are so for long.
+                        let seconds = match keys - in_flight < most {
+                            true => 1,
+                            false => self.config.idempotency.retention_seconds,
+                        };
+                        return Err(Failure::KeysFull(reason, seconds));
                     }
                     Begin::Unreadable(seq, ReadError::Trimmed { oldest }) => {
                         return Err(Failure::Forgotten { seq, oldest });

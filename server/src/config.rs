@@ -158,6 +158,10 @@ pub struct ReservationsConfig {
     pub changes_max: usize,
     /// How often what was asked for and refused is noted in the log, for `/v1/what-if`; 0 for never.
     pub lost_demand_seconds: u64,
+    /// Whether a pickup is handed over only against its code; otherwise none at all is the staff's own judgement.
+    pub pickup_code_required: bool,
+    /// Wrong codes that may be tried on a reservation, by whomever; then its code is closed for an hour. 0 for any number.
+    pub pickup_code_tries: u32,
 }
 
 /// Live streams. What one subscription that does not read costs is at most `dirty_cells` times some 300 bytes, or
@@ -415,6 +419,8 @@ impl Default for ReservationsConfig {
             recent_bytes: settings.recent_reservation_bytes,
             changes_max: settings.reservation_changes_max,
             lost_demand_seconds: settings.lost_demand_seconds,
+            pickup_code_required: settings.pickup_code_required,
+            pickup_code_tries: 10,
         }
     }
 }
@@ -600,6 +606,7 @@ impl Config {
             recent_reservation_bytes: self.reservations.recent_bytes,
             reservation_changes_max: self.reservations.changes_max,
             lost_demand_seconds: self.reservations.lost_demand_seconds,
+            pickup_code_required: self.reservations.pickup_code_required,
             log_retention_seconds: self.journal.retention_seconds,
             in_flight_max: self.limits.in_flight,
             reservation_group_cells_max: self.limits.reservation_group_cells,

@@ -7,6 +7,7 @@ pub mod api;
 pub mod app;
 mod budget;
 pub mod cli;
+mod codes;
 pub mod commands;
 pub mod conditions;
 pub mod config;

@@ -228,8 +228,8 @@ impl Problem {
     }
 
     /// The hold that is to be replaced is not there, or not the caller's.
-    pub fn nothing_to_supersede() -> Self {
-        Self::not_found("reservation to supersede").with("field", "supersedes")
+    pub fn nothing_to_supersede(field: &str) -> Self {
+        Self::not_found("reservation to supersede").with("field", field)
     }
 
     #[must_use]
@@ -301,6 +301,7 @@ impl Problem {
             Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
             Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
             Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
+            Failure::KeysFull(reason, seconds) => Self::new(Slug::Overloaded, reason).retry_after(seconds),
             Failure::Unheard => Self::new(Slug::Overloaded, failure.to_string()),
             // Whoever asks for a step hears the record itself.
             failure @ Failure::AsItIs(_) => Self::new(Slug::Internal, failure.to_string()),
@@ -338,13 +339,14 @@ impl Problem {
             }
             refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
             // By the same words, whoever asks: an id of somebody else's is one that does not exist.
-            Refusal::NotFound("reservation to supersede") => Self::nothing_to_supersede(),
+            Refusal::NothingToReplace { at } => Self::nothing_to_supersede(&format!("supersedes[{at}]")),
+            Refusal::NotReplaceable { at, state } => Self::not_replaceable(&format!("supersedes[{at}]"), state),
             Refusal::NotFound(what) => Self::not_found(what),
             Refusal::Invalid { field, reason } => Self::invalid(&field, reason),
             Refusal::StaleVersion { actual } => {
                 Self::new(Slug::StaleVersion, format!("its version is \"{actual}\"")).with("version", actual)
             }
-            Refusal::Limited { field, limit, asked, most, passes } => {
+            Refusal::Limited { field, limit, asked, most, passes, seconds } => {
                 let (slug, detail) = match passes {
                     true => (
                         Slug::TooManyRequests,
@@ -357,7 +359,20 @@ impl Problem {
                         format!("{field}: asks for {asked}, and {limit} is {most}; ask for less"),
                     ),
                 };
-                Self::new(slug, detail).with("field", field).with("limit", limit).with("most", most)
+                let problem = Self::new(slug, detail).with("field", field).with("limit", limit).with("most", most);
+                // Nothing is said of when where nobody knows.
+                Self { retry_after: seconds, ..problem }
+            }
+            Refusal::PickupCodeRequired { has_one } => {
+                let how = match has_one {
+                    true => "the customer shows it",
+                    false => "ready gives it one, and the customer shows it",
+                };
+                let detail = format!("pickup_code: is demanded here (reservations.pickup_code_required); {how}");
+                Self::new(Slug::Forbidden, detail).with("field", "pickup_code")
+            }
+            Refusal::PickupCodeClosed { seconds } => {
+                Self::new(Slug::TooManyRequests, "pickup_code: too many wrong ones were tried").retry_after(seconds)
             }
             Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: it is not this reservation's"),
             Refusal::IdempotencyMismatch => {
@@ -384,6 +399,12 @@ impl Problem {
     /// There is not enough of something, line by line.
     pub fn insufficient(detail: String, lines: Vec<Value>) -> Self {
         Self::new(Slug::InsufficientStock, detail).with("lines", lines)
+    }
+
+    /// A hold that is to be replaced is none any more.
+    pub fn not_replaceable(field: &str, state: State) -> Self {
+        let detail = format!("{field}: the reservation is {}, and is not replaced", state_name(state));
+        Self::wrong_state(state, detail).with("field", field)
     }
 
     fn wrong_state(state: State, detail: String) -> Self {

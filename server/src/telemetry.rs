@@ -80,6 +80,10 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
         .install_recorder()?;
     metrics::describe_histogram!("anaquel_http_request_duration_seconds", "From a request's head to its answer");
     metrics::describe_counter!("anaquel_problems_total", "Problem documents answered, by type");
+    metrics::describe_counter!(
+        "anaquel_wrong_pickup_codes_total",
+        "Pickup codes that were tried, or looked up, in vain"
+    );
     metrics::describe_gauge!("anaquel_seq", "The last visible record");
     metrics::describe_gauge!(
         "anaquel_pace_gap_seconds",

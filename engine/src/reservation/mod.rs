@@ -392,10 +392,11 @@ impl Reservation {
             pickup_code: None,
             lines: lines.collect(),
             changes: Vec::new(),
-            orders: match &record.event {
-                Event::Arranged(arranged) => arranged.orders.iter().copied().collect(),
-                _ => Few::new(),
-            },
+            orders: record
+                .event
+                .arranged()
+                .map(|arranged| arranged.orders.iter().copied().collect())
+                .unwrap_or_default(),
             caller: Cause::caller(record.cause.as_deref()) as u32,
         })
     }
@@ -522,10 +523,9 @@ impl Reservation {
                 }
                 Step::Dated
             }
-            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => {
-                let Some(superseded) = record.event.reserved().and_then(|made| made.supersedes.as_deref()) else {
-                    return;
-                };
+            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) => {
+                let mut superseded = record.event.superseded();
+                let Some(superseded) = superseded.find(|old| old.reservation == self.id) else { return };
                 let lines = superseded.lines.iter().map(|line| (line.line, line.quantity)).collect();
                 self.give_back(record.seq, &lines);
                 self.state = State::Cancelled;

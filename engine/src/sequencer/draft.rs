@@ -453,7 +453,7 @@ impl Draft {
             let caller = record.cause.as_ref().map_or(0, |cause| cause.caller);
             self.holds.made(ReservationId(seq), reserved.channel, caller, reserved.confirmed);
         }
-        if let Event::Promised(_) | Event::Arranged(_) = &record.event
+        if let Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) = &record.event
             && let Some(reservation) = Reservation::created_by(&record)
         {
             shift.between(None, &reservation);
@@ -479,7 +479,12 @@ impl Draft {
             }
             Event::Filled(fills) => self.redated.extend(fills.iter().map(|fill| (fill.cell.sku, fill.cell.location))),
             // Only what shortens the line brings others forward.
-            Event::Cancelled(_) | Event::Expired(_) | Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_)
+            Event::Cancelled(_)
+            | Event::Expired(_)
+            | Event::Reserved(_)
+            | Event::Promised(_)
+            | Event::Arranged(_)
+            | Event::Replaced(_)
                 if self.ledger.has_outlooks() && !event.changed_reservations().is_empty() =>
             {
                 let (ledger, redated) = (&self.ledger, &mut self.redated);
@@ -488,6 +493,12 @@ impl Draft {
                         redated.insert((cell.sku, cell.location));
                     }
                 });
+                // Who takes over a place in line is at risk if whoever had it was.
+                let lines = event.reserved().map_or(&[][..], |reserved| &reserved.lines);
+                for wait in event.waits().iter().filter(|wait| wait.turn.is_some()) {
+                    let cell = lines.get(usize::from(wait.line)).map(|line| (line.cell.sku, line.cell.location));
+                    redated.extend(cell);
+                }
             }
             _ => {}
         }

@@ -1,17 +1,17 @@
-//! Deciding a promise: all lines or none, netted against the hold that it replaces, in named locations or anywhere in a
+//! Deciding a promise: all lines or none, netted against the holds that it replaces, in named locations or anywhere in a
 //! group.
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::capacity::Days;
 use super::draft::{Answer, Draft};
 use super::{Decision, Sequencer};
 use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
 use crate::event::{
-    Arranged, Cause, Event, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Purpose, Reserved, ReservedLine,
-    Superseded, Turn,
+    Arranged, Cause, Event, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Purpose, Replaced, Reserved,
+    ReservedLine, Superseded, Turn,
 };
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Shift};
@@ -29,7 +29,7 @@ struct Demand {
     granted: u32,
     /// Units of it that are to come.
     to_come: Option<(Grant, Timestamp)>,
-    /// Units of the cell that the replaced hold gives back.
+    /// Units of the cell that the replaced holds give back.
     released: u32,
     /// Units that are to come by then will do, for all lines on the cell that wait at all.
     latest: Option<Timestamp>,
@@ -38,7 +38,7 @@ struct Demand {
     patient_lines: u32,
 }
 
-/// What a line of the replaced hold gives back.
+/// What a line of a replaced hold gives back.
 struct Released {
     reservation: ReservationId,
     /// All of it, what is to come included.
@@ -49,7 +49,7 @@ struct Released {
     waited: Option<(Turn, WaitOf)>,
 }
 
-/// What a line of the replaced hold waited for.
+/// What a line of a replaced hold waited for.
 #[derive(Clone, Copy)]
 struct WaitOf {
     units: u32,
@@ -57,14 +57,57 @@ struct WaitOf {
     on_allowance: bool,
 }
 
-/// Lines that a reservation may come to have, far from what a record can hold.
-pub(super) const LINES_MAX: usize = 16_384;
+/// The places in line of the holds that are replaced, cell by cell, the first in line first: nobody falls back behind
+/// others, or is refused, for their own holds.
+#[derive(Default)]
+struct Places(FxHashMap<(SkuId, LocationId), Vec<(Turn, WaitOf)>>);
 
-impl Released {
-    fn is_of(&self, sku: SkuId, location: LocationId) -> bool {
-        (self.change.cell.sku, self.change.cell.location) == (sku, location)
+impl Places {
+    fn of(released: &[Released]) -> Self {
+        let mut places = Self::default();
+        for Released { change, waited, .. } in released {
+            if let Some(place) = waited {
+                places.0.entry((change.cell.sku, change.cell.location)).or_default().push(*place);
+            }
+        }
+        places.0.values_mut().for_each(|places| places.sort_unstable_by_key(|(turn, _)| *turn));
+        places
+    }
+
+    /// Units that wait there.
+    fn units(&self, sku: SkuId, location: LocationId) -> u32 {
+        let places = self.0.get(&(sku, location)).map_or(&[][..], Vec::as_slice);
+        places.iter().fold(0, |sum: u32, (_, wait)| sum.saturating_add(wait.units))
+    }
+
+    /// Hands on the place for a line that asks for no more of what is to come. Of several, it is the last of the first
+    /// that together waited for enough, for the latest of their dates: so nobody in between comes later than before.
+    fn hand_on(&mut self, sku: SkuId, location: LocationId, units: u32, latest: Timestamp) -> Option<Grant> {
+        let places = self.0.get_mut(&(sku, location)).filter(|_| units > 0)?;
+        let (mut waited, mut grant) =
+            (0_u64, Grant { units, promised_for: Timestamp(0), on_allowance: false, turn: None });
+        for (nth, (turn, wait)) in places.iter().enumerate() {
+            waited += u64::from(wait.units);
+            grant.promised_for = grant.promised_for.max(wait.promised_for);
+            grant.on_allowance |= wait.on_allowance;
+            grant.turn = Some(*turn);
+            if grant.promised_for > latest {
+                return None;
+            }
+            if waited >= u64::from(units) {
+                places.drain(..=nth);
+                return Some(grant);
+            }
+        }
+        None
     }
 }
+
+/// Deadlines that are looked at to tell when there is room for another hold.
+const ENDS_LOOKED_AT: usize = 64;
+
+/// Lines that a reservation may come to have, far from what a record can hold.
+pub(super) const LINES_MAX: usize = 16_384;
 
 /// A line of the promise to be, in the place that was found for it.
 struct Placed {
@@ -95,24 +138,28 @@ impl Placed {
 impl Sequencer {
     pub(super) fn reserve(&mut self, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
         let channel = self.channel_of(&reserve, cause)?;
-        let released = self.released_by(reserve.supersedes, channel)?;
+        let released = self.released_by(&reserve, channel)?;
         if !reserve.bounds.is_empty() {
             let caller = cause.as_ref().map_or(0, |cause| cause.caller);
-            let replaced = reserve.supersedes.and_then(|id| {
+            let mut replaced: Few<(ChannelId, u64, State)> = Few::new();
+            for (_, id) in reserve.replaced() {
                 let owner = self.draft.owner(id);
-                self.draft.reservation(id).map(|old| (old.channel, owner, old.state))
-            });
-            self.draft.holds.check(&reserve.bounds, channel, caller, reserve.confirm, replaced)?;
+                replaced.extend(self.draft.reservation(id).map(|old| (old.channel, owner, old.state)));
+            }
+            let checked = self.draft.holds.check(&reserve.bounds, channel, caller, reserve.confirm, &replaced);
+            checked.map_err(|failure| self.until_some_end(failure, &reserve, channel, caller))?;
         }
         let (placed, orders) = match self.place_plainly(&reserve, channel) {
             Some(line) => (vec![line], Vec::new()),
             None => {
-                // The hold that is replaced goes away: its open promises make no room, and are not moved.
-                let replaced = reserve.supersedes.and_then(|id| self.draft.reservation(id));
-                let replaced = replaced.filter(|old| old.is_counted()).cloned();
-                self.draft.ledger.reopen(&replaced.as_ref().map(Shift::hiding).unwrap_or_default());
+                // The holds that are replaced go away: their open promises make no room, and are not moved.
+                let mut replaced = Vec::new();
+                for (_, id) in reserve.replaced() {
+                    replaced.extend(self.draft.reservation(id).filter(|old| old.is_counted()).cloned());
+                }
+                replaced.iter().for_each(|old| self.draft.ledger.reopen(&Shift::hiding(old)));
                 let placed = self.place(&reserve, channel, &released);
-                self.draft.ledger.reopen(&replaced.as_ref().map(Shift::showing).unwrap_or_default());
+                replaced.iter().for_each(|old| self.draft.ledger.reopen(&Shift::showing(old)));
                 placed.inspect_err(|failure| self.state.note_refused(&reserve, failure))?
             }
         };
@@ -131,13 +178,17 @@ impl Sequencer {
             cell: self.draft.cell_after(line.sku, line.location),
         });
         let lines: Few<ReservedLine> = lines.collect();
-        let supersedes = reserve.supersedes.filter(|_| !released.is_empty()).map(|reservation| {
-            let lines = released.iter().map(|Released { change, .. }| LineChange {
+        // What belongs to one hold stands together.
+        let mut superseded = released.chunk_by(|one, next| one.reservation == next.reservation).map(|of_hold| {
+            let lines = of_hold.iter().map(|Released { change, .. }| LineChange {
                 cell: self.draft.cell_after(change.cell.sku, change.cell.location),
                 ..*change
             });
-            Box::new(Superseded { reservation, lines: lines.collect() })
+            let reservation = of_hold.first().map_or(ReservationId(0), |first| first.reservation);
+            Superseded { reservation, lines: lines.collect() }
         });
+        let supersedes = superseded.next().map(Box::new);
+        let others: Vec<Superseded> = superseded.collect();
         let reserved = Reserved {
             channel,
             purpose: reserve.purpose,
@@ -154,13 +205,20 @@ impl Sequencer {
         });
         let waits: Vec<_> = waits.collect();
         let on_terms = placed.iter().any(|line| line.terms != LineTerms::default());
-        let is_arranged = !(waits.is_empty() && orders.is_empty());
-        let terms = match on_terms || is_arranged {
+        let is_counted = on_terms || !(waits.is_empty() && orders.is_empty());
+        let is_arranged = !(waits.is_empty() && orders.is_empty() && others.is_empty());
+        let terms = match is_counted {
             true => placed.into_iter().map(|line| line.terms).collect(),
             false => Vec::new(),
         };
         let event = match (is_arranged, on_terms) {
-            (true, _) => Event::Arranged(Box::new(Arranged { promised: Promised { reserved, terms }, waits, orders })),
+            (true, _) => {
+                let arranged = Arranged { promised: Promised { reserved, terms }, waits, orders };
+                match others.is_empty() {
+                    true => Event::Arranged(Box::new(arranged)),
+                    false => Event::Replaced(Box::new(Replaced { arranged, others })),
+                }
+            }
             (false, true) => Event::Promised(Box::new(Promised { reserved, terms })),
             (false, false) => Event::Reserved(Box::new(reserved)),
         };
@@ -171,7 +229,7 @@ impl Sequencer {
     /// The common case, without a plan: one line in one cell that has enough, and nothing else has a say in it. `None`
     /// where it is another, or is refused.
     fn place_plainly(&mut self, reserve: &Reserve, channel: ChannelId) -> Option<Placed> {
-        let ([line], None) = (reserve.lines.as_slice(), reserve.supersedes) else { return None };
+        let ([line], []) = (reserve.lines.as_slice(), reserve.supersedes.as_slice()) else { return None };
         let (sku, location, quantity) = (line.sku, line.location, line.quantity);
         let state = Arc::clone(&self.state);
         let book = state.rules.book();
@@ -189,6 +247,30 @@ impl Sequencer {
         Some(Placed { at: 0, sku, location, requested, quantity, to_come: None, terms })
     }
 
+    /// What is open beyond a limit ends by itself if it is among the first that do: then it is known when.
+    ///
+    /// Bounded by `ENDS_LOOKED_AT`.
+    fn until_some_end(&self, failure: Failure, reserve: &Reserve, channel: ChannelId, caller: u64) -> Failure {
+        let Failure::Refused(Refusal::Limited { field, limit, asked, most, passes: true, .. }) = failure else {
+            return failure;
+        };
+        let (of_channel, held) = (field == "channel", limit.ends_with("open_holds"));
+        let counts = |(_, id): &(Timestamp, ReservationId)| {
+            let known = self.state.reservations.get(*id);
+            let is_theirs = known.is_some_and(|known| {
+                let is_open = known.state == State::Held || (!held && known.state.is_open());
+                is_open && if of_channel { known.channel == channel } else { self.state.owner(*id) == caller }
+            });
+            is_theirs && !reserve.supersedes.contains(id)
+        };
+        let mut ends = self.folder.deadlines.first(ENDS_LOOKED_AT).filter(counts);
+        let enough = usize::try_from(asked - most).unwrap_or(usize::MAX);
+        let end = ends.nth(enough.saturating_sub(1)).map(|(end, _)| end.0.saturating_sub(self.draft.now.0));
+        // It is over for all once its end is in the log, a moment later.
+        let seconds = end.map(|ms| ms.div_ceil(1000) + 1);
+        Refusal::Limited { field, limit, asked, most, passes: true, seconds }.into()
+    }
+
     /// Finds a place for every line, and moves what has to make room for them.
     fn place(
         &mut self,
@@ -199,14 +281,15 @@ impl Sequencer {
         // What is brought to where it is fetched may come from anywhere.
         let purpose = if reserve.fetched_at.is_some() { Purpose::Cart } else { reserve.purpose };
         let mut plan = self.plan(channel, purpose);
+        let mut places = Places::of(released);
         self.plan_release(&mut plan, released);
         let mut shorts = Vec::new();
         let mut days = Self::days(&plan, reserve);
-        let mut placed = self.place_in_locations(&mut plan, &mut days, reserve, released, &mut shorts);
+        let mut placed = self.place_in_locations(&mut plan, &mut days, reserve, released, &mut places, &mut shorts);
         // Bounded by the lines of the request, whose groups have no more locations together than
         // `reservation_group_cells_max`.
         for line in &reserve.group_lines {
-            self.place_in_group(&mut plan, &mut days, line, &mut placed, &mut shorts);
+            self.place_in_group(&mut plan, &mut days, line, &mut places, &mut placed, &mut shorts);
         }
         self.looks += plan.spent();
         let granted = placed.iter().any(|line| line.quantity > 0);
@@ -243,7 +326,7 @@ impl Sequencer {
         self.draft.set_level(sku, location, level);
     }
 
-    /// The units of the replaced hold are there for the new one, and count against no quota any more.
+    /// The units of the replaced holds are there for the new one, and count against no quota any more.
     fn plan_release(&mut self, plan: &mut Plan, released: &[Released]) {
         for Released { reservation, change, present, .. } in released {
             plan::release(&self.draft, plan, change.cell.sku, change.cell.location, *present);
@@ -263,6 +346,7 @@ impl Sequencer {
         days: &mut Days,
         reserve: &Reserve,
         released: &Few<Released>,
+        places: &mut Places,
         shorts: &mut Vec<Short>,
     ) -> Vec<Placed> {
         let mut demands = demands(reserve, released);
@@ -280,7 +364,7 @@ impl Sequencer {
                 if let Some(latest) =
                     demand.latest.filter(|_| !matches!(constraint, Constraint::Capacity | Constraint::Access))
                 {
-                    match self.wait_for(plan, demand, latest, released) {
+                    match self.wait_for(plan, demand, latest, places) {
                         Ok(to_come) => demand.to_come = to_come,
                         Err(rule) => (quota, demand.to_come) = (Some(rule.0), rule.1),
                     }
@@ -358,6 +442,7 @@ impl Sequencer {
         plan: &mut Plan,
         days: &mut Days,
         line: &GroupLine,
+        inherited: &mut Places,
         placed: &mut Vec<Placed>,
         shorts: &mut Vec<Short>,
     ) {
@@ -381,7 +466,7 @@ impl Sequencer {
             return;
         }
         if let Some(latest) = line.latest {
-            missing = self.wait_in_group(plan, &members, line, latest, missing, placed);
+            missing = self.wait_in_group(plan, &members, line, (latest, inherited), missing, placed);
             if missing == 0 {
                 return;
             }
@@ -420,11 +505,14 @@ impl Sequencer {
         plan: &mut Plan,
         demand: &Demand,
         latest: Timestamp,
-        released: &Few<Released>,
+        places: &mut Places,
     ) -> Result<Option<(Grant, Timestamp)>, (RuleId, Option<(Grant, Timestamp)>)> {
         let (sku, location) = (demand.sku, demand.location);
         let missing = (demand.requested - demand.granted).min(demand.patient);
-        if let Some(grant) = self.inherited(demand, missing, latest, released) {
+        // Two lines do not share a place.
+        if demand.patient_lines == 1
+            && let Some(grant) = places.hand_on(sku, location, missing, latest)
+        {
             return Ok(Some((grant, latest)));
         }
         let fence = plan::fence(&self.draft, plan, sku, location);
@@ -436,17 +524,6 @@ impl Sequencer {
         }
     }
 
-    /// The place in line of the hold that is replaced, for one that asks for no more of what is to come: nobody falls back
-    /// behind others, or is refused, for their own hold.
-    fn inherited(&self, demand: &Demand, units: u32, latest: Timestamp, released: &Few<Released>) -> Option<Grant> {
-        let mut here = released.iter().filter(|released| released.is_of(demand.sku, demand.location));
-        let (turn, wait) = here.find_map(|released| released.waited.as_ref())?;
-        let is_only = demand.patient_lines == 1 && here.all(|released| released.waited.is_none());
-        let WaitOf { units: waited, promised_for, on_allowance } = *wait;
-        let fits = is_only && (1..=waited).contains(&units) && promised_for <= latest;
-        fits.then_some(Grant { units, promised_for, on_allowance, turn: Some(*turn) })
-    }
-
     /// What of a group's line is missing is promised where it comes first; such units are in a place that everybody
     /// knows. Tells what is missing still.
     fn wait_in_group(
@@ -454,10 +531,30 @@ impl Sequencer {
         plan: &mut Plan,
         members: &[LocationId],
         line: &GroupLine,
-        latest: Timestamp,
+        (latest, inherited): (Timestamp, &mut Places),
         mut missing: u32,
         placed: &mut Vec<Placed>,
     ) -> u32 {
+        let mut place = |plan: &mut Plan, draft: &Draft, location: LocationId, grant: Grant| {
+            plan.take_to_come(line.sku, location, grant.units);
+            let charged = plan::charge(draft, plan, line.sku, location, grant.units.into());
+            plan.note_line(line.at, line.sku, location, 0, grant.units);
+            let terms = LineTerms { group: Some(line.group), bound: true, charges: charged.charges };
+            let (at, sku, quantity) = (line.at, line.sku, grant.units);
+            let to_come = Some((grant, latest));
+            placed.push(Placed { at, sku, location, requested: quantity, quantity, to_come, terms });
+        };
+        // Bounded by the locations of the group.
+        for location in members {
+            let units = missing.min(inherited.units(line.sku, *location));
+            if let Some(grant) = inherited.hand_on(line.sku, *location, units, latest) {
+                missing -= grant.units;
+                place(plan, &self.draft, *location, grant);
+            }
+        }
+        if missing == 0 {
+            return 0;
+        }
         let mut grants: Vec<(Timestamp, LocationId)> = Vec::new();
         // Bounded by the locations of the group.
         for location in members {
@@ -472,21 +569,8 @@ impl Sequencer {
             let fence = plan::fence(&self.draft, plan, line.sku, location);
             let allowed = fence.map_or(missing, |(allowed, _)| allowed.min(missing));
             let Some(grant) = self.grant_to_come(plan, line.sku, location, allowed, latest) else { continue };
-            plan.take_to_come(line.sku, location, grant.units);
-            let charged = plan::charge(&self.draft, plan, line.sku, location, grant.units.into());
-            plan.note_line(line.at, line.sku, location, 0, grant.units);
-            let terms = LineTerms { group: Some(line.group), bound: true, charges: charged.charges };
-            let (at, sku, quantity) = (line.at, line.sku, grant.units);
-            placed.push(Placed {
-                at,
-                sku,
-                location,
-                requested: quantity,
-                quantity,
-                to_come: Some((grant, latest)),
-                terms,
-            });
-            missing -= quantity;
+            missing -= grant.units;
+            place(plan, &self.draft, location, grant);
         }
         missing
     }
@@ -535,44 +619,62 @@ impl Sequencer {
         Err((constraint, available, terms.rule_behind(constraint, own_safety_stock)))
     }
 
-    /// What the hold that is to be replaced gives back. One that expired gives back nothing more; any other that is no
-    /// longer held must not be replaced, since its units are somebody's order.
-    fn released_by(&mut self, supersedes: Option<ReservationId>, channel: ChannelId) -> Result<Few<Released>, Failure> {
-        let Some(id) = supersedes else { return Ok(Few::new()) };
-        let Some(old) = self.draft.reservation(id) else {
-            return match self.state.reservations.closed_state(id) {
-                Some(State::Expired) => Ok(Few::new()),
-                Some(state) => Err(Refusal::WrongState(state).into()),
-                None => Err(Refusal::NotFound("reservation to supersede").into()),
+    /// What the holds that are to be replaced give back, hold by hold. One that expired gives back nothing more; any other
+    /// that is no longer held must not be replaced, since its units are somebody's order.
+    fn released_by(&mut self, reserve: &Reserve, channel: ChannelId) -> Result<Few<Released>, Failure> {
+        let mut released = Few::new();
+        // Bounded by SUPERSEDES_MAX, and LINES_MAX lines of all.
+        for (at, id) in reserve.replaced() {
+            let Some(old) = self.draft.reservation(id) else {
+                match self.state.reservations.closed_state(id) {
+                    Some(State::Expired) => continue,
+                    Some(state) => return Err(Refusal::NotReplaceable { at, state }.into()),
+                    None => return Err(Refusal::NothingToReplace { at }.into()),
+                }
             };
-        };
-        match old.state {
-            State::Held => {
-                let lines: Vec<_> =
-                    (0..).zip(old.lines.iter().cloned()).filter(|(_, line)| line.outstanding() > 0).collect();
-                // What one channel waited for is not for another to take over.
-                let same_channel = old.channel == channel;
-                let change = |(line, held): (u16, crate::reservation::Line)| {
-                    let cell = self.draft.cell_after(held.sku, held.location);
-                    let change = LineChange { line, quantity: held.outstanding(), cell };
-                    let waited = held.wait.as_deref().filter(|wait| wait.units > 0 && same_channel).map(|wait| {
-                        let Wait { units, promised_for, on_allowance, turn, .. } = *wait;
-                        (turn.unwrap_or((id, line)), WaitOf { units, promised_for, on_allowance })
-                    });
-                    Released { reservation: id, change, present: held.present(), waited }
-                };
-                Ok(lines.into_iter().map(change).collect())
+            match old.state {
+                State::Held => {}
+                State::Expired => continue,
+                state => return Err(Refusal::NotReplaceable { at, state }.into()),
             }
-            State::Expired => Ok(Few::new()),
-            state => Err(Refusal::WrongState(state).into()),
+            let lines: Few<_> =
+                (0..).zip(old.lines.iter().cloned()).filter(|(_, line)| line.outstanding() > 0).collect();
+            if released.len() + lines.len() > LINES_MAX {
+                let reason =
+                    format!("the holds have more than {LINES_MAX} lines together; replace fewer of them at a time");
+                return Err(Refusal::invalid("supersedes", reason).into());
+            }
+            // What one channel waited for is not for another to take over.
+            let same_channel = old.channel == channel;
+            let change = |(line, held): (u16, crate::reservation::Line)| {
+                let cell = self.draft.cell_after(held.sku, held.location);
+                let change = LineChange { line, quantity: held.outstanding(), cell };
+                let waited = held.wait.as_deref().filter(|wait| wait.units > 0 && same_channel).map(|wait| {
+                    let Wait { units, promised_for, on_allowance, turn, .. } = *wait;
+                    (turn.unwrap_or((id, line)), WaitOf { units, promised_for, on_allowance })
+                });
+                Released { reservation: id, change, present: held.present(), waited }
+            };
+            released.extend(lines.into_iter().map(change));
         }
+        Ok(released)
     }
 }
 
+/// What the replaced holds give back in each cell.
+fn given_back(released: &[Released]) -> FxHashMap<(SkuId, LocationId), u32> {
+    let mut cells: FxHashMap<(SkuId, LocationId), u32> = FxHashMap::default();
+    for Released { change, present, .. } in released {
+        *cells.entry((change.cell.sku, change.cell.location)).or_default() += present;
+    }
+    cells
+}
+
 /// Adds up what all lines ask of each cell: two lines on one cell are one demand. Bounded by the lines of the request,
-/// against each other and against those of the replaced hold.
+/// against each other, and by those of the replaced holds.
 fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
     let mut demands: Few<Demand> = Few::new();
+    let back = given_back(released);
     for line in &reserve.lines {
         let same = |demand: &&mut Demand| (demand.sku, demand.location) == (line.sku, line.location);
         match demands.iter_mut().find(same) {
@@ -585,8 +687,7 @@ fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
             }
             None => {
                 let (sku, location, requested) = (line.sku, line.location, line.quantity);
-                let here = released.iter().filter(|released| released.is_of(sku, location));
-                let (released, latest) = (here.map(|released| released.present).sum(), line.latest);
+                let (released, latest) = (back.get(&(sku, location)).copied().unwrap_or(0), line.latest);
                 demands.push(Demand {
                     sku,
                     location,

@@ -4,7 +4,7 @@ use super::draft::Answer;
 use super::{Decision, EXPIRIES_PER_BATCH, Sequencer};
 use crate::command::{Failure, LineUnits, Refusal, StepRequest};
 use crate::event::{
-    Cancelled, Cause, Collected, Confirmed, Event, Expired, Extended, Few, LineChange, PickupBySet, Readied,
+    Cancelled, Cause, Collected, Confirmed, Event, Expired, Extended, Few, LineChange, PickupBySet, Purpose, Readied,
 };
 use crate::ids::{ReservationId, Timestamp, crockford};
 use crate::level::StockChange;
@@ -64,7 +64,7 @@ impl Sequencer {
                 self.draft.log(cause.take(), Event::Readied(Box::new(event)))
             }
             StepRequest::Collect { lines, pickup_code } => {
-                let code_shown = code_fits(reservation, pickup_code.as_deref())?;
+                let code_shown = code_fits(reservation, pickup_code.as_deref(), self.settings.pickup_code_required)?;
                 let changes = outstanding(reservation, lines.as_deref(), true)?;
                 let lines = self.change_lines(&changes, |quantity| StockChange {
                     on_hand: -i64::from(quantity),
@@ -160,9 +160,21 @@ impl Sequencer {
     }
 }
 
-/// Whether the customer showed the code. None at all is the staff's own judgement; a wrong one is refused.
-fn code_fits(reservation: &Reservation, shown: Option<&str>) -> Result<bool, Failure> {
-    let Some(shown) = shown else { return Ok(false) };
+/// Whether the customer showed the code. None at all is the staff's own judgement, unless it is demanded; a wrong one is
+/// refused. What is sent is handed to a carrier, who knows no code; what is still a cart is taken along.
+fn code_fits(reservation: &Reservation, shown: Option<&str>, is_demanded: bool) -> Result<bool, Failure> {
+    let Some(shown) = shown else {
+        let has_one = reservation.pickup_code.is_some();
+        let needs_one = match reservation.purpose {
+            Purpose::Pickup => true,
+            Purpose::Cart => has_one,
+            Purpose::Delivery => false,
+        };
+        return match is_demanded && needs_one {
+            true => Err(Refusal::PickupCodeRequired { has_one }.into()),
+            false => Ok(false),
+        };
+    };
     // People read 0 for O and 1 for I or L; the alphabet has neither letter.
     let read = |c: char| match c.to_ascii_uppercase() {
         'O' => '0',

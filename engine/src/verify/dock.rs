@@ -109,15 +109,8 @@ impl Dock {
             }
             waits.push(((line.cell.sku, line.cell.location), *wait));
         }
-        for (cell, wait) in &waits {
-            if let Some(turn) = wait.turn {
-                let old = self.given_back.get(&(*cell, turn)).ok_or("a turn was taken over that nobody gave up")?;
-                let same = (old.promised_for, old.on_allowance) == (wait.promised_for, wait.on_allowance);
-                if !same || wait.quantity > old.quantity {
-                    return Err("a turn was taken over for more than it was".into());
-                }
-                continue;
-            }
+        self.check_turns(&waits)?;
+        for (cell, wait) in waits.iter().filter(|(_, wait)| wait.turn.is_none()) {
             let by_then = |other: &&(Cell, LineWait)| other.0 == *cell && other.1.promised_for <= wait.promised_for;
             let before = self.waiting(*cell);
             let in_time = |(date, ..): &&(Timestamp, &Name, u32)| *date >= now && *date <= wait.promised_for;
@@ -151,6 +144,34 @@ impl Dock {
         }
         for (cell, wait) in waits {
             self.waits.insert((cell, wait.turn.unwrap_or((id, wait.line))), (id, wait));
+        }
+        Ok(())
+    }
+
+    /// Turns that are taken over were given up in the same record, and each once. Several that are given up may be one,
+    /// behind all of them, for the latest of their dates and for no more units than they waited for.
+    fn check_turns(&mut self, waits: &[(Cell, LineWait)]) -> Result<(), String> {
+        let taken = waits.iter().filter_map(|(cell, wait)| Some(((*cell, wait.turn?), *wait)));
+        let taken: Vec<((Cell, Turn), LineWait)> = taken.collect();
+        let sorted: BTreeMap<(Cell, Turn), LineWait> = taken.iter().copied().collect();
+        if sorted.len() < taken.len() {
+            return Err("a turn was taken over twice".into());
+        }
+        for ((cell, turn), wait) in sorted {
+            let (mut units, mut promised_for, mut on_allowance, mut is_there) = (0, Timestamp(0), false, false);
+            let first = (cell, (ReservationId(0), 0));
+            let merged: Vec<_> = self.given_back.range(first..=(cell, turn)).map(|(key, old)| (*key, *old)).collect();
+            for (key, old) in merged {
+                self.given_back.remove(&key);
+                units += u64::from(old.quantity);
+                promised_for = promised_for.max(old.promised_for);
+                on_allowance |= old.on_allowance;
+                is_there = key == (cell, turn);
+            }
+            let same = (promised_for, on_allowance) == (wait.promised_for, wait.on_allowance);
+            if !is_there || !same || u64::from(wait.quantity) > units {
+                return Err("a turn was taken over that nobody gave up, or for more than it was".into());
+            }
         }
         Ok(())
     }

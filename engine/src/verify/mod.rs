@@ -219,21 +219,18 @@ impl Auditor {
                 }
                 Ok(())
             }
-            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => {
+            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) => {
                 let reserved = record.event.reserved().ok_or("a promise without one")?;
                 self.check_terms(record, reserved)?;
                 let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
-                if let Some(superseded) = &reserved.supersedes {
+                for superseded in record.event.superseded() {
                     for line in &superseded.lines {
                         let (key, present) = self.use_up(superseded.reservation, line, false)?;
                         *changes.entry(key).or_default() -= i64::from(present);
                     }
                     self.end(superseded.reservation, &[Life::Held], Life::Cancelled)?;
                 }
-                let arranged = match &record.event {
-                    Event::Arranged(arranged) => Some(arranged.as_ref()),
-                    _ => None,
-                };
+                let arranged = record.event.arranged();
                 if let Some(arranged) = arranged {
                     self.dock.check_waits(&self.law, ReservationId(record.seq), record.time, arranged)?;
                 }
@@ -401,8 +398,9 @@ impl Auditor {
         let mut cells: BTreeMap<SkuId, Vec<(LocationId, StockLevel, i64)>> = BTreeMap::new();
         let mut planned = Planned::new();
         let mut given_back: BTreeMap<(SkuId, LocationId), u32> = BTreeMap::new();
-        for line in reserved.supersedes.iter().flat_map(|superseded| &superseded.lines) {
-            let old = reserved.supersedes.as_ref().and_then(|old| self.reservations.get(&old.reservation));
+        let lines = record.event.superseded().flat_map(|old| old.lines.iter().map(|line| (old.reservation, line)));
+        for (old, line) in lines {
+            let old = self.reservations.get(&old);
             let terms = old.and_then(|old| old.terms.get(usize::from(line.line)));
             let waiting = old.and_then(|old| old.lines.get(usize::from(line.line))?.waiting).unwrap_or(0);
             *given_back.entry((line.cell.sku, line.cell.location)).or_default() +=

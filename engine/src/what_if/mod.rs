@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::command::RuleFields;
-use crate::event::{Event, LineChange, Record};
+use crate::event::{Event, Few, LineChange, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal::ReadError;
 use crate::level::{StockChange, StockLevel};
@@ -271,28 +271,26 @@ fn changes(state: &State, record: &Record) -> BTreeMap<(SkuId, LocationId), (Sto
             add((line.cell.sku, line.cell.location), StockChange::reserve(present));
         }
     }
-    let (id, given_back) = given_back(&record.event);
-    for (line, present) in given_back.iter().zip(present_units(state, id, record.seq, given_back)) {
-        add((line.cell.sku, line.cell.location), StockChange::reserve(present).inverse());
+    for (id, given_back) in given_back(&record.event) {
+        for (line, present) in given_back.iter().zip(present_units(state, id, record.seq, given_back)) {
+            add((line.cell.sku, line.cell.location), StockChange::reserve(present).inverse());
+        }
     }
     changes
 }
 
-/// What an event gives back, and whose it was.
-fn given_back(event: &Event) -> (Option<ReservationId>, &[LineChange]) {
+/// What an event gives back, by whose it was.
+fn given_back(event: &Event) -> Few<(ReservationId, &[LineChange])> {
     match event {
-        Event::Cancelled(event) => (Some(event.reservation), &event.lines),
-        Event::Expired(event) => (Some(event.reservation), &event.lines),
-        event => match event.reserved().and_then(|reserved| reserved.supersedes.as_deref()) {
-            Some(superseded) => (Some(superseded.reservation), &superseded.lines),
-            None => (None, &[]),
-        },
+        Event::Cancelled(event) => Few::from_buf([(event.reservation, &event.lines[..])]),
+        Event::Expired(event) => Few::from_buf([(event.reservation, &event.lines[..])]),
+        event => event.superseded().map(|old| (old.reservation, &old.lines[..])).collect(),
     }
 }
 
 /// Line by line, the units that were there among those that were given back.
-fn present_units(state: &State, id: Option<ReservationId>, seq: Seq, lines: &[LineChange]) -> Vec<u32> {
-    let known = id.and_then(|id| state.reservations.get(id));
+fn present_units(state: &State, id: ReservationId, seq: Seq, lines: &[LineChange]) -> Vec<u32> {
+    let known = state.reservations.get(id);
     let waited = known.filter(|known| known.lines.iter().any(|line| line.wait.is_some()));
     // Only what ever waited has to be looked at as it was.
     let waited = waited.map(|known| known.as_of(seq - 1));

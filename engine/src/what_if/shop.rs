@@ -179,11 +179,10 @@ impl<'a> Shop<'a> {
             };
             self.change(cell, StockChange::reserve(units));
         }
-        let (id, lines) = given_back(&record.event);
         let replaces = record.event.reserved().is_some();
         self.own.clear();
-        if let Some(id) = id {
-            let present = present_units(self.state, Some(id), record.seq, lines);
+        for (id, lines) in given_back(&record.event) {
+            let present = present_units(self.state, id, record.seq, lines);
             for (line, present) in lines.iter().zip(present) {
                 let cell = (line.cell.sku, line.cell.location);
                 let units = self.give_back(id, cell, line.quantity, present);

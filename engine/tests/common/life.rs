@@ -40,6 +40,8 @@ pub struct Life {
     made: Mutex<Vec<ReservationId>>,
     /// Milliseconds since it began.
     clock: AtomicU64,
+    /// Whether no promise replaces more than one hold, as before that could be.
+    pub one_at_a_time: bool,
 }
 
 impl Life {
@@ -73,7 +75,7 @@ impl Life {
     /// # Errors
     /// What came of it, if it was not done.
     pub fn step(&self, shop: &Shop, numbers: &mut Numbers) -> Result<(), Failure> {
-        let Self { made, clock } = self;
+        let Self { made, clock, .. } = self;
         let cell = |numbers: &mut Numbers| (format!("A{}", numbers.below(4)), format!("s{}", numbers.below(4)));
         let (sku, location) = cell(numbers);
         let some = |numbers: &mut Numbers| {
@@ -108,7 +110,12 @@ impl Life {
                 request.allow_partial = numbers.below(3) == 0;
                 request.confirm = numbers.below(6) == 0;
                 request.purpose = if numbers.below(3) == 0 { Purpose::Pickup } else { Purpose::Cart };
-                request.supersedes = some(numbers).filter(|_| numbers.below(3) == 0);
+                request.supersedes = some(numbers).filter(|_| numbers.below(3) == 0).into_iter().collect();
+                // Several; now and then one twice, or one that is over.
+                if !request.supersedes.is_empty() && !self.one_at_a_time && numbers.below(2) == 0 {
+                    let more = 1 + numbers.below(3);
+                    request.supersedes.extend((0..more).filter_map(|_| some(numbers)));
+                }
                 let reservation = shop.try_reserve(request)?;
                 made.lock().unwrap().push(reservation.id);
             }

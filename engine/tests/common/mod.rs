@@ -120,7 +120,7 @@ pub fn hold(lines: &[(&str, &str, u32)]) -> ReserveRequest {
         ttl_seconds: 900,
         confirm: false,
         allow_partial: false,
-        supersedes: None,
+        supersedes: Default::default(),
         lines: lines.iter().map(line).collect(),
         fetched_at: None,
         is_attempt: false,

@@ -226,7 +226,7 @@ fn words() -> Map<String, Value> {
         (&json!({"pattern": "^[0-9]{1,9}$"}), "after"),
         (&json!({"pattern": "^[0-9a-f]{16}$"}), "/v1/backup.epoch"),
         (&json!({"pattern": "^[0-9]{1,9}-[0-9]{1,9}$"}), "/v1/shortages.after /v1/supply.after"),
-        (&json!({"pattern": "^r-"}), "/v1/reservations.after supersedes"),
+        (&json!({"pattern": "^r-"}), "/v1/reservations.after"),
     ];
     let named =
         words.iter().flat_map(|(bounds, names)| names.split(' ').map(|name| (name.to_owned(), (*bounds).clone())));
@@ -362,7 +362,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
     ("401", "unauthorized: no key, or one that does not open this door"),
     ("403", "forbidden: the scope, the channel or the location is another"),
     ("404", "not-found: what it names is unknown"),
-    ("429", "too-many-requests: with Retry-After"),
+    ("429", "too-many-requests: with Retry-After, where it is known when"),
     ("500", "internal: it is written down under the request's id"),
     ("503", "overloaded or read-only: with Retry-After"),
 ];

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::budget::Payer;
 use crate::budget::answers::SMALL_BYTES;
 use crate::extract::Params;
-use crate::ops::Reply;
+use crate::ops::{self, Reply};
 use crate::problem::Problem;
 use crate::sight::Sight;
 use crate::wire::catalogue::coordinates;
@@ -40,7 +40,7 @@ const PLACES: usize = 20;
         ("near" = Option<String>, Query, description = "Degrees north and east", example = "40.41,-3.70"),
         ("radius_km" = Option<f64>, Query, description = "Not farther than this"),
         ("channel" = Option<String>, Query, description = "For whom"),
-        ("at" = Option<String>, Query, description = "When the order comes; now, if left out"),
+        ("at" = Option<String>, Query, description = "When the order comes; within two minutes, if left out"),
         ("limit" = Option<u32>, Query, description = "Places, 1 to 1,000; 20 if left out"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
@@ -74,7 +74,9 @@ pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
     if radius_km.is_some() && near.is_none() {
         return Err(Problem::invalid("near", "is needed beside radius_km"));
     }
-    let now = at.as_deref().map(|text| parse_time("at", text)).transpose()?.unwrap_or_else(|| engine.now());
+    // What is said of an order of now holds for one that comes a little later.
+    let at = at.as_deref().map(|text| parse_time("at", text)).transpose()?;
+    let (now, since) = at.map_or_else(|| (ops::advised(engine), engine.now()), |at| (at, at));
     let mut unknown = Vec::new();
     let mut known = Vec::new();
     for (sku, units) in &lines {
@@ -86,7 +88,7 @@ pub async fn pickup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
     let channel = asking_channel(engine, channel.as_ref())?;
     // What nobody ever heard of can be fetched nowhere.
     let basket = if unknown.is_empty() { known } else { Vec::new() };
-    let question = PickupQuestion { basket, near, radius_km, channel, now, limit };
+    let question = PickupQuestion { basket, near, radius_km, channel, now, since, limit };
     let cells = limit.saturating_mul(question.basket.len());
     let most = app.config.limits.response_cells;
     if cells > most {

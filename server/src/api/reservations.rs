@@ -1,5 +1,7 @@
 //! Promises and their lives.
 
+use std::time::Instant;
+
 use anaquel_engine::engine::Listed;
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::reservation::Filter;
@@ -10,6 +12,7 @@ use http::Uri;
 use super::{Page, ok};
 use crate::app::{App, Caller};
 use crate::budget::Payer;
+use crate::codes::{Tried, closed, lists_codes, note_wrong, tells_code};
 use crate::extract::{self, JsonRequest, Params, PathId};
 use crate::ops::{self, StepBody, find, handles};
 use crate::problem::Problem;
@@ -58,8 +61,8 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
     app.wait_for(min_seq).await?;
     let reservation = ops::reservation(&app, &caller, find(&app, &id)?).await?;
     handles(&app, &caller, &reservation)?;
-    let view =
-        ReservationView::new(&app.engine, &reservation, app.engine.now()).with_history(&app.engine, &reservation);
+    let view = ReservationView::new(&app.engine, &reservation, app.engine.now());
+    let view = view.telling_code(tells_code(&caller)).with_history(&app.engine, &reservation);
     Ok(ok(serde_json::to_string(&view).unwrap_or_default()))
 }
 
@@ -113,6 +116,16 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         order: order.map(|name| name.to_string()),
         pickup_code,
     };
+    // Who hands over may look up what a customer shows, and not go through all codes.
+    let share = caller.visitor.as_ref().filter(|_| filter.pickup_code.is_some()).map(|visitor| visitor.identity.share);
+    let looks_up = match share.map(Tried::LookUp) {
+        Some(what) => {
+            let begun = app.codes.begin(what, Instant::now());
+            let nth = begun.map_err(|seconds| closed("look-ups by pickup_code", app.codes.most(what), seconds))?;
+            Some((what, nth))
+        }
+        None => None,
+    };
     let page = move |app: &App| {
         let engine = &app.engine;
         // What is told is at least as new as this.
@@ -124,15 +137,23 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
             false => engine.list(&filter, seen_at, before, limit)?,
         };
         let mut page = Page::new(app);
+        let mut is_found = false;
         for reservation in &found.items {
             // Of a mixed order, who is bound is told nothing here, either.
             if handles(app, &caller, reservation).is_ok() {
-                let view = ReservationView::new(engine, reservation, now);
+                is_found = true;
+                let view = ReservationView::new(engine, reservation, now).telling_code(lists_codes(&caller));
                 if !page.add(serde_json::to_string(&view).unwrap_or_default()) {
                     break;
                 }
             }
             page.is_at(engine.reservation_id(reservation.id));
+        }
+        if let Some((what, nth)) = looks_up {
+            match is_found || found.next.is_some() {
+                true => app.codes.give_back(what),
+                false => note_wrong(&caller, "look-up", nth, app.codes.most(what)),
+            }
         }
         Ok(page.end_before(seq, found.next.map(|last| engine.reservation_id(last))))
     };
@@ -179,8 +200,10 @@ pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request)
     params(("id" = String, Path, description = "The reservation"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
     request_body = Option<CollectBody>,
-    responses((status = 200, body = inline(ReservationView<'static>)), (status = 403, description = "forbidden: the code is wrong"),
-              (status = 404, description = "not-found"), (status = 409, description = "wrong-state"))
+    responses((status = 200, body = inline(ReservationView<'static>)),
+              (status = 403, description = "forbidden: the code is wrong, or demanded and not there"),
+              (status = 404, description = "not-found"), (status = 409, description = "wrong-state"),
+              (status = 429, description = "too-many-requests: so many wrong codes were tried that its code is closed for an hour"))
 )]
 pub async fn collect(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step::<CollectBody>(&app, &id, request).await

@@ -2,6 +2,9 @@
 //! answer leaves.
 
 mod availability;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+mod followed;
 mod recall;
 mod refusal;
 mod reservations;
@@ -20,6 +23,7 @@ use crate::problem::Problem;
 
 pub use availability::availability;
 pub use recall::{aside, reservation};
+pub use refusal::advised;
 pub use reservations::{StepBody, find, handles, reserve, step};
 pub use sourcing::source;
 pub use stock::{counts, movements};

@@ -1,15 +1,18 @@
 //! Promises and the steps of their lives.
 
+use std::time::Instant;
+
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Completion, Failure, Outcome, Rebind, Refusal, StepRequest};
 use anaquel_engine::ids::ReservationId;
-use anaquel_engine::reservation::{Line, Reservation};
+use anaquel_engine::reservation::{Line, Reservation, State};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Reply, refusal, unexpected};
 use crate::app::{App, Caller};
+use crate::codes::{self, Tried};
 use crate::problem::{Problem, Slug};
 use crate::sight::{Sight, tells_numbers};
 use crate::wire::reservation::{
@@ -28,22 +31,31 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
             caller.acts_at(&format!("lines[{at}].location"), line.location.as_deref())?;
         }
     }
-    if let Some(superseded) = &body.supersedes {
-        let id = app.engine.parse_reservation_id(superseded).ok_or_else(Problem::nothing_to_supersede)?;
-        handles_id(app, caller, id).await.map_err(|problem| match problem.slug() {
-            "not-found" => Problem::nothing_to_supersede(),
-            _ => problem,
-        })?;
+    if caller.is_bound() {
+        for (at, id) in body.supersedes(&app.engine)?.into_iter().enumerate() {
+            handles_id(app, caller, id).await.map_err(|problem| match problem.slug() {
+                "not-found" => Problem::nothing_to_supersede(&body.supersedes.field(at)),
+                _ => problem,
+            })?;
+        }
     }
-    let reserve = body.into_request(&app.engine)?;
-    let (lines, channel, purpose) = (reserve.lines.clone(), reserve.channel.clone(), reserve.purpose);
+    let (reserve, replaced) = body.into_request_and_replaced(&app.engine)?;
+    let (lines, channel) = (reserve.lines.clone(), reserve.channel.clone());
+    let (purpose, supersedes) = (reserve.purpose, reserve.supersedes.clone());
     let bounds = app.bounds(caller, channel.as_str());
     let reserve_within = |engine: &Engine, cause, done: Completion| engine.reserve_within(reserve, bounds, cause, done);
     let executed = app.execute(caller, reserve_within).await;
     let executed = executed.map_err(|failure| match failure {
         Failure::Refused(Refusal::Insufficient(shorts)) => {
-            let problem = refusal::explain(&app.engine, &channel, purpose, &lines, &shorts);
+            let (channel, lines, supersedes) = (&channel, &lines[..], &supersedes[..]);
+            let asked = refusal::Asked { caller, channel, purpose, supersedes, lines };
+            let problem = refusal::explain(&app.engine, &asked, &shorts);
             Sight::of(&app.engine, caller).hide_rules(problem)
+        }
+        Failure::Refused(Refusal::NothingToReplace { at }) => Problem::nothing_to_supersede(&replaced.field(at)),
+        Failure::Refused(Refusal::NotReplaceable { at, state }) => {
+            let problem = Problem::not_replaceable(&replaced.field(at), state);
+            problem.with("reservation", replaced.ids().get(at).map_or("", String::as_str))
         }
         other => other.into(),
     })?;
@@ -201,12 +213,40 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
             "is required with lines, and where quantities move: it is what makes a repeat safe",
         ));
     }
-    let executed = app.execute(caller, |engine, cause, done| engine.submit(Command::Step(id, step), cause, done)).await;
+    let is_ready = matches!(&step, StepRequest::Ready { .. });
+    let tries_code = matches!(&step, StepRequest::Collect { pickup_code: Some(_), .. });
+    let known = (is_ready || tries_code).then(|| app.engine.state().reservations.get(id)).flatten();
+    let state = known.map(|reservation| reservation.state);
+    // Who makes a code is told it.
+    let makes_code = is_ready && state == Some(State::Confirmed);
+    let what = Tried::Code(id);
+    let mut tried = None;
+    let submit = |engine: &Engine, cause, done: Completion| {
+        if tries_code && state.is_some_and(State::is_open) {
+            match app.codes.begin(what, Instant::now()) {
+                Ok(nth) => tried = Some(nth),
+                Err(seconds) => return engine.refuse(cause, done, Refusal::PickupCodeClosed { seconds }.into()),
+            }
+        }
+        engine.submit(Command::Step(id, step), cause, done);
+    };
+    let executed = app.execute(caller, submit).await;
+    if let Some(nth) = tried {
+        match &executed {
+            Err(Failure::Refused(Refusal::WrongPickupCode)) => {
+                codes::note_wrong(caller, &app.engine.reservation_id(id), nth, app.codes.most(what));
+            }
+            _ => app.codes.give_back(what),
+        }
+    }
     let executed = match executed {
         // It is over, and what was asked for: the record as it is.
         Err(Failure::AsItIs(id)) => {
             let reservation = super::reservation(app, caller, id).await?;
-            return Ok(Reply::ok(write_record(&app.engine, &reservation)));
+            return Ok(Reply::ok(record_for(app, &reservation, codes::tells_code(caller))));
+        }
+        Err(Failure::Refused(Refusal::PickupCodeClosed { seconds })) => {
+            return Err(codes::closed("reservations.pickup_code_tries", app.codes.most(what), seconds));
         }
         // There may have been one.
         Err(Failure::Refused(Refusal::NotFound(what))) => {
@@ -216,5 +256,14 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
         other => other.map_err(|failure| without_numbers(app, id, failure))?,
     };
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
-    Ok(Reply::ok(write_record(&app.engine, reservation)).replayed(executed.replayed))
+    let is_told = codes::tells_code(caller) || makes_code || (is_ready && executed.replayed);
+    Ok(Reply::ok(record_for(app, reservation, is_told)).replayed(executed.replayed))
+}
+
+/// The record as a step answers with it.
+fn record_for(app: &App, reservation: &Reservation, tells_code: bool) -> String {
+    match tells_code || reservation.pickup_code.is_none() {
+        true => write_record(&app.engine, reservation),
+        false => write_record(&app.engine, &codes::without_code(reservation)),
+    }
 }

@@ -2,13 +2,15 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
+use anaquel_engine::advice::{TrialLine, TrialPlace};
 use anaquel_engine::bounds::check_request;
 use anaquel_engine::command::{Failure, Outcome, Refusal, Short};
 use anaquel_engine::event::Purpose;
-use anaquel_engine::ids::SkuId;
+use anaquel_engine::ids::{LocationId, Name, Seq, SkuId};
 use anaquel_engine::level::Constraint;
+use anaquel_engine::pickup::PickupQuestion;
 use anaquel_engine::rules::RuleId;
-use anaquel_engine::sourcing::{Answer, Plan, Question};
+use anaquel_engine::sourcing::{Answer, Plan, Question, Sources};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -22,14 +24,26 @@ use crate::wire::sourcing::{self as words, Order, SourcingBody};
 /// How often a plan is made anew where somebody else was faster, or a quota keeps what seemed to be there.
 const ATTEMPTS: usize = 8;
 
+/// Stores that are tried for an order that is worth too little to be delivered.
+const STORES_TRIED: usize = 5;
+
 /// Why an order is not sourced.
 enum Unsourced {
-    /// It is worth too little to be delivered.
-    PickupOnly(RuleId),
+    /// It is worth too little to be delivered; where it can be fetched.
+    PickupOnly(RuleId, Option<LocationId>),
     /// Where it is to be fetched takes no pickups.
     Barred(Place),
-    /// There is not enough, or not in so few places; how many shipments it would take, were more allowed.
-    Short(Box<Answer>, Option<usize>),
+    /// There is not enough, or not in so few places.
+    Short(Box<Answer>, Advice),
+}
+
+/// What would succeed instead, each tried, and true for a while.
+#[derive(Default)]
+struct Advice {
+    /// Units of each line of the question, all of them together in as many shipments.
+    fewer: Vec<u32>,
+    /// So many shipments.
+    shipments: Option<usize>,
 }
 
 /// Sources an order, or shows how it would be.
@@ -53,7 +67,7 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
         return app.reads.run(caller.who, move || show(&engine, &order)).await?;
     }
     let mut question = order.question.clone();
-    let mut last = None;
+    let mut last: Vec<(Name, Short)> = Vec::new();
     let bounds = app.bounds(caller, order.channel.as_str());
     let asked_for: Vec<u32> = order.lines.iter().map(|(_, units, ..)| *units).collect();
     let hold_seconds = (!order.confirm).then_some(u64::from(order.ttl_seconds));
@@ -97,12 +111,27 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
             (Err(other), None) => return Err(other.into()),
         };
         let shrank = limit(&app.engine, &mut question, &asked, &shorts);
-        last = Some(refusal::explain(&app.engine, &order.channel, order.purpose, &asked, &shorts));
+        last = shorts.iter().filter_map(|short| Some((asked.get(short.line)?.sku.clone(), *short))).collect();
         if !shrank {
             break;
         }
     }
-    Err(last.expect("every attempt that is not the last leaves a refusal"))
+    // Others were faster each time: what there is by now, or else what was short at last.
+    let (engine, order) = (app.engine.clone(), order.clone());
+    let told = app.reads.run(caller.who, move || {
+        let (_, answer) = engine.state().source(&question);
+        let mut problem = explain(&engine, &order, &short(&engine, &order, &question, answer));
+        if problem.lines().next().is_some() {
+            return problem;
+        }
+        let line = |(sku, short): &(Name, Short)| {
+            let at = order.lines.iter().position(|(name, ..)| name == sku)?;
+            let available = short.available.min(order.lines.get(at)?.1);
+            told(&engine, &order, at, (available, short.constraint, short.rule), json!({}))
+        };
+        Problem::insufficient("others were faster".to_owned(), last.iter().filter_map(line).collect())
+    });
+    Err(told.await?)
 }
 
 /// Lines of which there is not enough anywhere are lost, wherever they would have come from. Those that only a limit on
@@ -114,14 +143,14 @@ fn note_lost(engine: &Engine, order: &Order, answer: &Answer) {
     engine.state().lost.add(channel, order.purpose, short.map(|((sku, units, _), _)| (*sku, None, None, *units)));
 }
 
-/// The plan and the runner-up, and nothing else.
+/// The plan and the runner-up, and nothing else. Both are tried, and true for a while.
 fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
     if let Some(why) = barred(engine, order).or_else(|| pickup_only(engine, order)) {
         return Err(explain(engine, order, &why));
     }
-    let (seq, answer) = engine.state().source(&order.question);
+    let (seq, answer) = tried(engine, &order.question, order.purpose);
     if !will_do(order, &answer) {
-        return Err(explain(engine, order, &short(engine, order, answer)));
+        return Err(explain(engine, order, &short(engine, order, &order.question, answer)));
     }
     let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| words::plan(engine, order, plan));
     let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
@@ -143,7 +172,74 @@ fn barred(engine: &Engine, order: &Order) -> Option<Unsourced> {
 fn pickup_only(engine: &Engine, order: &Order) -> Option<Unsourced> {
     let is_delivered = order.purpose == Purpose::Delivery;
     let rule = engine.state().pickup_only(order.question.channel, |currency| value(engine, order, currency));
-    rule.filter(|_| is_delivered).map(Unsourced::PickupOnly)
+    rule.filter(|_| is_delivered).map(|rule| Unsourced::PickupOnly(rule, store_for(engine, order)))
+}
+
+/// Where an order can be fetched: the nearest store that has all of it, or may have it brought.
+fn store_for(engine: &Engine, order: &Order) -> Option<LocationId> {
+    if !order.unknown.is_empty() {
+        return None;
+    }
+    let Question { lines, near, channel, now, sources, .. } = &order.question;
+    let basket = lines.iter().map(|(sku, units, _)| (*sku, *units)).collect();
+    let limit = STORES_TRIED;
+    let (near, channel, now) = (*near, *channel, *now);
+    let question = PickupQuestion { basket, near, radius_km: None, channel, now, since: now, limit };
+    let stores = engine.state().pickup(&question).1.into_iter().map(|place| place.location);
+    let mut stores = stores.filter(|store| engine.state().catalogue.takes(*store, Purpose::Pickup));
+    stores.find(|store| {
+        let sources = match sources {
+            Sources::Shipping => Sources::Store(*store),
+            named => named.clone(),
+        };
+        let question = Question { sources, ..order.question.clone() };
+        tried(engine, &question, Purpose::Pickup).1.best.is_some_and(|plan| plan.is_complete())
+    })
+}
+
+/// The plans of a question as they can be followed for a while.
+fn tried(engine: &Engine, question: &Question, purpose: Purpose) -> (Seq, Answer) {
+    try_plans(engine, Question { now: refusal::ahead(engine), ..question.clone() }, purpose, false)
+}
+
+/// The plans of a question, each tried, and made anew where a quota keeps what seemed to be there, or a day is full.
+fn try_plans(engine: &Engine, mut question: Question, purpose: Purpose, at_once: bool) -> (Seq, Answer) {
+    let mut found = engine.state().source(&question);
+    for _ in 0..ATTEMPTS {
+        let shrank = [&found.1.best, &found.1.runner_up].map(|plan| match plan {
+            Some(plan) => try_plan(engine, &mut question, purpose, plan, at_once),
+            None => false,
+        });
+        if !shrank.contains(&true) {
+            return found;
+        }
+        found = engine.state().source(&question);
+    }
+    let mut is_granted = |plan: &Plan| !try_plan(engine, &mut question, purpose, plan, at_once);
+    found.1.best = found.1.best.filter(&mut is_granted);
+    found.1.runner_up = found.1.runner_up.filter(is_granted);
+    found
+}
+
+/// Limits the cells of which a plan would not be granted what it takes; tells whether there are any.
+fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &Plan, at_once: bool) -> bool {
+    let shipments = plan.shipments.iter();
+    let lines: Vec<TrialLine> = shipments
+        .flat_map(|shipment| shipment.lines.iter().map(move |line| (shipment.location, line)))
+        .filter_map(|(location, (line, units))| {
+            let (sku, _, latest) = question.lines.get(*line)?;
+            Some(TrialLine { sku: *sku, at: TrialPlace::Location(location), quantity: *units, latest: *latest })
+        })
+        .collect();
+    let got = refusal::would_be_granted(engine, question.channel, purpose, &lines, at_once);
+    let mut shrank = false;
+    for (line, got) in lines.iter().zip(got).filter(|(line, got)| *got < line.quantity) {
+        let TrialPlace::Location(location) = line.at else { continue };
+        let known = question.limits.entry((line.sku, location)).or_insert(u32::MAX);
+        *known = got.min(*known);
+        shrank = true;
+    }
+    shrank
 }
 
 /// The best plan, if it will do; made where nobody waits for it, since it looks at many places.
@@ -157,11 +253,33 @@ async fn plan_aside(
     app.reads.run(caller.who, move || plan(&engine, &order, &question)).await
 }
 
-/// What there is, and how many shipments it would take, were more allowed: one more search, made where the first was.
-fn short(engine: &Engine, order: &Order, answer: Answer) -> Unsourced {
-    let wider = Question { shipments_max: usize::MAX, ..order.question.clone() };
-    let wider = engine.state().source(&wider).1.best.filter(Plan::is_complete);
-    Unsourced::Short(Box::new(answer), wider.map(|plan| plan.shipments.len()))
+/// What there is, how much would succeed in as many shipments, and in how many all of it would: some more searches, made
+/// where the first was.
+fn short(engine: &Engine, order: &Order, question: &Question, answer: Answer) -> Unsourced {
+    let complete = |question: &Question| {
+        let best = tried(engine, question, order.purpose).1.best;
+        best.filter(Plan::is_complete)
+    };
+    let wider = complete(&Question { shipments_max: words::SHIPMENTS_MAX as usize, ..question.clone() });
+    // It is the search for so few that must find them.
+    let shipments = wider.map(|plan| plan.shipments.len()).filter(|shipments| {
+        order.unknown.is_empty() && complete(&Question { shipments_max: *shipments, ..question.clone() }).is_some()
+    });
+    // Lines that nothing is said of are asked for as before.
+    let is_told =
+        |nth: usize| answer.best.as_ref().is_none_or(|best| best.missing.get(nth).is_none_or(|units| *units > 0));
+    let best = tried(engine, question, order.purpose).1.best;
+    let best = best.filter(|best| best.missing.iter().enumerate().all(|(nth, units)| *units == 0 || is_told(nth)));
+    let fewer = best.map(|best| {
+        let units = question.lines.iter().zip(&best.missing).map(|((_, units, _), missing)| units - missing);
+        units.collect::<Vec<u32>>()
+    });
+    let fewer = fewer.filter(|fewer| {
+        let lines = question.lines.iter().zip(fewer).map(|((sku, _, latest), units)| (*sku, *units, *latest));
+        let lines = lines.filter(|(_, units, _)| *units > 0).collect();
+        complete(&Question { lines, ..question.clone() }).is_some()
+    });
+    Unsourced::Short(Box::new(answer), Advice { fewer: fewer.unwrap_or_default(), shipments })
 }
 
 /// The best plan, if it will do.
@@ -169,10 +287,15 @@ fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Uns
     if let Some(why) = barred(engine, order).or_else(|| pickup_only(engine, order)) {
         return Err(why);
     }
-    let (_, answer) = engine.state().source(question);
+    // Where nothing but stock has a say, what is planned at one `seq` is what is granted.
+    let has_quotas = engine.state().rules.book().has_quotas();
+    let (_, answer) = match has_quotas {
+        true => try_plans(engine, question.clone(), order.purpose, true),
+        false => engine.state().source(question),
+    };
     match &answer.best {
         Some(best) if will_do(order, &answer) => Ok(best.clone()),
-        _ => Err(short(engine, order, answer)),
+        _ => Err(short(engine, order, question, answer)),
     }
 }
 
@@ -208,7 +331,7 @@ fn request(engine: &Engine, order: &Order, plan: &Plan) -> ReserveRequest {
         ttl_seconds: order.ttl_seconds,
         confirm: order.confirm,
         allow_partial: false,
-        supersedes: None,
+        supersedes: Default::default(),
         lines: lines.collect(),
         fetched_at: order.fetched_at.map(|store| catalogue.locations.name(store).clone()),
         is_attempt: true,
@@ -238,9 +361,14 @@ fn limit(engine: &Engine, question: &mut Question, asked: &[LineRequest], shorts
 
 fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
     match why {
-        Unsourced::PickupOnly(rule) => {
+        Unsourced::PickupOnly(rule, store) => {
             let short = (0, Constraint::Access, Some(*rule));
-            let line = |at| told(engine, order, at, short, json!({"purpose": "pickup"}));
+            let store = store.map(|store| engine.state().catalogue.locations.name(store).as_str());
+            let would = match store {
+                Some(store) => json!({"purpose": "pickup", "destination": {"location": store}}),
+                None => json!({}),
+            };
+            let line = |at| told(engine, order, at, short, would.clone());
             let lines = (0..order.lines.len()).filter_map(line).collect();
             Problem::insufficient(
                 "the order is worth too little to be delivered; it may be picked up".to_owned(),
@@ -253,10 +381,10 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
             let lines = (0..order.lines.len()).filter_map(line).collect();
             Problem::insufficient(refusal::barred(order.purpose, place), lines)
         }
-        Unsourced::Short(answer, shipments) => {
+        Unsourced::Short(answer, Advice { fewer, shipments }) => {
             let nothing: Vec<u32> = order.question.lines.iter().map(|(_, units, _)| *units).collect();
             let missing = answer.best.as_ref().map_or(&nothing, |best| &best.missing);
-            let mut known = missing.iter().zip(&answer.anywhere);
+            let mut known = missing.iter().zip(&answer.anywhere).enumerate();
             let mut lines = Vec::new();
             for (at, (_, units, _)) in order.lines.iter().enumerate() {
                 if order.unknown.contains(&at) {
@@ -264,7 +392,7 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
                     lines.extend(told(engine, order, at, short, json!({})));
                     continue;
                 }
-                let Some((missing, anywhere)) = known.next() else { continue };
+                let Some((nth, (missing, anywhere))) = known.next() else { continue };
                 if *missing == 0 {
                     continue;
                 }
@@ -274,8 +402,12 @@ fn explain(engine: &Engine, order: &Order, why: &Unsourced) -> Problem {
                     () if !answer.barred.is_empty() => Constraint::Access,
                     () => Constraint::OnHand,
                 };
-                let fewer = Some(units - missing).filter(|units| *units > 0 && tells_numbers(engine, order, at));
-                let would = json!({"quantity": fewer, "max_shipments": shipments});
+                let fewer = fewer.get(nth).copied().filter(|units| *units > 0 && tells_numbers(engine, order, at));
+                let mut would = json!({"quantity": fewer, "max_shipments": shipments});
+                // The whole order is one shipment, however many are allowed.
+                if let (true, Some(_), Value::Object(members)) = (order.is_whole, shipments, &mut would) {
+                    members.insert("policy".into(), "fewest_shipments".into());
+                }
                 lines.extend(told(engine, order, at, (units - missing, constraint, None), would));
             }
             let most = order.question.shipments_max;

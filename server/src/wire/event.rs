@@ -204,7 +204,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             let items: Vec<_> = confirmed.cells.iter().map(row).collect();
             ("counts_confirmed", json!({"counted_at": time(confirmed.counted_at), "items": items}))
         }
-        Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) => {
+        Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) => {
             let Some(reserved) = event.reserved() else { return ("reserved", Value::Null) };
             let (terms, waits) = (event.terms(), event.waits());
             let quota = |(rule, _): &(anaquel_engine::rules::RuleId, u64)| {
@@ -229,9 +229,13 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                 }
                 item
             };
-            let superseded = reserved.supersedes.as_ref().map(
-                |superseded| json!({"reservation": id(superseded.reservation), "items": changes(&superseded.lines)}),
-            );
+            let superseded = |old: &anaquel_engine::event::Superseded| json!({"reservation": id(old.reservation), "items": changes(&old.lines)});
+            let mut superseded: Vec<Value> = event.superseded().map(superseded).collect();
+            // One stands by itself; several are a list.
+            let superseded = match superseded.len() {
+                0 | 1 => superseded.pop().unwrap_or_default(),
+                _ => superseded.into(),
+            };
             (
                 "reserved",
                 json!({

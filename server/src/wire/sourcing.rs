@@ -19,7 +19,7 @@ use super::{known_location, name, optional_name, parse_time, quantity, sku_name}
 use crate::problem::Problem;
 
 /// Shipments of one order.
-const SHIPMENTS_MAX: i64 = 100;
+pub const SHIPMENTS_MAX: i64 = 100;
 
 /// Shipments of one order, if nothing is said.
 const SHIPMENTS_DEFAULT: i64 = 5;
@@ -148,6 +148,8 @@ pub struct Order {
     pub dry_run: bool,
     /// Where it is fetched, if it is.
     pub fetched_at: Option<LocationId>,
+    /// Whether it comes from one place, or not at all.
+    pub is_whole: bool,
     /// SKU by SKU: its name, the units, and until when what is to come will do.
     pub lines: Vec<(Name, u32, Option<Timestamp>)>,
     pub value: Option<(u64, String)>,
@@ -242,6 +244,7 @@ impl SourcingBody {
             allow_partial: self.allow_partial,
             dry_run: self.dry_run,
             fetched_at,
+            is_whole: policy == Some(Policy::WholeOrder),
             lines,
             value: self.value.map(ValueBody::into_value).transpose()?,
             question,

@@ -2,9 +2,11 @@
 
 mod record;
 mod request;
+mod supersedes;
 
 pub use record::{LineView, ReservationView, tells_waits, write_record};
 pub use request::*;
+pub use supersedes::Supersedes;
 
 use anaquel_engine::event::Purpose;
 use anaquel_engine::reservation::State;

@@ -36,7 +36,7 @@ pub struct ReservationView<'a> {
     expires_at: Option<String>,
     /// When it dies after that, if nobody fetches it.
     pickup_by: Option<String>,
-    /// What the customer shows.
+    /// What the customer shows; null in lists of a key that is bound, and for keys that only hand over.
     pickup_code: Option<&'a str>,
     /// The `seq` of its last change.
     seq: u64,
@@ -220,6 +220,12 @@ impl<'a> ReservationView<'a> {
             seq: reservation.version,
             history: None,
         }
+    }
+
+    /// The same, with the code only for whom it is.
+    #[must_use]
+    pub fn telling_code(self, is_told: bool) -> Self {
+        Self { pickup_code: self.pickup_code.filter(|_| is_told), ..self }
     }
 
     /// The same with everything that happened to it.

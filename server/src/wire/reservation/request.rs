@@ -2,12 +2,14 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
-use anaquel_engine::command::{LineUnits, Rebind, StepRequest};
-use anaquel_engine::event::Purpose;
+use anaquel_engine::command::{LineUnits, Rebind, SUPERSEDES_MAX, StepRequest};
+use anaquel_engine::event::{Few, Purpose};
+use anaquel_engine::ids::ReservationId;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::parse_purpose;
+use super::supersedes::Supersedes;
 use crate::problem::Problem;
 use crate::wire::{name, optional_name, parse_time, quantity, sku_name};
 
@@ -51,8 +53,10 @@ pub struct ReserveBody {
     /// Whether it is confirmed in the same step.
     #[serde(default)]
     pub confirm: bool,
-    /// The hold that this one replaces.
-    pub supersedes: Option<String>,
+    /// The hold that this one replaces, or a list of up to 16, such as a guest's and one's own: all in one step.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub supersedes: Supersedes,
 }
 
 /// One line.
@@ -191,6 +195,29 @@ pub struct ExtendBody {
 }
 
 impl ReserveBody {
+    /// The holds that it replaces.
+    ///
+    /// # Errors
+    /// They are too many, or one of them is none of this log's.
+    pub fn supersedes(&self, engine: &Engine) -> Result<Few<ReservationId>, Problem> {
+        let ids = self.supersedes.ids();
+        if ids.len() > SUPERSEDES_MAX {
+            let reason = format!("names {} holds; one promise replaces up to {SUPERSEDES_MAX}", ids.len());
+            return Err(Problem::invalid("supersedes", reason));
+        }
+        let read = |(at, id): (usize, &String)| {
+            engine.parse_reservation_id(id).ok_or_else(|| Problem::nothing_to_supersede(&self.supersedes.field(at)))
+        };
+        ids.iter().enumerate().map(read).collect()
+    }
+
+    /// The same with what stood under `supersedes`.
+    pub fn into_request_and_replaced(mut self, engine: &Engine) -> Result<(ReserveRequest, Supersedes), Problem> {
+        let supersedes = self.supersedes(engine)?;
+        let replaced = std::mem::take(&mut self.supersedes);
+        Ok((ReserveRequest { supersedes, ..self.into_request(engine)? }, replaced))
+    }
+
     /// The request, validated.
     pub fn into_request(self, engine: &Engine) -> Result<ReserveRequest, Problem> {
         if !(1..=LINES_MAX).contains(&self.lines.len()) {
@@ -200,10 +227,7 @@ impl ReserveBody {
             ));
         }
         let purpose = self.purpose.as_deref().map_or(Ok(Purpose::Cart), parse_purpose)?;
-        let supersedes = match self.supersedes.as_deref() {
-            None => None,
-            Some(id) => Some(engine.parse_reservation_id(id).ok_or_else(Problem::nothing_to_supersede)?),
-        };
+        let supersedes = self.supersedes(engine)?;
         let line = |(at, body): (usize, LineBody)| {
             let place = match (&body.location, &body.group) {
                 (Some(location), None) => Place::Location(name(&format!("lines[{at}].location"), location)?),
