@@ -192,7 +192,7 @@ fn store_for(engine: &Engine, order: &Order) -> Option<LocationId> {
             Sources::Shipping => Sources::Store(*store),
             named => named.clone(),
         };
-        let question = Question { sources, ..order.question.clone() };
+        let question = Question { sources, purpose: Purpose::Pickup, ..order.question.clone() };
         tried(engine, &question, Purpose::Pickup).1.best.is_some_and(|plan| plan.is_complete())
     })
 }
