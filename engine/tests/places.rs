@@ -223,6 +223,7 @@ fn is_found(shop: &Shop, sku: &str, location: LocationId, units: u32) -> bool {
         radius_km: None,
         channel: state.catalogue.channels.id("web"),
         now: Timestamp(START_MS),
+        since: Timestamp(START_MS),
         limit: 100,
     };
     let (_, found) = state.pickup(&question);
