@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use crate::event::{OrderDay, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp};
+use crate::ledger::Counted;
 use crate::pickup::{PickupPlace, PickupQuestion, Stock};
 use crate::plan::{self, Plan, World};
 use crate::reservation::State as Life;
@@ -61,10 +62,23 @@ pub struct Trials<'a> {
     now: Timestamp,
     /// For so many seconds what is found is true.
     seconds: u64,
-    /// Units of plain holds that are replaced, which the promise may have.
-    released: Vec<(SkuId, LocationId, u32)>,
+    /// What the holds that are replaced give back.
+    released: Released,
     /// What may still be looked at.
     looks: usize,
+}
+
+/// What holds that are replaced give back.
+#[derive(Default)]
+struct Released {
+    /// Units that are there.
+    present: Vec<(SkuId, LocationId, u32)>,
+    /// Units that were to come.
+    to_come: Vec<(SkuId, LocationId, u32)>,
+    /// What counted against quotas.
+    charges: Vec<(Counted, u32)>,
+    /// Days that they counted against.
+    orders: Vec<OrderDay>,
 }
 
 /// A cell that several lines ask for.
@@ -87,11 +101,24 @@ impl State {
     ) -> Trials<'_> {
         let (_, mut shelves) = self.view.read(|| self.shelves_of_open(skus, channel));
         shelves.sort();
-        let mut released = Vec::new();
-        for id in supersedes {
-            let held = self.reservations.get(*id).filter(|held| held.state == Life::Held && !held.is_counted());
-            let lines = held.iter().flat_map(|held| &held.lines);
-            released.extend(lines.map(|line| (line.sku, line.location, line.present())));
+        let mut released = Released::default();
+        for (nth, id) in supersedes.iter().enumerate() {
+            let is_again = supersedes.iter().take(nth).any(|earlier| earlier == id);
+            let Some(held) = self.reservations.get(*id).filter(|held| held.state == Life::Held && !is_again) else {
+                continue;
+            };
+            released.orders.extend(held.orders.iter().copied());
+            for line in &held.lines {
+                let (sku, location) = (line.sku, line.location);
+                released.present.push((sku, location, line.present()));
+                released.to_come.push((sku, location, line.waiting()));
+                for (rule, since) in line.terms.iter().flat_map(|terms| &terms.charges) {
+                    released.charges.push((Counted { rule: *rule, since: *since, sku }, line.outstanding()));
+                }
+                if let Some(group) = line.unbound() {
+                    shelves.hide_open(sku, location, (group, held.channel, held.purpose), line.outstanding());
+                }
+            }
         }
         let looks = self.bounds().budget.looks;
         Trials {
@@ -157,6 +184,11 @@ impl Trials<'_> {
         self.now.plus_seconds(self.seconds)
     }
 
+    /// Whether everything was looked at that may be: what is told from then on is nothing.
+    pub fn are_over(&self) -> bool {
+        self.looks == 0
+    }
+
     /// Whether all of `lines` would be granted together.
     pub fn succeed(&mut self, lines: &[TrialLine]) -> bool {
         let got = self.units(lines);
@@ -173,8 +205,14 @@ impl Trials<'_> {
         }
         let purpose = if self.checks_places { self.purpose } else { Purpose::Cart };
         let mut plan = self.shelves.plan(purpose, self.looks);
-        for (sku, location, units) in &self.released {
+        for (sku, location, units) in &self.released.present {
             plan::release(&self.shelves, &mut plan, *sku, *location, *units);
+        }
+        for (sku, location, units) in &self.released.to_come {
+            plan.leave_to_come(*sku, *location, *units);
+        }
+        for (counted, units) in &self.released.charges {
+            plan.uncharge(*counted, *units);
         }
         self.leave_to_those_who_wait(&mut plan, lines);
         self.in_locations(&mut plan, lines, &mut got);
@@ -318,7 +356,8 @@ impl Trials<'_> {
         let places = self.state.places.load();
         let has_room = |at: Timestamp| {
             let day = places.day_of_work(location, at).map(|day| OrderDay { location, day });
-            day.is_some_and(|day| self.state.ledger().orders(day) < i64::from(orders_per_day))
+            let replaced = |day: OrderDay| self.released.orders.iter().filter(|of| **of == day).count() as i64;
+            day.is_some_and(|day| self.state.ledger().orders(day) - replaced(day) < i64::from(orders_per_day))
         };
         has_room(self.now) && has_room(self.ahead())
     }

@@ -290,6 +290,11 @@ impl Plan {
         *self.waiting.entry((sku, location)).or_default() += i64::from(units);
     }
 
+    /// Units to come that are in line are waited for no more.
+    pub fn leave_to_come(&mut self, sku: SkuId, location: LocationId, units: u32) {
+        *self.waiting.entry((sku, location)).or_default() -= i64::from(units);
+    }
+
     /// Units to come that are waited for beyond those that the world has in line.
     pub fn waiting(&self, sku: SkuId, location: LocationId) -> i64 {
         self.waiting.get(&(sku, location)).copied().unwrap_or(0)

@@ -9,7 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::event::Purpose;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::ledger::{Counted, Ledger, Used};
-use crate::plan::{self, Budget, FromGroup, OpenKind, Plan, Shelf, World};
+use crate::plan::{self, Budget, FromGroup, Of, OpenKind, Plan, Shelf, World};
 use crate::rules::Book;
 use crate::state::State;
 
@@ -141,6 +141,21 @@ impl Shelves<'_> {
     fn note_channel(&mut self, channel: ChannelId) {
         let catalogue = self.catalogue;
         self.buffers.entry(channel).or_insert_with(|| catalogue.buffer(channel));
+    }
+
+    /// Open promises of a hold that is replaced make no room, and are not moved.
+    pub fn hide_open(&mut self, sku: SkuId, location: LocationId, of: Of, units: u32) {
+        let Some(of_sku) = self.skus.get_mut(&sku) else { return };
+        let Ok(at) = of_sku.open.binary_search_by_key(&location, |(at, _)| *at) else { return };
+        let Some((_, kinds)) = of_sku.open.get_mut(at) else { return };
+        if let Some(kind) = kinds.iter_mut().find(|kind| kind.of == of) {
+            kind.units -= i64::from(units);
+            kind.lines = kind.lines.saturating_sub(1);
+        }
+        kinds.retain(|kind| kind.units > 0);
+        if kinds.is_empty() {
+            of_sku.open.remove(at);
+        }
     }
 
     /// Sorts what was copied; outside of the durable view.

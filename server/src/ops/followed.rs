@@ -62,6 +62,8 @@ struct Shop {
     router: Router,
     numbers: Numbers,
     seed: u64,
+    /// Holds that may be replaced.
+    holds: Vec<Value>,
 }
 
 struct Answer {
@@ -79,7 +81,7 @@ impl Shop {
         config.limits.channel.insert("few".into(), two);
         let app = App::for_tests_at(config, MemoryDisk::default(), clock.clone()).unwrap();
         let numbers = Numbers(seed * 2_654_435_761 + 1);
-        Self { _folder: folder, clock, router: router(app), numbers, seed }
+        Self { _folder: folder, clock, router: router(app), numbers, seed, holds: Vec::new() }
     }
 
     fn now(&self) -> Timestamp {
@@ -176,6 +178,91 @@ impl Shop {
             self.set("PUT", &format!("/v1/rules/r{nth}"), rule).await;
         }
     }
+
+    fn some_lines(&mut self, most: u64) -> Vec<Value> {
+        let count = 1 + self.numbers.below(most);
+        let mut line = || {
+            let mut line = json!({"sku": self.numbers.one(&SKUS), "quantity": 1 + self.numbers.below(6)});
+            match self.numbers.below(3) {
+                0 => line["group"] = json!(self.numbers.one(&GROUPS).0),
+                _ => line["location"] = json!(self.numbers.one(&PLACES)),
+            }
+            if self.numbers.below(4) == 0 {
+                let seconds = *self.numbers.one(&[60, 130, 700, 86_400, 172_900, 500_000]);
+                line["latest"] = json!(time(Timestamp(self.clock.0.load(SeqCst)).plus_seconds(seconds)));
+            }
+            line
+        };
+        (0..count).map(|_| line()).collect()
+    }
+
+    fn some_request(&mut self) -> Value {
+        let lines = self.some_lines(3);
+        let mut body = json!({"channel": self.numbers.one(&["web", "web", "app"]), "lines": lines,
+            "purpose": self.numbers.one(&["cart", "pickup", "delivery"]), "ttl_seconds": 2_678_400});
+        if self.numbers.below(3) == 0 {
+            let count = self.numbers.below(3) as usize;
+            body["supersedes"] = self.holds.iter().rev().take(count).cloned().collect();
+        }
+        body
+    }
+
+    /// What was promised may be replaced later.
+    fn note(&mut self, body: &Value, answer: &Answer) {
+        let replaced = body["supersedes"].as_array().cloned().unwrap_or_default();
+        self.holds.retain(|hold| !replaced.contains(hold));
+        if answer.body["state"] == "held" {
+            self.holds.push(answer.body["id"].clone());
+        }
+    }
+
+    /// Each way in which the advice of a refusal may be followed.
+    fn ways(&mut self, body: &Value, refused: &Value) -> Vec<(&'static str, Value)> {
+        let told = refused["lines"].as_array().unwrap();
+        let mut ways = Vec::new();
+        for way in ["quantity", "latest", "location", "one location"] {
+            let chosen = self.numbers.below(told.len() as u64) as usize;
+            let mut lines: Vec<Option<Value>> = body["lines"].as_array().unwrap().iter().cloned().map(Some).collect();
+            let mut is_advised = false;
+            for (nth, told) in told.iter().enumerate() {
+                let would = &told["would_succeed"];
+                let at = told["line"].as_u64().unwrap() as usize;
+                let mut line = lines[at].take().unwrap();
+                for other in would["lines"].as_array().into_iter().flatten() {
+                    lines[other.as_u64().unwrap() as usize] = None;
+                }
+                line["quantity"] = told["requested"].clone();
+                let places = would["locations"].as_array().unwrap();
+                let followed = match way {
+                    "quantity" if would["quantity"].is_u64() => {
+                        line["quantity"] = would["quantity"].clone();
+                        true
+                    }
+                    "latest" if would["latest"].is_string() => {
+                        line["latest"] = would["latest"].clone();
+                        true
+                    }
+                    "location" | "one location" if !places.is_empty() && (way == "location" || nth == chosen) => {
+                        let nth = if way == "location" { 0 } else { self.numbers.below(places.len() as u64) as usize };
+                        line["location"] = places[nth]["location"].clone();
+                        line.as_object_mut().unwrap().remove("group");
+                        true
+                    }
+                    _ => false,
+                };
+                if followed {
+                    is_advised = true;
+                    lines[at] = Some(line);
+                }
+            }
+            if is_advised {
+                let mut followed = body.clone();
+                followed["lines"] = lines.into_iter().flatten().collect();
+                ways.push((way, followed));
+            }
+        }
+        ways
+    }
 }
 
 fn seeds() -> Vec<u64> {
@@ -193,6 +280,40 @@ async fn shop(seed: u64) -> Shop {
     let mut shop = Shop::open(seed, if seed % 3 == 0 { MIDNIGHT_MS } else { NOON_MS });
     shop.furnish().await;
     shop
+}
+
+#[tokio::test]
+async fn what_a_refusal_says_would_succeed_does() {
+    let mut followed_by_way = std::collections::BTreeMap::new();
+    for seed in seeds() {
+        let mut shop = shop(seed).await;
+        for nth in 0..40 {
+            let body = shop.some_request();
+            let answer = shop.reserve(&body).await;
+            if answer.status == 201 {
+                shop.note(&body, &answer);
+                continue;
+            }
+            assert_eq!(answer.status, 409, "seed {seed}, request {nth}: {body}: {}", answer.body);
+            let ways = shop.ways(&body, &answer.body);
+            if ways.is_empty() {
+                continue;
+            }
+            let (way, followed) = shop.numbers.one(&ways).clone();
+            let seconds = *shop.numbers.one(&MOMENTS);
+            shop.wait(seconds);
+            let done = shop.reserve(&followed).await;
+            assert_eq!(
+                done.status, 201,
+                "seed {seed}, request {nth}: {body} was refused with {:#}; after {seconds} s, {followed}, which follows its \
+                 {way}, was refused with {:#}",
+                answer.body, done.body
+            );
+            *followed_by_way.entry(way).or_insert(0) += 1;
+            shop.note(&followed, &done);
+        }
+    }
+    assert_eq!(followed_by_way.len(), 4, "{followed_by_way:?}");
 }
 
 #[tokio::test]

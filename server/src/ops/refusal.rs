@@ -129,10 +129,12 @@ pub fn explain(engine: &Engine, asked: &Asked<'_>, shorts: &[Short]) -> Problem 
     let skus = &engine.state().catalogue.skus;
     let channel = engine.state().catalogue.channels.id(asked.channel.as_str());
     let mut looks = Looks { channel, left: LOOKS, tells_numbers: Vec::new() };
-    let short_skus: Vec<SkuId> =
-        shorts.iter().filter_map(|short| skus.id(asked.lines.get(short.line)?.sku.as_str())).collect();
+    let mut all_skus: Vec<SkuId> = asked.lines.iter().filter_map(|line| skus.id(line.sku.as_str())).collect();
+    all_skus.sort_unstable();
+    all_skus.dedup();
     let (purpose, supersedes) = (asked.purpose, asked.supersedes);
-    let mut trials = engine.state().trials(&short_skus, channel, purpose, supersedes, engine.now());
+    let mut trials = engine.state().trials(&all_skus, channel, purpose, supersedes, engine.now());
+    let shorts = &with_those_that_are_short_too(engine, asked, shorts, &mut trials)[..];
     let mut advice = advise_fewer(engine, asked, shorts, &mut trials);
     let told = shorts.iter().filter_map(|short| line(engine, asked, &mut looks, &mut trials, &mut advice, short));
     let told: Vec<Value> = told.collect();
@@ -165,6 +167,66 @@ pub fn barred(purpose: Purpose, place: &Place) -> String {
         ),
         Place::Group(group) => format!("no location of {group} that has it takes reservations for {what}"),
     }
+}
+
+/// The short lines, and those that would be short beside them once those were not: a refusal that comes early tells of what
+/// it looked at, and whoever follows it must know the rest.
+fn with_those_that_are_short_too(
+    engine: &Engine,
+    asked: &Asked<'_>,
+    shorts: &[Short],
+    trials: &mut Trials<'_>,
+) -> Vec<Short> {
+    let mut all = shorts.to_vec();
+    if asked.lines.len() == 1 {
+        return all;
+    }
+    let mut is_told = vec![false; asked.lines.len()];
+    for at in shorts.iter().flat_map(|short| asked.lines_of(short)) {
+        is_told.get_mut(at).map(|told| *told = true).unwrap_or_default();
+    }
+    let lines: Vec<(usize, TrialLine)> =
+        (0..asked.lines.len()).filter_map(|at| Some((at, asked.trial(engine, at)?))).collect();
+    // Those that are told take what they were told to have.
+    let asks = |(at, line): &(usize, TrialLine)| {
+        let told = shorts.iter().find(|short| short.line == *at).map(|short| short.available);
+        let is_added_up = is_told.get(*at).copied().unwrap_or(false);
+        let quantity = told.unwrap_or(if is_added_up { 0 } else { line.quantity });
+        TrialLine { quantity, ..*line }
+    };
+    let got = trials.units(&lines.iter().map(asks).collect::<Vec<_>>());
+    if trials.are_over() {
+        return all;
+    }
+    let units_of: HashMap<usize, u32> = lines.iter().zip(got).map(|((at, _), got)| (*at, got)).collect();
+    for (at, line) in lines {
+        if is_told.get(at).copied().unwrap_or(true) {
+            continue;
+        }
+        let mut short = Short {
+            line: at,
+            requested: line.quantity,
+            available: 0,
+            constraint: match line.at {
+                _ if line.latest.is_some() => Constraint::Supply,
+                TrialPlace::Group(_) => Constraint::Group,
+                TrialPlace::Location(_) => Constraint::Reserved,
+            },
+            rule: None,
+            limit: None,
+        };
+        let same = asked.lines_of(&short);
+        short.requested = same.iter().filter_map(|at| asked.lines.get(*at)).map(|line| line.quantity).sum();
+        short.available = same.iter().filter_map(|at| units_of.get(at)).sum();
+        for at in same {
+            is_told.get_mut(at).map(|told| *told = true).unwrap_or_default();
+        }
+        if short.available < short.requested {
+            all.push(short);
+        }
+    }
+    all.sort_by_key(|short| short.line);
+    all
 }
 
 /// How many units of each short line would succeed, all of them together. Lines on one cell are asked for as one.
