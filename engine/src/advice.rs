@@ -173,10 +173,10 @@ impl Trials<'_> {
         Self { checks_places: false, ..self }
     }
 
-    /// The same of what is asked for at once.
+    /// The same of what is to be true for so many seconds.
     #[must_use]
-    pub fn at_once(self) -> Self {
-        Self { seconds: 0, ..self }
+    pub fn for_seconds(self, seconds: u64) -> Self {
+        Self { seconds, ..self }
     }
 
     /// When advice that is given now is followed at the latest.

@@ -229,6 +229,7 @@ fn groups_quotas_and_days_count_each_of_them_no_more() {
     for place in ["s1", "s2"] {
         shop.receive("A", place, 2);
     }
+    shop.declare(&["s1", "s2"]);
     shop.put_group("g", &["s1", "s2"]);
     let quota = Effect::Quota { share: Amount::Units(4), minimum: 0, spill_over: false };
     shop.put_rule("q", Some(RuleFields { channels: vec![name("web")], ..rule(quota) })).unwrap();

@@ -40,8 +40,9 @@ impl House {
     /// # Panics
     /// It refuses them.
     pub fn keys(&self, arguments: &[&str]) -> String {
-        let output =
-            Command::new(binary()).arg("keys").arg("--data").arg(self.data()).args(arguments).output().unwrap();
+        let mut keys = Command::new(binary());
+        keys.env_remove("ANAQUEL_SEED").arg("keys").arg("--data").arg(self.data()).args(arguments);
+        let output = keys.output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }

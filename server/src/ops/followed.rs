@@ -179,6 +179,18 @@ impl Shop {
         }
     }
 
+    /// What the shop holds, for whoever reads of a failure.
+    async fn told(&self) -> String {
+        let mut told = String::new();
+        for path in
+            ["locations", "groups", "rules", "supply", "availability?sku=A", "availability?sku=B", "availability?sku=C"]
+        {
+            let answer = self.call("GET", &format!("/v1/{path}"), &Value::Null).await;
+            told += &format!("{path}: {}\n", answer.body);
+        }
+        told
+    }
+
     fn some_lines(&mut self, most: u64) -> Vec<Value> {
         let count = 1 + self.numbers.below(most);
         let mut line = || {
@@ -227,7 +239,7 @@ impl Shop {
             for (nth, told) in told.iter().enumerate() {
                 let would = &told["would_succeed"];
                 let at = told["line"].as_u64().unwrap() as usize;
-                let mut line = lines[at].take().unwrap();
+                let Some(mut line) = lines[at].take() else { panic!("seed {}: {body}: {refused:#}", self.seed) };
                 for other in would["lines"].as_array().into_iter().flatten() {
                     lines[other.as_u64().unwrap() as usize] = None;
                 }
@@ -265,12 +277,14 @@ impl Shop {
     }
 }
 
+/// `ANAQUEL_SEED` runs one again; `ANAQUEL_SEEDS` so many new ones.
 fn seeds() -> Vec<u64> {
-    match std::env::var("ANAQUEL_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => {
+    let number = |name: &str| std::env::var(name).ok().map(|number| number.parse::<u64>().unwrap());
+    match number("ANAQUEL_SEED") {
+        Some(seed) => vec![seed],
+        None => {
             let fresh = jiff::Timestamp::now().as_millisecond() as u64 % 1_000_000;
-            (1..=24).chain(fresh..fresh + 24).collect()
+            (1..=24).chain(fresh..fresh + number("ANAQUEL_SEEDS").unwrap_or(24)).collect()
         }
     }
 }
@@ -304,16 +318,19 @@ async fn what_a_refusal_says_would_succeed_does() {
             shop.wait(seconds);
             let done = shop.reserve(&followed).await;
             assert_eq!(
-                done.status, 201,
-                "seed {seed}, request {nth}: {body} was refused with {:#}; after {seconds} s, {followed}, which follows its \
+                done.status,
+                201,
+                "{}seed {seed}, request {nth}: {body} was refused with {:#}; after {seconds} s, {followed}, which follows its \
                  {way}, was refused with {:#}",
-                answer.body, done.body
+                shop.told().await,
+                answer.body,
+                done.body
             );
             *followed_by_way.entry(way).or_insert(0) += 1;
             shop.note(&followed, &done);
         }
     }
-    assert_eq!(followed_by_way.len(), 4, "{followed_by_way:?}");
+    assert!(followed_by_way.len() == 4 || seeds().len() == 1, "{followed_by_way:?}");
 }
 
 #[tokio::test]
@@ -398,11 +415,16 @@ async fn plans_runners_up_and_what_sourcing_advises_are_granted() {
                 }
                 other => panic!("{other}: {told}"),
             };
-            assert!(done.status < 300, "{told}; after {seconds} s its {what} was refused with {:#}", done.body);
+            assert!(
+                done.status < 300,
+                "{}{told}; after {seconds} s its {what} was refused with {:#}",
+                shop.told().await,
+                done.body
+            );
             *followed.entry(what).or_insert(0) += 1;
         }
     }
-    assert_eq!(followed.len(), 4, "{followed:?}");
+    assert!(followed.len() == 4 || seeds().len() == 1, "{followed:?}");
 }
 
 #[tokio::test]
@@ -451,7 +473,7 @@ async fn where_a_basket_can_be_fetched_it_is_promised_and_ready_in_time() {
             assert_eq!(confirmed.status, 200, "{told}: it would be over before it is ready: {:#}", confirmed.body);
         }
     }
-    assert!(own > 0 && brought > 0, "{own} {brought}");
+    assert!(own > 0 && brought > 0 || seeds().len() == 1, "{own} {brought}");
 }
 
 #[tokio::test]

@@ -177,14 +177,24 @@ fn with_those_that_are_short_too(
     shorts: &[Short],
     trials: &mut Trials<'_>,
 ) -> Vec<Short> {
-    let mut all = shorts.to_vec();
     if asked.lines.len() == 1 {
-        return all;
+        return shorts.to_vec();
     }
     let mut is_told = vec![false; asked.lines.len()];
-    for at in shorts.iter().flat_map(|short| asked.lines_of(short)) {
-        is_told.get_mut(at).map(|told| *told = true).unwrap_or_default();
+    let mut all: Vec<Short> = Vec::with_capacity(shorts.len());
+    for short in shorts {
+        // Several lines on one cell are one, also where admission refuses each, since nobody knows the cell.
+        if is_told.get(short.line).copied().unwrap_or(false) {
+            continue;
+        }
+        let same = asked.lines_of(short);
+        let requested = same.iter().filter_map(|at| asked.lines.get(*at)).map(|line| line.quantity).sum();
+        for at in same {
+            is_told.get_mut(at).map(|told| *told = true).unwrap_or_default();
+        }
+        all.push(Short { requested, ..*short });
     }
+    let shorts = all.clone();
     let lines: Vec<(usize, TrialLine)> =
         (0..asked.lines.len()).filter_map(|at| Some((at, asked.trial(engine, at)?))).collect();
     // Those that are told take what they were told to have.
@@ -360,27 +370,23 @@ fn line(
     Some(told)
 }
 
-/// Whether lines of a plan would be granted, with what else of it is said: sourcing advises nothing that was not tried.
+/// Units that each line of a plan would be granted, from now on for so many seconds: sourcing advises nothing that was not
+/// tried.
 pub fn would_be_granted(
     engine: &Engine,
     channel: Option<ChannelId>,
     purpose: Purpose,
     lines: &[TrialLine],
-    at_once: bool,
+    seconds: u64,
 ) -> Vec<u32> {
     let mut skus: Vec<SkuId> = lines.iter().map(|line| line.sku).collect();
     skus.sort_unstable();
     skus.dedup();
-    let mut trials = engine.state().trials(&skus, channel, purpose, &[], engine.now()).brought();
-    if at_once { trials.at_once().units(lines) } else { trials.units(lines) }
+    let trials = engine.state().trials(&skus, channel, purpose, &[], engine.now()).brought();
+    trials.for_seconds(seconds).units(lines)
 }
 
 /// The same as a date that is told: whole minutes.
 pub fn advised(engine: &Engine) -> anaquel_engine::ids::Timestamp {
-    anaquel_engine::ids::Timestamp(ahead(engine).0.div_ceil(60_000) * 60_000)
-}
-
-/// The moment for which advice is given.
-pub fn ahead(engine: &Engine) -> anaquel_engine::ids::Timestamp {
-    engine.now().plus_seconds(advice::ADVICE_SECONDS)
+    anaquel_engine::ids::Timestamp(engine.now().plus_seconds(advice::ADVICE_SECONDS).0.div_ceil(60_000) * 60_000)
 }

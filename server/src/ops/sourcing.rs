@@ -2,7 +2,7 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
-use anaquel_engine::advice::{TrialLine, TrialPlace};
+use anaquel_engine::advice::{ADVICE_SECONDS, TrialLine, TrialPlace};
 use anaquel_engine::bounds::check_request;
 use anaquel_engine::command::{Failure, Outcome, Refusal, Short};
 use anaquel_engine::event::Purpose;
@@ -148,13 +148,19 @@ fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
     if let Some(why) = barred(engine, order).or_else(|| pickup_only(engine, order)) {
         return Err(explain(engine, order, &why));
     }
-    let (seq, answer) = tried(engine, &order.question, order.purpose);
+    let (seq, answer) = try_plans(engine, &order.question, order.purpose, ADVICE_SECONDS);
     if !will_do(order, &answer) {
         return Err(explain(engine, order, &short(engine, order, &order.question, answer)));
     }
     let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| words::plan(engine, order, plan));
     let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
     Ok(Reply::ok(json!({"seq": seq, "plan": best, "runner_up": runner_up}).to_string()))
+}
+
+/// For so long what is advised is true. A plan that is only shown is to be true for a while itself, also when it is asked for
+/// after the advice.
+fn advice_seconds(order: &Order) -> u64 {
+    if order.dry_run { 2 * ADVICE_SECONDS } else { ADVICE_SECONDS }
 }
 
 fn will_do(order: &Order, answer: &Answer) -> bool {
@@ -193,21 +199,21 @@ fn store_for(engine: &Engine, order: &Order) -> Option<LocationId> {
             named => named.clone(),
         };
         let question = Question { sources, purpose: Purpose::Pickup, ..order.question.clone() };
-        tried(engine, &question, Purpose::Pickup).1.best.is_some_and(|plan| plan.is_complete())
+        try_plans(engine, &question, Purpose::Pickup, advice_seconds(order))
+            .1
+            .best
+            .is_some_and(|plan| plan.is_complete())
     })
 }
 
-/// The plans of a question as they can be followed for a while.
-fn tried(engine: &Engine, question: &Question, purpose: Purpose) -> (Seq, Answer) {
-    try_plans(engine, Question { now: refusal::ahead(engine), ..question.clone() }, purpose, false)
-}
-
 /// The plans of a question, each tried, and made anew where a quota keeps what seemed to be there, or a day is full.
-fn try_plans(engine: &Engine, mut question: Question, purpose: Purpose, at_once: bool) -> (Seq, Answer) {
+/// All of it stays true for so many seconds.
+fn try_plans(engine: &Engine, question: &Question, purpose: Purpose, seconds: u64) -> (Seq, Answer) {
+    let mut question = Question { now: engine.now().plus_seconds(seconds), ..question.clone() };
     let mut found = engine.state().source(&question);
     for _ in 0..ATTEMPTS {
         let shrank = [&found.1.best, &found.1.runner_up].map(|plan| match plan {
-            Some(plan) => try_plan(engine, &mut question, purpose, plan, at_once),
+            Some(plan) => try_plan(engine, &mut question, purpose, plan, seconds),
             None => false,
         });
         if !shrank.contains(&true) {
@@ -215,14 +221,14 @@ fn try_plans(engine: &Engine, mut question: Question, purpose: Purpose, at_once:
         }
         found = engine.state().source(&question);
     }
-    let mut is_granted = |plan: &Plan| !try_plan(engine, &mut question, purpose, plan, at_once);
+    let mut is_granted = |plan: &Plan| !try_plan(engine, &mut question, purpose, plan, seconds);
     found.1.best = found.1.best.filter(&mut is_granted);
     found.1.runner_up = found.1.runner_up.filter(is_granted);
     found
 }
 
 /// Limits the cells of which a plan would not be granted what it takes; tells whether there are any.
-fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &Plan, at_once: bool) -> bool {
+fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &Plan, seconds: u64) -> bool {
     let shipments = plan.shipments.iter();
     let lines: Vec<TrialLine> = shipments
         .flat_map(|shipment| shipment.lines.iter().map(move |line| (shipment.location, line)))
@@ -231,7 +237,7 @@ fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &P
             Some(TrialLine { sku: *sku, at: TrialPlace::Location(location), quantity: *units, latest: *latest })
         })
         .collect();
-    let got = refusal::would_be_granted(engine, question.channel, purpose, &lines, at_once);
+    let got = refusal::would_be_granted(engine, question.channel, purpose, &lines, seconds);
     let mut shrank = false;
     for (line, got) in lines.iter().zip(got).filter(|(line, got)| *got < line.quantity) {
         let TrialPlace::Location(location) = line.at else { continue };
@@ -257,7 +263,7 @@ async fn plan_aside(
 /// where the first was.
 fn short(engine: &Engine, order: &Order, question: &Question, answer: Answer) -> Unsourced {
     let complete = |question: &Question| {
-        let best = tried(engine, question, order.purpose).1.best;
+        let best = try_plans(engine, question, order.purpose, advice_seconds(order)).1.best;
         best.filter(Plan::is_complete)
     };
     let wider = complete(&Question { shipments_max: words::SHIPMENTS_MAX as usize, ..question.clone() });
@@ -268,7 +274,7 @@ fn short(engine: &Engine, order: &Order, question: &Question, answer: Answer) ->
     // Lines that nothing is said of are asked for as before.
     let is_told =
         |nth: usize| answer.best.as_ref().is_none_or(|best| best.missing.get(nth).is_none_or(|units| *units > 0));
-    let best = tried(engine, question, order.purpose).1.best;
+    let best = try_plans(engine, question, order.purpose, advice_seconds(order)).1.best;
     let best = best.filter(|best| best.missing.iter().enumerate().all(|(nth, units)| *units == 0 || is_told(nth)));
     let fewer = best.map(|best| {
         let units = question.lines.iter().zip(&best.missing).map(|((_, units, _), missing)| units - missing);
@@ -290,7 +296,7 @@ fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Uns
     // Where nothing but stock has a say, what is planned at one `seq` is what is granted.
     let has_quotas = engine.state().rules.book().has_quotas();
     let (_, answer) = match has_quotas {
-        true => try_plans(engine, question.clone(), order.purpose, true),
+        true => try_plans(engine, question, order.purpose, 0),
         false => engine.state().source(question),
     };
     match &answer.best {
