@@ -294,7 +294,7 @@ impl Trials<'_> {
             asked.present = self.present(plan, sku, location, *requested);
             let missing = (*requested - asked.present).min(*patient);
             if let Some(latest) = latest.filter(|_| missing > 0) {
-                asked.to_come = self.to_come(plan, sku, location, (missing, asked.present), latest);
+                asked.to_come = self.units_to_come(plan, sku, location, (missing, asked.present), latest);
             }
             plan.take_to_come(sku, location, asked.to_come);
             plan::take(&self.shelves, plan, sku, location, asked.present.into());
@@ -330,7 +330,7 @@ impl Trials<'_> {
             if missing == 0 {
                 break;
             }
-            let units = self.to_come(plan, line.sku, location, (missing, 0), latest);
+            let units = self.units_to_come(plan, line.sku, location, (missing, 0), latest);
             if units > 0 {
                 plan.take_to_come(line.sku, location, units);
                 plan::charge(&self.shelves, plan, line.sku, location, units.into());
@@ -374,7 +374,7 @@ impl Trials<'_> {
     }
 
     /// Units that may be promised of what is to come, beside those that are there.
-    fn to_come(
+    fn units_to_come(
         &mut self,
         plan: &mut Plan,
         sku: SkuId,

@@ -291,7 +291,7 @@ fn seeds() -> Vec<u64> {
 
 /// A shop of a seed, at noon or a minute before midnight.
 async fn shop(seed: u64) -> Shop {
-    let mut shop = Shop::open(seed, if seed % 3 == 0 { MIDNIGHT_MS } else { NOON_MS });
+    let mut shop = Shop::open(seed, if seed.is_multiple_of(3) { MIDNIGHT_MS } else { NOON_MS });
     shop.furnish().await;
     shop
 }
