@@ -25,6 +25,7 @@ use crate::door::Identity;
 use crate::door::guard::{Peer, Visitor};
 use crate::encoding::{self, Encoding};
 use crate::problem::{Problem, Slug};
+use crate::wire::objects::{self, Objects};
 use crate::wire::whole;
 
 /// How long a body may take to arrive.
@@ -76,11 +77,14 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         ));
     }
     // Most bodies are right; only for one that is not, the way to what is wrong is kept.
-    if let Ok(body) = serde_json::from_slice(bytes) {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    if let Ok(body) = objects::read(&mut json)
+        && json.end().is_ok()
+    {
         return Ok(body);
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let body = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.into_inner().to_string();
         if path == "." {

@@ -51,8 +51,16 @@ fn reservations() {
     }
     check(json!({"channel": "web", "purpose": "fun", "lines": [good]}), "purpose");
     check(json!([1, 2]), "");
+    // What is written without the names of its members is no object, wherever it stands.
+    check(json!(["web", [good]]), "the body: invalid type: sequence, expected an object");
+    check(json!({"channel": "web", "lines": [["A", "s1", null, 1]]}), "lines[0]");
     for body in [&b"{"[..], b"", b"\xff\xfe{}", b"{\"channel\":\"web\",\"lines\":[]}}", b"null"] {
         refused(&mut shop, "POST", "/v1/reservations", body, 400, "invalid-request", "");
+    }
+    let held = shop.reserved("A", "s1", 1);
+    for step in ["confirm", "ready", "collect", "cancel", "extend", "bind", "rebind"] {
+        let path = format!("/v1/reservations/{}/{step}", held["id"].as_str().unwrap());
+        refused(&mut shop, "POST", &path, b"[null,null]", 400, "invalid-request", "expected an object");
     }
     let unknown = json!({"channel": "web", "lines": [line("nobody", "s1", &json!(1))]}).to_string();
     refused(&mut shop, "POST", "/v1/reservations", unknown.as_bytes(), 409, "insufficient-stock", "nobody");

@@ -209,9 +209,9 @@ fn every_answer_is_as_the_document_says() {
     walk.call("POST", "/v1/stock/movements", &[], "", None);
     walk.call("POST", "/v1/stock/counts", &[], "", None);
     walk.call("PUT", "/v1/supply", &[], "", None);
-    let waits = json!({"channel": "web", "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 140, "latest": "2027-02-01T00:00:00Z"}]});
+    let waits = json!({"channel": "web", "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 140, "latest": "2035-02-01T00:00:00Z"}]});
     let waiting = walk.call("POST", reserve, &[], "", Some(waits))["id"].as_str().unwrap().to_owned();
-    let fewer = json!({"supplies": [{"supply": "PO-4711", "sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 1, "expected_at": "2027-03-10T09:00:00Z"}]});
+    let fewer = json!({"supplies": [{"supply": "PO-4711", "sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 1, "expected_at": "2035-03-10T09:00:00Z"}]});
     walk.call("PUT", "/v1/supply", &[], "", Some(fewer));
     let broken =
         json!({"movements": [{"kind": "damage", "sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 100}]});

@@ -197,8 +197,8 @@ fn words() -> Map<String, Value> {
         (&json!({"pattern": format!("^(closed|{open}(, ?{open})*)?$")}), "hours.value"),
         (&json!({"minimum": 1, "maximum": 1000}), "limit"),
         (&json!({"minimum": 0, "maximum": 60}), "wait"),
-        (&json!({"minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}), "Idempotency-Key"),
-        (&json!({"pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
+        (&json!({"minLength": 1, "maxLength": 255, "pattern": "^([!#-~]([ -~]*[!-~])?|\"[ -~]+\")$"}), "Idempotency-Key"),
+        (&json!({"minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
         (&json!({"enum": ["cart", "pickup", "delivery"]}), "purpose"),
         (&json!({"enum": ["pickup", "delivery"]}), "SourcingBody.purpose"),
         (&json!({"enum": ["held", "confirmed", "ready", "collected", "cancelled", "expired"]}), "state"),
@@ -291,6 +291,9 @@ fn bound_parameter(parameter: &mut Value, path: &str, words: &Map<String, Value>
     if let Some(schema) = parameter.get_mut("schema") {
         required_of(schema);
         bound(schema, path, &name, words);
+        if schema["type"] == "integer" && schema.get("maximum").is_none() {
+            schema["maximum"] = i64::MAX.into();
+        }
     }
 }
 

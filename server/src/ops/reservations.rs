@@ -213,6 +213,10 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
             "is required with lines, and where quantities move: it is what makes a repeat safe",
         ));
     }
+    let moving = match &step {
+        StepRequest::Bind { lines: Some(lines) } | StepRequest::Rebind { lines } => lines.clone(),
+        _ => Vec::new(),
+    };
     let is_ready = matches!(&step, StepRequest::Ready { .. });
     let tries_code = matches!(&step, StepRequest::Collect { pickup_code: Some(_), .. });
     let known = (is_ready || tries_code).then(|| app.engine.state().reservations.get(id)).flatten();
@@ -253,11 +257,30 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
             super::reservation(app, caller, id).await?;
             return Err(Problem::not_found(what));
         }
-        other => other.map_err(|failure| without_numbers(app, id, failure))?,
+        other => other.map_err(|failure| with_names(app, &moving, without_numbers(app, id, failure)))?,
     };
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     let is_told = codes::tells_code(caller) || makes_code || (is_ready && executed.replayed);
     Ok(Reply::ok(record_for(app, reservation, is_told)).replayed(executed.replayed))
+}
+
+/// Lines that found no room where they were to move to, by the names that they were asked for with.
+fn with_names(app: &App, moving: &[Rebind], mut problem: Problem) -> Problem {
+    let catalogue = &app.engine.state().catalogue;
+    for line in problem.lines() {
+        let at = line.get("line").and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());
+        let Some(asked) = at.and_then(|at| moving.get(at)) else { continue };
+        let Some(members) = line.as_object_mut() else { continue };
+        members.insert("sku".into(), catalogue.skus.name(asked.sku).as_str().into());
+        if let Some(to) = asked.to {
+            members.insert("location".into(), catalogue.locations.name(to).as_str().into());
+        }
+        let number = |members: &serde_json::Map<String, Value>, name: &str| members.get(name).and_then(Value::as_u64);
+        if let (Some(asked), Some(there)) = (number(members, "requested"), number(members, "available")) {
+            members.insert("missing".into(), asked.saturating_sub(there).into());
+        }
+    }
+    problem
 }
 
 /// The record as a step answers with it.

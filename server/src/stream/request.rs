@@ -17,6 +17,7 @@ use crate::door::guard::Visitor;
 use crate::extract::{bind_key, fingerprint_of, read_key};
 use crate::ops::{self, Reply, StepBody};
 use crate::problem::Problem;
+use crate::wire::objects::{self, Objects};
 use crate::wire::reservation::{
     BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
 };
@@ -119,7 +120,9 @@ fn read_plain_reserve(key_required: bool, text: &str) -> Option<(ClientId, Reser
     if key_required || !text.contains(r#""reserve""#) {
         return None;
     }
-    let Envelope { id, op, body } = serde_json::from_str::<Envelope<'_, ReserveBody>>(text).ok()?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    let Envelope { id, op, body } = objects::read::<Envelope<'_, ReserveBody>, _>(&mut json).ok()?;
+    json.end().ok()?;
     (op == "reserve" && (1..=ID_BYTES_MAX).contains(&id.len())).then(|| (ClientId::new(id.to_owned()), body))
 }
 
@@ -340,7 +343,7 @@ fn body<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> 
 }
 
 fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    serde_path_to_error::deserialize(Objects(value)).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.into_inner().to_string();
         if path == "." { Problem::invalid("message", reason) } else { Problem::invalid(&path, reason) }

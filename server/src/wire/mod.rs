@@ -8,6 +8,7 @@ pub mod cell;
 pub mod currency;
 pub mod event;
 pub mod hours;
+pub mod objects;
 pub mod put;
 pub mod reservation;
 pub mod rule;

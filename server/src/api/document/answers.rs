@@ -223,7 +223,7 @@ const BODIES: &[(&str, &str)] = &[
     ("POST /v1/reservations/{id}/extend", r#"{"ttl_seconds": 900}"#),
     ("POST /v1/reservations/{id}/ready", "{}"),
     ("POST /v1/reservations/{id}/rebind", r#"{"lines": [{"sku": "TSHIRT-RED-M", "location": "es-w01"}]}"#),
-    ("PUT /v1/reservations/{id}/pickup-by", r#"{"pickup_by": "2027-01-11T20:00:00Z"}"#),
+    ("PUT /v1/reservations/{id}/pickup-by", r#"{"pickup_by": "2035-01-11T20:00:00Z"}"#),
     ("PUT /v1/rules/{rule}", r#"{"kind": "safety_stock", "units": 2, "groups": ["spain"], "channels": ["web"]}"#),
     (
         "PUT /v1/skus/{sku}",
@@ -241,7 +241,7 @@ const BODIES: &[(&str, &str)] = &[
     ),
     (
         "PUT /v1/supply",
-        r#"{"supplies": [{"supply": "PO-4711", "sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 40, "expected_at": "2027-01-10T09:00:00Z"}]}"#,
+        r#"{"supplies": [{"supply": "PO-4711", "sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 40, "expected_at": "2035-01-10T09:00:00Z"}]}"#,
     ),
     (
         "POST /v1/what-if",
@@ -301,10 +301,12 @@ pub fn complete(method: &str, path: &str, operation: &mut Value) {
 
 fn answer(answer: &mut Value, record: &str) {
     if record.contains('/') {
+        // What is a stream of events to one reader is a text to another: neither is called wrong.
+        let schema = if record == "text/event-stream" { json!({}) } else { json!({"type": "string"}) };
         if answer.pointer("/content").is_none() {
-            answer["content"] = json!({record: {"schema": {"type": "string"}}});
+            answer["content"] = json!({record: {"schema": schema}});
         } else if let Some(content) = answer.pointer_mut("/content").and_then(|all| all.get_mut(record)) {
-            content["schema"] = json!({"type": "string"});
+            content["schema"] = schema;
         }
     } else {
         let schema = json!({"$ref": format!("#/components/schemas/{record}")});

@@ -179,7 +179,7 @@ pub struct CancelBody {
 #[serde(deny_unknown_fields)]
 pub struct PickupByBody {
     /// When it expires, if nobody fetches it; null where it does not expire.
-    #[schema(value_type = Option<String>, required = true, example = "2027-01-11T20:00:00Z")]
+    #[schema(value_type = Option<String>, required = true, example = "2035-01-11T20:00:00Z")]
     #[serde(deserialize_with = "crate::wire::given")]
     pub pickup_by: Option<String>,
 }
