@@ -15,7 +15,7 @@ fn group(criterion: &mut Criterion) {
     });
     for stores in [10u32, 100, 1_000] {
         let members = (0..stores).map(|n| name("location", n)).collect();
-        put(&engine, PutWhat::Group(name("group", stores), members)).expect("the group is good");
+        put(&engine, PutWhat::Group(name("group", stores), Some(members).into())).expect("the group is good");
         let mut request = request(2, 0);
         for line in &mut request.lines {
             line.place = Place::Group(name("group", stores));

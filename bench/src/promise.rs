@@ -173,7 +173,7 @@ fn stores(file: &Path) -> anyhow::Result<(Engine, Vec<(f64, f64)>)> {
     let rows = (0..).zip(&places).map(|(n, at)| Row {
         line: 0,
         id: NameRef::New(name("location", n)),
-        fields: LocationFields { coordinates: Some(*at), ..LocationFields::default() },
+        fields: LocationFields { coordinates: Some(*at).into(), ..LocationFields::default() },
     });
     run(&engine, Command::Load { rows: Rows::Locations(rows.collect()), atomic: false, finish: None })?;
     stock(&engine, CARRIED, places.len() as u32, 3);

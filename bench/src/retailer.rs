@@ -83,16 +83,16 @@ pub fn retailer_of(skus: u32, locations: u32) -> anyhow::Result<Engine> {
     let described = (0..skus).map(|n| Row {
         line: 0,
         id: NameRef::New(name("sku", n)),
-        fields: SkuFields { categories: Some(vec![format!("category-{}", n % 200)]), ..SkuFields::default() },
+        fields: SkuFields { categories: Some(vec![format!("category-{}", n % 200)]).into(), ..SkuFields::default() },
     });
     run(&engine, Command::Load { rows: Rows::Skus(described.collect()), atomic: false, finish: None })?;
     for group in 0..50 {
         let members = (0..locations).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
-        put(&engine, PutWhat::Group(name("group", group), members.collect()))?;
+        put(&engine, PutWhat::Group(name("group", group), Some(members.collect()).into()))?;
     }
     // Rules name only what there is; the channel that is asked for gets its id first.
     for channel in 0..8 {
-        put(&engine, PutWhat::Channel(name("channel", channel), ChannelDetails { buffer: 0 }))?;
+        put(&engine, PutWhat::Channel(name("channel", channel), ChannelDetails { buffer: 0 }.into()))?;
     }
     let mut first = request(0, 0);
     first.channel = name("channel", 0);

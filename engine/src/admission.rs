@@ -150,6 +150,45 @@ fn check_supersedes(supersedes: &[ReservationId]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A list of a rule: its field, the names, and whether one of them is known.
+type NamedList<'a> = (&'a str, &'a [Name], &'a dyn Fn(&Name) -> bool);
+
+/// Unknown names that a refusal tells beside the first.
+const UNKNOWN_TOLD: usize = 20;
+
+/// Refuses a rule that names what is not there, with the first such name as the field and others beside it.
+///
+/// # Errors
+/// The names that are not known.
+pub(crate) fn all_known(
+    fields: &RuleFields,
+    sku: impl Fn(&Name) -> bool,
+    location: impl Fn(&Name) -> bool,
+    group: impl Fn(&Name) -> bool,
+    channel: impl Fn(&Name) -> bool,
+) -> Result<(), Refusal> {
+    let lists: [NamedList<'_>; 4] = [
+        ("skus", &fields.skus, &sku),
+        ("locations", &fields.locations, &location),
+        ("groups", &fields.groups, &group),
+        ("channels", &fields.channels, &channel),
+    ];
+    let unknown = lists.into_iter().flat_map(|(list, names, is_known)| {
+        let unknown = names.iter().enumerate().filter(move |(_, name)| !is_known(name));
+        unknown.map(move |(at, name)| (format!("{list}[{at}]"), name))
+    });
+    let mut unknown = unknown.take(UNKNOWN_TOLD + 2);
+    let Some((field, name)) = unknown.next() else { return Ok(()) };
+    let others: Vec<String> = unknown.map(|(field, name)| format!("{field} ({name})")).collect();
+    let others = match others.split_at_checked(UNKNOWN_TOLD) {
+        _ if others.is_empty() => String::new(),
+        Some((told, rest)) if !rest.is_empty() => format!(", and so are {} and more", told.join(", ")),
+        _ => format!(", and so are {}", others.join(", ")),
+    };
+    let reason = format!("{name} is unknown{others}; a rule names what there is, so declare it first");
+    Err(Refusal::invalid(field, reason))
+}
+
 /// The ids of names that a rule has in one of its lists; a rule creates none.
 pub(crate) fn each_known<I>(field: &str, names: &[Name], id: impl Fn(&Name) -> Option<I>) -> Result<Vec<I>, Refusal> {
     let id = |(at, name): (usize, &Name)| {
@@ -179,6 +218,9 @@ impl State {
     #[inline]
     pub fn channel(&self, field: &str, name: &Name) -> Result<Option<ChannelId>, Refusal> {
         let channel = self.catalogue.channels.id(name.as_str());
+        if channel.is_none() && self.catalogue.is_retired_channel(name.as_str()) {
+            return Err(self.catalogue.retired_channel(field, name));
+        }
         match self.catalogue.takes_any_channel() || channel.is_some_and(|id| self.catalogue.is_declared(id)) {
             true => Ok(channel),
             false => Err(self.catalogue.undeclared_channel(field, name)),
@@ -188,14 +230,16 @@ impl State {
     /// Whether everything that a rule names is there.
     ///
     /// # Errors
-    /// The first name that is not, with its field.
+    /// The names that are not, each with its field.
     pub fn names_of_rule(&self, fields: &RuleFields) -> Result<(), Refusal> {
         let catalogue = &self.catalogue;
-        each_known("skus", &fields.skus, |name| catalogue.skus.id(name.as_str()))?;
-        each_known("locations", &fields.locations, |name| catalogue.locations.id(name.as_str()))?;
-        each_known("groups", &fields.groups, |name| catalogue.groups.id(name.as_str()))?;
-        each_known("channels", &fields.channels, |name| catalogue.channels.id(name.as_str()))?;
-        Ok(())
+        all_known(
+            fields,
+            |name| catalogue.skus.id(name.as_str()).is_some(),
+            |name| catalogue.locations.id(name.as_str()).is_some(),
+            |name| catalogue.groups.id(name.as_str()).is_some(),
+            |name| catalogue.channels.id(name.as_str()).is_some(),
+        )
     }
 
     /// Admits a promise: on success its units are taken from the promise words and travel with the command.

@@ -19,12 +19,16 @@ use smallvec::SmallVec;
 
 use crate::business_time::{Span, SpecialDates};
 use crate::command::Refusal;
-use crate::event::{MadeUp, Purpose};
+use crate::event::{Definitions, MadeUp, Purpose};
 use crate::gtin::Gtin;
 use crate::hash::{self, Part, Place, StateHash};
+use crate::id_set::IdSet;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
-use crate::image::Undeclared;
+use crate::image::{RetiredNames, Undeclared};
 use crate::matrix::Arena;
+
+/// Names of channels and locations that prices are for, each with how many prices.
+type Priced = Map<Name, u32>;
 
 type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
 
@@ -169,6 +173,9 @@ pub struct Registry<I, D> {
     /// Whether an id was ever given back, and whether one was given to another name: for most registries, never.
     has_released: AtomicBool,
     has_renamed: AtomicBool,
+    /// Ids whose names were retired, and which of them each name had: nobody finds them by name, until the name comes back.
+    retired: IdSet,
+    retired_names: Map<Name, u32>,
     /// For an id that another name got: which of `later`.
     renamed: RwLock<Renamed>,
     /// Names that got an id which another had before. A reference to a name stays good, so none is ever let go: one name
@@ -234,6 +241,8 @@ impl<I, D> Default for Registry<I, D> {
             released: Mutex::default(),
             has_released: AtomicBool::new(false),
             has_renamed: AtomicBool::new(false),
+            retired: IdSet::default(),
+            retired_names: Map::default(),
             renamed: RwLock::default(),
             later: Arena::new(),
             kind: PhantomData,
@@ -286,7 +295,8 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
     /// Names that have an id and that nobody declared, those of old logs included.
     pub fn undeclared(&self) -> u32 {
         let released = self.lock_released().at.len() as u32;
-        self.count().saturating_sub(self.declared()).saturating_sub(released)
+        let gone = released + self.retired.len();
+        self.count().saturating_sub(self.declared()).saturating_sub(gone)
     }
 
     /// Names that callers made up and nobody declared since.
@@ -302,7 +312,45 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
 
     /// Whether a name has the id.
     pub fn is_live(&self, id: I) -> bool {
-        !self.has_released() || !self.lock_released().at.contains_key(&id.into())
+        !self.is_retired(id) && (!self.has_released() || !self.lock_released().at.contains_key(&id.into()))
+    }
+
+    /// Whether every id has its name: none was ever given back, and none is retired.
+    #[inline]
+    pub(crate) fn all_live(&self) -> bool {
+        self.retired.len() == 0 && !self.has_released()
+    }
+
+    /// Whether the name of an id was retired and did not come back.
+    #[inline]
+    pub fn is_retired(&self, id: I) -> bool {
+        self.retired.contains(id.into())
+    }
+
+    /// Names that are retired.
+    #[inline]
+    pub fn retired(&self) -> u32 {
+        self.retired.len()
+    }
+
+    /// The id that a retired name had, and has again when it comes back.
+    pub fn retired_id(&self, name: &str) -> Option<I> {
+        if self.retired.len() == 0 {
+            return None;
+        }
+        self.retired_names.get(name).map(|id| I::from(*id))
+    }
+
+    /// Whether a caller made the name up, and nobody declared it since.
+    pub fn is_made_up(&self, id: I) -> bool {
+        self.lock_made_up().by_id.contains_key(&id.into())
+    }
+
+    /// Ids of the names that callers made up and nobody declared since, ascending.
+    pub fn made_up_ids(&self) -> Vec<I> {
+        let mut ids: Vec<u32> = self.lock_made_up().by_id.keys().copied().collect();
+        ids.sort_unstable();
+        ids.into_iter().map(I::from).collect()
     }
 
     /// Whether an id was ever given back.
@@ -380,6 +428,33 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         if !self.details.contains_key(&index) {
             self.lock_made_up().insert(index, by);
         }
+    }
+
+    /// Journal thread only, inside a fold: the name of an id is retired, and nothing is said of it any more.
+    pub(crate) fn fold_retired(&self, id: I) {
+        let index: u32 = id.into();
+        let Some(name) = self.name_at(index) else { return };
+        self.ids.remove_if(name, |_, known| *known == index);
+        self.lock_made_up().remove(index);
+        if self.details.remove(&index).is_some() {
+            self.declared.fetch_sub(1, Relaxed);
+        }
+        self.retired_names.insert(name.clone(), index);
+        self.retired.insert(index);
+    }
+
+    /// Journal thread only, inside a fold: a retired name comes back, with the id that it had.
+    pub(crate) fn fold_revived(&self, id: I) {
+        let index: u32 = id.into();
+        let Some(name) = self.name_at(index) else { return };
+        self.retired_names.remove(name);
+        self.retired.remove(index);
+        self.ids.insert(name.clone(), index);
+    }
+
+    /// Ids whose names are retired, for an image.
+    fn copy_retired(&self) -> Vec<I> {
+        self.retired.below(self.count()).map(I::from).collect()
     }
 
     /// Journal thread only, inside a fold: `name` lost its id at `seq`. Nothing where an image knows that another has it.
@@ -498,6 +573,23 @@ pub struct Catalogue {
     has_quarantines: AtomicBool,
     /// The state hash, of which this keeps the parts that are its own.
     hash: Arc<StateHash>,
+    priced_channels: Priced,
+    priced_locations: Priced,
+}
+
+/// Counts the channels and locations that prices are for, one more or one less.
+fn count_priced(of: &Priced, name: &Option<Name>, more: bool) {
+    let Some(name) = name else { return };
+    if more {
+        *of.entry(name.clone()).or_default() += 1;
+    } else if let Some(mut count) = of.get_mut(name) {
+        *count = count.saturating_sub(1);
+        let is_none = *count == 0;
+        drop(count);
+        if is_none {
+            of.remove_if(name, |_, count| *count == 0);
+        }
+    }
 }
 
 impl Catalogue {
@@ -590,12 +682,7 @@ impl Catalogue {
         self.rehash(Part::Skus, self.skus.digest(sku), before, Some(&details));
         let codes = before.and_then(|details| details.gtin.as_deref());
         if codes != details.gtin.as_deref() {
-            for gone in Gtin::of_details(codes) {
-                self.by_gtin.remove_if_mut(&gone, |_, skus| {
-                    skus.retain(|known| *known != sku);
-                    skus.is_empty()
-                });
-            }
+            self.forget_gtins(sku, codes);
             for gtin in Gtin::of_details(details.gtin.as_deref()) {
                 let mut skus = self.by_gtin.entry(gtin).or_default();
                 if let Err(at) = skus.binary_search(&sku) {
@@ -604,6 +691,15 @@ impl Catalogue {
             }
         }
         self.skus.fold_details(sku, version, details);
+    }
+
+    fn forget_gtins(&self, sku: SkuId, codes: Option<&str>) {
+        for gone in Gtin::of_details(codes) {
+            self.by_gtin.remove_if_mut(&gone, |_, skus| {
+                skus.retain(|known| *known != sku);
+                skus.is_empty()
+            });
+        }
     }
 
     /// The SKUs that have a GTIN, in whatever form it was written; ascending.
@@ -657,6 +753,106 @@ impl Catalogue {
         names.locations.iter().for_each(|(id, _)| self.fold_made_up_location(*id, *by));
         names.groups.iter().for_each(|(id, _)| self.groups.fold_made_up(*id, *by));
         names.channels.iter().for_each(|(id, _)| self.channels.fold_made_up(*id, *by));
+    }
+
+    /// Prices that are for one channel.
+    pub fn prices_of_channel(&self, channel: &str) -> u32 {
+        self.priced_channels.get(channel).map_or(0, |count| *count)
+    }
+
+    /// Prices that are for one location.
+    pub fn prices_of_location(&self, location: &str) -> u32 {
+        self.priced_locations.get(location).map_or(0, |count| *count)
+    }
+
+    /// Whether a channel was retired, and is not back.
+    pub fn is_retired_channel(&self, name: &str) -> bool {
+        self.channels.retired_id(name).is_some()
+    }
+
+    /// The refusal of a channel that is retired.
+    pub(crate) fn retired_channel(&self, field: &str, name: &Name) -> Refusal {
+        Self::retired(field, name, "PUT /v1/channels/{channel}")
+    }
+
+    /// The refusal of a name that is retired.
+    pub(crate) fn retired(field: &str, name: &Name, remedy: &str) -> Refusal {
+        Refusal::invalid(field, format!("{name} is retired; declare it again first ({remedy})"))
+    }
+
+    /// Journal thread only, inside a fold: names are retired, and nothing is said of them any more.
+    pub(crate) fn fold_retired(&self, seq: Seq, names: &Definitions) {
+        for (sku, _) in &names.skus {
+            self.fold_prices(*sku, seq, Vec::new());
+            self.prices.remove(sku);
+            let known = self.skus.details(*sku);
+            let known = known.as_deref().map(|set| &set.details);
+            self.rehash(Part::Skus, self.skus.digest(*sku), known, None);
+            self.forget_gtins(*sku, known.and_then(|details| details.gtin.as_deref()));
+            self.skus.fold_retired(*sku);
+        }
+        for (location, _) in &names.locations {
+            let (known, served) = (self.locations.details(*location), self.served(*location));
+            let known = known.as_deref().map(|set| &set.details);
+            self.rehash(Part::Locations, self.locations.digest(*location), known, None);
+            self.services.remove(location);
+            self.hours.remove(location);
+            self.rehash_served(*location, served);
+            self.retire_location(*location);
+        }
+        for (group, _) in &names.groups {
+            let nothing = GroupDetails::default();
+            self.fold_group(*group, seq, nothing.clone());
+            self.rehash(Part::Groups, self.groups.digest(*group), Some(&nothing), None);
+            self.groups.fold_retired(*group);
+        }
+        for (channel, _) in &names.channels {
+            self.buffers.reach(channel.0 as usize).fetch_and(!DECLARED, Relaxed);
+            let known = self.channels.details(*channel);
+            let known = known.as_deref().map(|set| &set.details);
+            self.rehash(Part::Channels, self.channels.digest(*channel), known, None);
+            self.channels.fold_retired(*channel);
+        }
+    }
+
+    /// What is retired hands nothing out.
+    fn retire_location(&self, location: LocationId) {
+        self.barred.reach(location.0 as usize).store(NO_PICKUP | NO_SHIP, Relaxed);
+        self.locations.fold_retired(location);
+    }
+
+    /// Journal thread only, inside a fold: retired names come back, with the ids that they had.
+    pub(crate) fn fold_revived(&self, names: &Definitions) {
+        names.skus.iter().for_each(|(id, _)| self.skus.fold_revived(*id));
+        for (location, _) in &names.locations {
+            if self.quarantine_of(*location).is_none() {
+                self.barred.reach(location.0 as usize).store(0, Relaxed);
+            }
+            self.locations.fold_revived(*location);
+        }
+        names.groups.iter().for_each(|(id, _)| self.groups.fold_revived(*id));
+        for (channel, _) in &names.channels {
+            self.buffers.reach(channel.0 as usize).store(0, Relaxed);
+            self.channels.fold_revived(*channel);
+        }
+    }
+
+    /// What an image keeps of names that are retired.
+    pub(crate) fn copy_retired(&self) -> RetiredNames {
+        RetiredNames {
+            skus: self.skus.copy_retired(),
+            locations: self.locations.copy_retired(),
+            groups: self.groups.copy_retired(),
+            channels: self.channels.copy_retired(),
+        }
+    }
+
+    /// Puts it back, behind the names.
+    pub(crate) fn restore_retired(&self, names: &RetiredNames) {
+        names.skus.iter().for_each(|id| self.skus.fold_retired(*id));
+        names.locations.iter().for_each(|id| self.retire_location(*id));
+        names.groups.iter().for_each(|id| self.groups.fold_retired(*id));
+        names.channels.iter().for_each(|id| self.channels.fold_retired(*id));
     }
 
     /// What an image keeps of names that nobody declared.
@@ -830,6 +1026,14 @@ impl Catalogue {
         let before = self.prices(sku);
         let before = before.as_deref().map(|set| &set.details).filter(|prices| !prices.is_empty());
         self.rehash(Part::Prices, self.skus.digest(sku), before, Some(&prices).filter(|prices| !prices.is_empty()));
+        let count = |prices: &[Price], more: bool| {
+            for price in prices {
+                count_priced(&self.priced_channels, &price.channel, more);
+                count_priced(&self.priced_locations, &price.location, more);
+            }
+        };
+        count(&prices, true);
+        count(before.map_or(&[][..], Vec::as_slice), false);
         self.prices.insert(sku, Arc::new(Versioned { version, details: prices }));
     }
 }

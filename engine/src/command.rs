@@ -3,6 +3,7 @@
 //! A command has passed the edge: its names are valid and, where they were known, interned; its numbers are in range.
 //! What it comes to is decided by the journal thread, in log order. Refusals are data: expected, counted, answered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::bounds::Bounds;
@@ -10,10 +11,13 @@ use crate::business_time::SpecialDates;
 use crate::catalogue::{ChannelDetails, LocationKind, Price};
 use crate::event::{
     Cause, Counted, Few, ImportKind, Imported, LostDemand, Moved, MovementKind, Purpose, RowError, SupplyKind, Thing,
+    ThingKind,
 };
+use crate::holders::Holder;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
 use crate::matrix::CellId;
+use crate::patch::Patch;
 use crate::reservation::{Reservation, State, Verdict};
 use crate::rules::{Effect, RuleId};
 use crate::state::State as EngineState;
@@ -143,6 +147,11 @@ impl Command {
         }
     }
 
+    /// Whether it is decided on what is durable, and so begins a batch.
+    pub(crate) fn begins_batch(&self) -> bool {
+        matches!(self, Self::Put(put) if matches!(put.what, PutWhat::Retire(..)))
+    }
+
     /// Whether it may change what rules rest on, and so ends its batch.
     pub(crate) fn ends_batch(&self, state: &EngineState) -> bool {
         let traits = || state.rules.book().looks_at_traits();
@@ -152,7 +161,7 @@ impl Command {
             Self::Put(put) => match put.what {
                 PutWhat::Sku(..) => traits(),
                 PutWhat::Channel(..) => false,
-                PutWhat::Location(..) | PutWhat::Group(..) | PutWhat::Rule(..) => true,
+                PutWhat::Location(..) | PutWhat::Group(..) | PutWhat::Rule(..) | PutWhat::Retire(..) => true,
             },
             // What comes next finds the names gone.
             Self::Release(..) => true,
@@ -503,64 +512,80 @@ pub struct Row<I, F> {
     pub fields: F,
 }
 
-/// What is said of a SKU. `None` says nothing.
+/// What is said of a SKU.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SkuFields {
     /// What people call it.
-    pub name: Option<String>,
+    pub name: Patch<String>,
     /// Global Trade Item Number.
-    pub gtin: Option<String>,
+    pub gtin: Patch<String>,
     /// Unit of measure.
-    pub unit: Option<String>,
+    pub unit: Patch<String>,
     /// Decimal places.
-    pub decimals: Option<u8>,
+    pub decimals: Patch<u8>,
     /// The product of which it is a variant.
-    pub product: Option<String>,
+    pub product: Patch<String>,
     /// Categories.
-    pub categories: Option<Vec<String>>,
-    /// Attributes; those named are set, others keep their value.
+    pub categories: Patch<Vec<String>>,
+    /// All attributes, before those of [`SkuFields::attributes`].
+    pub all_attributes: Patch<BTreeMap<String, String>>,
+    /// Attributes one by one; those named are set, others keep their value.
     pub attributes: Vec<(String, String)>,
 }
 
-/// What is said of a location. `None` says nothing.
+/// What is said of a channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChannelFields {
+    /// Units of every cell that it must leave to others.
+    pub buffer: Patch<u32>,
+}
+
+impl From<ChannelDetails> for ChannelFields {
+    fn from(details: ChannelDetails) -> Self {
+        Self { buffer: Patch::Set(details.buffer) }
+    }
+}
+
+/// What is said of a location.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LocationFields {
     /// What people call it.
-    pub name: Option<String>,
+    pub name: Patch<String>,
     /// What it is.
-    pub kind: Option<LocationKind>,
+    pub kind: Patch<LocationKind>,
     /// Degrees north and east.
-    pub coordinates: Option<(f64, f64)>,
+    pub coordinates: Patch<(f64, f64)>,
     /// IANA time zone.
-    pub timezone: Option<String>,
+    pub timezone: Patch<String>,
     /// Whether customers may fetch orders here.
-    pub pickup: Option<bool>,
+    pub pickup: Patch<bool>,
     /// Whether orders are shipped from here.
-    pub ship: Option<bool>,
+    pub ship: Patch<bool>,
     /// Exactly the groups it is in.
-    pub groups: Option<Vec<Name>>,
+    pub groups: Patch<Vec<Name>>,
     /// When people work there.
     pub services: ServiceFields,
 }
 
-/// What is said of the people in a location. `None` says nothing.
+/// What is said of the people in a location.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ServiceFields {
     /// When people work there, as in [`LocationHours`](crate::catalogue::LocationHours); empty for never.
-    pub hours: Option<Vec<(u16, u16)>>,
+    pub hours: Patch<Vec<(u16, u16)>>,
     /// Dates on which other hours hold: all of them.
-    pub special_hours: Option<SpecialDates>,
+    pub special_hours: Patch<SpecialDates>,
     /// Minute of the day.
-    pub pickup_cutoff: Option<u16>,
+    pub pickup_cutoff: Patch<u16>,
     /// Minutes of work until an order is ready.
-    pub pickup_minutes: Option<u32>,
-    /// The group from which what it lacks may be brought.
-    pub transfer_group: Option<Name>,
+    pub pickup_minutes: Patch<u32>,
+    /// The group from which what it lacks may be brought. Without one nothing is brought, whatever the minutes.
+    pub transfer_group: Patch<Name>,
     /// Minutes until that is there.
-    pub transfer_minutes: Option<u32>,
+    pub transfer_minutes: Patch<u32>,
 }
 
-/// One thing to set, whole, if it still is what the caller saw.
+/// One thing to set, if it still is what the caller saw. What is not said of it stays as it is; a rule is
+/// set whole.
 #[derive(Debug, Clone)]
 pub struct Put {
     /// What.
@@ -653,11 +678,13 @@ pub enum PutWhat {
     /// A location.
     Location(Name, LocationFields),
     /// A group.
-    Group(Name, Vec<Name>),
+    Group(Name, Patch<Vec<Name>>),
     /// A channel.
-    Channel(Name, ChannelDetails),
+    Channel(Name, ChannelFields),
     /// A rule; `None` removes it.
     Rule(Name, Option<Box<RuleFields>>),
+    /// Something that is no more.
+    Retire(ThingKind, Name),
 }
 
 /// What is said of a rule, by name. It names only what there is.
@@ -884,6 +911,16 @@ pub enum Refusal {
         passes: bool,
         /// Seconds until it does if nothing else happens, where that is known.
         seconds: Option<u64>,
+    },
+    /// It is not retired while something holds it.
+    #[error("the {} {name} is held by {}", kind.as_str(), Holder::all(holders))]
+    Held {
+        /// What it is.
+        kind: ThingKind,
+        /// Its name.
+        name: Name,
+        /// What holds it; at least one.
+        holders: Vec<Holder>,
     },
     /// An atomic import has bad rows.
     #[error("{} rows are wrong, so none was loaded", .0.len())]

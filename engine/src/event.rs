@@ -190,6 +190,10 @@ pub enum Event {
     QuarantinesMade(Vec<(LocationId, LocationId)>),
     /// Units were promised in place of several holds at once.
     Replaced(Box<Replaced>),
+    /// Names were retired: nothing holds them, and nothing new is done with them. Their ids stay theirs.
+    Retired(Box<Definitions>),
+    /// Retired names came back, with the ids that they had. Comes before the first record that uses them again.
+    Revived(Box<Definitions>),
 }
 
 /// A promise in place of several holds: what any of them gives back is free for nobody else in between.
@@ -199,6 +203,39 @@ pub struct Replaced {
     pub arranged: Arranged,
     /// The others, at least one.
     pub others: Vec<Superseded>,
+}
+
+/// A kind of things that are retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ThingKind {
+    /// A SKU.
+    Sku,
+    /// A location.
+    Location,
+    /// A group.
+    Group,
+    /// A channel.
+    Channel,
+}
+
+impl ThingKind {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sku => "sku",
+            Self::Location => "location",
+            Self::Group => "group",
+            Self::Channel => "channel",
+        }
+    }
+
+    /// The same where it is told that there is none.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sku => "SKU",
+            other => other.as_str(),
+        }
+    }
 }
 
 /// Names that nobody declared, with who made them up.
@@ -238,6 +275,8 @@ pub enum Thing {
     Supply(Vec<CellToCome>),
     /// A location with everything that is said of it. In the place of [`Thing::Location`] since format 6.
     Place(Box<PlaceSet>),
+    /// Something that is retired.
+    Retired(ThingKind, Name),
 }
 
 /// A location, with everything that is said of it.
@@ -815,7 +854,9 @@ impl Event {
             | Self::PickupBySet(_)
             | Self::Told(_)
             | Self::CountsConfirmed(_)
-            | Self::QuarantinesMade(_) => {}
+            | Self::QuarantinesMade(_)
+            | Self::Retired(_)
+            | Self::Revived(_) => {}
         }
     }
 

@@ -5,6 +5,7 @@
 //! are two: one that is folded with the rest of the durable view, and one that the journal thread keeps ahead of it while
 //! it decides; should a batch come to nothing, that one is copied anew from the other.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
@@ -59,6 +60,10 @@ pub struct Ledger {
     /// A SKU's cells stand together.
     open: BTreeMap<(SkuId, LocationId), Open>,
     outlooks: BTreeMap<(SkuId, LocationId), Outlook>,
+    /// Cells of a location to which something is to come, or that are waited for.
+    to_come_at: FxHashMap<LocationId, u64>,
+    /// Lines whose location is open, by the group that they were asked of.
+    open_lines: FxHashMap<GroupId, u64>,
     /// Cells with promises that are told to be at risk.
     risky: BTreeSet<(SkuId, LocationId)>,
     /// When lines that wait, and are not at risk, will be overdue.
@@ -92,6 +97,16 @@ type WaitingTurn = (SkuId, LocationId, Turn);
 /// Days for which orders are counted, back from the latest: no two places are farther apart, and an order counts against
 /// the day on which it is taken up.
 const ORDER_DAYS_KEPT: i32 = 3 + HORIZON_DAYS;
+
+/// One less of something.
+fn less<K: std::hash::Hash + Eq>(counts: &mut FxHashMap<K, u64>, of: K) {
+    if let std::collections::hash_map::Entry::Occupied(mut count) = counts.entry(of) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
+        }
+    }
+}
 
 /// A line whose location is open, in one cell.
 type OpenLine = (SkuId, LocationId, (GroupId, ChannelId, Purpose), (ReservationId, u16));
@@ -193,7 +208,7 @@ impl Ledger {
                 for row in rows {
                     let (sku, location) = (row.cell.sku, row.cell.location);
                     self.note_set(record, row);
-                    let outlook = self.outlooks.entry((sku, location)).or_default();
+                    let outlook = self.outlook_mut(sku, location);
                     outlook.set(&row.name, row.kind, row.open, row.expected_at);
                     self.drop_empty(sku, location);
                 }
@@ -201,7 +216,7 @@ impl Ledger {
             Event::Received(received) => {
                 for used in &received.used {
                     self.note_used(record, used);
-                    self.outlooks.entry((used.sku, used.location)).or_default().used(&used.name, used.open);
+                    self.outlook_mut(used.sku, used.location).used(&used.name, used.open);
                     self.drop_empty(used.sku, used.location);
                 }
             }
@@ -286,19 +301,48 @@ impl Ledger {
     fn drop_empty(&mut self, sku: SkuId, location: LocationId) {
         if self.outlooks.get(&(sku, location)).is_some_and(Outlook::is_empty) {
             self.outlooks.remove(&(sku, location));
+            less(&mut self.to_come_at, location);
         }
+    }
+
+    /// What is to come to a cell, to be changed; whoever does so drops it where it is empty then.
+    fn outlook_mut(&mut self, sku: SkuId, location: LocationId) -> &mut Outlook {
+        match self.outlooks.entry((sku, location)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(vacant) => {
+                *self.to_come_at.entry(location).or_default() += 1;
+                vacant.insert(Outlook::default())
+            }
+        }
+    }
+
+    /// Where something is to come of a SKU, or is waited for.
+    pub(crate) fn to_come_of(&self, sku: SkuId) -> impl Iterator<Item = LocationId> + '_ {
+        self.outlooks.range((sku, LocationId(0))..=(sku, LocationId(u32::MAX))).map(|((_, location), _)| *location)
+    }
+
+    /// Cells of a location to which something is to come, or that are waited for.
+    pub(crate) fn to_come_at(&self, location: LocationId) -> u64 {
+        self.to_come_at.get(&location).copied().unwrap_or(0)
+    }
+
+    /// Lines asked of a group whose location is open.
+    pub(crate) fn open_lines_of(&self, group: GroupId) -> u64 {
+        self.open_lines.get(&group).copied().unwrap_or(0)
     }
 
     fn rewait(&mut self, (sku, location, turn): WaitingTurn, waiting: Waiting) {
         let of = (sku, location, turn);
-        let outlook = self.outlooks.entry((sku, location)).or_default();
-        if let Some(before) = outlook.wait(turn, waiting) {
+        let outlook = self.outlook_mut(sku, location);
+        let before = outlook.wait(turn, waiting);
+        let has_risks = outlook.has_risks();
+        if let Some(before) = before {
             self.due.remove(&(before.promised_for, of));
         }
         if waiting.units > 0 && !waiting.at_risk {
             self.due.insert((waiting.promised_for, of));
         }
-        match outlook.has_risks() {
+        match has_risks {
             true => self.risky.insert((sku, location)),
             false => self.risky.remove(&(sku, location)),
         };
@@ -322,11 +366,17 @@ impl Ledger {
         for ((sku, location, of, line), units) in &shift.open {
             if *units > 0 {
                 let open = self.open.entry((*sku, *location)).or_default().entry(*of).or_default();
-                let before = open.lines.insert(*line, *units).unwrap_or(0);
-                open.units += i64::from(*units) - i64::from(before);
+                let before = open.lines.insert(*line, *units);
+                open.units += i64::from(*units) - i64::from(before.unwrap_or(0));
+                if before.is_none() {
+                    *self.open_lines.entry(of.0).or_default() += 1;
+                }
             } else if let Some(open) = self.open.get_mut(&(*sku, *location)) {
                 if let Some(of_group) = open.get_mut(of) {
-                    of_group.units -= i64::from(of_group.lines.remove(line).unwrap_or(0));
+                    if let Some(before) = of_group.lines.remove(line) {
+                        of_group.units -= i64::from(before);
+                        less(&mut self.open_lines, of.0);
+                    }
                     if of_group.lines.is_empty() {
                         open.remove(of);
                     }
@@ -421,7 +471,7 @@ impl Ledger {
 
     /// Puts back what an image says is to come to a cell.
     pub fn restore_supply(&mut self, sku: SkuId, location: LocationId, supplies: &[Supply]) {
-        let outlook = self.outlooks.entry((sku, location)).or_default();
+        let outlook = self.outlook_mut(sku, location);
         supplies.iter().for_each(|supply| outlook.set(&supply.name, supply.kind, supply.open, supply.expected_at));
         self.drop_empty(sku, location);
     }

@@ -85,6 +85,12 @@ impl Floor {
 }
 
 impl StockLevel {
+    /// Whether anything is there, missing, or promised.
+    #[inline]
+    pub fn is_stocked(self) -> bool {
+        self.on_hand != 0 || self.reserved != 0
+    }
+
     /// The level as one word.
     pub fn pack(self) -> u64 {
         (u64::from(self.on_hand.cast_unsigned()) << 32) | u64::from(self.reserved)

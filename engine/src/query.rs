@@ -332,6 +332,7 @@ impl State {
         let (seq, ()) = self.view.read(|| {
             found.clear();
             let lens = self.lens(channel);
+            let hides = self.catalogue.locations.retired() > 0;
             for sku in skus {
                 let lens = lens.row(&self.catalogue, *sku);
                 match locations {
@@ -341,6 +342,9 @@ impl State {
                         found.extend(cells.map(|cell| lens.view(cell)));
                     }
                 }
+            }
+            if hides {
+                found.retain(|cell| !self.catalogue.locations.is_retired(cell.location));
             }
         });
         if locations.is_none() && self.catalogue.has_quarantines() {
@@ -521,6 +525,7 @@ impl State {
         let end = count.min(first.saturating_add(SKUS_PER_PAGE as u32));
         // Cells stay where they are, so they may be found first and read together.
         let skus = (first..end).map(SkuId);
+        let skus = skus.filter(|sku| !self.catalogue.skus.is_retired(*sku));
         let cells: Vec<_> = skus.filter_map(|sku| self.matrix.get(sku, location)).take(limit).collect();
         let (seq, cells) = self.view.read(|| {
             let lens = self.lens(channel);
@@ -545,6 +550,7 @@ impl State {
     ) -> (Seq, Vec<CellView>) {
         let (_, mut cells) = self.view.read(|| self.matrix.row(sku).iter().map(|(_, cell)| cell).collect::<Vec<_>>());
         cells.retain(|cell| with_quarantine || cell.safety_stock() != IN_QUARANTINE);
+        cells.retain(|cell| !self.catalogue.locations.is_retired(cell.location()));
         cells.sort_by_key(|cell| cell.location());
         let from = after.map_or(0, |after| cells.partition_point(|cell| cell.location() <= after));
         let page = cells.get(from..).unwrap_or(&[]);

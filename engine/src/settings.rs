@@ -73,6 +73,10 @@ pub struct NameSettings {
     pub undeclared_skus_max: u32,
     /// Whether channels that nobody declared are accepted even once one is declared.
     pub accept_undeclared_channels: bool,
+    /// Whether movements and counts of SKUs that nobody declared are refused, a till's sales included.
+    pub refuse_undeclared_skus: bool,
+    /// The same of locations.
+    pub refuse_undeclared_locations: bool,
 }
 
 impl Default for NameSettings {
@@ -82,6 +86,8 @@ impl Default for NameSettings {
             undeclared_locations_max: 10_000,
             undeclared_skus_max: 1_000_000,
             accept_undeclared_channels: false,
+            refuse_undeclared_skus: false,
+            refuse_undeclared_locations: false,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use rustc_hash::FxHashMap;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, SkuDetails};
 use crate::deadlines::Deadlines;
 use crate::demand::DemandRates;
 use crate::event::{CellAfter, Definitions, Event, Moved, MovementKind, Record};
@@ -21,7 +21,7 @@ use crate::ids::{ChannelId, LocationId, Name, ReservationId, Seq, SkuId, Timesta
 use crate::ledger::{CameKey, Counted, Ledger, Shift, Used};
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::lost::Lost;
-use crate::matrix::{CellId, Matrix, MatrixWriter};
+use crate::matrix::{Arena, CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
 use crate::plan::Budget;
@@ -85,6 +85,8 @@ pub struct State {
     /// Cells that are short, with the units that were last told to be missing.
     shortages: Mutex<BTreeMap<(SkuId, LocationId), u32>>,
     cells: AtomicU32,
+    /// By location, its cells that hold or lack anything.
+    stocked: Arena<AtomicU32, 10, 8>,
     last_time: AtomicU64,
 }
 
@@ -110,6 +112,7 @@ impl State {
             bounds: Bounds::from(settings),
             shortages: Mutex::default(),
             cells: AtomicU32::new(0),
+            stocked: Arena::new(),
             last_time: AtomicU64::new(0),
         }
     }
@@ -139,6 +142,11 @@ impl State {
     /// Stocked cells.
     pub fn cells(&self) -> u32 {
         self.cells.load(Relaxed)
+    }
+
+    /// Cells of a location that hold or lack anything.
+    pub(crate) fn stocked_at(&self, location: LocationId) -> u32 {
+        self.stocked.get(location.0 as usize).map_or(0, |cells| cells.load(Relaxed))
     }
 
     /// The time of the last record.
@@ -272,24 +280,6 @@ fn part_of(safety_stock: u32) -> Part {
 
 /// The state hash of what is not the catalogue's own.
 impl State {
-    #[inline]
-    fn rehash_cell(&self, sku: SkuId, location: LocationId, before: Option<Holding>, after: Holding) {
-        let at = self.catalogue.place(sku, location);
-        let stock = |Holding { level, safety_stock, counted_at }: Holding| {
-            hash::stock(at, level.on_hand, safety_stock, counted_at)
-        };
-        // Most that happens changes one of the two.
-        let same = |before: Holding| Holding { level: StockLevel { reserved: 0, ..before.level }, ..before };
-        if before.map(same) != Some(same(after)) {
-            self.hash.change(part_of(after.safety_stock), before.map_or(0, stock), stock(after));
-        }
-        let reserved = before.map_or(0, |before| before.level.reserved);
-        if reserved != after.level.reserved {
-            let before = StockLevel { reserved, ..after.level };
-            self.hash.change(Part::Reserved, hash::reserved(at, before), hash::reserved(at, after.level));
-        }
-    }
-
     fn digest_supply(&self, sku: SkuId, location: LocationId, supply: &Supply) -> hash::Digest {
         hash::content(&self.catalogue, Part::Supply, self.catalogue.place(sku, location).word(), supply)
     }
@@ -359,7 +349,11 @@ impl State {
         for ((sku, location), outlook) in self.ledger().outlooks(None) {
             outlook.supplies().iter().for_each(|supply| put(Part::Supply, self.digest_supply(sku, location, supply)));
         }
+        let Catalogue { skus, locations, .. } = &self.catalogue;
         for (_, cell) in self.matrix.range(0, self.cells()) {
+            if skus.is_retired(cell.sku()) || locations.is_retired(cell.location()) {
+                continue;
+            }
             let at = self.catalogue.place(cell.sku(), cell.location());
             let level = cell.durable();
             put(part_of(cell.safety_stock()), hash::stock(at, level.on_hand, cell.safety_stock(), cell.counted_at()));
@@ -385,6 +379,116 @@ pub(crate) struct Folder {
     pub promised_at: Vec<Seq>,
     /// Whether it is known of any reservation who made it.
     pub has_owners: bool,
+    /// By location, what its cells count for in the state hash while nothing is retired there: those of SKUs that are
+    /// retired aside. So a location leaves the hash, and comes back, at the cost of one cell.
+    counts_for: Vec<hash::Digest>,
+}
+
+/// Keeping the state hash of cells: those of what is retired are served nowhere, and count for nothing.
+impl Folder {
+    #[inline]
+    fn rehash_cell(
+        &mut self,
+        state: &State,
+        sku: SkuId,
+        location: LocationId,
+        before: Option<Holding>,
+        after: Holding,
+    ) {
+        let at = state.catalogue.place(sku, location);
+        let stock = |Holding { level, safety_stock, counted_at }: Holding| {
+            hash::stock(at, level.on_hand, safety_stock, counted_at)
+        };
+        // Most that happens changes one of the two.
+        let same = |before: Holding| Holding { level: StockLevel { reserved: 0, ..before.level }, ..before };
+        if before.map(same) != Some(same(after)) {
+            let part = part_of(after.safety_stock);
+            self.change_stock(state, (sku, location), part, before.map_or(0, stock), stock(after));
+        }
+        let reserved = before.map_or(0, |before| before.level.reserved);
+        if reserved != after.level.reserved {
+            let before = StockLevel { reserved, ..after.level };
+            state.hash.change(Part::Reserved, hash::reserved(at, before), hash::reserved(at, after.level));
+        }
+    }
+
+    /// What a cell counts for changes.
+    #[inline]
+    fn change_stock(
+        &mut self,
+        state: &State,
+        (sku, location): (SkuId, LocationId),
+        part: Part,
+        leaves: hash::Digest,
+        comes: hash::Digest,
+    ) {
+        if state.catalogue.skus.is_retired(sku) {
+            return;
+        }
+        let at = location.0 as usize;
+        if at >= self.counts_for.len() {
+            self.counts_for.resize(at + 1, 0);
+        }
+        if let Some(sum) = self.counts_for.get_mut(at) {
+            *sum = sum.wrapping_sub(leaves).wrapping_add(comes);
+        }
+        if !state.catalogue.locations.is_retired(location) {
+            state.hash.change(part, leaves, comes);
+        }
+    }
+
+    /// What all cells of a location count for, and where.
+    fn stock_of(&self, state: &State, location: LocationId) -> (Part, hash::Digest) {
+        let is_inside = state.catalogue.quarantine_of(location).is_some();
+        let part = if is_inside { Part::Quarantine } else { Part::Stock };
+        (part, self.counts_for.get(location.0 as usize).copied().unwrap_or(0))
+    }
+
+    /// The cells of a SKU leave the hash, or come back.
+    fn rehash_row(&mut self, state: &State, sku: SkuId, comes: bool) {
+        for (_, cell) in state.matrix.row(sku).iter() {
+            let (location, safety_stock) = (cell.location(), cell.safety_stock());
+            let at = state.catalogue.place(sku, location);
+            let digest = hash::stock(at, cell.durable().on_hand, safety_stock, cell.counted_at());
+            let (leaves, comes) = if comes { (0, digest) } else { (digest, 0) };
+            self.change_stock(state, (sku, location), part_of(safety_stock), leaves, comes);
+        }
+    }
+
+    /// An image may know of it already.
+    fn fold_retired(&mut self, state: &State, seq: Seq, names: &Definitions) {
+        let Catalogue { skus, locations, .. } = &state.catalogue;
+        for (sku, _) in names.skus.iter().filter(|(sku, _)| !skus.is_retired(*sku)) {
+            self.rehash_row(state, *sku, false);
+        }
+        for (location, _) in names.locations.iter().filter(|(location, _)| !locations.is_retired(*location)) {
+            let (part, sum) = self.stock_of(state, *location);
+            state.hash.change(part, sum, 0);
+        }
+        state.catalogue.fold_retired(seq, names);
+        let nothing = SkuDetails::default();
+        names.skus.iter().for_each(|(sku, _)| state.rules.fold_sku(*sku, &nothing));
+        if !names.locations.is_empty() {
+            state.places.fold();
+        }
+    }
+
+    /// The same.
+    fn fold_revived(&mut self, state: &State, names: &Definitions) {
+        let Catalogue { skus, locations, .. } = &state.catalogue;
+        let back: Vec<_> = names.locations.iter().map(|(id, _)| *id).filter(|id| locations.is_retired(*id)).collect();
+        let skus: Vec<_> = names.skus.iter().map(|(id, _)| *id).filter(|id| skus.is_retired(*id)).collect();
+        state.catalogue.fold_revived(names);
+        for location in back {
+            let (part, sum) = self.stock_of(state, location);
+            state.hash.change(part, 0, sum);
+        }
+        skus.into_iter().for_each(|sku| self.rehash_row(state, sku, true));
+        if !names.locations.is_empty() {
+            state.rules.fold_places();
+            state.places.fold();
+        }
+    }
 }
 
 impl Folder {
@@ -409,6 +513,8 @@ impl Folder {
                     state.catalogue.channels.fold_released(*channel, name, record.seq);
                 }
             }
+            Event::Retired(names) => self.fold_retired(state, record.seq, names),
+            Event::Revived(names) => self.fold_revived(state, names),
             Event::SkusSet(rows) => {
                 for (sku, details) in rows {
                     state.catalogue.fold_sku(*sku, record.seq, details.clone());
@@ -557,14 +663,20 @@ impl Folder {
             state.cells.store(self.cells.cells(), Relaxed);
             None
         };
+        let was_stocked = cell.durable().is_stocked();
         cell.fold_level(after.level);
+        if was_stocked != after.level.is_stocked() {
+            let stocked = state.stocked.reach(after.location.0 as usize);
+            let cells = stocked.load(Relaxed);
+            stocked.store(if was_stocked { cells.saturating_sub(1) } else { cells + 1 }, Relaxed);
+        }
         if cell.safety_stock() != after.safety_stock {
             cell.fold_safety_stock(after.safety_stock);
         }
         if let Some(counted_at) = counted_at {
             cell.fold_counted_at(counted_at);
         }
-        state.rehash_cell(after.sku, after.location, before, holds());
+        self.rehash_cell(state, after.sku, after.location, before, holds());
     }
 
     /// A count found what the books say.
@@ -574,7 +686,7 @@ impl Folder {
             let before = Holding { level, safety_stock, counted_at: cell.counted_at() };
             // A row behind it in the same file may tell of a later count.
             cell.fold_counted_at(counted_at.max(cell.counted_at()));
-            state.rehash_cell(sku, location, Some(before), Holding { counted_at: cell.counted_at(), ..before });
+            self.rehash_cell(state, sku, location, Some(before), Holding { counted_at: cell.counted_at(), ..before });
             state.movements.fold_counted(sku, location, counted_at);
         }
     }
@@ -758,5 +870,73 @@ pub(crate) fn fold_definitions(state: &State, definitions: &Definitions) {
     }
     for (channel, name) in &definitions.channels {
         state.catalogue.channels.fold_definition(*channel, name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::LocationDetails;
+    use crate::ids::GroupId;
+
+    /// An image is written while the journal goes on, so what is replayed on it may be older than what it holds.
+    #[test]
+    fn what_an_image_knows_of_names_that_go_and_come_back_counts_once() {
+        let name = |text: &str| Name::parse(text).expect("a name");
+        let (sku, shop) = ((SkuId(0), name("A")), (LocationId(0), name("s1")));
+        let inside = (LocationId(1), name("quarantine:s1"));
+        let of_sku = || Box::new(Definitions { skus: vec![sku.clone()], ..Definitions::default() });
+        let of_shop =
+            || Box::new(Definitions { locations: vec![shop.clone(), inside.clone()], ..Definitions::default() });
+        let all = Definitions { groups: vec![(GroupId(0), name("g"))], skus: vec![sku.clone()], ..*of_shop() };
+        let counted = |location: LocationId, safety_stock: u32, time: u64| {
+            let level = StockLevel { on_hand: 0, reserved: 0 };
+            Event::Counted(vec![crate::event::Counted {
+                counted: 0,
+                expected: 0,
+                counted_at: Timestamp(time),
+                outdated: false,
+                created: false,
+                cell: CellAfter { sku: sku.0, location, level, safety_stock },
+            }])
+        };
+        let details = || SkuDetails { gtin: Some("4006381333931".into()), ..SkuDetails::default() };
+        let declared = || Event::SkusSet(vec![(sku.0, details())]);
+        let placed = || Event::LocationsSet(vec![(shop.0, LocationDetails::default())]);
+        let events = vec![
+            Event::Defined(Box::new(all)),
+            declared(),
+            placed(),
+            Event::QuarantinesMade(vec![(inside.0, shop.0)]),
+            counted(shop.0, 3, 5),
+            counted(inside.0, IN_QUARANTINE, 6),
+            Event::Retired(of_shop()),
+            Event::Retired(of_sku()),
+            Event::Revived(of_shop()),
+            placed(),
+            counted(shop.0, 3, 5),
+            Event::Revived(of_sku()),
+            declared(),
+            counted(shop.0, 4, 7),
+            Event::Retired(of_sku()),
+            Event::Retired(of_shop()),
+        ];
+        let record = |(seq, event)| Record { seq, time: Timestamp(seq), cause: None, event };
+        let records: Vec<Record> = (1..).zip(events).map(record).collect();
+        for end in 0..=records.len() {
+            for from in 0..=end {
+                let (state, mut folder) = (State::new(&Settings::default()), Folder::default());
+                let (until, again) = (records.iter().take(end), records.iter().skip(from).take(end - from));
+                until.for_each(|record| folder.fold(&state, record));
+                let once = state.hash.sums();
+                assert_eq!(state.hash_anew(), once, "up to {end}");
+                again.for_each(|record| folder.fold(&state, record));
+                assert_eq!((state.hash.sums(), state.hash_anew()), (once, once), "up to {end}, again from {from}");
+            }
+        }
+        let (state, mut folder) = (State::new(&Settings::default()), Folder::default());
+        records.iter().for_each(|record| folder.fold(&state, record));
+        // What is left are things that nobody declared, and cells that nobody sees.
+        assert_eq!(state.hash.sums(), Sums::default());
     }
 }

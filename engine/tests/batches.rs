@@ -8,6 +8,7 @@ use anaquel_engine::command::{
 };
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::journal::memory::Fault;
+use anaquel_engine::patch::Patch;
 use anaquel_engine::reservation::State;
 use common::{START_MS, Shop, hold, level, name};
 
@@ -83,7 +84,7 @@ fn cancel_and_confirm_in_one_batch_are_decided_in_order() {
 
 fn put_location(shop: &Shop, groups: &[&str]) {
     let fields =
-        LocationFields { groups: Some(groups.iter().map(|group| name(group)).collect()), ..Default::default() };
+        LocationFields { groups: Patch::Set(groups.iter().map(|group| name(group)).collect()), ..Default::default() };
     let put = Put { what: PutWhat::Location(name("s1"), fields), precondition: Precondition::default() };
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
 }
@@ -108,7 +109,7 @@ fn what_is_refused_defines_nothing() {
     let before = shop.engine.state().view.seq();
     let far = shop.try_count("NEW", "s9", 1, Some(START_MS * 2)).unwrap_err();
     assert!(matches!(far, Failure::Refused(Refusal::Invalid { .. })));
-    let fields = SkuFields { gtin: Some("4006381333932".into()), ..Default::default() };
+    let fields = SkuFields { gtin: Patch::Set("4006381333932".into()), ..Default::default() };
     let rows = Rows::Skus(vec![Row { line: 2, id: NameRef::New(name("NEW-2")), fields }]);
     let load = Command::Load { rows, atomic: false, finish: None };
     shop.engine.run(|engine, done| engine.submit(load, None, done)).unwrap();
@@ -123,8 +124,8 @@ fn what_is_refused_defines_nothing() {
 fn an_atomic_load_with_a_bad_row_leaves_nothing_behind_in_its_batch() {
     let shop = Shop::open();
     let load = |gtin: Option<&str>, atomic: bool| {
-        let fields = |product: &str| SkuFields { product: Some(product.into()), ..Default::default() };
-        let bad = SkuFields { gtin: gtin.map(str::to_owned), ..Default::default() };
+        let fields = |product: &str| SkuFields { product: Patch::Set(product.into()), ..Default::default() };
+        let bad = SkuFields { gtin: gtin.map(str::to_owned).into(), ..Default::default() };
         let rows = Rows::Skus(vec![
             Row { line: 2, id: NameRef::New(name("A")), fields: fields("P") },
             Row { line: 3, id: NameRef::New(name("B")), fields: bad },

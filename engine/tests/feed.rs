@@ -14,6 +14,7 @@ use anaquel_engine::event::{CellAfter, Event, MovementKind, Record};
 use anaquel_engine::feed::{Cursor, Exceeded, Item, Message, Mode, Reset, Selection, Start, Subscription, TrackError};
 use anaquel_engine::ids::{GroupId, LocationId, Name, Seq, SkuId};
 use anaquel_engine::level::Floor;
+use anaquel_engine::patch::Patch;
 use anaquel_engine::query::CellView;
 use anaquel_engine::settings::{FeedSettings, Settings};
 use common::{ManualClock, Numbers, START_MS, Shop, hold, name, some_rule};
@@ -198,11 +199,11 @@ fn put(shop: &Shop, what: PutWhat) {
 fn set_group(shop: &Shop, group: &str, locations: &[String]) {
     let known = |location: &&String| shop.engine.state().catalogue.locations.id(location).is_some();
     let locations = locations.iter().filter(known).map(|location| name(location)).collect();
-    put(shop, PutWhat::Group(name(group), locations));
+    put(shop, PutWhat::Group(name(group), Patch::Set(locations)));
 }
 
 fn set_buffer(shop: &Shop, channel: &str, buffer: u32) {
-    put(shop, PutWhat::Channel(name(channel), ChannelDetails { buffer }));
+    put(shop, PutWhat::Channel(name(channel), ChannelDetails { buffer }.into()));
 }
 
 fn change_something(shop: &Shop, numbers: &mut Numbers, structure: bool) {

@@ -70,7 +70,7 @@ fn replaced() -> Event {
 
 /// What came with format 6: when people work in a location, what is told of one, other deadlines of orders, and for what
 /// refused units were asked; counts that found what the books say; imports of channels; promises in place of several
-/// holds.
+/// holds; names that are retired and come back.
 fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     let hours = LocationHours {
         weekly: Some(vec![(600, 840), (1020, 1200)]),
@@ -118,8 +118,25 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     };
     let broken = Moved { kind: MovementKind::ReturnDamaged, created: false, ..moved.clone() };
     let made = Event::QuarantinesMade(vec![(LocationId(3), LocationId(2))]);
+    let names = || {
+        Box::new(Definitions {
+            skus: vec![(SkuId(8), name("BLUE-SHIRT"))],
+            locations: vec![(LocationId(4), name("s2"))],
+            groups: vec![(GroupId(1), name("south"))],
+            channels: vec![(ChannelId(1), name("app"))],
+        })
+    };
+    let retired = |kind, text| Event::Told(Box::new(Told { seq: 3, thing: Thing::Retired(kind, name(text)) }));
     let later = [confirmed, made, Event::Moved(vec![moved, broken]), replaced()];
-    events.into_iter().chain(later).map(|event| (None, event)).collect()
+    let latest = [
+        Event::Retired(names()),
+        Event::Revived(names()),
+        retired(ThingKind::Sku, "BLUE-SHIRT"),
+        retired(ThingKind::Location, "s2"),
+        retired(ThingKind::Group, "south"),
+        retired(ThingKind::Channel, "app"),
+    ];
+    events.into_iter().chain(later).chain(latest).map(|event| (None, event)).collect()
 }
 
 /// What came with format 5: names that are made up, ids that are given back, whose share a request counts against, and what

@@ -47,7 +47,7 @@ fn refused(failure: Failure) -> (String, String) {
 }
 
 fn declare(shop: &Shop, channel: &str) {
-    shop.put(PutWhat::Channel(name(channel), ChannelDetails::default())).unwrap();
+    shop.put(PutWhat::Channel(name(channel), ChannelDetails::default().into())).unwrap();
 }
 
 fn channel_id(engine: &Engine, channel: &str) -> Option<ChannelId> {
@@ -117,8 +117,10 @@ fn a_till_is_refused_nothing_that_is_known() {
     assert!(reason.contains("limits.undeclared_locations"), "{reason}");
     let (field, _) = refused(shop.try_count("A0", "s9", 1, None).unwrap_err());
     assert_eq!(field, "counts[0].location");
-    let (field, _) = refused(shop.try_supply("PO", "A9", "s0", 1, 60).unwrap_err());
-    assert_eq!(field, "supplies[0].sku");
+    // What is to come creates nothing.
+    let (field, reason) = refused(shop.try_supply("PO", "A9", "s0", 1, 60).unwrap_err());
+    assert!(field == "supplies[0].sku" && reason.contains("A9 is unknown"), "{field}: {reason}");
+    assert_eq!(refused(shop.try_supply("PO", "A0", "s9", 1, 60).unwrap_err()).0, "supplies[0].location");
     // Known SKUs at known places sell, also where they never were before.
     sale("A2", "s0").unwrap();
     // What is declared makes room.
@@ -163,7 +165,7 @@ fn a_channel_that_is_declared_in_the_same_batch_counts() {
     let shop = strict(NameSettings::default());
     shop.receive("A", "s1", 100);
     let results = shop.queued_together::<bool>(vec![
-        Box::new(|| shop.put(PutWhat::Channel(name("web"), ChannelDetails::default())).is_ok()),
+        Box::new(|| shop.put(PutWhat::Channel(name("web"), ChannelDetails::default().into())).is_ok()),
         Box::new(|| shop.try_reserve(through("odd")).is_ok()),
         Box::new(|| shop.try_reserve(through("web")).is_ok()),
     ]);
@@ -204,7 +206,7 @@ fn there_are_as_many_channels_as_there_can_be_and_not_one_more() {
     let shop = strict(NameSettings::default());
     let done = Arc::new(AtomicU32::new(0));
     for n in 0..CHANNELS {
-        let what = PutWhat::Channel(name(&format!("c{n}")), ChannelDetails::default());
+        let what = PutWhat::Channel(name(&format!("c{n}")), ChannelDetails::default().into());
         let done = Arc::clone(&done);
         let put = Command::Put(Box::new(Put { what, precondition: Precondition::default() }));
         while shop.engine.in_flight() > 10_000 {
@@ -226,10 +228,11 @@ fn there_are_as_many_channels_as_there_can_be_and_not_one_more() {
         }
     });
     assert!(all());
-    let (field, reason) = refused(shop.put(PutWhat::Channel(name("one-more"), ChannelDetails::default())).unwrap_err());
+    let (field, reason) =
+        refused(shop.put(PutWhat::Channel(name("one-more"), ChannelDetails::default().into())).unwrap_err());
     assert_eq!(field, "channel");
     assert!(reason.contains("65536"), "{reason}");
-    shop.put(PutWhat::Channel(name("c7"), ChannelDetails { buffer: 2 })).unwrap();
+    shop.put(PutWhat::Channel(name("c7"), ChannelDetails { buffer: 2 }.into())).unwrap();
 }
 
 fn release(shop: &Shop, channels: Vec<ChannelId>) -> Seq {
@@ -410,8 +413,11 @@ fn the_state_hash_asks_for_names_and_not_for_the_order_in_which_they_came() {
     let life = |skus: &[&str], locations: &[&str]| {
         let shop = Shop::open();
         for sku in skus {
-            shop.put(PutWhat::Sku(name(sku), SkuFields { product: Some((*sku).into()), ..SkuFields::default() }))
-                .unwrap();
+            shop.put(PutWhat::Sku(
+                name(sku),
+                SkuFields { product: Some((*sku).into()).into(), ..SkuFields::default() },
+            ))
+            .unwrap();
         }
         for location in locations {
             shop.put(PutWhat::Location(name(location), LocationFields::default())).unwrap();

@@ -16,7 +16,7 @@ use anaquel_engine::rules::{Amount, Effect};
 use common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
 
 fn put(shop: &Shop, location: &str, pickup: bool, ship: bool) {
-    let fields = LocationFields { pickup: Some(pickup), ship: Some(ship), ..LocationFields::default() };
+    let fields = LocationFields { pickup: Some(pickup).into(), ship: Some(ship).into(), ..LocationFields::default() };
     shop.put(PutWhat::Location(name(location), fields)).unwrap();
 }
 

@@ -105,7 +105,7 @@ fn safety_stock_and_buffers_are_floors_of_the_same_decision() {
     let shop = Shop::open();
     shop.try_count_with("A", "s1", 10, None, Some(3)).unwrap();
     let put = Put {
-        what: PutWhat::Channel(name("web"), ChannelDetails { buffer: 2 }),
+        what: PutWhat::Channel(name("web"), ChannelDetails { buffer: 2 }.into()),
         precondition: Precondition::default(),
     };
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();

@@ -103,11 +103,12 @@ fn rules_reach_skus_by_what_they_are_and_follow_when_that_changes() {
         let put = Put { what: PutWhat::Sku(name("A"), fields), precondition: Precondition::default() };
         shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
     };
-    describe(SkuFields { categories: Some(vec!["fragile".into()]), ..SkuFields::default() });
+    describe(SkuFields { categories: Some(vec!["fragile".into()]).into(), ..SkuFields::default() });
     assert_eq!(available(&shop, "web"), (7, 3));
     describe(SkuFields { attributes: vec![("size".into(), "XL".into())], ..SkuFields::default() });
     assert_eq!(available(&shop, "web"), (5, 5));
-    let group = Put { what: PutWhat::Group(name("g"), vec![name("s0")]), precondition: Precondition::default() };
+    let group =
+        Put { what: PutWhat::Group(name("g"), Some(vec![name("s0")]).into()), precondition: Precondition::default() };
     set(&shop, "group", RuleFields { groups: vec![name("g")], channels: vec![name("web")], ..units(9) });
     assert_eq!(available(&shop, "web"), (5, 5));
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(group)), None, done)).unwrap();

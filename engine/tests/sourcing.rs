@@ -13,7 +13,8 @@ use common::{START_MS, Shop, hold, name, rule};
 
 /// A degree north is 111 km.
 fn place(shop: &Shop, location: &str, north: f64, kind: LocationKind) {
-    let fields = LocationFields { kind: Some(kind), coordinates: Some((north, 0.0)), ..LocationFields::default() };
+    let fields =
+        LocationFields { kind: Some(kind).into(), coordinates: Some((north, 0.0)).into(), ..LocationFields::default() };
     let put = Put { what: PutWhat::Location(name(location), fields), precondition: Precondition::default() };
     shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
 }

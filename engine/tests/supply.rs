@@ -311,7 +311,7 @@ fn supply_that_is_told_twice_is_there_once() {
     let shop = Shop::open();
     shop.supply("po-1", "A", "s1", 2, DAY);
     shop.supply("po-1", "A", "s1", 2, DAY);
-    assert_eq!(shop.engine.events(0, 100).unwrap().len(), 2, "what is known changes nothing: names and one supply");
+    assert_eq!(shop.engine.events(0, 100).unwrap().len(), 5, "what is known changes nothing: names and one supply");
     assert_eq!(shop.refusal(hold_to_come(&[("A", "s1", 3)], 20 * DAY)), (Constraint::Supply, 2));
 }
 

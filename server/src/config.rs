@@ -38,6 +38,10 @@ pub struct Config {
     pub reservations: ReservationsConfig,
     pub stream: StreamConfig,
     pub channels: ChannelsConfig,
+    /// What is sold.
+    pub skus: NamesConfig,
+    /// Where it is.
+    pub locations: NamesConfig,
     pub limits: LimitsConfig,
     pub log: LogConfig,
     pub telemetry: TelemetryConfig,
@@ -220,6 +224,24 @@ pub enum Undeclared {
     Accept,
 }
 
+/// What becomes of movements and counts of a SKU, or at a location, that nobody declared.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NamesConfig {
+    /// `accept`: they are noted, and the name is flagged and listed (`declared: false`) until somebody declares or retires
+    /// it; or `refuse` (400), a till's sales included.
+    pub undeclared: Noted,
+}
+
+/// What becomes of what happened with a name that nobody declared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Noted {
+    #[default]
+    Accept,
+    Refuse,
+}
+
 /// Bounds.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -346,6 +368,8 @@ impl Default for Config {
             reservations: ReservationsConfig::default(),
             stream: StreamConfig::default(),
             channels: ChannelsConfig::default(),
+            skus: NamesConfig::default(),
+            locations: NamesConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
             telemetry: TelemetryConfig::default(),
@@ -619,6 +643,8 @@ impl Config {
                 undeclared_locations_max: self.limits.undeclared_locations,
                 undeclared_skus_max: self.limits.undeclared_skus,
                 accept_undeclared_channels: self.channels.undeclared == Undeclared::Accept,
+                refuse_undeclared_skus: self.skus.undeclared == Noted::Refuse,
+                refuse_undeclared_locations: self.locations.undeclared == Noted::Refuse,
             },
             clock_jump_seconds_max: self.clock.jump_seconds_max,
             old_log_bytes_per_second: self.journal.check_bytes_per_second,

@@ -175,7 +175,7 @@ impl Slug {
             }
             Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive"),
             Self::InsufficientStock => ("insufficient-stock", StatusCode::CONFLICT, "There is not enough stock"),
-            Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "The reservation's state does not allow this"),
+            Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "Its state does not allow this"),
             Self::Gone => ("gone", StatusCode::GONE, "The log no longer has this"),
             Self::StaleVersion => {
                 ("stale-version", StatusCode::PRECONDITION_FAILED, "It was changed since you read it")
@@ -378,6 +378,7 @@ impl Problem {
             Refusal::IdempotencyMismatch => {
                 Self::new(Slug::IdempotencyMismatch, "Idempotency-Key: send a new key with a new body")
             }
+            refusal @ Refusal::Held { .. } => Self::held(&refusal),
             Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
         }
     }
@@ -405,6 +406,17 @@ impl Problem {
     pub fn not_replaceable(field: &str, state: State) -> Self {
         let detail = format!("{field}: the reservation is {}, and is not replaced", state_name(state));
         Self::wrong_state(state, detail).with("field", field)
+    }
+
+    /// Something cannot be retired: what holds it, with how many there are and some of them.
+    fn held(refusal: &Refusal) -> Self {
+        let problem = Self::new(Slug::WrongState, refusal.to_string());
+        let Refusal::Held { kind, name, holders } = refusal else { return problem };
+        let held_by: Map<String, Value> = holders
+            .iter()
+            .map(|holder| (holder.what.to_owned(), json!({"count": holder.count, "some": holder.some})))
+            .collect();
+        problem.with("state", "held").with(kind.as_str(), name.as_str()).with("held_by", held_by)
     }
 
     fn wrong_state(state: State, detail: String) -> Self {

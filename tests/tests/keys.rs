@@ -100,6 +100,9 @@ fn tell(shop: &mut Shop, supply: &str, quantity: i64) {
 #[test]
 fn a_supply_that_came_stays_used_up() {
     let mut shop = Shop::default();
+    for path in ["/v1/skus/A", "/v1/locations/s1"] {
+        assert_eq!(shop.client.put(path, &json!({})).unwrap().status, 200);
+    }
     tell(&mut shop, "PO-1", 5);
     shop.receive("A", "s1", 5);
     tell(&mut shop, "PO-2", 10);

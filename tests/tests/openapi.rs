@@ -176,6 +176,22 @@ fn every_answer_is_as_the_document_says() {
         walk.call("PUT", path, &[id], "", None);
         walk.call("GET", path, &[id], "", None);
     }
+    let nobody = json!({"locations": []});
+    walk.call("PUT", "/v1/groups/{group}", &["madrid"], "", Some(nobody));
+    for (path, id) in [
+        ("/v1/skus/{sku}", "SHIRT-GREEN-M"),
+        ("/v1/locations/{location}", "es-900"),
+        ("/v1/groups/{group}", "madrid"),
+        ("/v1/channels/{channel}", "kiosk"),
+    ] {
+        walk.call("DELETE", path, &[id], "", None);
+    }
+    let found = json!({"movements": [{"kind": "receipt", "sku": "MADE-UP", "location": "nowhere", "quantity": 1}]});
+    walk.call("POST", "/v1/stock/movements", &[], "", Some(found));
+    for path in ["/v1/skus", "/v1/locations"] {
+        let page = walk.call("GET", path, &[], "?declared=false", None);
+        assert_eq!(page["items"][0]["declared"], false, "{page}");
+    }
     let a_sku = "?sku=TSHIRT-RED-M";
     walk.call("GET", "/v1/availability", &[], &format!("{a_sku}&channel=web"), None);
     walk.call("GET", "/v1/availability", &[], &format!("{a_sku}&group=spain&channel=web"), None);
@@ -249,10 +265,17 @@ fn a_refusal_is_as_the_document_says() {
     let body = json!({"channel": "web", "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 100_000}]});
     let unknown =
         json!({"channel": "web", "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 1}], "colour": 1});
-    for (body, status) in [(body, 409), (unknown, 400)] {
-        let answer = shop.client.post("/v1/reservations", &body).unwrap();
+    let reserve = ("POST", "/v1/reservations", "/v1/reservations");
+    for ((method, path, actual), body, status) in [
+        (reserve, body, 409),
+        (reserve, unknown, 400),
+        (("DELETE", "/v1/skus/{sku}", "/v1/skus/TSHIRT-RED-M"), json!({}), 409),
+        (("DELETE", "/v1/locations/{location}", "/v1/locations/es-002"), json!({}), 409),
+    ] {
+        let json_type = [("Content-Type", "application/json")];
+        let answer = shop.client.send(method, actual, &json_type, body.to_string().as_bytes()).unwrap();
         assert_eq!(answer.status, status);
-        let told = &document["paths"]["/v1/reservations"]["post"]["responses"][status.to_string()];
+        let told = &document["paths"][path][method.to_lowercase()]["responses"][status.to_string()];
         let mut schema = told["content"]["application/problem+json"]["schema"].clone();
         let mut unknown = Vec::new();
         undescribed(&document, &schema, &answer.json(), "problem", &mut unknown);

@@ -172,6 +172,7 @@ fn supply_is_loaded_from_a_file_and_written_out_again() {
 #[test]
 fn bad_supply_is_told_by_field() {
     let mut shop = Shop::default();
+    shop.receive("A", "s1", 1);
     let good = json!({"supply": "PO-1", "sku": "A", "location": "s1", "quantity": 1, "expected_at": SOON});
     let cases = [
         ("quantity", json!(-1), "supplies[1].quantity"),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::event::{CellAfter, Event, Record};
-use crate::ids::{ChannelId, GroupId, LocationId, Seq};
+use crate::event::{CellAfter, Definitions, Event, Record};
+use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use crate::level::IN_QUARANTINE;
 use crate::rules::Book;
 
@@ -26,6 +26,37 @@ pub(super) enum What {
     Channel(ChannelId, u32),
     /// Rules changed, or something that rules may rest on.
     Rules(Rests),
+    /// The names of these came back (true), or were retired (false): their cells are told, or no more.
+    Stands(Arc<[Moving]>, bool),
+}
+
+/// What comes into a selection, or leaves it, with all of its cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Moving {
+    /// A location, with its group or by itself.
+    Location(LocationId),
+    /// A SKU.
+    Sku(SkuId),
+}
+
+impl Moving {
+    /// The locations among those that came (true), or left (false).
+    pub fn locations(moved: &[(Self, bool)], joins: bool) -> Vec<LocationId> {
+        let of = |(moving, joined): &(Self, bool)| match moving {
+            Self::Location(location) if *joined == joins => Some(*location),
+            _ => None,
+        };
+        moved.iter().filter_map(of).collect()
+    }
+
+    /// The SKUs among them.
+    pub fn skus(moved: &[(Self, bool)], joins: bool) -> Vec<SkuId> {
+        let of = |(moving, joined): &(Self, bool)| match moving {
+            Self::Sku(sku) if *joined == joins => Some(*sku),
+            _ => None,
+        };
+        moved.iter().filter_map(of).collect()
+    }
 }
 
 /// What made rules count differently.
@@ -50,11 +81,27 @@ impl Rests {
     }
 }
 
+fn moving(names: &Definitions) -> Arc<[Moving]> {
+    let locations = names.locations.iter().map(|(location, _)| Moving::Location(*location));
+    locations.chain(names.skus.iter().map(|(sku, _)| Moving::Sku(*sku))).collect()
+}
+
 /// Appends what `record` says to `entries`.
 pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
     let mut push = |what| entries.push(Entry { seq: record.seq, what });
     match &record.event {
         Event::Defined(_) | Event::MadeUp(_) => push(What::Names),
+        Event::Retired(names) => {
+            push(What::Stands(moving(names), false));
+        }
+        Event::Revived(names) => {
+            push(What::Names);
+            names.channels.iter().for_each(|(channel, _)| push(What::Channel(*channel, 0)));
+            push(What::Stands(moving(names), true));
+            if !names.locations.is_empty() {
+                push(What::Rules(Rests::Places));
+            }
+        }
         Event::GroupsSet(rows) => {
             for (group, details) in rows {
                 push(What::Group(*group, details.locations.as_slice().into()));

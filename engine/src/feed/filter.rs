@@ -227,7 +227,8 @@ impl Filter {
     pub fn untrack(&mut self, catalogue: &Catalogue, skus: &[Name]) -> Tracked {
         let mut gone = Tracked::default();
         for name in skus {
-            let known = catalogue.skus.id(name.as_str()).filter(|sku| self.skus.ids.remove(sku));
+            let id = catalogue.skus.id(name.as_str()).or_else(|| catalogue.skus.retired_id(name.as_str()));
+            let known = id.filter(|sku| self.skus.ids.remove(sku));
             if known.is_none() && !self.skus.forget(name) {
                 continue;
             }
@@ -321,7 +322,12 @@ impl Filter {
 
     /// The channel for which it is, if that is known.
     pub fn channel(&self, catalogue: &Catalogue) -> Option<ChannelId> {
-        self.channel.as_ref().and_then(|name| catalogue.channels.id(name.as_str()))
+        let channels = &catalogue.channels;
+        // One that is retired stays as it was for whoever listens.
+        self.channel.as_ref().and_then(|name| {
+            let name = name.as_str();
+            channels.id(name).or_else(|| channels.retired_id(name))
+        })
     }
 }
 
@@ -341,6 +347,9 @@ pub(super) enum Part<'a> {
     Whole,
     Skus(&'a [SkuId]),
     Locations(&'a [LocationId]),
+    /// What leaves with these, retired or not.
+    LeavingSkus(&'a [SkuId]),
+    LeavingLocations(&'a [LocationId]),
 }
 
 /// Reads the cells of `filter`, or a part of them, exact at one `seq`; `Err` with their number where there are more than
@@ -389,7 +398,7 @@ impl Members {
     fn of(state: &State, filter: &Filter, part: Part<'_>) -> Self {
         let groups = &state.catalogue.groups;
         let versions = group_versions(state, filter);
-        if let Part::Locations(locations) = part {
+        if let Part::Locations(locations) | Part::LeavingLocations(locations) = part {
             return Self { locations: Some(locations.to_vec()), versions };
         }
         if filter.anywhere() {
@@ -416,12 +425,19 @@ impl Members {
         filter: &'a Filter,
         part: Part<'a>,
     ) -> impl Iterator<Item = &'a crate::matrix::StockCell> {
-        let every = filter.all_skus.then(|| (0..state.catalogue.skus.count()).map(SkuId));
+        let catalogue = &state.catalogue;
+        // Only what leaves is read after its names were retired.
+        let hides = !matches!(part, Part::LeavingLocations(_) | Part::LeavingSkus(_));
+        let hides_skus = hides && !catalogue.skus.all_live();
+        let hides_places = hides && !catalogue.locations.all_live();
+        let are_named = matches!(part, Part::Skus(_) | Part::LeavingSkus(_));
+        let every = (filter.all_skus && !are_named).then(|| (0..state.catalogue.skus.count()).map(SkuId));
         let (some, own) = match part {
-            Part::Skus(skus) => (skus, None),
-            Part::Whole | Part::Locations(_) => (&[][..], Some(&filter.skus.ids)),
+            Part::Skus(skus) | Part::LeavingSkus(skus) => (skus, None),
+            Part::Whole | Part::Locations(_) | Part::LeavingLocations(_) => (&[][..], Some(&filter.skus.ids)),
         };
         let skus = every.into_iter().flatten().chain(some.iter().chain(own.into_iter().flatten()).copied());
+        let skus = skus.filter(move |sku| !hides_skus || catalogue.skus.is_live(*sku));
         skus.flat_map(move |sku| {
             let row = self.locations.is_none().then(|| state.matrix.row(sku).iter().map(|(_, cell)| cell));
             // What is in quarantine is in no list.
@@ -429,6 +445,7 @@ impl Members {
             let places = self.locations.as_deref().unwrap_or_default();
             row.into_iter().flatten().chain(places.iter().filter_map(move |place| state.matrix.get(sku, *place)))
         })
+        .filter(move |cell| !hides_places || catalogue.locations.is_live(cell.location()))
     }
 }
 

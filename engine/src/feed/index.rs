@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 
 use super::Counters;
 use super::change::Change;
-use super::entry::{Entry, Rests, What};
+use super::entry::{Entry, Moving, Rests, What};
 use super::filter::{CellKey, Cost, Filter, Key, cell_key, keys_of_cell};
 use super::subscription::Reset;
 use crate::event::CellAfter;
@@ -71,8 +71,8 @@ pub(super) struct Pending {
     pub ready_at: Seq,
     /// Conflated: the latest change of each cell.
     pub dirty: FxHashMap<CellKey, Arc<Change>>,
-    /// Conflated: locations that joined (true) or left (false) a selected group, and at which record they did last.
-    pub moved: BTreeMap<LocationId, (Seq, bool)>,
+    /// Conflated: what came into the selection (true) or left it (false), and at which record it did last.
+    pub moved: BTreeMap<Moving, (Seq, bool)>,
     /// Conflated: the record since which all cells count differently, and why.
     pub recounted: Option<(Seq, Reset)>,
     /// Lossless: what happened, in order.
@@ -87,8 +87,8 @@ pub(super) struct Pending {
 /// One thing that a lossless subscription hears of.
 pub(super) enum Step {
     Changed(Arc<Change>),
-    /// A location joined (true) or left (false) a selected group.
-    Moved(Seq, LocationId, bool),
+    /// Something came into the selection (true) or left it (false).
+    Moved(Seq, Moving, bool),
     /// All cells count differently.
     Recounted(Seq, Reset),
 }
@@ -377,7 +377,7 @@ impl Index {
             for entry in entries {
                 match &entry.what {
                     What::Cell(cell) => cells.push((entry.seq, *cell)),
-                    What::Names | What::Group(..) | What::Channel(..) | What::Rules(_) => {
+                    What::Names | What::Group(..) | What::Channel(..) | What::Rules(_) | What::Stands(..) => {
                         // What came before this entry is matched as things stood before it.
                         self.match_cells(&cells, shared);
                         cells.clear();
@@ -483,6 +483,7 @@ impl Index {
             What::Cell(_) => {}
             What::Names => self.resolve_names(state),
             What::Group(group, members) => self.regroup(entry.seq, *group, members, shared),
+            What::Stands(moving, joins) => self.restand(entry.seq, moving, *joins, shared),
             What::Channel(channel, buffer) => {
                 let before = self.buffers.insert(*channel, *buffer).unwrap_or(0);
                 let asked = self.channels.get(state.catalogue.channels.name(*channel));
@@ -537,6 +538,29 @@ impl Index {
         waits
     }
 
+    /// Names were retired, or came back: their cells leave every selection that they are in, or come into it.
+    fn restand(&mut self, seq: Seq, moving: &[Moving], joins: bool, shared: &Shared<'_>) {
+        for (slot, sub) in (0..).zip(&self.subs) {
+            let Some(sub) = sub else { continue };
+            let filter = sub.lock_filter();
+            let mut pending = sub.lock_pending();
+            for moving in moving {
+                let is_selected = match moving {
+                    Moving::Location(location) => filter.has_place(*location, self.groups_of(*location)),
+                    Moving::Sku(sku) => filter.has_sku(*sku),
+                };
+                if !is_selected {
+                    continue;
+                }
+                match sub.mode {
+                    Mode::Conflated => drop(pending.moved.insert(*moving, (seq, joins))),
+                    Mode::Lossless => pending.push(Step::Moved(seq, *moving, joins), shared),
+                }
+                pending.mark(seq, slot, self.round, &mut self.marked);
+            }
+        }
+    }
+
     fn regroup(&mut self, seq: Seq, group: GroupId, members: &Arc<[LocationId]>, shared: &Shared<'_>) {
         let before = self.members.get(&group).cloned().unwrap_or_default();
         let left = before.iter().filter(|location| members.binary_search(location).is_err());
@@ -560,8 +584,8 @@ impl Index {
                     continue;
                 }
                 match sub.mode {
-                    Mode::Conflated => drop(pending.moved.insert(*location, (seq, *joins))),
-                    Mode::Lossless => pending.push(Step::Moved(seq, *location, *joins), shared),
+                    Mode::Conflated => drop(pending.moved.insert(Moving::Location(*location), (seq, *joins))),
+                    Mode::Lossless => pending.push(Step::Moved(seq, Moving::Location(*location), *joins), shared),
                 }
                 pending.mark(seq, slot, self.round, &mut self.marked);
             }

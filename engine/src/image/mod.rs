@@ -98,6 +98,17 @@ enum Frame {
     Recent(Vec<((SkuId, LocationId), Recent)>),
     /// Quarantines, and whose each is. Behind the names.
     Quarantines(Vec<(LocationId, LocationId)>),
+    /// Names that are retired. Behind the names, and before what is said of them.
+    Retired(Box<RetiredNames>),
+}
+
+/// Names that are retired.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct RetiredNames {
+    pub skus: Vec<SkuId>,
+    pub locations: Vec<LocationId>,
+    pub groups: Vec<GroupId>,
+    pub channels: Vec<ChannelId>,
 }
 
 /// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
@@ -264,6 +275,7 @@ fn write_unfinished(
     writer.frame(&Frame::Names(named))?;
     writer.frame(&Frame::Undeclared(Box::new(catalogue.undeclared())))?;
     writer.frames(catalogue.all_quarantines().into_iter(), Frame::Quarantines)?;
+    writer.frame(&Frame::Retired(Box::new(catalogue.copy_retired())))?;
     writer.details(&catalogue.skus, Frame::Skus)?;
     writer.details(&catalogue.locations, Frame::Locations)?;
     writer.details(&catalogue.groups, Frame::Groups)?;
@@ -472,6 +484,7 @@ pub(crate) fn load_from(
         match frame {
             Frame::Names(names) => crate::state::fold_definitions(state, &names),
             Frame::Undeclared(undeclared) => state.catalogue.restore_undeclared(&undeclared),
+            Frame::Retired(names) => state.catalogue.restore_retired(&names),
             Frame::Skus(rows) => {
                 rows.into_iter().for_each(|(id, set)| state.catalogue.fold_sku(id, set.version, set.details));
             }

@@ -138,6 +138,9 @@ struct Index {
     by_text: [Ordered<[u32; 3]>; 3],
     /// Cells that open ones hold units of: SKU, location, then id.
     by_cell: Ordered<[u32; 4]>,
+    /// Lines of open ones by location, and open ones by channel: how many.
+    open_at: Vec<u64>,
+    open_through: Vec<u64>,
     entries: Pages,
     lanes: Lanes,
     /// Closed ones that are still whole, oldest first, with their bytes.
@@ -190,6 +193,9 @@ impl Index {
     }
 
     fn insert(&mut self, id: u64, channel: ChannelId, keys: &Keys) {
+        if keys.state.is_open() {
+            *numbered(&mut self.open_through, channel.0) += 1;
+        }
         self.all.insert(id);
         numbered(&mut self.by_channel, channel.0).insert(id);
         self.insert_keys(id, keys);
@@ -206,11 +212,13 @@ impl Index {
             numbered(&mut self.by_location, location.0).insert(id);
             if keys.state.is_open() {
                 self.by_cell.insert(cell_key(*sku, *location, id));
+                *numbered(&mut self.open_at, location.0) += 1;
             }
         }
     }
 
-    fn change(&mut self, id: u64, before: &Keys, after: &Keys) {
+    fn change(&mut self, id: u64, channel: ChannelId, before: &Keys, after: &Keys) {
+        self.recount(channel, before, after);
         if before.state != after.state {
             self.of_state(before.state).remove(id);
             self.of_state(after.state).insert(id);
@@ -240,6 +248,25 @@ impl Index {
                 if !is_over {
                     self.by_cell.insert(cell_key(*sku, *location, id));
                 }
+            }
+        }
+    }
+
+    /// What is open at locations and through channels, after a change.
+    fn recount(&mut self, channel: ChannelId, before: &Keys, after: &Keys) {
+        let (was, is) = (before.state.is_open(), after.state.is_open());
+        if (was, &before.cells) == (is, &after.cells) || !was {
+            return;
+        }
+        for (_, location) in &before.cells {
+            let lines = numbered(&mut self.open_at, location.0);
+            *lines = lines.saturating_sub(1);
+        }
+        match is {
+            true => after.cells.iter().for_each(|(_, location)| *numbered(&mut self.open_at, location.0) += 1),
+            false => {
+                let through = numbered(&mut self.open_through, channel.0);
+                *through = through.saturating_sub(1);
             }
         }
     }
@@ -470,6 +497,42 @@ impl ReservationStore {
         index.by_channel.get(channel.0 as usize).is_some_and(|ids| ids.at_least(0).is_some())
     }
 
+    /// Lines of open ones at a location.
+    pub(crate) fn open_at(&self, location: LocationId) -> u64 {
+        self.index().open_at.get(location.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// Open ones through a channel.
+    pub(crate) fn open_through(&self, channel: ChannelId) -> u64 {
+        self.index().open_through.get(channel.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// How many open ones have a line of a SKU, up to a number that is looked at, and up to `limit` of them.
+    pub(crate) fn open_of(&self, sku: SkuId, limit: usize) -> (u64, Vec<ReservationId>) {
+        /// Lines looked at.
+        const LOOKS: u64 = 1000;
+        let (index, mut at) = (self.index(), [sku.0, u32::MAX, u32::MAX, u32::MAX]);
+        let (mut count, mut some) = (0, Vec::new());
+        while count < LOOKS
+            && let Some(key) = index.by_cell.at_most(at)
+            && let [of, location, high, low] = key
+            && of == sku.0
+        {
+            let id = ReservationId((u64::from(high) << 32) | u64::from(low));
+            count += 1;
+            if some.len() < limit && !some.contains(&id) {
+                some.push(id);
+            }
+            let below = (u64::from(location) << 32 | u64::from(high), low);
+            at = match below {
+                (0, 0) => break,
+                (upper, 0) => [of, ((upper - 1) >> 32) as u32, (upper - 1) as u32, u32::MAX],
+                (_, low) => [of, location, high, low - 1],
+            };
+        }
+        (count, some)
+    }
+
     /// Those that are open. Bounded by those that are kept whole.
     pub(crate) fn open_ones(&self) -> impl Iterator<Item = Arc<Reservation>> {
         let numbers: Vec<u64> = self.segments.iter().map(|segment| *segment.key()).collect();
@@ -530,11 +593,11 @@ impl ReservationStore {
         let reservation = Arc::make_mut(shared);
         let before = Keys::of(reservation);
         change(reservation);
-        let after = Keys::of(reservation);
+        let (after, channel) = (Keys::of(reservation), reservation.channel);
         let shared = Arc::clone(shared);
         drop(segment);
         if before != after {
-            self.index_mut().change(id.0, &before, &after);
+            self.index_mut().change(id.0, channel, &before, &after);
         }
         if before.state.is_open() && !after.state.is_open() {
             self.open.fetch_sub(1, Relaxed);

@@ -15,6 +15,7 @@ use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, Sku
 use crate::coming::risks;
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
+use crate::holders::stands;
 use crate::ids::{
     ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_CHARACTERS_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
 };
@@ -137,9 +138,9 @@ fn quarantine_name(of: &str, nth: u32) -> Name {
 /// How the names of quarantines begin.
 const QUARANTINE: &str = "quarantine:";
 
-/// How many names of each kind wait for their definition.
+/// How many names of each kind wait for their definition, and how many come back.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct DefinedSoFar([usize; 4]);
+pub(super) struct DefinedSoFar([[usize; 4]; 2]);
 
 /// Names interned in this batch, and details set in it.
 #[derive(Debug)]
@@ -151,6 +152,8 @@ struct Fresh<I, D> {
     made_up_by: FxHashMap<u64, u32>,
     /// Ids of the names that others had before, with the `seq` at which they were given back.
     reused: BTreeSet<(Seq, u32)>,
+    /// Ids of the names that were retired, and come back.
+    revived: BTreeSet<u32>,
 }
 
 impl<I, D> Default for Fresh<I, D> {
@@ -161,6 +164,7 @@ impl<I, D> Default for Fresh<I, D> {
             made_up: FxHashMap::default(),
             made_up_by: FxHashMap::default(),
             reused: BTreeSet::new(),
+            revived: BTreeSet::new(),
         }
     }
 }
@@ -172,6 +176,7 @@ impl<I: Copy + Eq + std::hash::Hash + Into<u32>, D> Fresh<I, D> {
         self.made_up.clear();
         self.made_up_by.clear();
         self.reused.clear();
+        self.revived.clear();
     }
 
     fn make_up(&mut self, id: I, by: u64) {
@@ -187,10 +192,18 @@ impl<I: Copy + Eq + std::hash::Hash + Into<u32>, D> Fresh<I, D> {
                 *count -= 1;
             }
         }
+        for (id, _) in gone {
+            self.revived.remove(&(*id).into());
+        }
         if !self.reused.is_empty() {
             let gone: BTreeSet<u32> = gone.iter().map(|(id, _)| (*id).into()).collect();
             self.reused.retain(|(_, id)| !gone.contains(id));
         }
+    }
+
+    /// Those of `names` that nobody declares.
+    fn made_up_of(&self, names: &[(I, Name)]) -> Vec<(I, Name)> {
+        names.iter().filter(|(id, _)| self.made_up.contains_key(id)).cloned().collect()
     }
 
     /// Splits those off that were made up, by whom.
@@ -225,6 +238,8 @@ pub(super) struct Draft {
     channels: Fresh<ChannelId, ChannelDetails>,
     prices: FxHashMap<SkuId, Vec<Price>>,
     undefined: Definitions,
+    /// Retired names that come back, and that no record tells of yet.
+    revived: Definitions,
     /// The oldest record of the log: an id that was given back before it may get another name.
     pub log_from: Seq,
     names: NameSettings,
@@ -295,6 +310,7 @@ impl Draft {
             channels: Fresh::default(),
             prices: FxHashMap::default(),
             undefined: Definitions::default(),
+            revived: Definitions::default(),
             log_from: 0,
             names,
             ledger: state_ledger,
@@ -347,6 +363,7 @@ impl Draft {
         self.quarantines.clear();
         self.unmade_quarantines.clear();
         self.undefined = Definitions::default();
+        self.revived = Definitions::default();
         self.skus.clear();
         self.locations.clear();
         self.groups.clear();
@@ -362,7 +379,7 @@ impl Draft {
 
     /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.
     pub fn log(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
-        if !self.undefined.is_empty() {
+        if self.has_definitions() {
             self.log_definitions(cause.as_deref().and_then(Cause::of_part));
         }
         if !self.unmade_quarantines.is_empty() {
@@ -374,12 +391,24 @@ impl Draft {
 
     /// Whether names were interned that no record has defined yet.
     pub fn has_definitions(&self) -> bool {
-        !self.undefined.is_empty()
+        !(self.undefined.is_empty() && self.revived.is_empty())
     }
 
     /// Logs definitions by themselves: names were declared, and nothing more was said of them.
     pub fn log_definitions(&mut self, cause: Option<Box<Cause>>) -> Seq {
-        let Definitions { skus, locations, groups, channels } = std::mem::take(&mut self.undefined);
+        let mut names = std::mem::take(&mut self.undefined);
+        self.revive_pairs();
+        let mut revived = std::mem::take(&mut self.revived);
+        // Those of them that nobody declares are made up once more.
+        names.skus.extend(self.skus.made_up_of(&revived.skus));
+        names.locations.extend(self.locations.made_up_of(&revived.locations));
+        names.groups.extend(self.groups.made_up_of(&revived.groups));
+        names.channels.extend(self.channels.made_up_of(&revived.channels));
+        while !revived.is_empty() {
+            let names = first_of_each(&mut revived);
+            self.push(cause.clone(), Event::Revived(Box::new(names)));
+        }
+        let Definitions { skus, locations, groups, channels } = names;
         let mut made_up: BTreeMap<u64, Definitions> = BTreeMap::new();
         let mut rest = Definitions {
             skus: self.skus.split(skus, &mut |by, name| made_up.entry(by).or_default().skus.push(name)),
@@ -409,27 +438,48 @@ impl Draft {
         }
     }
 
+    /// A location and its quarantine come back together, as they were retired.
+    fn revive_pairs(&mut self) {
+        let catalogue = &self.state.catalogue;
+        if !catalogue.has_quarantines() {
+            return;
+        }
+        for at in 0..self.revived.locations.len() {
+            let Some((location, _)) = self.revived.locations.get(at) else { continue };
+            let other = catalogue.quarantine(*location).or_else(|| catalogue.quarantine_of(*location));
+            if let Some(other) = other.filter(|other| self.locations.revived.insert(other.0)) {
+                let name = catalogue.locations.name(other).clone();
+                self.locations.names.insert(name.clone(), other);
+                self.revived.locations.push((other, name));
+            }
+        }
+    }
+
     /// How many names wait for their definition: where to go back to, should what comes next come to nothing.
     pub fn defined_so_far(&self) -> DefinedSoFar {
-        let Definitions { skus, locations, groups, channels } = &self.undefined;
-        DefinedSoFar([skus.len(), locations.len(), groups.len(), channels.len()])
+        let lengths = |names: &Definitions| {
+            let Definitions { skus, locations, groups, channels } = names;
+            [skus.len(), locations.len(), groups.len(), channels.len()]
+        };
+        DefinedSoFar([lengths(&self.undefined), lengths(&self.revived)])
     }
 
     /// Forgets names that were interned since for something which came to nothing.
     pub fn forget_definitions(&mut self, since: DefinedSoFar) {
-        let DefinedSoFar([skus, locations, groups, channels]) = since;
-        let skus = self.undefined.skus.split_off(skus.min(self.undefined.skus.len()));
-        let locations = self.undefined.locations.split_off(locations.min(self.undefined.locations.len()));
-        let groups = self.undefined.groups.split_off(groups.min(self.undefined.groups.len()));
-        let channels = self.undefined.channels.split_off(channels.min(self.undefined.channels.len()));
-        self.skus.forget(&skus);
-        self.locations.forget(&locations);
-        if !self.quarantines.is_empty() {
-            self.quarantines.retain(|_, quarantine| locations.iter().all(|(gone, _)| gone != quarantine));
-            self.unmade_quarantines.retain(|(quarantine, _)| locations.iter().all(|(gone, _)| gone != quarantine));
+        let DefinedSoFar(since) = since;
+        for (names, [skus, locations, groups, channels]) in
+            [&mut self.undefined, &mut self.revived].into_iter().zip(since)
+        {
+            let locations = names.locations.split_off(locations.min(names.locations.len()));
+            self.skus.forget(&names.skus.split_off(skus.min(names.skus.len())));
+            self.locations.forget(&locations);
+            if !self.quarantines.is_empty() {
+                self.quarantines.retain(|_, quarantine| locations.iter().all(|(gone, _)| gone != quarantine));
+                self.unmade_quarantines.retain(|(quarantine, _)| locations.iter().all(|(gone, _)| gone != quarantine));
+            }
+            self.groups.forget(&names.groups.split_off(groups.min(names.groups.len())));
+            self.channels.forget(&names.channels.split_off(channels.min(names.channels.len())));
         }
-        self.groups.forget(&groups);
-        self.channels.forget(&channels);
     }
 
     fn push(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
@@ -761,25 +811,35 @@ impl Draft {
 
 macro_rules! names {
     ($intern:ident, $known:ident, $make_up:ident, $count_max:expr, $id:ident, $field:ident,
-     $limit:ident, $setting:expr, $remedy:expr) => {
+     $limit:ident, $setting:expr, $remedy:expr, $refuses:expr) => {
         impl Draft {
             /// The interned id, defined in this batch if nobody defined it before. `None` where no more ids are left.
             pub fn $intern(&mut self, name: &NameRef<$id>) -> Option<$id> {
+                let registry = &self.state.catalogue.$field;
                 let name = match name {
-                    NameRef::Known(id) => return Some(*id),
+                    NameRef::Known(id) if stands(registry, *id) => return Some(*id),
+                    // It was retired since the command was queued.
+                    NameRef::Known(id) => registry.name(*id),
                     NameRef::New(name) => name,
                 };
-                if let Some(id) = self.$known(name) {
+                let name = name.clone();
+                if let Some(id) = self.$known(&name) {
                     return Some(id);
                 }
                 let registry = &self.state.catalogue.$field;
                 let fresh = &mut self.$field;
+                if let Some(id) = registry.retired_id(name.as_str()) {
+                    fresh.revived.insert(id.into());
+                    fresh.names.insert(name.clone(), id);
+                    self.revived.$field.push((id, name.clone()));
+                    return Some(id);
+                }
                 let next = match registry.reusable(fresh.reused.last().copied(), self.log_from) {
                     Some((seq, id)) => {
                         fresh.reused.insert((seq, id));
                         id
                     }
-                    None => registry.count() + (fresh.names.len() - fresh.reused.len()) as u32,
+                    None => registry.count() + (fresh.names.len() - fresh.reused.len() - fresh.revived.len()) as u32,
                 };
                 if next >= $count_max {
                     return None;
@@ -794,12 +854,22 @@ macro_rules! names {
             /// # Errors
             /// Names `field` and the limit: there are as many such names as there may be, or the caller has its share.
             pub fn $make_up(&mut self, name: &NameRef<$id>, by: u64, field: &dyn Fn() -> String) -> Result<$id, Failure> {
+                let registry = &self.state.catalogue.$field;
                 let name = match name {
-                    NameRef::Known(id) => return Ok(*id),
+                    NameRef::Known(id) if stands(registry, *id) => return Ok(*id),
+                    NameRef::Known(id) => registry.name(*id),
                     NameRef::New(name) => name,
-                };
+                }
+                .clone();
+                let name = &name;
                 if let Some(id) = self.$known(name) {
                     return Ok(id);
+                }
+                let refuses: fn(&NameSettings) -> bool = $refuses;
+                if refuses(&self.names) {
+                    let kind = stringify!($field);
+                    let reason = format!("{name} is not declared, and {kind}.undeclared is \"refuse\"; declare it ({})", $remedy);
+                    return Err(Refusal::invalid(field(), reason).into());
                 }
                 let (all, own) = self.state.catalogue.$field.made_up(by);
                 let all = all + self.$field.made_up.len() as u32;
@@ -843,7 +913,8 @@ names!(
     skus,
     undeclared_skus_max,
     "undeclared_skus",
-    "PUT /v1/skus/{sku}, or import skus"
+    "PUT /v1/skus/{sku}, or import skus",
+    |names| names.refuse_undeclared_skus
 );
 names!(
     intern_location,
@@ -854,7 +925,8 @@ names!(
     locations,
     undeclared_locations_max,
     "undeclared_locations",
-    "PUT /v1/locations/{location}, or import locations"
+    "PUT /v1/locations/{location}, or import locations",
+    |names| names.refuse_undeclared_locations
 );
 names!(
     intern_channel,
@@ -865,7 +937,8 @@ names!(
     channels,
     undeclared_channels_max,
     "undeclared_channels",
-    "PUT /v1/channels/{channel}"
+    "PUT /v1/channels/{channel}",
+    |_| false
 );
 
 impl Draft {
@@ -874,7 +947,14 @@ impl Draft {
         if let Some(id) = self.known_group(name) {
             return Some(id);
         }
-        let next = self.state.catalogue.groups.count() + self.groups.names.len() as u32;
+        if let Some(id) = self.state.catalogue.groups.retired_id(name.as_str()) {
+            self.groups.revived.insert(id.into());
+            self.groups.names.insert(name.clone(), id);
+            self.revived.groups.push((id, name.clone()));
+            return Some(id);
+        }
+        let fresh = self.groups.names.len() - self.groups.revived.len();
+        let next = self.state.catalogue.groups.count() + fresh as u32;
         if next >= IDS_MAX {
             return None;
         }

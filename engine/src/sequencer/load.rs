@@ -16,9 +16,11 @@ use crate::command::{
     Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields, Version,
 };
 use crate::confirmed::{CellSet, CountsConfirmed};
-use crate::event::{Cause, Event, Imported, PlaceSet, RowError, RuleSet, SupplySet, Thing};
+use crate::event::{Cause, Event, Imported, PlaceSet, RowError, RuleSet, SupplySet, Thing, ThingKind};
 use crate::gtin::Gtin;
+use crate::holders::stands;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId, Timestamp};
+use crate::patch::Patch;
 use crate::rules::Conditions;
 
 /// Rows in one record. An import is cut into records of so many, so that no delta of the stream is ever larger.
@@ -61,10 +63,10 @@ impl Sequencer {
                         continue;
                     };
                     let fields = &row.fields.services;
-                    let served = self.describe_services(location, fields, true, &mut services);
+                    let served = self.describe_services(location, fields, &mut services);
                     let described = served.and_then(|served| {
-                        let served = self.describe_hours(location, fields, true, &mut hours) || served;
-                        Ok((served, self.describe_location(location, &row.fields, true, &mut groups)?))
+                        let served = self.describe_hours(location, fields, &mut hours) || served;
+                        Ok((served, self.describe_location(location, &row.fields, &mut groups)?))
                     });
                     match described {
                         Ok((served, details)) => {
@@ -86,7 +88,7 @@ impl Sequencer {
             Rows::Groups(rows) => {
                 let mut set = BTreeMap::new();
                 for (line, group, members) in rows {
-                    match self.describe_group(&group, &members) {
+                    match self.describe_group(&group, &Patch::Set(members)) {
                         Ok((group, details)) => loaded.count(details.map(|details| set.insert(group, details))),
                         Err(failure) => loaded.errors.push(row_error(line, failure)),
                     }
@@ -101,7 +103,7 @@ impl Sequencer {
                         loaded.errors.push(row_error(row.line, left::others("sku")));
                         continue;
                     };
-                    match self.describe_sku(sku, &row.fields, true) {
+                    match self.describe_sku(sku, &row.fields) {
                         Ok(details) => loaded.count(details.map(|details| set.push((sku, details)))),
                         Err(failure) => {
                             self.draft.forget_definitions(defined);
@@ -240,16 +242,16 @@ impl Sequencer {
         let event = match put.what {
             PutWhat::Sku(name, fields) => {
                 let sku = self.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| left::others("sku"))?;
-                let details = self.describe_sku(sku, &fields, false)?;
+                let details = self.describe_sku(sku, &fields)?;
                 what = Set::Sku(sku);
                 details.map(|details| Event::SkusSet(vec![(sku, details)]))
             }
             PutWhat::Location(name, fields) => {
                 let location =
                     self.draft.intern_location(&NameRef::New(name)).ok_or_else(|| left::locations("location"))?;
-                self.describe_services(location, &fields.services, false, &mut services)?;
-                self.describe_hours(location, &fields.services, false, &mut hours);
-                let details = self.describe_location(location, &fields, false, &mut groups)?;
+                self.describe_services(location, &fields.services, &mut services)?;
+                self.describe_hours(location, &fields.services, &mut hours);
+                let details = self.describe_location(location, &fields, &mut groups)?;
                 what = Set::Location(location, services.get(&location).cloned(), hours.get(&location).cloned());
                 match (details, services.is_empty(), hours.is_empty()) {
                     (Some(details), ..) => Some(Event::LocationsSet(vec![(location, details)])),
@@ -263,13 +265,17 @@ impl Sequencer {
                 what = Set::Group(group);
                 details.map(|details| Event::GroupsSet(vec![(group, details)]))
             }
+            PutWhat::Retire(kind, name) => return self.retire(kind, name, cause),
             PutWhat::Rule(name, fields) => {
                 return self.put_rule(name, fields.map(|fields| *fields), version, cause);
             }
-            PutWhat::Channel(name, details) => {
+            PutWhat::Channel(name, fields) => {
                 let channel =
                     self.draft.intern_channel(&NameRef::New(name)).ok_or_else(|| left::channels("channel"))?;
-                let known = self.draft.channel_details(channel).is_some_and(|(_, known)| *known == details);
+                let known = self.draft.channel_details(channel).map(|(_, known)| *known);
+                let mut details = known.unwrap_or_default();
+                fields.buffer.apply_or(&mut details.buffer, 0);
+                let known = known == Some(details);
                 what = Set::Channel(channel, details);
                 (!known).then_some(Event::ChannelsSet(vec![(channel, details)]))
             }
@@ -339,8 +345,10 @@ impl Sequencer {
     fn version_of(&self, what: &PutWhat) -> Option<Version> {
         let draft = &self.draft;
         let seq = match what {
-            PutWhat::Sku(name, _) => draft.sku_details(draft.known_sku(name)?).map(|(version, _)| version),
-            PutWhat::Location(name, _) => {
+            PutWhat::Sku(name, _) | PutWhat::Retire(ThingKind::Sku, name) => {
+                draft.sku_details(draft.known_sku(name)?).map(|(version, _)| version)
+            }
+            PutWhat::Location(name, _) | PutWhat::Retire(ThingKind::Location, name) => {
                 let location = draft.known_location(name)?;
                 let details = draft.location_details(location).map(|(version, _)| version);
                 let served = self.state.catalogue.services(location).map(|set| set.version);
@@ -348,29 +356,31 @@ impl Sequencer {
                 let seq = details.max(served).max(hours).unwrap_or(0);
                 return Some(Version::of_location(seq, &self.state.catalogue.groups_of(location)));
             }
-            PutWhat::Group(name, _) => draft.group_details(draft.known_group(name)?).map(|(version, _)| version),
+            PutWhat::Group(name, _) | PutWhat::Retire(ThingKind::Group, name) => {
+                draft.group_details(draft.known_group(name)?).map(|(version, _)| version)
+            }
             PutWhat::Rule(name, _) => Some(self.state.rules.get(name.as_str())?.changed_at()),
-            PutWhat::Channel(name, _) => draft.channel_details(draft.known_channel(name)?).map(|(version, _)| version),
+            PutWhat::Channel(name, _) | PutWhat::Retire(ThingKind::Channel, name) => {
+                draft.channel_details(draft.known_channel(name)?).map(|(version, _)| version)
+            }
         };
         Some(Version::new(seq.unwrap_or(0)))
     }
 
-    /// The details that `fields` lead to; `None` where they are what is known. A row of an import keeps what it does not
-    /// mention; a thing that is put is replaced.
-    fn describe_sku(&mut self, sku: SkuId, fields: &SkuFields, keep: bool) -> Result<Option<SkuDetails>, Failure> {
-        if let Some(Err(error)) = fields.gtin.as_deref().map(Gtin::parse_all) {
+    /// The details that `fields` lead to; `None` where they are what is known. What they do not mention stays as it is.
+    fn describe_sku(&mut self, sku: SkuId, fields: &SkuFields) -> Result<Option<SkuDetails>, Failure> {
+        if let Some(Err(error)) = fields.gtin.value().map(|gtin| Gtin::parse_all(gtin)) {
             return Err(Refusal::invalid("gtin", error.to_string()).into());
         }
         let known = self.draft.sku_details(sku);
-        let mut details = known.as_ref().filter(|_| keep).map(|(_, known)| (**known).clone()).unwrap_or_default();
-        overwrite(&mut details.name, &fields.name);
-        overwrite(&mut details.gtin, &fields.gtin);
-        overwrite(&mut details.unit, &fields.unit);
-        overwrite(&mut details.product, &fields.product);
-        details.decimals = fields.decimals.unwrap_or(details.decimals);
-        if let Some(categories) = &fields.categories {
-            details.categories.clone_from(categories);
-        }
+        let mut details = known.as_ref().map(|(_, known)| (**known).clone()).unwrap_or_default();
+        fields.name.apply(&mut details.name);
+        fields.gtin.apply(&mut details.gtin);
+        fields.unit.apply(&mut details.unit);
+        fields.product.apply(&mut details.product);
+        fields.decimals.apply_or(&mut details.decimals, 0);
+        fields.categories.apply_or(&mut details.categories, Vec::new());
+        fields.all_attributes.apply_or(&mut details.attributes, BTreeMap::new());
         details.attributes.extend(fields.attributes.iter().cloned());
         if known.is_some_and(|(_, known)| *known == details) {
             return Ok(None);
@@ -383,7 +393,6 @@ impl Sequencer {
         &mut self,
         location: LocationId,
         fields: &LocationFields,
-        keep: bool,
         groups: &mut BTreeMap<GroupId, GroupDetails>,
     ) -> Result<Option<LocationDetails>, Failure> {
         if self.draft.is_quarantine(location) {
@@ -391,17 +400,19 @@ impl Sequencer {
             return Err(Refusal::invalid("location", reason).into());
         }
         let known = self.draft.location_details(location);
-        let mut details = known.as_ref().filter(|_| keep).map(|(_, known)| (**known).clone()).unwrap_or_default();
-        overwrite(&mut details.name, &fields.name);
-        overwrite(&mut details.timezone, &fields.timezone);
-        details.kind = fields.kind.unwrap_or(details.kind);
-        details.coordinates = fields.coordinates.or(details.coordinates);
-        details.pickup = fields.pickup.unwrap_or(details.pickup);
-        details.ship = fields.ship.unwrap_or(details.ship);
-        let mut regrouped = false;
-        if let Some(names) = &fields.groups {
-            regrouped = self.set_groups_of(location, names, groups)?;
-        }
+        let mut details = known.as_ref().map(|(_, known)| (**known).clone()).unwrap_or_default();
+        let empty = LocationDetails::default();
+        fields.name.apply(&mut details.name);
+        fields.timezone.apply(&mut details.timezone);
+        fields.kind.apply_or(&mut details.kind, empty.kind);
+        fields.coordinates.apply(&mut details.coordinates);
+        fields.pickup.apply_or(&mut details.pickup, empty.pickup);
+        fields.ship.apply_or(&mut details.ship, empty.ship);
+        let regrouped = match &fields.groups {
+            Patch::Keep => false,
+            Patch::Clear => self.set_groups_of(location, &[], groups)?,
+            Patch::Set(names) => self.set_groups_of(location, names, groups)?,
+        };
         if known.is_some_and(|(_, known)| *known == details) && !regrouped {
             return Ok(None);
         }
@@ -414,28 +425,29 @@ impl Sequencer {
         &mut self,
         location: LocationId,
         fields: &ServiceFields,
-        keep: bool,
         set: &mut BTreeMap<LocationId, ServiceDetails>,
     ) -> Result<bool, Failure> {
         let ServiceFields { pickup_cutoff, pickup_minutes, transfer_group, transfer_minutes, .. } = fields;
         let durable = || self.state.catalogue.services(location).map(|set| set.details.clone());
         let known = set.get(&location).cloned().or_else(durable).unwrap_or_default();
-        // Hours that an old log set stay in it; what is said of hours since is set in a form of its own.
-        let emptied = || ServiceDetails { hours: known.hours.clone(), ..ServiceDetails::default() };
-        let mut details = if keep { known.clone() } else { emptied() };
-        details.pickup_cutoff = pickup_cutoff.or(details.pickup_cutoff);
-        details.pickup_minutes = pickup_minutes.unwrap_or(details.pickup_minutes);
-        match (transfer_group, transfer_minutes) {
-            (Some(group), minutes) => {
+        let mut details = known.clone();
+        pickup_cutoff.apply(&mut details.pickup_cutoff);
+        pickup_minutes.apply_or(&mut details.pickup_minutes, 0);
+        match transfer_group {
+            Patch::Keep => {}
+            Patch::Clear => details.transfers = None,
+            Patch::Set(group) => {
                 let from = self.draft.intern_group(group).ok_or_else(|| left::others("transfer_group"))?;
-                let kept = details.transfers.map_or(0, |transfers| transfers.minutes);
-                details.transfers = Some(Transfers { from, minutes: minutes.unwrap_or(kept) });
+                let minutes = details.transfers.map_or(0, |transfers| transfers.minutes);
+                details.transfers = Some(Transfers { from, minutes });
             }
-            (None, Some(minutes)) => match &mut details.transfers {
-                Some(transfers) => transfers.minutes = *minutes,
-                None => return Err(Refusal::invalid("transfer_minutes", "is given without transfer_group").into()),
-            },
-            (None, None) => {}
+        }
+        match &mut details.transfers {
+            Some(transfers) => transfer_minutes.apply_or(&mut transfers.minutes, 0),
+            None if transfer_minutes.value().is_some() => {
+                return Err(Refusal::invalid("transfer_minutes", "is given without transfer_group").into());
+            }
+            None => {}
         }
         if details == known {
             return Ok(false);
@@ -449,17 +461,12 @@ impl Sequencer {
         &mut self,
         location: LocationId,
         fields: &ServiceFields,
-        keep: bool,
         set: &mut BTreeMap<LocationId, LocationHours>,
     ) -> bool {
         let known = set.get(&location).cloned().unwrap_or_else(|| self.state.catalogue.hours(location).details);
-        let mut hours = if keep { known.clone() } else { LocationHours::default() };
-        if let Some(weekly) = &fields.hours {
-            hours.weekly = Some(weekly.clone());
-        }
-        if let Some(special) = &fields.special_hours {
-            hours.special.clone_from(special);
-        }
+        let mut hours = known.clone();
+        fields.hours.apply(&mut hours.weekly);
+        fields.special_hours.apply_or(&mut hours.special, Vec::new());
         let changed = hours != known;
         if changed {
             set.insert(location, hours);
@@ -505,14 +512,23 @@ impl Sequencer {
         Ok(any)
     }
 
-    fn describe_group(&mut self, name: &Name, members: &[Name]) -> Result<(GroupId, Option<GroupDetails>), Failure> {
-        let mut locations = Vec::with_capacity(members.len());
-        for member in members {
+    fn describe_group(
+        &mut self,
+        name: &Name,
+        members: &Patch<Vec<Name>>,
+    ) -> Result<(GroupId, Option<GroupDetails>), Failure> {
+        let mut locations = Vec::new();
+        for member in members.value().into_iter().flatten() {
             locations.push(self.draft.own_location(member).ok_or_else(|| unknown("locations", member))?);
         }
         locations.sort_unstable();
         locations.dedup();
         let group = self.draft.intern_group(name).ok_or_else(|| left::others("group"))?;
+        if members.is_keep()
+            && let Some((_, known)) = self.draft.group_details(group)
+        {
+            locations.clone_from(&known.locations);
+        }
         let details = GroupDetails { locations };
         if self.draft.group_details(group).is_some_and(|(_, known)| *known == details) {
             return Ok((group, None));
@@ -536,11 +552,19 @@ impl Sequencer {
     ) -> Result<(SkuId, LocationId), Failure> {
         let sku = match sku {
             NameRef::New(name) => self.draft.known_sku(name).ok_or_else(|| unknown("sku", name))?,
-            NameRef::Known(sku) => *sku,
+            NameRef::Known(sku) if stands(&self.state.catalogue.skus, *sku) => *sku,
+            NameRef::Known(sku) => {
+                let name = self.state.catalogue.skus.name(*sku);
+                self.draft.known_sku(name).ok_or_else(|| unknown("sku", name))?
+            }
         };
         let location = match location {
             NameRef::New(name) => self.draft.known_location(name).ok_or_else(|| unknown("location", name))?,
-            NameRef::Known(location) => *location,
+            NameRef::Known(location) if stands(&self.state.catalogue.locations, *location) => *location,
+            NameRef::Known(location) => {
+                let name = self.state.catalogue.locations.name(*location);
+                self.draft.known_location(name).ok_or_else(|| unknown("location", name))?
+            }
         };
         Ok((sku, location))
     }
@@ -587,12 +611,6 @@ impl Loaded {
             Some(_) => self.accepted += 1,
             None => self.unchanged += 1,
         }
-    }
-}
-
-fn overwrite(field: &mut Option<String>, said: &Option<String>) {
-    if said.is_some() {
-        field.clone_from(said);
     }
 }
 

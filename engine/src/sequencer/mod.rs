@@ -34,6 +34,7 @@ mod names;
 mod plan;
 mod rebind;
 mod reserve;
+mod retire;
 mod rules;
 mod step;
 mod stock;
@@ -223,14 +224,15 @@ impl Sequencer {
         if rules_turn {
             self.turn_rules();
         }
-        let mut ended = rules_turn;
+        let (mut ended, mut first) = (rules_turn, true);
         self.looks = 0;
         // Bounded by `batch_commands_max`, and by the looks of one plan: what costs much leaves those behind it to the next
         // batch, so that those before it have their answer.
         while !ended
             && self.looks < self.settings.plan_looks_max
-            && let Some(queued) = commands.pop_front()
+            && let Some(queued) = commands.pop_front_if(|queued| first || !queued.command.begins_batch())
         {
+            first = false;
             ended = queued.command.ends_batch(&self.state);
             self.decide(queued);
         }

@@ -17,7 +17,7 @@ impl Sequencer {
     /// The channel that a promise is asked for through.
     pub(super) fn channel_of(&mut self, reserve: &Reserve, cause: &Option<Box<Cause>>) -> Result<ChannelId, Failure> {
         let known = match &reserve.channel {
-            NameRef::Known(id) if !self.state.catalogue.channels.has_released() => Some(*id),
+            NameRef::Known(id) if self.state.catalogue.channels.all_live() => Some(*id),
             // The id may have gone back since the command was queued.
             NameRef::Known(_) | NameRef::New(_) => self.draft.known_channel(&reserve.channel_name),
         };
@@ -26,6 +26,9 @@ impl Sequencer {
         }
         match known {
             Some(channel) => Ok(channel),
+            None if self.state.catalogue.is_retired_channel(reserve.channel_name.as_str()) => {
+                Err(self.state.catalogue.retired_channel("channel", &reserve.channel_name).into())
+            }
             None => {
                 let name = NameRef::New(reserve.channel_name.clone());
                 self.draft.make_up_channel(&name, Cause::caller(cause.as_deref()), &|| "channel".to_owned())
@@ -60,7 +63,8 @@ impl Sequencer {
 
     /// What was asked for and refused becomes part of the log, but for what was asked for through a channel that is gone.
     pub(super) fn note_lost(&mut self, mut rows: Vec<(Purpose, LostDemand)>) -> Answer {
-        rows.retain(|(_, row)| self.state.catalogue.channels.is_live(row.channel));
+        let channels = &self.state.catalogue.channels;
+        rows.retain(|(_, row)| channels.is_retired(row.channel) || channels.is_live(row.channel));
         match rows.is_empty() {
             true => Answer::Put(self.draft.builder.next_seq() - 1, None),
             false => Answer::Put(self.draft.log(None, Event::DemandRefused(rows)), None),

@@ -137,6 +137,7 @@ impl Placed {
 
 impl Sequencer {
     pub(super) fn reserve(&mut self, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
+        self.check_stands(&reserve)?;
         let channel = self.channel_of(&reserve, cause)?;
         let released = self.released_by(&reserve, channel)?;
         if !reserve.bounds.is_empty() {

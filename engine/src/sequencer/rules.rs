@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Decision, Sequencer, effect_of};
-use crate::admission::each_known;
+use crate::admission::{all_known, each_known};
 use crate::command::{Failure, Refusal, RuleFields};
 use crate::event::{Cause, Event, RuleSet, Thing};
 use crate::ids::{Name, Seq};
@@ -103,8 +103,15 @@ impl Sequencer {
 
     /// Names become ids; a rule names only what there is, and creates nothing.
     fn conditions(&self, fields: RuleFields) -> Result<Conditions, Failure> {
-        let RuleFields { skus, categories, attributes, locations, groups, kinds, channels, .. } = fields;
         let draft = &self.draft;
+        all_known(
+            &fields,
+            |name| draft.known_sku(name).is_some(),
+            |name| draft.own_location(name).is_some(),
+            |name| draft.known_group(name).is_some(),
+            |name| draft.known_channel(name).is_some(),
+        )?;
+        let RuleFields { skus, categories, attributes, locations, groups, kinds, channels, .. } = fields;
         let mut conditions = Conditions {
             skus: each_known("skus", &skus, |name| draft.known_sku(name))?,
             locations: each_known("locations", &locations, |name| draft.own_location(name))?,

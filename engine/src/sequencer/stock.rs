@@ -43,6 +43,11 @@ impl Sequencer {
         // Bounded by the rows of the request.
         for (at, movement) in movements.into_iter().enumerate() {
             let field = |name: &str| format!("movements[{at}].{name}");
+            // Goods that a customer takes or brings are noted whatever was said of them.
+            use MovementKind::{Return, ReturnDamaged, ReturnToInspect, Sale};
+            if !matches!(movement.kind, Sale | Return | ReturnToInspect | ReturnDamaged) {
+                self.draft.refuse_retired(&movement.sku, &movement.location, &field)?;
+            }
             let sku = self.draft.make_up_sku(&movement.sku, by, &|| field("sku"))?;
             let location = self.draft.make_up_location(&movement.location, by, &|| field("location"))?;
             let location = match movement.kind {
@@ -154,6 +159,9 @@ impl Sequencer {
         field: &dyn Fn(&str) -> String,
     ) -> Result<(SkuId, LocationId), Failure> {
         let Count { sku, location, .. } = count;
+        if by.is_some() {
+            self.draft.refuse_retired(sku, location, field)?;
+        }
         match by {
             Some(by) => Ok((
                 self.draft.make_up_sku(sku, by, &|| field("sku"))?,

@@ -53,10 +53,20 @@ const SUPPLIES_MAX: usize = 1000;
 /// Lines that wait and are overdue, looked at in one batch.
 pub(super) const OVERDUE_PER_BATCH: usize = 4096;
 
+/// A refusal of a field of a row of supply.
+fn in_row(failure: Failure, at: usize) -> Failure {
+    match failure {
+        Failure::Refused(Refusal::Invalid { field, reason }) => {
+            Refusal::invalid(format!("supplies[{at}].{field}"), reason).into()
+        }
+        other => other,
+    }
+}
+
 impl Sequencer {
-    /// Sets supplies, all or none.
+    /// Sets supplies, all or none. They name only what there is, and create nothing.
     pub(super) fn put_supply(&mut self, rows: &[SupplyFields], cause: &mut Option<Box<Cause>>) -> Decision {
-        let (mut set, by) = (Fresh::new(), Cause::caller(cause.as_deref()));
+        let mut set = Fresh::new();
         let mut cells = Vec::new();
         // Bounded by the rows of the request.
         for (at, row) in rows.iter().enumerate() {
@@ -65,8 +75,7 @@ impl Sequencer {
             if row.quantity == 0 && self.known(&row.sku, &row.location).is_err() {
                 continue;
             }
-            let sku = self.draft.make_up_sku(&row.sku, by, &|| field("sku"))?;
-            let location = self.draft.make_up_location(&row.location, by, &|| field("location"))?;
+            let (sku, location) = self.known(&row.sku, &row.location).map_err(|failure| in_row(failure, at))?;
             if !cells.contains(&(sku, location)) {
                 cells.push((sku, location));
             }

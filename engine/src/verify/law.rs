@@ -120,6 +120,20 @@ impl Law {
             Event::GroupsSet(rows) => {
                 self.groups.extend(rows.iter().map(|(id, details)| (*id, details.locations.clone())));
             }
+            Event::Retired(names) => {
+                for (sku, _) in &names.skus {
+                    self.skus.remove(sku);
+                }
+                for (location, _) in &names.locations {
+                    self.kinds.remove(location);
+                }
+                for (group, _) in &names.groups {
+                    self.groups.remove(group);
+                }
+                for (channel, _) in &names.channels {
+                    self.buffers.remove(channel);
+                }
+            }
             Event::ChannelsSet(rows) => self.buffers.extend(rows.iter().map(|(id, details)| (*id, details.buffer))),
             Event::RulesSet(rows) => {
                 for set in rows {

@@ -15,16 +15,16 @@
 mod dock;
 mod law;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::directory::DataDirectory;
 use crate::event::{
     CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, MovementKind, OrderDay, Rebound, Record,
-    Reserved,
+    Reserved, ThingKind,
 };
 use crate::hash::Sums;
-use crate::ids::{ChannelId, Epoch, LocationId, Name, ReservationId, Seq, SkuId};
+use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Name, ReservationId, Seq, SkuId};
 use crate::journal::Batch;
 use crate::journal::sled_log::{OpenError, SledOptions};
 use crate::level::{IN_QUARANTINE, StockLevel};
@@ -133,6 +133,21 @@ struct Audited {
     orders: Few<OrderDay>,
 }
 
+/// What is retired in a state.
+fn retired_now(state: &State) -> BTreeSet<(ThingKind, u32)> {
+    let catalogue = &state.catalogue;
+    let kind = |kind: ThingKind, count: u32, is_retired: &dyn Fn(u32) -> bool| {
+        (0..count).filter(|id| is_retired(*id)).map(|id| (kind, id)).collect::<Vec<_>>()
+    };
+    let (skus, locations) = (&catalogue.skus, &catalogue.locations);
+    let (groups, channels) = (&catalogue.groups, &catalogue.channels);
+    let mut all = kind(ThingKind::Sku, skus.count(), &|id| skus.is_retired(SkuId(id)));
+    all.extend(kind(ThingKind::Location, locations.count(), &|id| locations.is_retired(LocationId(id))));
+    all.extend(kind(ThingKind::Group, groups.count(), &|id| groups.is_retired(GroupId(id))));
+    all.extend(kind(ThingKind::Channel, channels.count(), &|id| channels.is_retired(ChannelId(id))));
+    all.into_iter().collect()
+}
+
 /// The second implementation.
 #[derive(Debug, Default)]
 pub struct Auditor {
@@ -142,6 +157,8 @@ pub struct Auditor {
     reservations: BTreeMap<ReservationId, Audited>,
     channels: BTreeMap<ChannelId, Name>,
     quarantines: BTreeMap<LocationId, LocationId>,
+    /// What is retired.
+    retired: BTreeSet<(ThingKind, u32)>,
     next_seq: Option<Seq>,
     records: u64,
     /// Records that took units which were there and free, and kept too little of what is held back.
@@ -184,6 +201,7 @@ impl Auditor {
         }
         let channels = &state.catalogue.channels;
         let live = (0..channels.count()).map(ChannelId).filter(|id| channels.is_live(*id));
+        self.retired = retired_now(state);
         self.channels = live.map(|id| (id, channels.name(id).clone())).collect();
         self.quarantines = state.catalogue.all_quarantines().into_iter().collect();
         self.law.start_from(state);
@@ -326,6 +344,8 @@ impl Auditor {
             Event::Defined(names) => self.define(names),
             Event::MadeUp(made_up) => self.define(&made_up.names),
             Event::Released(names) => self.release(names),
+            Event::Retired(names) => self.retire(names).and_then(|()| self.law.change(record)),
+            Event::Revived(names) => self.revive(names).and_then(|()| self.law.change(record)),
             Event::PricesSet(_)
             | Event::ServicesSet(_)
             | Event::Imported(_)
@@ -362,6 +382,47 @@ impl Auditor {
             self.quarantines.insert(*quarantine, *of);
         }
         Ok(())
+    }
+
+    /// What is retired holds nothing, and nothing holds it.
+    fn retire(&mut self, names: &Definitions) -> Result<(), String> {
+        let is_open = |audited: &&Audited| audited.state.is_some_and(|state| state.is_open());
+        for (sku, name) in &names.skus {
+            let mut row = self.cells.range((*sku, LocationId(0))..=(*sku, LocationId(u32::MAX)));
+            if row.any(|(_, (level, _))| level.is_stocked()) {
+                return Err(format!("the SKU {name} was retired with stock"));
+            }
+        }
+        for (location, name) in &names.locations {
+            if self.cells.iter().any(|((_, at), (level, _))| at == location && level.is_stocked()) {
+                return Err(format!("the location {name} was retired with stock"));
+            }
+        }
+        for (channel, name) in &names.channels {
+            if self.reservations.values().filter(is_open).any(|audited| audited.channel == *channel) {
+                return Err(format!("the channel {name} was retired while units are promised through it"));
+            }
+        }
+        self.retired.extend(names.skus.iter().map(|(id, _)| (ThingKind::Sku, id.0)));
+        self.retired.extend(names.locations.iter().map(|(id, _)| (ThingKind::Location, id.0)));
+        self.retired.extend(names.groups.iter().map(|(id, _)| (ThingKind::Group, id.0)));
+        self.retired.extend(names.channels.iter().map(|(id, _)| (ThingKind::Channel, id.0)));
+        Ok(())
+    }
+
+    /// What comes back was retired.
+    fn revive(&mut self, names: &Definitions) -> Result<(), String> {
+        let mut back = |kind: ThingKind, id: u32, name: &Name| match self.retired.remove(&(kind, id)) {
+            true => Ok(()),
+            false => Err(format!("the {} {name} came back and was not retired", kind.as_str())),
+        };
+        for (id, name) in &names.channels {
+            self.channels.insert(*id, name.clone());
+        }
+        names.skus.iter().try_for_each(|(id, name)| back(ThingKind::Sku, id.0, name))?;
+        names.locations.iter().try_for_each(|(id, name)| back(ThingKind::Location, id.0, name))?;
+        names.groups.iter().try_for_each(|(id, name)| back(ThingKind::Group, id.0, name))?;
+        names.channels.iter().try_for_each(|(id, name)| back(ThingKind::Channel, id.0, name))
     }
 
     /// An id that is given back is one of a channel that nobody declared, through which nothing is promised.
@@ -676,6 +737,9 @@ impl Auditor {
         let counted = state.ledger().quotas();
         let counted = counted.iter().map(|(of, used)| ((of.rule, of.since, of.sku), (used.promised, used.handed_over)));
         let counted: BTreeMap<_, _> = counted.collect();
+        if self.retired != retired_now(state) {
+            return Err("memory and log disagree on what is retired".into());
+        }
         self.law.compare(&counted)?;
         self.dock.compare(state)?;
         for (id, audited) in &self.reservations {

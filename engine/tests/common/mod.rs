@@ -18,6 +18,7 @@ use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind,
 use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::level::{Constraint, StockLevel};
+use anaquel_engine::patch::Patch;
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::{NameSettings, Settings};
@@ -266,7 +267,7 @@ impl Shop {
     }
 
     pub fn try_put_group(&self, group: &str, members: &[&str]) -> Result<(), Failure> {
-        self.try_put(PutWhat::Group(name(group), members.iter().map(|member| name(member)).collect()))
+        self.try_put(PutWhat::Group(name(group), Patch::Set(members.iter().map(|member| name(member)).collect())))
     }
 
     /// Sets the units that a channel leaves to others.
@@ -275,7 +276,7 @@ impl Shop {
     }
 
     pub fn try_put_channel(&self, channel: &str, buffer: u32) -> Result<(), Failure> {
-        self.try_put(PutWhat::Channel(name(channel), ChannelDetails { buffer }))
+        self.try_put(PutWhat::Channel(name(channel), ChannelDetails { buffer }.into()))
     }
 
     fn try_put(&self, what: PutWhat) -> Result<(), Failure> {
@@ -305,10 +306,10 @@ impl Shop {
             self.put(PutWhat::Location(name.clone(), LocationFields::default()))?;
         }
         for name in fields.groups.iter().filter(|name| catalogue.groups.id(name.as_str()).is_none()) {
-            self.put(PutWhat::Group(name.clone(), Vec::new()))?;
+            self.put(PutWhat::Group(name.clone(), Patch::Keep))?;
         }
         for name in fields.channels.iter().filter(|name| catalogue.channels.id(name.as_str()).is_none()) {
-            self.put(PutWhat::Channel(name.clone(), ChannelDetails::default()))?;
+            self.put(PutWhat::Channel(name.clone(), ChannelDetails::default().into()))?;
         }
         Ok(())
     }
@@ -326,7 +327,16 @@ impl Shop {
     }
 
     /// Says how much of a supply is to come, and in how many seconds from the start.
+    ///
+    /// What it names is declared, where nobody knows it yet.
     pub fn supply(&self, supply: &str, sku: &str, location: &str, quantity: u32, seconds: u64) {
+        let catalogue = &self.engine.state().catalogue;
+        if catalogue.skus.id(sku).is_none() {
+            self.put(PutWhat::Sku(name(sku), SkuFields::default())).unwrap();
+        }
+        if catalogue.locations.id(location).is_none() {
+            self.put(PutWhat::Location(name(location), LocationFields::default())).unwrap();
+        }
         self.try_supply(supply, sku, location, quantity, seconds).unwrap();
     }
 

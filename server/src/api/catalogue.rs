@@ -1,8 +1,9 @@
 //! SKUs, locations, groups, channels: set one, read it back, list them.
 
 use anaquel_engine::Engine;
+use anaquel_engine::catalogue::Registry;
 use anaquel_engine::command::{Command, Completion, Outcome, Put, PutWhat, Version};
-use anaquel_engine::event::Thing;
+use anaquel_engine::event::{Thing, ThingKind};
 use anaquel_engine::gtin::Gtin;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use axum::extract::{Request, State};
@@ -45,36 +46,61 @@ pub(super) fn read(headers: &HeaderMap, (version, item): (Version, Value)) -> Re
     Ok(response)
 }
 
-/// A page of items, in the order in which they were declared.
+/// Which ids are listed.
+enum Ids {
+    Below(u32),
+    /// Those below, but for these.
+    But(u32, Vec<u32>),
+    These(Vec<u32>),
+}
+
+impl Ids {
+    /// Those of a registry. With `declared=false` only names that callers made up, for somebody to settle; with
+    /// `declared=true` only the others.
+    fn of<I, D>(registry: &Registry<I, D>, params: &mut Params) -> Result<Self, Problem>
+    where
+        I: From<u32> + Into<u32> + Copy + Eq + std::hash::Hash,
+        D: Default + Clone,
+    {
+        let made_up = || registry.made_up_ids().into_iter().map(Into::into).collect();
+        match params.one("declared")?.as_deref() {
+            None => Ok(Self::Below(registry.count())),
+            Some("true") => Ok(Self::But(registry.count(), made_up())),
+            Some("false") => Ok(Self::These(made_up())),
+            Some(_) => Err(Problem::invalid("declared", "is true or false")),
+        }
+    }
+
+    fn has(&self, id: u32) -> bool {
+        match self {
+            Self::Below(count) => id < *count,
+            Self::But(count, others) => id < *count && others.binary_search(&id).is_err(),
+            Self::These(ids) => ids.binary_search(&id).is_ok(),
+        }
+    }
+}
+
+/// A page of items, in the order in which they were declared, of those that are there.
 async fn list(
     app: &App,
     payer: &Payer,
-    uri: &Uri,
-    count: u32,
-    item: impl Fn(&Engine, u32) -> Value + Send + 'static,
-) -> Result<Response, Problem> {
-    list_some(app, payer, uri, count, |_, _| true, item).await
-}
-
-/// The same of those that are there.
-async fn list_some(
-    app: &App,
-    payer: &Payer,
-    uri: &Uri,
-    count: u32,
+    mut params: Params,
+    ids: Ids,
     is_there: impl Fn(&Engine, u32) -> bool + Send + 'static,
     item: impl Fn(&Engine, u32) -> Value + Send + 'static,
 ) -> Result<Response, Problem> {
-    let mut params = Params::parse(uri.query().unwrap_or_default());
     let (after, limit) = (params.number::<u32>("after")?, params.limit()?);
-    // Which of them are there may depend on it.
-    let _ = params.flag("quarantine")?;
     params.done()?;
     let first = after.map_or(0, |after| after.saturating_add(1));
     let page = move |app: &App| {
         let mut page = Page::new(app);
         let mut items = 0;
-        let mut rest = (first..count).filter(|id| is_there(&app.engine, *id));
+        let (below, these) = match &ids {
+            Ids::Below(count) | Ids::But(count, _) => (first..*count, &[][..]),
+            Ids::These(these) => (0..0, these.as_slice()),
+        };
+        let listed = below.chain(these.iter().copied().filter(|id| *id >= first));
+        let mut rest = listed.filter(|id| ids.has(*id) && is_there(&app.engine, *id));
         for id in rest.by_ref().take(limit) {
             if !page.add(item(&app.engine, id)) {
                 break;
@@ -134,6 +160,25 @@ pub(super) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Don
     Ok(Done { version, item, replayed: executed.replayed })
 }
 
+/// Retires one thing. A name that cannot be one is nobody's.
+async fn retire(app: &App, request: Request, kind: ThingKind, id: &str) -> Result<Response, Problem> {
+    let name = match kind {
+        ThingKind::Sku => Name::parse_sku(id),
+        ThingKind::Location | ThingKind::Group | ThingKind::Channel => Name::parse(id),
+    };
+    let name = name.map_err(|_| Problem::not_found(kind.title()))?;
+    let headers = request.headers().clone();
+    let request = extract::json::<NoFields>(app, request).await?;
+    request.params.done()?;
+    let done = put_now(app, &request.caller, &headers, PutWhat::Retire(kind, name)).await?;
+    Ok(replayed(json_answer(&done.item), done.replayed))
+}
+
+/// A body that says nothing.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoFields {}
+
 pub(super) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
     Name::parse(id).map_err(|error| Problem::invalid(what, error))
 }
@@ -141,19 +186,22 @@ pub(super) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
 /// All SKUs, or those of a barcode.
 #[utoipa::path(get, path = "/v1/skus", tag = "catalogue", security(("key" = ["read"])),
     params(("gtin" = Option<String>, Query, description = "Only those with this GTIN, whether it is written as EAN-8, UPC-A, EAN-13 or GTIN-14", example = "4006381333931"),
+           ("declared" = Option<bool>, Query, description = "`false`: only names that callers made up, for somebody to settle; `true`: only the others"),
            ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of SKUs")))]
 pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let catalogue = &app.engine.state().catalogue;
     let mut params = Params::parse(uri.query().unwrap_or_default());
+    let ids = Ids::of(&catalogue.skus, &mut params)?;
     let Some(gtin) = params.one("gtin")? else {
-        return list(&app, &payer, &uri, catalogue.skus.count(), |engine, id| words::sku(engine, SkuId(id)).1).await;
+        let is_there = |engine: &Engine, id: u32| engine.state().catalogue.skus.is_live(SkuId(id));
+        return list(&app, &payer, params, ids, is_there, |engine, id| words::sku(engine, SkuId(id)).1).await;
     };
     let gtin = Gtin::parse(gtin.trim()).map_err(|error| Problem::invalid("gtin", error))?;
     let (after, limit) = (params.number::<u32>("after")?, params.limit()?);
     params.done()?;
     let mut found = catalogue.skus_of_gtin(gtin);
-    found.retain(|sku| after.is_none_or(|after| sku.0 > after));
+    found.retain(|sku| ids.has(sku.0) && after.is_none_or(|after| sku.0 > after));
     let page = move |app: &App| {
         let mut page = Page::new(app);
         let more = found.len() > limit;
@@ -176,7 +224,7 @@ pub async fn get_sku(State(app): State<App>, headers: HeaderMap, PathId(id): Pat
     read(&headers, app.engine.state().view.read(|| words::sku(&app.engine, found)).1)
 }
 
-/// Set a SKU, whole.
+/// Set a SKU. A field that is left out stays as it is, `null` takes it out.
 #[utoipa::path(put, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["import"])),
     params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
@@ -189,18 +237,34 @@ pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Reques
     put(&app, request, what).await
 }
 
+/// Retire a SKU, if nothing holds it. Its name takes nothing new, and may be declared again; what was done with it stays
+/// readable.
+#[utoipa::path(delete, path = "/v1/skus/{sku}", tag = "catalogue", security(("key" = ["import"])),
+    params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    responses((status = 200, description = "Its name, and the `seq` from which on it is retired"), (status = 404, description = "not-found"),
+        (status = 409, description = "wrong-state: what holds it is told in `held_by`"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
+pub async fn delete_sku(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    retire(&app, request, ThingKind::Sku, &id).await
+}
+
 /// All locations.
 #[utoipa::path(get, path = "/v1/locations", tag = "catalogue", security(("key" = ["read"])),
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
+    params(("declared" = Option<bool>, Query, description = "`false`: only names that callers made up, for somebody to settle; `true`: only the others"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
         ("quarantine" = Option<bool>, Query, description = "With the quarantines that the server made")),
     responses((status = 200, description = "A page of locations")))]
 pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
-    let count = app.engine.state().catalogue.locations.count();
-    let quarantine = Params::parse(uri.query().unwrap_or_default()).flag("quarantine")?;
-    let is_there =
-        move |engine: &Engine, id: u32| quarantine || engine.state().catalogue.quarantine_of(LocationId(id)).is_none();
-    let item = |engine: &Engine, id| words::location(engine, LocationId(id)).1;
-    list_some(&app, &payer, &uri, count, is_there, item).await
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let ids = Ids::of(&app.engine.state().catalogue.locations, &mut params)?;
+    let quarantine = params.flag("quarantine")?;
+    let is_there = move |engine: &Engine, id: u32| {
+        let catalogue = &engine.state().catalogue;
+        let location = LocationId(id);
+        catalogue.locations.is_live(location) && (quarantine || catalogue.quarantine_of(location).is_none())
+    };
+    list(&app, &payer, params, ids, is_there, |engine, id| words::location(engine, LocationId(id)).1).await
 }
 
 /// One location.
@@ -211,7 +275,7 @@ pub async fn get_location(State(app): State<App>, headers: HeaderMap, PathId(id)
     read(&headers, app.engine.state().view.read(|| words::location(&app.engine, found)).1)
 }
 
-/// Set a location, whole.
+/// Set a location. A field that is left out stays as it is, `null` takes it out.
 #[utoipa::path(put, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["import"])),
     params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
@@ -224,13 +288,32 @@ pub async fn put_location(State(app): State<App>, PathId(id): PathId, request: R
     put(&app, request, what).await
 }
 
+/// Retire a location, if nothing holds it. Its name takes nothing new, and may be declared again; what was done with it stays
+/// readable.
+#[utoipa::path(delete, path = "/v1/locations/{location}", tag = "catalogue", security(("key" = ["import"])),
+    params(("location" = String, Path, description = "The location"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    responses((status = 200, description = "Its name, and the `seq` from which on it is retired"), (status = 404, description = "not-found"),
+        (status = 409, description = "wrong-state: what holds it is told in `held_by`"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
+pub async fn delete_location(
+    State(app): State<App>,
+    PathId(id): PathId,
+    request: Request,
+) -> Result<Response, Problem> {
+    retire(&app, request, ThingKind::Location, &id).await
+}
+
 /// All groups.
 #[utoipa::path(get, path = "/v1/groups", tag = "catalogue", security(("key" = ["read"])),
     params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of groups")))]
 pub async fn list_groups(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
-    let count = app.engine.state().catalogue.groups.count();
-    list(&app, &payer, &uri, count, |engine, id| words::group(engine, GroupId(id)).1).await
+    let groups = &app.engine.state().catalogue.groups;
+    let is_there = |engine: &Engine, id: u32| engine.state().catalogue.groups.is_live(GroupId(id));
+    let item = |engine: &Engine, id: u32| words::group(engine, GroupId(id)).1;
+    let params = Params::parse(uri.query().unwrap_or_default());
+    list(&app, &payer, params, Ids::Below(groups.count()), is_there, item).await
 }
 
 /// One group.
@@ -241,7 +324,7 @@ pub async fn get_group(State(app): State<App>, headers: HeaderMap, PathId(id): P
     read(&headers, app.engine.state().view.read(|| words::group(&app.engine, found)).1)
 }
 
-/// Set a group's members.
+/// Set a group's members. Left out they stay as they are.
 #[utoipa::path(put, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["import"])),
     params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
@@ -252,6 +335,18 @@ pub async fn put_group(State(app): State<App>, PathId(id): PathId, request: Requ
     let name = path_name(&id, "group")?;
     let what = |body: words::GroupBody| Ok(PutWhat::Group(name, body.into_names()?));
     put(&app, request, what).await
+}
+
+/// Retire a group, if nothing holds it. Its name takes nothing new, and may be declared again; what was done with it stays
+/// readable.
+#[utoipa::path(delete, path = "/v1/groups/{group}", tag = "catalogue", security(("key" = ["import"])),
+    params(("group" = String, Path, description = "The group"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    responses((status = 200, description = "Its name, and the `seq` from which on it is retired"), (status = 404, description = "not-found"),
+        (status = 409, description = "wrong-state: what holds it is told in `held_by`"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
+pub async fn delete_group(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    retire(&app, request, ThingKind::Group, &id).await
 }
 
 /// All channels.
@@ -274,11 +369,14 @@ pub async fn list_channels(
         let item = move |engine: &Engine, at: u32| {
             own.get(at as usize).map(|id| words::channel(engine, *id).1).unwrap_or_default()
         };
-        return list(&app, &payer, &uri, count, item).await;
+        let is_there = |_: &Engine, _: u32| true;
+        let params = Params::parse(uri.query().unwrap_or_default());
+        return list(&app, &payer, params, Ids::Below(count), is_there, item).await;
     }
     let is_there = |engine: &Engine, id: u32| engine.state().catalogue.channels.is_live(ChannelId(id));
     let item = |engine: &Engine, id: u32| words::channel(engine, ChannelId(id)).1;
-    list_some(&app, &payer, &uri, channels.count(), is_there, item).await
+    let params = Params::parse(uri.query().unwrap_or_default());
+    list(&app, &payer, params, Ids::Below(channels.count()), is_there, item).await
 }
 
 /// One channel.
@@ -296,7 +394,7 @@ pub async fn get_channel(
     read(&headers, app.engine.state().view.read(|| words::channel(&app.engine, found)).1)
 }
 
-/// Set what holds for a channel.
+/// Set what holds for a channel. A field that is left out stays as it is, `null` takes it out.
 #[utoipa::path(put, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["import"])),
     params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
@@ -305,8 +403,20 @@ pub async fn get_channel(
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_channel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = path_name(&id, "channel")?;
-    let what = |body: words::ChannelBody| Ok(PutWhat::Channel(name, body.into_details()?));
+    let what = |body: words::ChannelBody| Ok(PutWhat::Channel(name, body.into_fields()?));
     put(&app, request, what).await
+}
+
+/// Retire a channel, if nothing holds it. Its name takes nothing new, and may be declared again; what was done with it stays
+/// readable.
+#[utoipa::path(delete, path = "/v1/channels/{channel}", tag = "catalogue", security(("key" = ["import"])),
+    params(("channel" = String, Path, description = "The channel"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    responses((status = 200, description = "Its name, and the `seq` from which on it is retired"), (status = 404, description = "not-found"),
+        (status = 409, description = "wrong-state: what holds it is told in `held_by`"), (status = 412, description = "stale-version"),
+        (status = 422, description = "idempotency-mismatch")))]
+pub async fn delete_channel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    retire(&app, request, ThingKind::Channel, &id).await
 }
 
 /// The prices of a SKU.

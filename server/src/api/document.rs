@@ -316,6 +316,10 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     properties.insert(id.to_owned(), json!({"type": "string", "description": "Its id"}));
     let seq = json!({"type": "integer", "minimum": 0, "description": "The `seq` of the change; after one"});
     properties.insert("seq".to_owned(), seq);
+    if matches!(name, "SkuBody" | "LocationBody") {
+        let declared = json!({"type": "boolean", "description": "False while only a movement or a count made it up: somebody has to settle it"});
+        properties.insert("declared".to_owned(), declared);
+    }
     if name == "LocationBody" {
         let of = json!({"type": "string", "description": "Of a quarantine: the location whose returns lie in it"});
         properties.insert("quarantine_of".to_owned(), of);
@@ -344,7 +348,16 @@ fn problem() -> Value {
             "detail": {"type": "string", "description": "What happened here, and the remedy"},
             "field": {"type": "string", "description": "`invalid-request`: the field, as a path"},
             "lines": {"type": "array", "items": {"$ref": "#/components/schemas/ShortLine"}, "description": "`insufficient-stock`: the lines that were short"},
-            "state": {"type": "string", "description": "`wrong-state`: the state that the reservation is in"},
+            "state": {"type": "string", "description": "`wrong-state`: the state that the reservation is in, or `held`"},
+            "held_by": {
+                "type": "object",
+                "additionalProperties": {"$ref": "#/components/schemas/Holders"},
+                "description": "`wrong-state`: what holds a SKU, a location, a group or a channel that is not retired: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`, `prices`"
+            },
+            "sku": {"type": "string", "description": "`held`: which SKU"},
+            "location": {"type": "string", "description": "`held`: which location"},
+            "group": {"type": "string", "description": "`held`: which group"},
+            "channel": {"type": "string", "description": "`held`: which channel"},
             "scope": {"type": "string", "description": "`forbidden`: the scope that is needed"},
             "limit": {"type": "string", "description": "The setting that was reached"},
             "most": {"type": "integer", "description": "What that setting allows"},

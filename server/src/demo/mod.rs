@@ -11,6 +11,7 @@ use anaquel_engine::command::{
     Command, Count, LocationFields, NameRef, Outcome, Precondition, Put, PutWhat, Row, Rows, ServiceFields,
 };
 use anaquel_engine::ids::Name;
+use anaquel_engine::patch::Patch;
 use anyhow::Context;
 
 use places::{PLACES, Place};
@@ -75,7 +76,7 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
     }
     for (channel, buffer) in [("web", 1), ("app", 1), ("marketplace", 3), ("contact-centre", 0), ("pos", 0)] {
         let put = Put {
-            what: PutWhat::Channel(name(channel)?, ChannelDetails { buffer }),
+            what: PutWhat::Channel(name(channel)?, ChannelDetails { buffer }.into()),
             precondition: Precondition::default(),
         };
         engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))?;
@@ -117,22 +118,22 @@ fn location(place: &Place) -> anyhow::Result<Row<anaquel_engine::ids::LocationId
     let open = (0..6).map(|day| (day * DAY_MINUTES + 10 * 60, day * DAY_MINUTES + 21 * 60)).collect();
     let warehouses = if place.country == "es" { "spain" } else { "mexico" };
     let services = ServiceFields {
-        hours: Some(open),
-        special_hours: None,
-        pickup_cutoff: Some(19 * 60),
-        pickup_minutes: Some(60),
-        transfer_group: Some(name(warehouses)?),
-        transfer_minutes: Some(DAY_MINUTES.into()),
+        hours: Patch::Set(open),
+        special_hours: Patch::Keep,
+        pickup_cutoff: Patch::Set(19 * 60),
+        pickup_minutes: Patch::Set(60),
+        transfer_group: Patch::Set(name(warehouses)?),
+        transfer_minutes: Patch::Set(DAY_MINUTES.into()),
     };
     let fields = LocationFields {
         services: if place.kind == LocationKind::Store { services } else { ServiceFields::default() },
-        name: Some(place.name.to_owned()),
-        kind: Some(place.kind),
-        coordinates: Some((place.latitude, place.longitude)),
-        timezone: Some(place.timezone.to_owned()),
-        pickup: Some(place.kind == LocationKind::Store),
-        ship: Some(place.kind == LocationKind::Warehouse || place.size >= 8),
-        groups: Some(groups.into_iter().map(name).collect::<anyhow::Result<_>>()?),
+        name: Patch::Set(place.name.to_owned()),
+        kind: Patch::Set(place.kind),
+        coordinates: Patch::Set((place.latitude, place.longitude)),
+        timezone: Patch::Set(place.timezone.to_owned()),
+        pickup: Patch::Set(place.kind == LocationKind::Store),
+        ship: Patch::Set(place.kind == LocationKind::Warehouse || place.size >= 8),
+        groups: Patch::Set(groups.into_iter().map(name).collect::<anyhow::Result<_>>()?),
     };
     Ok(Row { line: 0, id: NameRef::New(name(place.id)?), fields })
 }

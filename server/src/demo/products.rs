@@ -1,6 +1,7 @@
 //! What the demo retailer sells: garments in colours and sizes.
 
 use anaquel_engine::command::SkuFields;
+use anaquel_engine::patch::Patch;
 
 use super::Numbers;
 
@@ -52,13 +53,13 @@ impl Variant {
     /// As the catalogue describes it.
     pub fn fields(&self) -> SkuFields {
         SkuFields {
-            name: Some(self.name.clone()),
-            gtin: None,
-            unit: Some("piece".into()),
-            decimals: Some(0),
-            product: Some(self.product.clone()),
-            categories: Some(vec![self.category.into()]),
+            name: Patch::Set(self.name.clone()),
+            unit: Patch::Set("piece".into()),
+            decimals: Patch::Set(0),
+            product: Patch::Set(self.product.clone()),
+            categories: Patch::Set(vec![self.category.into()]),
             attributes: vec![("colour".into(), self.colour.into()), ("size".into(), self.size.into())],
+            ..SkuFields::default()
         }
     }
 }

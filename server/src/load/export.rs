@@ -159,7 +159,9 @@ fn skus(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> 
 fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {
     let state = engine.state();
     writeln!(out, "{}", STOCK_COLUMNS.join(","))?;
-    let (mut from, total) = (0, state.cells());
+    let (mut from, total, mut rows) = (0, state.cells(), 0);
+    let (skus, locations) = (&state.catalogue.skus, &state.catalogue.locations);
+    let is_retired = |sku: SkuId, location: LocationId| skus.is_retired(sku) || locations.is_retired(location);
     while from < total {
         let to = from.saturating_add(CELLS_AT_A_TIME as u32).min(total);
         let (seq, (time, cells)) = state.view.read(|| {
@@ -171,9 +173,10 @@ fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64>
                     counted_at != Timestamp(0) && state.movements.since(sku, location, counted_at) == Some(0);
                 (sku, location, cell.durable().on_hand, counted_at, cell.safety_stock(), is_count)
             });
-            (state.last_time(), cells.collect::<Vec<_>>())
+            (state.last_time(), cells.filter(|cell| !is_retired(cell.0, cell.1)).collect::<Vec<_>>())
         });
         let as_of = as_of::write(engine, time, seq);
+        rows += cells.len() as u64;
         for (sku, location, on_hand, counted_at, safety_stock, is_count) in cells {
             let counted_at = if counted_at == Timestamp(0) { String::new() } else { wire::time(counted_at) };
             let as_of = if is_count { "" } else { as_of.as_str() };
@@ -184,7 +187,7 @@ fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64>
         }
         from = to;
     }
-    Ok(total.into())
+    Ok(rows)
 }
 
 fn rules(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> {

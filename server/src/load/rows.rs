@@ -785,16 +785,22 @@ fn location_fields(cells: &mut Cells, numbers: &Numbers) -> Result<LocationField
     let mut minutes = |column: &str| cells.remove(column).map(|text| numbers.whole(column, &text)).transpose();
     let (pickup_minutes, transfer_minutes) = (minutes("pickup_minutes")?, minutes("transfer_minutes")?);
     let (cutoff, group) = (cells.remove("pickup_cutoff"), cells.remove("transfer_group"));
-    let services = services((hours, special), cutoff, pickup_minutes, group, transfer_minutes);
+    let services = services(
+        (hours.into(), special.into()),
+        cutoff.into(),
+        pickup_minutes.into(),
+        group.into(),
+        transfer_minutes.into(),
+    );
     Ok(LocationFields {
         services: services.map_err(|(field, reason)| wrong(field, reason))?,
-        name: text(cells, "name")?,
-        kind,
-        coordinates,
-        timezone,
-        pickup: cells.remove("pickup").map(|text| flag("pickup", &text)).transpose()?,
-        ship: cells.remove("ship").map(|text| flag("ship", &text)).transpose()?,
-        groups: cells.remove("groups").map(|text| names(&text, "groups")).transpose()?,
+        name: text(cells, "name")?.into(),
+        kind: kind.into(),
+        coordinates: coordinates.into(),
+        timezone: timezone.into(),
+        pickup: cells.remove("pickup").map(|text| flag("pickup", &text)).transpose()?.into(),
+        ship: cells.remove("ship").map(|text| flag("ship", &text)).transpose()?.into(),
+        groups: cells.remove("groups").map(|text| names(&text, "groups")).transpose()?.into(),
     })
 }
 
@@ -814,13 +820,13 @@ fn sku_fields(mut cells: Cells, numbers: &Numbers) -> Result<SkuFields, Wrong> {
         numbers.whole("decimals", &text).and_then(|value| decimals(value).map_err(|reason| wrong("decimals", reason)))
     });
     let fields = SkuFields {
-        name: text(&mut cells, "name")?,
-        gtin: text(&mut cells, "gtin")?,
-        unit: text(&mut cells, "unit")?,
-        decimals: places.transpose()?,
-        product: text(&mut cells, "product")?,
-        categories: cells.remove("categories").map(|text| categories(&text)).transpose()?,
-        attributes: Vec::new(),
+        name: text(&mut cells, "name")?.into(),
+        gtin: text(&mut cells, "gtin")?.into(),
+        unit: text(&mut cells, "unit")?.into(),
+        decimals: places.transpose()?.into(),
+        product: text(&mut cells, "product")?.into(),
+        categories: cells.remove("categories").map(|text| categories(&text)).transpose()?.into(),
+        ..SkuFields::default()
     };
     let attribute = |(column, value): (String, String)| {
         if value.len() > TEXT_BYTES_MAX {

@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use anaquel_engine::Engine;
 use anaquel_engine::business_time::{Span, SpecialDates};
 use anaquel_engine::catalogue::{
-    ChannelDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails, Versioned,
+    LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails, Versioned,
 };
-use anaquel_engine::command::{LocationFields, ServiceFields, SkuFields, Version};
+use anaquel_engine::command::{ChannelFields, LocationFields, ServiceFields, SkuFields, Version};
 use anaquel_engine::event::{CellToCome, PlaceSet, Thing};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
+use anaquel_engine::patch::Patch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::patch::{self, Said};
 use super::{hours, name};
 use crate::problem::Problem;
 use crate::sight::Sight;
@@ -28,110 +30,143 @@ pub const ATTRIBUTES_MAX: usize = 64;
 /// Names in one list.
 const LIST_MAX: usize = 10_000;
 
-/// What is known of a SKU.
+/// What is said of a SKU. A field that is left out stays as it is; `null` takes it out.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SkuBody {
     /// What people call it.
-    #[schema(example = "T-shirt, red, M")]
-    pub name: Option<String>,
+    #[schema(example = "T-shirt, red, M", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub name: Said<String>,
     /// Global Trade Item Number: EAN-8, UPC-A, EAN-13 or GTIN-14, its check digit verified; several between semicolons.
-    #[schema(example = "4006381333931")]
-    pub gtin: Option<String>,
+    #[schema(example = "4006381333931", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub gtin: Said<String>,
     /// Unit of measure.
-    #[schema(example = "piece")]
-    pub unit: Option<String>,
-    /// Decimal places of the unit that one counted unit stands for, 0 to 9.
-    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
-    pub decimals: Option<i64>,
+    #[schema(example = "piece", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub unit: Said<String>,
+    /// Decimal places of the unit that one counted unit stands for, 0 to 9; 0 if nobody says.
+    #[schema(value_type = Option<i64>)]
+    #[serde(deserialize_with = "patch::whole")]
+    pub decimals: Said<i64>,
     /// The product of which it is a variant.
-    pub product: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub product: Said<String>,
     /// Categories it is filed under.
-    pub categories: Option<Vec<String>>,
-    /// Free attributes.
-    #[serde(deserialize_with = "super::strict::map")]
-    pub attributes: Option<BTreeMap<String, String>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub categories: Said<Vec<String>>,
+    /// Free attributes, all of them.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(deserialize_with = "patch::map")]
+    pub attributes: Said<BTreeMap<String, String>>,
 }
 
-/// What is known of a location.
+/// What is said of a location. A field that is left out stays as it is; `null` takes it out.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LocationBody {
     /// What people call it.
-    #[schema(example = "Madrid, Gran V\u{ed}a")]
-    pub name: Option<String>,
-    /// `store` (default), `warehouse` or `supplier`.
-    #[schema(example = "store")]
-    pub kind: Option<String>,
+    #[schema(example = "Madrid, Gran V\u{ed}a", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub name: Said<String>,
+    /// `store` (if nobody says), `warehouse` or `supplier`.
+    #[schema(example = "store", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub kind: Said<String>,
     /// Degrees north.
-    pub latitude: Option<f64>,
+    #[schema(value_type = Option<f64>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub latitude: Said<f64>,
     /// Degrees east.
-    pub longitude: Option<f64>,
+    #[schema(value_type = Option<f64>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub longitude: Said<f64>,
     /// A name of the tz database; UTC while there is none.
-    #[schema(example = "Europe/Madrid")]
-    pub timezone: Option<String>,
-    /// Whether customers may fetch orders here; yes if left out. Where they may not, no reservation for `pickup` is taken.
-    pub pickup: Option<bool>,
-    /// Whether orders are shipped from here; yes if left out. Where they are not, no reservation for `delivery` is taken.
-    pub ship: Option<bool>,
-    /// Exactly the groups it is in; left out, it stays in those it is in.
-    pub groups: Option<Vec<String>>,
+    #[schema(example = "Europe/Madrid", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub timezone: Said<String>,
+    /// Whether customers may fetch orders here; yes if nobody says. Where they may not, no reservation for `pickup` is
+    /// taken.
+    #[schema(value_type = Option<bool>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub pickup: Said<bool>,
+    /// Whether orders are shipped from here; yes if nobody says. Where they are not, no reservation for `delivery` is
+    /// taken.
+    #[schema(value_type = Option<bool>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub ship: Said<bool>,
+    /// Exactly the groups it is in.
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub groups: Said<Vec<String>>,
     /// When people work there, by day (`mon` to `sun`), in its own time; `closed` for a day on which nobody does. Hours that
     /// are given and hold no span are closed; while they were never given, nothing stands in the way of work.
-    #[schema(example = json!({"mon": "10:00-14:00,17:00-20:30", "sat": "10:00-14:00"}))]
-    #[serde(deserialize_with = "super::strict::map")]
-    pub hours: Option<BTreeMap<String, String>>,
+    #[schema(example = json!({"mon": "10:00-14:00,17:00-20:30", "sat": "10:00-14:00"}), value_type = Option<BTreeMap<String, String>>)]
+    #[serde(deserialize_with = "patch::map")]
+    pub hours: Said<BTreeMap<String, String>>,
     /// Dates on which other hours hold: all of them.
-    pub special_hours: Option<Vec<hours::SpecialDay>>,
+    #[schema(value_type = Option<Vec<hours::SpecialDay>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub special_hours: Said<Vec<hours::SpecialDay>>,
     /// Orders that come at or after this time of the day wait for the next opening. It belongs to the opening that it falls
     /// into.
-    #[schema(example = "18:00")]
-    pub pickup_cutoff: Option<String>,
+    #[schema(example = "18:00", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub pickup_cutoff: Said<String>,
     /// Minutes of work until an order is ready to be fetched.
-    #[schema(example = 120)]
-    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
-    pub pickup_minutes: Option<i64>,
+    #[schema(example = 120, value_type = Option<i64>)]
+    #[serde(deserialize_with = "patch::whole")]
+    pub pickup_minutes: Said<i64>,
     /// The group from which what it lacks may be brought.
-    pub transfer_group: Option<String>,
+    #[schema(value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub transfer_group: Said<String>,
     /// Minutes until that is there.
-    #[serde(default, deserialize_with = "crate::wire::whole::optional")]
-    pub transfer_minutes: Option<i64>,
+    #[schema(value_type = Option<i64>)]
+    #[serde(deserialize_with = "patch::whole")]
+    pub transfer_minutes: Said<i64>,
 }
 
 /// The members of a group.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct GroupBody {
-    /// Its locations; each must be known.
-    pub locations: Vec<String>,
+    /// Its locations; each must be known. Left out they stay as they are; `null` or `[]` takes all out.
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub locations: Said<Vec<String>>,
 }
 
 /// What holds for a channel.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct ChannelBody {
-    /// Units of every cell that it must leave to others.
-    #[schema(example = 2)]
-    #[serde(default, deserialize_with = "crate::wire::whole::required")]
-    pub buffer: i64,
+    /// Units of every cell that it must leave to others. Left out they stay as they are; 0 if nobody says.
+    #[schema(example = 2, value_type = Option<i64>)]
+    #[serde(deserialize_with = "patch::whole")]
+    pub buffer: Said<i64>,
 }
 
 impl SkuBody {
     /// The fields, validated.
     pub fn into_fields(self) -> Result<SkuFields, Problem> {
-        let decimals =
-            self.decimals.map(decimals).transpose().map_err(|reason| Problem::invalid("decimals", reason))?;
-        let attributes: Vec<_> = self.attributes.unwrap_or_default().into_iter().collect();
-        let categories = self.categories.as_ref().map_or(0, Vec::len);
-        if attributes.len() > ATTRIBUTES_MAX || categories > ATTRIBUTES_MAX {
-            let reason = format!("at most {ATTRIBUTES_MAX} attributes and as many categories are taken");
-            return Err(Problem::invalid("attributes", reason));
+        let wrong = |reason| Problem::invalid("decimals", reason);
+        let decimals = Patch::said(self.decimals).try_map(|value| decimals(value).map_err(wrong))?;
+        let (categories, attributes) = (Patch::said(self.categories), Patch::said(self.attributes));
+        if attributes.value().map_or(0, BTreeMap::len) > ATTRIBUTES_MAX {
+            return Err(Problem::invalid("attributes", format!("at most {ATTRIBUTES_MAX} attributes are taken")));
         }
-        for (key, value) in &attributes {
+        if categories.value().map_or(0, Vec::len) > ATTRIBUTES_MAX {
+            return Err(Problem::invalid("categories", format!("at most {ATTRIBUTES_MAX} categories are taken")));
+        }
+        for (key, value) in attributes.value().into_iter().flatten() {
             bounded(&format!("attributes.{key}"), value)?;
             name("attributes", key)?;
         }
-        for category in self.categories.iter().flatten() {
+        for category in categories.value().into_iter().flatten() {
             bounded("categories", category)?;
         }
         Ok(SkuFields {
@@ -140,8 +175,9 @@ impl SkuBody {
             unit: text("unit", self.unit)?,
             decimals,
             product: text("product", self.product)?,
-            categories: self.categories,
-            attributes,
+            categories,
+            all_attributes: attributes,
+            attributes: Vec::new(),
         })
     }
 }
@@ -149,33 +185,41 @@ impl SkuBody {
 impl LocationBody {
     /// The fields, validated.
     pub fn into_fields(self) -> Result<LocationFields, Problem> {
-        let kind =
-            self.kind.as_deref().map(parse_kind).transpose().map_err(|reason| Problem::invalid("kind", reason))?;
+        let wrong = |reason| Problem::invalid("kind", reason);
+        let kind = Patch::said(self.kind).try_map(|text| parse_kind(&text).map_err(wrong))?;
         let coordinates = match (self.latitude, self.longitude) {
-            (None, None) => None,
-            (Some(latitude), Some(longitude)) => {
-                Some(coordinates(latitude, longitude).map_err(|(field, reason)| Problem::invalid(field, reason))?)
+            (None, None) => Patch::Keep,
+            (Some(None), Some(None)) => Patch::Clear,
+            (Some(Some(latitude)), Some(Some(longitude))) => {
+                Patch::Set(coordinates(latitude, longitude).map_err(|(field, reason)| Problem::invalid(field, reason))?)
             }
-            (None, Some(_)) => return Err(Problem::invalid("latitude", "is needed beside longitude")),
-            (Some(_), None) => return Err(Problem::invalid("longitude", "is needed beside latitude")),
+            (None | Some(None), Some(_)) => return Err(Problem::invalid("latitude", "is needed beside longitude")),
+            (Some(_), None | Some(None)) => return Err(Problem::invalid("longitude", "is needed beside latitude")),
         };
-        let groups = self.groups.map(|groups| names("groups", &groups)).transpose()?;
-        let hours =
-            self.hours.as_ref().map(hours::parse).transpose().map_err(|reason| Problem::invalid("hours", reason))?;
-        let special = self.special_hours.as_deref().map(hours::parse_special).transpose();
-        let special = special.map_err(|reason| Problem::invalid("special_hours", reason))?;
-        let timezone = hours::zone(self.timezone).map_err(|reason| Problem::invalid("timezone", reason))?;
-        let (cutoff, minutes) = (self.pickup_cutoff, self.pickup_minutes);
-        let services = services((hours, special), cutoff, minutes, self.transfer_group, self.transfer_minutes)
-            .map_err(|(field, reason)| Problem::invalid(field, reason))?;
+        let groups = Patch::said(self.groups).try_map(|groups| names("groups", &groups))?;
+        let wrong = |reason| Problem::invalid("hours", reason);
+        let hours = Patch::said(self.hours).try_map(|days| hours::parse(&days).map_err(wrong))?;
+        let wrong = |reason| Problem::invalid("special_hours", reason);
+        let special = Patch::said(self.special_hours).try_map(|days| hours::parse_special(&days).map_err(wrong))?;
+        let wrong = |reason| Problem::invalid("timezone", reason);
+        let zone = |name| hours::zone(Some(name)).map(Option::unwrap_or_default).map_err(wrong);
+        let timezone = Patch::said(self.timezone).try_map(zone)?;
+        let services = services(
+            (hours, special),
+            Patch::said(self.pickup_cutoff),
+            Patch::said(self.pickup_minutes),
+            Patch::said(self.transfer_group),
+            Patch::said(self.transfer_minutes),
+        )
+        .map_err(|(field, reason)| Problem::invalid(field, reason))?;
         Ok(LocationFields {
             services,
             name: text("name", self.name)?,
             kind,
             coordinates,
             timezone,
-            pickup: self.pickup,
-            ship: self.ship,
+            pickup: Patch::said(self.pickup),
+            ship: Patch::said(self.ship),
             groups,
         })
     }
@@ -185,55 +229,52 @@ impl LocationBody {
 const MINUTES_MAX: i64 = 31 * 24 * 60;
 
 /// Hours by day, and on some dates, where they were given.
-type Hours = (Option<Vec<Span>>, Option<SpecialDates>);
+type Hours = (Patch<Vec<Span>>, Patch<SpecialDates>);
 
 /// What is said of the people in a location, validated.
 pub fn services(
     (hours, special_hours): Hours,
-    cutoff: Option<String>,
-    pickup_minutes: Option<i64>,
-    transfer_group: Option<String>,
-    transfer_minutes: Option<i64>,
+    cutoff: Patch<String>,
+    pickup_minutes: Patch<i64>,
+    transfer_group: Patch<String>,
+    transfer_minutes: Patch<i64>,
 ) -> Result<ServiceFields, (&'static str, String)> {
     let minutes = |field: &'static str, value: i64| {
         let value = u32::try_from(value).ok().filter(|value| i64::from(*value) <= MINUTES_MAX);
         value.ok_or_else(|| (field, format!("is not between 0 and {MINUTES_MAX}")))
     };
-    if transfer_minutes.is_some() && transfer_group.is_none() {
-        return Err(("transfer_group", "is needed beside transfer_minutes".into()));
-    }
     Ok(ServiceFields {
         hours,
         special_hours,
-        pickup_cutoff: cutoff
-            .map(|text| hours::minute(&text).map_err(|reason| ("pickup_cutoff", reason)))
-            .transpose()?,
-        pickup_minutes: pickup_minutes.map(|value| minutes("pickup_minutes", value)).transpose()?,
+        pickup_cutoff: cutoff.try_map(|text| hours::minute(&text).map_err(|reason| ("pickup_cutoff", reason)))?,
+        pickup_minutes: pickup_minutes.try_map(|value| minutes("pickup_minutes", value))?,
         transfer_group: transfer_group
-            .map(|text| Name::parse(&text).map_err(|error| ("transfer_group", error.to_string())))
-            .transpose()?,
-        transfer_minutes: transfer_minutes.map(|value| minutes("transfer_minutes", value)).transpose()?,
+            .try_map(|text| Name::parse(&text).map_err(|error| ("transfer_group", error.to_string())))?,
+        transfer_minutes: transfer_minutes.try_map(|value| minutes("transfer_minutes", value))?,
     })
 }
 
 impl GroupBody {
     /// The members, validated.
-    pub fn into_names(self) -> Result<Vec<Name>, Problem> {
-        names("locations", &self.locations)
+    pub fn into_names(self) -> Result<Patch<Vec<Name>>, Problem> {
+        Patch::said(self.locations).try_map(|locations| names("locations", &locations))
     }
 }
 
 impl ChannelBody {
     /// The settings, validated.
-    pub fn into_details(self) -> Result<ChannelDetails, Problem> {
-        let buffer = u32::try_from(self.buffer).ok().filter(|buffer| *buffer <= LINE_QUANTITY_MAX);
-        let reason = || Problem::invalid("buffer", format!("{} is not between 0 and {LINE_QUANTITY_MAX}", self.buffer));
-        Ok(ChannelDetails { buffer: buffer.ok_or_else(reason)? })
+    pub fn into_fields(self) -> Result<ChannelFields, Problem> {
+        let buffer = Patch::said(self.buffer).try_map(|value| {
+            let buffer = u32::try_from(value).ok().filter(|buffer| *buffer <= LINE_QUANTITY_MAX);
+            let reason = || Problem::invalid("buffer", format!("{value} is not between 0 and {LINE_QUANTITY_MAX}"));
+            buffer.ok_or_else(reason)
+        })?;
+        Ok(ChannelFields { buffer })
     }
 }
 
-fn text(field: &str, value: Option<String>) -> Result<Option<String>, Problem> {
-    value.map(|value| bounded(field, &value).map(|()| value)).transpose()
+fn text(field: &str, said: Said<String>) -> Result<Patch<String>, Problem> {
+    Patch::said(said).try_map(|value| bounded(field, &value).map(|()| value))
 }
 
 fn bounded(field: &str, value: &str) -> Result<(), Problem> {
@@ -295,10 +336,10 @@ pub fn sku(engine: &Engine, id: SkuId) -> (Version, Value) {
     let registry = &engine.state().catalogue.skus;
     let set = registry.details(id);
     let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
-    (version(set.as_deref()), sku_item(engine, id, &details))
+    (version(set.as_deref()), sku_item(engine, id, &details, !registry.is_made_up(id)))
 }
 
-fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails) -> Value {
+fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails, declared: bool) -> Value {
     json!({
         "sku": engine.state().catalogue.skus.name(id).as_str(),
         "name": details.name,
@@ -308,6 +349,7 @@ fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails) -> Value {
         "product": details.product,
         "categories": details.categories,
         "attributes": details.attributes,
+        "declared": declared,
     })
 }
 
@@ -321,11 +363,14 @@ pub fn location(engine: &Engine, id: LocationId) -> (Version, Value) {
     let hours = catalogue.hours(id);
     let groups = catalogue.groups_of(id);
     let mut item = location_item(engine, id, &details, &services, &hours.details, &groups);
-    if let (Value::Object(members), Some(of)) = (&mut item, catalogue.quarantine_of(id)) {
-        members.insert("kind".into(), "quarantine".into());
-        members.insert("quarantine_of".into(), catalogue.locations.name(of).as_str().into());
-        members.insert("pickup".into(), false.into());
-        members.insert("ship".into(), false.into());
+    if let Value::Object(members) = &mut item {
+        members.insert("declared".into(), (!catalogue.locations.is_made_up(id)).into());
+        if let Some(of) = catalogue.quarantine_of(id) {
+            members.insert("kind".into(), "quarantine".into());
+            members.insert("quarantine_of".into(), catalogue.locations.name(of).as_str().into());
+            members.insert("pickup".into(), false.into());
+            members.insert("ship".into(), false.into());
+        }
     }
     let seq = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version)).max(hours.version);
     (Version::of_location(seq, &groups), item)
@@ -357,6 +402,7 @@ fn location_item(
         "pickup_minutes": services.pickup_minutes,
         "transfer_group": services.transfers.map(|transfers| catalogue.groups.name(transfers.from).as_str()),
         "transfer_minutes": services.transfers.map(|transfers| transfers.minutes),
+        "declared": true,
     })
 }
 
@@ -390,7 +436,7 @@ fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {
 /// is theirs may change, and a repeat is told what was told first.
 pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
     match thing {
-        Thing::Sku(id, details) => sku_item(engine, *id, details),
+        Thing::Sku(id, details) => sku_item(engine, *id, details, true),
         Thing::Location(id, details, services, groups) => {
             location_item(engine, *id, details, services, &services.old_hours(), groups)
         }
@@ -402,6 +448,7 @@ pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
         Thing::Channel(id, details) => channel_item(engine, *id, details.buffer),
         Thing::Rule(standing) => super::rule::standing(engine, standing).1,
         Thing::NoRule(name) => json!({"rule": name.as_str()}),
+        Thing::Retired(kind, name) => json!({kind.as_str(): name.as_str(), "retired": true}),
         Thing::Supply(cells) => {
             let item = |cell: &CellToCome| match sight.is_free() {
                 true => super::supply::cell(engine, cell, sight),

@@ -100,6 +100,14 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             ("defined", item)
         }
         Event::Released(definitions) => ("released", names(definitions)),
+        Event::Retired(definitions) => ("retired", names(definitions)),
+        Event::Revived(definitions) => {
+            let mut item = names(definitions);
+            if let Value::Object(members) = &mut item {
+                members.insert("revived".into(), true.into());
+            }
+            ("defined", item)
+        }
         Event::SkusSet(rows) => ("skus_set", json!({"skus": rows.iter().map(|(id, _)| sku(*id)).collect::<Vec<_>>()})),
         Event::LocationsSet(rows) => {
             ("locations_set", json!({"locations": rows.iter().map(|(id, _)| location(*id)).collect::<Vec<_>>()}))

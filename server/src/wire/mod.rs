@@ -9,6 +9,7 @@ pub mod currency;
 pub mod event;
 pub mod hours;
 pub mod objects;
+pub mod patch;
 pub mod put;
 pub mod reservation;
 pub mod rule;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::change::Change;
-use super::super::entry::{Entry, What};
+use super::super::entry::{Entry, Moving, What};
 use super::super::filter::Filter;
 use super::super::index::{Mode, last_words};
 use super::{Feed, Message, Phase, Reset, Subscription};
@@ -96,6 +96,14 @@ struct Found {
 }
 
 impl Found {
+    /// Whether cells come or go with what was retired, or came back.
+    fn selects(filter: &Filter, moving: Moving, selected: impl Fn(LocationId) -> bool) -> bool {
+        match moving {
+            Moving::Location(location) => selected(location),
+            Moving::Sku(sku) => filter.has_sku(sku),
+        }
+    }
+
     fn visit(&mut self, state: &State, filter: &Filter, entry: &Entry, selected: impl Fn(LocationId) -> bool) {
         match &entry.what {
             What::Cell(cell) if filter.has_sku(cell.sku) && selected(cell.location) => {
@@ -110,7 +118,10 @@ impl Found {
             What::Rules(rests) if rests.matters(&state.rules.book()) => {
                 self.filter_changed = Some(Reset::RulesChanged);
             }
-            What::Cell(_) | What::Group(..) | What::Channel(..) | What::Rules(_) | What::Names => {}
+            What::Stands(moving, _) if moving.iter().any(|moving| Self::selects(filter, *moving, &selected)) => {
+                self.filter_changed = Some(Reset::SelectionChanged);
+            }
+            What::Cell(_) | What::Group(..) | What::Channel(..) | What::Rules(_) | What::Names | What::Stands(..) => {}
         }
     }
 }

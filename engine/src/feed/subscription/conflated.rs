@@ -6,35 +6,34 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::super::change::Change;
+use super::super::entry::Moving;
 use super::super::filter::{CellKey, Part, cell_key};
 use super::outgoing::{Pieces, Then};
 use super::{Item, Joining, Message, Phase, Reset, Subscription, Told};
-use crate::ids::{LocationId, Seq};
+use crate::ids::{LocationId, Seq, SkuId};
 use crate::query::CellView;
 
 impl Subscription {
     /// Conflated: locations came or went, or all cells count differently. What came is read; what went is named.
-    pub(super) fn reselect(
-        &mut self,
-        moved: &BTreeMap<LocationId, (Seq, bool)>,
-        recounted: Option<Reset>,
-    ) -> Option<Told> {
+    pub(super) fn reselect(&mut self, moved: &BTreeMap<Moving, (Seq, bool)>, recounted: Option<Reset>) -> Option<Told> {
         let limit = self.feed.shared.settings.subscription_cells_max;
-        let of =
-            |joins: bool| moved.iter().filter(|(_, moved)| moved.1 == joins).map(|(location, _)| *location).collect();
-        let (joined, left): (Vec<_>, Vec<_>) = (of(true), of(false));
-        let gone = self.read(Part::Locations(&left), usize::MAX).map(|gone| gone.cells).unwrap_or_default();
-        let came = self.read(if recounted.is_some() { Part::Whole } else { Part::Locations(&joined) }, limit);
-        if !left.is_empty() {
+        let moved: Vec<_> = moved.iter().map(|(moving, (_, joins))| (*moving, *joins)).collect();
+        let (left, retired) = (Moving::locations(&moved, false), Moving::skus(&moved, false));
+        let gone = self.gone(&left, &retired);
+        let came = match recounted {
+            Some(_) => self.read(Part::Whole, limit),
+            None => self.came(&moved, limit),
+        };
+        if !(left.is_empty() && retired.is_empty()) {
+            let is_gone = |sku: SkuId, location: LocationId| left.contains(&location) || retired.contains(&sku);
             let mut pending = self.sub.lock_pending();
-            pending.ready.retain(|_, change| !left.contains(&change.cell.location));
-            pending.dirty.retain(|_, change| !left.contains(&change.cell.location));
+            pending.ready.retain(|_, change| !is_gone(change.cell.sku, change.cell.location));
+            pending.dirty.retain(|_, change| !is_gone(change.cell.sku, change.cell.location));
             drop(pending);
             for joining in &mut self.joining {
-                joining.cells.cells.retain(|cell| !left.contains(&cell.location));
+                joining.cells.cells.retain(|cell| !is_gone(cell.sku, cell.location));
             }
-            let removed = gone.iter().map(|cell| (cell.sku, cell.location));
-            self.untracked.get_or_insert_default().cells.extend(removed);
+            self.untracked.get_or_insert_default().cells.extend(gone);
         }
         match came {
             // Too much for one delta.

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use super::super::change::Change;
-use super::super::filter::{Cells, Part, cell_key};
+use super::super::entry::Moving;
+use super::super::filter::{Cells, cell_key};
 use super::super::index::{Step, last_words};
 use super::outgoing::{Pieces, Then};
 use super::{Item, Joining, Reset, Subscription, Told};
-use crate::ids::{LocationId, Seq};
+use crate::ids::{LocationId, Seq, SkuId};
 
 /// What a lossless subscription has to tell next.
 enum Event {
     Changed(Seq, Vec<Arc<Change>>),
-    /// Locations that joined (true) or left (false).
-    Moved(Seq, Vec<(LocationId, bool)>),
+    /// What came (true) or left (false).
+    Moved(Seq, Vec<(Moving, bool)>),
     Recounted(Seq, Reset),
 }
 
@@ -36,26 +37,25 @@ impl Subscription {
                     }
                 }
                 Event::Moved(seq, moved) if seq > self.base => {
-                    let of =
-                        |joins: bool| moved.iter().filter(|m| m.1 == joins).map(|(location, _)| *location).collect();
-                    let (joined, left): (Vec<_>, Vec<_>) = (of(true), of(false));
+                    let (left, retired) = (Moving::locations(&moved, false), Moving::skus(&moved, false));
+                    let joins = moved.iter().any(|(_, joins)| *joins);
                     for joining in &mut self.joining {
-                        joining.cells.cells.retain(|cell| !left.contains(&cell.location));
+                        let is_gone = |sku: &SkuId, at: &LocationId| left.contains(at) || retired.contains(sku);
+                        joining.cells.cells.retain(|cell| !is_gone(&cell.sku, &cell.location));
                     }
-                    let gone = self.read(Part::Locations(&left), usize::MAX).map(|gone| gone.cells).unwrap_or_default();
+                    let gone = self.gone(&left, &retired);
                     let limit = self.feed.shared.settings.subscription_cells_max;
-                    match self.read(Part::Locations(&joined), limit) {
+                    match self.came(&moved, limit) {
                         // Before anything of this record is sent: a cursor from now on must not skip what joins.
                         Ok(cells) if cells.cells.len().max(gone.len()) > self.delta_cells_max() => {
                             return self.restart(Reset::GroupChanged).map(Told::Message);
                         }
-                        Ok(cells) if !joined.is_empty() => self.join(cells, None),
+                        Ok(cells) if joins => self.join(cells, None),
                         Ok(_) => {}
                         // The next snapshot will say that it is too much.
                         Err(_) => return self.restart(Reset::GroupChanged).map(Told::Message),
                     }
-                    let removed = gone.iter().map(|cell| (cell.sku, cell.location)).collect();
-                    self.push_delta(seq, Vec::new(), removed);
+                    self.push_delta(seq, Vec::new(), gone);
                     if !self.out.is_empty() {
                         return Some(Told::Pieces);
                     }
@@ -84,12 +84,12 @@ impl Subscription {
                 }
                 Event::Changed(seq, changes)
             }
-            Step::Moved(seq, location, joins) => {
-                let mut moved = vec![(location, joins)];
-                while let Some(Step::Moved(_, location, joins)) =
+            Step::Moved(seq, moving, joins) => {
+                let mut moved = vec![(moving, joins)];
+                while let Some(Step::Moved(_, moving, joins)) =
                     pending.queue.pop_front_if(|step| matches!(step, Step::Moved(other, ..) if *other == seq))
                 {
-                    moved.push((location, joins));
+                    moved.push((moving, joins));
                 }
                 Event::Moved(seq, moved)
             }

@@ -20,7 +20,7 @@ mod lossless;
 mod message;
 mod outgoing;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
@@ -28,10 +28,11 @@ use rustc_hash::FxHashSet;
 
 use super::Feed;
 use super::cursor::Cursor;
+use super::entry::Moving;
 use super::filter::{self, CellKey, Cells, Filter, Part, cell_key};
 use super::index::{Exceeded, Mode, Pending, Slot, Step, Sub};
-use crate::ids::{Name, Seq, SkuId};
-use crate::query::Lens;
+use crate::ids::{LocationId, Name, Seq, SkuId};
+use crate::query::{CellView, Lens};
 use outgoing::{PIECE_CELLS, Pieces, Then, Untracked};
 
 pub use message::{Item, Message, Reset, Start};
@@ -273,10 +274,13 @@ impl Subscription {
             pending.queue.retain(|step| !matches!(step, Step::Changed(change) if is_gone(change.cell.sku)));
             // Cells of a location that left are known to the subscriber until it was told.
             let left = pending.queue.iter().filter_map(|step| match step {
-                Step::Moved(_, location, false) => Some(*location),
+                Step::Moved(_, Moving::Location(location), false) => Some(*location),
                 _ => None,
             });
-            let moved = pending.moved.iter().filter(|(_, (_, joins))| !*joins).map(|(location, _)| *location);
+            let moved = pending.moved.iter().filter_map(|(moving, (_, joins))| match moving {
+                Moving::Location(location) if !*joins => Some(*location),
+                _ => None,
+            });
             if let Some(places) = &mut places {
                 places.extend(left.chain(moved));
             }
@@ -414,6 +418,44 @@ impl Subscription {
         let keys = cells.cells.iter().map(|cell| cell_key(cell.sku, cell.location)).collect();
         self.feed.shared.lock_index().hold(self.slot, cells.seq);
         self.joining.push_back(Joining { keys, cells, tracked });
+    }
+
+    /// The cells that leave with locations and SKUs.
+    fn gone(&self, locations: &[LocationId], skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
+        if locations.is_empty() && skus.is_empty() {
+            return Vec::new();
+        }
+        let of = |part: Part<'_>| self.read(part, usize::MAX).map(|gone| gone.cells).unwrap_or_default();
+        let mut cells = of(Part::LeavingLocations(locations));
+        cells.extend(of(Part::LeavingSkus(skus)));
+        let mut gone: Vec<_> = cells.iter().map(|cell| (cell.sku, cell.location)).collect();
+        gone.sort_unstable();
+        gone.dedup();
+        gone
+    }
+
+    /// The cells that come with locations and SKUs.
+    fn came(&self, moved: &[(Moving, bool)], limit: usize) -> Result<Cells, usize> {
+        let (locations, skus) = (Moving::locations(moved, true), Moving::skus(moved, true));
+        let mut cells = self.read(Part::Locations(&locations), limit)?;
+        if !skus.is_empty() {
+            let more = self.read(Part::Skus(&skus), limit)?;
+            // Read later: of a cell that is in both, this is the later word.
+            let key = |cell: &CellView| (cell.sku, cell.location);
+            let known: BTreeSet<_> = more.cells.iter().map(key).collect();
+            cells.cells.retain(|cell| !known.contains(&key(cell)));
+            // What was read before is looked at anew, so that all is of one moment.
+            let (state, lens) = (&self.feed.shared.state, &more.lens);
+            let (seq, again) = state.view.read(|| {
+                let all = cells.cells.iter().chain(&more.cells);
+                let cell = |cell: &CellView| {
+                    state.matrix.get(cell.sku, cell.location).map(|found| lens.view(&state.catalogue, found))
+                };
+                all.filter_map(cell).collect::<Vec<_>>()
+            });
+            cells = Cells { seq, cells: again, lens: more.lens.clone() };
+        }
+        Ok(cells)
     }
 
     fn live(&mut self) -> Option<Told> {

@@ -38,6 +38,11 @@ const CALLS: &[Call] = &[
         "Everything up to one record, as a file that `anaquel restore` takes; with `after` what came since an earlier one.",
         &[("200", "application/octet-stream")],
     ),
+    (
+        "DELETE /v1/channels/{channel}",
+        "The refusal says what holds it: open reservations, rules, prices. PUT brings it back, with nothing of what was said of it.",
+        &[("200", "Retired")],
+    ),
     ("GET /v1/channels", "The channels that were declared.", &[("200", "ChannelPage")]),
     ("GET /v1/channels/{channel}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "ChannelView")]),
     (
@@ -61,11 +66,16 @@ const CALLS: &[Call] = &[
         "Writes a file that `POST /v1/import/{kind}` takes back without changing anything.",
         &[("200", "text/csv")],
     ),
+    (
+        "DELETE /v1/groups/{group}",
+        "The refusal says what holds it: locations that are in it or have things brought from it, lines that were asked of it, rules.",
+        &[("200", "Retired")],
+    ),
     ("GET /v1/groups", "Groups of locations, by id.", &[("200", "GroupPage")]),
     ("GET /v1/groups/{group}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "GroupView")]),
     (
         "PUT /v1/groups/{group}",
-        "Sets the members of a group. A location may be in many groups.",
+        "Sets the members of a group; left out they stay, and null takes all out. A location may be in many groups.",
         &[("200", "GroupView")],
     ),
     (
@@ -75,7 +85,17 @@ const CALLS: &[Call] = &[
         &[("200", "ImportDone")],
     ),
     ("GET /v1/info", "For an operator, and for tests that compare two servers.", &[("200", "Info")]),
-    ("GET /v1/locations", "Locations, by id.", &[("200", "LocationPage")]),
+    (
+        "DELETE /v1/locations/{location}",
+        "The refusal says what holds it: stock, also in its quarantine, open reservations, supply, groups, rules, prices. Its empty \
+         quarantine goes with it. PUT brings it back, with nothing of what was said of it.",
+        &[("200", "Retired")],
+    ),
+    (
+        "GET /v1/locations",
+        "Locations, by id. With `declared=false` those that a movement or a count made up, for somebody to declare or retire.",
+        &[("200", "LocationPage")],
+    ),
     ("GET /v1/locations/{location}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "LocationView")]),
     (
         "PUT /v1/locations/{location}",
@@ -160,7 +180,17 @@ const CALLS: &[Call] = &[
         "For staff to settle: cells whose stock no longer covers what is promised, with the promises at risk.",
         &[("200", "ShortagePage")],
     ),
-    ("GET /v1/skus", "SKUs, by id.", &[("200", "SkuPage")]),
+    (
+        "DELETE /v1/skus/{sku}",
+        "The refusal says what holds it: stock, open reservations, supply, rules. Its prices go with it. PUT brings it back, with \
+         nothing of what was said of it.",
+        &[("200", "Retired")],
+    ),
+    (
+        "GET /v1/skus",
+        "SKUs, by id. With `declared=false` those that a movement or a count made up, for somebody to declare or retire.",
+        &[("200", "SkuPage")],
+    ),
     ("GET /v1/skus/{sku}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "SkuView")]),
     (
         "PUT /v1/skus/{sku}",

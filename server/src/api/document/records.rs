@@ -321,6 +321,26 @@ pub const RECORDS: &[Record] = &[
     ("RulePage", "Rules.", &[("items", "[RuleView]", "The rules"), ("next", "text?", NEXT)]),
     ("RuleRemoved", "The rule is no more.", &[("rule", "text", "Its id"), ("seq", "int", DURABLE)]),
     (
+        "Retired",
+        "The thing is no more. One of the four ids is there.",
+        &[
+            ("sku?", "text", "The SKU"),
+            ("location?", "text", "The location"),
+            ("group?", "text", "The group"),
+            ("channel?", "text", "The channel"),
+            ("retired", "flag", "True"),
+            ("seq", "int", DURABLE),
+        ],
+    ),
+    (
+        "Holders",
+        "What holds a thing, of one kind.",
+        &[
+            ("count", "int", "How many there are; of the reservations of a SKU at most 1,000 are counted"),
+            ("some", "[text]", "Some of them by name, where they have one"),
+        ],
+    ),
+    (
         "RulesExplained",
         "Why a cell counts as it does for a channel.",
         &[

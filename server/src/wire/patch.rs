@@ -1,0 +1,42 @@
+//! Fields of a change: left out, null, or a value, which are three things.
+
+use std::collections::BTreeMap;
+
+use serde::de::{Deserialize, Deserializer};
+
+use super::whole::Whole;
+
+/// What a body says of a field: `None` where it is left out, `Some(None)` where it is null.
+#[allow(clippy::option_option, reason = "that is how JSON tells the three apart")]
+pub type Said<T> = Option<Option<T>>;
+
+/// A field that is there, null or not.
+pub fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Said<T>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// The same of a map by name, in which no name stands twice.
+pub fn map<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Said<BTreeMap<String, V>>, D::Error> {
+    super::strict::map(deserializer).map(Some)
+}
+
+/// The same of a whole number, however it is written.
+pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<i128>>(deserializer: D) -> Result<Said<T>, D::Error> {
+    Ok(Some(Option::<Whole<T>>::deserialize(deserializer)?.map(|Whole(number)| number)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+
+    use crate::wire::catalogue::SkuBody;
+
+    #[test]
+    fn left_out_null_and_a_value_are_three_things() {
+        let body: SkuBody = serde_json::from_str(r#"{"name": null, "unit": "kg", "decimals": 3.0}"#).unwrap();
+        assert_eq!((body.name, body.unit, body.gtin), (Some(None), Some(Some("kg".to_owned())), None));
+        assert_eq!(body.decimals, Some(Some(3)));
+    }
+}
