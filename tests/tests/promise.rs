@@ -271,7 +271,11 @@ fn a_promise_of_the_network_is_bound_moved_and_handed_over() {
     let full = shop.step(&made, "rebind", &json!({"lines": [{"sku": "A", "from": "b", "location": "c"}]}));
     assert_eq!((full.status, full.slug().as_str()), (409, "insufficient-stock"), "{}", full.json());
     let short = &full.json()["lines"][0];
-    assert_eq!([&short["sku"], &short["location"], &short["missing"]], [&json!("A"), &json!("c"), &json!(1)], "{short}");
+    assert_eq!(
+        [&short["sku"], &short["location"], &short["missing"]],
+        [&json!("A"), &json!("c"), &json!(1)],
+        "{short}"
+    );
     let nowhere = shop.step(&made, "rebind", &json!({"lines": [{"sku": "A", "location": "nowhere"}]}));
     assert_eq!(nowhere.json()["field"], "lines[0].location");
     assert_eq!(shop.step(&made, "collect", &json!({})).json()["state"], "collected");

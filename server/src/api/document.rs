@@ -197,7 +197,10 @@ fn words() -> Map<String, Value> {
         (&json!({"pattern": format!("^(closed|{open}(, ?{open})*)?$")}), "hours.value"),
         (&json!({"minimum": 1, "maximum": 1000}), "limit"),
         (&json!({"minimum": 0, "maximum": 60}), "wait"),
-        (&json!({"minLength": 1, "maxLength": 255, "pattern": "^([!#-~]([ -~]*[!-~])?|\"[ -~]+\")$"}), "Idempotency-Key"),
+        (
+            &json!({"minLength": 1, "maxLength": 255, "pattern": "^([!#-~]([ -~]*[!-~])?|\"[ -~]+\")$"}),
+            "Idempotency-Key",
+        ),
         (&json!({"minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
         (&json!({"enum": ["cart", "pickup", "delivery"]}), "purpose"),
         (&json!({"enum": ["pickup", "delivery"]}), "SourcingBody.purpose"),
