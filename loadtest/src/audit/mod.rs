@@ -10,6 +10,7 @@
 //! settled yet.
 
 mod log;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,35 +22,14 @@ use serde_json::Value;
 
 use crate::client::Client;
 use log::{Ledger, Record};
-
-/// SKU and location.
-pub type Cell = (String, String);
-
-/// On hand and reserved.
-pub type Level = (i64, i64);
+pub(crate) use told::Told;
+pub use told::{Cell, Findings, Level};
 
 /// Records read at a time.
 const PAGE: usize = 1000;
 
 /// Looks at a log that ends too early.
 const LAST_LOOKS: u32 = 40;
-
-/// What a caller was told.
-#[derive(Debug)]
-pub(crate) enum Told {
-    /// The cells at that `seq`.
-    Read(u64, Vec<(Cell, Level)>),
-    /// A record of this kind, about this reservation, or about cells that are like this after it.
-    Wrote(u64, &'static str, Option<String>, Vec<(Cell, Level)>),
-}
-
-impl Told {
-    fn seq(&self) -> u64 {
-        match self {
-            Self::Read(seq, _) | Self::Wrote(seq, ..) => *seq,
-        }
-    }
-}
 
 /// The latest `seq` that anybody had been told when something was asked.
 #[derive(Debug, Clone, Copy)]
@@ -98,17 +78,6 @@ impl Witness {
         // An auditor that ended has found something, and says so itself.
         self.told.send(told).ok().context("the audit ended early")
     }
-}
-
-/// What was held against the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Findings {
-    /// Records of the log.
-    pub records: u64,
-    /// Writes that were answered, each with a record of its own.
-    pub writes: u64,
-    /// Reads that were the cells at their `seq`.
-    pub reads: u64,
 }
 
 /// When the log is read.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::swarm::connect;
+use super::swarm::{Acknowledged, connect};
 use crate::numbers::Numbers;
 
 /// Sockets that reservations go over.
@@ -14,9 +14,6 @@ const SOCKETS: u64 = 4;
 
 /// Reservations go out in groups this far apart.
 const TICK: Duration = Duration::from_millis(2);
-
-/// When each reservation was acknowledged: by SKU, the first unit first.
-pub type Acknowledged = Vec<Vec<Instant>>;
 
 /// Reserves for `seconds`, and tells when each was acknowledged. `skus` is how many there are to choose from.
 pub async fn reserve(address: SocketAddr, skus: u64, a_second: u64, seconds: u64) -> anyhow::Result<Acknowledged> {

@@ -15,8 +15,6 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use super::pacer::Acknowledged;
-
 /// Handshakes under way at a time.
 const HANDSHAKES: usize = 64;
 
@@ -30,6 +28,9 @@ pub struct Swarm {
     frames: Arc<AtomicU64>,
     recording: Arc<AtomicBool>,
 }
+
+/// When each reservation was acknowledged: by SKU, the first unit first.
+pub type Acknowledged = Vec<Vec<Instant>>;
 
 /// Connects, with buffers as small as the server's.
 pub async fn connect(address: SocketAddr) -> anyhow::Result<WebSocketStream<TcpStream>> {

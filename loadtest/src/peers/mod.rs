@@ -5,12 +5,13 @@
 //! PostgreSQL and Redis are driven by their own load generators, which are written in C and cost less of the two cores
 //! than ours does.
 
+mod plan;
 mod postgres;
 mod redis;
 mod report;
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -21,22 +22,10 @@ use crate::interrupt::Interrupt;
 use crate::pipeline;
 use crate::server::{Server, binary, verify};
 use crate::stock::{Demand, fill};
+pub use plan::Plan;
 use postgres::Postgres;
 use redis::{Fsync, Redis};
 use report::{Report, Row};
-
-/// What to measure.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Length of one measurement.
-    pub seconds: u64,
-    /// Interleaved measurements of each.
-    pub rounds: usize,
-    /// Only those whose name contains this.
-    pub only: String,
-    /// Where `RESULTS.md` and its plot go; none to print only.
-    pub out: Option<PathBuf>,
-}
 
 /// Whom to ask, for what, and how.
 struct Contender<'a> {

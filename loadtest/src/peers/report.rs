@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::Plan;
+use super::plan::Plan;
 
 /// The bare handler.
 pub const BARE: &str = "bare axum handler, nothing done";

@@ -2,8 +2,24 @@
 
 use std::fmt::Write;
 
+use std::path::Path;
+
+use anyhow::Context;
+
 use super::measure::KindRow;
 use super::report::Report;
+
+/// Writes `report.json` and `report.html`.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(report)?)?;
+    std::fs::write(folder.join("report.html"), html(report))?;
+    eprintln!("wrote {}", folder.join("report.html").display());
+    Ok(())
+}
 
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 240.0;

@@ -2,18 +2,16 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Context;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::measure::{KindRow, Recorder, SecondRow};
-use super::{Plan, Scenario, page};
+use super::plan::{Plan, Scenario};
 use crate::audit::Findings;
 use crate::client::Client;
 use crate::live::resident;
@@ -144,18 +142,6 @@ impl Report {
             "audit: {writes} acknowledged writes are in the log, each once, {reads} reads are the cells as they were, \
              {records} records add up, nothing was promised that was not there; {verified}"
         )
-    }
-
-    /// Writes `report.json` and `report.html`.
-    ///
-    /// # Errors
-    /// The folder cannot be written.
-    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-        std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(self)?)?;
-        std::fs::write(folder.join("report.html"), page::html(self))?;
-        eprintln!("wrote {}", folder.join("report.html").display());
-        Ok(())
     }
 }
 

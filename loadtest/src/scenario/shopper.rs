@@ -13,6 +13,9 @@ use crate::numbers::Numbers;
 use crate::stock::{LOCATIONS, name_cell};
 use crate::tills::Basket;
 
+/// The one thing of a flash sale.
+const FLASH_LINE: &str = r#"{"sku":"SKU-FLASH","location":"store-000","quantity":1}"#;
+
 /// Of so many reads one is held against the log, cell by cell.
 const READS_A_CHECK: u64 = 32;
 
@@ -55,7 +58,7 @@ impl Shopper {
         match &*script {
             Script::Browse => self.browse(due).await,
             Script::Checkout => self.checkout(due).await,
-            Script::FlashSale => self.reserve(super::FLASH_LINE, due, None).await.map(drop),
+            Script::FlashSale => self.reserve(FLASH_LINE, due, None).await.map(drop),
             Script::Mixed => match self.numbers.below(100) {
                 0..90 => self.browse(due).await,
                 90..99 => self.checkout(due).await,
