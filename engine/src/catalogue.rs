@@ -63,6 +63,17 @@ pub enum LocationKind {
     Supplier,
 }
 
+impl LocationKind {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Warehouse => "warehouse",
+            Self::Supplier => "supplier",
+        }
+    }
+}
+
 /// What is known of a location.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LocationDetails {

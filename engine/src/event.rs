@@ -320,6 +320,16 @@ pub enum SupplyKind {
     InTransit,
 }
 
+impl SupplyKind {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PurchaseOrder => "purchase_order",
+            Self::InTransit => "in_transit",
+        }
+    }
+}
+
 /// A supply of one cell as it is from here on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SupplySet {
@@ -579,6 +589,19 @@ pub enum MovementKind {
     ReturnDamaged,
 }
 
+impl MovementKind {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Receipt => "receipt",
+            Self::Sale => "sale",
+            Self::Return | Self::ReturnToInspect | Self::ReturnDamaged => "return",
+            Self::Adjustment => "adjustment",
+            Self::Damage => "damage",
+        }
+    }
+}
+
 /// One movement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
@@ -625,6 +648,17 @@ pub enum Purpose {
     Pickup,
     /// To be sent.
     Delivery,
+}
+
+impl Purpose {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cart => "cart",
+            Self::Pickup => "pickup",
+            Self::Delivery => "delivery",
+        }
+    }
 }
 
 /// A promise as it was made.
@@ -774,6 +808,22 @@ pub enum ImportKind {
     Supply,
     /// Channels and their buffers; since format 6.
     Channels,
+}
+
+impl ImportKind {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Locations => "locations",
+            Self::Groups => "groups",
+            Self::Skus => "skus",
+            Self::Stock => "stock",
+            Self::Prices => "prices",
+            Self::Rules => "rules",
+            Self::Supply => "supply",
+            Self::Channels => "channels",
+        }
+    }
 }
 
 /// An import came to its end.

@@ -77,6 +77,24 @@ pub enum Constraint {
     Group,
 }
 
+impl Constraint {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnHand => "on_hand",
+            Self::Reserved => "reserved",
+            Self::SafetyStock => "safety_stock",
+            Self::Buffer => "buffer",
+            Self::UnknownCell => "unknown_cell",
+            Self::Capacity => "capacity",
+            Self::Access => "access",
+            Self::Quota => "quota",
+            Self::Group => "group",
+            Self::Supply => "supply",
+        }
+    }
+}
+
 impl Floor {
     /// Units that must remain.
     pub fn units(self) -> i64 {

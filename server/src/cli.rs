@@ -101,9 +101,6 @@ pub struct ServeArgs {
     pub insecure: bool,
 }
 
-/// Where the command line's client finds its key. On the command line itself, other users of the machine could read it.
-pub const KEY_VARIABLE: &str = "ANAQUEL_KEY";
-
 #[derive(Debug, Args)]
 pub struct KeysArgs {
     /// The data directory of the server that the keys are for [default: that of the settings].

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anaquel_engine::ids::ReservationId;
 use anaquel_engine::reservation::Reservation;
 
-use crate::app::Caller;
+use crate::caller::Caller;
 use crate::door::Scope;
 use crate::problem::{Problem, Slug};
 

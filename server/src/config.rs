@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 /// Streams that may be open at a time, at the most.
 const SOCKETS_MAX: usize = 1 << 20;
 
+/// Where the command line's client finds its key. On the command line itself, other users of the machine could read it.
+pub const KEY_VARIABLE: &str = "ANAQUEL_KEY";
+
 /// Everything that may be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -554,8 +557,7 @@ impl Config {
         // The key of the command line's client is no setting of a server.
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         let variables = std::env::vars_os().filter_map(text);
-        let mut variables: HashMap<String, String> =
-            variables.filter(|(name, _)| name != crate::cli::KEY_VARIABLE).collect();
+        let mut variables: HashMap<String, String> = variables.filter(|(name, _)| name != KEY_VARIABLE).collect();
         // A list is written with commas.
         for setting in lists()? {
             let name = format!("ANAQUEL_{}", setting.replace('.', "__"));

@@ -7,9 +7,6 @@ use http::{HeaderMap, header};
 
 use crate::problem::{Problem, Slug};
 
-/// What a request's body may be packed with, as `Accept-Encoding` of a 415 says it.
-pub const ACCEPTED: &str = "gzip, identity";
-
 /// How a body is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {

@@ -18,11 +18,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::app::{App, Caller};
+use crate::app::App;
 use crate::budget::Payer;
 use crate::budget::answers::{Held, SMALL_BYTES};
+use crate::caller::Caller;
 use crate::door::Identity;
-use crate::door::guard::{Peer, Visitor};
+use crate::door::visitor::{Peer, Visitor};
 use crate::encoding::{self, Encoding};
 use crate::problem::{Problem, Slug};
 use crate::wire::objects::{self, Objects};

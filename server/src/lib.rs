@@ -6,6 +6,7 @@
 pub mod api;
 pub mod app;
 mod budget;
+pub mod caller;
 pub mod cli;
 mod codes;
 pub mod commands;
@@ -16,6 +17,7 @@ pub mod door;
 pub mod encoding;
 pub mod extract;
 pub mod load;
+pub mod lock;
 pub mod ops;
 pub mod problem;
 mod remote;

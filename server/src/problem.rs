@@ -5,14 +5,14 @@
 use anaquel_engine::command::{Failure, Refusal, Short};
 use anaquel_engine::event::RowError;
 use anaquel_engine::journal::ReadError;
-use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation::State;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use crate::wire::reservation::state_name;
+/// What a request's body may be packed with, as `Accept-Encoding` of a 415 says it.
+pub const ACCEPTED_ENCODINGS: &str = "gzip, identity";
 
 /// A kind of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -325,12 +325,12 @@ impl Problem {
                         "line": short.line,
                         "requested": short.requested,
                         "available": short.available,
-                        "constraint": constraint_name(short.constraint),
+                        "constraint": short.constraint.as_str(),
                     })
                 };
                 Self::insufficient(detail, shorts.iter().map(line).collect())
             }
-            Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state_name(state))),
+            Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state.as_str())),
             refusal @ (Refusal::Unbound(state) | Refusal::Waiting(state, _)) => {
                 Self::wrong_state(state, refusal.to_string())
             }
@@ -385,7 +385,7 @@ impl Problem {
 
     /// Rows of an atomic import are wrong: so many, and these the first of them, by line.
     pub fn bad_rows(rejected: u64, errors: &[RowError]) -> Self {
-        let told: Vec<_> = errors.iter().take(1000).map(crate::wire::row_error).collect();
+        let told: Vec<_> = errors.iter().take(1000).map(row_error).collect();
         let first = errors.first().map(|error| {
             let field = error.field.as_ref().map(|field| format!("{field} ")).unwrap_or_default();
             format!("; the first is line {}: {field}{}", error.line, error.reason)
@@ -404,7 +404,7 @@ impl Problem {
 
     /// A hold that is to be replaced is none any more.
     pub fn not_replaceable(field: &str, state: State) -> Self {
-        let detail = format!("{field}: the reservation is {}, and is not replaced", state_name(state));
+        let detail = format!("{field}: the reservation is {}, and is not replaced", state.as_str());
         Self::wrong_state(state, detail).with("field", field)
     }
 
@@ -420,7 +420,7 @@ impl Problem {
     }
 
     fn wrong_state(state: State, detail: String) -> Self {
-        Self::new(Slug::WrongState, detail).with("state", state_name(state))
+        Self::new(Slug::WrongState, detail).with("state", state.as_str())
     }
 }
 
@@ -460,20 +460,9 @@ pub fn search_ended(shorts: &[Short]) -> String {
     limit.map(said).unwrap_or_default()
 }
 
-/// A constraint's name on the wire.
-pub fn constraint_name(constraint: Constraint) -> &'static str {
-    match constraint {
-        Constraint::OnHand => "on_hand",
-        Constraint::Reserved => "reserved",
-        Constraint::SafetyStock => "safety_stock",
-        Constraint::Buffer => "buffer",
-        Constraint::UnknownCell => "unknown_cell",
-        Constraint::Capacity => "capacity",
-        Constraint::Access => "access",
-        Constraint::Quota => "quota",
-        Constraint::Group => "group",
-        Constraint::Supply => "supply",
-    }
+/// Why a row of an import was refused.
+pub fn row_error(error: &RowError) -> Value {
+    json!({"line": error.line, "field": error.field, "reason": error.reason})
 }
 
 impl IntoResponse for Problem {
@@ -491,7 +480,7 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(crate::encoding::ACCEPTED));
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));
         }
         if self.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -99,7 +99,7 @@ impl Remote {
         ensure!(
             !authority.as_str().contains('@'),
             "{field}: no name or password belongs into an address; a key goes into the variable {}",
-            crate::cli::KEY_VARIABLE
+            crate::config::KEY_VARIABLE
         );
         let base = path.trim_end_matches('/').to_owned();
         let is_plain = base.is_empty() || base.parse::<Uri>().is_ok_and(|uri| uri.query().is_none());

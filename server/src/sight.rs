@@ -9,7 +9,7 @@ use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::{Band, Rule};
 use serde_json::Value;
 
-use crate::app::Caller;
+use crate::caller::Caller;
 use crate::problem::Problem;
 
 /// What somebody sees.

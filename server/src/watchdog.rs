@@ -39,7 +39,7 @@ impl Watchdog {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        crate::budget::lock(&self.stuck)
+        crate::lock::lock(&self.stuck)
     }
 
     /// Looks until the process ends, on a thread of its own: nothing that holds up others holds it up.

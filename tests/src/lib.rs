@@ -3,6 +3,7 @@
 
 pub mod files;
 pub mod house;
+pub mod imports;
 pub mod tls;
 
 use std::path::{Path, PathBuf};

@@ -51,6 +51,20 @@ pub enum State {
 }
 
 impl State {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Confirmed => "confirmed",
+            Self::Ready => "ready",
+            Self::Collected => "collected",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl State {
     /// Whether units are still promised.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Held | Self::Confirmed | Self::Ready)

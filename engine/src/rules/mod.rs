@@ -149,6 +149,22 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SafetyStock => "safety_stock",
+            Self::Access => "access",
+            Self::Band => "band",
+            Self::Quota => "quota",
+            Self::Backorder => "backorder",
+            Self::Preorder => "preorder",
+            Self::Capacity => "capacity",
+            Self::PickupOnly => "pickup_only",
+        }
+    }
+}
+
+impl Kind {
     /// Whether every promise is held against it, so that the book finds the first of its kind at once.
     pub(crate) fn is_hot(self) -> bool {
         matches!(self, Self::SafetyStock | Self::Access | Self::Band)
@@ -288,6 +304,17 @@ pub enum Band {
     FewLeft,
     /// None.
     OutOfStock,
+}
+
+impl Band {
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InStock => "in_stock",
+            Self::FewLeft => "few_left",
+            Self::OutOfStock => "out_of_stock",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use anaquel_engine::ids::Timestamp;
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
-use anaquel_server::app::Caller;
+use anaquel_server::caller::Caller;
 use anaquel_server::config::Config;
 use anaquel_server::door::keys::KeyFile;
 use anaquel_server::extract::{Params, parse_json, read_key};

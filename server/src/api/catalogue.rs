@@ -12,9 +12,11 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Page, json_answer, replayed};
-use crate::app::{App, Caller, Executed};
+use super::page::Page;
+use super::reply::{json_answer, replayed};
+use crate::app::{App, Executed};
 use crate::budget::Payer;
+use crate::caller::Caller;
 use crate::conditions;
 use crate::extract::{self, Params, PathId};
 use crate::ops::unexpected;
@@ -110,7 +112,7 @@ async fn list(
         }
         Ok(page.end(None, items == limit && rest.next().is_some()))
     };
-    super::list(app, payer, page).await
+    super::page::list(app, payer, page).await
 }
 
 /// Sets one thing and answers with it as it is from its `seq` on.
@@ -213,7 +215,7 @@ pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result
         }
         Ok(page.end(None, more))
     };
-    super::list(&app, &payer, page).await
+    super::page::list(&app, &payer, page).await
 }
 
 /// One SKU.

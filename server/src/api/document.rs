@@ -13,7 +13,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::door::guard::SCHEME;
-use crate::wire::catalogue::TEXT_BYTES_MAX;
+use crate::wire::TEXT_BYTES_MAX;
 
 /// The document before the handlers add their paths.
 #[derive(OpenApi)]

@@ -11,7 +11,7 @@ use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
-use super::Page;
+use super::page::Page;
 use crate::app::{App, EVENTS_WAIT_MAX};
 use crate::budget::{Payer, Who};
 use crate::extract::Params;
@@ -75,7 +75,7 @@ pub async fn events(State(app): State<App>, payer: Payer, headers: HeaderMap, ur
         })?;
         Ok(page.end(None, count == limit))
     };
-    super::list(&app, &payer, page).await
+    super::page::list(&app, &payer, page).await
 }
 
 /// Lines that go out together.

@@ -27,7 +27,8 @@ use crate::budget::answers::large;
 use crate::budget::link::Busy;
 use crate::budget::{ALWAYS_ANSWERED, Payer, Who};
 use crate::door::Identity;
-use crate::door::guard::{self, Peer, Routes, Visitor};
+use crate::door::guard::{self, Routes};
+use crate::door::visitor::{Peer, Visitor};
 use crate::problem::{Problem, Slug};
 
 /// The layer.

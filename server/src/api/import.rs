@@ -13,9 +13,10 @@ use http::header;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{json_answer, replayed};
-use crate::app::{App, Caller, Executed};
+use super::reply::{json_answer, replayed};
+use crate::app::{App, Executed};
 use crate::budget::Payer;
+use crate::caller::Caller;
 use crate::encoding::{Encoding, Unpacked};
 use crate::extract::{self, Params, PathId};
 use crate::load::{self, Format, LoadError, Plan, Reading, Rejects, Surface};

@@ -11,9 +11,11 @@ mod guides;
 mod import;
 mod operating;
 mod packing;
+mod page;
 mod pages;
 mod pickup;
 mod problems;
+mod reply;
 mod reservations;
 mod rules;
 mod sourcing;
@@ -21,23 +23,14 @@ mod stock;
 mod supply;
 mod what_if;
 
-use std::fmt::Write;
-
-use anaquel_engine::ids::{LocationId, Seq, SkuId};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
-use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde_json::Value;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::budget::Payer;
 use crate::door::guard::Routes;
-use crate::ops::Reply;
 use crate::problem::{Problem, Slug};
 use crate::stream;
 
@@ -106,100 +99,4 @@ async fn no_such_path(request: Request) -> Problem {
 
 async fn no_such_method(request: Request) -> Problem {
     Problem::new(Slug::MethodNotAllowed, format!("{} does not take {}", request.uri().path(), request.method()))
-}
-
-/// Reads the `next` of a page of cells.
-fn read_cell_cursor(text: Option<String>) -> Result<Option<(SkuId, LocationId)>, Problem> {
-    let read = |text: String| {
-        let (sku, location) = text.split_once('-')?;
-        Some((SkuId(sku.parse().ok()?), LocationId(location.parse().ok()?)))
-    };
-    text.map(|text| read(text).ok_or_else(|| Problem::invalid("after", "is not the next of a page"))).transpose()
-}
-
-/// A JSON answer.
-fn ok(body: impl Into<Body>) -> Response {
-    answer(StatusCode::OK, body)
-}
-
-fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-fn json_answer(value: &Value) -> Response {
-    ok(value.to_string())
-}
-
-/// A page of a list, made aside.
-async fn list(
-    app: &App,
-    payer: &Payer,
-    make: impl FnOnce(&App) -> Result<String, Problem> + Send + 'static,
-) -> Result<Response, Problem> {
-    let reply = app.aside(payer, app.config.limits.page_bytes, make).await.map(Reply::aside)?;
-    Ok(reply.into_response())
-}
-
-/// A page in the making. It ends where it has as many bytes as a page may have, with one item at least; what is left is
-/// on the next.
-struct Page {
-    bytes_max: usize,
-    items: String,
-    /// The `next` behind the last item that is on it.
-    at: Option<Value>,
-    is_full: bool,
-}
-
-impl Page {
-    fn new(app: &App) -> Self {
-        Self { bytes_max: app.config.limits.page_bytes, items: String::new(), at: None, is_full: false }
-    }
-
-    /// Whether the item is on it; otherwise the page is full.
-    #[must_use]
-    fn add(&mut self, item: impl std::fmt::Display) -> bool {
-        let before = self.items.len();
-        let _ = write!(self.items, "{}{item}", if before > 0 { "," } else { "" });
-        if before > 0 && self.items.len() > self.bytes_max {
-            self.items.truncate(before);
-            self.is_full = true;
-        }
-        !self.is_full
-    }
-
-    /// Everything up to here is on it.
-    fn is_at(&mut self, next: impl Into<Value>) {
-        self.at = Some(next.into());
-    }
-
-    /// The page of a list whose reader says where the next one begins; earlier, if this one is full.
-    fn end_before(mut self, seq: Seq, next: Option<String>) -> String {
-        if !self.is_full {
-            self.at = next.map(Value::from);
-        }
-        self.end(Some(seq), true)
-    }
-
-    /// The page; there is another if there was `more`, or if this one is full.
-    fn end(self, seq: Option<Seq>, more: bool) -> String {
-        let Self { items: mut text, at, is_full, .. } = self;
-        let seq = seq.map(|seq| format!(r#""seq":{seq},"#)).unwrap_or_default();
-        let next = Value::from(at.filter(|_| more || is_full));
-        // In the room that the items have: a page is large.
-        text.insert_str(0, &format!(r#"{{{seq}"items":["#));
-        let _ = write!(text, r#"],"next":{next}}}"#);
-        text
-    }
-}
-
-/// Marks an answer that is the first one told again.
-fn replayed(mut response: Response, again: bool) -> Response {
-    if again {
-        let name = HeaderName::from_static("idempotent-replayed");
-        response.headers_mut().insert(name, HeaderValue::from_static("true"));
-    }
-    response
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde_json::json;
 
-use super::json_answer;
+use super::reply::json_answer;
 use crate::app::App;
 use crate::problem::{Problem, Slug};
 use crate::wire;

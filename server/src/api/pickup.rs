@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::Uri;
 use serde_json::{Value, json};
 
-use super::ok;
+use super::reply::ok;
 use crate::app::App;
 use crate::budget::Payer;
 use crate::budget::answers::SMALL_BYTES;
@@ -16,7 +16,6 @@ use crate::ops::{self, Reply};
 use crate::problem::Problem;
 use crate::sight::Sight;
 use crate::wire::catalogue::coordinates;
-use crate::wire::rule::band_name;
 use crate::wire::{asking_channel, parse_time, quantity, sku_name, time};
 
 /// Lines of a basket.
@@ -155,7 +154,7 @@ fn answer(app: &App, question: PickupQuestion, unknown: Vec<String>) -> String {
                 "from": from.map(name),
             });
             if let (Value::Object(members), Some(band)) = (&mut told, band) {
-                members.insert("band".into(), band_name(band).into());
+                members.insert("band".into(), band.as_str().into());
             }
             told
         };

@@ -9,9 +9,11 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
 
-use super::{Page, ok};
-use crate::app::{App, Caller};
+use super::page::Page;
+use super::reply::ok;
+use crate::app::App;
 use crate::budget::Payer;
+use crate::caller::Caller;
 use crate::codes::{Tried, closed, lists_codes, note_wrong, tells_code};
 use crate::extract::{self, JsonRequest, Params, PathId};
 use crate::ops::{self, StepBody, find, handles};
@@ -157,7 +159,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         }
         Ok(page.end_before(seq, found.next.map(|last| engine.reservation_id(last))))
     };
-    super::list(&app, &payer, page).await
+    super::page::list(&app, &payer, page).await
 }
 
 /// Takes a reservation one step on.

@@ -9,9 +9,11 @@ use http::{HeaderMap, Uri};
 use serde_json::{Value, json};
 
 use super::catalogue::{path_name, put, put_now, read};
-use super::{Page, json_answer, replayed};
-use crate::app::{App, Caller};
+use super::page::Page;
+use super::reply::{json_answer, replayed};
+use crate::app::App;
 use crate::budget::Payer;
+use crate::caller::Caller;
 use crate::extract::{Params, PathId};
 use crate::problem::Problem;
 use crate::sight::Sight;
@@ -41,7 +43,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         }
         Ok(page.end(None, more))
     };
-    super::list(&app, &payer, page).await
+    super::page::list(&app, &payer, page).await
 }
 
 /// One rule.
@@ -117,7 +119,7 @@ pub async fn explain(State(app): State<App>, caller: Caller, payer: Payer, uri: 
     let told = move |app: &App| {
         Ok(explained(app, &caller, (sku, &sku_text), (location, &location_text), (channel, &channel_text)))
     };
-    super::list(&app, &payer, told).await
+    super::page::list(&app, &payer, told).await
 }
 
 fn explained(

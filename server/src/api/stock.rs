@@ -7,9 +7,10 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
 
-use super::{Page, list, read_cell_cursor};
-use crate::app::{App, Caller};
+use super::page::{Page, list, read_cell_cursor};
+use crate::app::App;
 use crate::budget::Payer;
+use crate::caller::Caller;
 use crate::extract::{self, JsonRequest, Params};
 use crate::ops;
 use crate::problem::Problem;

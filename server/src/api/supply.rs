@@ -6,9 +6,11 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
 
-use super::{Page, json_answer, read_cell_cursor, replayed};
-use crate::app::{App, Caller};
+use super::page::{Page, read_cell_cursor};
+use super::reply::{json_answer, replayed};
+use crate::app::App;
 use crate::budget::Payer;
+use crate::caller::Caller;
 use crate::extract::{self, Params};
 use crate::ops;
 use crate::problem::Problem;
@@ -79,5 +81,5 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         }
         Ok(page.end_before(seq, next.map(|(sku, location)| format!("{}-{}", sku.0, location.0))))
     };
-    super::list(&app, &payer, page).await
+    super::page::list(&app, &payer, page).await
 }

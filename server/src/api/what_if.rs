@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use tokio::sync::Semaphore;
 
-use super::json_answer;
+use super::reply::json_answer;
 use crate::app::App;
 use crate::extract;
 use crate::problem::{Problem, Slug};

@@ -16,8 +16,10 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 
 use super::link::Link;
-use super::{Payer, Shares, Who, fair, handed, lock};
+use super::payer::{Payer, Who};
+use super::shares::{Shares, fair, handed};
 use crate::config::LimitsConfig;
+use crate::lock::lock;
 use crate::problem::{Problem, Slug};
 
 /// Answers below so many bytes are small.

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Shares, Who, fair, handed, lock};
+use super::payer::Who;
+use super::shares::{Shares, fair, handed};
 use crate::config::LimitsConfig;
+use crate::lock::lock;
 use crate::problem::{Problem, Slug};
 
 /// How long a read waits for its turn.

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::{Shares, fair, lock};
+use super::shares::{Shares, fair};
 use crate::config::LimitsConfig;
 use crate::door::network;
+use crate::lock::lock;
 
 /// An address may have so many times what it leaves to others; proxies and whole offices stand behind one address.
 const PATIENCE: usize = 4;

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Who, lock};
+use super::payer::Who;
+use crate::lock::lock;
 
 /// Who has more under way at once than this crowds.
 const CROWD: u32 = 8;

@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::cli::KEY_VARIABLE;
+use crate::config::KEY_VARIABLE;
 use crate::load::CLIENT;
 use crate::problem::Problem;
 use crate::remote::Remote;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::client;
 use super::output::output;
 use super::place::{self, Place};
-use crate::app::Caller;
+use crate::caller::Caller;
 use crate::cli::{ExportArgs, ImportArgs};
 use crate::load::export::Texts;
 use crate::load::numbers::Decimal;
@@ -110,7 +110,7 @@ fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: impl
             query.append_pair(name, &format!("{column}={said}"));
         }
     }
-    let path = format!("/v1/import/{}?{}", load::kind_name(plan.kind), query.finish());
+    let path = format!("/v1/import/{}?{}", plan.kind.as_str(), query.finish());
     let answer = client::post(remote, &path, media_type, input);
     let told = match &answer {
         Ok(answer) => Some(answer),
@@ -147,9 +147,7 @@ pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
     let texts = if args.raw { Texts::Raw } else { Texts::Guarded };
     let place = Place::of(&args.target, false)?;
     let write = |out: &mut dyn Write| match &place {
-        Place::Server(remote) => {
-            client::get(remote, &format!("/v1/export/{}?raw={}", load::kind_name(kind), args.raw), out)
-        }
+        Place::Server(remote) => client::get(remote, &format!("/v1/export/{}?raw={}", kind.as_str(), args.raw), out),
         Place::Directory(data) => {
             let engine = place::open(data)?;
             Ok(load::export::export(&engine, kind, texts, &mut &mut *out).map(drop)?)

@@ -1,6 +1,7 @@
 //! A small believable retailer: fashion, about 40 stores and two warehouses in Spain and Mexico, sparse and uneven stock.
 //! The same seed makes the same retailer every time.
 
+mod numbers;
 mod places;
 mod products;
 
@@ -14,6 +15,7 @@ use anaquel_engine::ids::Name;
 use anaquel_engine::patch::Patch;
 use anyhow::Context;
 
+use numbers::Numbers;
 use places::{PLACES, Place};
 use products::{Variant, variants};
 
@@ -21,29 +23,6 @@ const SEED: u64 = 0x0A7A_90E1;
 
 /// Rows in one command.
 const ROWS: usize = 4000;
-
-/// A small generator of numbers that look random (splitmix64): the same from the same seed, everywhere.
-pub struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `bound`.
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// True in `percent` of a hundred cases.
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-}
 
 /// Loads the retailer, unless something is there already.
 ///

@@ -79,7 +79,7 @@ impl Failures {
     pub fn note(&self, reason: Reason, address: Option<IpAddr>, route: &str, key: Option<&str>) {
         let reason = reason.label();
         metrics::counter!("anaquel_auth_failures_total", "reason" => reason).increment(1);
-        let line = crate::budget::lock(&self.0).line(Instant::now());
+        let line = crate::lock::lock(&self.0).line(Instant::now());
         if let Some(left_out) = line {
             let address = address.map(tracing::field::display);
             tracing::warn!(reason, address, route, key, left_out, "somebody was not let in");
@@ -88,7 +88,7 @@ impl Failures {
 
     /// Tells what was left out, if nothing has been written down since.
     pub fn tell_rest(&self) {
-        let rest = crate::budget::lock(&self.0).over(Instant::now());
+        let rest = crate::lock::lock(&self.0).over(Instant::now());
         if let Some(left_out) = rest {
             tracing::warn!(left_out, "more were not let in; anaquel_auth_failures_total counts all of them");
         }

@@ -1,28 +1,22 @@
 //! Every request passes here: is it too much, who asks, may they, and under which id it is written down.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use anaquel_engine::event::Origin;
 use axum::extract::{MatchedPath, Request};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
+use super::visitor::{PROTOCOL_KEY, Peer, Visitor};
 use super::{Identity, Scope};
 use crate::app::App;
-use crate::budget::link::Link;
 use crate::extract;
 use crate::problem::Problem;
 
 /// The scheme of the OpenAPI document that scopes stand under.
 pub const SCHEME: &str = "key";
-
-/// The subprotocol by which a browser's socket is opened, and the beginning of the one that brings its key.
-pub const PROTOCOL: &str = "anaquel";
-pub const PROTOCOL_KEY: &str = "anaquel.key.";
 
 /// The header by which a request's id comes and goes.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,31 +29,6 @@ const ALIVE: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Bytes of a refused body that are read.
 const DISCARDED_BYTES_MAX: u64 = 1 << 20;
-
-/// Who asks, and the connection: who is at its other end or, where that is a trusted proxy, whom the proxy asks for.
-#[derive(Debug, Clone)]
-pub struct Peer(pub SocketAddr, pub Arc<Link>);
-
-/// What the guard found out about a request.
-#[derive(Debug, Clone)]
-pub struct Visitor {
-    pub identity: Arc<Identity>,
-    address: Option<IpAddr>,
-    request: String,
-}
-
-impl Visitor {
-    /// The same visitor with one of the requests of a socket.
-    pub fn asking(&self, message: &str) -> Self {
-        Self { request: format!("{}/{message}", self.request), ..self.clone() }
-    }
-
-    /// What the log keeps of it.
-    pub fn origin(&self) -> Origin {
-        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
-        Origin { key: self.identity.key.clone(), address, request: self.request.clone() }
-    }
-}
 
 /// What each route needs.
 #[derive(Debug, Default)]

@@ -10,10 +10,12 @@
 //! - [`origins`]: which pages may open sockets, and write
 //! - [`proxies`]: whom a request comes from that passed a proxy of one's own
 //! - [`tls`]: the certificate, read anew when it changes
+//! - [`visitor`]: who was let in, as the rest of the server knows it
 //!
 //! As long as there is no key and no JWKS file, the door stands open, and the server listens on loopback only.
 
 pub mod failures;
+mod files;
 pub mod guard;
 pub mod hosts;
 pub mod identity;
@@ -23,20 +25,19 @@ pub mod proxies;
 mod rates;
 pub mod tls;
 mod tokens;
+pub mod visitor;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::config::{AuthConfig, Config};
 use crate::problem::{Problem, Slug};
 use failures::{Failures, Reason};
-use guard::Visitor;
 use hosts::Hosts;
 pub use identity::{Identity, Scope, digest};
 use keys::{KeyFile, TOKEN_PREFIX};
@@ -45,6 +46,7 @@ use proxies::Proxies;
 use rates::Rates;
 pub(crate) use rates::network;
 use tokens::Tokens;
+use visitor::Visitor;
 
 /// How often the files are looked at: a key is out soon after.
 const LOOK: Duration = Duration::from_millis(100);
@@ -200,7 +202,7 @@ impl Door {
     }
 
     fn seen(&self) -> MutexGuard<'_, Stamps> {
-        crate::budget::lock(&self.seen)
+        crate::lock::lock(&self.seen)
     }
 
     fn stamps(&self) -> Stamps {
@@ -224,9 +226,4 @@ pub fn now_seconds() -> u64 {
 
 fn unauthorized(reason: impl Into<String>) -> Problem {
     Problem::new(Slug::Unauthorized, reason)
-}
-
-/// Reads a file that must be there.
-fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("reading {}", path.display()))
 }

@@ -18,8 +18,9 @@ use ring::signature::{self as ring_signature, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::files::read_file;
 use super::identity::{Identity, Scope, digest};
-use super::read_file;
+
 use crate::config::AuthConfig;
 
 /// Algorithms that may be allowed: signatures only, as a shared secret would let every reader of it write.

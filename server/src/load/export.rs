@@ -13,7 +13,6 @@ use super::as_of;
 use super::csv::{guard, list, quote, said};
 use super::rows::{LOCATION_COLUMNS, RULE_COLUMNS, STOCK_COLUMNS, SUPPLY_COLUMNS};
 use crate::wire;
-use crate::wire::catalogue::kind_name;
 use crate::wire::hours;
 
 /// Cells read together.
@@ -86,7 +85,7 @@ fn locations(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<
         let fields = [
             texts.cell(catalogue.locations.name(id).as_str()),
             texts.optional(details.name.as_deref()),
-            kind_name(details.kind).to_owned(),
+            details.kind.as_str().to_owned(),
             degrees(|(latitude, _)| latitude),
             degrees(|(_, longitude)| longitude),
             texts.optional(details.timezone.as_deref()),
@@ -217,7 +216,7 @@ fn supply(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64
             let text = |name: &Name| quote(&texts.cell(name.as_str()));
             let (sku, location) = (text(catalogue.skus.name(cell.sku)), text(catalogue.locations.name(cell.location)));
             for supply in &cell.supplies {
-                let (kind, expected) = (wire::supply::kind_name(supply.kind), wire::time(supply.expected_at));
+                let (kind, expected) = (supply.kind.as_str(), wire::time(supply.expected_at));
                 // Of which nothing came yet, all that was told is to come.
                 let came = engine.state().ledger().came(cell.sku, cell.location, supply.name.as_str());
                 let as_of = if came.is_some() { as_of.as_str() } else { "" };

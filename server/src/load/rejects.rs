@@ -9,9 +9,9 @@ use anaquel_engine::event::RowError;
 use serde_json::{Value, json};
 
 use super::csv::{guard, quote};
+use super::plan::{CHUNK_BYTES, Format, ROWS_PER_CHUNK, shortened};
 use super::rows::REJECT_COLUMNS;
 use super::table::{Field, split};
-use super::{CHUNK_BYTES, Format, ROWS_PER_CHUNK, shortened};
 use crate::wire::strict::Object;
 
 /// Writes rows that were rejected, in the order of their lines.

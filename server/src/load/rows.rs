@@ -11,14 +11,16 @@ use anaquel_engine::level::LINE_QUANTITY_MAX;
 use serde_json::{Map, Value};
 
 use super::numbers::{self, Decimal};
+use super::plan::{Plan, Surface};
 use super::table::Field;
-use super::{Plan, Surface, as_of, csv};
+use super::{as_of, csv};
 use crate::problem::Problem;
-use crate::wire::catalogue::{ATTRIBUTES_MAX, TEXT_BYTES_MAX, coordinates, decimals, parse_kind, services};
+use crate::wire::catalogue::{ATTRIBUTES_MAX, coordinates, decimals, services};
 use crate::wire::rule::RuleBody;
 use crate::wire::stock::booked;
 use crate::wire::strict::Object;
 use crate::wire::supply::{open, parse_kind as parse_supply_kind};
+use crate::wire::{TEXT_BYTES_MAX, location_kind};
 use crate::wire::{currency, hours};
 
 /// Which columns a kind has; the first `required` must be there.
@@ -765,7 +767,7 @@ fn held_back(column: &str, text: &str, numbers: &Numbers) -> Result<u32, Wrong> 
 fn location_fields(cells: &mut Cells, numbers: &Numbers) -> Result<LocationFields, Wrong> {
     let kind = cells
         .remove("kind")
-        .map(|text| parse_kind(&text.to_ascii_lowercase()).map_err(|reason| wrong("kind", reason)))
+        .map(|text| location_kind(&text.to_ascii_lowercase()).map_err(|reason| wrong("kind", reason)))
         .transpose()?;
     let latitude = cells.remove("latitude").map(|text| numbers.degrees("latitude", &text)).transpose()?;
     let longitude = cells.remove("longitude").map(|text| numbers.degrees("longitude", &text)).transpose()?;

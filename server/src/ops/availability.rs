@@ -4,10 +4,11 @@ use anaquel_engine::Engine;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use serde_json::Value;
 
-use super::Reply;
-use crate::app::{App, Caller};
+use super::reply::Reply;
+use crate::app::App;
 use crate::budget::Payer;
 use crate::budget::answers::SMALL_BYTES;
+use crate::caller::Caller;
 use crate::config::LimitsConfig;
 use crate::problem::{Problem, Slug};
 use crate::wire::cell::CellWriter;

@@ -15,8 +15,8 @@ use anaquel_engine::level::Constraint;
 use anaquel_engine::query::Alternative;
 use serde_json::{Value, json};
 
-use crate::app::Caller;
-use crate::problem::{Problem, constraint_name, search_ended};
+use crate::caller::Caller;
+use crate::problem::{Problem, search_ended};
 use crate::wire::time;
 
 /// Other locations that a refusal names.
@@ -360,7 +360,7 @@ fn line(
         "requested": short.requested,
         "available": number(short.available),
         "missing": number(short.requested.saturating_sub(short.available)),
-        "constraint": constraint_name(short.constraint),
+        "constraint": short.constraint.as_str(),
         "rule": rule,
         "would_succeed": would_succeed,
     });

@@ -5,19 +5,22 @@ use std::time::Instant;
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Completion, Failure, Outcome, Rebind, Refusal, StepRequest};
 use anaquel_engine::ids::ReservationId;
-use anaquel_engine::reservation::{Line, Reservation, State};
+use anaquel_engine::reservation::{Reservation, State};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Reply, refusal, unexpected};
-use crate::app::{App, Caller};
+use super::recall::{handles, reservation};
+use super::refusal;
+use super::reply::{Reply, unexpected};
+use crate::app::App;
+use crate::caller::Caller;
 use crate::codes::{self, Tried};
 use crate::problem::{Problem, Slug};
 use crate::sight::{Sight, tells_numbers};
 use crate::wire::reservation::{
     BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
-    state_name, write_record,
+    write_record,
 };
 
 /// Promises units.
@@ -126,37 +129,13 @@ pub fn find(app: &App, id: &str) -> Result<ReservationId, Problem> {
     app.engine.parse_reservation_id(id).ok_or_else(|| Problem::not_found("reservation"))
 }
 
-/// Whether a caller has to do with a reservation: who is bound to locations, with what stands in them; who is bound to
-/// channels only, with what was reserved through them.
-///
-/// # Errors
-/// `not-found`, by the same words as for an id that does not exist: what is not one's own is not there.
-pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
-    if has_to_do(app, caller, reservation).is_err() { Err(Problem::not_found("reservation")) } else { Ok(()) }
-}
-
-fn has_to_do(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
-    let Some(visitor) = &caller.visitor else { return Ok(()) };
-    let catalogue = &app.engine.state().catalogue;
-    if visitor.identity.locations.is_empty() {
-        return caller.speaks_for("channel", Some(catalogue.channels.name(reservation.channel).as_str()));
-    }
-    // What was given back whole stands nowhere any more, unless all of it was: then it is whose it was.
-    let stands = |line: &&Line| line.outstanding() > 0 || line.collected > 0;
-    let is_over = !reservation.lines.iter().any(|line| stands(&line));
-    for line in reservation.lines.iter().filter(|line| is_over || stands(line)) {
-        caller.acts_at("location", Some(catalogue.locations.name(line.location).as_str()))?;
-    }
-    Ok(())
-}
-
 /// The same of one that is asked for by its id. For who is bound, what is not there to be looked at is not there: it may be
 /// on its way to the log as somebody else's.
 async fn handles_id(app: &App, caller: &Caller, id: ReservationId) -> Result<(), Problem> {
     if !caller.is_bound() {
         return Ok(());
     }
-    handles(app, caller, &*super::reservation(app, caller, id).await?)
+    handles(app, caller, &*reservation(app, caller, id).await?)
 }
 
 /// Why a step was not taken, without the numbers that the reservation's channel is not told.
@@ -168,11 +147,11 @@ fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
     match failure {
         Failure::Refused(Refusal::Waiting(state, _)) => {
             let detail = "units of it are still to come; name the lines and units that are there, or wait";
-            Problem::new(Slug::WrongState, detail).with("state", state_name(state))
+            Problem::new(Slug::WrongState, detail).with("state", state.as_str())
         }
         Failure::Refused(Refusal::TooManyUnits { state, line, .. }) => {
             let detail = format!("lines[{line}].quantity: the reservation has fewer of these left");
-            Problem::new(Slug::WrongState, detail).with("state", state_name(state))
+            Problem::new(Slug::WrongState, detail).with("state", state.as_str())
         }
         failure => {
             let mut problem: Problem = failure.into();
@@ -246,7 +225,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
     let executed = match executed {
         // It is over, and what was asked for: the record as it is.
         Err(Failure::AsItIs(id)) => {
-            let reservation = super::reservation(app, caller, id).await?;
+            let reservation = reservation(app, caller, id).await?;
             return Ok(Reply::ok(record_for(app, &reservation, codes::tells_code(caller))));
         }
         Err(Failure::Refused(Refusal::PickupCodeClosed { seconds })) => {
@@ -254,7 +233,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
         }
         // There may have been one.
         Err(Failure::Refused(Refusal::NotFound(what))) => {
-            super::reservation(app, caller, id).await?;
+            reservation(app, caller, id).await?;
             return Err(Problem::not_found(what));
         }
         other => other.map_err(|failure| with_names(app, &moving, without_numbers(app, id, failure)))?,

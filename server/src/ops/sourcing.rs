@@ -14,9 +14,11 @@ use anaquel_engine::sourcing::{Answer, Plan, Question, Sources};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Reply, refusal, unexpected};
-use crate::app::{App, Caller};
-use crate::problem::{Problem, constraint_name};
+use super::refusal;
+use super::reply::{Reply, unexpected};
+use crate::app::App;
+use crate::caller::Caller;
+use crate::problem::Problem;
 use crate::sight::Sight;
 use crate::wire::reservation::write_record;
 use crate::wire::sourcing::{self as words, Order, SourcingBody};
@@ -441,7 +443,7 @@ fn told(
         "requested": requested,
         "available": exact.then_some(available),
         "missing": exact.then_some(requested - available),
-        "constraint": constraint_name(constraint),
+        "constraint": constraint.as_str(),
         "rule": rule,
         "would_succeed": would_succeed,
     }))

@@ -3,8 +3,9 @@
 use anaquel_engine::command::{Command, Outcome};
 use serde_json::{Value, json};
 
-use super::{Reply, unexpected};
-use crate::app::{App, Caller};
+use super::reply::{Reply, unexpected};
+use crate::app::App;
+use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::sight::Sight;
 use crate::wire::stock::{self as words, CountsBody, MovementsBody};

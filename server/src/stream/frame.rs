@@ -8,8 +8,8 @@ use anaquel_engine::feed::{Cursor, Item, Message, Subscription};
 use anaquel_engine::ids::{LocationId, Seq, SkuId};
 use serde_json::{Value, json};
 
-use super::exceeded;
 use super::measures::Measures;
+use super::streams::exceeded;
 use crate::ops::Reply;
 use crate::problem::Problem;
 use crate::wire::cell::CellWriter;

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::envelope::Envelope;
 use super::frame::ClientId;
-use crate::app::{App, Caller};
+use crate::app::App;
 use crate::budget::{Payer, Who};
+use crate::caller::Caller;
 use crate::door::Scope;
-use crate::door::guard::Visitor;
+use crate::door::visitor::Visitor;
 use crate::extract::{bind_key, fingerprint_of, read_key};
 use crate::ops::{self, Reply, StepBody};
 use crate::problem::Problem;

@@ -7,9 +7,9 @@ use anaquel_engine::feed::{Cursor, Message, Mode, Selection, Share, Start, Subsc
 use anaquel_engine::ids::Seq;
 use futures_util::future::BoxFuture;
 
-use super::exceeded;
 use super::frame::{self, ClientId, Frame};
 use super::mailbox::Mailbox;
+use super::streams::exceeded;
 use crate::app::App;
 use crate::budget::Who;
 use crate::budget::aside::Turn;

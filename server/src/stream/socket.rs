@@ -15,17 +15,17 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use http::{HeaderMap, Uri};
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
-use super::exceeded;
 use super::frame::{self, ClientId};
 use super::measures::Measures;
 use super::request::{self, Command, Request};
 use super::session::{Session, Told};
-use super::{Entered, stopped};
+use super::streams::exceeded;
+use super::streams::{Entered, stopped};
 use crate::app::App;
 use crate::budget::Payer;
 use crate::budget::answers::Held;
 use crate::config::StreamConfig;
-use crate::door::guard::{PROTOCOL, Peer, Visitor};
+use crate::door::visitor::{PROTOCOL, Peer, Visitor};
 use crate::ops::Reply;
 use crate::problem::{Problem, Slug};
 

@@ -19,10 +19,10 @@ use super::frame::{ClientId, Frame};
 use super::measures::Measures;
 use super::request::{mode, read_cursor, selection};
 use super::session::{Session, Told};
-use super::{Entered, stopped};
+use super::streams::{Entered, stopped};
 use crate::app::App;
 use crate::budget::Payer;
-use crate::door::guard::Visitor;
+use crate::door::visitor::Visitor;
 use crate::extract::Params;
 use crate::problem::Problem;
 

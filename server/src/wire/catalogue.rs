@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use anaquel_engine::Engine;
 use anaquel_engine::business_time::{Span, SpecialDates};
-use anaquel_engine::catalogue::{
-    LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails, Versioned,
-};
+use anaquel_engine::catalogue::{LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Versioned};
 use anaquel_engine::command::{ChannelFields, LocationFields, ServiceFields, SkuFields, Version};
 use anaquel_engine::event::{CellToCome, PlaceSet, Thing};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
@@ -17,12 +15,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::patch::{self, Said};
+use super::{TEXT_BYTES_MAX, location_kind};
 use super::{hours, name};
 use crate::problem::Problem;
 use crate::sight::Sight;
-
-/// The longest text of a detail, in bytes.
-pub const TEXT_BYTES_MAX: usize = 1024;
 
 /// Attributes of a SKU, and categories it is filed under.
 pub const ATTRIBUTES_MAX: usize = 64;
@@ -186,7 +182,7 @@ impl LocationBody {
     /// The fields, validated.
     pub fn into_fields(self) -> Result<LocationFields, Problem> {
         let wrong = |reason| Problem::invalid("kind", reason);
-        let kind = Patch::said(self.kind).try_map(|text| parse_kind(&text).map_err(wrong))?;
+        let kind = Patch::said(self.kind).try_map(|text| location_kind(&text).map_err(wrong))?;
         let coordinates = match (self.latitude, self.longitude) {
             (None, None) => Patch::Keep,
             (Some(None), Some(None)) => Patch::Clear,
@@ -307,25 +303,6 @@ pub fn coordinates(latitude: f64, longitude: f64) -> Result<(f64, f64), (&'stati
     Ok((latitude, longitude))
 }
 
-/// Reads a location's kind.
-pub fn parse_kind(text: &str) -> Result<LocationKind, String> {
-    match text {
-        "store" => Ok(LocationKind::Store),
-        "warehouse" => Ok(LocationKind::Warehouse),
-        "supplier" => Ok(LocationKind::Supplier),
-        other => Err(format!("{other:?} is not store, warehouse or supplier")),
-    }
-}
-
-/// A location's kind on the wire.
-pub fn kind_name(kind: LocationKind) -> &'static str {
-    match kind {
-        LocationKind::Store => "store",
-        LocationKind::Warehouse => "warehouse",
-        LocationKind::Supplier => "supplier",
-    }
-}
-
 /// The version of a thing; 0 where nobody declared it.
 fn version<D>(set: Option<&Versioned<D>>) -> Version {
     Version::new(set.map_or(0, |set| set.version))
@@ -389,7 +366,7 @@ fn location_item(
     json!({
         "location": catalogue.locations.name(id).as_str(),
         "name": details.name,
-        "kind": kind_name(details.kind),
+        "kind": details.kind.as_str(),
         "latitude": details.coordinates.map(|(latitude, _)| latitude),
         "longitude": details.coordinates.map(|(_, longitude)| longitude),
         "timezone": details.timezone,

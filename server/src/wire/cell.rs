@@ -13,7 +13,6 @@ use anaquel_engine::query::CellView;
 use anaquel_engine::rules::Band;
 
 use super::put::put;
-use super::rule::band_name;
 
 /// Appends cells to one answer, one after the other.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ impl<'a> CellWriter<'a> {
     pub fn cell(&mut self, out: &mut String, cell: &CellView) {
         self.numbers(out, cell, false);
         if !cell.exact {
-            put!(out, r#","band":""#, band_name(cell.band), "\"");
+            put!(out, r#","band":""#, cell.band.as_str(), "\"");
         }
         out.push('}');
     }
@@ -43,7 +42,7 @@ impl<'a> CellWriter<'a> {
     pub fn whole_cell(&mut self, out: &mut String, cell: &CellView) {
         self.numbers(out, cell, true);
         if !cell.exact {
-            put!(out, r#","band":""#, band_name(cell.band), "\"");
+            put!(out, r#","band":""#, cell.band.as_str(), "\"");
         }
         out.push('}');
     }
@@ -58,7 +57,7 @@ impl<'a> CellWriter<'a> {
             None => out.push_str(bands(cell.band)),
             Some(coming) => {
                 let availability = if coming.is_preorder { "PreOrder" } else { "BackOrder" };
-                put!(out, r#","band":""#, band_name(cell.band), r#"","availability":""#, availability, r#""}"#);
+                put!(out, r#","band":""#, cell.band.as_str(), r#"","availability":""#, availability, r#""}"#);
             }
         }
     }
@@ -111,7 +110,7 @@ mod tests {
     #[test]
     fn the_end_of_a_cell_says_what_its_pieces_say() {
         for band in [Band::InStock, Band::FewLeft, Band::OutOfStock] {
-            let (name, availability) = (band_name(band), item_availability(band));
+            let (name, availability) = (band.as_str(), item_availability(band));
             assert_eq!(bands(band), format!(r#","band":"{name}","availability":"{availability}"}}"#));
         }
     }
@@ -174,10 +173,10 @@ mod tests {
             if cell.exact {
                 with_band["buffer"] = json!(cell.buffer);
             }
-            with_band["band"] = json!(band_name(cell.band));
+            with_band["band"] = json!(cell.band.as_str());
             with_band["availability"] = json!(item_availability(cell.band));
             if !cell.exact {
-                plain["band"] = json!(band_name(cell.band));
+                plain["band"] = json!(cell.band.as_str());
             }
             expected.extend([plain, json!("é"), with_band]);
         }

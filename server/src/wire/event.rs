@@ -5,9 +5,9 @@ use anaquel_engine::event::{CellAfter, Definitions, Event, Fill, LineChange, Pur
 use anaquel_engine::ids::ReservationId;
 use serde_json::{Map, Value, json};
 
-use super::reservation::purpose_name;
-use super::stock::{cell_after, movement_name};
-use super::{row_error, time};
+use super::stock::cell_after;
+use super::time;
+use crate::problem::row_error;
 use crate::sight::Sight;
 
 /// A record, whole.
@@ -163,7 +163,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             let row = |row: &anaquel_engine::event::Moved| {
                 let mut item = super::stock::moved(engine, row, &Sight::everything(engine));
                 if let Value::Object(members) = &mut item {
-                    members.insert("movement".into(), movement_name(row.kind).into());
+                    members.insert("movement".into(), row.kind.as_str().into());
                     members.insert("quantity".into(), row.change.into());
                     members.insert("occurred_at".into(), time(row.occurred_at).into());
                     members.insert("reference".into(), row.reference.clone().into());
@@ -248,7 +248,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                 "reserved",
                 json!({
                     "channel": catalogue.channels.name(reserved.channel).as_str(),
-                    "purpose": purpose_name(reserved.purpose),
+                    "purpose": reserved.purpose.as_str(),
                     "confirmed": reserved.confirmed,
                     "customer": reserved.customer,
                     "order": reserved.order,
@@ -264,7 +264,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                     "supply": row.name.as_str(),
                     "sku": sku(row.cell.sku),
                     "location": location(row.cell.location),
-                    "kind": super::supply::kind_name(row.kind),
+                    "kind": row.kind.as_str(),
                     "quantity": row.open,
                     "expected_at": time(row.expected_at),
                 })
@@ -298,7 +298,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                     "group": row.group.map(|group| catalogue.groups.name(group).as_str()),
                     "channel": catalogue.channels.name(row.channel).as_str(),
                     "order": row.is_order,
-                    "purpose": purpose.map(purpose_name),
+                    "purpose": purpose.map(Purpose::as_str),
                     "requests": row.requests,
                     "units": row.units,
                 })
@@ -354,7 +354,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         Event::Imported(imported) => (
             "imported",
             json!({
-                "import": crate::load::kind_name(imported.kind),
+                "import": imported.kind.as_str(),
                 "accepted": imported.accepted,
                 "unchanged": imported.unchanged,
                 "rejected": imported.rejected,

@@ -20,19 +20,21 @@ pub mod supply;
 pub mod what_if;
 pub mod whole;
 
+use anaquel_engine::catalogue::LocationKind;
 use std::sync::OnceLock;
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::Catalogue;
 use anaquel_engine::clock::Anchors;
-use anaquel_engine::event::RowError;
 use anaquel_engine::ids::{ChannelId, LocationId, Name, NameError, SkuId, Timestamp};
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
 
 use crate::problem::Problem;
+
+/// The longest text of a detail, in bytes.
+pub const TEXT_BYTES_MAX: usize = 1024;
 
 /// Where the log's time is not the clock's; set once, when the engine of this process is opened.
 static ANCHORS: OnceLock<Anchors> = OnceLock::new();
@@ -120,7 +122,12 @@ pub fn quantity(field: &str, value: i64) -> Result<u32, Problem> {
         .ok_or_else(|| Problem::invalid(field, format!("{value} is not between 1 and {LINE_QUANTITY_MAX}")))
 }
 
-/// Why a row of an import was refused.
-pub fn row_error(error: &RowError) -> Value {
-    json!({"line": error.line, "field": error.field, "reason": error.reason})
+/// Reads a location's kind.
+pub fn location_kind(text: &str) -> Result<LocationKind, String> {
+    match text {
+        "store" => Ok(LocationKind::Store),
+        "warehouse" => Ok(LocationKind::Warehouse),
+        "supplier" => Ok(LocationKind::Supplier),
+        other => Err(format!("{other:?} is not store, warehouse or supplier")),
+    }
 }

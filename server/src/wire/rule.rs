@@ -5,12 +5,12 @@ use anaquel_engine::command::{RuleFields, Version};
 use anaquel_engine::ids::Name;
 use anaquel_engine::level::LINE_QUANTITY_MAX;
 use anaquel_engine::query::CellView;
-use anaquel_engine::rules::{Amount, Band, Effect, Explained, Fate, Kind, Rule, Standing};
+use anaquel_engine::rules::{Amount, Band, Effect, Explained, Fate, Rule, Standing};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::catalogue::{TEXT_BYTES_MAX, kind_name as location_kind_name, parse_kind as parse_location_kind};
+use super::{TEXT_BYTES_MAX, location_kind};
 use super::{currency, name, parse_time, sku_name, time};
 use crate::problem::Problem;
 
@@ -91,7 +91,7 @@ impl RuleBody {
             _ => Err(Problem::invalid(&format!("categories[{at}]"), format!("has 1 to {TEXT_BYTES_MAX} bytes"))),
         };
         let kind = |(at, text): (usize, String)| {
-            parse_location_kind(&text).map_err(|reason| Problem::invalid(&format!("location_kinds[{at}]"), reason))
+            location_kind(&text).map_err(|reason| Problem::invalid(&format!("location_kinds[{at}]"), reason))
         };
         for (field, length) in [
             ("skus", self.skus.len()),
@@ -229,29 +229,6 @@ fn bounded(field: &str, value: i64) -> Result<u32, Problem> {
 /// The longest that a backorder takes.
 const LEAD_DAYS_MAX: u16 = 3650;
 
-/// A kind of rule on the wire.
-pub fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::SafetyStock => "safety_stock",
-        Kind::Access => "access",
-        Kind::Band => "band",
-        Kind::Quota => "quota",
-        Kind::Backorder => "backorder",
-        Kind::Preorder => "preorder",
-        Kind::Capacity => "capacity",
-        Kind::PickupOnly => "pickup_only",
-    }
-}
-
-/// A band on the wire.
-pub fn band_name(band: Band) -> &'static str {
-    match band {
-        Band::InStock => "in_stock",
-        Band::FewLeft => "few_left",
-        Band::OutOfStock => "out_of_stock",
-    }
-}
-
 /// The same in the words of schema.org's `ItemAvailability`.
 pub fn item_availability(band: Band) -> &'static str {
     match band {
@@ -271,13 +248,13 @@ pub fn rule(engine: &Engine, id: &str, rule: &Rule) -> Map<String, Value> {
         names.map(|name| name.to_string()).collect()
     }
     say("rule", id.into());
-    say("kind", kind_name(rule.effect.kind()).into());
+    say("kind", rule.effect.kind().as_str().into());
     say("skus", texts(conditions.skus.iter().map(|id| catalogue.skus.name(*id))));
     say("categories", texts(conditions.categories.iter()));
     say("attributes", texts(conditions.attributes.iter().map(|(key, value)| format!("{key}={value}"))));
     say("locations", texts(conditions.locations.iter().map(|id| catalogue.locations.name(*id))));
     say("groups", texts(conditions.groups.iter().map(|id| catalogue.groups.name(*id))));
-    say("location_kinds", texts(conditions.kinds.iter().map(|kind| location_kind_name(*kind))));
+    say("location_kinds", texts(conditions.kinds.iter().map(|kind| kind.as_str())));
     say("channels", texts(conditions.channels.iter().map(|id| catalogue.channels.name(*id))));
     say("starts_at", rule.starts_at.map(time).into());
     say("ends_at", rule.ends_at.map(time).into());
@@ -352,7 +329,7 @@ pub fn outcome(cell: Option<&CellView>, buffer: u32, denied_by: Option<&Name>, b
         "buffer": buffer,
         "sells": denied_by.is_none(),
         "available": cell.filter(|_| exact).map(|cell| cell.available),
-        "band": cell.map(|cell| band_name(cell.band)),
+        "band": cell.map(|cell| cell.band.as_str()),
         "exact": exact,
     })
 }

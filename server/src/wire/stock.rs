@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::put::put;
-use super::rule::band_name;
 use super::{parse_time, quantity, time};
 use crate::problem::Problem;
 use crate::sight::Sight;
@@ -218,17 +217,6 @@ fn movement_kind(text: &str) -> Option<MovementKind> {
     }
 }
 
-/// A movement's name on the wire.
-pub fn movement_name(kind: MovementKind) -> &'static str {
-    match kind {
-        MovementKind::Receipt => "receipt",
-        MovementKind::Sale => "sale",
-        MovementKind::Return | MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => "return",
-        MovementKind::Adjustment => "adjustment",
-        MovementKind::Damage => "damage",
-    }
-}
-
 /// The condition in which something came back, where somebody has to look at it.
 pub fn condition_name(kind: MovementKind) -> Option<&'static str> {
     match kind {
@@ -256,7 +244,7 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming:
     if !group.exact {
         let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
         let band = if group.available > 0 { Band::InStock } else { Band::OutOfStock };
-        put!(out, r#"{"sku":""#, sku, r#"","group":""#, name, r#"","band":""#, band_name(band), r#""}"#);
+        put!(out, r#"{"sku":""#, sku, r#"","group":""#, name, r#"","band":""#, band.as_str(), r#""}"#);
         return;
     }
     let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
@@ -317,7 +305,7 @@ fn private(engine: &Engine, (sku, location): (SkuId, LocationId), band: Band) ->
     json!({
         "sku": catalogue.skus.name(sku).as_str(),
         "location": catalogue.locations.name(location).as_str(),
-        "band": band_name(band),
+        "band": band.as_str(),
     })
 }
 
@@ -366,7 +354,7 @@ pub fn shortage(engine: &Engine, shortage: &Shortage, is_told: impl Fn(&Reservat
         Some(json!({
             "reservation": engine.reservation_id(id),
             "quantity": band.is_none().then_some(units),
-            "state": super::reservation::state_name(reservation.state),
+            "state": reservation.state.as_str(),
             "channel": catalogue.channels.name(reservation.channel).as_str(),
             "customer": reservation.customer,
             "order": reservation.order,

@@ -92,16 +92,8 @@ pub fn open(value: i64) -> Result<u32, String> {
 pub fn parse_kind(text: &str) -> Result<SupplyKind, String> {
     [SupplyKind::PurchaseOrder, SupplyKind::InTransit]
         .into_iter()
-        .find(|kind| kind_name(*kind) == text)
+        .find(|kind| kind.as_str() == text)
         .ok_or_else(|| format!("{text:?} is not purchase_order or in_transit"))
-}
-
-/// A kind of supply on the wire.
-pub fn kind_name(kind: SupplyKind) -> &'static str {
-    match kind {
-        SupplyKind::PurchaseOrder => "purchase_order",
-        SupplyKind::InTransit => "in_transit",
-    }
 }
 
 /// A cell to which something is to come, with the promises at risk that the caller may be told of; without quantities for
@@ -122,7 +114,7 @@ pub fn cell(engine: &Engine, cell: &CellToCome, sight: &Sight) -> Value {
     let supply = |supply: &Supply| {
         json!({
             "supply": supply.name.as_str(),
-            "kind": kind_name(supply.kind),
+            "kind": supply.kind.as_str(),
             "quantity": exact.then_some(supply.open),
             "expected_at": time(supply.expected_at),
         })

@@ -13,39 +13,18 @@ use anaquel_engine::reservation::State;
 
 use crate::problem::Problem;
 
-/// A state's name on the wire.
-pub fn state_name(state: State) -> &'static str {
-    match state {
-        State::Held => "held",
-        State::Confirmed => "confirmed",
-        State::Ready => "ready",
-        State::Collected => "collected",
-        State::Cancelled => "cancelled",
-        State::Expired => "expired",
-    }
-}
-
 /// Reads a state.
 pub fn parse_state(text: &str) -> Result<State, Problem> {
     let states = [State::Held, State::Confirmed, State::Ready, State::Collected, State::Cancelled, State::Expired];
-    states.into_iter().find(|state| state_name(*state) == text).ok_or_else(|| {
+    states.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
         Problem::invalid("state", format!("{text:?} is not held, confirmed, ready, collected, cancelled or expired"))
     })
-}
-
-/// A purpose's name on the wire.
-pub fn purpose_name(purpose: Purpose) -> &'static str {
-    match purpose {
-        Purpose::Cart => "cart",
-        Purpose::Pickup => "pickup",
-        Purpose::Delivery => "delivery",
-    }
 }
 
 /// Reads a purpose.
 pub fn parse_purpose(text: &str) -> Result<Purpose, Problem> {
     [Purpose::Cart, Purpose::Pickup, Purpose::Delivery]
         .into_iter()
-        .find(|purpose| purpose_name(*purpose) == text)
+        .find(|purpose| purpose.as_str() == text)
         .ok_or_else(|| Problem::invalid("purpose", format!("{text:?} is not cart, pickup or delivery")))
 }

@@ -7,7 +7,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{purpose_name, state_name};
 use crate::wire::put::{Id, put};
 use crate::wire::{stock, time};
 
@@ -61,10 +60,10 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     let state = reservation.state;
     out.push_str(r#"{"id":""#);
     engine.identity().write_reservation(reservation.id, &mut out);
-    put!(&mut out, r#"","state":""#, state_name(state), "\"");
+    put!(&mut out, r#"","state":""#, state.as_str(), "\"");
     text(&mut out, "channel", Some(catalogue.channels.name(reservation.channel).as_str()));
     text(&mut out, "customer", reservation.customer.as_deref());
-    text(&mut out, "purpose", Some(purpose_name(reservation.purpose)));
+    text(&mut out, "purpose", Some(reservation.purpose.as_str()));
     text(&mut out, "order", reservation.order.as_deref());
     out.push_str(r#","lines":"#);
     let write_line = |out: &mut String, line: &Line| {
@@ -207,10 +206,10 @@ impl<'a> ReservationView<'a> {
         let was_held = !matches!(state, State::Confirmed | State::Ready | State::Collected);
         Self {
             id: engine.reservation_id(reservation.id),
-            state: state_name(state),
+            state: state.as_str(),
             channel: catalogue.channels.name(reservation.channel).as_str(),
             customer: reservation.customer.as_deref(),
-            purpose: purpose_name(reservation.purpose),
+            purpose: reservation.purpose.as_str(),
             order: reservation.order.as_deref(),
             lines: public_lines(reservation).iter().map(line).collect(),
             created_at: time(reservation.created_at),
@@ -236,7 +235,7 @@ impl<'a> ReservationView<'a> {
             "seq": reservation.id.0,
             "time": time(reservation.created_at),
             "kind": "reserved",
-            "state": state_name(born.state),
+            "state": born.state.as_str(),
         })];
         history.extend(reservation.changes.iter().map(|change| step(engine, reservation, change)));
         self.history = Some(history);
@@ -294,7 +293,7 @@ fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
         "seq": change.seq,
         "time": time(change.time),
         "kind": kind,
-        "state": state_name(change.to),
+        "state": change.to.as_str(),
         "actor": change.actor,
     });
     if let (Value::Object(step), Value::Object(more)) = (&mut step, more) {

@@ -1,0 +1,49 @@
+//! No file of a crate names one that names it again, however many stand between: who reads one needs not read all.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+use std::path::Path;
+
+use anaquel_tests::imports::Imports;
+
+fn circles_of(root: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(root);
+    let mut told = String::new();
+    for (nth, circle) in Imports::read(&path).circles().iter().enumerate() {
+        let files: std::collections::BTreeSet<&String> = circle.iter().flat_map(|(from, to, _)| [from, to]).collect();
+        told += &format!("{root}: circle {} of {} files\n", nth + 1, files.len());
+        for (from, to, names) in circle {
+            told += &format!("  {from} -> {to}: {}\n", names.iter().cloned().collect::<Vec<_>>().join(", "));
+        }
+    }
+    told
+}
+
+#[test]
+fn no_crate_has_a_circle() {
+    let told: String =
+        ["server/src/lib.rs", "loadtest/src/lib.rs", "bench/src/lib.rs"].into_iter().map(circles_of).collect();
+    assert!(told.is_empty(), "{told}");
+}
+
+/// Circles of each kind are seen: by `use`, by a plain path, through a re-export, between a module and its parent.
+#[test]
+fn a_planted_circle_is_seen() {
+    let lib = ("", "pub mod a; pub mod b; pub mod c;");
+    let circle = |texts: &[(&str, &str)]| {
+        let texts: Vec<_> = [lib].into_iter().chain(texts.iter().copied()).collect();
+        Imports::of_texts(&texts).circles().iter().map(Vec::len).collect::<Vec<_>>()
+    };
+    assert_eq!(circle(&[("a", "use crate::b::{B, c as d};"), ("b", "use crate::c;"), ("c", "")]), [0; 0]);
+    assert_eq!(circle(&[("a", "use crate::b::B;"), ("b", "use super::{c::C};"), ("c", "use crate::a::*;")]), [3]);
+    assert_eq!(circle(&[("a", "fn f() { crate::b::g(); }"), ("b", "type A = crate::a::A;"), ("c", "")]), [2]);
+    let through = [
+        ("a", "use crate::b::Deep;"),
+        ("b", "mod deep; pub use deep::Deep;"),
+        ("b::deep", "use crate::c::C;"),
+        ("c", "use crate::a::A;"),
+    ];
+    assert_eq!(circle(&through), [3], "it is the file behind the re-export that names the next");
+    assert_eq!(circle(&[("a", "mod x; use x::X;"), ("a::x", "use super::Y;"), ("b", ""), ("c", "")]), [2]);
+    let tests = "use crate::b::B; #[cfg(test)] mod tests { use crate::c::C; } // use crate::c::C;";
+    assert_eq!(circle(&[("a", tests), ("b", ""), ("c", "use crate::a::A;")]), [0; 0], "tests and comments may");
+}
