@@ -341,6 +341,17 @@ impl State {
         if let ([line], [], false) = (reserve.lines.as_slice(), reserve.supersedes.as_slice(), reserve.allow_partial) {
             return self.admit_line(line, book, channel);
         }
+        self.admit_cart(reserve, book, channel)
+    }
+
+    /// The same where lines are added up.
+    #[inline(never)]
+    fn admit_cart(
+        &self,
+        reserve: &Reserve,
+        book: Option<&Book>,
+        channel: Option<ChannelId>,
+    ) -> Result<Few<(CellId, StockChange)>, Failure> {
         let gate_of = |cell: CellId| self.gate(book, self.matrix.cell(cell), channel);
         let Some(mut demands) = self.demands(reserve) else { return Ok(Few::new()) };
         // All lines are checked before any is taken, so that a cart which must fail disturbs nobody.
@@ -363,7 +374,9 @@ impl State {
                 });
             }
         }
-        let nothing_left = shorts.len() == demands.len() && shorts.iter().all(|short| short.available == 0);
+        let nothing_left = shorts.len() == demands.len()
+            && shorts.iter().all(|short| short.available == 0)
+            && reserve.lines.iter().all(|line| self.catalogue.is_tracked(line.sku));
         if !shorts.is_empty() && (!reserve.allow_partial || nothing_left) {
             shorts.sort_by_key(|short| short.line);
             return Err(Refusal::Insufficient(shorts).into());
@@ -397,6 +410,22 @@ impl State {
         let gate = self.gate(book, cell, channel);
         if cell.admit_by(|level| gate.reserve(level, line.quantity)).is_ok() {
             return Ok(Few::from_buf([(id, StockChange::reserve(line.quantity))]));
+        }
+        self.refuse_line(line, cell, channel)
+    }
+
+    /// The same where the promise word has too little: kept apart, so that nobody else pays for it.
+    #[cold]
+    #[inline(never)]
+    fn refuse_line(
+        &self,
+        line: &ReserveLine,
+        cell: &StockCell,
+        channel: Option<ChannelId>,
+    ) -> Result<Few<(CellId, StockChange)>, Failure> {
+        if !self.catalogue.is_tracked(line.sku) {
+            // There is enough, and nothing to take: it comes into being with the promise.
+            return Ok(Few::new());
         }
         let refused = self.refused_for_good(cell, line.quantity, channel);
         let Err((constraint, available, rule, limit)) = refused else { return Ok(Few::new()) };
@@ -464,7 +493,8 @@ impl State {
         };
         // What all lines ask of a SKU in a group; who waits may get what is to come.
         let mut asked: BTreeMap<(SkuId, GroupId), i64> = BTreeMap::new();
-        for line in reserve.group_lines.iter().filter(|line| line.latest.is_none()) {
+        let is_counted = |line: &&GroupLine| self.catalogue.is_tracked(line.sku);
+        for line in reserve.group_lines.iter().filter(|line| line.latest.is_none()).filter(is_counted) {
             *asked.entry((line.sku, line.group)).or_default() += i64::from(line.quantity);
         }
         let (_, (mut known, planned)) = self.view.read(|| {
@@ -589,10 +619,13 @@ impl State {
     }
 
     /// What the lines ask of each cell, beyond what the holds that they replace give back; `None` where a cell does not
-    /// exist, which the journal thread will say, since it may exist by then.
+    /// exist, which the journal thread will say, since it may exist by then. Of what nobody counts there is nothing to take.
     fn demands(&self, reserve: &Reserve) -> Option<Few<Demand>> {
         let mut demands: Few<Demand> = Few::new();
         for (at, line) in reserve.lines.iter().enumerate() {
+            if !self.catalogue.is_tracked(line.sku) {
+                continue;
+            }
             let cell = self.matrix.find(line.sku, line.location)?;
             match demands.iter_mut().find(|demand| demand.cell == cell) {
                 Some(demand) => demand.requested += line.quantity,
@@ -619,6 +652,8 @@ impl State {
                 (NameRef::Known(sku), NameRef::Known(location)) => self.matrix.find(*sku, *location),
                 _ => None,
             };
+            let is_tracked = |cell: &CellId| self.catalogue.is_tracked(self.matrix.cell(*cell).sku());
+            let cell = cell.filter(is_tracked);
             let admitted = cell.filter(|_| request.change < 0).map(|cell| (cell, StockChange::bring(request.change)));
             if let Some((cell, change)) = admitted {
                 self.matrix.cell(cell).adjust_promise(change);

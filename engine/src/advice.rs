@@ -383,7 +383,7 @@ impl Trials<'_> {
         latest: Timestamp,
     ) -> u32 {
         let (catalogue, ahead) = (&self.state.catalogue, self.ahead());
-        if plan.book.terms(catalogue, sku, location, self.channel).limits().is_denied() {
+        if !catalogue.is_tracked(sku) || plan.book.terms(catalogue, sku, location, self.channel).limits().is_denied() {
             return 0;
         }
         let fence = plan::fence(&self.shelves, plan, sku, location).map_or(u32::MAX, |(units, _)| units);

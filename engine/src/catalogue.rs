@@ -25,6 +25,7 @@ use crate::hash::{self, Part, Place, StateHash};
 use crate::id_set::IdSet;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::image::{RetiredNames, Undeclared};
+use crate::level::StockChange;
 use crate::matrix::Arena;
 
 /// Names of channels and locations that prices are for, each with how many prices.
@@ -578,6 +579,10 @@ pub struct Catalogue {
     /// By channel: its buffer, and whether it is declared.
     buffers: Arena<AtomicU32, 8, 16>,
     accepts_undeclared: AtomicBool,
+    /// SKUs that nobody counts.
+    uncounted: IdSet,
+    /// Whether each SKU is counted of which that was ever said.
+    tracking: Map<SkuId, Versioned<bool>>,
     /// The quarantine of each location that has one, and of which each is.
     quarantines: Map<LocationId, LocationId>,
     quarantined: Map<LocationId, LocationId>,
@@ -628,6 +633,9 @@ impl Catalogue {
             let key = self.skus.digest(id);
             if let Some(set) = self.skus.details(id) {
                 put(Part::Skus, hash::content(self, Part::Skus, key, &set.details));
+            }
+            if !self.is_tracked(id) {
+                put(Part::Skus, self.digest_uncounted(id));
             }
             if let Some(set) = self.prices(id).filter(|set| !set.details.is_empty()) {
                 put(Part::Prices, hash::content(self, Part::Prices, key, &set.details));
@@ -710,6 +718,66 @@ impl Catalogue {
                 skus.retain(|known| *known != sku);
                 skus.is_empty()
             });
+        }
+    }
+
+    /// Whether units of a SKU are counted; nobody counts services, gift cards and digital goods.
+    #[inline]
+    pub fn is_tracked(&self, sku: SkuId) -> bool {
+        !self.uncounted.contains(sku.0)
+    }
+
+    /// Whether it was ever said of a SKU that nobody counts it.
+    pub(crate) fn has_tracking(&self) -> bool {
+        !self.tracking.is_empty()
+    }
+
+    /// Whether there is a SKU that nobody counts.
+    #[inline]
+    pub fn has_uncounted(&self) -> bool {
+        self.uncounted.len() > 0
+    }
+
+    /// Whether a SKU is counted, and the version of that, if it was ever said.
+    pub fn tracking(&self, sku: SkuId) -> Option<Versioned<bool>> {
+        self.tracking.get(&sku).map(|tracking| tracking.clone())
+    }
+
+    /// The version of what is said of a SKU; `None` where nothing is.
+    pub fn sku_version(&self, sku: SkuId) -> Option<Seq> {
+        let details = self.skus.details(sku).map(|set| set.version);
+        details.max(self.tracking(sku).map(|tracking| tracking.version))
+    }
+
+    /// Whether what nobody counts may be promised at a location: somebody declared it, and it is no quarantine.
+    pub fn has_uncounted_at(&self, location: LocationId) -> bool {
+        !self.is_made_up(location) && !self.locations.is_retired(location) && self.quarantine_of(location).is_none()
+    }
+
+    /// What a promise of `units` does to its cell.
+    #[inline]
+    pub(crate) fn promise(&self, sku: SkuId, units: u32) -> StockChange {
+        if self.is_tracked(sku) { StockChange::reserve(units) } else { StockChange::conjure(units) }
+    }
+
+    fn digest_uncounted(&self, sku: SkuId) -> hash::Digest {
+        hash::content(self, Part::Skus, self.skus.digest(sku), &"nobody counts it")
+    }
+
+    /// Journal thread only, inside a fold: a SKU is counted from here on, or is not.
+    pub(crate) fn fold_tracking(&self, sku: SkuId, version: Seq, tracked: bool) {
+        let was = self.is_tracked(sku);
+        self.tracking.insert(sku, Versioned { version, details: tracked });
+        if was == tracked {
+            return;
+        }
+        let digest = self.digest_uncounted(sku);
+        if tracked {
+            self.uncounted.remove(sku.0);
+            self.hash.change(Part::Skus, digest, 0);
+        } else {
+            self.uncounted.insert(sku.0);
+            self.hash.change(Part::Skus, 0, digest);
         }
     }
 
@@ -800,6 +868,9 @@ impl Catalogue {
             let known = known.as_deref().map(|set| &set.details);
             self.rehash(Part::Skus, self.skus.digest(*sku), known, None);
             self.forget_gtins(*sku, known.and_then(|details| details.gtin.as_deref()));
+            if self.tracking.contains_key(sku) {
+                self.fold_tracking(*sku, seq, true);
+            }
             self.skus.fold_retired(*sku);
         }
         for (location, _) in &names.locations {

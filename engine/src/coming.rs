@@ -158,7 +158,8 @@ impl<'a> Prospects<'a> {
         let catalogue = &self.state.catalogue;
         let (sku, location, available) = (cell.sku, cell.location, u64::from(cell.available));
         let outlook = ledger.and_then(|ledger| ledger.outlook(sku, location));
-        if outlook.is_none() && !self.allows {
+        // Nothing is to come of what nobody counts, and nobody waits for it.
+        if (outlook.is_none() && !self.allows) || !cell.is_tracked() {
             return Coming { orderable: available, ..Coming::default() };
         }
         let denied = book.terms(catalogue, sku, location, channel).limits().is_denied();

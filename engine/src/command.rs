@@ -148,13 +148,39 @@ impl Command {
     }
 
     /// Whether it is decided on what is durable, and so begins a batch.
-    pub(crate) fn begins_batch(&self) -> bool {
-        matches!(self, Self::Put(put) if matches!(put.what, PutWhat::Retire(..)))
+    pub(crate) fn begins_batch(&self, state: &EngineState) -> bool {
+        matches!(self, Self::Put(put) if matches!(put.what, PutWhat::Retire(..))) || self.sets_tracking(state)
+    }
+
+    /// Whether SKUs come to be counted by it, or no longer are: it is the whole of its batch, so that everything else is
+    /// decided on what is durable of that.
+    fn sets_tracking(&self, state: &EngineState) -> bool {
+        let is_tracked = |sku: Option<SkuId>| sku.is_none_or(|sku| state.catalogue.is_tracked(sku));
+        match self {
+            Self::Load { rows: Rows::Skus(rows), .. } => rows.iter().any(|row| {
+                let sku = || match &row.id {
+                    NameRef::Known(sku) => Some(*sku),
+                    NameRef::New(name) => state.catalogue.skus.id(name.as_str()),
+                };
+                row.fields.tracks().is_some_and(|tracked| tracked != is_tracked(sku()))
+            }),
+            Self::Put(put) => match &put.what {
+                PutWhat::Sku(name, fields) => {
+                    let sku = || state.catalogue.skus.id(name.as_str());
+                    fields.tracks().is_some_and(|tracked| tracked != is_tracked(sku()))
+                }
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     /// Whether it may change what rules rest on, and so ends its batch.
     pub(crate) fn ends_batch(&self, state: &EngineState) -> bool {
         let traits = || state.rules.book().looks_at_traits();
+        if self.sets_tracking(state) {
+            return true;
+        }
         match self {
             Self::Load { rows: Rows::Skus(_), .. } => traits(),
             Self::Load { rows, .. } => matches!(rows, Rows::Locations(_) | Rows::Groups(_) | Rows::Rules(_)),
@@ -531,6 +557,19 @@ pub struct SkuFields {
     pub all_attributes: Patch<BTreeMap<String, String>>,
     /// Attributes one by one; those named are set, others keep their value.
     pub attributes: Vec<(String, String)>,
+    /// Whether its units are counted; they are if nobody says.
+    pub tracked: Patch<bool>,
+}
+
+impl SkuFields {
+    /// Whether the SKU is to be counted, if anything is said of that.
+    pub(crate) fn tracks(&self) -> Option<bool> {
+        match self.tracked {
+            Patch::Keep => None,
+            Patch::Clear => Some(true),
+            Patch::Set(tracked) => Some(tracked),
+        }
+    }
 }
 
 /// What is said of a channel.
@@ -918,6 +957,18 @@ pub enum Refusal {
         /// What it is.
         kind: ThingKind,
         /// Its name.
+        name: Name,
+        /// What holds it; at least one.
+        holders: Vec<Holder>,
+    },
+    /// Whether it is counted does not change while something holds units of it.
+    #[error(
+        "tracked: {name} is held by {}, and tracked changes only while nothing is: count it to 0, end its reservations and \
+         its supply first",
+        Holder::all(holders)
+    )]
+    HeldAsCounted {
+        /// The SKU.
         name: Name,
         /// What holds it; at least one.
         holders: Vec<Holder>,

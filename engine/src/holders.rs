@@ -91,6 +91,13 @@ impl State {
         Holder::of("rules", rules.map(|standing| standing.name.to_string()))
     }
 
+    /// What holds units of a SKU, so that it does not change whether they are counted.
+    pub(crate) fn holders_of_units(&self, sku: SkuId) -> Vec<Holder> {
+        let mut holders = self.holders_of_sku(sku);
+        holders.retain(|holder| holder.count > 0 && holder.what != "rules");
+        holders
+    }
+
     fn holders_of_sku(&self, sku: SkuId) -> Vec<Holder> {
         let at = |location: LocationId| self.catalogue.locations.name(location).to_string();
         let stocked = self.matrix.row(sku).iter().map(|(_, cell)| cell).filter(|cell| cell.durable().is_stocked());

@@ -21,6 +21,9 @@ pub const ON_HAND_RANGE: std::ops::RangeInclusive<i64> = -2_000_000_000..=2_000_
 /// Corrections and damage lead no lower than this: what is below is left to tills, whose sales are never refused.
 pub const CORRECTED_ON_HAND_MIN: i64 = -1_000_000_000;
 
+/// Units of a SKU that nobody counts which may be promised in one cell at a time: as many as it has room for.
+pub const UNCOUNTED_MAX: i64 = *ON_HAND_RANGE.end();
+
 /// The safety stock of a cell in quarantine: more than a cell can hold, so nothing of it is free for anybody. No stock row
 /// may say so much.
 pub const IN_QUARANTINE: u32 = u32::MAX;
@@ -161,6 +164,11 @@ impl StockLevel {
         })
     }
 
+    /// Units more that one line may be promised where nobody counts what is there.
+    pub fn uncounted_room(self) -> u32 {
+        (UNCOUNTED_MAX - i64::from(self.on_hand)).clamp(0, LINE_QUANTITY_MAX.into()) as u32
+    }
+
     /// The level after `change`, or `None` where it would leave the bounds of a cell.
     #[must_use]
     pub fn checked_add(self, change: StockChange) -> Option<Self> {
@@ -200,6 +208,11 @@ impl StockChange {
     /// Units promised.
     pub fn reserve(quantity: u32) -> Self {
         Self { on_hand: 0, reserved: i64::from(quantity) }
+    }
+
+    /// Units promised of what nobody counts: they come into being with the promise, and are gone with it.
+    pub fn conjure(quantity: u32) -> Self {
+        Self { on_hand: i64::from(quantity), reserved: i64::from(quantity) }
     }
 
     /// Units brought (positive) or taken (negative).

@@ -158,6 +158,13 @@ impl RecentMovements {
         }
     }
 
+    /// Journal thread only: from record `seq` on a cell is counted otherwise, so nothing told before it matters any more.
+    pub(crate) fn fold_begun(&self, sku: SkuId, location: LocationId, seq: Seq) {
+        if let Some(mut recent) = self.cells.get_mut(&(sku, location)) {
+            recent.moved.retain(|moved| moved.seq() > seq);
+        }
+    }
+
     /// Journal thread only: a count corrected one of the same moment. What an export told before stands corrected, too.
     pub(crate) fn fold_recounted(
         &self,

@@ -72,8 +72,12 @@ impl State {
             let units = stock.of_place(place.location);
             place.complete = question.basket.iter().zip(units).all(|((_, want), have)| have >= want);
         }
-        // Those that have nothing of it at all are of no use.
-        found.retain(|place| place.complete || stock.of_place(place.location).iter().any(|units| *units > 0));
+        // Those that have nothing of it at all are of no use. What nobody counts is everywhere.
+        let is_counted: Vec<bool> = question.basket.iter().map(|(sku, _)| self.catalogue.is_tracked(*sku)).collect();
+        let has_some = |place: &PickupPlace| {
+            stock.of_place(place.location).iter().zip(&is_counted).any(|(units, counted)| *counted && *units > 0)
+        };
+        found.retain(|place| place.complete || has_some(place));
         groups.values_mut().for_each(|group| group.count(&stock));
         // Bound: `pickup_transfers`.
         for place in found.iter_mut().filter(|place| !place.complete) {
@@ -154,7 +158,11 @@ impl State {
                     *place = units;
                 }
             };
-            if some.len() * ROW_WORTH < places {
+            if lens.is_uncounted() {
+                // Wherever it may be promised, whether there is a cell or not.
+                let seen = some.iter().filter_map(|at| lens.view_at(*sku, *at, self.matrix.get(*sku, *at)));
+                seen.for_each(|cell| put(cell.location, cell.available));
+            } else if some.len() * ROW_WORTH < places {
                 for location in some {
                     if let Some(cell) = self.matrix.get(*sku, *location) {
                         put(*location, lens.available(cell));

@@ -30,7 +30,7 @@ use crate::catalogue::Catalogue;
 use crate::event::{LineTerms, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use crate::ledger::{Counted, OpenUnits, Used};
-use crate::level::StockLevel;
+use crate::level::{StockLevel, UNCOUNTED_MAX};
 use crate::matrix::StockCell;
 use crate::rules::{Amount, Book, Effect, RuleId, Standing};
 
@@ -334,9 +334,18 @@ fn floor<W: World>(
 }
 
 /// Units that the plan's channel may take in a cell beyond the plan, negative by what it lacks of its floor; none where it
-/// may not sell, the location takes no such promises, or there is no cell.
+/// may not sell, the location takes no such promises, or there is no cell. Of what nobody counts there is as much as a cell
+/// has room for, wherever somebody declared the location, and whether there is a cell or not.
 pub(crate) fn own_room<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId) -> Option<i64> {
     let shelf = world.shelf(sku, location);
+    let catalogue = world.catalogue();
+    if !catalogue.is_tracked(sku) {
+        let denied = || plan.book.terms(catalogue, sku, location, Some(plan.channel)).limits().is_denied();
+        let may_be_there = catalogue.has_uncounted_at(location) && world.takes(location, plan.purpose) && !denied();
+        let at = plan.touched(sku, location);
+        let there = i64::from(shelf.level.on_hand) + at.moved + at.taken - at.released;
+        return may_be_there.then(|| UNCOUNTED_MAX - there);
+    }
     let may_be_there = shelf.exists && world.takes(location, plan.purpose);
     let floor = floor(world, plan, sku, location, plan.channel, shelf).filter(|_| may_be_there)?;
     let at = plan.touched(sku, location);

@@ -6,7 +6,7 @@ use crate::catalogue::{Catalogue, GroupDetails, Versioned};
 use crate::coming::{Coming, Prospects};
 use crate::event::{CellAfter, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
-use crate::level::{Floor, IN_QUARANTINE, StockLevel};
+use crate::level::{Floor, IN_QUARANTINE, LINE_QUANTITY_MAX, StockLevel};
 use crate::matrix::{RowCells, StockCell};
 use crate::rules::{Band, Book, Gate, RowTerms, WholeRow};
 use crate::shelves::Shelves;
@@ -39,10 +39,18 @@ pub struct CellView {
     own_safety_stock: u32,
 }
 
+/// Stands in the place of a cell's own safety stock where nobody counts the SKU. No stock row may say so much.
+const UNCOUNTED: u32 = IN_QUARANTINE - 1;
+
 impl CellView {
     /// Whether it may not be sold until somebody has looked.
     pub fn is_in_quarantine(&self) -> bool {
         self.own_safety_stock == IN_QUARANTINE
+    }
+
+    /// Whether its units are counted; otherwise `available` is what one line may be promised.
+    pub fn is_tracked(&self) -> bool {
+        self.own_safety_stock != UNCOUNTED
     }
 
     /// Units held back, as they are told: all that are free of what is in quarantine.
@@ -69,8 +77,9 @@ impl Lens {
 
     /// The same for the cells of one SKU.
     #[inline]
-    pub(crate) fn row(&self, catalogue: &Catalogue, sku: SkuId) -> RowLens<'_> {
-        RowLens { terms: self.book.row(catalogue, sku, self.channel), buffer: self.buffer }
+    pub(crate) fn row<'a>(&'a self, catalogue: &'a Catalogue, sku: SkuId) -> RowLens<'a> {
+        let uncounted = if catalogue.is_tracked(sku) { None } else { Some(catalogue) };
+        RowLens { terms: self.book.row(catalogue, sku, self.channel), buffer: self.buffer, uncounted }
     }
 
     /// A cell after an event.
@@ -81,7 +90,9 @@ impl Lens {
     /// A cell that was seen through another lens.
     pub(crate) fn see_again(&self, catalogue: &Catalogue, cell: &CellView) -> CellView {
         let CellView { sku, location, level, own_safety_stock, .. } = *cell;
-        self.see(catalogue, &CellAfter { sku, location, level, safety_stock: own_safety_stock })
+        // It may be counted again by now: it holds nothing then.
+        let safety_stock = if cell.is_tracked() { own_safety_stock } else { 0 };
+        self.see(catalogue, &CellAfter { sku, location, level, safety_stock })
     }
 
     /// A cell as it is. Exact at one `seq` inside the durable view.
@@ -96,11 +107,52 @@ impl Lens {
 pub(crate) struct RowLens<'a> {
     terms: RowTerms<'a>,
     buffer: u32,
+    /// Names and details, where nobody counts the SKU.
+    uncounted: Option<&'a Catalogue>,
 }
 
 impl RowLens<'_> {
     fn see(&self, cell: &CellAfter) -> CellView {
+        if let Some(catalogue) = self.uncounted
+            && cell.safety_stock != IN_QUARANTINE
+        {
+            return self.see_uncounted(catalogue, cell.sku, cell.location, cell.level);
+        }
         see(self.terms.terms(cell.location).limits().gate(cell.safety_stock, self.buffer), cell)
+    }
+
+    /// A cell of what nobody counts: as much as one line may ask for, if the channel may sell there.
+    #[cold]
+    fn see_uncounted(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId, level: StockLevel) -> CellView {
+        let limits = self.terms.terms(location).limits();
+        let may_be_had = !limits.is_denied() && catalogue.has_uncounted_at(location);
+        let available = if may_be_had { level.uncounted_room() } else { 0 };
+        let band = if available > 0 { Band::InStock } else { Band::OutOfStock };
+        let (_, exact) = limits.gate(0, 0).band(available);
+        let (safety_stock, buffer, own_safety_stock) = (0, 0, UNCOUNTED);
+        CellView { sku, location, level, safety_stock, buffer, available, band, exact, own_safety_stock }
+    }
+
+    /// What nobody counts at a location where it has no cell yet, if somebody declared the location.
+    #[cold]
+    fn see_without_cell(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Option<CellView> {
+        let may_be = catalogue.has_uncounted_at(location);
+        may_be.then(|| self.see_uncounted(catalogue, sku, location, StockLevel::default()))
+    }
+
+    /// The SKU at a location, if there is anything to be told of it there. Exact at one `seq` inside the durable view.
+    #[inline]
+    pub fn view_at(&self, sku: SkuId, location: LocationId, cell: Option<&StockCell>) -> Option<CellView> {
+        match (cell, self.uncounted) {
+            (Some(cell), _) => Some(self.view(cell)),
+            (None, Some(catalogue)) => self.see_without_cell(catalogue, sku, location),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether nobody counts the SKU, so that it may be had where it has no cell.
+    pub fn is_uncounted(&self) -> bool {
+        self.uncounted.is_some()
     }
 
     /// A cell as it is. Exact at one `seq` inside the durable view.
@@ -112,12 +164,18 @@ impl RowLens<'_> {
     /// Units of a cell that may be promised, and nothing else.
     #[inline]
     pub fn available(&self, cell: &StockCell) -> u32 {
+        if self.uncounted.is_some() {
+            return self.view(cell).available;
+        }
         self.terms.terms(cell.location()).limits().gate(cell.safety_stock(), self.buffer).available(cell.durable())
     }
 
     /// All cells of the SKU as they are, one after the other. Exact at one `seq` inside the durable view.
     #[inline]
     fn view_all(&self, row: RowCells<'_>, found: &mut Vec<CellView>) {
+        if self.uncounted.is_some() {
+            return found.extend(row.iter().map(|(_, cell)| self.view(cell)));
+        }
         let (buffer, rules) = (self.buffer, self.terms.everywhere(row.about()));
         // What is done for a cell is done in place in every loop: as a call, its result went through memory.
         if self.terms.is_empty() {
@@ -142,7 +200,9 @@ impl RowLens<'_> {
     #[inline]
     pub fn available_in_all(&self, row: RowCells<'_>, mut put: impl FnMut(LocationId, u32)) {
         let buffer = self.buffer;
-        if self.terms.is_empty() {
+        if self.uncounted.is_some() {
+            row.for_each(|cell| put(cell.location(), self.available(cell)));
+        } else if self.terms.is_empty() {
             row.for_each(|cell| put(cell.location(), see_plainly(cell, cell.safety_stock(), buffer).available));
         } else if let Some(rules) = self.terms.everywhere(row.about()) {
             row.for_each(|cell| {
@@ -212,6 +272,8 @@ pub struct GroupView {
     pub locations: u32,
     /// Whether the asking channel may tell the numbers of all of them.
     pub exact: bool,
+    /// Whether its units are counted; otherwise `available` is what one line may be promised.
+    pub tracked: bool,
     /// Whether what is available is what its cells add up to.
     is_added_up: bool,
 }
@@ -286,7 +348,7 @@ impl State {
             let from = near.and_then(|near| places.get(near)).and_then(|place| place.point);
             let lens = lens.row(&self.catalogue, sku);
             let mut found = Vec::new();
-            lens.available_in_all(self.matrix.row(sku), |location, available| {
+            let mut put = |location: LocationId, available: u32| {
                 if available < quantity
                     || Some(location) == near
                     || !self.catalogue.takes(location, purpose)
@@ -299,7 +361,14 @@ impl State {
                 let distance_km = from.zip(at).map(|(from, to)| from.km_to(&to));
                 let (pickup, ship) = place.map_or((true, true), |place| (place.pickup, place.ship));
                 found.push(Alternative { location, available, distance_km, pickup, ship });
-            });
+            };
+            if lens.is_uncounted() {
+                let all = places.iter().map(|(location, _)| location);
+                let seen = all.filter_map(|at| lens.view_at(sku, at, self.matrix.get(sku, at)));
+                seen.for_each(|cell| put(cell.location, cell.available));
+            } else {
+                lens.available_in_all(self.matrix.row(sku), put);
+            }
             found
         });
         let far = |alternative: &Alternative| alternative.distance_km.unwrap_or(f64::INFINITY);
@@ -338,8 +407,8 @@ impl State {
                 match locations {
                     None => lens.view_all(self.matrix.row(*sku), &mut found),
                     Some(places) => {
-                        let cells = places.iter().filter_map(|place| self.matrix.get(*sku, *place));
-                        found.extend(cells.map(|cell| lens.view(cell)));
+                        let seen = |place: &LocationId| lens.view_at(*sku, *place, self.matrix.get(*sku, *place));
+                        found.extend(places.iter().filter_map(seen));
                     }
                 }
             }
@@ -376,6 +445,12 @@ impl State {
     /// One cell. Exact at one `seq` inside the durable view.
     pub fn cell(&self, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> Option<CellView> {
         self.matrix.get(sku, location).map(|cell| self.lens(channel).view(&self.catalogue, cell))
+    }
+
+    /// What a channel sees of a SKU at a location: its cell, or that nobody counts it. Exact at one `seq` inside the durable
+    /// view.
+    pub(crate) fn seen_at(&self, lens: &Lens, sku: SkuId, location: LocationId) -> Option<CellView> {
+        lens.row(&self.catalogue, sku).view_at(sku, location, self.matrix.get(sku, location))
     }
 
     /// Each of `skus` in each of `groups`: what is there is added up, and what is available is what a promise that is asked
@@ -456,9 +531,10 @@ impl State {
         {
             let prospects = now.and_then(|now| self.prospects(&lens.book, channel, now));
             let rows: Vec<_> = skus.iter().map(|sku| (*sku, lens.row(&self.catalogue, *sku))).collect();
-            let asked = groups.iter().flat_map(|group| rows.iter().map(move |row| (*group, row)));
+            let members = groups.iter().zip(&cells.members);
+            let asked = members.flat_map(|(group, of)| rows.iter().map(move |row| (*group, of, row)));
             let mut from = 0;
-            for (((group, (sku, row)), end), coming) in asked.zip(&cells.ends).zip(&mut coming) {
+            for (((group, members, (sku, row)), end), coming) in asked.zip(&cells.ends).zip(&mut coming) {
                 let mut sum = GroupView {
                     sku: *sku,
                     group,
@@ -467,8 +543,17 @@ impl State {
                     available: 0,
                     locations: 0,
                     exact: true,
+                    tracked: !row.is_uncounted(),
                     is_added_up: true,
                 };
+                if row.is_uncounted() {
+                    let members = members.as_deref().map_or(&[][..], |set| &set.details.locations);
+                    self.add_up_uncounted(&mut sum, row, members);
+                    *coming = prospects.as_ref().map(|_| Coming { orderable: sum.available, ..Coming::default() });
+                    from = *end;
+                    found.push(sum);
+                    continue;
+                }
                 // For one SKU in one group at a time: a fold waits for the ledger.
                 let ledger = prospects.as_ref().and_then(Prospects::ledger);
                 for cell in cells.cells.get(from..*end).unwrap_or_default() {
@@ -492,7 +577,8 @@ impl State {
         }
         let planned: Vec<SkuId> = {
             let ledger = self.ledger();
-            skus.iter().copied().filter(|sku| self.takes_a_plan(&lens.book, &ledger, *sku)).collect()
+            let counted = skus.iter().copied().filter(|sku| self.catalogue.is_tracked(*sku));
+            counted.filter(|sku| self.takes_a_plan(&lens.book, &ledger, *sku)).collect()
         };
         if planned.is_empty() {
             return (found, None, coming);
@@ -500,6 +586,20 @@ impl State {
         found.iter_mut().for_each(|group| group.is_added_up = !planned.contains(&group.sku));
         let shelves = self.shelves(planned.into_iter(), groups.iter().copied(), channel);
         (found, Some(shelves), coming)
+    }
+
+    /// What nobody counts is wherever it may be promised, and one line may have as much as one may ask for.
+    fn add_up_uncounted(&self, sum: &mut GroupView, row: &RowLens<'_>, members: &[LocationId]) {
+        let seen = |at: &LocationId| row.view_at(sum.sku, *at, self.matrix.get(sum.sku, *at));
+        let seen: Vec<_> = members.iter().filter_map(seen).collect();
+        for cell in seen {
+            sum.on_hand += i64::from(cell.level.on_hand);
+            sum.reserved += i64::from(cell.level.reserved);
+            sum.available += u64::from(cell.available);
+            sum.locations += 1;
+            sum.exact &= cell.exact;
+        }
+        sum.available = sum.available.min(LINE_QUANTITY_MAX.into());
     }
 
     /// Plans what is not just added up.

@@ -356,7 +356,10 @@ impl State {
             }
             let at = self.catalogue.place(cell.sku(), cell.location());
             let level = cell.durable();
-            put(part_of(cell.safety_stock()), hash::stock(at, level.on_hand, cell.safety_stock(), cell.counted_at()));
+            if self.catalogue.is_tracked(cell.sku()) {
+                let digest = hash::stock(at, level.on_hand, cell.safety_stock(), cell.counted_at());
+                put(part_of(cell.safety_stock()), digest);
+            }
             put(Part::Reserved, hash::reserved(at, level));
         }
         for open in self.reservations.open_ones() {
@@ -422,7 +425,8 @@ impl Folder {
         leaves: hash::Digest,
         comes: hash::Digest,
     ) {
-        if state.catalogue.skus.is_retired(sku) {
+        // What nobody counts holds what is promised of it and nothing else.
+        if state.catalogue.skus.is_retired(sku) || !state.catalogue.is_tracked(sku) {
             return;
         }
         let at = location.0 as usize;
@@ -453,6 +457,19 @@ impl Folder {
             let (leaves, comes) = if comes { (0, digest) } else { (digest, 0) };
             self.change_stock(state, (sku, location), part_of(safety_stock), leaves, comes);
         }
+    }
+
+    /// A SKU is counted from here on, or is not: an image may know of it already.
+    fn fold_tracking(&mut self, state: &State, seq: Seq, sku: SkuId, tracked: bool) {
+        let was = state.catalogue.is_tracked(sku);
+        if was && !tracked {
+            self.rehash_row(state, sku, false);
+        }
+        state.catalogue.fold_tracking(sku, seq, tracked);
+        if !was && tracked {
+            self.rehash_row(state, sku, true);
+        }
+        state.matrix.row(sku).iter().for_each(|(_, cell)| state.movements.fold_begun(sku, cell.location(), seq));
     }
 
     /// An image may know of it already.
@@ -520,6 +537,9 @@ impl Folder {
                     state.catalogue.fold_sku(*sku, record.seq, details.clone());
                     state.rules.fold_sku(*sku, details);
                 }
+            }
+            Event::TrackingSet(rows) => {
+                rows.iter().for_each(|(sku, tracked)| self.fold_tracking(state, record.seq, *sku, *tracked));
             }
             Event::LocationsSet(rows) => {
                 for (location, details) in rows {
@@ -602,7 +622,9 @@ impl Folder {
                     let change = -i64::from(line.quantity);
                     let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
                     let at = record.time.after_count(counted_at);
-                    state.movements.fold_moved(sku, location, (record.seq, row), at, change);
+                    if state.catalogue.is_tracked(sku) {
+                        state.movements.fold_moved(sku, location, (record.seq, row), at, change);
+                    }
                     state.rates.fold_sold(sku, location, (record.seq, row), record.time, line.quantity);
                 }
                 self.fold_change(state, collected.reservation, record);

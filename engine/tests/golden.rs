@@ -70,7 +70,7 @@ fn replaced() -> Event {
 
 /// What came with format 6: when people work in a location, what is told of one, other deadlines of orders, and for what
 /// refused units were asked; counts that found what the books say; imports of channels; promises in place of several
-/// holds; names that are retired and come back.
+/// holds; names that are retired and come back; what is counted, and what is not.
 fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     let hours = LocationHours {
         weekly: Some(vec![(600, 840), (1020, 1200)]),
@@ -135,6 +135,8 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         retired(ThingKind::Location, "s2"),
         retired(ThingKind::Group, "south"),
         retired(ThingKind::Channel, "app"),
+        Event::TrackingSet(vec![(SkuId(7), false), (SkuId(8), true)]),
+        Event::Told(Box::new(Told { seq: 3, thing: Thing::Uncounted(SkuId(7), SkuDetails::default()) })),
     ];
     events.into_iter().chain(later).chain(latest).map(|event| (None, event)).collect()
 }

@@ -9,6 +9,8 @@ export interface Cell {
   safety_stock?: number;
   available?: number;
   band?: string;
+  /** False where nobody counts the SKU, such as a gift card; `available` is then what one line may be promised. */
+  tracked?: boolean;
   [member: string]: unknown;
 }
 

@@ -3,7 +3,7 @@
 //! Every error of the API passes through here; the slugs and their status codes stand in one table.
 
 use anaquel_engine::command::{Failure, Refusal, Short};
-use anaquel_engine::event::RowError;
+use anaquel_engine::event::{RowError, ThingKind};
 use anaquel_engine::journal::ReadError;
 use anaquel_engine::reservation::State;
 use axum::body::Body;
@@ -378,7 +378,7 @@ impl Problem {
             Refusal::IdempotencyMismatch => {
                 Self::new(Slug::IdempotencyMismatch, "Idempotency-Key: send a new key with a new body")
             }
-            refusal @ Refusal::Held { .. } => Self::held(&refusal),
+            refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. }) => Self::held(&refusal),
             Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
         }
     }
@@ -408,15 +408,23 @@ impl Problem {
         Self::wrong_state(state, detail).with("field", field)
     }
 
-    /// Something cannot be retired: what holds it, with how many there are and some of them.
+    /// Something cannot be retired, or be counted otherwise: what holds it, with how many there are and some of them.
     fn held(refusal: &Refusal) -> Self {
         let problem = Self::new(Slug::WrongState, refusal.to_string());
-        let Refusal::Held { kind, name, holders } = refusal else { return problem };
+        let (kind, name, holders) = match refusal {
+            Refusal::Held { kind, name, holders } => (*kind, name, holders),
+            Refusal::HeldAsCounted { name, holders } => (ThingKind::Sku, name, holders),
+            _ => return problem,
+        };
         let held_by: Map<String, Value> = holders
             .iter()
             .map(|holder| (holder.what.to_owned(), json!({"count": holder.count, "some": holder.some})))
             .collect();
-        problem.with("state", "held").with(kind.as_str(), name.as_str()).with("held_by", held_by)
+        let problem = problem.with("state", "held").with(kind.as_str(), name.as_str()).with("held_by", held_by);
+        match refusal {
+            Refusal::HeldAsCounted { .. } => problem.with("field", "tracked"),
+            _ => problem,
+        }
     }
 
     fn wrong_state(state: State, detail: String) -> Self {

@@ -28,6 +28,8 @@ pub(super) enum What {
     Rules(Rests),
     /// The names of these came back (true), or were retired (false): their cells are told, or no more.
     Stands(Arc<[Moving]>, bool),
+    /// Somebody declared these: what nobody counts may be had there from here on.
+    Declared(Arc<[LocationId]>),
 }
 
 /// What comes into a selection, or leaves it, with all of its cells.
@@ -37,6 +39,9 @@ pub(super) enum Moving {
     Location(LocationId),
     /// A SKU.
     Sku(SkuId),
+    /// A SKU of which it changed whether it is counted: true where nobody counts it any more, so that it is told of places
+    /// where it has no cell, and false where it is counted again, and is not.
+    Counting(SkuId),
 }
 
 impl Moving {
@@ -49,10 +54,20 @@ impl Moving {
         moved.iter().filter_map(of).collect()
     }
 
-    /// The SKUs among them.
+    /// The SKUs among them. All that there is of those of which it changed whether they are counted is told anew.
     pub fn skus(moved: &[(Self, bool)], joins: bool) -> Vec<SkuId> {
         let of = |(moving, joined): &(Self, bool)| match moving {
             Self::Sku(sku) if *joined == joins => Some(*sku),
+            Self::Counting(sku) if joins => Some(*sku),
+            _ => None,
+        };
+        moved.iter().filter_map(of).collect()
+    }
+
+    /// The SKUs among them that are counted again.
+    pub fn counted(moved: &[(Self, bool)]) -> Vec<SkuId> {
+        let of = |(moving, joined): &(Self, bool)| match moving {
+            Self::Counting(sku) if !*joined => Some(*sku),
             _ => None,
         };
         moved.iter().filter_map(of).collect()
@@ -108,7 +123,19 @@ pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
             }
             push(What::Rules(Rests::Places));
         }
-        Event::LocationsSet(_) => push(What::Rules(Rests::Places)),
+        Event::TrackingSet(rows) => {
+            for tracked in [true, false] {
+                let changed = rows.iter().filter(|(_, now)| *now == tracked);
+                let changed: Arc<[Moving]> = changed.map(|(sku, _)| Moving::Counting(*sku)).collect();
+                if !changed.is_empty() {
+                    push(What::Stands(changed, !tracked));
+                }
+            }
+        }
+        Event::LocationsSet(rows) => {
+            push(What::Rules(Rests::Places));
+            push(What::Declared(rows.iter().map(|(location, _)| *location).collect()));
+        }
         Event::SkusSet(_) => push(What::Rules(Rests::Skus)),
         Event::RulesSet(_) | Event::RulesTurned(_) => push(What::Rules(Rests::Rules)),
         Event::ChannelsSet(rows) => {

@@ -309,6 +309,12 @@ impl Filter {
         Cost { keys: self.size(), unknown_bytes }
     }
 
+    /// The SKUs that it names and that nobody counts.
+    pub fn uncounted<'a>(&'a self, catalogue: &'a Catalogue) -> impl Iterator<Item = SkuId> + 'a {
+        let all = if catalogue.has_uncounted() { Some(&self.skus.ids) } else { None };
+        all.into_iter().flatten().copied().filter(|sku| !catalogue.is_tracked(*sku))
+    }
+
     pub fn has_sku(&self, sku: SkuId) -> bool {
         self.all_skus || self.skus.ids.contains(&sku)
     }
@@ -360,14 +366,16 @@ pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize)
     for _ in 0..3 {
         let (made, members) = (state.cells(), Members::of(state, filter, part));
         let found: Vec<_> = members.cells(state, filter, part).take(limit.saturating_add(1)).collect();
-        if found.len() > limit {
-            return Err(found.len());
+        let others = members.without_cell(state, filter, part);
+        if found.len() + others.len() > limit {
+            return Err(found.len() + others.len());
         }
         let (seq, read) = state.view.read(|| {
             let lens = state.lens(filter.channel(&state.catalogue));
             let unchanged = state.cells() == made && members.are_current(state, filter);
             unchanged.then(|| {
-                let cells = found.iter().map(|cell| lens.view(&state.catalogue, cell)).collect();
+                let mut cells: Vec<_> = found.iter().map(|cell| lens.view(&state.catalogue, cell)).collect();
+                cells.extend(others.iter().filter_map(|(sku, at)| state.seen_at(&lens, *sku, *at)));
                 (lens, cells)
             })
         });
@@ -377,11 +385,11 @@ pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize)
     }
     let (seq, (lens, cells)) = state.view.read(|| {
         let lens = state.lens(filter.channel(&state.catalogue));
-        let cells: Vec<_> = Members::of(state, filter, part)
-            .cells(state, filter, part)
-            .take(limit.saturating_add(1))
-            .map(|cell| lens.view(&state.catalogue, cell))
-            .collect();
+        let members = Members::of(state, filter, part);
+        let cells = members.cells(state, filter, part).take(limit.saturating_add(1));
+        let mut cells: Vec<_> = cells.map(|cell| lens.view(&state.catalogue, cell)).collect();
+        let others = members.without_cell(state, filter, part);
+        cells.extend(others.iter().filter_map(|(sku, at)| state.seen_at(&lens, *sku, *at)));
         (lens, cells)
     });
     if cells.len() > limit { Err(cells.len()) } else { Ok(Cells { seq, lens, cells }) }
@@ -413,6 +421,29 @@ impl Members {
         locations.sort_unstable();
         locations.dedup();
         Self { locations: Some(locations), versions }
+    }
+
+    /// Where SKUs that are named, and that nobody counts, may be had without a cell: at the places that are named.
+    fn without_cell(&self, state: &State, filter: &Filter, part: Part<'_>) -> Vec<(SkuId, LocationId)> {
+        let catalogue = &state.catalogue;
+        if !catalogue.has_uncounted() {
+            return Vec::new();
+        }
+        let named = |sku: &SkuId| !catalogue.is_tracked(*sku) && filter.skus.ids.contains(sku);
+        let skus: Vec<SkuId> = match part {
+            Part::Skus(skus) | Part::LeavingSkus(skus) => skus.iter().copied().filter(named).collect(),
+            Part::Whole | Part::Locations(_) | Part::LeavingLocations(_) => {
+                filter.skus.ids.iter().copied().filter(named).collect()
+            }
+        };
+        self.free_places(state, &skus)
+    }
+
+    /// Where some SKUs have no cell.
+    fn free_places(&self, state: &State, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
+        let places = self.locations.as_deref().unwrap_or_default();
+        let free = |sku: SkuId| places.iter().filter(move |at| state.matrix.get(sku, **at).is_none());
+        skus.iter().flat_map(|sku| free(*sku).map(move |at| (*sku, *at))).collect()
     }
 
     fn are_current(&self, state: &State, filter: &Filter) -> bool {
@@ -447,6 +478,32 @@ impl Members {
         })
         .filter(move |cell| !hides_places || catalogue.locations.is_live(cell.location()))
     }
+}
+
+/// The named places where some SKUs that are named have no cell.
+pub(super) fn without_cell(state: &State, filter: &Filter, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
+    let named: Vec<SkuId> = skus.iter().copied().filter(|sku| filter.skus.ids.contains(sku)).collect();
+    let mut places = Members::of(state, filter, Part::Whole).free_places(state, &named);
+    places.retain(|(_, at)| state.catalogue.has_uncounted_at(*at));
+    places
+}
+
+/// Where SKUs that are named, and that nobody counts or counted, leave with locations and SKUs that had no cell there.
+pub(super) fn left_without_cell(
+    state: &State,
+    filter: &Filter,
+    locations: &[LocationId],
+    skus: &[SkuId],
+) -> Vec<(SkuId, LocationId)> {
+    if !state.catalogue.has_tracking() {
+        return Vec::new();
+    }
+    let was_told = |sku: &SkuId| filter.skus.ids.contains(sku) && state.catalogue.tracking(*sku).is_some();
+    let retired: Vec<SkuId> = skus.iter().copied().filter(was_told).collect();
+    let mut gone = Members::of(state, filter, Part::Whole).free_places(state, &retired);
+    let named: Vec<SkuId> = filter.skus.ids.iter().copied().filter(was_told).collect();
+    gone.extend(Members::of(state, filter, Part::LeavingLocations(locations)).free_places(state, &named));
+    gone
 }
 
 fn group_versions(state: &State, filter: &Filter) -> Vec<u64> {

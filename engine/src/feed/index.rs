@@ -377,7 +377,12 @@ impl Index {
             for entry in entries {
                 match &entry.what {
                     What::Cell(cell) => cells.push((entry.seq, *cell)),
-                    What::Names | What::Group(..) | What::Channel(..) | What::Rules(_) | What::Stands(..) => {
+                    What::Names
+                    | What::Group(..)
+                    | What::Channel(..)
+                    | What::Rules(_)
+                    | What::Stands(..)
+                    | What::Declared(_) => {
                         // What came before this entry is matched as things stood before it.
                         self.match_cells(&cells, shared);
                         cells.clear();
@@ -484,6 +489,10 @@ impl Index {
             What::Names => self.resolve_names(state),
             What::Group(group, members) => self.regroup(entry.seq, *group, members, shared),
             What::Stands(moving, joins) => self.restand(entry.seq, moving, *joins, shared),
+            What::Declared(locations) if state.catalogue.has_uncounted() => {
+                self.redeclare(state, entry.seq, locations, shared);
+            }
+            What::Declared(_) => {}
             What::Channel(channel, buffer) => {
                 let before = self.buffers.insert(*channel, *buffer).unwrap_or(0);
                 let asked = self.channels.get(state.catalogue.channels.name(*channel));
@@ -547,7 +556,7 @@ impl Index {
             for moving in moving {
                 let is_selected = match moving {
                     Moving::Location(location) => filter.has_place(*location, self.groups_of(*location)),
-                    Moving::Sku(sku) => filter.has_sku(*sku),
+                    Moving::Sku(sku) | Moving::Counting(sku) => filter.has_sku(*sku),
                 };
                 if !is_selected {
                     continue;
@@ -558,6 +567,28 @@ impl Index {
                 }
                 pending.mark(seq, slot, self.round, &mut self.marked);
             }
+        }
+    }
+
+    /// What nobody counts may be had at more locations: whoever names it, and one of them, is told of it anew.
+    fn redeclare(&mut self, state: &State, seq: Seq, locations: &[LocationId], shared: &Shared<'_>) {
+        for (slot, sub) in (0..).zip(&self.subs) {
+            let Some(sub) = sub else { continue };
+            let filter = sub.lock_filter();
+            let uncounted: Vec<SkuId> = filter.uncounted(&state.catalogue).collect();
+            let has_place = |at: &LocationId| filter.has_place(*at, self.groups_of(*at));
+            if uncounted.is_empty() || !locations.iter().any(has_place) {
+                continue;
+            }
+            let mut pending = sub.lock_pending();
+            for sku in uncounted {
+                let moving = Moving::Counting(sku);
+                match sub.mode {
+                    Mode::Conflated => drop(pending.moved.insert(moving, (seq, true))),
+                    Mode::Lossless => pending.push(Step::Moved(seq, moving, true), shared),
+                }
+            }
+            pending.mark(seq, slot, self.round, &mut self.marked);
         }
     }
 

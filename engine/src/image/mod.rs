@@ -100,6 +100,8 @@ enum Frame {
     Quarantines(Vec<(LocationId, LocationId)>),
     /// Names that are retired. Behind the names, and before what is said of them.
     Retired(Box<RetiredNames>),
+    /// Whether SKUs are counted. Before the cells.
+    Tracking(Vec<(SkuId, Versioned<bool>)>),
 }
 
 /// Names that are retired.
@@ -282,6 +284,8 @@ fn write_unfinished(
     writer.details(&catalogue.channels, Frame::Channels)?;
     let prices = skus.clone().filter_map(|sku| Some((sku, catalogue.prices(sku)?.as_ref().clone())));
     writer.frames(prices, Frame::Prices)?;
+    let tracking = skus.clone().filter_map(|sku| Some((sku, catalogue.tracking(sku)?)));
+    writer.frames(tracking, Frame::Tracking)?;
     let locations = (0..catalogue.locations.count()).map(LocationId);
     let services = locations.filter_map(|location| Some((location, catalogue.services(location)?.as_ref().clone())));
     writer.frames(services, Frame::Services)?;
@@ -499,6 +503,9 @@ pub(crate) fn load_from(
             }
             Frame::Prices(rows) => {
                 rows.into_iter().for_each(|(id, set)| state.catalogue.fold_prices(id, set.version, set.details));
+            }
+            Frame::Tracking(rows) => {
+                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_tracking(id, set.version, set.details));
             }
             Frame::Cells(cells) => {
                 for (cell, counted_at) in &cells {

@@ -34,7 +34,7 @@ const RECORD_WEIGHT_MAX: usize = 1 << 20;
 
 /// What a command sets.
 enum Set {
-    Sku(SkuId),
+    Sku(SkuId, bool),
     Location(LocationId, Option<ServiceDetails>, Option<LocationHours>),
     Group(GroupId),
     Channel(ChannelId, ChannelDetails),
@@ -96,15 +96,21 @@ impl Sequencer {
                 events.extend(chunks(set.into_iter().collect(), group_weight, Event::GroupsSet));
             }
             Rows::Skus(rows) => {
-                let mut set = Vec::new();
+                let (mut set, mut tracking) = (Vec::new(), BTreeMap::new());
                 for row in rows {
                     let defined = self.draft.defined_so_far();
                     let Some(sku) = self.draft.intern_sku(&row.id) else {
                         loaded.errors.push(row_error(row.line, left::others("sku")));
                         continue;
                     };
-                    match self.describe_sku(sku, &row.fields) {
-                        Ok(details) => loaded.count(details.map(|details| set.push((sku, details)))),
+                    let tracked = self.describe_tracking(sku, &row.fields, &tracking);
+                    match tracked.and_then(|tracked| Ok((tracked, self.describe_sku(sku, &row.fields)?))) {
+                        Ok((tracked, details)) => {
+                            let changed = tracked.is_some() || details.is_some();
+                            tracking.extend(tracked.map(|tracked| (sku, tracked)));
+                            set.extend(details.map(|details| (sku, details)));
+                            loaded.count(changed.then_some(()));
+                        }
                         Err(failure) => {
                             self.draft.forget_definitions(defined);
                             loaded.errors.push(row_error(row.line, failure));
@@ -112,6 +118,9 @@ impl Sequencer {
                     }
                 }
                 events.extend(chunks(set, sku_weight, Event::SkusSet));
+                // What a row took back after another is as it was.
+                tracking.retain(|sku, tracked| *tracked != self.state.catalogue.is_tracked(*sku));
+                events.extend(chunks(tracking.into_iter().collect(), |_| 8, Event::TrackingSet));
             }
             Rows::Stock { mut counts, create } => {
                 // Side by side in memory: a SKU's cells are made together.
@@ -238,13 +247,22 @@ impl Sequencer {
             return Err(Refusal::StaleVersion { actual: version }.into());
         }
         let (mut groups, mut services, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut tracking = None;
         let what;
         let event = match put.what {
             PutWhat::Sku(name, fields) => {
                 let sku = self.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| left::others("sku"))?;
+                let tracked = self.describe_tracking(sku, &fields, &BTreeMap::new())?;
                 let details = self.describe_sku(sku, &fields)?;
-                what = Set::Sku(sku);
-                details.map(|details| Event::SkusSet(vec![(sku, details)]))
+                what = Set::Sku(sku, tracked.unwrap_or(self.state.catalogue.is_tracked(sku)));
+                let set = tracked.map(|tracked| Event::TrackingSet(vec![(sku, tracked)]));
+                match details {
+                    Some(details) => {
+                        tracking = set;
+                        Some(Event::SkusSet(vec![(sku, details)]))
+                    }
+                    None => set,
+                }
             }
             PutWhat::Location(name, fields) => {
                 let location =
@@ -283,6 +301,9 @@ impl Sequencer {
         let thing = self.thing(what, &groups);
         let Some(event) = event else { return Ok(self.tell_thing(cause, version, thing)) };
         let of_part = cause.as_deref().and_then(Cause::of_part);
+        if let Some(tracking) = tracking {
+            self.log_details(of_part.clone(), tracking);
+        }
         if !groups.is_empty() {
             self.log_details(of_part.clone(), Event::GroupsSet(groups.into_iter().collect()));
         }
@@ -307,7 +328,10 @@ impl Sequencer {
     fn thing(&self, what: Set, groups: &BTreeMap<GroupId, GroupDetails>) -> Thing {
         let draft = &self.draft;
         match what {
-            Set::Sku(sku) => Thing::Sku(sku, draft.sku_details(sku).map(|(_, set)| (*set).clone()).unwrap_or_default()),
+            Set::Sku(sku, tracked) => {
+                let details = draft.sku_details(sku).map(|(_, set)| (*set).clone()).unwrap_or_default();
+                if tracked { Thing::Sku(sku, details) } else { Thing::Uncounted(sku, details) }
+            }
             Set::Location(location, services, hours) => {
                 let hours = hours.unwrap_or_else(|| self.state.catalogue.hours(location).details);
                 let details = draft.location_details(location).map(|(_, set)| (*set).clone()).unwrap_or_default();
@@ -346,7 +370,9 @@ impl Sequencer {
         let draft = &self.draft;
         let seq = match what {
             PutWhat::Sku(name, _) | PutWhat::Retire(ThingKind::Sku, name) => {
-                draft.sku_details(draft.known_sku(name)?).map(|(version, _)| version)
+                let sku = draft.known_sku(name)?;
+                let details = draft.sku_details(sku).map(|(version, _)| version);
+                details.max(self.state.catalogue.tracking(sku).map(|tracking| tracking.version))
             }
             PutWhat::Location(name, _) | PutWhat::Retire(ThingKind::Location, name) => {
                 let location = draft.known_location(name)?;
@@ -387,6 +413,26 @@ impl Sequencer {
         }
         self.draft.set_sku_details(sku, self.draft.builder.next_seq(), details.clone());
         Ok(Some(details))
+    }
+
+    /// Whether a SKU comes to be counted, or no longer is: `None` where it stays as the rows before left it.
+    fn describe_tracking(
+        &self,
+        sku: SkuId,
+        fields: &SkuFields,
+        set: &BTreeMap<SkuId, bool>,
+    ) -> Result<Option<bool>, Failure> {
+        let Some(tracked) = fields.tracks() else { return Ok(None) };
+        let catalogue = &self.state.catalogue;
+        if tracked == set.get(&sku).copied().unwrap_or(catalogue.is_tracked(sku)) {
+            return Ok(None);
+        }
+        // The command began its batch, so what is durable is all there is but for what fell due meanwhile.
+        let holders = self.state.holders_of_units(sku);
+        if !holders.is_empty() {
+            return Err(Refusal::HeldAsCounted { name: catalogue.skus.name(sku).clone(), holders }.into());
+        }
+        Ok(Some(tracked))
     }
 
     fn describe_location(
@@ -676,6 +722,11 @@ fn unknown(field: &str, name: &Name) -> Failure {
 fn row_error(line: u64, failure: Failure) -> RowError {
     match failure {
         Failure::Refused(Refusal::Invalid { field, reason }) => RowError { line, field: Some(field), reason },
+        Failure::Refused(refusal @ Refusal::HeldAsCounted { .. }) => {
+            let reason = refusal.to_string();
+            let reason = reason.strip_prefix("tracked: ").unwrap_or(&reason).to_owned();
+            RowError { line, field: Some("tracked".to_owned()), reason }
+        }
         other => RowError { line, field: None, reason: other.to_string() },
     }
 }

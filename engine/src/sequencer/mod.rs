@@ -230,7 +230,7 @@ impl Sequencer {
         // batch, so that those before it have their answer.
         while !ended
             && self.looks < self.settings.plan_looks_max
-            && let Some(queued) = commands.pop_front_if(|queued| first || !queued.command.begins_batch())
+            && let Some(queued) = commands.pop_front_if(|queued| first || !queued.command.begins_batch(&self.state))
         {
             first = false;
             ended = queued.command.ends_batch(&self.state);

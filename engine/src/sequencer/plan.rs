@@ -8,7 +8,6 @@ use crate::catalogue::Catalogue;
 use crate::event::{Event, Move, Purpose, Rebound};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
 use crate::ledger::{Counted, Used};
-use crate::level::StockChange;
 use crate::plan::{Moving, Of, OpenKind, Plan, Shelf, World};
 
 impl World for Draft {
@@ -105,7 +104,7 @@ impl Sequencer {
         from: LocationId,
         to: LocationId,
     ) -> Move {
-        let promise = StockChange::reserve(quantity);
+        let promise = self.state.catalogue.promise(sku, quantity);
         for (location, change) in [(from, promise.inverse()), (to, promise)] {
             let level = self.draft.cell(sku, location).level.checked_add(change);
             let level =

@@ -112,7 +112,12 @@ impl Sequencer {
                 short(plan, 0, Constraint::Access, None);
                 continue;
             }
-            if !self.draft.cell(units.sku, units.to).exists {
+            let catalogue = &self.state.catalogue;
+            let may_be_there = match catalogue.is_tracked(units.sku) {
+                true => self.draft.cell(units.sku, units.to).exists,
+                false => catalogue.has_uncounted_at(units.to),
+            };
+            if !may_be_there {
                 short(plan, 0, Constraint::UnknownCell, None);
                 continue;
             }

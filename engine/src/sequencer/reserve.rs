@@ -167,11 +167,12 @@ impl Sequencer {
 
         // Nothing below may refuse.
         for Released { change, present, .. } in released.iter().filter(|released| released.present > 0) {
-            self.promise(change.cell.sku, change.cell.location, StockChange::reserve(*present).inverse());
+            let promised = self.state.catalogue.promise(change.cell.sku, *present);
+            self.promise(change.cell.sku, change.cell.location, promised.inverse());
         }
         for line in placed.iter().filter(|line| line.quantity > 0) {
-            // The first promise of what is to come makes its cell.
-            self.promise(line.sku, line.location, StockChange::reserve(line.present()));
+            // The first promise of what is to come makes its cell, and so does the first of what nobody counts.
+            self.promise(line.sku, line.location, self.state.catalogue.promise(line.sku, line.present()));
         }
         let lines = placed.iter().map(|line| ReservedLine {
             requested: line.requested,
@@ -584,7 +585,12 @@ impl Sequencer {
             return Ok(());
         }
         let (sku, location) = (demand.sku, demand.location);
-        if !self.draft.cell(sku, location).exists {
+        let is_tracked = self.state.catalogue.is_tracked(sku);
+        let may_be_there = match is_tracked {
+            true => self.draft.cell(sku, location).exists,
+            false => self.state.catalogue.has_uncounted_at(location),
+        };
+        if !may_be_there {
             return Err((Constraint::UnknownCell, 0, None));
         }
         // What the replaced hold gives back is counted apart: it is there even where the cell is short.
@@ -609,6 +615,10 @@ impl Sequencer {
         }
         if plan.search_ended() {
             return Err((Constraint::Group, available, None));
+        }
+        if !is_tracked && free.is_some() {
+            // The cell holds as many promises as it has room for.
+            return Err((Constraint::Capacity, available, None));
         }
         let seen = plan::level_before_release(&self.draft, plan, sku, location);
         let book = Arc::clone(&plan.book);

@@ -66,17 +66,14 @@ impl Sequencer {
             StepRequest::Collect { lines, pickup_code } => {
                 let code_shown = code_fits(reservation, pickup_code.as_deref(), self.settings.pickup_code_required)?;
                 let changes = outstanding(reservation, lines.as_deref(), true)?;
-                let lines = self.change_lines(&changes, |quantity| StockChange {
-                    on_hand: -i64::from(quantity),
-                    reserved: -i64::from(quantity),
-                })?;
+                let lines = self.change_lines(&changes, true)?;
                 let event = Collected { reservation: id, code_shown, lines };
                 self.draft.log(cause.take(), Event::Collected(Box::new(event)))
             }
             StepRequest::Cancel { lines, reason } => {
                 let whole = lines.is_none();
                 let changes = outstanding(reservation, lines.as_deref(), false)?;
-                let lines = self.change_lines(&changes, |quantity| StockChange::reserve(quantity).inverse())?;
+                let lines = self.change_lines(&changes, false)?;
                 let event = Cancelled { reservation: id, whole, reason, lines };
                 self.draft.log(cause.take(), Event::Cancelled(Box::new(event)))
             }
@@ -115,7 +112,7 @@ impl Sequencer {
                 continue;
             }
             let changes = outstanding(reservation, None, false).expect("all that is outstanding can be given back");
-            let lines = self.change_lines(&changes, |quantity| StockChange::reserve(quantity).inverse());
+            let lines = self.change_lines(&changes, false);
             let lines = lines.expect("a reservation's units are among the reserved ones of its cells");
             self.draft.log(None, Event::Expired(Box::new(Expired { reservation: id, lines })));
             self.settle(None, None, Few::new());
@@ -124,23 +121,26 @@ impl Sequencer {
         expired
     }
 
-    /// Changes the cells behind some lines, and tells how each is afterwards.
-    fn change_lines(
-        &mut self,
-        changes: &[Taken],
-        change: impl Fn(u32) -> StockChange,
-    ) -> Result<Few<LineChange>, Failure> {
+    /// Changes the cells behind some lines, whose units are handed over (`collected`) or given back, and tells how each is
+    /// afterwards.
+    fn change_lines(&mut self, changes: &[Taken], collected: bool) -> Result<Few<LineChange>, Failure> {
         for Taken { line, present: quantity, .. } in changes.iter().filter(|taken| taken.present > 0) {
+            let is_tracked = self.state.catalogue.is_tracked(line.sku);
+            // What nobody counts is gone with its promise either way.
+            let change = match collected || !is_tracked {
+                true => StockChange::conjure(*quantity).inverse(),
+                false => StockChange::reserve(*quantity).inverse(),
+            };
             let level = self.draft.cell(line.sku, line.location).level;
-            let level = level.checked_add(change(*quantity)).ok_or_else(|| {
+            let level = level.checked_add(change).ok_or_else(|| {
                 Refusal::invalid("lines", format!("on_hand would fall below {}", crate::level::ON_HAND_RANGE.start()))
             })?;
             let now = self.draft.now;
             let cell = self.draft.touch(line.sku, line.location);
             cell.level = level;
-            if change(*quantity).on_hand != 0 {
+            if collected && is_tracked {
                 // Handed over now, after whatever was counted: a late count in this very batch must know of it.
-                cell.moved.push((now.after_count(cell.counted_at), change(*quantity).on_hand));
+                cell.moved.push((now.after_count(cell.counted_at), change.on_hand));
             }
         }
         let after = |Taken { number, line, units, .. }: &Taken| LineChange {

@@ -50,6 +50,10 @@ impl Sequencer {
             }
             let sku = self.draft.make_up_sku(&movement.sku, by, &|| field("sku"))?;
             let location = self.draft.make_up_location(&movement.location, by, &|| field("location"))?;
+            let is_tracked = self.state.catalogue.is_tracked(sku);
+            if !is_tracked {
+                self.check_uncounted(sku, movement.kind, &field)?;
+            }
             let location = match movement.kind {
                 _ if self.draft.is_quarantine(location) => {
                     self.in_quarantine(location, movement.kind, || field("kind"))?
@@ -74,7 +78,8 @@ impl Sequencer {
             let occurred_at = told_at.unwrap_or(now.after_count(cell.counted_at));
             let before = cell.level;
             let (level, absorbed) = match before.checked_add(StockChange::bring(movement.change)) {
-                _ if counted => (before, true),
+                // It is noted, and moves nothing that anybody counts.
+                _ if counted || !is_tracked => (before, true),
                 Some(level) if is_sale || !is_overcorrected(before, level) => (level, false),
                 // The cell is as low as it goes, and a till is never refused: the sale stands in the log, and the next
                 // count says what is there.
@@ -123,6 +128,37 @@ impl Sequencer {
                 Err(Refusal::invalid(field(), reason).into())
             }
         }
+    }
+
+    /// Refuses movements of what nobody counts, but for what tills report: whole baskets, of which that is a part.
+    fn check_uncounted(&self, sku: SkuId, kind: MovementKind, field: &dyn Fn(&str) -> String) -> Result<(), Failure> {
+        let name = self.state.catalogue.skus.name(sku);
+        match kind {
+            MovementKind::Sale | MovementKind::Return => Ok(()),
+            MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => {
+                let reason =
+                    format!("nobody counts {name}, so nothing of it is put into quarantine; leave condition out");
+                Err(Refusal::invalid(field("condition"), reason).into())
+            }
+            MovementKind::Receipt | MovementKind::Adjustment | MovementKind::Damage => {
+                let reason = format!(
+                    "nobody counts {name}, of which only a sale or a return is noted; set tracked to true to count it"
+                );
+                Err(Refusal::invalid(field("kind"), reason).into())
+            }
+        }
+    }
+
+    /// Refuses to say how much there is, or is to come, of what nobody counts.
+    ///
+    /// # Errors
+    /// Names the SKU, and what would let it be counted.
+    pub(super) fn refuse_uncounted(&self, sku: SkuId, field: &dyn Fn(&str) -> String) -> Result<(), Failure> {
+        if self.state.catalogue.is_tracked(sku) {
+            return Ok(());
+        }
+        let name = self.state.catalogue.skus.name(sku);
+        Err(Refusal::invalid(field("sku"), format!("nobody counts {name}; set tracked to true to count it")).into())
     }
 
     pub(super) fn count(&mut self, counts: Vec<Count>, cause: &mut Option<Box<Cause>>) -> Decision {
@@ -182,6 +218,7 @@ impl Sequencer {
         field: &dyn Fn(&str) -> String,
     ) -> Result<CountVerdict, Failure> {
         let (sku, location) = self.counted(count, by, field)?;
+        self.refuse_uncounted(sku, field)?;
         let told_at = match count.counted_at {
             Some(time) => self.if_past(time, || field("counted_at"))?,
             None => None,

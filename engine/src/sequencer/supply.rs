@@ -106,6 +106,9 @@ impl Sequencer {
         if self.draft.is_quarantine(location) {
             return Err(Refusal::invalid(field("location"), "is a quarantine: nothing comes to it").into());
         }
+        if row.quantity > 0 {
+            self.refuse_uncounted(sku, field)?;
+        }
         let mut quantity = row.quantity;
         let known = match fresh.get(&(sku, location, row.name.clone())) {
             Some(set) => Some((set.kind, set.open, set.expected_at)),
@@ -162,7 +165,7 @@ impl Sequencer {
         if plan.book.terms(&self.state.catalogue, sku, location, Some(plan.channel)).limits().is_denied() {
             return None;
         }
-        if self.state.catalogue.quarantine_of(location).is_some() {
+        if self.state.catalogue.quarantine_of(location).is_some() || !self.state.catalogue.is_tracked(sku) {
             return None;
         }
         let (catalogue, now) = (&self.state.catalogue, self.draft.now);

@@ -12,6 +12,9 @@
 //!                         + cover    × 1 / (1 + days until it sells out)
 //! ```
 //!
+//! What nobody counts is everywhere, so it decides nothing: its lines go along with the shipments of the rest, at no cost. An
+//! order of nothing else comes from the place with the lowest score.
+//!
 //! A policy is a set of weights. A plan is made on what is available to the channel at one `seq`; it becomes a promise as
 //! a reservation of its lines, all or none, and is made anew where that is refused.
 
@@ -147,6 +150,33 @@ impl Plan {
     pub fn is_complete(&self) -> bool {
         self.missing.iter().all(|units| *units == 0)
     }
+
+    /// Lets lines of what nobody counts come with the first shipments that may have them, or else from the first place that
+    /// may send them. It adds nothing to the score.
+    ///
+    /// Bounded by the lines, against the places.
+    fn take_along(&mut self, all: &[Candidate], wanted: &[u32], goes_along: &[bool], shipments_max: usize) {
+        for (line, want) in wanted.iter().enumerate().filter(|(line, _)| goes_along.get(*line) == Some(&true)) {
+            let mut left = *want;
+            for shipment in &mut self.shipments {
+                let has = all.iter().find(|candidate| candidate.is_at(shipment.location));
+                let units = left.min(has.map_or(0, |candidate| candidate.units(line)));
+                if units > 0 {
+                    shipment.lines.push((line, units));
+                    left -= units;
+                }
+            }
+            let other = all.iter().find(|candidate| left > 0 && candidate.units(line) >= left);
+            if let Some(other) = other.filter(|_| self.shipments.len() < shipments_max) {
+                self.shipments.push(other.shipment((line, left)));
+                left = 0;
+            }
+            if let Some(missing) = self.missing.get_mut(line) {
+                *missing = left;
+            }
+        }
+        self.shipments.iter_mut().for_each(|shipment| shipment.lines.sort_unstable());
+    }
 }
 
 /// The plans.
@@ -205,12 +235,35 @@ impl State {
             self.stock_at(&skus, &named, places.count(), &lens)
         });
         let wanted: Vec<u32> = question.lines.iter().map(|(_, units, _)| *units).collect();
+        // What nobody counts decides nothing: it goes along with the rest, unless there is no rest.
+        let goes_along: Vec<bool> = match skus.iter().any(|sku| self.catalogue.is_tracked(*sku)) {
+            true => skus.iter().map(|sku| !self.catalogue.is_tracked(*sku)).collect(),
+            false => vec![false; skus.len()],
+        };
+        let decides: Vec<u32> =
+            wanted.iter().zip(&goes_along).map(|(want, goes_along)| if *goes_along { 0 } else { *want }).collect();
         let search = |waits: bool| {
-            let (candidates, [full, barred]) = self.candidates(question, &places, &named, &stock, waits);
-            let found = search::plans(&wanted, &candidates, question.weights.shipments, question.shipments_max);
-            let has = |line: usize| candidates.iter().map(|candidate| u64::from(candidate.units(line))).sum::<u64>();
+            let (mut candidates, [full, barred]) =
+                self.candidates(question, &places, &named, &stock, waits, &goes_along);
+            let mut all = None;
+            let (mut decides, mut goes_along) = (&decides, &goes_along[..]);
+            if goes_along.contains(&true) {
+                let none = vec![false; skus.len()];
+                let more = all.insert(self.candidates(question, &places, &named, &stock, waits, &none).0);
+                if candidates.is_empty() {
+                    // There is nothing of the rest.
+                    (candidates, decides, goes_along) = (more.clone(), &wanted, &[]);
+                }
+            }
+            let all = all.as_ref().unwrap_or(&candidates);
+            let has = |line: usize| all.iter().map(|candidate| u64::from(candidate.units(line))).sum::<u64>();
             let anywhere = wanted.iter().enumerate().map(|(line, want)| has(line).min((*want).into()) as u32).collect();
-            let plan = |found: search::Found| found.into_plan(&candidates, &wanted, &question.weights);
+            let found = search::plans(decides, &candidates, question.weights.shipments, question.shipments_max);
+            let plan = |found: search::Found| {
+                let mut plan = found.into_plan(&candidates, decides, &question.weights);
+                plan.take_along(all, &wanted, goes_along, question.shipments_max);
+                plan
+            };
             Answer { best: found.0.map(plan), runner_up: found.1.map(plan), anywhere, full, barred }
         };
         // What is to come is for what is not there.
@@ -246,6 +299,7 @@ impl State {
         named: &[LocationId],
         stock: &Stock,
         waits: bool,
+        goes_along: &[bool],
     ) -> (Vec<Candidate>, [Vec<LocationId>; 2]) {
         let (mut candidates, mut full, mut barred) = (Vec::new(), Vec::new(), Vec::new());
         let near = question.near.map(Point::new);
@@ -257,7 +311,7 @@ impl State {
                 }
                 *have = (*have).min(question.limits.get(&(*sku, *location)).copied().unwrap_or(u32::MAX));
             }
-            if units.iter().all(|units| *units == 0) {
+            if units.iter().zip(goes_along).all(|(units, goes_along)| *units == 0 || *goes_along) {
                 continue;
             }
             if self.sends_nothing(*location, question) {

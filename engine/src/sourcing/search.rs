@@ -54,6 +54,15 @@ impl Candidate {
         self.units.get(line).copied().unwrap_or(0)
     }
 
+    /// Units of one line from there.
+    pub fn shipment(&self, line: (usize, u32)) -> Shipment {
+        Shipment { location: self.location, distance_km: self.distance_km, lines: vec![line] }
+    }
+
+    pub fn is_at(&self, location: LocationId) -> bool {
+        self.location == location
+    }
+
     fn cost(&self, line: usize) -> f64 {
         self.cost.get(line).copied().unwrap_or(0.0)
     }

@@ -1,12 +1,12 @@
 //! The auditor's own reading of the rules: every rule is looked at for every cell, one after the other, with none of the
 //! engine's compiling.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{LocationKind, SkuDetails};
 use crate::event::{Event, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
-use crate::level::{IN_QUARANTINE, StockLevel};
+use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::rules::{Amount, Effect, Kind, Rule, RuleId};
 use crate::state::State;
 
@@ -18,6 +18,8 @@ pub(crate) struct Law {
     kinds: BTreeMap<LocationId, LocationKind>,
     groups: BTreeMap<GroupId, Vec<LocationId>>,
     buffers: BTreeMap<ChannelId, u32>,
+    /// SKUs that nobody counts.
+    uncounted: BTreeSet<SkuId>,
     /// Units promised and handed over under each quota since it came into force.
     used: Counts,
     /// The `seq` since which each rule is in force.
@@ -46,6 +48,9 @@ impl Law {
             if let Some(set) = catalogue.skus.details(sku) {
                 self.skus.insert(sku, set.details.clone());
             }
+            if !catalogue.is_tracked(sku) {
+                self.uncounted.insert(sku);
+            }
         }
         for location in (0..catalogue.locations.count()).map(LocationId) {
             if let Some(set) = catalogue.locations.details(location) {
@@ -72,6 +77,25 @@ impl Law {
     /// Whether somebody declared a channel.
     pub fn is_declared(&self, channel: ChannelId) -> bool {
         self.buffers.contains_key(&channel)
+    }
+
+    /// Whether units of a SKU are counted.
+    pub fn is_tracked(&self, sku: SkuId) -> bool {
+        !self.uncounted.contains(&sku)
+    }
+
+    /// A SKU is counted from here on, or is not.
+    pub fn track(&mut self, sku: SkuId, tracked: bool) {
+        if tracked {
+            self.uncounted.remove(&sku)
+        } else {
+            self.uncounted.insert(sku)
+        };
+    }
+
+    /// What a promise of `units` does to its cell.
+    pub fn promise(&self, sku: SkuId, units: u32) -> StockChange {
+        if self.is_tracked(sku) { StockChange::reserve(units) } else { StockChange::conjure(units) }
     }
 
     /// Nothing was promised under any quota yet.
@@ -116,6 +140,7 @@ impl Law {
         self.found.clear();
         match &record.event {
             Event::SkusSet(rows) => self.skus.extend(rows.iter().cloned()),
+            Event::TrackingSet(rows) => rows.iter().for_each(|(sku, tracked)| self.track(*sku, *tracked)),
             Event::LocationsSet(rows) => self.kinds.extend(rows.iter().map(|(id, details)| (*id, details.kind))),
             Event::GroupsSet(rows) => {
                 self.groups.extend(rows.iter().map(|(id, details)| (*id, details.locations.clone())));
@@ -123,6 +148,7 @@ impl Law {
             Event::Retired(names) => {
                 for (sku, _) in &names.skus {
                     self.skus.remove(sku);
+                    self.uncounted.remove(sku);
                 }
                 for (location, _) in &names.locations {
                     self.kinds.remove(location);
@@ -219,6 +245,10 @@ impl Law {
 
     /// The quotas in force that hold for a cell, whatever the channel.
     fn quotas(&self, sku: SkuId, location: LocationId) -> Vec<(RuleId, Seq, &Rule)> {
+        // Nothing is kept for anybody of what there is always enough of.
+        if !self.is_tracked(sku) {
+            return Vec::new();
+        }
         let quotas = self.rules.iter().filter(|(_, (_, rule, in_force))| {
             *in_force && rule.effect.kind() == Kind::Quota && rule.conditions.hold_for_sku(sku, self.skus.get(&sku))
         });

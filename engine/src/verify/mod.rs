@@ -8,7 +8,8 @@
 //! - no unit was promised that is to come beyond what comes by then or is allowed, what came went to those who waited
 //!   longest, and no day of a location took on more orders than it does,
 //! - no unit was handed over or given back twice, and no step was taken that the lifecycle does not allow,
-//! - a cell's `reserved` is the sum of what its reservations have outstanding and is there.
+//! - a cell's `reserved` is the sum of what its reservations have outstanding and is there,
+//! - of a SKU that nobody counts a cell holds exactly what is promised of it.
 //!
 //! A log whose beginning was trimmed cannot be proven from nothing; then the auditor starts from the image, and says so.
 
@@ -229,6 +230,9 @@ impl Auditor {
             Event::Counted(rows) => {
                 for row in rows {
                     let key = (row.cell.sku, row.cell.location);
+                    if !self.law.is_tracked(key.0) {
+                        return Err("somebody counted what nobody counts".into());
+                    }
                     let before = self.level(key);
                     let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
                     let on_hand = i64::from(before.on_hand) + difference;
@@ -241,6 +245,9 @@ impl Auditor {
                 let reserved = record.event.reserved().ok_or("a promise without one")?;
                 self.check_terms(record, reserved)?;
                 let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
+                let conjured = |law: &Law, key: (SkuId, LocationId), change: i64| {
+                    if law.is_tracked(key.0) { 0 } else { change }
+                };
                 for superseded in record.event.superseded() {
                     for line in &superseded.lines {
                         let (key, present) = self.use_up(superseded.reservation, line, false)?;
@@ -285,10 +292,11 @@ impl Auditor {
                     let (before, safety_stock) = self.cells.get(key).copied().unwrap_or_default();
                     if *change > 0 {
                         let held_back = self.law.held_back(*key, reserved.channel, before, safety_stock)?;
-                        self.check_floor(*change, before, held_back, "were promised")?;
+                        self.check_promise(*key, *change, before, held_back, "were promised")?;
                     }
                     let stated = after.get(key).ok_or("a promised cell is not among the cells of its record")?;
-                    self.state_level(stated, i64::from(before.on_hand), i64::from(before.reserved) + change)?;
+                    let on_hand = i64::from(before.on_hand) + conjured(&self.law, *key, *change);
+                    self.state_level(stated, on_hand, i64::from(before.reserved) + change)?;
                 }
                 self.reservations.insert(ReservationId(record.seq), audited);
                 Ok(())
@@ -341,6 +349,7 @@ impl Auditor {
             | Event::ChannelsSet(_)
             | Event::RulesSet(_)
             | Event::RulesTurned(_) => self.law.change(record),
+            Event::TrackingSet(rows) => self.check_tracking(rows).and_then(|()| self.law.change(record)),
             Event::Defined(names) => self.define(names),
             Event::MadeUp(made_up) => self.define(&made_up.names),
             Event::Released(names) => self.release(names),
@@ -371,6 +380,41 @@ impl Auditor {
             }
         }
         Ok(())
+    }
+
+    /// Whether a SKU is counted changes while none of its cells holds anything.
+    fn check_tracking(&self, rows: &[(SkuId, bool)]) -> Result<(), String> {
+        for (sku, tracked) in rows {
+            if self.law.is_tracked(*sku) == *tracked {
+                return Err("a SKU came to be counted, or not to be, as it was already".into());
+            }
+            let mut row = self.cells.range((*sku, LocationId(0))..=(*sku, LocationId(u32::MAX)));
+            if row.any(|(_, (level, _))| level.is_stocked()) {
+                return Err("it changed whether a SKU is counted while a cell of it held something".into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Units are promised in a cell: they are free, or nobody counts them. Of those there is exactly what is promised.
+    fn check_promise(
+        &mut self,
+        (sku, location): (SkuId, LocationId),
+        units: i64,
+        before: StockLevel,
+        held_back: i64,
+        verb: &str,
+    ) -> Result<(), String> {
+        if self.law.is_tracked(sku) {
+            return self.check_floor(units, before, held_back, verb);
+        }
+        if self.quarantines.contains_key(&location) {
+            return Err(format!("units that nobody counts {verb} in a quarantine"));
+        }
+        match before.free() {
+            0 => Ok(()),
+            free => Err(format!("{free} units are free of what nobody counts")),
+        }
     }
 
     /// A location has one quarantine, and a quarantine none of its own.
@@ -566,10 +610,11 @@ impl Auditor {
             let (before, safety_stock) = self.cells.get(&key).copied().unwrap_or_default();
             if change > 0 {
                 let held_back = self.law.held_back(key, channel, before, safety_stock)?;
-                self.check_floor(change, before, held_back, "came to")?;
+                self.check_promise(key, change, before, held_back, "came to")?;
             }
             let stated = after.ok_or("a cell is not among those of its record")?;
-            self.state_level(&stated, before.on_hand.into(), i64::from(before.reserved) + change)?;
+            let conjured = if self.law.is_tracked(key.0) { 0 } else { change };
+            self.state_level(&stated, i64::from(before.on_hand) + conjured, i64::from(before.reserved) + change)?;
         }
         Ok(())
     }
@@ -580,6 +625,10 @@ impl Auditor {
 
     fn check_moved(&mut self, row: &Moved) -> Result<(), String> {
         let before = self.level((row.cell.sku, row.cell.location));
+        let is_noted = row.absorbed && matches!(row.kind, MovementKind::Sale | MovementKind::Return);
+        if !is_noted && !self.law.is_tracked(row.cell.sku) {
+            return Err("stock moved of what nobody counts".into());
+        }
         let change = if row.absorbed { 0 } else { row.change };
         let is_inside = self.quarantines.contains_key(&row.cell.location);
         if is_inside != (row.cell.safety_stock == IN_QUARANTINE) {
@@ -670,7 +719,9 @@ impl Auditor {
         }
         for (key, (units, stated)) in changes {
             let before = self.level(key);
-            let on_hand = i64::from(before.on_hand) - if collected { units } else { 0 };
+            // What nobody counts is gone with its promise either way.
+            let leaves = collected || !self.law.is_tracked(key.0);
+            let on_hand = i64::from(before.on_hand) - if leaves { units } else { 0 };
             self.state_level(&stated, on_hand, i64::from(before.reserved) - units)?;
         }
         Ok(())
@@ -737,6 +788,10 @@ impl Auditor {
         let counted = state.ledger().quotas();
         let counted = counted.iter().map(|(of, used)| ((of.rule, of.since, of.sku), (used.promised, used.handed_over)));
         let counted: BTreeMap<_, _> = counted.collect();
+        let skus = (0..state.catalogue.skus.count()).map(SkuId);
+        if skus.into_iter().any(|sku| self.law.is_tracked(sku) != state.catalogue.is_tracked(sku)) {
+            return Err("memory and log disagree on which SKUs are counted".into());
+        }
         if self.retired != retired_now(state) {
             return Err("memory and log disagree on what is retired".into());
         }

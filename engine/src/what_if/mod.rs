@@ -118,6 +118,7 @@ impl Engine {
         let oldest = self.oldest();
         let visible = self.state().view.seq();
         // First, how things stood when the span began: every cell before it was touched, every rule before it changed.
+        let tracking = self.tracking(oldest.saturating_sub(1), visible, stop)?;
         let mut before = Before::default();
         let mut rule_records = Vec::new();
         self.each_record(oldest.saturating_sub(1), visible, stop, &mut |record| {
@@ -125,7 +126,11 @@ impl Engine {
                 rule_records.push(record.clone());
             }
             if question.reaches(record) {
-                before.see(self.state(), record);
+                if before.first == 0 {
+                    before.first = record.seq;
+                    before.tracking = tracking.keys().map(|sku| (*sku, at(&tracking, *sku, record.seq - 1))).collect();
+                }
+                before.see(self.state(), record, &tracking);
             }
         })?;
         let nothing = Question { rules: Vec::new(), stock: Vec::new(), ..question.clone() };
@@ -144,6 +149,28 @@ impl Engine {
             }
         })?;
         Ok(report)
+    }
+
+    /// When it changed whether SKUs are counted, SKU by SKU.
+    fn tracking(&self, after: Seq, until: Seq, stop: &AtomicBool) -> Result<Tracking, ReadError> {
+        let mut tracking = Tracking::new();
+        if !self.state().catalogue.has_tracking() {
+            return Ok(tracking);
+        }
+        self.each_record(after, until, stop, &mut |record| match &record.event {
+            Event::TrackingSet(rows) => {
+                rows.iter().for_each(|(sku, now)| tracking.entry(*sku).or_default().push((record.seq, *now)));
+            }
+            // What is retired is counted when it comes back.
+            Event::Retired(names) => {
+                for (sku, _) in &names.skus {
+                    let known = tracking.get_mut(sku).filter(|known| known.last().is_some_and(|(_, now)| !now));
+                    known.into_iter().for_each(|known| known.push((record.seq, true)));
+                }
+            }
+            _ => {}
+        })?;
+        Ok(tracking)
     }
 
     fn each_record(
@@ -208,11 +235,30 @@ fn conditions(state: &State, fields: &RuleFields) -> Option<Conditions> {
 #[derive(Debug, Clone, Default)]
 struct Before {
     cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
+    /// Whether SKUs were counted of which the log says that it changed.
+    tracking: BTreeMap<SkuId, bool>,
+    /// The first record of the span; 0 before it was seen.
+    first: Seq,
+}
+
+/// When it changed whether a SKU is counted, and to what.
+type Tracking = BTreeMap<SkuId, Vec<(Seq, bool)>>;
+
+/// Whether a SKU was counted at a record: as the last change up to there says, and otherwise not as the first one after it.
+fn at(tracking: &Tracking, sku: SkuId, seq: Seq) -> bool {
+    let changes = tracking.get(&sku).map_or(&[][..], Vec::as_slice);
+    let known = changes.iter().rev().find(|(since, _)| *since <= seq).map(|(_, now)| *now);
+    known.unwrap_or_else(|| changes.first().is_none_or(|(_, now)| !now))
 }
 
 impl Before {
-    fn see(&mut self, state: &State, record: &Record) {
-        for ((sku, location), (after, safety_stock, change)) in changes(state, record) {
+    fn see(&mut self, state: &State, record: &Record, tracking: &Tracking) {
+        // What the log never speaks of has been as it is.
+        let is_tracked = |sku: SkuId| match tracking.contains_key(&sku) {
+            true => at(tracking, sku, record.seq),
+            false => state.catalogue.is_tracked(sku),
+        };
+        for ((sku, location), (after, safety_stock, change)) in changes(state, record, &is_tracked) {
             self.cells.entry((sku, location)).or_insert_with(|| {
                 let before = after.checked_add(change.inverse()).unwrap_or(after);
                 (before, safety_stock)
@@ -222,7 +268,15 @@ impl Before {
 }
 
 /// The cells that a record changed: each as it was after it, with its safety stock, and by how much it changed.
-fn changes(state: &State, record: &Record) -> BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> {
+fn changes(
+    state: &State,
+    record: &Record,
+    is_tracked: &dyn Fn(SkuId) -> bool,
+) -> BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> {
+    let promise = |sku: SkuId, units: u32| match is_tracked(sku) {
+        true => StockChange::reserve(units),
+        false => StockChange::conjure(units),
+    };
     let mut changes: BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> = BTreeMap::new();
     record.event.for_each_cell(|cell| {
         changes.insert((cell.sku, cell.location), (cell.level, cell.safety_stock, StockChange::NONE));
@@ -255,8 +309,8 @@ fn changes(state: &State, record: &Record) -> BTreeMap<(SkuId, LocationId), (Sto
         }
         Event::Rebound(event) => {
             for moved in &event.moves {
-                add((moved.from.sku, moved.from.location), StockChange::reserve(moved.quantity).inverse());
-                add((moved.to.sku, moved.to.location), StockChange::reserve(moved.quantity));
+                add((moved.from.sku, moved.from.location), promise(moved.from.sku, moved.quantity).inverse());
+                add((moved.to.sku, moved.to.location), promise(moved.to.sku, moved.quantity));
             }
         }
         _ => {}
@@ -268,12 +322,12 @@ fn changes(state: &State, record: &Record) -> BTreeMap<(SkuId, LocationId), (Sto
         for (number, line) in (0..).zip(&reserved.lines) {
             let waits = record.event.waits().iter().find(|wait| wait.line == number);
             let present = line.quantity - waits.map_or(0, |wait| wait.quantity);
-            add((line.cell.sku, line.cell.location), StockChange::reserve(present));
+            add((line.cell.sku, line.cell.location), promise(line.cell.sku, present));
         }
     }
     for (id, given_back) in given_back(&record.event) {
         for (line, present) in given_back.iter().zip(present_units(state, id, record.seq, given_back)) {
-            add((line.cell.sku, line.cell.location), StockChange::reserve(present).inverse());
+            add((line.cell.sku, line.cell.location), promise(line.cell.sku, present).inverse());
         }
     }
     changes

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Before, Question, Tallies, given_back, members, present_units};
 use crate::event::{Event, LostDemand, OrderDay, Purpose, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
-use crate::level::{StockChange, StockLevel};
+use crate::level::{StockChange, StockLevel, UNCOUNTED_MAX};
 use crate::rules::{Effect, Kind, Rule, RuleId};
 use crate::state::State;
 use crate::verify::{Law, Planned};
@@ -59,6 +59,7 @@ impl<'a> Shop<'a> {
         let mut law = Law::default();
         law.start_from(state);
         law.forget_counts();
+        before.tracking.iter().for_each(|(sku, tracked)| law.track(*sku, *tracked));
         // What the log says of a rule counts from where it says it; what it never speaks of has been as it is.
         let mut seen: Vec<RuleId> = Vec::new();
         for record in rule_records {
@@ -124,6 +125,8 @@ impl<'a> Shop<'a> {
         self.turn_tried(record);
         match &record.event {
             Event::RulesSet(_) | Event::RulesTurned(_) => follow(&mut self.law, record, &self.replaced),
+            Event::TrackingSet(rows) => rows.iter().for_each(|(sku, tracked)| self.law.track(*sku, *tracked)),
+            Event::Retired(names) => names.skus.iter().for_each(|(sku, _)| self.law.track(*sku, true)),
             Event::Moved(rows) => self.move_rows(rows),
             Event::Received(received) => self.move_rows(&received.rows),
             Event::Counted(rows) => {
@@ -186,7 +189,7 @@ impl<'a> Shop<'a> {
             for (line, present) in lines.iter().zip(present) {
                 let cell = (line.cell.sku, line.cell.location);
                 let units = self.give_back(id, cell, line.quantity, present);
-                self.change(cell, StockChange::reserve(units).inverse());
+                self.change(cell, self.law.promise(cell.0, units).inverse());
                 if replaces {
                     *self.own.entry(cell).or_default() += units;
                 }
@@ -281,8 +284,9 @@ impl<'a> Shop<'a> {
 
     fn rebind(&mut self, id: ReservationId, from: Cell, to: Cell, units: u32) {
         for (moved, charges) in self.take_from(id, from, units) {
-            self.change(from, StockChange::reserve(moved).inverse());
-            self.change(to, StockChange::reserve(moved));
+            let promised = self.law.promise(from.0, moved);
+            self.change(from, promised.inverse());
+            self.change(to, promised);
             // What is moved keeps counting where it was made.
             if let Some(lines) = self.promises.get_mut(&id) {
                 lines.push(Line { cell: to, present: moved, waiting: 0, charges });
@@ -351,7 +355,7 @@ impl<'a> Shop<'a> {
         if short && !some_will_do {
             // All or nothing: what was taken goes back.
             for line in &lines {
-                self.change(line.cell, StockChange::reserve(line.present).inverse());
+                self.change(line.cell, self.law.promise(line.cell.0, line.present).inverse());
                 self.law.count(&line.charges, line.cell.0, -i64::from(line.present + line.waiting), 0);
             }
             lines.clear();
@@ -412,6 +416,13 @@ impl<'a> Shop<'a> {
         if self.day_is_full(cell.1, asker) {
             return 0;
         }
+        if !self.law.is_tracked(cell.0) {
+            let may_be_had = self.state.catalogue.has_uncounted_at(cell.1)
+                && self.law.held_back(cell, asker.channel, level, safety_stock).is_ok();
+            let room = UNCOUNTED_MAX - i64::from(level.on_hand);
+            let units = if may_be_had { room.clamp(0, wanted.into()) as u32 } else { 0 };
+            return if units == wanted || some_will_do { units } else { 0 };
+        }
         // Its own units are there even where the cell is short.
         let own = self.own.get(&cell).copied().filter(|_| asker.names_place).unwrap_or(0);
         let before = StockLevel { reserved: level.reserved.saturating_add(own), ..level };
@@ -444,7 +455,7 @@ impl<'a> Shop<'a> {
     }
 
     fn take(&mut self, cell: Cell, units: u32, asker: Asker) -> Line {
-        self.change(cell, StockChange::reserve(units));
+        self.change(cell, self.law.promise(cell.0, units));
         if let Some(own) = self.own.get_mut(&cell) {
             *own -= units.min(*own);
         }

@@ -135,7 +135,7 @@ fn skus(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> 
     }
     let mut rows = 0;
     let columns: String = attributes.iter().map(|key| format!(",attr.{key}")).collect();
-    writeln!(out, "sku,name,gtin,unit,decimals,product,categories{columns}")?;
+    writeln!(out, "sku,name,gtin,unit,decimals,product,categories,tracked{columns}")?;
     for (id, set) in all() {
         let details = &set.details;
         let mut fields = vec![
@@ -146,6 +146,7 @@ fn skus(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64> 
             details.decimals.to_string(),
             texts.optional(details.product.as_deref()),
             texts.cell(&list(details.categories.iter().map(String::as_str))),
+            engine.state().catalogue.is_tracked(id).to_string(),
         ];
         let value = |key: &String| texts.optional(details.attributes.get(key).map(String::as_str));
         fields.extend(attributes.iter().map(value));
@@ -160,7 +161,10 @@ fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64>
     writeln!(out, "{}", STOCK_COLUMNS.join(","))?;
     let (mut from, total, mut rows) = (0, state.cells(), 0);
     let (skus, locations) = (&state.catalogue.skus, &state.catalogue.locations);
-    let is_retired = |sku: SkuId, location: LocationId| skus.is_retired(sku) || locations.is_retired(location);
+    // What nobody counts has no stock that a file could bring back: it holds what is promised of it.
+    let is_left_out = |sku: SkuId, location: LocationId| {
+        skus.is_retired(sku) || locations.is_retired(location) || !state.catalogue.is_tracked(sku)
+    };
     while from < total {
         let to = from.saturating_add(CELLS_AT_A_TIME as u32).min(total);
         let (seq, (time, cells)) = state.view.read(|| {
@@ -172,7 +176,7 @@ fn stock(engine: &Engine, texts: Texts, out: &mut impl Write) -> io::Result<u64>
                     counted_at != Timestamp(0) && state.movements.since(sku, location, counted_at) == Some(0);
                 (sku, location, cell.durable().on_hand, counted_at, cell.safety_stock(), is_count)
             });
-            (state.last_time(), cells.filter(|cell| !is_retired(cell.0, cell.1)).collect::<Vec<_>>())
+            (state.last_time(), cells.filter(|cell| !is_left_out(cell.0, cell.1)).collect::<Vec<_>>())
         });
         let as_of = as_of::write(engine, time, seq);
         rows += cells.len() as u64;

@@ -36,7 +36,7 @@ pub fn shape(kind: ImportKind) -> Shape {
         ImportKind::Locations => Shape { columns: &LOCATION_COLUMNS, required: 1, attributes: false },
         ImportKind::Groups => Shape { columns: &["group", "locations"], required: 2, attributes: false },
         ImportKind::Skus => Shape {
-            columns: &["sku", "name", "gtin", "unit", "decimals", "product", "categories"],
+            columns: &["sku", "name", "gtin", "unit", "decimals", "product", "categories", "tracked"],
             required: 1,
             attributes: true,
         },
@@ -161,7 +161,7 @@ enum Form {
 fn form(column: &str) -> Form {
     match column {
         "name" | "unit" | "product" => Form::Text,
-        "pickup" | "ship" | "allow" | "exact" | "spill_over" => Form::Flag,
+        "pickup" | "ship" | "allow" | "exact" | "spill_over" | "tracked" => Form::Flag,
         "categories" | "groups" | "locations" | "skus" | "attributes" | "location_kinds" | "channels" => Form::List,
         "on_hand" | "safety_stock" | "amount" | "price" | "quantity" | "latitude" | "longitude" | "decimals"
         | "pickup_minutes" | "transfer_minutes" | "units" | "percent" | "few_left" | "minimum" | "lead_days"
@@ -828,6 +828,7 @@ fn sku_fields(mut cells: Cells, numbers: &Numbers) -> Result<SkuFields, Wrong> {
         decimals: places.transpose()?.into(),
         product: text(&mut cells, "product")?.into(),
         categories: cells.remove("categories").map(|text| categories(&text)).transpose()?.into(),
+        tracked: cells.remove("tracked").map(|text| flag("tracked", &text)).transpose()?.into(),
         ..SkuFields::default()
     };
     let attribute = |(column, value): (String, String)| {

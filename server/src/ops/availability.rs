@@ -98,10 +98,13 @@ impl Question {
         }
         let named = self.locations.as_ref().map_or(usize::MAX, Vec::len);
         let rows = || self.skus.iter().map(|sku| state.matrix.row(*sku));
-        let mut items = rows().map(|row| row.about().min(named)).sum();
+        // What nobody counts is told of at every location that is named.
+        let is_uncounted = |sku: &&SkuId| named != usize::MAX && !state.catalogue.is_tracked(**sku);
+        let uncounted = self.skus.iter().filter(is_uncounted).count().saturating_mul(named);
+        let mut items = rows().map(|row| row.about().min(named)).sum::<usize>().saturating_add(uncounted);
         if items > limits.response_cells {
             // Rows that are about so long are counted; no further than to where it is too much.
-            items = 0;
+            items = uncounted;
             for row in rows() {
                 let counted = row.pieces().iter().map(|piece| piece.len()).sum::<usize>() + row.strays().count();
                 items += counted.min(named);

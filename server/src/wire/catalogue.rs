@@ -58,6 +58,12 @@ pub struct SkuBody {
     #[schema(value_type = Option<BTreeMap<String, String>>)]
     #[serde(deserialize_with = "patch::map")]
     pub attributes: Said<BTreeMap<String, String>>,
+    /// Whether its units are counted; yes if nobody says. `false` is for what nobody counts: services, gift cards, digital
+    /// goods. It is promised at every declared location and never short, and no stock of it is booked. It changes only while
+    /// no cell of the SKU holds stock, reservations or supply (409 `wrong-state`).
+    #[schema(value_type = Option<bool>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub tracked: Said<bool>,
 }
 
 /// What is said of a location. A field that is left out stays as it is; `null` takes it out.
@@ -174,6 +180,7 @@ impl SkuBody {
             categories,
             all_attributes: attributes,
             attributes: Vec::new(),
+            tracked: Patch::said(self.tracked),
         })
     }
 }
@@ -310,13 +317,14 @@ fn version<D>(set: Option<&Versioned<D>>) -> Version {
 
 /// A SKU with its version.
 pub fn sku(engine: &Engine, id: SkuId) -> (Version, Value) {
-    let registry = &engine.state().catalogue.skus;
-    let set = registry.details(id);
-    let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
-    (version(set.as_deref()), sku_item(engine, id, &details, !registry.is_made_up(id)))
+    let catalogue = &engine.state().catalogue;
+    let details = catalogue.skus.details(id).map(|set| set.details.clone()).unwrap_or_default();
+    let (declared, tracked) = (!catalogue.skus.is_made_up(id), catalogue.is_tracked(id));
+    let version = Version::new(catalogue.sku_version(id).unwrap_or(0));
+    (version, sku_item(engine, id, &details, declared, tracked))
 }
 
-fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails, declared: bool) -> Value {
+fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails, declared: bool, tracked: bool) -> Value {
     json!({
         "sku": engine.state().catalogue.skus.name(id).as_str(),
         "name": details.name,
@@ -326,6 +334,7 @@ fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails, declared: bool) ->
         "product": details.product,
         "categories": details.categories,
         "attributes": details.attributes,
+        "tracked": tracked,
         "declared": declared,
     })
 }
@@ -413,7 +422,8 @@ fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {
 /// is theirs may change, and a repeat is told what was told first.
 pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
     match thing {
-        Thing::Sku(id, details) => sku_item(engine, *id, details, true),
+        Thing::Sku(id, details) => sku_item(engine, *id, details, true, true),
+        Thing::Uncounted(id, details) => sku_item(engine, *id, details, true, false),
         Thing::Location(id, details, services, groups) => {
             location_item(engine, *id, details, services, &services.old_hours(), groups)
         }

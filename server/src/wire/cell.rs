@@ -1,6 +1,9 @@
 //! Cells on the wire. A SKU in two hundred stores is an answer of 32 KB, so this is written for speed: what cells share is
 //! put together once, and copied.
 //!
+//! Whether a SKU is counted is one for all of its cells, so it stands in what they begin with: cells of what is counted are
+//! no longer for it, and take no longer.
+//!
 //! Ids of locations need no escaping: their alphabet has neither quotes nor backslashes.
 
 use std::ops::Range;
@@ -68,7 +71,8 @@ impl<'a> CellWriter<'a> {
             Some((sku, same)) if *sku == cell.sku => out.extend_from_within(same.clone()),
             _ => {
                 let from = out.len();
-                put!(out, r#"{"sku":""#, catalogue.skus.name(cell.sku), r#"","location":""#);
+                put!(out, r#"{"sku":""#, catalogue.skus.name(cell.sku), "\"");
+                out.push_str(if cell.is_tracked() { r#","location":""# } else { r#","tracked":false,"location":""# });
                 self.begun = Some((cell.sku, from..out.len()));
             }
         }

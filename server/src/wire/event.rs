@@ -109,6 +109,10 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
             ("defined", item)
         }
         Event::SkusSet(rows) => ("skus_set", json!({"skus": rows.iter().map(|(id, _)| sku(*id)).collect::<Vec<_>>()})),
+        Event::TrackingSet(rows) => {
+            let row = |(id, tracked): &(_, bool)| json!({"sku": sku(*id), "tracked": tracked});
+            ("tracking_set", json!({"skus": rows.iter().map(row).collect::<Vec<_>>()}))
+        }
         Event::LocationsSet(rows) => {
             ("locations_set", json!({"locations": rows.iter().map(|(id, _)| location(*id)).collect::<Vec<_>>()}))
         }

@@ -244,7 +244,8 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming:
     if !group.exact {
         let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
         let band = if group.available > 0 { Band::InStock } else { Band::OutOfStock };
-        put!(out, r#"{"sku":""#, sku, r#"","group":""#, name, r#"","band":""#, band.as_str(), r#""}"#);
+        put!(out, r#"{"sku":""#, sku, r#"","group":""#, name, r#"","band":""#, band.as_str(), "\"");
+        out.push_str(if group.tracked { "}" } else { r#","tracked":false}"# });
         return;
     }
     let (sku, name) = (catalogue.skus.name(group.sku), catalogue.groups.name(group.group));
@@ -254,14 +255,18 @@ pub fn write_group(out: &mut String, engine: &Engine, group: &GroupView, coming:
     if let Some(Coming { incoming, orderable, .. }) = coming {
         put!(out, r#","incoming":"#, *incoming, r#","orderable":"#, *orderable);
     }
-    out.push('}');
+    out.push_str(match (group.tracked, group.available) {
+        (true, _) => "}",
+        (false, 0) => r#","availability":"OutOfStock","tracked":false}"#,
+        (false, _) => r#","availability":"InStock","tracked":false}"#,
+    });
 }
 
 /// A cell after an event, as a channel without a buffer sees it under the rules in force now.
 pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
     let catalogue = &engine.state().catalogue;
     let seen = engine.state().lens(None).see(catalogue, cell);
-    json!({
+    let mut item = json!({
         "sku": catalogue.skus.name(cell.sku).as_str(),
         "location": catalogue.locations.name(cell.location).as_str(),
         "on_hand": cell.level.on_hand,
@@ -269,7 +274,11 @@ pub fn cell_after(engine: &Engine, cell: &CellAfter) -> Value {
         "safety_stock": seen.held_back(),
         "buffer": seen.buffer,
         "available": seen.available,
-    })
+    });
+    if let (false, Value::Object(members)) = (seen.is_tracked(), &mut item) {
+        members.insert("tracked".into(), false.into());
+    }
+    item
 }
 
 /// A movement's row in its answer: the cell after it, or how much there is for who is not told numbers, and what became of
@@ -282,7 +291,8 @@ pub fn moved(engine: &Engine, row: &Moved, sight: &Sight) -> Value {
     if let Value::Object(members) = &mut item {
         members.insert("occurred_at".into(), time(row.occurred_at).into());
         let after = i64::from(row.cell.level.on_hand) + row.change;
-        if row.absorbed && row.kind == MovementKind::Sale && after < *ON_HAND_RANGE.start() {
+        let is_tracked = engine.state().catalogue.is_tracked(row.cell.sku);
+        if row.absorbed && is_tracked && row.kind == MovementKind::Sale && after < *ON_HAND_RANGE.start() {
             // It is in the log, and the cell is as low as it goes until somebody counts it.
             members.insert("out_of_range".into(), true.into());
         }

@@ -100,7 +100,7 @@ impl Found {
     fn selects(filter: &Filter, moving: Moving, selected: impl Fn(LocationId) -> bool) -> bool {
         match moving {
             Moving::Location(location) => selected(location),
-            Moving::Sku(sku) => filter.has_sku(sku),
+            Moving::Sku(sku) | Moving::Counting(sku) => filter.has_sku(sku),
         }
     }
 
@@ -121,7 +121,19 @@ impl Found {
             What::Stands(moving, _) if moving.iter().any(|moving| Self::selects(filter, *moving, &selected)) => {
                 self.filter_changed = Some(Reset::SelectionChanged);
             }
-            What::Cell(_) | What::Group(..) | What::Channel(..) | What::Rules(_) | What::Names | What::Stands(..) => {}
+            What::Declared(locations)
+                if locations.iter().any(|location| selected(*location))
+                    && filter.uncounted(&state.catalogue).next().is_some() =>
+            {
+                self.filter_changed = Some(Reset::SelectionChanged);
+            }
+            What::Cell(_)
+            | What::Group(..)
+            | What::Channel(..)
+            | What::Rules(_)
+            | What::Names
+            | What::Stands(..)
+            | What::Declared(_) => {}
         }
     }
 }

@@ -19,13 +19,17 @@ impl Subscription {
         let limit = self.feed.shared.settings.subscription_cells_max;
         let moved: Vec<_> = moved.iter().map(|(moving, (_, joins))| (*moving, *joins)).collect();
         let (left, retired) = (Moving::locations(&moved, false), Moving::skus(&moved, false));
-        let gone = self.gone(&left, &retired);
+        let mut gone = self.gone(&left, &retired);
+        let without_cell = self.without_cell(&Moving::counted(&moved));
+        gone.extend(&without_cell);
         let came = match recounted {
             Some(_) => self.read(Part::Whole, limit),
             None => self.came(&moved, limit),
         };
-        if !(left.is_empty() && retired.is_empty()) {
-            let is_gone = |sku: SkuId, location: LocationId| left.contains(&location) || retired.contains(&sku);
+        if !(left.is_empty() && retired.is_empty() && without_cell.is_empty()) {
+            let is_gone = |sku: SkuId, location: LocationId| {
+                left.contains(&location) || retired.contains(&sku) || without_cell.contains(&(sku, location))
+            };
             let mut pending = self.sub.lock_pending();
             pending.ready.retain(|_, change| !is_gone(change.cell.sku, change.cell.location));
             pending.dirty.retain(|_, change| !is_gone(change.cell.sku, change.cell.location));

@@ -38,12 +38,17 @@ impl Subscription {
                 }
                 Event::Moved(seq, moved) if seq > self.base => {
                     let (left, retired) = (Moving::locations(&moved, false), Moving::skus(&moved, false));
-                    let joins = moved.iter().any(|(_, joins)| *joins);
+                    let counted = Moving::counted(&moved);
+                    let joins = moved.iter().any(|(_, joins)| *joins) || !counted.is_empty();
+                    let without_cell = self.without_cell(&counted);
                     for joining in &mut self.joining {
-                        let is_gone = |sku: &SkuId, at: &LocationId| left.contains(at) || retired.contains(sku);
+                        let is_gone = |sku: &SkuId, at: &LocationId| {
+                            left.contains(at) || retired.contains(sku) || without_cell.contains(&(*sku, *at))
+                        };
                         joining.cells.cells.retain(|cell| !is_gone(&cell.sku, &cell.location));
                     }
-                    let gone = self.gone(&left, &retired);
+                    let mut gone = self.gone(&left, &retired);
+                    gone.extend(without_cell);
                     let limit = self.feed.shared.settings.subscription_cells_max;
                     match self.came(&moved, limit) {
                         // Before anything of this record is sent: a cursor from now on must not skip what joins.

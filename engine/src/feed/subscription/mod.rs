@@ -295,6 +295,13 @@ impl Subscription {
         let removed =
             gone.iter().flat_map(|sku| matrix.row(*sku).iter()).map(|(_, cell)| (cell.sku(), cell.location()));
         let removed = removed.filter(|(_, location)| places.as_ref().is_none_or(|places| places.contains(location)));
+        let uncounted = gone.iter().filter(|sku| !state.catalogue.is_tracked(**sku));
+        let without_cell = uncounted.flat_map(|sku| {
+            let places = places.iter().flatten();
+            let free = places.filter(|at| state.matrix.get(*sku, **at).is_none());
+            free.filter(|at| state.catalogue.has_uncounted_at(**at)).map(|at| (*sku, *at))
+        });
+        let removed = removed.chain(without_cell);
         let untracked = self.untracked.get_or_insert_default();
         untracked.cells.extend(removed);
         untracked.digest = untracked.digest.wrapping_add(digest);
@@ -429,9 +436,18 @@ impl Subscription {
         let mut cells = of(Part::LeavingLocations(locations));
         cells.extend(of(Part::LeavingSkus(skus)));
         let mut gone: Vec<_> = cells.iter().map(|cell| (cell.sku, cell.location)).collect();
+        gone.extend(filter::left_without_cell(&self.feed.shared.state, &self.sub.lock_filter(), locations, skus));
         gone.sort_unstable();
         gone.dedup();
         gone
+    }
+
+    /// Where SKUs that are counted again were told to be without a cell: that is over.
+    fn without_cell(&self, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
+        if skus.is_empty() {
+            return Vec::new();
+        }
+        filter::without_cell(&self.feed.shared.state, &self.sub.lock_filter(), skus)
     }
 
     /// The cells that come with locations and SKUs.
@@ -448,9 +464,7 @@ impl Subscription {
             let (state, lens) = (&self.feed.shared.state, &more.lens);
             let (seq, again) = state.view.read(|| {
                 let all = cells.cells.iter().chain(&more.cells);
-                let cell = |cell: &CellView| {
-                    state.matrix.get(cell.sku, cell.location).map(|found| lens.view(&state.catalogue, found))
-                };
+                let cell = |cell: &CellView| state.seen_at(lens, cell.sku, cell.location);
                 all.filter_map(cell).collect::<Vec<_>>()
             });
             cells = Cells { seq, cells: again, lens: more.lens.clone() };

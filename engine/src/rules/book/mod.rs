@@ -256,7 +256,8 @@ impl Book {
 
     /// The quotas that hold for the cell of `sku` at `location`, whatever the channel.
     pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<Standing>> {
-        if !self.has_quotas() {
+        // There is always enough of what nobody counts, so nothing of it is kept for anybody.
+        if !self.has_quotas() || !catalogue.is_tracked(sku) {
             return Vec::new();
         }
         let (class, place) = (self.class(catalogue, sku), self.place_of(location));

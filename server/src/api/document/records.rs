@@ -64,7 +64,8 @@ pub const RECORDS: &[Record] = &[
             ("reserved?", "int", "Units that are promised and still there"),
             ("safety_stock?", "int", "Units that are held back from every channel"),
             ("buffer?", "int", "Units that the asking channel must leave"),
-            ("available?", "int", "max(0, on_hand − reserved − safety_stock − buffer)"),
+            ("available?", "int", "max(0, on_hand − reserved − safety_stock − buffer); see `tracked`"),
+            ("tracked?", "flag", UNCOUNTED),
             ("band?", "in_stock|few_left|out_of_stock", "The same in words"),
             (
                 "availability?",
@@ -87,6 +88,7 @@ pub const RECORDS: &[Record] = &[
             ("safety_stock?", "int", "For an item of a location: units that are held back"),
             ("buffer?", "int", "For an item of a location: units that the asking channel must leave"),
             ("available?", "int", "Units that a reservation is granted, exactly"),
+            ("tracked?", "flag", UNCOUNTED),
             ("locations?", "int", "Locations of the group that stock it"),
             ("band?", "in_stock|few_left|out_of_stock", "The same in words"),
             (
@@ -194,10 +196,15 @@ pub const RECORDS: &[Record] = &[
             ("safety_stock?", "int", "Units that are held back"),
             ("buffer?", "int", "Units that a channel must leave"),
             ("available?", "int", "Units that can be promised"),
+            ("tracked?", "flag", UNCOUNTED),
             ("band?", "in_stock|few_left|out_of_stock", "For a channel that is told no numbers"),
             ("occurred_at", "time", "When it happened"),
             ("created?", "flag", "The cell was not known before"),
-            ("absorbed?", "flag", "A later count had seen it already, so it changes nothing"),
+            (
+                "absorbed?",
+                "flag",
+                "It is noted and changes nothing: a later count had seen it already, or nobody counts the SKU",
+            ),
             ("condition?", "text", "Of a return: what became of the goods"),
             ("out_of_range?", "flag", "The cell is as low as it goes until somebody counts it"),
         ],
@@ -539,6 +546,8 @@ pub const RECORDS: &[Record] = &[
 ];
 
 const NEXT: &str = "`after` of the next page; null at the end";
+const UNCOUNTED: &str = "False where nobody counts the SKU, and left out otherwise. Its units come into being with a promise and \
+                         are gone with it, and `available` is what one line may be promised";
 const DURABLE: &str = "The record at which this became durable";
 const STATES: &str = "held|confirmed|ready|collected|cancelled|expired";
 
