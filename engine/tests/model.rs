@@ -31,7 +31,8 @@ fn no_interleaving_breaks_a_promise() {
         println!("seed {seed}");
         let mut numbers = Numbers(seed | 1);
         let mut shop = Shop::open();
-        let life = Life::begin(&shop);
+        let mut life = Life::begin(&shop);
+        life.give(&shop);
         for _ in 0..3 {
             std::thread::scope(|scope| {
                 for _ in 0..THREADS {

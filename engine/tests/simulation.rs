@@ -78,6 +78,9 @@ fn live(seed: u64, told: &mut Told) -> Vec<Record> {
     // What was found before several holds could be replaced is lived as it was.
     let mut life = Life::begin(&shop);
     life.one_at_a_time = seed < 10;
+    if seed >= 10 {
+        life.give(&shop);
+    }
     for _ in 0..STEPS {
         if numbers.below(150) == 0 {
             let fault = match numbers.below(3) {

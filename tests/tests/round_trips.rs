@@ -71,10 +71,10 @@ fn opened() -> Shop {
                      mx-2,Norte,store,19.5,-99.2,America/Mexico_City,false,true,all,0,,\n\
                      dc,,warehouse,,,,false,true,all,0,,\n";
     assert_eq!(rows(&import(&mut shop, "locations", locations.as_bytes())), (4, 0, 0));
-    let skus = "sku,name,unit,decimals,product,categories,attr.colour\n\
-                PEN,Pen,piece,0,PEN,desk;small,blue\nSOFA,,piece,0,,home,\nTEE,Tee,piece,0,TEE,tops,red\n\
-                MUG,Mug,piece,0,,,\nLAMP,Lamp,piece,0,,\"home\",\n";
-    assert_eq!(rows(&import(&mut shop, "skus", skus.as_bytes())), (5, 0, 0));
+    let skus = "sku,name,unit,decimals,product,categories,tracked,attr.colour\n\
+                PEN,Pen,piece,0,PEN,desk;small,,blue\nSOFA,,piece,0,,home,,\nTEE,Tee,piece,0,TEE,tops,true,red\n\
+                MUG,Mug,piece,0,,,,\nLAMP,Lamp,piece,0,,\"home\",,\nGIFT,Card,,,,,false,\nCARD,,,,,,false,\n";
+    assert_eq!(rows(&import(&mut shop, "skus", skus.as_bytes())), (7, 0, 0));
     let mut stock = "sku,location,on_hand,safety_stock\n".to_owned();
     for sku in &SKUS[..5] {
         for place in &PLACES[..4] {
@@ -107,7 +107,30 @@ fn opened() -> Shop {
 fn live(shop: &mut Shop, numbers: &mut Numbers, open: &mut Vec<Value>) {
     let (sku, place) = (numbers.of(&SKUS), numbers.of(&PLACES));
     let declared = numbers.of(&PLACES[..4]);
-    match numbers.below(12) {
+    match numbers.below(16) {
+        // What nobody counts: sold, promised, and for a while counted after all.
+        12 => drop(movement(
+            shop,
+            &json!({"kind": numbers.of(&["sale", "return"]), "sku": "GIFT", "location": place, "quantity": 1}),
+        )),
+        13 | 14 => {
+            let lines = json!([{"sku": "GIFT", "location": declared, "quantity": 1 + numbers.below(90)}]);
+            let held = shop.client.post("/v1/reservations", &json!({"channel": "web", "lines": lines})).unwrap();
+            assert_eq!(held.status, 201, "{}", held.json());
+            assert_eq!(shop.step(&held.json(), "confirm", &json!({})).status, 200);
+            open.push(held.json());
+        }
+        15 => {
+            let tracked = numbers.below(2) == 0;
+            set(shop, "/v1/skus/CARD", &json!({"tracked": tracked}));
+            if tracked {
+                // It has cells that were counted while it is not counted any more.
+                for on_hand in [4, 0] {
+                    let count = json!({"sku": "CARD", "location": declared, "on_hand": on_hand});
+                    assert_eq!(shop.client.post("/v1/stock/counts", &json!({"counts": [count]})).unwrap().status, 200);
+                }
+            }
+        }
         0..=2 => drop(movement(
             shop,
             &json!({"kind": "sale", "sku": sku, "location": place, "quantity": 1 + numbers.below(5)}),

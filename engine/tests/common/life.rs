@@ -4,9 +4,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anaquel_engine::admission::{LineRequest, Place};
-use anaquel_engine::command::{Failure, Rebind, StepRequest};
+use anaquel_engine::command::{Failure, PutWhat, Rebind, SkuFields, StepRequest};
 use anaquel_engine::event::{MovementKind, Purpose};
 use anaquel_engine::ids::{ReservationId, Timestamp};
+use anaquel_engine::patch::Patch;
 
 use super::{Numbers, START_MS, Shop, hold, name, some_rule};
 
@@ -34,6 +35,13 @@ fn scaled(numbers: &mut Numbers, sku: &str, units: u32) -> u32 {
     }
 }
 
+/// What nobody counts, most of the time.
+const GIFT: &str = "GIFT";
+
+fn tracked(tracked: bool) -> SkuFields {
+    SkuFields { tracked: Patch::Set(tracked), ..SkuFields::default() }
+}
+
 /// What a life remembers.
 #[derive(Default)]
 pub struct Life {
@@ -42,6 +50,8 @@ pub struct Life {
     clock: AtomicU64,
     /// Whether no promise replaces more than one hold, as before that could be.
     pub one_at_a_time: bool,
+    /// Whether some of it is about a SKU that nobody counts, most of the time.
+    pub has_gifts: bool,
 }
 
 impl Life {
@@ -63,6 +73,12 @@ impl Life {
         Self::default()
     }
 
+    /// From here on there is something that nobody counts.
+    pub fn give(&mut self, shop: &Shop) {
+        shop.put(PutWhat::Sku(name(GIFT), tracked(false))).unwrap();
+        self.has_gifts = true;
+    }
+
     /// Lets time pass, and whatever falls due by it come to pass.
     pub fn advance(&self, shop: &Shop, ms: u64) {
         self.clock.fetch_add(ms, Ordering::Relaxed);
@@ -76,7 +92,14 @@ impl Life {
     /// What came of it, if it was not done.
     pub fn step(&self, shop: &Shop, numbers: &mut Numbers) -> Result<(), Failure> {
         let Self { made, clock, .. } = self;
-        let cell = |numbers: &mut Numbers| (format!("A{}", numbers.below(4)), format!("s{}", numbers.below(4)));
+        let cell = |numbers: &mut Numbers| {
+            let gift = self.has_gifts && numbers.below(7) == 0;
+            let sku = if gift { GIFT.to_owned() } else { format!("A{}", numbers.below(4)) };
+            (sku, format!("s{}", numbers.below(4)))
+        };
+        if self.has_gifts && numbers.below(30) == 0 {
+            return shop.put(PutWhat::Sku(name(GIFT), tracked(numbers.below(4) == 0))).map(drop);
+        }
         let (sku, location) = cell(numbers);
         let some = |numbers: &mut Numbers| {
             let made = made.lock().unwrap();
