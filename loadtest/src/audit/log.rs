@@ -43,6 +43,12 @@ pub(super) struct Item<'a> {
     waiting: i64,
     #[serde(default)]
     delta: i64,
+    /// Noted, and changes nothing.
+    #[serde(default)]
+    absorbed: bool,
+    /// False where nobody counts the SKU: its units come and go with their promises.
+    #[serde(default)]
+    tracked: Option<bool>,
 }
 
 /// A record that nobody was told of yet.
@@ -103,10 +109,13 @@ impl Ledger {
             if item.on_hand.is_none() || item.reserved.is_none() || !item.sku.starts_with(self.skus) {
                 continue;
             }
+            let is_uncounted = item.tracked == Some(false);
+            let conjured = |units: i64| if is_uncounted { units } else { 0 };
             let change = match &*record.kind {
-                "reserved" => (0, item.quantity - item.waiting),
-                "cancelled" | "expired" => (0, -item.quantity),
+                "reserved" => (conjured(item.quantity), item.quantity - item.waiting),
+                "cancelled" | "expired" => (conjured(-item.quantity), -item.quantity),
                 "collected" => (-item.quantity, -item.quantity),
+                "moved" | "received" if item.absorbed => (0, 0),
                 "moved" | "received" => (item.quantity, 0),
                 "counted" => (item.delta, 0),
                 _ => continue,
@@ -269,6 +278,22 @@ mod tests {
         assert!(add(&mut begun(), 2, "reserved", 6, 5, 6).is_err(), "more promised than is there");
         assert!(add(&mut begun(), 3, "reserved", 3, 5, 3).is_err(), "a record is missing");
         add(&mut begun(), 2, "moved", -7, -2, 0).expect("a till is never refused");
+    }
+
+    #[test]
+    fn what_nobody_counts_comes_and_goes_with_its_promises() {
+        let mut ledger = Ledger::after(0, "A");
+        let mut add = |seq: u64, kind: &str, quantity: i64, level: i64, more: &str| {
+            let text = format!(
+                r#"{{"seq":{seq},"kind":"{kind}","reservation":"r","items":[{{"sku":"A","location":"s","tracked":false,"quantity":{quantity},"on_hand":{level},"reserved":{level}{more}}}]}}"#
+            );
+            ledger.add(&serde_json::from_str(&text).unwrap())
+        };
+        add(1, "reserved", 3, 3, "").unwrap();
+        add(2, "moved", -1, 3, r#","absorbed":true"#).unwrap();
+        add(3, "collected", 1, 2, "").unwrap();
+        add(4, "cancelled", 2, 0, "").unwrap();
+        assert!(add(5, "cancelled", 1, 0, "").is_err(), "a level that is not the sum");
     }
 
     #[test]
