@@ -6,11 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::bounds::{Bounds, check_request};
+use crate::bounds::Bounds;
 use crate::command::{
     Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, RuleFields, SUPERSEDES_MAX, Short,
 };
 use crate::event::{Few, MovementKind, Purpose};
+use crate::holds::check_request;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, LINE_QUANTITY_MAX, StockChange};
 use crate::matrix::{CellId, StockCell};

@@ -4,7 +4,11 @@
 //! id that a crash could give to another name. Names are looked up in a sharded map at the edge; from an id, the name
 //! is one load away.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod details;
+mod refusals;
+mod undeclared;
+
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::atomic::{
@@ -17,146 +21,24 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::business_time::{Span, SpecialDates};
-use crate::command::Refusal;
 use crate::event::{Definitions, MadeUp, Purpose};
 use crate::gtin::Gtin;
 use crate::hash::{self, Part, Place, StateHash};
 use crate::id_set::IdSet;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
-use crate::image::{RetiredNames, Undeclared};
 use crate::level::StockChange;
 use crate::matrix::Arena;
+
+pub use details::{
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails,
+    Transfers,
+};
+pub(crate) use undeclared::{RetiredNames, Undeclared};
 
 /// Names of channels and locations that prices are for, each with how many prices.
 type Priced = Map<Name, u32>;
 
 type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
-
-/// What is known of a SKU.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct SkuDetails {
-    /// What people call it.
-    pub name: Option<String>,
-    /// Global Trade Item Numbers between semicolons, their check digits verified.
-    pub gtin: Option<String>,
-    /// Unit of measure, such as `piece` or `kg`.
-    pub unit: Option<String>,
-    /// Decimal places of the unit that one counted unit stands for: 0.350 kg is 350 with 3.
-    pub decimals: u8,
-    /// The product of which this is a variant.
-    pub product: Option<String>,
-    /// Categories it is filed under.
-    pub categories: Vec<String>,
-    /// Free attributes, such as `colour` and `size`.
-    pub attributes: BTreeMap<String, String>,
-}
-
-/// What a location is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum LocationKind {
-    /// Sells to people who walk in.
-    #[default]
-    Store,
-    /// Ships.
-    Warehouse,
-    /// Holds stock that is somebody else's until it is bought.
-    Supplier,
-}
-
-impl LocationKind {
-    /// Its name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Store => "store",
-            Self::Warehouse => "warehouse",
-            Self::Supplier => "supplier",
-        }
-    }
-}
-
-/// What is known of a location.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LocationDetails {
-    /// What people call it.
-    pub name: Option<String>,
-    /// What it is.
-    pub kind: LocationKind,
-    /// Degrees north and east.
-    pub coordinates: Option<(f64, f64)>,
-    /// IANA time zone.
-    pub timezone: Option<String>,
-    /// Whether customers may fetch orders here.
-    pub pickup: bool,
-    /// Whether orders are shipped from here.
-    pub ship: bool,
-}
-
-impl Default for LocationDetails {
-    fn default() -> Self {
-        Self { name: None, kind: LocationKind::Store, coordinates: None, timezone: None, pickup: true, ship: true }
-    }
-}
-
-/// When people work in a location, and how long they take for an order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ServiceDetails {
-    /// When people work there, in minutes since Monday 00:00 of its own time: from, to. Ascending; no span crosses
-    /// midnight. Logs of formats 3 to 5 set it; [`LocationHours`] holds what was said since.
-    pub hours: Vec<(u16, u16)>,
-    /// Orders that come in an opening at or after this minute of the day wait for the next opening.
-    pub pickup_cutoff: Option<u16>,
-    /// Minutes of work until an order is ready.
-    pub pickup_minutes: u32,
-    /// From where what it lacks may be brought.
-    pub transfers: Option<Transfers>,
-}
-
-/// When people work in a location: what was said of it since format 6, in the place of [`ServiceDetails::hours`].
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LocationHours {
-    /// In minutes since Monday 00:00 of its own time, as in [`ServiceDetails::hours`]. `None` where nobody said; given and
-    /// empty, nobody works there.
-    pub weekly: Option<Vec<Span>>,
-    /// Dates on which other spans hold.
-    pub special: SpecialDates,
-}
-
-/// From where stock may be brought, and how long that takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transfers {
-    /// The locations.
-    pub from: GroupId,
-    /// Minutes until it is there.
-    pub minutes: u32,
-}
-
-/// A named set of locations.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupDetails {
-    /// Its members, ascending.
-    pub locations: Vec<LocationId>,
-}
-
-/// What holds for a channel.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChannelDetails {
-    /// Units of every cell that the channel must leave to others.
-    pub buffer: u32,
-}
-
-/// A price of a SKU.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Price {
-    /// ISO 4217 code.
-    pub currency: String,
-    /// Only through this channel.
-    pub channel: Option<Name>,
-    /// Only at this location.
-    pub location: Option<Name>,
-    /// In minor units of the currency.
-    pub amount: i64,
-}
 
 /// Details, and the `seq` at which they were last set: the version that `If-Match` compares.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -540,19 +422,9 @@ const NO_PICKUP: u8 = 1;
 const NO_SHIP: u8 = 2;
 const MADE_UP: u8 = 4;
 
-impl ServiceDetails {
-    /// The hours that logs of formats 3 to 5 set: none were unknown ones.
-    pub fn old_hours(&self) -> LocationHours {
-        let weekly = (!self.hours.is_empty()).then(|| self.hours.clone());
-        LocationHours { weekly, special: Vec::new() }
-    }
-}
-
 /// Set in the word of a channel's buffer where somebody declared the channel.
 const DECLARED: u32 = 1 << 31;
 
-/// Declared channels that a refusal names.
-const CHANNELS_TOLD: usize = 20;
 /// Members of groups in an order, and the version of all groups that it is of.
 type InOrder = (u64, FxHashMap<GroupId, Arc<[LocationId]>>);
 
@@ -616,7 +488,7 @@ impl Catalogue {
     /// Keeps the state hash: a thing called `key` was set. What is the same as if it were not there counts for nothing.
     fn rehash<T: Serialize + PartialEq>(&self, part: Part, key: u64, before: Option<&T>, after: Option<&T>) {
         if before != after {
-            let digest = |thing: Option<&T>| thing.map_or(0, |thing| hash::content(self, part, key, thing));
+            let digest = |thing: Option<&T>| thing.map_or(0, |thing| hash::content::digest(self, part, key, thing));
             self.hash.change(part, digest(before), digest(after));
         }
     }
@@ -632,32 +504,35 @@ impl Catalogue {
         for id in (0..self.skus.count()).map(SkuId) {
             let key = self.skus.digest(id);
             if let Some(set) = self.skus.details(id) {
-                put(Part::Skus, hash::content(self, Part::Skus, key, &set.details));
+                put(Part::Skus, hash::content::digest(self, Part::Skus, key, &set.details));
             }
             if !self.is_tracked(id) {
                 put(Part::Skus, self.digest_uncounted(id));
             }
             if let Some(set) = self.prices(id).filter(|set| !set.details.is_empty()) {
-                put(Part::Prices, hash::content(self, Part::Prices, key, &set.details));
+                put(Part::Prices, hash::content::digest(self, Part::Prices, key, &set.details));
             }
         }
         for id in (0..self.locations.count()).map(LocationId) {
             let key = self.locations.digest(id);
             if let Some(set) = self.locations.details(id) {
-                put(Part::Locations, hash::content(self, Part::Locations, key, &set.details));
+                put(Part::Locations, hash::content::digest(self, Part::Locations, key, &set.details));
             }
             if let Some(served) = self.served(id) {
-                put(Part::Services, hash::content(self, Part::Services, key, &served));
+                put(Part::Services, hash::content::digest(self, Part::Services, key, &served));
             }
         }
         for id in (0..self.groups.count()).map(GroupId) {
             if let Some(set) = self.groups.details(id) {
-                put(Part::Groups, hash::content(self, Part::Groups, self.groups.digest(id), &set.details));
+                put(Part::Groups, hash::content::digest(self, Part::Groups, self.groups.digest(id), &set.details));
             }
         }
         for id in (0..self.channels.count()).map(ChannelId) {
             if let Some(set) = self.channels.details(id) {
-                put(Part::Channels, hash::content(self, Part::Channels, self.channels.digest(id), &set.details));
+                put(
+                    Part::Channels,
+                    hash::content::digest(self, Part::Channels, self.channels.digest(id), &set.details),
+                );
             }
         }
     }
@@ -761,7 +636,7 @@ impl Catalogue {
     }
 
     fn digest_uncounted(&self, sku: SkuId) -> hash::Digest {
-        hash::content(self, Part::Skus, self.skus.digest(sku), &"nobody counts it")
+        hash::content::digest(self, Part::Skus, self.skus.digest(sku), &"nobody counts it")
     }
 
     /// Journal thread only, inside a fold: a SKU is counted from here on, or is not.
@@ -813,19 +688,6 @@ impl Catalogue {
         self.accepts_undeclared.store(true, Relaxed);
     }
 
-    /// The refusal of a channel that nobody declared.
-    pub(crate) fn undeclared_channel(&self, field: &str, name: &Name) -> Refusal {
-        let told: Vec<&str> = self.channels.some_declared(CHANNELS_TOLD).into_iter().map(Name::as_str).collect();
-        let more = (self.channels.declared() as usize).saturating_sub(told.len());
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let reason = format!(
-            "{name} is not a declared channel; declared are {}{more}. Declare it with PUT /v1/channels/{{channel}}, or set \
-             channels.undeclared to \"accept\"",
-            told.join(", ")
-        );
-        Refusal::invalid(field, reason)
-    }
-
     pub(crate) fn fold_made_up(&self, made_up: &MadeUp) {
         let MadeUp { by, names } = made_up;
         names.skus.iter().for_each(|(id, _)| self.skus.fold_made_up(*id, *by));
@@ -847,16 +709,6 @@ impl Catalogue {
     /// Whether a channel was retired, and is not back.
     pub fn is_retired_channel(&self, name: &str) -> bool {
         self.channels.retired_id(name).is_some()
-    }
-
-    /// The refusal of a channel that is retired.
-    pub(crate) fn retired_channel(&self, field: &str, name: &Name) -> Refusal {
-        Self::retired(field, name, "PUT /v1/channels/{channel}")
-    }
-
-    /// The refusal of a name that is retired.
-    pub(crate) fn retired(field: &str, name: &Name, remedy: &str) -> Refusal {
-        Refusal::invalid(field, format!("{name} is retired; declare it again first ({remedy})"))
     }
 
     /// Journal thread only, inside a fold: names are retired, and nothing is said of them any more.
@@ -1117,6 +969,19 @@ impl Catalogue {
         count(&prices, true);
         count(before.map_or(&[][..], Vec::as_slice), false);
         self.prices.insert(sku, Arc::new(Versioned { version, details: prices }));
+    }
+}
+
+impl hash::content::Names for Catalogue {
+    fn digest_of(&self, kind: &str, id: u32) -> Option<u64> {
+        let Self { skus, locations, groups, channels, .. } = self;
+        match kind {
+            "SkuId" => Some(skus.digest(SkuId(id))),
+            "LocationId" => Some(locations.digest(LocationId(id))),
+            "GroupId" => Some(groups.digest(GroupId(id))),
+            "ChannelId" => Some(channels.digest(ChannelId(id))),
+            _ => None,
+        }
     }
 }
 

@@ -5,10 +5,16 @@ use std::sync::RwLockReadGuard;
 
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::ledger::Ledger;
-use crate::query::{AT_RISK_TOLD_MAX, After, CellView};
+use crate::lens::CellView;
 use crate::rules::{Book, Kind};
 use crate::state::State;
 use crate::supply::{Outlook, Supply, Waiting};
+
+/// Promises at risk that are told of one cell.
+pub const AT_RISK_TOLD_MAX: usize = 1000;
+
+/// Where a list of cells goes on, where it does.
+pub type After = Option<(SkuId, LocationId)>;
 
 /// What is to come to a cell, as a channel sees it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -17,17 +17,26 @@
 //! too: whoever starts one beside its original says so, by a file `restored` in the directory (`anaquel serve
 //! --restored`), which the start takes away.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::backup::Extra;
 use crate::clock::{Anchor, Anchors};
 use crate::identity::{Era, Identity, Secret};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::Damage;
 use crate::journal::sled_log::{OpenError, sync_directory};
+use crate::private::{make_private, private_file};
+
+/// A file that is kept with the data directory by somebody else.
+#[derive(Debug, Clone)]
+pub struct Extra {
+    /// Its name, without a folder.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
 
 /// The file by which an operator says that a directory is a copy.
 pub const RESTORED: &str = "restored";
@@ -467,21 +476,6 @@ pub(crate) fn kept_files(path: &Path) -> Result<Vec<Extra>, OpenError> {
 /// The eras that the text of an `identity` tells.
 pub(crate) fn eras_of(identity: &str) -> Result<Vec<Era>, String> {
     Written::parse(identity).map(|written| written.eras)
-}
-
-/// How files are made that only their owner may read.
-pub(crate) fn private_file() -> OpenOptions {
-    let mut options = File::options();
-    options.mode(0o600);
-    options
-}
-
-/// Makes a directory that only its owner may enter; nothing to do where it is there.
-pub(crate) fn make_private(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        made => made,
-    }
 }
 
 /// Leaves the owner's rights alone.

@@ -25,6 +25,7 @@ use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId
 use crate::level::StockLevel;
 use crate::rules::{Rule, RuleId, Standing};
 use crate::supply::Supply;
+pub use crate::supply::SupplyKind;
 
 /// One logged event with its place, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -312,26 +313,6 @@ pub struct CellToCome {
     /// Promises at risk, in the order in which they were made: whose, units, for when they are promised, and when they are
     /// expected. The first of them, where there are many.
     pub at_risk: Vec<(ReservationId, u32, Timestamp, Option<Timestamp>)>,
-}
-
-/// Where units that are to come are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-pub enum SupplyKind {
-    /// Ordered from a supplier.
-    #[default]
-    PurchaseOrder,
-    /// On their way.
-    InTransit,
-}
-
-impl SupplyKind {
-    /// Its name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PurchaseOrder => "purchase_order",
-            Self::InTransit => "in_transit",
-        }
-    }
 }
 
 /// A supply of one cell as it is from here on.

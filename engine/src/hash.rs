@@ -11,13 +11,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use serde::Serialize;
-
-use crate::catalogue::Catalogue;
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::level::StockLevel;
 
-mod content;
+pub(crate) mod content;
 
 /// What a sum is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,12 +206,6 @@ pub(crate) fn reserved(at: Place, level: StockLevel) -> Digest {
 /// An open reservation's digest. Its version stands for all that led there.
 pub(crate) fn reservation(id: ReservationId, version: Seq, outstanding: u64) -> Digest {
     digest([!id.0, version, outstanding, u64::MAX])
-}
-
-/// The digest of a thing of `part` that is called `key`, by its content: every field of it, ids by the names that they
-/// stand for, and lists of ids in no order.
-pub(crate) fn content<T: Serialize>(catalogue: &Catalogue, part: Part, key: u64, thing: &T) -> Digest {
-    content::digest(catalogue, part, key, thing)
 }
 
 fn mixed(text: &str) -> (u64, u64) {

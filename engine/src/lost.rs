@@ -8,10 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::command::{Failure, NameRef, Refusal, Reserve};
 use crate::event::{LostDemand, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
-use crate::state::State;
 
 /// Rows that are noted soon, without waiting for long.
 const MANY: usize = 1000;
@@ -93,31 +91,5 @@ impl Lost {
         let mut all: Vec<_> = rows.into_iter().map(row).collect();
         all.sort_unstable_by_key(|(purpose, row)| (row.sku, row.location, row.group, row.channel, *purpose));
         all.chunks(ROWS_PER_RECORD).map(<[_]>::to_vec).collect()
-    }
-}
-
-impl State {
-    /// A promise was refused for want of stock: the lines that were short are lost, but for those at places that take no
-    /// such orders, however much they have.
-    pub(crate) fn note_refused(&self, reserve: &Reserve, failure: &Failure) {
-        let Failure::Refused(Refusal::Insufficient(shorts)) = failure else { return };
-        let channel = match &reserve.channel {
-            NameRef::Known(channel) => Some(*channel),
-            NameRef::New(name) => self.catalogue.channels.id(name.as_str()),
-        };
-        // One that nobody knows yet has no id to be counted under; what is only tried is not lost.
-        let Some(channel) = channel.filter(|_| !reserve.is_attempt) else { return };
-        let shorts = || shorts.iter().filter(|short| !short.is_barred());
-        // Lines on one cell are short together, and told by the first of them.
-        let cell_of = |at: usize| reserve.lines.iter().enumerate().find(|(nth, _)| reserve.line_number(*nth) == at);
-        let located = shorts().filter_map(|short| {
-            let (_, line) = cell_of(short.line)?;
-            Some((line.sku, Some(line.location), None, short.requested))
-        });
-        let grouped = shorts().filter_map(|short| {
-            let line = reserve.group_lines.iter().find(|line| line.at == short.line)?;
-            Some((line.sku, None, Some(line.group), line.quantity))
-        });
-        self.lost.add(channel, reserve.purpose, located.chain(grouped));
     }
 }

@@ -11,8 +11,8 @@ use rustc_hash::FxHashMap;
 
 use crate::geo::Point;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
+use crate::lens::Lens;
 use crate::places::{Place, Places};
-use crate::query::Lens;
 use crate::state::State;
 
 /// What is to be fetched, and around where.

@@ -33,6 +33,7 @@ use crate::ledger::{Counted, OpenUnits, Used};
 use crate::level::{StockLevel, UNCOUNTED_MAX};
 use crate::matrix::StockCell;
 use crate::rules::{Amount, Book, Effect, RuleId, Standing};
+use crate::settings::Budget;
 
 /// Open promises that belong together, as far as room goes: the group that they were asked of, their channel, and what
 /// they are for.
@@ -100,15 +101,6 @@ pub(crate) trait World {
     fn members(&mut self, group: GroupId) -> Arc<[LocationId]>;
     /// What was promised under a quota.
     fn used(&self, counted: Counted) -> Used;
-}
-
-/// What one decision may cost.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    /// Cells and kinds of promises looked at.
-    pub looks: usize,
-    /// Promises moved.
-    pub promises: usize,
 }
 
 /// What a plan does to one cell.

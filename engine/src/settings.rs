@@ -239,3 +239,12 @@ impl Default for Settings {
         }
     }
 }
+
+/// What one decision may cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// Cells and kinds of promises looked at.
+    pub looks: usize,
+    /// Promises moved.
+    pub promises: usize,
+}

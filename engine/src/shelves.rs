@@ -9,8 +9,9 @@ use crate::catalogue::Catalogue;
 use crate::event::Purpose;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::ledger::{Counted, Ledger, Used};
-use crate::plan::{self, Budget, FromGroup, Of, OpenKind, Plan, Shelf, World};
+use crate::plan::{self, FromGroup, Of, OpenKind, Plan, Shelf, World};
 use crate::rules::Book;
+use crate::settings::Budget;
 use crate::state::State;
 
 /// Nobody in particular: no rule names it, and it leaves nothing to others.

@@ -24,9 +24,9 @@ use crate::lost::Lost;
 use crate::matrix::{Arena, CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
-use crate::plan::Budget;
 use crate::reservation::{Closed, Reservation, ReservationStore};
 use crate::rules::{Book, RuleId, RuleTable, Standing};
+use crate::settings::Budget;
 use crate::settings::Settings;
 use crate::supply::{Came, Supply};
 use crate::view::DurableView;
@@ -281,7 +281,7 @@ fn part_of(safety_stock: u32) -> Part {
 /// The state hash of what is not the catalogue's own.
 impl State {
     fn digest_supply(&self, sku: SkuId, location: LocationId, supply: &Supply) -> hash::Digest {
-        hash::content(&self.catalogue, Part::Supply, self.catalogue.place(sku, location).word(), supply)
+        hash::content::digest(&self.catalogue, Part::Supply, self.catalogue.place(sku, location).word(), supply)
     }
 
     /// Folds what a record says of supply. Bounded by the supplies that it names.
@@ -309,9 +309,9 @@ impl State {
 
     fn digest_rule(&self, standing: &Standing, put: &mut dyn FnMut(Part, hash::Digest)) {
         let key = hash::name(standing.name.as_str());
-        put(Part::Rules, hash::content(&self.catalogue, Part::Rules, key, &standing.rule));
+        put(Part::Rules, hash::content::digest(&self.catalogue, Part::Rules, key, &standing.rule));
         if standing.in_force {
-            put(Part::InForce, hash::content(&self.catalogue, Part::InForce, key, &true));
+            put(Part::InForce, hash::content::digest(&self.catalogue, Part::InForce, key, &true));
         }
     }
 

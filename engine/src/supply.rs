@@ -4,28 +4,19 @@
 //! promise is kept when as many units have come as it and all before it wait for, and the date of a new one follows from
 //! adding up: it is the first on which supply and allowances reach what everybody waits for, the new one included.
 
+mod inbound;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{SupplyKind, Turn, WaitDated};
+use crate::event::{Turn, WaitDated};
 use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::reservation::Wait;
 use crate::rules::RuleId;
 
-/// Units that are to come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Supply {
-    /// The caller's own document.
-    pub name: Name,
-    /// Where they are.
-    pub kind: SupplyKind,
-    /// Units still to come.
-    pub open: u32,
-    /// When they are expected.
-    pub expected_at: Timestamp,
-}
+pub use inbound::{Supply, SupplyKind};
 
 /// What came of a supply. It is remembered as long as the log is kept after it last came, so that a supply which is told
 /// once more does not live again.

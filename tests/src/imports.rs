@@ -162,14 +162,30 @@ fn read_source(module: &Module, file: PathBuf, text: &str) -> Source {
             source.children.insert(at(nth + 1).to_owned());
         }
     }
+    // Where it is: the module of the file, and below it those that it holds itself, with the braces that they began in.
+    let (mut here, mut held, mut depth) = (module.clone(), Vec::new(), 0_usize);
     let mut nth = 0;
     while nth < tokens.len() {
-        if at(nth) == "use" {
+        if at(nth) == "mod" && at(nth + 2) == "{" {
+            here.push(at(nth + 1).to_owned());
+            held.push(depth);
+            nth += 2;
+        } else if at(nth) == "{" {
+            depth += 1;
+            nth += 1;
+        } else if at(nth) == "}" {
+            depth = depth.saturating_sub(1);
+            if held.last() == Some(&depth) {
+                held.pop();
+                here.pop();
+            }
+            nth += 1;
+        } else if at(nth) == "use" {
             let is_public = at(nth.wrapping_sub(1)) == "pub" || (at(nth.wrapping_sub(1)) == ")" && nth >= 4);
             let mut found = Vec::new();
             nth = read_tree(&tokens, nth + 1, &Vec::new(), &mut found);
             for (path, name) in found {
-                let Some(path) = absolute(module, &source.children, &path) else { continue };
+                let Some(path) = absolute(&here, &source.children, &path) else { continue };
                 if is_public && name == "*" {
                     source.globs.push(path.clone());
                 } else if is_public {
@@ -183,7 +199,7 @@ fn read_source(module: &Module, file: PathBuf, text: &str) -> Source {
                 path.push(at(nth + 2).to_owned());
                 nth += 2;
             }
-            source.paths.extend(absolute(module, &source.children, &path));
+            source.paths.extend(absolute(&here, &source.children, &path));
             nth += 1;
         } else {
             nth += 1;
@@ -316,20 +332,25 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// The same without what stands under `#[cfg(test)]`.
+/// The same without what stands under `#[cfg(test)]`, alone or among other conditions, or under `#[cfg(loom)]`.
 fn without_tests(tokens: Vec<String>) -> Vec<String> {
-    const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let (mut kept, mut at) = (Vec::new(), 0);
+    let token = |at: usize| tokens.get(at).map_or("", String::as_str);
     while at < tokens.len() {
-        if tokens[at..].iter().zip(MARK).filter(|(token, mark)| token == mark).count() < MARK.len() {
-            kept.push(tokens[at].clone());
+        let is_condition = token(at) == "#" && token(at + 1) == "[" && token(at + 2) == "cfg";
+        let ends = (at..tokens.len()).find(|at| token(*at) == "]").unwrap_or(tokens.len());
+        let condition = &tokens[at..ends];
+        let is_test =
+            condition.iter().any(|word| word == "test") || condition.get(4).is_some_and(|word| word == "loom");
+        if !is_condition || !is_test {
+            kept.push(token(at).to_owned());
             at += 1;
             continue;
         }
-        at += MARK.len();
+        at = ends + 1;
         let mut depth = 0;
         while at < tokens.len() {
-            match tokens[at].as_str() {
+            match token(at) {
                 "{" => depth += 1,
                 "}" if depth == 1 => break,
                 "}" => depth -= 1,

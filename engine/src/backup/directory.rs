@@ -7,11 +7,14 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{BackupError, Extra, Head, Origin, Start, newest_image, write};
-use crate::directory::{DataDirectory, kept_files, make_private, private_file};
+use super::format::Head;
+use super::write::{BackupError, Origin, Start, newest_image, write};
+use crate::directory::Extra;
+use crate::directory::{DataDirectory, kept_files};
 use crate::image;
 use crate::journal::sled_log::{OpenError, SledOptions};
 use crate::journal::{Damage, Journal, known_durable};
+use crate::private::{make_private, private_file};
 use crate::recovery::{Reading, recover};
 
 /// How often a copy of a directory is taken before it is given up.

@@ -4,13 +4,14 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::epoch_of;
 use super::format::{Head, Piece, PieceReader};
-use crate::directory::{DataDirectory, UNFINISHED_RESTORE, eras_of, make_private, private_file};
+use super::write::epoch_of;
+use crate::directory::{DataDirectory, UNFINISHED_RESTORE, eras_of};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::image;
 use crate::journal::sled_log::{OpenError, SledOptions, sync_directory};
 use crate::journal::{Batch, Damage, LogWriter};
+use crate::private::{make_private, private_file};
 use crate::recovery::{Reading, recover, replay};
 use crate::settings::Settings;
 use crate::state::{Folder, State};

@@ -6,7 +6,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::Engine;
+use super::handle::Engine;
 use crate::event::Record;
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::journal::{Batch, Damage, JournalReader, ReadError};

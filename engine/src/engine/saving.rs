@@ -6,7 +6,8 @@ use std::sync::{MutexGuard, PoisonError};
 
 use std::sync::atomic::Ordering;
 
-use super::{Engine, Shared};
+use super::handle::Engine;
+use super::shared::Shared;
 use crate::backup::{self, BackupError, Extra, Head, Origin, Start};
 use crate::directory;
 use crate::ids::Seq;

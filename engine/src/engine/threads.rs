@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender};
 
 use super::intake::Sleeper;
-use super::{IDLE_MS, ImageRequest, Shared};
+use super::shared::{IDLE_MS, ImageRequest, Shared};
 use crate::command::{Command, Queued, Told};
 use crate::ids::{Seq, Timestamp};
 use crate::image;

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::catalogue::{Catalogue, Registry};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use crate::lens::{CellView, Lens};
 use crate::level::IN_QUARANTINE;
-use crate::query::{CellView, Lens};
 use crate::state::State;
 
 use super::cursor::Digest;

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-use super::Counters;
 use super::change::Change;
+use super::counters::Counters;
 use super::entry::{Entry, Moving, Rests, What};
 use super::filter::{CellKey, Cost, Filter, Key, cell_key, keys_of_cell};
-use super::subscription::Reset;
+use super::reset::Reset;
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
-use crate::query::Lens;
+use crate::lens::Lens;
 use crate::rules::Book;
 use crate::settings::FeedSettings;
 use crate::state::State;

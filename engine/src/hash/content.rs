@@ -11,11 +11,17 @@ use serde::ser::{
 };
 
 use super::{Digest, Part, fold_multiply};
-use crate::catalogue::Catalogue;
-use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 
-pub(super) fn digest<T: Serialize>(catalogue: &Catalogue, part: Part, key: u64, thing: &T) -> Digest {
-    let mut writer = Writer { catalogue, bytes: Vec::with_capacity(128), ids: 0 };
+/// Knows the digests of the names that ids stand for.
+pub trait Names {
+    /// The digest of the name behind an id of this type, if it is the type of an id.
+    fn digest_of(&self, kind: &str, id: u32) -> Option<u64>;
+}
+
+/// The digest of a thing of `part` that is called `key`, by its content: every field of it, ids by the names that they
+/// stand for, and lists of ids in no order.
+pub fn digest<T: Serialize>(names: &dyn Names, part: Part, key: u64, thing: &T) -> Digest {
+    let mut writer = Writer { names, bytes: Vec::with_capacity(128), ids: 0 };
     writer.bytes.push(part as u8);
     writer.bytes.extend_from_slice(&key.to_le_bytes());
     thing.serialize(&mut writer).expect("what the log can hold can be digested");
@@ -26,7 +32,7 @@ pub(super) fn digest<T: Serialize>(catalogue: &Catalogue, part: Part, key: u64, 
 
 /// Appends what is serialised.
 struct Writer<'a> {
-    catalogue: &'a Catalogue,
+    names: &'a dyn Names,
     bytes: Vec<u8>,
     /// Ids written so far.
     ids: usize,
@@ -42,18 +48,6 @@ impl Writer<'_> {
 
     fn number(&mut self, number: u64) -> Result<(), Error> {
         self.put(&number.to_le_bytes())
-    }
-
-    /// The digest of the name behind an id of this type, if it is one.
-    fn name_of(&self, kind: &str, id: u32) -> Option<u64> {
-        let Catalogue { skus, locations, groups, channels, .. } = self.catalogue;
-        match kind {
-            "SkuId" => Some(skus.digest(SkuId(id))),
-            "LocationId" => Some(locations.digest(LocationId(id))),
-            "GroupId" => Some(groups.digest(GroupId(id))),
-            "ChannelId" => Some(channels.digest(ChannelId(id))),
-            _ => None,
-        }
     }
 }
 
@@ -132,7 +126,7 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
         let from = self.bytes.len();
         value.serialize(&mut *self)?;
         let id = self.bytes.get(from..).and_then(|bytes| Some(u32::from_le_bytes(bytes.try_into().ok()?)));
-        if let Some(named) = id.and_then(|id| self.name_of(name, id)) {
+        if let Some(named) = id.and_then(|id| self.names.digest_of(name, id)) {
             self.bytes.truncate(from);
             self.ids += 1;
             self.number(named)?;

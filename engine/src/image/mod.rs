@@ -25,11 +25,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, Registry, ServiceDetails, SkuDetails,
-    Versioned,
+    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, Registry, RetiredNames, ServiceDetails,
+    SkuDetails, Undeclared, Versioned,
 };
 use crate::demand::Rate;
-use crate::directory::{make_private, private_file};
 use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::idempotency::{Done, KeptKeys};
 use crate::identity::Era;
@@ -37,6 +36,7 @@ use crate::ids::{ChannelId, Epoch, GroupId, LocationId, ReservationId, Seq, SkuI
 use crate::journal::codec::{decode_value, encode_value};
 use crate::ledger::{CameKey, Counted, Used};
 use crate::movements::{Recent, RecentV1};
+use crate::private::{make_private, private_file};
 use crate::reservation::{Closed, Known, Reservation, Wait};
 use crate::rules::{RuleId, Standing};
 use crate::state::{Folder, State};
@@ -102,25 +102,6 @@ enum Frame {
     Retired(Box<RetiredNames>),
     /// Whether SKUs are counted. Before the cells.
     Tracking(Vec<(SkuId, Versioned<bool>)>),
-}
-
-/// Names that are retired.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct RetiredNames {
-    pub skus: Vec<SkuId>,
-    pub locations: Vec<LocationId>,
-    pub groups: Vec<GroupId>,
-    pub channels: Vec<ChannelId>,
-}
-
-/// Names that nobody declared: by whom they were made up, and those whose ids went back, with the `seq` of it.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Undeclared {
-    pub skus: Vec<(SkuId, u64)>,
-    pub locations: Vec<(LocationId, u64)>,
-    pub groups: Vec<(GroupId, u64)>,
-    pub channels: Vec<(ChannelId, u64)>,
-    pub released_channels: Vec<(ChannelId, Seq)>,
 }
 
 /// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.

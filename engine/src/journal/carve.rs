@@ -15,8 +15,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::part::{self, FORMAT, HEADER, PART_BYTES_MAX};
-use crate::directory::{make_private, private_file};
 use crate::ids::Seq;
+use crate::private::{make_private, private_file};
 
 /// Records of one bucket.
 const BUCKET_RECORDS: Seq = 1 << 20;

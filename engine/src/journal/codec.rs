@@ -9,7 +9,7 @@ use bincode::Options;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Batch, Damage};
+use super::log::{Batch, Damage};
 use crate::event::{Cause, Event, IdempotencyKey, Record};
 use crate::ids::{Name, Seq, Timestamp};
 
@@ -241,4 +241,40 @@ pub(super) fn decode(batch: &Batch) -> Result<Vec<Record>, CodecError> {
         return Err(CodecError { seq: batch.last_seq(), what: format!("{} bytes follow it", rest.len()) });
     }
     Ok(records)
+}
+
+impl Batch {
+    /// The records of it after record `after` and up to record `last`; none where it holds none of them.
+    ///
+    /// # Errors
+    /// [`CodecError`] names the record whose end cannot be found.
+    pub fn between(mut self, after: Seq, last: Seq) -> Result<Option<Self>, CodecError> {
+        let (first, last) = (self.first_seq.max(after + 1), self.last_seq().min(last));
+        if first > last {
+            return Ok(None);
+        }
+        if (first, last) != (self.first_seq, self.last_seq()) {
+            let (begins, ends) = bounds(&self, first, last)?;
+            self.body.truncate(ends);
+            self.body.drain(..begins);
+            (self.first_seq, self.count) = (first, (last - first + 1) as u32);
+        }
+        Ok(Some(self))
+    }
+
+    /// The records, decoded.
+    ///
+    /// # Errors
+    /// [`CodecError`] names the record that cannot be read.
+    pub fn records(&self) -> Result<Vec<Record>, CodecError> {
+        decode(self)
+    }
+
+    /// One record, decoded; none where the batch does not hold it.
+    ///
+    /// # Errors
+    /// [`CodecError`] names the record that cannot be read.
+    pub fn record(&self, seq: Seq) -> Result<Option<Record>, CodecError> {
+        decode_one(self, seq)
+    }
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use crate::directory::private_file;
 use crate::ids::Seq;
+use crate::private::private_file;
 
 /// How long the mark rests between two syncs.
 const PAUSE: Duration = Duration::from_millis(5);

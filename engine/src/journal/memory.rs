@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::log::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
 use super::part::{self, Assembler};
-use super::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
 use crate::ids::{Seq, Timestamp};
 
 /// What the next append shall do wrong.

@@ -9,7 +9,7 @@
 //! a missing, repeated or reordered part breaks the chain. A batch counts only when all its parts are there. Larger
 //! values would leave sled's log for files that it never syncs.
 
-use super::{Batch, Damage};
+use super::log::{Batch, Damage};
 use crate::ids::{Seq, Timestamp};
 
 /// The format that this build writes.

@@ -19,10 +19,10 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::log::{Batch, Damage};
 use super::part::{self, Assembler, PART_BYTES_MAX};
-use super::{Batch, Damage};
-use crate::directory::{make_private, private_file};
 use crate::ids::Seq;
+use crate::private::{make_private, private_file};
 
 /// The folder beside sled's files.
 pub(super) const FOLDER: &str = "recent";

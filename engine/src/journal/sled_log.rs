@@ -22,12 +22,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::high_water::{HighWater, noted_failure};
+use super::log::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
 use super::part::{self, Assembler, PART_BYTES_MAX};
 use super::recent::{self, Recent};
-use super::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
-use crate::directory::{make_private, private_file};
 use crate::histogram::Histogram;
 use crate::ids::Seq;
+use crate::private::{make_private, private_file};
 
 /// Memory that sled may use for pages it has read; the log is read from its end, so little is enough.
 const CACHE_BYTES: u64 = 64 << 20;

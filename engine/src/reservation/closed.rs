@@ -14,20 +14,11 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::{Reservation, State};
+use super::record::Stretch;
+use super::record::{Reservation, State};
 use crate::event::{Few, OrderDay};
+use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, Seq, Timestamp};
-
-/// Neighbouring records of a reservation's life: one, or a run of changes that count as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stretch {
-    /// The first record.
-    pub first: Seq,
-    /// The last one; the same where there is only one.
-    pub last: Seq,
-    /// How many changes it stands for.
-    pub count: u32,
-}
 
 /// What memory keeps of a closed reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +56,7 @@ impl Closed {
             channel: reservation.channel,
             closed_at: Timestamp(closed_at(reservation).0.div_ceil(1000) * 1000),
             caller: reservation.caller,
-            texts: super::store::texts_of(reservation),
+            texts: texts_of(reservation),
             locations,
             orders: if counts { reservation.orders.clone() } else { Few::new() },
             trail: reservation.changes.iter().map(|change| change.stretch()).collect(),
@@ -391,6 +382,12 @@ impl Lanes {
         }
         Some(leaving)
     }
+}
+
+/// The digests of a reservation's customer, order and pickup code.
+pub(super) fn texts_of(reservation: &Reservation) -> [Option<u32>; 3] {
+    let digest = |text: &Option<Box<str>>| text.as_deref().map(hash::text);
+    [digest(&reservation.customer), digest(&reservation.order), digest(&reservation.pickup_code)]
 }
 
 #[cfg(test)]

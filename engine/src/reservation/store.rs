@@ -17,9 +17,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dashmap::DashMap;
 
-use super::closed::{Closed, Lanes, Pages, closed_at};
+use super::closed::{Closed, Lanes, Pages, closed_at, texts_of};
 use super::ordered::Ordered;
-use super::{Reservation, State};
+use super::record::{Reservation, State};
 use crate::event::Few;
 use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
@@ -163,12 +163,6 @@ impl Keys {
         let cells = reservation.lines.iter().map(|line| (line.sku, line.location)).collect();
         Self { state: reservation.state, texts: texts_of(reservation), cells }
     }
-}
-
-/// The digests of a reservation's customer, order and pickup code.
-pub(super) fn texts_of(reservation: &Reservation) -> [Option<u32>; 3] {
-    let digest = |text: &Option<Box<str>>| text.as_deref().map(hash::text);
-    [digest(&reservation.customer), digest(&reservation.order), digest(&reservation.pickup_code)]
 }
 
 fn text_key(digest: u32, id: u64) -> [u32; 3] {

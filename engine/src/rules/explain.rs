@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Kind, OWN_CONDITIONS, Standing};
+use super::Standing;
+use super::rule::Kind;
+use super::rule::OWN_CONDITIONS;
 use crate::ids::{ChannelId, LocationId, SkuId};
 use crate::state::State;
 

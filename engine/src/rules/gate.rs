@@ -3,7 +3,8 @@
 
 use std::hint::select_unpredictable;
 
-use super::{Band, Limits};
+use super::Limits;
+use super::rule::Band;
 use crate::level::{Constraint, Floor, StockLevel};
 
 /// The gate of one channel in one cell.
@@ -67,5 +68,13 @@ impl Gate {
     #[inline]
     pub fn band(&self, available: u32) -> (Band, bool) {
         self.limits.band(available)
+    }
+}
+
+impl Limits {
+    /// The gate of a cell whose stock row has a safety stock of its own, for a channel that leaves `buffer` units to others.
+    #[inline]
+    pub fn gate(self, own_safety_stock: u32, buffer: u32) -> Gate {
+        Gate::new(self, own_safety_stock, buffer)
     }
 }

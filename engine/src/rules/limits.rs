@@ -11,7 +11,8 @@
 
 use std::hint::select_unpredictable;
 
-use super::{Amount, Band, Effect, Gate, Kind, OWN_CONDITIONS, Rule};
+use super::rule::OWN_CONDITIONS;
+use super::rule::{Amount, Band, Effect, Kind, Rule};
 use crate::level::{IN_QUARANTINE, StockLevel};
 
 /// A rule's place among those in force: the smaller comes first.
@@ -85,12 +86,6 @@ impl Limits {
     pub(super) fn anonymous(self) -> Self {
         let what = BEATS_OWN | (BEATS_OWN - 1);
         Self { safety_stock: self.safety_stock & what, band: self.band & what, access: self.access & 1 }
-    }
-
-    /// The gate of a cell whose stock row has a safety stock of its own, for a channel that leaves `buffer` units to others.
-    #[inline]
-    pub fn gate(self, own_safety_stock: u32, buffer: u32) -> Gate {
-        Gate::new(self, own_safety_stock, buffer)
     }
 
     /// Whether the channel may not sell here.

@@ -5,36 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use arc_swap::{ArcSwap, Guard};
-use serde::{Deserialize, Serialize};
 
-use super::{Book, Rule, RuleId};
+use super::Book;
+use super::rule::RuleId;
+use super::standing::Standing;
 use crate::catalogue::{Catalogue, SkuDetails};
 use crate::event::RuleSet;
 use crate::ids::{Name, Seq, SkuId, Timestamp};
-
-/// A rule as it stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Its place in the table.
-    pub id: RuleId,
-    /// Its id.
-    pub name: Name,
-    /// What it says.
-    pub rule: Rule,
-    /// Whether it is in force: the log says so, not the clock.
-    pub in_force: bool,
-    /// The `seq` at which it came into force, or went out of it, the last time.
-    pub since: Seq,
-    /// The `seq` at which it was set.
-    pub version: Seq,
-}
-
-impl Standing {
-    /// The `seq` from which on it stands as it does: the version that `If-Match` compares.
-    pub fn changed_at(&self) -> Seq {
-        self.version.max(self.since)
-    }
-}
 
 impl RuleSet {
     /// The rule as it stands once it is set at `seq`; none where it was removed.

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::no_ids_left;
-use crate::bounds::Holds;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
+use crate::coming::AT_RISK_TOLD_MAX;
 use crate::coming::risks;
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
 use crate::holders::stands;
+use crate::holds::Holds;
 use crate::ids::{
     ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_CHARACTERS_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
 };
@@ -24,7 +24,6 @@ use crate::ledger::{Ledger, Shift};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::matrix::CellId;
 use crate::plan::Shelf;
-use crate::query::AT_RISK_TOLD_MAX;
 use crate::reservation::Reservation;
 use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
@@ -1015,3 +1014,8 @@ details!(sku_details, set_sku_details, SkuId, SkuDetails, skus);
 details!(location_details, set_location_details, LocationId, LocationDetails, locations);
 details!(group_details, set_group_details, GroupId, GroupDetails, groups);
 details!(channel_details, set_channel_details, ChannelId, ChannelDetails, channels);
+
+/// A refusal of a name for which no id is left.
+pub(super) fn no_ids_left(field: &str, limit: u32) -> Failure {
+    Refusal::invalid(field, format!("there are {limit} of these, which is as many as there can be")).into()
+}

@@ -46,7 +46,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::clock::Anchors;
-use crate::command::{Command, Completion, Failure, Outcome, Queued, Refusal};
+use crate::command::{Command, Completion, Failure, Outcome, Queued};
 use crate::event::{Cause, Event, Few, Record};
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
@@ -547,9 +547,4 @@ fn admitted(command: &Command) -> Few<(CellId, StockChange)> {
         | Command::NoteLost(_)
         | Command::Release(..) => Few::new(),
     }
-}
-
-/// A refusal of a name for which no id is left.
-fn no_ids_left(field: &str, limit: u32) -> Failure {
-    Refusal::invalid(field, format!("there are {limit} of these, which is as many as there can be")).into()
 }

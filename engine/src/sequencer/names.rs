@@ -7,8 +7,9 @@
 //!
 //! SKUs and locations that are made up have a cell, and cells never move: their ids stay, and their number is bounded.
 
+use super::Sequencer;
 use super::draft::Answer;
-use super::{Sequencer, no_ids_left};
+use super::draft::no_ids_left;
 use crate::command::{Failure, NameRef, Reserve};
 use crate::event::{Cause, Definitions, Event, LostDemand, Purpose};
 use crate::ids::{ChannelId, Seq};

@@ -18,10 +18,10 @@
 //! A policy is a set of weights. A plan is made on what is available to the channel at one `seq`; it becomes a promise as
 //! a reservation of its lines, all or none, and is made anew where that is refused.
 
+mod plan;
 mod search;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::{Deserialize, Serialize};
 
 use crate::catalogue::LocationKind;
 use crate::event::{OrderDay, Purpose};
@@ -32,60 +32,8 @@ use crate::places::{Place, Places};
 use crate::rules::{Effect, Kind, RuleId};
 use crate::state::State;
 use crate::supply::Outlook;
+pub use plan::{Plan, Policy, Shipment, Weights};
 use search::Candidate;
-
-/// What counts, and how much. Lower scores are better.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Weights {
-    /// For each place that is used.
-    pub shipments: f64,
-    /// For each unit and 100 km.
-    pub distance: f64,
-    /// For each unit and each place that comes before its own in the order in which they were named.
-    pub priority: f64,
-    /// For each unit, the more the fewer there are.
-    pub stock: f64,
-    /// For each unit from a store.
-    pub store: f64,
-    /// For each unit, the more the sooner the place sells out.
-    pub cover: f64,
-}
-
-/// Weights that have a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// Each unit from the nearest place that has it.
-    Nearest,
-    /// Each unit from the first place named that has it.
-    Priority,
-    /// Each unit from where there is most of it.
-    MostStock,
-    /// As few places as will do, the nearest of those.
-    FewestShipments,
-    /// One place, the nearest, or none.
-    WholeOrder,
-    /// Stores only for what nobody else has.
-    StoresLast,
-    /// From where it lasts longest.
-    Balance,
-}
-
-impl Policy {
-    /// What counts under it.
-    pub fn weights(self) -> Weights {
-        // What a policy does not care for decides between equals.
-        let least = Weights { shipments: 0.001, ..Weights::default() };
-        match self {
-            Self::Nearest => Weights { distance: 1.0, ..least },
-            Self::Priority => Weights { priority: 1.0, ..least },
-            Self::MostStock => Weights { stock: 1.0, ..least },
-            Self::FewestShipments => Weights { shipments: 1e6, distance: 1.0, ..Weights::default() },
-            Self::WholeOrder => Weights { distance: 1.0, ..Weights::default() },
-            Self::StoresLast => Weights { store: 1e6, distance: 1.0, ..least },
-            Self::Balance => Weights { cover: 1.0, ..least },
-        }
-    }
-}
 
 /// From where units may come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,36 +69,22 @@ pub struct Question {
     pub limits: FxHashMap<(SkuId, LocationId), u32>,
 }
 
-/// What comes from one place.
+/// The plans.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shipment {
-    /// Where.
-    pub location: LocationId,
-    /// From where it goes, where both are known.
-    pub distance_km: Option<f64>,
-    /// Which line of the question, from 0, and units.
-    pub lines: Vec<(usize, u32)>,
-}
-
-/// Where each unit comes from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
-    /// Place by place, the cheapest first.
-    pub shipments: Vec<Shipment>,
-    /// The score, and what each weight adds to it.
-    pub score: f64,
-    /// The same, weight by weight.
-    pub parts: Weights,
-    /// Units of each line that no place has.
-    pub missing: Vec<u32>,
+pub struct Answer {
+    /// The one that covers most, and of those the cheapest; none where there is nothing at all.
+    pub best: Option<Plan>,
+    /// The next best one that uses other places.
+    pub runner_up: Option<Plan>,
+    /// Units of each line that all places together have, however many shipments that takes.
+    pub anywhere: Vec<u32>,
+    /// Places that take on no more orders on the day on which they would take it up.
+    pub full: Vec<LocationId>,
+    /// Places that have something of it, and take no such orders.
+    pub barred: Vec<LocationId>,
 }
 
 impl Plan {
-    /// Whether every unit comes from somewhere.
-    pub fn is_complete(&self) -> bool {
-        self.missing.iter().all(|units| *units == 0)
-    }
-
     /// Lets lines of what nobody counts come with the first shipments that may have them, or else from the first place that
     /// may send them. It adds nothing to the score.
     ///
@@ -177,21 +111,6 @@ impl Plan {
         }
         self.shipments.iter_mut().for_each(|shipment| shipment.lines.sort_unstable());
     }
-}
-
-/// The plans.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// The one that covers most, and of those the cheapest; none where there is nothing at all.
-    pub best: Option<Plan>,
-    /// The next best one that uses other places.
-    pub runner_up: Option<Plan>,
-    /// Units of each line that all places together have, however many shipments that takes.
-    pub anywhere: Vec<u32>,
-    /// Places that take on no more orders on the day on which they would take it up.
-    pub full: Vec<LocationId>,
-    /// Places that have something of it, and take no such orders.
-    pub barred: Vec<LocationId>,
 }
 
 impl State {

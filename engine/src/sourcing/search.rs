@@ -6,7 +6,7 @@
 //! the one that helps most; and from all places together downwards, closing the one that is missed least. So an answer of
 //! up to three shipments is the best that those places allow, and a larger one is good.
 
-use super::{Plan, Shipment, Weights};
+use super::plan::{Plan, Shipment, Weights};
 use crate::ids::LocationId;
 
 /// Places that are tried two by two and three by three.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Before, Question, Tallies, given_back, members, present_units};
+use super::question::{Before, Question, Tallies, given_back, members, present_units};
 use crate::event::{Event, LostDemand, OrderDay, Purpose, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel, UNCOUNTED_MAX};

@@ -3,9 +3,9 @@
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::advice::{ADVICE_SECONDS, TrialLine, TrialPlace};
-use anaquel_engine::bounds::check_request;
 use anaquel_engine::command::{Failure, Outcome, Refusal, Short};
 use anaquel_engine::event::Purpose;
+use anaquel_engine::holds::check_request;
 use anaquel_engine::ids::{LocationId, Name, Seq, SkuId};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::pickup::PickupQuestion;

@@ -6,7 +6,7 @@ use super::super::change::Change;
 use super::super::entry::{Entry, Moving, What};
 use super::super::filter::Filter;
 use super::super::index::{Mode, last_words};
-use super::{Feed, Message, Phase, Reset, Subscription};
+use super::{Message, Phase, Reset, Subscription};
 use crate::ids::{LocationId, Seq};
 use crate::journal::ReadError;
 use crate::state::State;
@@ -16,7 +16,7 @@ impl Subscription {
     pub(super) fn catch_up(&mut self, at: Seq) -> Option<Message> {
         /// So near to the feed's position, what is left is read in one go while new changes already pile up.
         const NEAR: Seq = 4096;
-        let Feed { shared } = &self.feed;
+        let shared = &self.shared;
         let (until, places, lens) = {
             let mut index = shared.lock_index();
             if index.position() < at {

@@ -8,15 +8,15 @@ use rustc_hash::FxHashMap;
 use super::super::change::Change;
 use super::super::entry::Moving;
 use super::super::filter::{CellKey, Part, cell_key};
-use super::outgoing::{Pieces, Then};
+use super::pieces::{Pieces, Then};
 use super::{Item, Joining, Message, Phase, Reset, Subscription, Told};
 use crate::ids::{LocationId, Seq, SkuId};
-use crate::query::CellView;
+use crate::lens::CellView;
 
 impl Subscription {
     /// Conflated: locations came or went, or all cells count differently. What came is read; what went is named.
     pub(super) fn reselect(&mut self, moved: &BTreeMap<Moving, (Seq, bool)>, recounted: Option<Reset>) -> Option<Told> {
-        let limit = self.feed.shared.settings.subscription_cells_max;
+        let limit = self.shared.settings.subscription_cells_max;
         let moved: Vec<_> = moved.iter().map(|(moving, (_, joins))| (*moving, *joins)).collect();
         let (left, retired) = (Moving::locations(&moved, false), Moving::skus(&moved, false));
         let mut gone = self.gone(&left, &retired);
@@ -65,7 +65,7 @@ impl Subscription {
                 // Read at `cells.seq`, changed since: the change is the later word.
                 let change = dirty.get(&cell_key(cell.sku, cell.location)).filter(|change| change.seq > cells.seq);
                 // Whatever was in force when it was read, all are told by the same lens.
-                let read = || Item::Read(self.lens.see_again(&self.feed.shared.state.catalogue, cell));
+                let read = || Item::Read(self.lens.see_again(&self.shared.state.catalogue, cell));
                 change.map_or_else(read, |change| Item::Changed(Arc::clone(change)))
             };
             joins.push((cells.cells.iter().map(item).collect::<Vec<_>>(), *tracked));
@@ -94,10 +94,8 @@ impl Subscription {
         for (items, tracked) in joins {
             match tracked {
                 Some(digest) => {
-                    let cells: Vec<_> = items
-                        .into_iter()
-                        .map(|item| item.view(&self.lens, &self.feed.shared.state.catalogue))
-                        .collect();
+                    let cells: Vec<_> =
+                        items.into_iter().map(|item| item.view(&self.lens, &self.shared.state.catalogue)).collect();
                     let then = Then::Changed(digest);
                     self.out.push_back(Pieces::Snapshot { seq: position, cells: cells.into_iter(), then });
                 }

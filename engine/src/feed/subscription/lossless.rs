@@ -6,7 +6,7 @@ use super::super::change::Change;
 use super::super::entry::Moving;
 use super::super::filter::{Cells, cell_key};
 use super::super::index::{Step, last_words};
-use super::outgoing::{Pieces, Then};
+use super::pieces::{Pieces, Then};
 use super::{Item, Joining, Reset, Subscription, Told};
 use crate::ids::{LocationId, Seq, SkuId};
 
@@ -49,7 +49,7 @@ impl Subscription {
                     }
                     let mut gone = self.gone(&left, &retired);
                     gone.extend(without_cell);
-                    let limit = self.feed.shared.settings.subscription_cells_max;
+                    let limit = self.shared.settings.subscription_cells_max;
                     match self.came(&moved, limit) {
                         // Before anything of this record is sent: a cursor from now on must not skip what joins.
                         Ok(cells) if cells.cells.len().max(gone.len()) > self.delta_cells_max() => {

@@ -1,5 +1,6 @@
 //! What a subscriber is told, and where it starts.
 
+use super::super::reset::Reset;
 use std::sync::Arc;
 
 use super::super::change::Change;
@@ -7,7 +8,7 @@ use super::super::cursor::Cursor;
 use super::super::index::Exceeded;
 use crate::catalogue::Catalogue;
 use crate::ids::{LocationId, Seq, SkuId};
-use crate::query::{CellView, Lens};
+use crate::lens::{CellView, Lens};
 
 /// Something to tell the subscriber.
 #[derive(Debug)]
@@ -64,49 +65,6 @@ impl Item {
         match self {
             Self::Read(cell) => cell,
             Self::Changed(change) => lens.see(catalogue, &change.cell),
-        }
-    }
-}
-
-/// Why a subscriber must start over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reset {
-    /// The cursor is none that this server gave.
-    CursorUnknown,
-    /// It is of another log.
-    EpochChanged,
-    /// The log no longer has what came after it.
-    CursorTooOld,
-    /// The log does not reach so far.
-    CursorAhead,
-    /// It was given for another selection.
-    SelectionChanged,
-    /// A selected group had other members then.
-    GroupChanged,
-    /// The channel's buffer was another then.
-    BufferChanged,
-    /// Other rules were in force then.
-    RulesChanged,
-    /// More cells changed than are kept for one reader.
-    TooFarBehind,
-    /// The log cannot be read.
-    LogUnreadable,
-}
-
-impl Reset {
-    /// The reason on the wire.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::CursorUnknown => "cursor-unknown",
-            Self::EpochChanged => "epoch-changed",
-            Self::CursorTooOld => "cursor-too-old",
-            Self::CursorAhead => "cursor-ahead",
-            Self::SelectionChanged => "selection-changed",
-            Self::GroupChanged => "group-changed",
-            Self::BufferChanged => "buffer-changed",
-            Self::RulesChanged => "rules-changed",
-            Self::TooFarBehind => "too-far-behind",
-            Self::LogUnreadable => "log-unreadable",
         }
     }
 }

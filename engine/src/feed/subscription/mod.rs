@@ -19,6 +19,7 @@ mod conflated;
 mod lossless;
 mod message;
 mod outgoing;
+mod pieces;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -26,16 +27,17 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use rustc_hash::FxHashSet;
 
-use super::Feed;
 use super::cursor::Cursor;
 use super::entry::Moving;
 use super::filter::{self, CellKey, Cells, Filter, Part, cell_key};
 use super::index::{Exceeded, Mode, Pending, Slot, Step, Sub};
+use super::reset::Reset;
+use super::shared::Shared;
 use crate::ids::{LocationId, Name, Seq, SkuId};
-use crate::query::{CellView, Lens};
-use outgoing::{PIECE_CELLS, Pieces, Then, Untracked};
+use crate::lens::{CellView, Lens};
+use pieces::{PIECE_CELLS, Pieces, Then, Untracked};
 
-pub use message::{Item, Message, Reset, Start};
+pub use message::{Item, Message, Start};
 
 enum Phase {
     CatchingUp { at: Seq, waits: bool },
@@ -56,7 +58,7 @@ struct Joining {
 
 /// A live view of some cells. Dropping it ends it.
 pub struct Subscription {
-    feed: Feed,
+    shared: Arc<Shared>,
     sub: Arc<Sub>,
     slot: Slot,
     registered: bool,
@@ -82,10 +84,10 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(super) fn new(feed: Feed, sub: Arc<Sub>, slot: Slot, start: Start) -> Self {
-        let lens = feed.shared.state.lens(None);
+    pub(super) fn new(shared: Arc<Shared>, sub: Arc<Sub>, slot: Slot, start: Start) -> Self {
+        let lens = shared.state.lens(None);
         let mut subscription = Self {
-            feed,
+            shared,
             sub,
             slot,
             registered: false,
@@ -117,13 +119,13 @@ impl Subscription {
     }
 
     fn judge(&self, cursor: Cursor) -> Option<Reset> {
-        if cursor.epoch != self.feed.shared.epoch {
+        if cursor.epoch != self.shared.epoch {
             Some(Reset::EpochChanged)
         } else if cursor.selection != self.sub.lock_filter().digest.0 {
             Some(Reset::SelectionChanged)
-        } else if cursor.seq > self.feed.shared.state.view.seq() {
+        } else if cursor.seq > self.shared.state.view.seq() {
             Some(Reset::CursorAhead)
-        } else if cursor.seq + 1 < self.feed.shared.oldest() {
+        } else if cursor.seq + 1 < self.shared.oldest() {
             Some(Reset::CursorTooOld)
         } else {
             None
@@ -136,7 +138,7 @@ impl Subscription {
     }
 
     fn position(&self) -> Cursor {
-        Cursor { epoch: self.feed.shared.epoch, seq: self.told, selection: self.selection }
+        Cursor { epoch: self.shared.epoch, seq: self.told, selection: self.selection }
     }
 
     /// Everything up to this record was told.
@@ -172,7 +174,7 @@ impl Subscription {
     /// memory any more.
     pub fn reads_log(&self) -> bool {
         match self.phase {
-            Phase::CatchingUp { at, .. } => self.out.is_empty() && self.feed.shared.history.is_old(at),
+            Phase::CatchingUp { at, .. } => self.out.is_empty() && self.shared.history.is_old(at),
             Phase::Starting { .. } | Phase::Live | Phase::Over => false,
         }
     }
@@ -192,7 +194,7 @@ impl Subscription {
     /// # Errors
     /// There would be too many keys or cells; or the subscription has all SKUs already.
     pub fn track(&mut self, skus: &[Name]) -> Result<(), TrackError> {
-        let Feed { shared } = &self.feed;
+        let shared = &self.shared;
         let (state, settings) = (&shared.state, &shared.settings);
         let most = settings.subscription_keys_max;
         if skus.len() > most {
@@ -245,7 +247,7 @@ impl Subscription {
     /// # Errors
     /// The subscription has all SKUs.
     pub fn untrack(&mut self, skus: &[Name]) -> Result<(), TrackError> {
-        let Feed { shared } = &self.feed;
+        let shared = &self.shared;
         let state = &shared.state;
         let mut index = shared.lock_index();
         let (gone, keys) = {
@@ -323,14 +325,14 @@ impl Subscription {
         }
         let out = self.out.iter().map(Pieces::snapshot_cells).sum::<usize>();
         let now = out + self.joining.iter().map(|joining| joining.cells.cells.len()).sum::<usize>();
-        let all = &self.feed.shared.snapshot_cells;
+        let all = &self.shared.snapshot_cells;
         all.fetch_add(now, Relaxed);
         all.fetch_sub(self.counted, Relaxed);
         self.counted = now;
     }
 
     fn has_room(&self) -> bool {
-        let shared = &self.feed.shared;
+        let shared = &self.shared;
         shared.snapshot_cells.load(Relaxed) - self.counted < shared.settings.snapshot_cells_max
     }
 
@@ -370,7 +372,7 @@ impl Subscription {
     /// Reads what is selected, and is live from then on.
     fn start(&mut self) -> Option<Message> {
         self.knows = false;
-        let Feed { shared } = &self.feed;
+        let shared = &self.shared;
         let state = &shared.state;
         if !self.registered {
             shared.lock_index().register(self.slot, state);
@@ -405,16 +407,16 @@ impl Subscription {
 
     /// A delta is one message: what would be more is told as a snapshot.
     fn delta_cells_max(&self) -> usize {
-        self.feed.shared.settings.dirty_cells_max
+        self.shared.settings.dirty_cells_max
     }
 
     fn too_large(&self, wanted: usize) -> Exceeded {
-        let most = self.feed.shared.settings.subscription_cells_max;
+        let most = self.shared.settings.subscription_cells_max;
         Exceeded { limit: "stream.subscription_cells", most, wanted }
     }
 
     fn restart(&mut self, reason: Reset) -> Option<Message> {
-        self.feed.shared.counters.resets.fetch_add(1, Relaxed);
+        self.shared.counters.resets.fetch_add(1, Relaxed);
         self.out.clear();
         self.knows = false;
         self.phase = Phase::Starting { reset: None };
@@ -423,7 +425,7 @@ impl Subscription {
 
     fn join(&mut self, cells: Cells, tracked: Option<u64>) {
         let keys = cells.cells.iter().map(|cell| cell_key(cell.sku, cell.location)).collect();
-        self.feed.shared.lock_index().hold(self.slot, cells.seq);
+        self.shared.lock_index().hold(self.slot, cells.seq);
         self.joining.push_back(Joining { keys, cells, tracked });
     }
 
@@ -436,7 +438,7 @@ impl Subscription {
         let mut cells = of(Part::LeavingLocations(locations));
         cells.extend(of(Part::LeavingSkus(skus)));
         let mut gone: Vec<_> = cells.iter().map(|cell| (cell.sku, cell.location)).collect();
-        gone.extend(filter::left_without_cell(&self.feed.shared.state, &self.sub.lock_filter(), locations, skus));
+        gone.extend(filter::left_without_cell(&self.shared.state, &self.sub.lock_filter(), locations, skus));
         gone.sort_unstable();
         gone.dedup();
         gone
@@ -447,7 +449,7 @@ impl Subscription {
         if skus.is_empty() {
             return Vec::new();
         }
-        filter::without_cell(&self.feed.shared.state, &self.sub.lock_filter(), skus)
+        filter::without_cell(&self.shared.state, &self.sub.lock_filter(), skus)
     }
 
     /// The cells that come with locations and SKUs.
@@ -461,7 +463,7 @@ impl Subscription {
             let known: BTreeSet<_> = more.cells.iter().map(key).collect();
             cells.cells.retain(|cell| !known.contains(&key(cell)));
             // What was read before is looked at anew, so that all is of one moment.
-            let (state, lens) = (&self.feed.shared.state, &more.lens);
+            let (state, lens) = (&self.shared.state, &more.lens);
             let (seq, again) = state.view.read(|| {
                 let all = cells.cells.iter().chain(&more.cells);
                 let cell = |cell: &CellView| state.seen_at(lens, cell.sku, cell.location);
@@ -474,7 +476,7 @@ impl Subscription {
 
     fn live(&mut self) -> Option<Told> {
         // Before the lock: what is put in up to here is there. See above.
-        let position = self.feed.shared.position.load(Acquire);
+        let position = self.shared.position.load(Acquire);
         let sub = Arc::clone(&self.sub);
         let mut pending = sub.lock_pending();
         if pending.overrun {
@@ -523,14 +525,14 @@ impl Subscription {
     }
 
     fn read(&self, part: Part<'_>, limit: usize) -> Result<Cells, usize> {
-        filter::read(&self.feed.shared.state, &self.sub.lock_filter(), part, limit)
+        filter::read(&self.shared.state, &self.sub.lock_filter(), part, limit)
     }
 
     fn overrun(&mut self) -> Message {
         match self.sub.mode {
             Mode::Conflated => {
                 self.knows = false;
-                self.feed.shared.counters.resets.fetch_add(1, Relaxed);
+                self.shared.counters.resets.fetch_add(1, Relaxed);
                 self.phase = Phase::Starting { reset: None };
                 Message::Reset { reason: Reset::TooFarBehind }
             }
@@ -544,8 +546,8 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.feed.shared.snapshot_cells.fetch_sub(self.counted, Relaxed);
-        self.feed.shared.lock_index().remove(self.slot);
+        self.shared.snapshot_cells.fetch_sub(self.counted, Relaxed);
+        self.shared.lock_index().remove(self.slot);
     }
 }
 

@@ -2,35 +2,14 @@
 
 use std::sync::Arc;
 
+use super::compiled::Compiled;
+use super::index::{Book, SkuClass};
 use super::whole::WholeRow;
-use super::{Book, SkuClass};
-use crate::ids::{ChannelId, LocationId};
+use crate::catalogue::Catalogue;
+use crate::ids::{ChannelId, LocationId, SkuId};
 use crate::level::Constraint;
 use crate::rules::limits::Rank;
 use crate::rules::{Kind, Limits, RuleId, Standing};
-
-/// What of a rule is needed while a promise is made, side by side in memory: small, so that many lie in the caches.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Compiled {
-    pub limits: Limits,
-    pub kind: Kind,
-    pub names_skus: bool,
-    pub names_places: bool,
-    names_channels: bool,
-}
-
-impl Compiled {
-    pub fn of(rank: Rank, standing: &Standing) -> Self {
-        let conditions = &standing.rule.conditions;
-        Self {
-            limits: Limits::of(rank, &standing.rule),
-            kind: standing.rule.effect.kind(),
-            names_skus: conditions.name_skus(),
-            names_places: conditions.name_places(),
-            names_channels: !conditions.channels.is_empty(),
-        }
-    }
-}
 
 /// What holds for one channel in one cell, and the rules behind it.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +104,8 @@ impl<'a> RowTerms<'a> {
         if cells * WholeRow::WORTH < self.book.place_class.len() {
             return None;
         }
-        row.get_or_init(|| WholeRow::of(self, self.book.place_class.len(), &self.book.room)).as_deref()
+        row.get_or_init(|| WholeRow::of(|at| self.terms(at).limits(), self.book.place_class.len(), &self.book.room))
+            .as_deref()
     }
 
     /// A rule that names SKUs and places, if its channels include this one.
@@ -134,5 +114,32 @@ impl<'a> RowTerms<'a> {
         let rule = self.book.compiled.get(rank as usize)?;
         let holds = |standing: &Arc<Standing>| standing.rule.conditions.hold_for_channel(self.channel);
         (!rule.names_channels || self.book.rules.get(rank as usize).is_some_and(holds)).then_some(rule)
+    }
+}
+
+impl Book {
+    /// What holds for `channel` in the cell of `sku` at `location`.
+    #[inline]
+    pub fn terms(
+        &self,
+        catalogue: &Catalogue,
+        sku: SkuId,
+        location: LocationId,
+        channel: Option<ChannelId>,
+    ) -> Terms<'_> {
+        self.row(catalogue, sku, channel).terms(location)
+    }
+
+    /// The part of the book that is about a SKU and a channel; for asking about many locations.
+    #[inline]
+    pub fn row(&self, catalogue: &Catalogue, sku: SkuId, channel: Option<ChannelId>) -> RowTerms<'_> {
+        if self.is_empty() {
+            return RowTerms::none(self);
+        }
+        let column = channel.and_then(|channel| self.columns.get(channel.0 as usize)).map_or(0, |c| usize::from(*c));
+        let class = self.class(catalogue, sku);
+        let best = [class.best.get(column), self.everywhere.get(column)];
+        let best = best.into_iter().flatten().copied().fold(Limits::NONE, Limits::first);
+        RowTerms::new(self, best, class, column, channel)
     }
 }

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustc_hash::FxHashMap;
 
-use super::RowTerms;
 use crate::ids::LocationId;
 use crate::rules::Limits;
 
@@ -50,12 +49,12 @@ impl WholeRow {
 
     /// Finds out what holds at each of the first `locations`, and elsewhere.
     #[cold]
-    pub(super) fn of(row: &RowTerms<'_>, locations: usize, room: &Room) -> Option<Box<Self>> {
+    pub(super) fn of(limits_at: impl Fn(LocationId) -> Limits, locations: usize, room: &Room) -> Option<Box<Self>> {
         let mut numbers = FxHashMap::default();
         let mut distinct = Box::new([Limits::NONE; 256]);
         // The one past those that are known stands for all that are not.
         let at = (0..=locations as u32).map(|location| {
-            let limits = row.terms(LocationId(location)).limits().anonymous();
+            let limits = limits_at(LocationId(location)).anonymous();
             let next = numbers.len();
             let number = *numbers.entry(limits).or_insert(next);
             *distinct.get_mut(number)? = limits;

@@ -1,0 +1,581 @@
+//! The handle: what callers ask the engine for.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam::channel::{Sender, bounded};
+
+use super::intake::{Intake, Standing};
+use super::old_log::{OldLog, OldLogCheck};
+use super::shared::{Counters, Health, ImageRequest, Shared};
+use super::threads::{AbortOnPanic, JournalThread, take_images};
+use crate::admission::{MovementRequest, ReserveRequest};
+use crate::bounds::Bounds;
+use crate::clock::{self, Anchors, Clock, PacedClock};
+use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
+use crate::event::{Cause, Few, IdempotencyKey, Record};
+use crate::feed::Feed;
+use crate::histogram::Histogram;
+use crate::idempotency::{Begin, CallerDigest, Done, Found, Wake};
+use crate::identity::Identity;
+use crate::ids::{Epoch, ReservationId, Seq, Timestamp};
+use crate::image;
+use crate::journal::{Journal, ReadError};
+use crate::sequencer::{Observer, Sequencer};
+use crate::settings::Settings;
+use crate::state::{Folder, State};
+use crate::watch::Watch;
+
+/// Steps in which a close trims the log, seconds at most.
+const TRIMS_AT_END_MAX: usize = 1024;
+
+/// The engine. Clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    pub(super) shared: Arc<Shared>,
+    pub(super) feed: Feed,
+    pub(super) threads: Arc<Mutex<Threads>>,
+}
+
+pub(super) struct Threads {
+    shared: Arc<Shared>,
+    feed: Feed,
+    telling: Option<JoinHandle<()>>,
+    journal: Option<JoinHandle<Box<dyn Journal>>>,
+    checking: Option<JoinHandle<()>>,
+    images: Option<(Sender<ImageRequest>, JoinHandle<()>)>,
+}
+
+/// A recovered state with what it takes to go on writing.
+pub(crate) struct Recovered {
+    pub state: Arc<State>,
+    pub folder: Folder,
+    pub journal: Box<dyn Journal>,
+    pub identity: Identity,
+    pub images: Option<PathBuf>,
+    pub directory: Option<PathBuf>,
+    /// Where the log was ahead of its clock.
+    pub anchors: Anchors,
+    /// The part of the log that was not read: from the first to before the second.
+    pub unchecked: Option<(Seq, Seq)>,
+    pub expiry_frozen: bool,
+    pub reserve_bytes: u64,
+}
+
+impl Engine {
+    pub(crate) fn start(
+        recovered: Recovered,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        observer: Option<Box<dyn Observer>>,
+    ) -> Self {
+        let Recovered {
+            state,
+            folder,
+            journal,
+            identity,
+            images,
+            directory,
+            anchors,
+            unchecked,
+            expiry_frozen,
+            reserve_bytes,
+        } = recovered;
+        let epoch = identity.epoch();
+        let (intake, sleeper) = Intake::new();
+        let watch = Arc::new(Watch::default());
+        let shared = Arc::new(Shared {
+            state: Arc::clone(&state),
+            identity,
+            settings: settings.clone(),
+            reader: journal.reader(),
+            clock: PacedClock::new(clock, state.last_time(), anchors, expiry_frozen),
+            reserve_bytes,
+            synced: AtomicU64::new(0),
+            sync_wanted: AtomicBool::new(false),
+            intake,
+            failure: OnceLock::new(),
+            full: Mutex::default(),
+            expiry_frozen: AtomicBool::new(expiry_frozen),
+            trim_before: AtomicU64::new(0),
+            recent_from: AtomicU64::new(0),
+            directory,
+            wanted: Mutex::default(),
+            unused: Mutex::default(),
+            has_unused: AtomicBool::new(false),
+            old_log: OldLogCheck::new(unchecked),
+            counters: Counters::default(),
+            watch: Arc::clone(&watch),
+        });
+        if settings.names.accept_undeclared_channels {
+            state.catalogue.accept_undeclared();
+        }
+        if settings.lost_demand_seconds == 0 {
+            state.lost.turn_off();
+        }
+        let feed = Feed::new(Arc::clone(&state), epoch, settings.feed.clone(), Arc::clone(&shared.reader));
+        let mut threads = Threads {
+            shared: Arc::clone(&shared),
+            feed: feed.clone(),
+            telling: None,
+            journal: None,
+            images: None,
+            checking: None,
+        };
+        let (ask, asked) = bounded(1);
+        if let Some(directory) = images {
+            let shared = Arc::clone(&shared);
+            let run = move || take_images(&shared, &directory, &asked);
+            let thread = std::thread::Builder::new().name("images".into()).spawn(run);
+            threads.images = Some((ask.clone(), thread.expect("a thread can be started")));
+        }
+        let run = {
+            let feed = feed.clone();
+            move || {
+                let _abort = AbortOnPanic;
+                feed.run();
+            }
+        };
+        let thread = std::thread::Builder::new().name("feed".into()).spawn(run);
+        threads.telling = Some(thread.expect("a thread can be started"));
+        if unchecked.is_some() {
+            let shared = Arc::clone(&shared);
+            let thread =
+                std::thread::Builder::new().name("old-log".into()).spawn(move || super::old_log_check::check(&shared));
+            threads.checking = Some(thread.expect("a thread can be started"));
+        }
+        let mut sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
+        sequencer.anchors = shared.clock.anchors().clone();
+        sequencer.watch = watch;
+        let run = {
+            let shared = Arc::clone(&shared);
+            move || {
+                let noted_at = shared.clock.now();
+                JournalThread { shared, sequencer, sleeper, ask_image: ask, bytes_since_image: 0, noted_at }.run()
+            }
+        };
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(run);
+        threads.journal = Some(thread.expect("a thread can be started"));
+        Self { shared, feed, threads: Arc::new(Mutex::new(threads)) }
+    }
+
+    /// Live changes.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// The durable view; all reads go through it.
+    pub fn state(&self) -> &State {
+        &self.shared.state
+    }
+
+    /// The epoch of the log.
+    pub fn epoch(&self) -> Epoch {
+        self.shared.identity.epoch()
+    }
+
+    /// The epochs of the log, and how its reservations are called.
+    pub fn identity(&self) -> &Identity {
+        &self.shared.identity
+    }
+
+    /// The public form of a reservation's id.
+    pub fn reservation_id(&self, id: ReservationId) -> String {
+        self.shared.identity.reservation(id)
+    }
+
+    /// Reads back [`Engine::reservation_id`]; `None` for an id that this log has not given out.
+    pub fn parse_reservation_id(&self, text: &str) -> Option<ReservationId> {
+        self.shared.identity.parse_reservation(text)
+    }
+
+    /// What is known of the log from before the image that this run began with.
+    pub fn old_log(&self) -> OldLog {
+        self.shared.old_log.view()
+    }
+
+    /// How the log's time stands to the clock.
+    pub fn clock(&self) -> clock::Standing {
+        self.shared.clock.standing()
+    }
+
+    /// Where the log's time is not the clock's, and what it is there.
+    pub fn anchors(&self) -> &Anchors {
+        self.shared.clock.anchors()
+    }
+
+    /// What the operator set.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Now, as the log sees it: never before its last record.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now().max(self.shared.state.last_time())
+    }
+
+    /// What the journal thread did since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Microseconds that each flush of the log to the disk took; none where there is no disk.
+    pub fn sync_times(&self) -> Option<&Histogram> {
+        self.shared.reader.sync_times()
+    }
+
+    /// Commands on their way to the log.
+    pub fn in_flight(&self) -> usize {
+        self.shared.intake.under_way()
+    }
+
+    /// Commands that the journal thread has not taken yet.
+    pub fn queued(&self) -> usize {
+        self.shared.intake.queued()
+    }
+
+    /// What the journal thread is doing, for whoever looks after it.
+    pub fn watch(&self) -> &Watch {
+        &self.shared.watch
+    }
+
+    /// Whether the engine takes writes.
+    pub fn health(&self) -> Health {
+        if let Some(reason) = self.shared.failure.get() {
+            Health::Failed(reason.clone())
+        } else if self.shared.intake.is_closing() {
+            Health::Closing
+        } else if let Some(reason) = &*self.shared.lock_full() {
+            Health::Full(reason.clone())
+        } else {
+            Health::Ready
+        }
+    }
+
+    /// Whether holds are kept alive because the clock jumped at start.
+    pub fn expiry_frozen(&self) -> bool {
+        self.shared.expiry_frozen.load(Ordering::Relaxed)
+    }
+
+    /// The operator says that the clock is right after all: what is due expires now.
+    pub fn trust_clock(&self) {
+        self.shared.clock.trust();
+        self.shared.expiry_frozen.store(false, Ordering::Relaxed);
+        self.wake();
+    }
+
+    /// Takes in a request with an idempotency key. After [`Begin::First`] the same key must be submitted, in its cause,
+    /// or abandoned. Reads the log where the key seems to be kept.
+    pub fn begin(&self, key: &IdempotencyKey, caller: CallerDigest, wake: impl FnOnce() -> Wake) -> Begin {
+        let table = &self.shared.state.idempotency;
+        let mut others: Few<Seq> = Few::new();
+        let mut wake = Some(wake);
+        loop {
+            let found = table.begin(key, caller, &others, || match wake.take() {
+                Some(wake) => wake(),
+                None => Box::new(|| ()),
+            });
+            match found {
+                Found::First => return Begin::First,
+                Found::Wait => return Begin::Wait,
+                Found::Mismatch => return Begin::Mismatch,
+                Found::Full(share) => return Begin::Full(share),
+                Found::Kept(seqs) => match self.find_done(key.scope, &seqs) {
+                    Ok(Some(done)) if done.fingerprint != key.fingerprint => return Begin::Mismatch,
+                    Ok(Some(done)) => return Begin::Done(done),
+                    // The tag is theirs, too.
+                    Ok(None) => others.extend(seqs),
+                    Err((seq, error)) => return Begin::Unreadable(seq, error),
+                },
+            }
+        }
+    }
+
+    /// What the key of `scope` did, if it is kept. Reads the log where it seems to be.
+    ///
+    /// # Errors
+    /// The record that says so cannot be read.
+    pub fn kept(&self, scope: u128) -> Result<Option<Done>, ReadError> {
+        let seqs = self.shared.state.idempotency.kept(scope);
+        self.find_done(scope, &seqs).map_err(|(_, error)| error)
+    }
+
+    /// What the key of `scope` did, if one of these records is its.
+    fn find_done(&self, scope: u128, seqs: &[Seq]) -> Result<Option<Done>, (Seq, ReadError)> {
+        let mut unreadable = None;
+        for seq in seqs {
+            match self.record(*seq) {
+                Ok(Some(record)) => {
+                    let key = record.cause.as_ref().and_then(|cause| cause.idempotency.as_ref());
+                    if key.is_some_and(|key| key.scope == scope) {
+                        return Ok(Done::of(&record));
+                    }
+                }
+                // What cannot be read may be this key's.
+                Ok(None) => {
+                    let what = "the log ends before a record that a key stands for".to_owned();
+                    unreadable = Some((*seq, ReadError::Damaged(crate::journal::Damage { seq: *seq, what })));
+                }
+                Err(error) => unreadable = Some((*seq, error)),
+            }
+        }
+        unreadable.map_or(Ok(None), Err)
+    }
+
+    /// One record of the log; none where it ends before.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the log no longer has it, or it cannot be read.
+    pub fn record(&self, seq: Seq) -> Result<Option<Record>, ReadError> {
+        let mut found = Ok(None);
+        self.shared.reader.read(seq, &mut |batch| {
+            found = batch.record(seq);
+            ControlFlow::Break(())
+        })?;
+        found.map_err(|error| ReadError::Damaged(error.into()))
+    }
+
+    /// Asks for a promise. `done` hears the outcome; a refusal that the durable view confirms is told at once.
+    pub fn reserve(&self, request: ReserveRequest, cause: Option<Box<Cause>>, done: Completion) {
+        self.reserve_within(request, Bounds::new(), cause, done);
+    }
+
+    /// The same, for a caller and a channel that may not ask for everything, nor have any number of reservations open. Of an
+    /// [attempt](ReserveRequest::is_attempt), the caller has looked at what is asked for.
+    pub fn reserve_within(&self, request: ReserveRequest, bounds: Bounds, cause: Option<Box<Cause>>, done: Completion) {
+        self.submit_admitted(cause, done, |state| state.admit_reserve(request, bounds));
+    }
+
+    /// Tells a caller no that has not submitted anything: its key, if it has one, is free again.
+    pub fn refuse(&self, cause: Option<Box<Cause>>, done: Completion, failure: Failure) {
+        if let Some(key) = cause.as_ref().and_then(|cause| cause.idempotency.as_ref()) {
+            self.shared.state.idempotency.abandon(key.scope);
+        }
+        done.hear(Err(failure));
+    }
+
+    /// Reports movements.
+    pub fn move_stock(&self, movements: Vec<MovementRequest>, cause: Option<Box<Cause>>, done: Completion) {
+        self.submit_admitted(cause, done, |state| Ok(state.admit_movements(movements)));
+    }
+
+    /// Queues a command that takes nothing early.
+    pub fn submit(&self, command: Command, cause: Option<Box<Cause>>, done: Completion) {
+        self.submit_admitted(cause, done, |state| match &command {
+            Command::Step(id, request) => state.step_of_closed(*id, request).map_or(Ok(command), Err),
+            _ => Ok(command),
+        });
+    }
+
+    /// The permit first, then the units: whoever has taken units always finds room in the queue. With no room on the disk
+    /// a write is tried all the same, and told if there still is none.
+    fn submit_admitted(
+        &self,
+        cause: Option<Box<Cause>>,
+        done: Completion,
+        admit: impl FnOnce(&State) -> Result<Command, Failure>,
+    ) {
+        let shared = &*self.shared;
+        let offered = shared.intake.offer(|standing| {
+            let admitted = match (shared.failure.get(), standing) {
+                (Some(reason), _) => Err(Failure::ReadOnly(reason.clone())),
+                (None, Standing::Closed) => Err(Failure::ReadOnly("the server is shutting down".into())),
+                (None, Standing::Open { others }) if others >= shared.settings.in_flight_max => {
+                    Err(Failure::Overloaded(format!("{others} writes are in flight; try again in a moment")))
+                }
+                (None, Standing::Open { .. }) => admit(&shared.state),
+            };
+            match admitted {
+                Ok(command) => Ok(Queued { command, cause, done }),
+                Err(failure) => Err((cause, done, failure)),
+            }
+        });
+        if let Err((cause, done, failure)) = offered {
+            self.refuse(cause, done, failure);
+        }
+    }
+
+    /// Runs one command and waits for its outcome; for callers with a thread to spare.
+    ///
+    /// # Errors
+    /// Whatever the command came to.
+    pub fn run(&self, submit: impl FnOnce(&Self, Completion)) -> Result<Outcome, Failure> {
+        let (tx, rx) = bounded(1);
+        submit(self, Box::new(move |told: Told| drop(tx.send(told))));
+        rx.recv().unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))
+    }
+
+    /// The first answer of a request that was done before, where memory tells it.
+    pub fn replay_from_memory(&self, done: &Done) -> Option<Outcome> {
+        let now = self.shared.state.reservations.get(done.reservation?)?;
+        let in_memory = !now.is_told_by_record(done.seq);
+        in_memory.then(|| Outcome::Reservation(Arc::new(now.as_of(done.seq))))
+    }
+
+    /// The first answer of a request that was done before. Reads the log.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the log no longer has it.
+    pub fn replay(&self, done: &Done) -> Result<Option<Outcome>, ReadError> {
+        if let Some(id) = done.reservation {
+            let told = self.as_of(id, done.seq)?;
+            return Ok(told.map(|told| Outcome::Reservation(Arc::new(told))));
+        }
+        Ok(self.record(done.seq)?.as_ref().and_then(Outcome::of_record))
+    }
+
+    /// Up to `limit` records after `after`, none of them beyond the visible `seq`.
+    ///
+    /// # Errors
+    /// [`ReadError::Trimmed`] where the log no longer has them.
+    pub fn events(&self, after: Seq, limit: usize) -> Result<Vec<Record>, ReadError> {
+        let mut found: Vec<Record> = Vec::new();
+        self.for_each_event(after, limit, &mut |record| {
+            found.push(record.clone());
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// Hands up to `limit` records after `after`, none of them beyond the visible `seq`, to `visit`, until that breaks off.
+    /// One batch at a time is in memory.
+    ///
+    /// # Errors
+    /// [`ReadError::Trimmed`] where the log no longer has them.
+    pub fn for_each_event(
+        &self,
+        after: Seq,
+        limit: usize,
+        visit: &mut dyn FnMut(&Record) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let visible = self.shared.state.view.seq();
+        let mut left = limit;
+        if after >= visible || left == 0 {
+            return Ok(());
+        }
+        let mut unreadable = None;
+        self.shared.reader.read(after + 1, &mut |batch| {
+            match batch.records() {
+                Ok(records) => {
+                    let wanted = records.iter().filter(|record| record.seq > after && record.seq <= visible);
+                    for record in wanted.take(left) {
+                        left -= 1;
+                        if visit(record).is_break() {
+                            return ControlFlow::Break(());
+                        }
+                    }
+                }
+                Err(error) => {
+                    unreadable = Some(error.into());
+                    return ControlFlow::Break(());
+                }
+            }
+            if left == 0 || batch.last_seq() >= visible { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        match unreadable {
+            Some(damage) => Err(ReadError::Damaged(damage)),
+            None => Ok(()),
+        }
+    }
+
+    /// The oldest record that the log still has.
+    pub fn oldest(&self) -> Seq {
+        self.shared.reader.oldest()
+    }
+
+    /// Takes an image now and waits for it. `None` where the engine keeps no images.
+    ///
+    /// # Errors
+    /// What the file system said.
+    pub fn take_image(&self) -> Result<Option<image::Summary>, String> {
+        let ask = self.lock_threads().images.as_ref().map(|(ask, _)| ask.clone());
+        let Some(ask) = ask else { return Ok(None) };
+        let (tx, rx) = bounded(1);
+        ask.send(ImageRequest(Some(tx))).map_err(|error| error.to_string())?;
+        rx.recv().map_err(|error| error.to_string())?.map(Some)
+    }
+
+    /// Stops taking writes, finishes those in flight, takes a last image, and returns when all is on disk.
+    ///
+    /// # Errors
+    /// Why the last image could not be taken; the log has everything nevertheless.
+    pub fn close(&self) -> Result<(), String> {
+        self.shared.intake.close();
+        let journal = self.lock_threads().journal.take();
+        let journal = journal.map(|thread| thread.join().map_err(|_| "the journal thread panicked".to_owned()));
+        let journal = journal.transpose()?;
+        let checking = self.lock_threads().checking.take();
+        if let Some(thread) = checking {
+            thread.join().map_err(|_| "the thread that checks the old log panicked".to_owned())?;
+        }
+        self.feed.close();
+        let telling = self.lock_threads().telling.take();
+        if let Some(thread) = telling {
+            thread.join().map_err(|_| "the feed thread panicked".to_owned())?;
+        }
+        let image = if self.shared.failure.get().is_none() { self.take_image().map(drop) } else { Ok(()) };
+        let images = self.lock_threads().images.take();
+        if let Some((ask, thread)) = images {
+            drop(ask);
+            thread.join().map_err(|_| "the image thread panicked".to_owned())?;
+        }
+        if let Some(mut journal) = journal {
+            self.trim_at_end(journal.as_mut());
+        }
+        image
+    }
+
+    /// Lets go of what the last image made unnecessary, so that a log does not grow from one end to the next; what does
+    /// not go in time goes at the next.
+    fn trim_at_end(&self, journal: &mut dyn Journal) {
+        let before = self.shared.trim_before().min(self.shared.old_log.whole_up_to());
+        if before == 0 || self.shared.failure.get().is_some() {
+            return;
+        }
+        // Each step is bounded by itself.
+        for _ in 0..TRIMS_AT_END_MAX {
+            if !matches!(journal.trim(before), Ok(false)) {
+                break;
+            }
+        }
+    }
+
+    /// Wakes the journal thread; for tests that move a clock by hand.
+    pub fn wake(&self) {
+        self.shared.intake.wake();
+    }
+
+    fn lock_threads(&self) -> std::sync::MutexGuard<'_, Threads> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Threads {
+    /// The last handle is gone: end the threads, which hold the data directory. [`Engine::close`] does more.
+    fn drop(&mut self) {
+        self.shared.intake.close();
+        if let Some(journal) = self.journal.take() {
+            let _ = journal.join();
+        }
+        if let Some(checking) = self.checking.take() {
+            let _ = checking.join();
+        }
+        self.feed.close();
+        if let Some(telling) = self.telling.take() {
+            let _ = telling.join();
+        }
+        if let Some((ask, images)) = self.images.take() {
+            drop(ask);
+            let _ = images.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("epoch", &self.epoch()).field("seq", &self.shared.state.view.seq()).finish()
+    }
+}

@@ -1,0 +1,129 @@
+//! What the feed, its thread and its subscriptions share.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+
+use crossbeam::queue::SegQueue;
+
+use super::counters::Counters;
+use super::entry::Entry;
+use super::history::{History, read_back};
+use super::index::{self, Index};
+use crate::ids::{Epoch, Seq};
+use crate::journal::JournalReader;
+use crate::settings::FeedSettings;
+use crate::state::State;
+
+/// Entries that may wait while nobody is subscribed, before the feed's thread is woken to take them in.
+pub(super) const IDLE_BACKLOG: usize = 4096;
+
+/// Records that are read back from the log at a time.
+pub(super) const READ_BACK: Seq = 4096;
+
+pub(super) struct Shared {
+    pub(super) state: Arc<State>,
+    pub(super) epoch: Epoch,
+    pub(super) settings: FeedSettings,
+    pub(super) reader: Arc<dyn JournalReader>,
+    /// Everything up to this record was put in for those who must hear of it.
+    pub(super) position: AtomicU64,
+    pub(super) index: Mutex<Index>,
+    pub(super) history: History,
+    pub(super) counters: Counters,
+    pub(super) handed: SegQueue<Handed>,
+    pub(super) backlog: AtomicUsize,
+    /// The last record that was published, whether handed over or not.
+    pub(super) published: AtomicU64,
+    /// Something was published and not handed over.
+    pub(super) skipped: AtomicBool,
+    pub(super) subscribed: AtomicBool,
+    /// Cells of snapshots that are on their way out.
+    pub(super) snapshot_cells: AtomicUsize,
+    pub(super) closing: AtomicBool,
+    pub(super) thread: OnceLock<Thread>,
+}
+
+/// A batch's entries on their way from the journal thread.
+pub(super) struct Handed {
+    pub(super) first: Seq,
+    pub(super) last: Seq,
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Shared {
+    pub(super) fn lock_index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wake(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    pub(super) fn oldest(&self) -> Seq {
+        self.reader.oldest()
+    }
+
+    /// One round with everything that was handed over; false if that was nothing.
+    pub(super) fn take_in(&self) -> bool {
+        let position = self.position.load(Ordering::Relaxed);
+        let mut entries = Vec::new();
+        let mut last = position;
+        while let Some(batch) = self.handed.pop() {
+            self.backlog.fetch_sub(batch.entries.len(), Ordering::Relaxed);
+            if batch.last <= last {
+                continue;
+            }
+            if batch.first > last + 1 {
+                // What lies between did not fit. Reading on to the end of this batch makes up for all of it.
+                self.round(&entries, last);
+                self.read_back_to(batch.last);
+                return true;
+            }
+            last = batch.last;
+            if entries.is_empty() {
+                entries = batch.entries;
+            } else {
+                entries.extend(batch.entries);
+            }
+            if entries.len() > IDLE_BACKLOG {
+                break;
+            }
+        }
+        if last > position {
+            self.round(&entries, last);
+            return true;
+        }
+        if self.skipped.swap(false, Ordering::AcqRel) {
+            self.read_back_to(self.published.load(Ordering::Acquire));
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn round(&self, entries: &[Entry], last: Seq) {
+        // First: whoever sees the new position finds what led there.
+        self.history.extend(entries);
+        let mut index = self.lock_index();
+        let shared = index::Shared { position: &self.position, settings: &self.settings, counters: &self.counters };
+        index.round(&self.state, entries, last, &shared);
+        self.subscribed.store(!index.is_empty(), Ordering::Relaxed);
+    }
+
+    pub(super) fn read_back_to(&self, last: Seq) {
+        loop {
+            let position = self.position.load(Ordering::Relaxed);
+            if position >= last {
+                break;
+            }
+            let until = last.min(position + READ_BACK);
+            // The log was written by this process a moment ago. Should it be unreadable now, nothing that could be told
+            // would be true.
+            let read = read_back(&*self.reader, position + 1, until);
+            let (entries, upto) = read.expect("what was just published can be read back");
+            self.round(&entries, upto);
+        }
+    }
+}
