@@ -203,10 +203,24 @@ impl App {
         disk: anaquel_engine::journal::memory::MemoryDisk,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let engine = Engine::in_memory(disk, config.engine_settings(), clock, None)?;
-        let (_, visible) = watch::channel(0);
-        let (_, stopping) = watch::channel(false);
         let metrics = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder().handle();
+        Self::in_memory(config, disk, clock, metrics)
+    }
+
+    /// On a log in memory, by a clock of one's own, for tests and measurements. Nobody tells it to stop, and nobody looks
+    /// after its journal thread.
+    ///
+    /// # Errors
+    /// What is wrong with the settings, the files that they name, or the log.
+    pub fn in_memory(
+        config: Config,
+        disk: anaquel_engine::journal::memory::MemoryDisk,
+        clock: Arc<dyn Clock>,
+        metrics: metrics_exporter_prometheus::PrometheusHandle,
+    ) -> anyhow::Result<Self> {
+        let (tells, visible) = watch::channel(0);
+        let engine = Engine::in_memory(disk, config.engine_settings(), clock, Some(Box::new(VisibleSeq(tells))))?;
+        let (_, stopping) = watch::channel(false);
         let door = Arc::new(Door::open(&config)?);
         Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, door, stopping, Arc::default()))))
     }

@@ -1,5 +1,6 @@
 //! The running server: opens the engine, accepts connections, and ends in order.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,8 +8,9 @@ use std::time::{Duration, Instant};
 use anaquel_engine::Engine;
 use anaquel_engine::recovery::{Options, Report};
 use anyhow::Context;
-use axum::Router;
+use axum::body::{Bytes, HttpBody};
 use axum::response::Response;
+use axum::{BoxError, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -18,11 +20,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::either::Either;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
 use crate::budget::ALWAYS_ANSWERED;
-use crate::budget::link::Place;
+use crate::budget::link::{Link, Place};
 use crate::budget::watched::{Tracked, Watched};
 use crate::config::{Config, Sync};
 use crate::door::Door;
@@ -384,19 +386,8 @@ impl Entrance {
                 } else {
                     self.builder.clone().http1_only()
                 };
-                let (of_request, of_answer) = (Arc::clone(link), Arc::clone(link));
-                let (behind, is_proxy) = (self.app.clone(), self.app.door.proxies.trust(peer.ip()));
-                let from_peer = move |mut request: hyper::Request<hyper::body::Incoming>| {
-                    let mut asks = peer;
-                    if is_proxy {
-                        asks.set_ip(behind.door.proxies.client(peer.ip(), request.headers()));
-                    }
-                    request.extensions_mut().insert(Peer(asks, Arc::clone(&of_request)));
-                    request
-                };
-                let tracked = move |answer: Response| answer.map(|body| Tracked::new(body, &of_answer));
                 let router = if place.is_beyond { beyond(self.router.clone()) } else { self.router.clone() };
-                let service = TowerToHyperService::new(router.map_request(from_peer).map_response(tracked));
+                let service = TowerToHyperService::new(behind(self.app.clone(), router, peer, Arc::clone(link)));
                 if place.is_beyond {
                     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
                     let ended = tokio::select! {
@@ -419,6 +410,34 @@ impl Entrance {
             tracing::debug!(%peer, error, "a connection ended early");
         }
     }
+}
+
+/// What the requests of one connection pass: they are told who is at its other end and, where that is a trusted proxy,
+/// whom the proxy asks for; then `router` answers, and the answers say whether they are fetched.
+pub fn behind<B>(
+    app: App,
+    router: Router,
+    peer: SocketAddr,
+    link: Arc<Link>,
+) -> impl Service<http::Request<B>, Response = http::Response<Tracked>, Error = Infallible, Future: Send + 'static>
++ Clone
++ Send
++ 'static
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let (of_request, is_proxy) = (Arc::clone(&link), app.door.proxies.trust(peer.ip()));
+    let from_peer = move |mut request: http::Request<B>| {
+        let mut asks = peer;
+        if is_proxy {
+            asks.set_ip(app.door.proxies.client(peer.ip(), request.headers()));
+        }
+        request.extensions_mut().insert(Peer(asks, Arc::clone(&of_request)));
+        request
+    };
+    let tracked = move |answer: Response| answer.map(|body| Tracked::new(body, &link));
+    router.map_request(from_peer).map_response(tracked)
 }
 
 /// Answers what is always answered, and tells everybody else to come again.
