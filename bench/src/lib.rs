@@ -53,7 +53,8 @@ impl Numbers {
     }
 }
 
-fn settings() -> Settings {
+/// The settings of an engine that is measured.
+pub fn settings() -> Settings {
     Settings { in_flight_max: 1 << 20, ..Settings::default() }
 }
 

@@ -4,9 +4,10 @@
 //! (2,000,000 if it does not say), `scale [CELLS]` (up to so many, 10,000,000 if it does not say), `expiry`, `feed`,
 //! `rules`, `supply`; `month [--scale N] [--days N]` simulates 1,000 orders a second for 30 days, divided by 10,000 if it
 //! does not say; `pickup STORES.json` and `sourcing STORES.json` take the stores that they search from a file.
-//! `instructions` counts instead of timing, and compares with `bench/instructions.json`, which `instructions update`
+//! `instructions` counts instructions and allocations instead of timing, and compares with `bench/instructions.json`, which `instructions update`
 //! writes.
 
+mod allocations;
 mod instructions;
 mod promise;
 mod scale;
@@ -23,7 +24,7 @@ use anaquel_engine::ids::{LocationId, SkuId};
 use anaquel_engine::level::{Floor, StockLevel};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocations::Counting = allocations::Counting;
 
 const THREADS: u64 = 2;
 const ROUNDS: usize = 5;
@@ -45,7 +46,10 @@ fn main() -> anyhow::Result<()> {
         Some("sourcing") => promise::sourcing(&stores()?)?,
         Some("month") => anaquel_bench::month::print(month()?)?,
         Some("instructions") => instructions::compare(std::env::args().nth(2).as_deref())?,
-        Some(instructions::ONE) => instructions::one_case(&std::env::args().nth(2).unwrap_or_default())?,
+        Some(instructions::ONE) => {
+            let [name, mode] = [2, 3].map(|nth| std::env::args().nth(nth).unwrap_or_default());
+            instructions::one_case(&name, &mode)?;
+        }
         Some("all") => {
             // First, while nothing else has made and left memory behind.
             memory(false);

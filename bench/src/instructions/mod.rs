@@ -1,218 +1,190 @@
-//! Instructions instead of seconds: steady on a noisy machine, so that a change of a tenth is a change of the program.
+//! Instructions instead of seconds: steady on a noisy machine, so that a change of a few hundredths is a change of the
+//! program. And allocations, which are as steady.
 //!
-//! Every case runs under callgrind in a process of its own, which counts only what [`measured`] does on its thread. The
-//! counts are compared with the committed baseline; where the compiler is another than the baseline's, they are only told.
+//! Every case runs in processes of its own: under callgrind, which counts the instructions of one function ([`Counted`]),
+//! and once without, where the allocator counts what all threads ask of it. All clocks stand still, the log is in memory,
+//! and what is done beforehand does not count. The counts are compared with the committed baseline; where the compiler is
+//! another than the baseline's, they are only told.
+
+mod baseline;
+mod child;
+mod fixture;
+mod paths;
+mod requests;
+mod start;
+mod writes;
 
 use std::collections::BTreeMap;
-use std::hint::black_box;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anaquel_bench::retailer::{put_rules_of, retailer_of};
-use anaquel_bench::{Numbers, in_memory, one, recorded, reservations, stock};
-use anaquel_engine::ids::{ChannelId, LocationId, SkuId, Timestamp};
-use anaquel_engine::journal::BatchBuilder;
-use anaquel_engine::level::{Floor, StockChange};
-use anaquel_engine::matrix::StockCell;
 use anyhow::{Context, bail, ensure};
-use serde_json::{Value, json};
 
-/// The argument under which one case is run.
-pub const ONE: &str = "instructions-of";
+use crate::allocations::Allocations;
+use baseline::Baseline;
+pub use child::ONE;
+use child::{Counted, Job, Mode};
 
-/// How far a count may be from the baseline.
-const TOLERANCE: f64 = 0.10;
+/// How far a count may be from the baseline, where only the program can change it.
+const STEADY: f64 = 0.02;
 
-/// What is counted: its name, how many times it does what it does, and the preparation, which is not counted.
-type Case = (&'static str, u64, fn(u64) -> anyhow::Result<()>);
+/// The same where it wanders by itself: what encodes and decodes asks the allocator for large pieces of memory, and where
+/// it finds them differs from machine to machine. Decoding the same log was once 14 % dearer on another.
+const WANDERS: f64 = 0.10;
 
+/// What is counted of something that is done: the name of the case, and where.
+type Count = (&'static str, Counted);
+
+/// Something that is done so many times. What it asks of the allocator is told with the first of its counts.
+struct Case {
+    counts: &'static [Count],
+    times: u64,
+    tolerance: f64,
+    /// In how many processes it is counted, of which the one with the least tells.
+    runs: usize,
+    /// Prepares, and does it within [`child::repeat`].
+    run: fn(u64) -> anyhow::Result<()>,
+}
+
+impl Case {
+    const fn new(counts: &'static [Count], times: u64, run: fn(u64) -> anyhow::Result<()>) -> Self {
+        Self { counts, times, tolerance: STEADY, runs: 3, run }
+    }
+
+    /// On one thread: every run is like the other.
+    const fn once(self) -> Self {
+        Self { runs: 1, ..self }
+    }
+
+    /// Small, and on several threads: whether a block of memory lies as it should at once is luck, and costs up to a
+    /// hundredth.
+    const fn often(self) -> Self {
+        Self { runs: 5, ..self }
+    }
+
+    const fn wandering(self) -> Self {
+        Self { tolerance: WANDERS, ..self }
+    }
+
+    /// What it is called.
+    fn name(&self) -> &'static str {
+        self.counts.first().map_or("", |(name, _)| name)
+    }
+}
+
+use Counted::{Apply, Caller, CallerBeyond, Write};
+
+/// `write`: everything that the one thread which decides and logs does for it. `apply`: of that, storing what the log
+/// says. The others: what the calling thread does.
 const CASES: &[Case] = &[
-    ("cell: take and give back", 1_000, take_and_give_back),
-    ("admission of one line", 1_000, admission),
-    ("admission of one line under 1,000 rules", 1_000, admission_under_rules),
-    ("availability of a SKU in 200 stores", 100, availability),
-    ("availability of a SKU in 200 stores under 1,000 rules", 20, availability_under_rules),
-    ("encode a reservation", 1_000, encode),
-    ("decode a reservation", 1_000, decode),
+    Case::new(&[("cell: take and give back", Caller)], 1_000, paths::take_and_give_back).once(),
+    Case::new(&[("admission of one line", Caller)], 1_000, paths::admission).once(),
+    Case::new(&[("admission of one line under 1,000 rules", Caller)], 1_000, paths::admission_under_rules).once(),
+    Case::new(&[("availability of a SKU in 200 stores", Caller)], 100, paths::availability).once(),
+    Case::new(
+        &[("availability of a SKU in 200 stores under 1,000 rules", Caller)],
+        20,
+        paths::availability_under_rules,
+    )
+    .once(),
+    Case::new(&[("encode a reservation", Caller)], 1_000, paths::encode).once().wandering(),
+    Case::new(&[("decode a reservation", Caller)], 1_000, paths::decode).once().wandering(),
+    Case::new(&[("write: a reservation", Write), ("apply: a reservation", Apply)], 1_000, writes::reservation).often(),
+    Case::new(&[("write: 64 reservations together", Write)], 16, writes::reservations_together),
+    Case::new(&[("write: a confirmation", Write), ("apply: a confirmation", Apply)], 1_000, writes::confirmation)
+        .often(),
+    Case::new(&[("write: 64 holds that expire together", Write)], 16, writes::expiry),
+    Case::new(&[("write: a movement", Write), ("apply: a movement", Apply)], 1_000, writes::movement).often(),
+    Case::new(&[("write: a receipt that fills an order", Write)], 500, writes::receipt),
+    Case::new(&[("write: a count of 1,000 cells", Write), ("apply: a count of 1,000 cells", Apply)], 10, writes::count),
+    Case::new(&[("write: an import of 1,000 rows as they are", Write)], 10, writes::unchanged_import),
+    Case::new(&[("start: replay of one record", CallerBeyond)], start::RECORDS, start::replay).often(),
+    Case::new(
+        &[
+            ("HTTP: POST /v1/reservations, one line", Caller),
+            ("HTTP: POST /v1/reservations, one line: its write", Write),
+        ],
+        500,
+        requests::reservation,
+    ),
+    Case::new(&[("HTTP: GET /v1/availability, one cell", Caller)], 500, requests::availability_of_a_cell),
+    Case::new(&[("HTTP: GET /v1/availability, a SKU in 200 stores", Caller)], 100, requests::availability_of_a_sku),
 ];
 
-/// What is counted happens in here.
-#[inline(never)]
-fn measured(mut work: impl FnMut()) {
-    work();
-    // Keeps the call from becoming a jump, by which callgrind would not see it return.
-    black_box(());
+fn case(name: &str) -> anyhow::Result<&'static Case> {
+    CASES.iter().find(|case| case.name() == name).with_context(|| format!("no such case: {name}"))
 }
 
-fn take_and_give_back(times: u64) -> anyhow::Result<()> {
-    let cell = StockCell::default();
-    cell.adjust_promise(StockChange::bring(1_000_000));
-    measured(|| {
-        for _ in 0..times {
-            let _ = black_box(black_box(&cell).admit(1, Floor { safety_stock: 2, buffer: 1 }));
-            cell.adjust_promise(StockChange::reserve(1).inverse());
-        }
-    });
-    Ok(())
-}
-
-fn admission(times: u64) -> anyhow::Result<()> {
-    let engine = in_memory();
-    stock(&engine, 100, 200, 5);
-    admit(&engine, times, 100, 200);
-    Ok(())
-}
-
-fn admission_under_rules(times: u64) -> anyhow::Result<()> {
-    admit(&ruled()?, times, 100, 200);
-    Ok(())
-}
-
-fn admit(engine: &anaquel_engine::Engine, times: u64, skus: u32, locations: u32) {
-    let (mut numbers, mut reserve) = (Numbers(5), one(0, 0));
-    let mut each = || {
-        if let Some(line) = reserve.lines.first_mut() {
-            (line.sku, line.location) = (SkuId(numbers.below(skus)), LocationId(numbers.below(locations)));
-        }
-        let taken = engine.state().admit_lines(&reserve).unwrap_or_default();
-        engine.state().give_back(&taken);
-    };
-    // What is found out once is found out beforehand.
-    (0..times).for_each(|_| each());
-    measured(|| (0..times).for_each(|_| each()));
-}
-
-fn availability(times: u64) -> anyhow::Result<()> {
-    let engine = in_memory();
-    stock(&engine, 20, 200, 5);
-    read(&engine, times, 20);
-    Ok(())
-}
-
-fn availability_under_rules(times: u64) -> anyhow::Result<()> {
-    read(&ruled()?, times, 20);
-    Ok(())
-}
-
-/// As small as tells: callgrind takes fifty times as long.
-fn ruled() -> anyhow::Result<anaquel_engine::Engine> {
-    let engine = retailer_of(100, 200)?;
-    put_rules_of(&engine, 1_000, 100, 200)?;
-    Ok(engine)
-}
-
-fn read(engine: &anaquel_engine::Engine, times: u64, skus: u32) {
-    let mut numbers = Numbers(5);
-    let mut each = || black_box(engine.state().availability(&[SkuId(numbers.below(skus))], None, Some(ChannelId(0))));
-    (0..10 * times).for_each(|_| drop(each()));
-    measured(|| (0..times).for_each(|_| drop(each())));
-}
-
-fn encode(times: u64) -> anyhow::Result<()> {
-    let records = recorded(&reservations(times as u32), times as usize);
-    let encode = || {
-        let mut builder = BatchBuilder::new(1, Timestamp(1));
-        for record in &records {
-            builder.push(&record.cause, &record.event);
-        }
-        builder
-    };
-    // Where the allocator finds room the first time differs from machine to machine.
-    drop(encode());
-    measured(|| drop(black_box(encode())));
-    Ok(())
-}
-
-fn decode(times: u64) -> anyhow::Result<()> {
-    let records = recorded(&reservations(times as u32), times as usize);
-    let mut builder = BatchBuilder::new(1, Timestamp(1));
-    for record in &records {
-        builder.push(&record.cause, &record.event);
-    }
-    let batch = builder.batch();
-    ensure!(batch.records()?.len() == records.len(), "records are missing");
-    measured(|| drop(black_box(batch.records())));
-    Ok(())
-}
-
-/// Runs one case; callgrind stands around it.
+/// Runs one case; whoever counts stands around it, or asks for it here.
 ///
 /// # Errors
-/// There is none of that name.
-pub fn one_case(name: &str) -> anyhow::Result<()> {
-    let (_, times, run) = CASES.iter().find(|(case, ..)| *case == name).context("no such case")?;
+/// There is none of that name, or it did not come to what it should.
+pub fn one_case(name: &str, mode: &str) -> anyhow::Result<()> {
+    let Case { times, run, .. } = case(name)?;
+    child::start(Mode::parse(mode)?);
     run(*times)
 }
 
 /// Counts all cases and compares them with the baseline, or writes it anew.
 ///
 /// # Errors
-/// A count is more than a tenth off, or there is no callgrind.
+/// A count is further off than it may be, or there is no callgrind.
 pub fn compare(what: Option<&str>) -> anyhow::Result<()> {
     let update = match what {
         None => false,
         Some("update") => true,
         Some(other) => bail!("instructions {other}: nothing, or update"),
     };
-    let counts = CASES.iter().map(|(name, times, _)| Ok(((*name).to_owned(), count(name)? / *times as f64)));
-    let counts = counts.collect::<anyhow::Result<BTreeMap<String, f64>>>()?;
-    let (path, compiler) = (baseline(), compiler()?);
+    let counted = count_all()?;
     if update {
-        let rounded: BTreeMap<_, _> = counts.iter().map(|(name, count)| (name, count.round())).collect();
-        let text = serde_json::to_string_pretty(&json!({"compiler": compiler, "instructions": rounded}))?;
-        std::fs::write(&path, text + "\n")?;
+        counted.write()?;
         println!("the baseline is written; commit it with the reason");
         return Ok(());
     }
-    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let known: Value = serde_json::from_str(&text)?;
-    let same_compiler = known.get("compiler").and_then(Value::as_str) == Some(&compiler);
-    let mut off = Vec::new();
-    println!("instructions each, on the calling thread");
-    for (name, count) in &counts {
-        let before = known.get("instructions").and_then(|known| known.get(name)).and_then(Value::as_f64);
-        let change = before.map(|before| count / before - 1.0);
-        let told = change.map_or("not in the baseline".to_owned(), |change| format!("{:+.1} %", change * 100.0));
-        println!("  {name:<60} {count:>9.0}   {told}");
-        if change.is_none_or(|change| change.abs() > TOLERANCE) {
-            off.push(name.as_str());
-        }
-    }
-    if !same_compiler {
-        println!("the baseline is of another compiler than {compiler}; nothing is concluded");
+    let known = Baseline::read()?;
+    let off = counted.tell(&known, &CASES.iter().flat_map(tolerances).collect());
+    if known.compiler != counted.compiler {
+        println!("the baseline is of another compiler than {}; nothing is concluded", counted.compiler);
         return Ok(());
     }
     ensure!(
         off.is_empty(),
-        "more than {:.0} % off the baseline: {}; if that is meant, `anaquel-bench instructions update`",
-        TOLERANCE * 100.0,
+        "off the baseline: {}; if that is meant, `anaquel-bench instructions update`",
         off.join(", ")
     );
     Ok(())
 }
 
-fn baseline() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.json")
+fn tolerances(case: &Case) -> impl Iterator<Item = (&'static str, f64)> {
+    case.counts.iter().map(|(name, _)| (*name, case.tolerance))
 }
 
-fn compiler() -> anyhow::Result<String> {
-    let output = Command::new("rustc").arg("--version").output().context("running rustc")?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-/// Instructions of a whole case.
-fn count(name: &str) -> anyhow::Result<f64> {
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"])
-        .args(["--toggle-collect=anaquel_bench::instructions::measured*"])
-        .arg(std::env::current_exe()?)
-        .args([ONE, name])
-        .output()
-        .context("running valgrind; apt-get install valgrind")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{name}: {said}");
-    let collected = said.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
-    let collected: f64 = collected.with_context(|| format!("{name}: no count in {said}"))?;
-    ensure!(collected > 0.0, "{name}: nothing was counted");
-    Ok(collected)
+/// Every case, on all cores.
+fn count_all() -> anyhow::Result<Baseline> {
+    let mut jobs = Vec::new();
+    for case in CASES {
+        let of = case.name();
+        for (name, counted) in case.counts {
+            let job = Job { name, of, mode: Mode::Work, counted: Some(*counted) };
+            jobs.extend(std::iter::repeat_n(job, case.runs));
+            if counted.includes_preparation() {
+                jobs.push(Job { name, of, mode: Mode::Preparation, counted: Some(*counted) });
+            }
+        }
+        jobs.extend([Job { name: of, of, mode: Mode::Allocations, counted: None }; 3]);
+    }
+    let found = child::run_all(jobs)?;
+    let least = |name: &str, mode: Mode| {
+        let all = found.iter().filter(|(job, _)| job.name == name && job.mode == mode).map(|(_, found)| *found);
+        all.reduce(Allocations::least).unwrap_or_default()
+    };
+    let (mut instructions, mut allocations) = (BTreeMap::new(), BTreeMap::new());
+    for case in CASES {
+        let each = |count: f64| count / case.times as f64;
+        for (name, _) in case.counts {
+            let all = least(name, Mode::Work).number - least(name, Mode::Preparation).number;
+            instructions.insert((*name).to_owned(), each(all));
+        }
+        let Allocations { number, bytes } = least(case.name(), Mode::Allocations);
+        allocations.insert(case.name().to_owned(), Allocations { number: each(number), bytes: each(bytes) });
+    }
+    Ok(Baseline { compiler: baseline::compiler()?, instructions, allocations })
 }
