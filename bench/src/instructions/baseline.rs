@@ -14,6 +14,8 @@ use crate::allocations::Allocations;
 pub struct Baseline {
     /// The compiler that made what was counted.
     pub compiler: String,
+    /// The processor that it was counted on: the C library copies and clears memory as that one likes it.
+    pub processor: String,
     pub instructions: BTreeMap<String, f64>,
     pub allocations: BTreeMap<String, Allocations>,
 }
@@ -31,6 +33,13 @@ pub fn compiler() -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// The processor of this machine; empty where nobody tells.
+pub fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    model.map(|(_, name)| name.trim().to_owned()).unwrap_or_default()
+}
+
 impl Baseline {
     /// Reads the file.
     ///
@@ -44,6 +53,7 @@ impl Baseline {
         let number = |value: &Value, field: &str| value.get(field).and_then(Value::as_f64).unwrap_or(f64::NAN);
         Ok(Self {
             compiler: file.get("compiler").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            processor: file.get("processor").and_then(Value::as_str).unwrap_or_default().to_owned(),
             instructions: of("instructions").iter().filter_map(|(name, v)| Some((name.clone(), v.as_f64()?))).collect(),
             allocations: of("allocations")
                 .into_iter()
@@ -65,7 +75,9 @@ impl Baseline {
             (name.clone(), json!({"number": hundredths(*number), "bytes": hundredths(*bytes)}))
         });
         let allocations: Map<_, _> = allocations.collect();
-        let file = json!({"compiler": self.compiler, "instructions": instructions, "allocations": allocations});
+        let file = json!({
+            "compiler": self.compiler, "processor": self.processor, "instructions": instructions, "allocations": allocations,
+        });
         std::fs::write(path(), serde_json::to_string_pretty(&file)? + "\n")?;
         Ok(())
     }
