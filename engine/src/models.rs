@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use loom::sync::Arc;
 use loom::thread;
 
-use super::AtomicU32;
+use crate::sync::AtomicU32;
 use crate::ids::{LocationId, SkuId};
 use crate::level::{Floor, StockChange, StockLevel};
 use crate::matrix::StockCell;
