@@ -6,8 +6,8 @@
 //! ```
 //!
 //! What is here is what several threads touch without a lock: cells, the durable view, and the way in to the journal
-//! thread (whose models stand beside it, in `engine/intake.rs`). Everything else that is shared stands behind a mutex, a
-//! concurrent map or a channel.
+//! thread (whose models stand beside it, in `engine/intake.rs`; the others in `models.rs`). Everything else that is shared
+//! stands behind a mutex, a concurrent map or a channel.
 
 pub(crate) use std::sync::atomic::Ordering;
 
