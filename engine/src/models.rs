@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::sync::AtomicU32;
 use crate::ids::{LocationId, SkuId};
 use crate::level::{Floor, StockChange, StockLevel};
 use crate::matrix::StockCell;
+use crate::sync::AtomicU32;
 use crate::view::DurableView;
 
 /// Two want the last unit: one gets it, whichever comes first.
