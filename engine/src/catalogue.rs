@@ -4,7 +4,7 @@
 //! id that a crash could give to another name. Names are looked up in a sharded map at the edge; from an id, the name
 //! is one load away.
 
-mod details;
+pub(crate) mod details;
 mod refusals;
 mod undeclared;
 

@@ -17,15 +17,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::catalogue::{
+use crate::catalogue::details::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails,
 };
 use crate::confirmed::CountsConfirmed;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::StockLevel;
 use crate::rules::{Rule, RuleId, Standing};
-use crate::supply::Supply;
-pub use crate::supply::SupplyKind;
+use crate::supply::inbound::Supply;
+pub use crate::supply::inbound::SupplyKind;
 
 /// One logged event with its place, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]

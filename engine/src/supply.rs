@@ -4,7 +4,7 @@
 //! promise is kept when as many units have come as it and all before it wait for, and the date of a new one follows from
 //! adding up: it is the first on which supply and allowances reach what everybody waits for, the new one included.
 
-mod inbound;
+pub(crate) mod inbound;
 
 use std::collections::BTreeMap;
 

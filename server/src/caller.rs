@@ -9,8 +9,9 @@ use http::Extensions;
 use http::request::Parts;
 
 use crate::budget::{Payer, Who};
+use crate::door::rates::network;
 use crate::door::visitor::Visitor;
-use crate::door::{Scope, digest, network};
+use crate::door::{Scope, digest};
 use crate::problem::Problem;
 
 /// Who asks, and under which key.

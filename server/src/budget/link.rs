@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::shares::{Shares, fair};
 use crate::config::LimitsConfig;
-use crate::door::network;
+use crate::door::rates::network;
 use crate::lock::lock;
 
 /// An address may have so many times what it leaves to others; proxies and whole offices stand behind one address.

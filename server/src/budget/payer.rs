@@ -11,8 +11,9 @@ use http::Extensions;
 use http::request::Parts;
 
 use super::link::Link;
+use crate::door::Identity;
+use crate::door::rates::network;
 use crate::door::visitor::{Peer, Visitor};
-use crate::door::{Identity, network};
 
 /// Who pays: a key with all that took its place, a subject of an issuer of tokens, or, where nobody has to say who they are, an address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]

@@ -22,7 +22,7 @@ pub mod identity;
 pub mod keys;
 pub mod origins;
 pub mod proxies;
-mod rates;
+pub(crate) mod rates;
 pub mod tls;
 mod tokens;
 pub mod visitor;
@@ -44,7 +44,7 @@ use keys::{KeyFile, TOKEN_PREFIX};
 use origins::Origins;
 use proxies::Proxies;
 use rates::Rates;
-pub(crate) use rates::network;
+
 use tokens::Tokens;
 use visitor::Visitor;
 
