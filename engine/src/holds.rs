@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::bounds::{Bound, Whose};
 use crate::command::{Failure, Refusal};
 use crate::ids::{ChannelId, ReservationId};
+use crate::maps::empty;
 use crate::reservation::{Reservation, State};
 
 /// Whether what a request asks for is within its bounds. Takes the units of each line, and the seconds of the hold.
@@ -83,7 +84,7 @@ pub(crate) struct Holds {
 impl Holds {
     /// A new batch begins.
     pub fn restart(&mut self) {
-        self.fresh.clear();
+        empty(&mut self.fresh);
         self.changed.clear();
     }
 
@@ -92,7 +93,7 @@ impl Holds {
         for (subject, change) in std::mem::take(&mut self.changed) {
             self.add(subject, Open::default().minus(change));
         }
-        self.fresh.clear();
+        empty(&mut self.fresh);
     }
 
     /// A reservation that is there at the start.

@@ -43,6 +43,7 @@ pub mod ledger;
 mod lens;
 pub mod level;
 pub mod lost;
+mod maps;
 pub mod matrix;
 #[cfg(all(test, loom))]
 mod models;

@@ -22,6 +22,7 @@ use crate::ids::{
 use crate::journal::BatchBuilder;
 use crate::ledger::{Ledger, Shift};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
+use crate::maps::empty;
 use crate::matrix::CellId;
 use crate::plan::Shelf;
 use crate::reservation::Reservation;
@@ -170,10 +171,10 @@ impl<I, D> Default for Fresh<I, D> {
 
 impl<I: Copy + Eq + std::hash::Hash + Into<u32>, D> Fresh<I, D> {
     fn clear(&mut self) {
-        self.names.clear();
-        self.details.clear();
-        self.made_up.clear();
-        self.made_up_by.clear();
+        empty(&mut self.names);
+        empty(&mut self.details);
+        empty(&mut self.made_up);
+        empty(&mut self.made_up_by);
         self.reused.clear();
         self.revived.clear();
     }
@@ -352,14 +353,14 @@ impl Draft {
         self.builder.restart(self.state.view.seq() + 1, now);
         self.records.clear();
         self.decided.clear();
-        self.cells.clear();
+        empty(&mut self.cells);
         self.made.clear();
         self.touched.clear();
-        self.reservations.clear();
+        empty(&mut self.reservations);
         self.redated.clear();
         self.holds.restart();
-        self.missing.clear();
-        self.quarantines.clear();
+        empty(&mut self.missing);
+        empty(&mut self.quarantines);
         self.unmade_quarantines.clear();
         self.undefined = Definitions::default();
         self.revived = Definitions::default();
@@ -367,7 +368,7 @@ impl Draft {
         self.locations.clear();
         self.groups.clear();
         self.channels.clear();
-        self.prices.clear();
+        empty(&mut self.prices);
     }
 
     /// The prices of a SKU as the batch so far leaves them.

@@ -360,10 +360,21 @@ fn headers(method: &str, path: &str, operation: &mut Value) {
         && matches!(method, "get" | "put")
         && !path.contains("reservations")
         && !path.contains("export");
+    if versioned && method == "get" {
+        let tags = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#});
+        let known = json!({"name": "If-None-Match", "in": "header", "required": false, "schema": tags,
+            "description": "The `ETag` of what the caller knows: if it still is that, the answer is 304"});
+        match operation.get_mut("parameters").and_then(Value::as_array_mut) {
+            Some(parameters) => parameters.push(known),
+            None => operation["parameters"] = json!([known]),
+        }
+        operation["responses"]["304"] = json!({"description": "It is what the caller knows"});
+    }
     let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     for (status, answer) in answers {
         let told: &[(&str, bool)] = match status.as_str() {
             "200" => &[("ETag", versioned), ("Idempotent-Replayed", keyed)],
+            "304" => &[("ETag", versioned)],
             "201" => &[("Location", true), ("Idempotent-Replayed", keyed)],
             "429" | "503" => &[("Retry-After", true)],
             _ => &[],
