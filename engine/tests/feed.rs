@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::ChannelDetails;
-use anaquel_engine::command::{Command, Precondition, Put, PutWhat};
+use anaquel_engine::command::{Command, Precondition, Put, PutWhat, SkuFields};
 use anaquel_engine::event::{CellAfter, Event, MovementKind, Record};
 use anaquel_engine::feed::{Cursor, Exceeded, Item, Message, Mode, Reset, Selection, Start, Subscription, TrackError};
 use anaquel_engine::ids::{GroupId, LocationId, Name, Seq, SkuId};
 use anaquel_engine::level::Floor;
 use anaquel_engine::patch::Patch;
 use anaquel_engine::query::CellView;
+use anaquel_engine::rules::Effect;
 use anaquel_engine::settings::{FeedSettings, Settings};
-use common::{ManualClock, Numbers, START_MS, Shop, hold, name, some_rule};
+use common::{ManualClock, Numbers, START_MS, Shop, hold, name, rule, some_rule};
 
 type Place = (SkuId, LocationId);
 
@@ -178,11 +179,31 @@ impl Model {
     }
 }
 
+/// Waits until the feed has put in all that happened, so that it is found at one look.
+fn all_is_pending(shop: &Shop) -> Seq {
+    let seq = shop.engine.state().view.seq();
+    for _ in 0..100_000 {
+        if shop.engine.feed().position() >= seq {
+            return seq;
+        }
+        std::thread::sleep(std::time::Duration::from_micros(50));
+    }
+    panic!("the feed never came to {seq}");
+}
+
 fn check(shop: &Shop, reader: &mut Reader, selection: &Selection) {
-    reader.catch_up(shop.engine.state().view.seq());
-    // Something may have expired meanwhile, and been told.
-    let seq = reader.subscription.told();
-    let expected = Model::of(shop, seq).view(shop, selection);
+    // Something may expire meanwhile, and the model knows the names and rules of now. What was let go of is named once
+    // the feed is there, which may be later than what is known: a heartbeat asks once more.
+    let (seq, expected) = loop {
+        let now = all_is_pending(shop);
+        reader.woken.store(true, Ordering::SeqCst);
+        reader.catch_up(now);
+        let seq = reader.subscription.told();
+        let expected = Model::of(shop, seq).view(shop, selection);
+        if shop.engine.state().view.seq() == now || reader.ended.is_some() {
+            break (seq, expected);
+        }
+    };
     let differ = |place: &&Place| reader.cells.get(place) != expected.get(place);
     let differing: BTreeSet<_> = reader.cells.keys().chain(expected.keys()).filter(differ).collect();
     for place in &differing {
@@ -241,10 +262,19 @@ fn change_something(shop: &Shop, numbers: &mut Numbers, structure: bool) {
     }
 }
 
+/// A cell that joined with its SKU and again with its location was told as it had been the first time; and cursors came
+/// between a group's new members and the rules that rest on them.
+const ONCE_WRONG: [u64; 3] = [8277, 922, 1002];
+
 #[test]
 fn whatever_happens_a_reader_knows_what_the_log_says() {
-    let seed = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) + 1);
+    match std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok()) {
+        Some(seed) => live(seed),
+        None => ONCE_WRONG.into_iter().chain([u64::from(std::process::id()) + 1]).for_each(live),
+    }
+}
+
+fn live(seed: u64) {
     println!("ANAQUEL_SEED={seed}");
     let mut numbers = Numbers(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut shop = Shop::open();
@@ -381,8 +411,7 @@ fn who_does_not_read_is_bounded_and_told() {
     for sku in ["A0", "A1", "A2", "A3", "A4"] {
         shop.receive(sku, "s0", 1);
     }
-    let seq = shop.engine.state().view.seq();
-    shop.wait_until("all of it is pending", || shop.engine.feed().position() >= seq);
+    let seq = all_is_pending(&shop);
     check(&shop, &mut conflated, &wanted);
     assert_eq!(conflated.resets, [Reset::TooFarBehind]);
     lossless.catch_up(seq);
@@ -476,6 +505,95 @@ fn a_location_that_leaves_its_group_is_removed_by_name() {
         let places: BTreeSet<_> = reader.cells.keys().map(|(_, location)| location.0).collect();
         assert_eq!(places.len(), 2, "s1 stays by its own name, s2 came, s0 went");
         assert!(reader.resets.is_empty());
+    }
+}
+
+#[test]
+fn what_joins_twice_is_told_by_the_last_word() {
+    for mode in [Mode::Conflated, Mode::Lossless] {
+        let shop = Shop::open();
+        shop.receive("A", "s0", 5);
+        shop.receive("B", "s0", 5);
+        set_group(&shop, "g", &["s0".into()]);
+        let mut wanted = selection(&["A"], &[], &["g"], None);
+        let mut reader = Reader::new(&shop, wanted.clone(), mode, Start::Fresh);
+        check(&shop, &mut reader, &wanted);
+        reader.subscription.track(&[name("B")]).unwrap();
+        wanted.skus.push(name("B"));
+        // Nobody hears of what changes while the location is away.
+        set_group(&shop, "g", &[]);
+        shop.receive("B", "s0", 1);
+        set_group(&shop, "g", &["s0".into()]);
+        all_is_pending(&shop);
+        reader.woken.store(true, Ordering::SeqCst);
+        check(&shop, &mut reader, &wanted);
+        // What was tracked and let go of is not brought back by its location.
+        reader.subscription.track(&[name("C")]).unwrap();
+        reader.subscription.untrack(&[name("B")]).unwrap();
+        set_group(&shop, "g", &[]);
+        shop.receive("B", "s0", 1);
+        shop.receive("A", "s0", 1);
+        set_group(&shop, "g", &["s0".into()]);
+        all_is_pending(&shop);
+        wanted.skus = vec![name("A"), name("C")];
+        reader.woken.store(true, Ordering::SeqCst);
+        check(&shop, &mut reader, &wanted);
+    }
+}
+
+#[test]
+fn what_is_let_go_of_is_brought_back_by_nothing() {
+    for mode in [Mode::Conflated, Mode::Lossless] {
+        for polls_between in [false, true] {
+            let shop = Shop::open();
+            shop.declare(&["s0", "s1"]);
+            let count = |tracked| {
+                let fields = SkuFields { tracked: Patch::Set(tracked), ..SkuFields::default() };
+                put(&shop, PutWhat::Sku(name("A"), fields));
+                all_is_pending(&shop);
+            };
+            shop.receive("A", "s0", 1);
+            shop.sell("A", "s0", 1);
+            shop.receive("B", "s0", 5);
+            let wanted = selection(&["A", "B"], &["s0", "s1"], &[], None);
+            let mut reader = Reader::new(&shop, wanted.clone(), mode, Start::Fresh);
+            check(&shop, &mut reader, &wanted);
+            count(false);
+            if polls_between {
+                reader.catch_up(shop.engine.state().view.seq());
+                assert_eq!(reader.cells.len(), 3, "A at both");
+                count(true);
+            }
+            reader.subscription.untrack(&[name("A")]).unwrap();
+            reader.woken.store(true, Ordering::SeqCst);
+            check(&shop, &mut reader, &selection(&["B"], &["s0", "s1"], &[], None));
+        }
+    }
+}
+
+#[test]
+fn what_is_read_before_the_feed_is_there_is_exact() {
+    let shop = Shop::open();
+    for sku in ["A", "B"] {
+        shop.receive(sku, "s0", 5);
+    }
+    let told = selection(&["A", "B"], &[], &["g"], Some("web"));
+    let kept = selection(&["B"], &[], &["g"], Some("web"));
+    for round in 0..300 {
+        let mode = if round % 2 == 0 { Mode::Conflated } else { Mode::Lossless };
+        // The snapshot is of what is in the log, of which the feed need not have heard.
+        set_group(&shop, "g", &["s0".into()]);
+        let mut reader = Reader::new(&shop, told.clone(), mode, Start::Fresh);
+        reader.listen(1);
+        reader.subscription.untrack(&[name("A")]).unwrap();
+        reader.woken.store(true, Ordering::SeqCst);
+        check(&shop, &mut reader, &kept);
+        shop.put_rule("never", Some(rule(Effect::Access(false)))).unwrap();
+        let mut reader = Reader::new(&shop, told.clone(), mode, Start::Fresh);
+        reader.listen(1);
+        shop.put_rule("never", None).unwrap();
+        check(&shop, &mut reader, &told);
+        set_group(&shop, "g", &[]);
     }
 }
 

@@ -501,11 +501,9 @@ impl Index {
             }
             What::Rules(rests) => {
                 let before = std::mem::replace(&mut self.book, state.rules.share_book());
-                let recounts = match rests {
-                    Rests::Rules | Rests::Places => !self.book.counts_like(&before),
-                    Rests::Skus => self.book.looks_at_traits(),
-                };
-                if recounts {
+                let described_anew = matches!(rests, Rests::Skus) && self.book.looks_at_traits();
+                // Rules that came and went since the last look count as well: somebody may have read under them.
+                if described_anew || self.book.has_turned_since(&before) {
                     // The book may be newer than the entry: whoever knows its cells from before it must read again.
                     let seq = entry.seq.max(self.book.seq());
                     let all = 0..self.subs.len() as Slot;
@@ -521,7 +519,10 @@ impl Index {
             let Some(Some(sub)) = self.subs.get(slot as usize) else { continue };
             let mut pending = sub.lock_pending();
             match sub.mode {
-                Mode::Conflated => pending.recounted = Some((seq, reason)),
+                // One that is known from a later record on stays.
+                Mode::Conflated => {
+                    pending.recounted = pending.recounted.filter(|(of, _)| *of > seq).or(Some((seq, reason)))
+                }
                 Mode::Lossless => pending.push(Step::Recounted(seq, reason), shared),
             }
             pending.mark(seq, slot, self.round, &mut self.marked);

@@ -155,8 +155,9 @@ impl RuleTable {
             return;
         }
         let standing: Vec<_> = self.entries().rules.iter().flatten().cloned().collect();
-        if standing.iter().any(|rule| rule.in_force) || !self.book.load().is_empty() {
-            let book = Book::compile(seq, &standing, catalogue);
+        let before = self.book.load();
+        if standing.iter().any(|rule| rule.in_force) || !before.is_empty() {
+            let book = Book::compile(seq, &standing, catalogue).succeed(&before);
             self.in_force.store(!book.is_empty(), Relaxed);
             self.book.store(Arc::new(book));
         }
@@ -187,5 +188,30 @@ impl Entries {
         if let Some(place) = self.rules.get_mut(id.0 as usize) {
             *place = standing.map(Arc::new);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::{Conditions, Effect, Rule};
+
+    #[test]
+    fn what_came_and_went_between_two_looks_is_seen() {
+        let (table, catalogue) = (RuleTable::default(), Catalogue::default());
+        let set = |seq: Seq, id: u32, in_force: bool, rule: Option<Effect>| {
+            let name = Name::parse(&format!("r{id}")).expect("a name");
+            let rule =
+                rule.map(|effect| Rule { conditions: Conditions::default(), effect, starts_at: None, ends_at: None });
+            table.fold_set(seq, &[RuleSet { id: RuleId(id), name, rule, in_force }]);
+            table.refresh(seq, &catalogue);
+            table.share_book()
+        };
+        let before = set(1, 0, true, Some(Effect::Access(true)));
+        let between = set(2, 1, true, Some(Effect::Access(false)));
+        let after = set(3, 1, false, None);
+        assert!(after.counts_like(&before) && between.has_turned_since(&before) && after.has_turned_since(&before));
+        let same = set(4, 2, false, Some(Effect::Access(false)));
+        assert!(same.seq() > after.seq() && !same.has_turned_since(&after));
     }
 }

@@ -81,8 +81,8 @@ impl Subscription {
         } else {
             self.phase = Phase::CatchingUp { at: upto, waits: false };
         }
-        // Nothing of interest up to there counts as told, once what is before it was.
-        if self.out.is_empty() {
+        // Nothing of interest up to there counts as told, once what is before it was, and what was let go of meanwhile.
+        if self.out.is_empty() && self.untracked.is_none() {
             self.told = self.told.max(upto);
         }
         None

@@ -17,6 +17,7 @@ impl Subscription {
     /// Conflated: locations came or went, or all cells count differently. What came is read; what went is named.
     pub(super) fn reselect(&mut self, moved: &BTreeMap<Moving, (Seq, bool)>, recounted: Option<Reset>) -> Option<Told> {
         let limit = self.shared.settings.subscription_cells_max;
+        let moved_at = moved.values().map(|(seq, _)| *seq).max().unwrap_or(0);
         let moved: Vec<_> = moved.iter().map(|(moving, (_, joins))| (*moving, *joins)).collect();
         let (left, retired) = (Moving::locations(&moved, false), Moving::skus(&moved, false));
         let mut gone = self.gone(&left, &retired);
@@ -30,13 +31,13 @@ impl Subscription {
             let is_gone = |sku: SkuId, location: LocationId| {
                 left.contains(&location) || retired.contains(&sku) || without_cell.contains(&(sku, location))
             };
+            // What came in meanwhile came after it was gone.
+            let stays = |change: &Change| change.seq > moved_at || !is_gone(change.cell.sku, change.cell.location);
             let mut pending = self.sub.lock_pending();
-            pending.ready.retain(|_, change| !is_gone(change.cell.sku, change.cell.location));
-            pending.dirty.retain(|_, change| !is_gone(change.cell.sku, change.cell.location));
+            pending.ready.retain(|_, change| stays(change));
+            pending.dirty.retain(|_, change| stays(change));
             drop(pending);
-            for joining in &mut self.joining {
-                joining.cells.cells.retain(|cell| !is_gone(cell.sku, cell.location));
-            }
+            self.joining.iter_mut().for_each(|joining| joining.let_go(is_gone));
             self.untracked.get_or_insert_default().cells.extend(gone);
         }
         match came {
@@ -59,11 +60,20 @@ impl Subscription {
     /// Conflated: everything pending, exact at `position`.
     pub(super) fn tell_latest(&mut self, position: Seq, mut dirty: FxHashMap<CellKey, Arc<Change>>) -> Option<Told> {
         dirty.retain(|_, change| change.seq > self.base);
+        // A cell may join more than once, as what was tracked and with its location. Changes between two reads are not all
+        // here, since a location may have been out of its group meanwhile: the last read is the word on it, wherever it is
+        // told.
+        let mut read: FxHashMap<CellKey, (Seq, &CellView)> = FxHashMap::default();
+        for Joining { cells, .. } in &self.joining {
+            read.extend(cells.cells.iter().map(|cell| (cell_key(cell.sku, cell.location), (cells.seq, cell))));
+        }
         let mut joins = Vec::new();
         for Joining { cells, tracked, .. } in &self.joining {
             let item = |cell: &CellView| {
-                // Read at `cells.seq`, changed since: the change is the later word.
-                let change = dirty.get(&cell_key(cell.sku, cell.location)).filter(|change| change.seq > cells.seq);
+                let key = cell_key(cell.sku, cell.location);
+                let (seq, cell) = read.get(&key).copied().unwrap_or((cells.seq, cell));
+                // Read at `seq`, changed since: the change is the later word.
+                let change = dirty.get(&key).filter(|change| change.seq > seq);
                 // Whatever was in force when it was read, all are told by the same lens.
                 let read = || Item::Read(self.lens.see_again(&self.shared.state.catalogue, cell));
                 change.map_or_else(read, |change| Item::Changed(Arc::clone(change)))
@@ -72,6 +82,10 @@ impl Subscription {
         }
         for Joining { keys, .. } in self.joining.drain(..) {
             dirty.retain(|key, _| !keys.contains(key));
+        }
+        // What changed after it was let go of, or left, is back.
+        if let Some(untracked) = &mut self.untracked {
+            untracked.cells.retain(|(sku, at)| !dirty.contains_key(&cell_key(*sku, *at)));
         }
         let mut changes: Vec<_> = dirty.into_values().collect();
         changes.sort_unstable_by_key(|change| (change.seq, change.cell.sku, change.cell.location));

@@ -41,12 +41,10 @@ impl Subscription {
                     let counted = Moving::counted(&moved);
                     let joins = moved.iter().any(|(_, joins)| *joins) || !counted.is_empty();
                     let without_cell = self.without_cell(&counted);
-                    for joining in &mut self.joining {
-                        let is_gone = |sku: &SkuId, at: &LocationId| {
-                            left.contains(at) || retired.contains(sku) || without_cell.contains(&(*sku, *at))
-                        };
-                        joining.cells.cells.retain(|cell| !is_gone(&cell.sku, &cell.location));
-                    }
+                    let is_gone = |sku: SkuId, at: LocationId| {
+                        left.contains(&at) || retired.contains(&sku) || without_cell.contains(&(sku, at))
+                    };
+                    self.joining.iter_mut().for_each(|joining| joining.let_go(is_gone));
                     let mut gone = self.gone(&left, &retired);
                     gone.extend(without_cell);
                     let limit = self.shared.settings.subscription_cells_max;
@@ -96,7 +94,13 @@ impl Subscription {
                 {
                     moved.push((moving, joins));
                 }
-                Event::Moved(seq, moved)
+                // Rules may rest on what moved: no cursor may come between the two.
+                match pending.queue.front() {
+                    Some(Step::Recounted(recounted_at, reason)) if *recounted_at > self.base => {
+                        Event::Recounted(*recounted_at, *reason)
+                    }
+                    _ => Event::Moved(seq, moved),
+                }
             }
             Step::Recounted(seq, reason) => Event::Recounted(seq, reason),
         };

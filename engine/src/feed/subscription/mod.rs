@@ -56,6 +56,20 @@ struct Joining {
     tracked: Option<u64>,
 }
 
+impl Joining {
+    /// Some cells do not join after all: what becomes of them from here on is told as of any other.
+    fn let_go(&mut self, is_gone: impl Fn(SkuId, LocationId) -> bool) {
+        let Self { keys, cells, .. } = self;
+        cells.cells.retain(|cell| {
+            let goes = is_gone(cell.sku, cell.location);
+            if goes {
+                keys.remove(&cell_key(cell.sku, cell.location));
+            }
+            !goes
+        });
+    }
+}
+
 /// A live view of some cells. Dropping it ends it.
 pub struct Subscription {
     shared: Arc<Shared>,
@@ -74,6 +88,8 @@ pub struct Subscription {
     selection: u64,
     /// What is pending up to here is known to the subscriber already.
     base: Seq,
+    /// Where the cells are that were read at `base`, if the feed was behind: it may have other members of groups.
+    read_ahead: FxHashSet<LocationId>,
     /// How the subscription's channel sees cells, as it counts for what is told now.
     lens: Lens,
     joining: VecDeque<Joining>,
@@ -98,6 +114,7 @@ impl Subscription {
             knows: false,
             selection: 0,
             base: 0,
+            read_ahead: FxHashSet::default(),
             lens,
             joining: VecDeque::new(),
             untracked: None,
@@ -273,7 +290,17 @@ impl Subscription {
             let mut pending = self.sub.lock_pending();
             pending.ready.retain(|_, change| !is_gone(change.cell.sku));
             pending.dirty.retain(|_, change| !is_gone(change.cell.sku));
-            pending.queue.retain(|step| !matches!(step, Step::Changed(change) if is_gone(change.cell.sku)));
+            // What it would have brought, or taken, is let go of as well.
+            let concerns = |moving: &Moving| match moving {
+                Moving::Sku(sku) | Moving::Counting(sku) => is_gone(*sku),
+                Moving::Location(_) => false,
+            };
+            pending.moved.retain(|moving, _| !concerns(moving));
+            pending.queue.retain(|step| match step {
+                Step::Changed(change) => !is_gone(change.cell.sku),
+                Step::Moved(_, moving, _) => !concerns(moving),
+                Step::Recounted(..) => true,
+            });
             // Cells of a location that left are known to the subscriber until it was told.
             let left = pending.queue.iter().filter_map(|step| match step {
                 Step::Moved(_, Moving::Location(location), false) => Some(*location),
@@ -285,19 +312,27 @@ impl Subscription {
             });
             if let Some(places) = &mut places {
                 places.extend(left.chain(moved));
+                if index.position() < self.base {
+                    places.extend(&self.read_ahead);
+                }
             }
+        }
+        // Of what is known at a cursor that is ahead of the feed, nobody can tell yet where it is.
+        if let Phase::CatchingUp { at, .. } = self.phase
+            && at > index.position()
+        {
+            self.phase = Phase::Starting { reset: Some(Reset::SelectionChanged) };
         }
         // The delta that names what left is due once the position is beyond what is known.
         index.hold(self.slot, self.base);
         drop(index);
-        for joining in &mut self.joining {
-            joining.cells.cells.retain(|cell| !is_gone(cell.sku));
-        }
+        self.joining.iter_mut().for_each(|joining| joining.let_go(|sku, _| is_gone(sku)));
         let matrix = &state.matrix;
         let removed =
             gone.iter().flat_map(|sku| matrix.row(*sku).iter()).map(|(_, cell)| (cell.sku(), cell.location()));
         let removed = removed.filter(|(_, location)| places.as_ref().is_none_or(|places| places.contains(location)));
-        let uncounted = gone.iter().filter(|sku| !state.catalogue.is_tracked(**sku));
+        // Counted again, it may have been told where it has no cell, and that this is over may not have been.
+        let uncounted = gone.iter().filter(|sku| state.catalogue.tracking(**sku).is_some());
         let without_cell = uncounted.flat_map(|sku| {
             let places = places.iter().flatten();
             let free = places.filter(|at| state.matrix.get(*sku, **at).is_none());
@@ -394,6 +429,8 @@ impl Subscription {
         match cells {
             Ok(Cells { seq, lens, cells }) => {
                 (self.base, self.lens) = (seq, lens);
+                let is_ahead = shared.position.load(Acquire) < seq;
+                self.read_ahead = cells.iter().filter(|_| is_ahead).map(|cell| cell.location).collect();
                 self.out.push_back(Pieces::Snapshot { seq, cells: cells.into_iter(), then: Then::Whole(digest) });
                 self.phase = Phase::Live;
                 None

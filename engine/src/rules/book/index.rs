@@ -24,6 +24,8 @@ type Ranks = Box<[Rank]>;
 pub struct Book {
     /// The record since which it is in force.
     pub(super) seq: Seq,
+    /// How often cells came to count differently, up to this book.
+    pub(super) turns: u64,
     pub(super) rules: Vec<Arc<Standing>>,
     pub(super) compiled: Vec<Compiled>,
     pub(super) by_sku: FxHashMap<SkuId, Vec<Rank>>,
@@ -118,6 +120,7 @@ impl Book {
         });
         let mut book = Self {
             seq,
+            turns: 0,
             by_sku: FxHashMap::default(),
             by_category: FxHashMap::default(),
             by_attribute: FxHashMap::default(),
@@ -161,8 +164,19 @@ impl Book {
         self.seq
     }
 
+    /// The same as the book that comes next after `before`.
+    pub fn succeed(mut self, before: &Self) -> Self {
+        self.turns = before.turns + u64::from(!self.counts_like(before));
+        self
+    }
+
+    /// Whether cells came to count differently since `other`, even if they count now as they did then.
+    pub fn has_turned_since(&self, other: &Self) -> bool {
+        self.turns != other.turns
+    }
+
     /// Whether every cell counts as it does under `other`, as far as rules and places go.
-    pub fn counts_like(&self, other: &Self) -> bool {
+    pub(in crate::rules) fn counts_like(&self, other: &Self) -> bool {
         self.rules == other.rules
             && (self.other_place_class, &self.place_class) == (other.other_place_class, &other.place_class)
             && self.at_place == other.at_place
