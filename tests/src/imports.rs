@@ -193,6 +193,9 @@ fn read_source(module: &Module, file: PathBuf, text: &str) -> Source {
                 }
                 source.paths.push(path);
             }
+        } else if at(nth + 1) == "::" && at(nth.wrapping_sub(1)) == "in" && at(nth.wrapping_sub(2)) == "(" {
+            // Who may see it, not what it takes.
+            nth += 2;
         } else if at(nth + 1) == "::" && at(nth.wrapping_sub(1)) != "::" {
             let mut path = vec![at(nth).to_owned()];
             while at(nth + 1) == "::" && is_name(at(nth + 2)) {

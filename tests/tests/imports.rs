@@ -46,6 +46,8 @@ fn a_planted_circle_is_seen() {
     ];
     assert_eq!(circle(&through), [3], "it is the file behind the re-export that names the next");
     assert_eq!(circle(&[("a", "mod x; use x::X;"), ("a::x", "use super::Y;"), ("b", ""), ("c", "")]), [2]);
+    let seen = [("a", "use crate::b::B;"), ("b", "pub(in crate::a) struct B;"), ("c", "")];
+    assert_eq!(circle(&seen), [0; 0], "who may see a thing is not what it takes");
     let held = [("a", "mod own { use super::A; fn f() { crate::b::g(); } } use crate::c::C;"), ("b", ""), ("c", "")];
     assert_eq!(circle(&held), [0; 0], "what a file holds itself is the file");
     let tests = "use crate::b::B; #[cfg(test)] mod tests { use crate::c::C; } // use crate::c::C;";
