@@ -33,11 +33,14 @@ pub fn compiler() -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// The processor of this machine; empty where nobody tells.
+/// The processor of this machine, by everything that tells one model from another; empty where nobody tells.
 pub fn processor() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    model.map(|(_, name)| name.trim().to_owned()).unwrap_or_default()
+    let of = |field: &str| {
+        let line = text.lines().find_map(|line| line.split_once(':').filter(|(name, _)| name.trim() == field));
+        line.map_or("", |(_, value)| value.trim())
+    };
+    ["model name", "cpu family", "model", "stepping"].map(of).join(" ").trim().to_owned()
 }
 
 impl Baseline {
