@@ -4,7 +4,6 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use anaquel_engine::catalogue::ChannelDetails;
@@ -13,13 +12,11 @@ use anaquel_engine::event::{Event, MovementKind, Purpose, ThingKind};
 use anaquel_engine::feed::{Item, Message, Mode, Selection, Start, Subscription};
 use anaquel_engine::gtin::Gtin;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::level::Constraint;
 use anaquel_engine::patch::Patch;
-use anaquel_engine::recovery::Options;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
-use anaquel_engine::{Engine, verify};
+use anaquel_engine::verify;
 use common::{ManualClock, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
 
 fn open() -> Shop {
@@ -311,17 +308,6 @@ fn clear(shop: &Shop, sku: &str, location: &str) {
     recount(shop, sku, catalogue.locations.name(quarantine).as_str(), 0);
 }
 
-fn on_disk(directory: &Path, clock: &Arc<ManualClock>) -> Shop {
-    let options = Options {
-        sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
-        settings: Settings::default(),
-        entropy: 42,
-        trust_clock: false,
-    };
-    let (engine, _) = Engine::open(directory, options, clock.clone(), None).unwrap();
-    Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() }
-}
-
 #[test]
 fn what_is_retired_is_in_no_part_of_the_state_hash() {
     let directory = tempfile::tempdir().unwrap();
@@ -332,7 +318,7 @@ fn what_is_retired_is_in_no_part_of_the_state_hash() {
     other.put_channel("web", 0);
     let never = other.engine.state().hash.sums();
 
-    let mut shop = on_disk(directory.path(), &clock);
+    let mut shop = Shop::on_disk(directory.path(), &clock);
     furnish(&shop, &["A", "B"], &["s1", "s2"]);
     for (sku, location) in [("A", "s2"), ("B", "s1"), ("B", "s2")] {
         clear(&shop, sku, location);
@@ -360,7 +346,7 @@ fn what_is_retired_is_in_no_part_of_the_state_hash() {
             shop.engine.take_image().unwrap();
         }
         drop(shop);
-        shop = on_disk(directory.path(), &clock);
+        shop = Shop::on_disk(directory.path(), &clock);
         assert_eq!(shop.engine.state().hash.sums(), hash, "round {round}");
         assert_eq!(shop.engine.state().hash_anew(), hash, "round {round}");
         // All of it comes back, and counts as before.
@@ -379,7 +365,7 @@ fn what_is_retired_is_in_no_part_of_the_state_hash() {
         if round == 1 {
             shop.engine.take_image().unwrap();
             drop(shop);
-            shop = on_disk(directory.path(), &clock);
+            shop = Shop::on_disk(directory.path(), &clock);
             assert_eq!(shop.engine.state().hash.sums(), before, "round {round}");
         }
     }

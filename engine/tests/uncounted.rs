@@ -5,7 +5,6 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,17 +17,15 @@ use anaquel_engine::event::{Event, MovementKind, Purpose};
 use anaquel_engine::feed::{Item, Message, Mode, Selection, Start, Subscription};
 use anaquel_engine::ids::{LocationId, SkuId};
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::level::{Constraint, LINE_QUANTITY_MAX};
 use anaquel_engine::patch::Patch;
 use anaquel_engine::pickup::PickupQuestion;
 use anaquel_engine::query::CellView;
-use anaquel_engine::recovery::Options;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::sourcing::{Policy, Question, Sources};
+use anaquel_engine::verify;
 use anaquel_engine::what_if;
-use anaquel_engine::{Engine, verify};
 use common::{ManualClock, Numbers, START_MS, Shop, audit, hash, hold, hold_in_group, level, name, rule};
 
 fn says(tracked: bool) -> SkuFields {
@@ -459,21 +456,10 @@ fn a_place_is_chosen_for_what_is_counted_and_the_rest_goes_along() {
     audit(&shop);
 }
 
-fn on_disk(directory: &Path, clock: &Arc<ManualClock>) -> Shop {
-    let options = Options {
-        sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
-        settings: Settings::default(),
-        entropy: 42,
-        trust_clock: false,
-    };
-    let (engine, _) = Engine::open(directory, options, clock.clone(), None).unwrap();
-    Shop { engine, clock: Arc::clone(clock), disk: MemoryDisk::default() }
-}
-
 #[test]
 fn an_image_and_the_log_behind_it_lead_to_the_same() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
-    let mut shop = on_disk(directory.path(), &clock);
+    let mut shop = Shop::on_disk(directory.path(), &clock);
     shop.declare(&["s1", "s2"]);
     shop.count("CARD", "s1", 4);
     shop.count("CARD", "s1", 0);
@@ -497,7 +483,7 @@ fn an_image_and_the_log_behind_it_lead_to_the_same() {
         }
         let before = (shop.engine.state().hash.sums(), before.1);
         drop(shop);
-        shop = on_disk(directory.path(), &clock);
+        shop = Shop::on_disk(directory.path(), &clock);
         assert_eq!((shop.engine.state().hash.sums(), shop.level("CARD", "s1")), before, "round {round}");
         assert_eq!(shop.engine.state().hash_anew(), before.0, "round {round}");
     }
@@ -511,7 +497,7 @@ fn an_image_and_the_log_behind_it_lead_to_the_same() {
     let before = shop.engine.state().hash.sums();
     assert_eq!(shop.engine.state().hash_anew(), before);
     drop(shop);
-    let shop = on_disk(directory.path(), &clock);
+    let shop = Shop::on_disk(directory.path(), &clock);
     assert_eq!(shop.engine.state().hash.sums(), before);
     drop(shop);
     verify::verify(directory.path(), verify::Allowances::default()).unwrap();

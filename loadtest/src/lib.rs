@@ -14,7 +14,7 @@ pub mod kill;
 pub mod linear;
 pub mod live;
 mod machine;
-mod numbers;
+pub mod numbers;
 pub mod out;
 pub mod peers;
 pub mod pipeline;

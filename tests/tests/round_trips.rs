@@ -2,6 +2,7 @@
 //! the same shop.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+use anaquel_loadtest::numbers::Numbers;
 use anaquel_loadtest::server::verify;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
@@ -9,20 +10,8 @@ use serde_json::{Value, json};
 /// Every kind of file, in the order in which one rests on the other.
 const KINDS: [&str; 8] = ["channels", "locations", "groups", "skus", "stock", "prices", "rules", "supply"];
 
-/// Xorshift: numbers that a seed makes again.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len() as u64) as usize]
-    }
+fn one_of<'a>(numbers: &mut Numbers, choices: &[&'a str]) -> &'a str {
+    choices[numbers.below(choices.len() as u64) as usize]
 }
 
 fn import(shop: &mut Shop, path: &str, csv: &[u8]) -> Value {
@@ -105,13 +94,13 @@ fn opened() -> Shop {
 
 /// Something happens.
 fn live(shop: &mut Shop, numbers: &mut Numbers, open: &mut Vec<Value>) {
-    let (sku, place) = (numbers.of(&SKUS), numbers.of(&PLACES));
-    let declared = numbers.of(&PLACES[..4]);
+    let (sku, place) = (one_of(numbers, &SKUS), one_of(numbers, &PLACES));
+    let declared = one_of(numbers, &PLACES[..4]);
     match numbers.below(16) {
         // What nobody counts: sold, promised, and for a while counted after all.
         12 => drop(movement(
             shop,
-            &json!({"kind": numbers.of(&["sale", "return"]), "sku": "GIFT", "location": place, "quantity": 1}),
+            &json!({"kind": one_of(numbers, &["sale", "return"]), "sku": "GIFT", "location": place, "quantity": 1}),
         )),
         13 | 14 => {
             let lines = json!([{"sku": "GIFT", "location": declared, "quantity": 1 + numbers.below(90)}]);
@@ -137,7 +126,7 @@ fn live(shop: &mut Shop, numbers: &mut Numbers, open: &mut Vec<Value>) {
         )),
         3 => drop(movement(
             shop,
-            &json!({"kind": "receipt", "sku": sku, "location": place, "quantity": 3, "reference": numbers.of(&["PO-1", "PO-2", "DN-9"])}),
+            &json!({"kind": "receipt", "sku": sku, "location": place, "quantity": 3, "reference": one_of(numbers, &["PO-1", "PO-2", "DN-9"])}),
         )),
         4 => drop(movement(shop, &json!({"kind": "return", "sku": sku, "location": place, "quantity": 1}))),
         5 => {
@@ -145,7 +134,8 @@ fn live(shop: &mut Shop, numbers: &mut Numbers, open: &mut Vec<Value>) {
             assert_eq!(shop.client.post("/v1/stock/counts", &json!({"counts": [count]})).unwrap().status, 200);
         }
         6 | 7 => {
-            let line = json!({"sku": numbers.of(&SKUS[..5]), "location": declared, "quantity": 1 + numbers.below(3)});
+            let line =
+                json!({"sku": one_of(numbers, &SKUS[..5]), "location": declared, "quantity": 1 + numbers.below(3)});
             let body = json!({"channel": "web", "lines": [line], "confirm": true});
             let answer = shop.client.post("/v1/reservations", &body).unwrap();
             assert!([201, 409].contains(&answer.status), "{}", answer.json());
@@ -155,20 +145,20 @@ fn live(shop: &mut Shop, numbers: &mut Numbers, open: &mut Vec<Value>) {
         }
         8 => {
             if let Some(order) = open.pop() {
-                let step = numbers.of(&["collect", "cancel"]);
+                let step = one_of(numbers, &["collect", "cancel"]);
                 assert_eq!(shop.step(&order, step, &json!({})).status, 200);
             }
         }
         9 => {
-            let supply = numbers.of(&["PO-1", "PO-2", "PO-3"]);
+            let supply = one_of(numbers, &["PO-1", "PO-2", "PO-3"]);
             let row = json!({"supply": supply, "sku": sku, "location": declared, "quantity": numbers.below(9), "expected_at": "2100-02-01T00:00:00Z"});
             let answer = shop.client.put("/v1/supply", &json!({"supplies": [row]})).unwrap();
             assert_eq!(answer.status, 200, "{}", answer.json());
         }
         10 => set(
             shop,
-            &format!("/v1/skus/{}", numbers.of(&SKUS[..5])),
-            &json!({"name": numbers.of(&["A", "B, \"C\"", "D"])}),
+            &format!("/v1/skus/{}", one_of(numbers, &SKUS[..5])),
+            &json!({"name": one_of(numbers, &["A", "B, \"C\"", "D"])}),
         ),
         _ => {
             // A file of yesterday's counts, some of which say what is known.
@@ -202,7 +192,7 @@ fn comes_back(shop: &mut Shop, at: &str) {
 fn own_files_change_nothing_at_any_moment_of_a_living_shop() {
     let mut shop = opened();
     let seed = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x5eed_0001);
-    let (mut numbers, mut open) = (Numbers(seed), Vec::new());
+    let (mut numbers, mut open) = (Numbers::new(seed), Vec::new());
     for moment in 0..20 {
         for _ in 0..numbers.below(12) {
             live(&mut shop, &mut numbers, &mut open);
@@ -211,7 +201,7 @@ fn own_files_change_nothing_at_any_moment_of_a_living_shop() {
         // Sales go on between the export and the import: what was sold stays sold.
         let file = export(&mut shop, "stock");
         for _ in 0..numbers.below(6) {
-            let (sku, place) = (numbers.of(&SKUS), numbers.of(&PLACES));
+            let (sku, place) = (one_of(&mut numbers, &SKUS), one_of(&mut numbers, &PLACES));
             let late = json!({"kind": "sale", "sku": sku, "location": place, "quantity": 2, "occurred_at": "2026-01-01T00:00:00Z"});
             movement(&mut shop, &late);
             movement(&mut shop, &json!({"kind": "sale", "sku": sku, "location": place, "quantity": 1}));
@@ -236,7 +226,7 @@ fn own_files_change_nothing_at_any_moment_of_a_living_shop() {
 #[test]
 fn the_files_of_a_shop_make_the_same_shop_in_an_empty_directory() {
     let mut shop = opened();
-    let (mut numbers, mut open) = (Numbers(0x5eed_0002), Vec::new());
+    let (mut numbers, mut open) = (Numbers::new(0x5eed_0002), Vec::new());
     for _ in 0..150 {
         live(&mut shop, &mut numbers, &mut open);
     }
@@ -363,7 +353,7 @@ fn a_shortage_that_grows_by_every_sale_is_told_a_few_times() {
 #[test]
 fn what_is_available_is_what_the_numbers_beside_it_leave() {
     let mut shop = opened();
-    let (mut numbers, mut open) = (Numbers(0x5eed_0003), Vec::new());
+    let (mut numbers, mut open) = (Numbers::new(0x5eed_0003), Vec::new());
     for _ in 0..60 {
         live(&mut shop, &mut numbers, &mut open);
     }

@@ -17,8 +17,10 @@ use anaquel_engine::command::{
 use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose, SupplyKind};
 use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
 use anaquel_engine::journal::memory::MemoryDisk;
+use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::patch::Patch;
+use anaquel_engine::recovery::Options;
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::{NameSettings, Settings};
@@ -194,6 +196,18 @@ pub fn keyed(scope: u128) -> Option<Box<Cause>> {
 }
 
 impl Shop {
+    /// A shop on the disk, in `directory`.
+    pub fn on_disk(directory: &Path, clock: &Arc<ManualClock>) -> Self {
+        let options = Options {
+            sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+            settings: Settings::default(),
+            entropy: 42,
+            trust_clock: false,
+        };
+        let (engine, _) = Engine::open(directory, options, clock.clone(), None).unwrap();
+        Self { engine, clock: clock.clone(), disk: MemoryDisk::default() }
+    }
+
     pub fn open() -> Self {
         Self::on(MemoryDisk::default(), ManualClock::at(START_MS), Settings::default())
     }

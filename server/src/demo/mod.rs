@@ -1,7 +1,7 @@
 //! A small believable retailer: fashion, about 40 stores and two warehouses in Spain and Mexico, sparse and uneven stock.
 //! The same seed makes the same retailer every time.
 
-mod numbers;
+pub(crate) mod numbers;
 mod places;
 mod products;
 

@@ -18,6 +18,7 @@ use tower::ServiceExt;
 use crate::api::router;
 use crate::app::App;
 use crate::config::Config;
+use crate::demo::numbers::Numbers;
 use crate::wire::time;
 
 /// Time stands still until a test moves it.
@@ -29,17 +30,12 @@ impl Clock for ManualClock {
     }
 }
 
-/// Xorshift: numbers that a seed makes again.
-struct Numbers(u64);
+/// One of several, chosen by a number.
+trait Chooses {
+    fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T;
+}
 
-impl Numbers {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
+impl Chooses for Numbers {
     fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len() as u64) as usize]
     }
@@ -80,7 +76,7 @@ impl Shop {
         let two = PromiseLimits { open_holds: Some(2), ..PromiseLimits::default() };
         config.limits.channel.insert("few".into(), two);
         let app = App::for_tests_at(config, MemoryDisk::default(), clock.clone()).unwrap();
-        let numbers = Numbers(seed * 2_654_435_761 + 1);
+        let numbers = Numbers(seed);
         Self { _folder: folder, clock, router: router(app), numbers, seed, holds: Vec::new() }
     }
 
