@@ -20,6 +20,7 @@ pub mod clock;
 pub mod coming;
 pub mod command;
 pub mod confirmed;
+pub mod counters;
 mod deadlines;
 pub mod demand;
 mod directory;

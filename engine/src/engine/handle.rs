@@ -10,12 +10,13 @@ use crossbeam::channel::{Sender, bounded};
 
 use super::intake::{Intake, Standing};
 use super::old_log::{OldLog, OldLogCheck};
-use super::shared::{Counters, Health, ImageRequest, Shared};
+use super::shared::{Health, ImageRequest, Shared};
 use super::threads::{AbortOnPanic, JournalThread, take_images};
 use crate::admission::{MovementRequest, ReserveRequest};
 use crate::bounds::Bounds;
 use crate::clock::{self, Anchors, Clock, PacedClock};
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
+use crate::counters::Counters;
 use crate::event::{Cause, Few, IdempotencyKey, Record};
 use crate::feed::Feed;
 use crate::histogram::Histogram;
@@ -87,6 +88,7 @@ impl Engine {
         let epoch = identity.epoch();
         let (intake, sleeper) = Intake::new();
         let watch = Arc::new(Watch::default());
+        let counters = Arc::new(Counters::default());
         let shared = Arc::new(Shared {
             state: Arc::clone(&state),
             identity,
@@ -107,7 +109,7 @@ impl Engine {
             unused: Mutex::default(),
             has_unused: AtomicBool::new(false),
             old_log: OldLogCheck::new(unchecked),
-            counters: Counters::default(),
+            counters: Arc::clone(&counters),
             watch: Arc::clone(&watch),
         });
         if settings.names.accept_undeclared_channels {
@@ -150,6 +152,7 @@ impl Engine {
         let mut sequencer = Sequencer::new(state, folder, journal, settings, Some(feed.observer(observer)));
         sequencer.anchors = shared.clock.anchors().clone();
         sequencer.watch = watch;
+        sequencer.counters = counters;
         let run = {
             let shared = Arc::clone(&shared);
             move || {

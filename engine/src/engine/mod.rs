@@ -18,4 +18,4 @@ pub use handle::Engine;
 pub(crate) use handle::Recovered;
 pub use old_log::OldLog;
 pub use recall::{Listed, Recalled};
-pub use shared::{Counters, Health};
+pub use shared::Health;

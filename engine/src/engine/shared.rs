@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crossbeam::channel::Sender;
-use crossbeam::utils::CachePadded;
 
 use super::intake::Intake;
 use super::old_log::OldLogCheck;
 use crate::clock::PacedClock;
 use crate::command::Queued;
-use crate::histogram::Histogram;
+use crate::counters::Counters;
 use crate::identity::Identity;
 use crate::ids::{ChannelId, Seq};
 use crate::image;
@@ -24,35 +23,6 @@ use crate::watch::Watch;
 
 /// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
 pub(super) const IDLE_MS: u64 = 50;
-
-/// What the journal thread did, counted since the start; for metrics.
-#[derive(Debug)]
-pub struct Counters {
-    /// Batches made durable.
-    pub batches: CachePadded<AtomicU64>,
-    /// Records in them.
-    pub records: AtomicU64,
-    /// Bytes of them.
-    pub bytes: AtomicU64,
-    /// Reservations that expired.
-    pub expired: AtomicU64,
-    /// Images taken.
-    pub images: AtomicU64,
-    /// Records of each batch.
-    pub batch_records: Histogram,
-}
-
-/// Records by which batches are told apart.
-const BATCH_RECORDS: [u64; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
-
-impl Default for Counters {
-    fn default() -> Self {
-        let batch_records = Histogram::new(&BATCH_RECORDS);
-        let (batches, records, bytes) = Default::default();
-        let (expired, images) = Default::default();
-        Self { batches, records, bytes, expired, images, batch_records }
-    }
-}
 
 /// Whether the engine takes writes, and if not, why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +63,7 @@ pub(super) struct Shared {
     /// With an interval policy: up to where the log is durable, and whether somebody waits for it to be.
     pub(super) synced: AtomicU64,
     pub(super) sync_wanted: AtomicBool,
-    pub(super) counters: Counters,
+    pub(super) counters: Arc<Counters>,
     pub(super) watch: Arc<Watch>,
 }
 

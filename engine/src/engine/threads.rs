@@ -63,7 +63,7 @@ impl JournalThread {
             if waiting > 0 || due {
                 let turn = self.sequencer.turn(now, &mut commands);
                 let taken = waiting - commands.len();
-                self.count(&turn);
+                self.ask_image_when_due(&turn);
                 self.shared.intake.answered(taken);
             } else {
                 self.sequencer.forget(now);
@@ -145,15 +145,7 @@ impl JournalThread {
         }
     }
 
-    fn count(&mut self, turn: &Turn) {
-        let counters = &self.shared.counters;
-        if turn.records > 0 {
-            counters.batches.fetch_add(1, Ordering::Relaxed);
-            counters.records.fetch_add(turn.records as u64, Ordering::Relaxed);
-            counters.batch_records.record(turn.records as u64);
-            counters.bytes.fetch_add(turn.bytes as u64, Ordering::Relaxed);
-            counters.expired.fetch_add(turn.expired as u64, Ordering::Relaxed);
-        }
+    fn ask_image_when_due(&mut self, turn: &Turn) {
         self.bytes_since_image += turn.bytes as u64;
         if self.bytes_since_image >= self.shared.settings.checkpoint_bytes
             && self.ask_image.try_send(ImageRequest(None)).is_ok()

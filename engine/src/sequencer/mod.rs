@@ -47,6 +47,7 @@ use rustc_hash::FxHashMap;
 
 use crate::clock::Anchors;
 use crate::command::{Command, Completion, Failure, Outcome, Queued};
+use crate::counters::Counters;
 use crate::event::{Cause, Event, Few, Record};
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
@@ -116,6 +117,8 @@ pub(crate) struct Sequencer {
     looks: usize,
     /// What it is doing, for whoever looks after it.
     pub watch: Arc<Watch>,
+    /// What it did.
+    pub counters: Arc<Counters>,
 }
 
 impl Sequencer {
@@ -155,6 +158,7 @@ impl Sequencer {
             next_turn,
             looks: 0,
             watch: Arc::default(),
+            counters: Arc::default(),
         }
     }
 
@@ -249,6 +253,7 @@ impl Sequencer {
                     self.full = None;
                     turn.records = self.draft.records.len();
                     turn.bytes = self.draft.builder.batch().body.len();
+                    self.counters.batch(turn.records, turn.bytes, turn.expired);
                     self.publish();
                 }
                 Err(error) => {

@@ -1,0 +1,48 @@
+//! What the journal thread does, counted since the start.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam::utils::CachePadded;
+
+use crate::histogram::Histogram;
+
+/// What the journal thread did, counted since the start; for metrics.
+#[derive(Debug)]
+pub struct Counters {
+    /// Batches made durable.
+    pub batches: CachePadded<AtomicU64>,
+    /// Records in them.
+    pub records: AtomicU64,
+    /// Bytes of them.
+    pub bytes: AtomicU64,
+    /// Reservations that expired.
+    pub expired: AtomicU64,
+    /// Images taken.
+    pub images: AtomicU64,
+    /// Records of each batch.
+    pub batch_records: Histogram,
+}
+
+/// Records by which batches are told apart.
+const BATCH_RECORDS: [u64; 13] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000];
+
+impl Default for Counters {
+    fn default() -> Self {
+        let batch_records = Histogram::new(&BATCH_RECORDS);
+        let (batches, records, bytes) = Default::default();
+        let (expired, images) = Default::default();
+        Self { batches, records, bytes, expired, images, batch_records }
+    }
+}
+
+impl Counters {
+    /// Counts a batch that just became durable; before its callers are answered, so that who has an answer finds it
+    /// counted.
+    pub(crate) fn batch(&self, records: usize, bytes: usize, expired: usize) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.records.fetch_add(records as u64, Ordering::Relaxed);
+        self.batch_records.record(records as u64);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.expired.fetch_add(expired as u64, Ordering::Relaxed);
+    }
+}
