@@ -5,6 +5,8 @@
 //! is one load away.
 
 pub(crate) mod details;
+pub mod event;
+pub mod names;
 mod refusals;
 mod undeclared;
 

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::business_time::HORIZON_DAYS;
-use crate::event::{Event, OrderDay, Purpose, Record, SupplySet, SupplyUsed, Turn};
+use crate::effect::{At, Inbound};
+use crate::event::{OrderDay, Purpose, SupplySet, SupplyUsed, Turn};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::reservation::{Reservation, State};
 use crate::rules::RuleId;
@@ -202,30 +203,29 @@ impl Ledger {
     }
 
     /// Takes in what a record says of supply.
-    pub fn supply(&mut self, record: &Record) {
-        match &record.event {
-            Event::SupplySet(rows) => {
+    pub fn inbound(&mut self, at: At<'_>, inbound: Inbound<'_>) {
+        match inbound {
+            Inbound::Set(rows) => {
                 for row in rows {
                     let (sku, location) = (row.cell.sku, row.cell.location);
-                    self.note_set(record, row);
+                    self.note_set(at, row);
                     let outlook = self.outlook_mut(sku, location);
                     outlook.set(&row.name, row.kind, row.open, row.expected_at);
                     self.drop_empty(sku, location);
                 }
             }
-            Event::Received(received) => {
-                for used in &received.used {
-                    self.note_used(record, used);
+            Inbound::Used(rows, _) => {
+                for used in rows {
+                    self.note_used(at, used);
                     self.outlook_mut(used.sku, used.location).used(&used.name, used.open);
                     self.drop_empty(used.sku, used.location);
                 }
             }
-            _ => {}
         }
     }
 
     /// Some of a supply came.
-    fn note_used(&mut self, record: &Record, used: &SupplyUsed) {
+    fn note_used(&mut self, record: At<'_>, used: &SupplyUsed) {
         let key = came_key(used.sku, used.location, used.name.as_str());
         let came = self.came.entry(key).or_insert(Came { told: used.quantity + used.open, ..Came::default() });
         if came.seq < record.seq {
@@ -238,7 +238,7 @@ impl Ledger {
 
     /// A supply was told anew: one of which nothing is to come goes on behind what came, any other begins anew, unless it
     /// is only dated anew.
-    fn note_set(&mut self, record: &Record, row: &SupplySet) {
+    fn note_set(&mut self, record: At<'_>, row: &SupplySet) {
         let (sku, location) = (row.cell.sku, row.cell.location);
         let key = came_key(sku, location, row.name.as_str());
         let Some(came) = self.came.get_mut(&key).filter(|came| came.seq < record.seq) else { return };

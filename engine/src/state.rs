@@ -14,17 +14,18 @@ use rustc_hash::FxHashMap;
 use crate::catalogue::{Catalogue, SkuDetails};
 use crate::deadlines::Deadlines;
 use crate::demand::DemandRates;
-use crate::event::{CellAfter, Definitions, Event, Moved, MovementKind, Record};
+use crate::effect::{At, Described, Effect, Inbound, Made, Naming, RuleChange, Step};
+use crate::event::{CellAfter, Counted, Definitions, LineChange, Moved, MovementKind, Record};
 use crate::hash::{self, Part, StateHash, Sums};
 use crate::idempotency::{Done, IdempotencyTable, KeptKeys, tag_of};
 use crate::ids::{ChannelId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
-use crate::ledger::{CameKey, Counted, Ledger, Shift, Used};
+use crate::ledger::{CameKey, Counted as QuotaCount, Ledger, Shift, Used};
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::lost::Lost;
 use crate::matrix::{Arena, CellId, Matrix, MatrixWriter};
 use crate::movements::RecentMovements;
 use crate::places::PlaceTable;
-use crate::reservation::{Closed, Reservation, ReservationStore};
+use crate::reservation::{Closed, Progress, Reservation, ReservationStore};
 use crate::rules::{Book, RuleId, RuleTable, Standing};
 use crate::settings::Budget;
 use crate::settings::Settings;
@@ -155,7 +156,7 @@ impl State {
     }
 
     /// Puts back a count of a quota that an image holds.
-    pub(crate) fn restore_quota(&self, counted: Counted, used: Used) {
+    pub(crate) fn restore_quota(&self, counted: QuotaCount, used: Used) {
         self.change_ledger(|ledger| ledger.restore(counted, used));
     }
 
@@ -236,7 +237,7 @@ impl State {
     /// Lets go of what was counted under quotas that are over, once nothing of it is open.
     fn forget_quotas(&self) {
         if self.has_terms.load(Relaxed) {
-            let runs = |counted: &Counted| {
+            let runs = |counted: &QuotaCount| {
                 let rule = self.rules.at(counted.rule);
                 rule.is_some_and(|rule| rule.in_force && rule.since == counted.since)
             };
@@ -285,15 +286,11 @@ impl State {
     }
 
     /// Folds what a record says of supply. Bounded by the supplies that it names.
-    fn fold_supply(&self, record: &Record) {
-        let mut named: BTreeSet<(SkuId, LocationId, &Name)> = BTreeSet::new();
-        match &record.event {
-            Event::SupplySet(rows) => named.extend(rows.iter().map(|row| (row.cell.sku, row.cell.location, &row.name))),
-            Event::Received(received) => {
-                named.extend(received.used.iter().map(|used| (used.sku, used.location, &used.name)));
-            }
-            _ => {}
-        }
+    fn fold_inbound(&self, at: At<'_>, inbound: Inbound<'_>) {
+        let named: BTreeSet<(SkuId, LocationId, &Name)> = match inbound {
+            Inbound::Set(rows) => rows.iter().map(|row| (row.cell.sku, row.cell.location, &row.name)).collect(),
+            Inbound::Used(rows, _) => rows.iter().map(|used| (used.sku, used.location, &used.name)).collect(),
+        };
         let sum = || {
             let ledger = self.ledger();
             named.iter().fold(0_u128, |sum, (sku, location, name)| {
@@ -303,7 +300,7 @@ impl State {
             })
         };
         let before = sum();
-        self.change_ledger(|ledger| ledger.supply(record));
+        self.change_ledger(|ledger| ledger.inbound(at, inbound));
         self.hash.change(Part::Supply, before, sum());
     }
 
@@ -513,166 +510,183 @@ impl Folder {
     // A function of its own, so that `anaquel-bench instructions` can count it.
     #[inline(never)]
     pub fn fold(&mut self, state: &State, record: &Record) {
-        match &record.event {
-            Event::Defined(definitions) => {
-                fold_definitions(state, definitions);
-                if !definitions.locations.is_empty() {
-                    state.places.fold();
-                }
-            }
-            Event::MadeUp(made_up) => {
-                fold_definitions(state, &made_up.names);
-                state.catalogue.fold_made_up(made_up);
-                if !made_up.names.locations.is_empty() {
-                    state.places.fold();
-                }
-            }
-            Event::Released(names) => {
-                for (channel, name) in &names.channels {
-                    state.catalogue.channels.fold_released(*channel, name, record.seq);
-                }
-            }
-            Event::Retired(names) => self.fold_retired(state, record.seq, names),
-            Event::Revived(names) => self.fold_revived(state, names),
-            Event::SkusSet(rows) => {
-                for (sku, details) in rows {
-                    state.catalogue.fold_sku(*sku, record.seq, details.clone());
-                    state.rules.fold_sku(*sku, details);
-                }
-            }
-            Event::TrackingSet(rows) => {
-                rows.iter().for_each(|(sku, tracked)| self.fold_tracking(state, record.seq, *sku, *tracked));
-            }
-            Event::LocationsSet(rows) => {
-                for (location, details) in rows {
-                    state.catalogue.fold_location(*location, record.seq, details.clone());
-                }
-                state.rules.fold_places();
-                state.places.fold();
-            }
-            Event::ServicesSet(rows) => {
-                for (location, details) in rows {
-                    state.catalogue.fold_services(*location, record.seq, details.clone());
-                }
-                state.places.fold();
-            }
-            Event::HoursSet(rows) => {
-                for (location, hours) in rows {
-                    state.catalogue.fold_hours(*location, record.seq, hours.clone());
-                }
-                state.places.fold();
-            }
-            Event::GroupsSet(rows) => {
-                for (group, details) in rows {
-                    state.catalogue.fold_group(*group, record.seq, details.clone());
-                }
-                state.rules.fold_places();
-            }
-            Event::ChannelsSet(rows) => {
-                for (channel, details) in rows {
-                    state.catalogue.fold_channel(*channel, record.seq, *details);
-                }
-            }
-            Event::PricesSet(rows) => {
-                for (sku, prices) in rows {
-                    state.catalogue.fold_prices(*sku, record.seq, prices.clone());
-                }
-            }
-            Event::Moved(rows) => self.fold_moved(state, record, rows),
-            Event::Received(received) => {
-                self.fold_moved(state, record, &received.rows);
-                self.fold_fills(state, record);
-            }
-            Event::Filled(_) => self.fold_fills(state, record),
-            Event::WaitsDated(_) => {
-                let changed = record.event.changed_reservations();
-                changed.into_iter().for_each(|id| self.fold_change(state, id, record));
-            }
-            Event::SupplySet(_) => record.event.for_each_cell(|cell| self.fold_cell(state, cell, None)),
-            Event::DemandLost(_) | Event::DemandRefused(_) | Event::Told(_) => {}
-            Event::Counted(rows) => {
-                for (row, counted) in (0..).zip(rows) {
-                    let CellAfter { sku, location, .. } = counted.cell;
-                    let counted_at = (!counted.outdated).then_some(counted.counted_at);
-                    let known_at = state.matrix.get(sku, location).map(|cell| cell.counted_at());
-                    self.fold_cell(state, &counted.cell, counted_at);
-                    match counted_at {
-                        Some(at) if known_at == Some(at) => {
-                            let corrected = i64::from(counted.counted) - i64::from(counted.expected);
-                            state.movements.fold_recounted(sku, location, (record.seq, row), at, corrected);
-                        }
-                        Some(at) => state.movements.fold_counted(sku, location, at),
-                        None => {}
-                    }
-                }
-            }
-            Event::QuarantinesMade(rows) => {
-                rows.iter().for_each(|(quarantine, of)| state.catalogue.fold_quarantine(*quarantine, *of));
-            }
-            Event::CountsConfirmed(confirmed) => {
-                for (sku, location) in confirmed.cells.iter() {
-                    self.fold_confirmed(state, sku, location, confirmed.counted_at);
-                }
-            }
-            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) => {
-                self.fold_promise(state, record);
-            }
-            Event::Collected(collected) => {
-                for (row, line) in (0..).zip(&collected.lines) {
-                    self.fold_cell(state, &line.cell, None);
-                    let CellAfter { sku, location, .. } = line.cell;
-                    let change = -i64::from(line.quantity);
-                    let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
-                    let at = record.time.after_count(counted_at);
-                    if state.catalogue.is_tracked(sku) {
-                        state.movements.fold_moved(sku, location, (record.seq, row), at, change);
-                    }
-                    state.rates.fold_sold(sku, location, (record.seq, row), record.time, line.quantity);
-                }
-                self.fold_change(state, collected.reservation, record);
-            }
-            Event::Confirmed(_)
-            | Event::Readied(_)
-            | Event::Cancelled(_)
-            | Event::Extended(_)
-            | Event::Expired(_)
-            | Event::PickupBySet(_) => {
-                record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
-                if let Some(id) = record.event.changed_reservation() {
-                    self.fold_change(state, id, record);
-                }
-            }
-            Event::ShortageGrew(cell) => {
-                state.short_cells().insert((cell.sku, cell.location), cell.level.shortage());
-            }
-            Event::ShortageCleared(cell) => {
-                state.short_cells().remove(&(cell.sku, cell.location));
-            }
-            Event::Imported(_) => {}
-            Event::Rebound(rebound) => {
-                record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
-                self.fold_change(state, rebound.reservation, record);
-            }
-            Event::RulesSet(rows) => {
-                let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
-                state.rehash_rules(&ids, || state.rules.fold_set(record.seq, rows));
-                state.forget_quotas();
-            }
-            Event::RulesTurned(rows) => {
-                let ids: BTreeSet<_> = rows.iter().map(|(id, _)| *id).collect();
-                state.rehash_rules(&ids, || state.rules.fold_turned(record.seq, rows));
-                state.forget_quotas();
-            }
-        }
-        if matches!(record.event, Event::SupplySet(_) | Event::Received(_)) {
-            state.fold_supply(record);
-        }
+        let at = record.at();
+        record.event.effects(|effect| self.fold_effect(state, at, effect));
         if !self.shift.is_empty() {
             let shift = std::mem::take(&mut self.shift);
             state.change_ledger(|ledger| ledger.apply(record.seq, &shift));
         }
         self.fold_key(state, record);
         state.last_time.store(record.time.0, Relaxed);
+    }
+
+    #[inline]
+    fn fold_effect(&mut self, state: &State, at: At<'_>, effect: Effect<'_>) {
+        match effect {
+            Effect::Cell(cell, counted_at) => self.fold_cell(state, cell, counted_at),
+            Effect::Promise(Step::Made(made)) => self.fold_made(state, at, made),
+            Effect::Promise(step) => {
+                if let Some(id) = step.reservation() {
+                    self.fold_change(state, id, at, Progress::Step(step));
+                }
+            }
+            Effect::HandedOver(row, line) => Self::fold_handed_over(state, at, row, line),
+            Effect::Moved(row, moved) => Self::fold_moved(state, at, row, moved),
+            Effect::Counted(row, counted) => Self::fold_counted(state, at, row, counted),
+            Effect::CountsConfirmed(confirmed) => {
+                for (sku, location) in confirmed.cells.iter() {
+                    self.fold_confirmed(state, sku, location, confirmed.counted_at);
+                }
+            }
+            Effect::Shortage(cell, true) => {
+                state.short_cells().insert((cell.sku, cell.location), cell.level.shortage());
+            }
+            Effect::Shortage(cell, false) => {
+                state.short_cells().remove(&(cell.sku, cell.location));
+            }
+            Effect::Filled(fills) => {
+                for of_one in fills.chunk_by(|a, b| a.reservation == b.reservation) {
+                    if let Some(first) = of_one.first() {
+                        self.fold_change(state, first.reservation, at, Progress::Filled(of_one));
+                    }
+                }
+            }
+            Effect::Dated(rows) => {
+                for of_one in rows.chunk_by(|a, b| a.reservation == b.reservation) {
+                    if let Some(first) = of_one.first() {
+                        self.fold_change(state, first.reservation, at, Progress::Dated(of_one));
+                    }
+                }
+            }
+            Effect::Inbound(inbound) => state.fold_inbound(at, inbound),
+            Effect::Rules(RuleChange::Set(rows)) => {
+                let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
+                state.rehash_rules(&ids, || state.rules.fold_set(at.seq, rows));
+                state.forget_quotas();
+            }
+            Effect::Rules(RuleChange::Activated(rows)) => {
+                let ids: BTreeSet<_> = rows.iter().map(|(id, _)| *id).collect();
+                state.rehash_rules(&ids, || state.rules.fold_activated(at.seq, rows));
+                state.forget_quotas();
+            }
+            Effect::Names(naming) => self.fold_names(state, at, naming),
+            Effect::Described(described) => self.fold_described(state, at, described),
+            Effect::Refused(..) => {}
+        }
+    }
+
+    fn fold_names(&mut self, state: &State, at: At<'_>, naming: Naming<'_>) {
+        match naming {
+            Naming::Defined(definitions) => {
+                fold_definitions(state, definitions);
+                if !definitions.locations.is_empty() {
+                    state.places.fold();
+                }
+            }
+            Naming::MadeUp(made_up) => {
+                fold_definitions(state, &made_up.names);
+                state.catalogue.fold_made_up(made_up);
+                if !made_up.names.locations.is_empty() {
+                    state.places.fold();
+                }
+            }
+            Naming::Released(names) => {
+                for (channel, name) in &names.channels {
+                    state.catalogue.channels.fold_released(*channel, name, at.seq);
+                }
+            }
+            Naming::Retired(names) => self.fold_retired(state, at.seq, names),
+            Naming::Revived(names) => self.fold_revived(state, names),
+            Naming::Quarantines(rows) => {
+                rows.iter().for_each(|(quarantine, of)| state.catalogue.fold_quarantine(*quarantine, *of));
+            }
+        }
+    }
+
+    fn fold_described(&mut self, state: &State, at: At<'_>, described: Described<'_>) {
+        match described {
+            Described::Skus(rows) => {
+                for (sku, details) in rows {
+                    state.catalogue.fold_sku(*sku, at.seq, details.clone());
+                    state.rules.fold_sku(*sku, details);
+                }
+            }
+            Described::Tracking(rows) => {
+                rows.iter().for_each(|(sku, tracked)| self.fold_tracking(state, at.seq, *sku, *tracked));
+            }
+            Described::Locations(rows) => {
+                for (location, details) in rows {
+                    state.catalogue.fold_location(*location, at.seq, details.clone());
+                }
+                state.rules.fold_places();
+                state.places.fold();
+            }
+            Described::Services(rows) => {
+                for (location, details) in rows {
+                    state.catalogue.fold_services(*location, at.seq, details.clone());
+                }
+                state.places.fold();
+            }
+            Described::Hours(rows) => {
+                for (location, hours) in rows {
+                    state.catalogue.fold_hours(*location, at.seq, hours.clone());
+                }
+                state.places.fold();
+            }
+            Described::Groups(rows) => {
+                for (group, details) in rows {
+                    state.catalogue.fold_group(*group, at.seq, details.clone());
+                }
+                state.rules.fold_places();
+            }
+            Described::Channels(rows) => {
+                for (channel, details) in rows {
+                    state.catalogue.fold_channel(*channel, at.seq, *details);
+                }
+            }
+            Described::Prices(rows) => {
+                for (sku, prices) in rows {
+                    state.catalogue.fold_prices(*sku, at.seq, prices.clone());
+                }
+            }
+        }
+    }
+
+    fn fold_handed_over(state: &State, at: At<'_>, row: u32, line: &LineChange) {
+        let CellAfter { sku, location, .. } = line.cell;
+        let change = -i64::from(line.quantity);
+        let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
+        if state.catalogue.is_tracked(sku) {
+            let happened_at = at.time.after_count(counted_at);
+            state.movements.fold_moved(sku, location, (at.seq, row), happened_at, change);
+        }
+        state.rates.fold_sold(sku, location, (at.seq, row), at.time, line.quantity);
+    }
+
+    fn fold_moved(state: &State, at: At<'_>, row: u32, moved: &Moved) {
+        let CellAfter { sku, location, .. } = moved.cell;
+        if !moved.absorbed {
+            state.movements.fold_moved(sku, location, (at.seq, row), moved.occurred_at, moved.change);
+        }
+        if moved.kind == MovementKind::Sale {
+            state.rates.fold_sold(sku, location, (at.seq, row), at.time, moved.change.unsigned_abs() as u32);
+        }
+    }
+
+    /// What late movements reckon with. The level and its moment come with the cell, behind it.
+    fn fold_counted(state: &State, at: At<'_>, row: u32, counted: &Counted) {
+        let CellAfter { sku, location, .. } = counted.cell;
+        if counted.outdated {
+            return;
+        }
+        let counted_at = counted.counted_at;
+        let known_at = state.matrix.get(sku, location).map(|cell| cell.counted_at());
+        if known_at == Some(counted_at) {
+            let corrected = i64::from(counted.counted) - i64::from(counted.expected);
+            state.movements.fold_recounted(sku, location, (at.seq, row), counted_at, corrected);
+        } else {
+            state.movements.fold_counted(sku, location, counted_at);
+        }
     }
 
     fn fold_cell(&mut self, state: &State, after: &CellAfter, counted_at: Option<Timestamp>) {
@@ -715,48 +729,20 @@ impl Folder {
         }
     }
 
-    fn fold_moved(&mut self, state: &State, record: &Record, rows: &[Moved]) {
-        let seq = record.seq;
-        for (row, moved) in (0..).zip(rows) {
-            self.fold_cell(state, &moved.cell, None);
-            if !moved.absorbed {
-                let CellAfter { sku, location, .. } = moved.cell;
-                state.movements.fold_moved(sku, location, (seq, row), moved.occurred_at, moved.change);
-            }
-            if moved.kind == MovementKind::Sale {
-                let CellAfter { sku, location, .. } = moved.cell;
-                state.rates.fold_sold(sku, location, (seq, row), record.time, moved.change.unsigned_abs() as u32);
-            }
+    fn fold_made(&mut self, state: &State, at: At<'_>, made: Made<'_>) {
+        let channel = made.reserved.channel.0 as usize;
+        if channel >= self.promised_at.len() {
+            self.promised_at.resize(channel + 1, 0);
         }
-    }
-
-    fn fold_fills(&mut self, state: &State, record: &Record) {
-        record.event.fills().iter().for_each(|fill| self.fold_cell(state, &fill.cell, None));
-        let changed = record.event.changed_reservations();
-        changed.into_iter().for_each(|id| self.fold_change(state, id, record));
-    }
-
-    fn fold_promise(&mut self, state: &State, record: &Record) {
-        record.event.for_each_cell(|cell| self.fold_cell(state, cell, None));
-        if let Some(reserved) = record.event.reserved() {
-            let at = reserved.channel.0 as usize;
-            if at >= self.promised_at.len() {
-                self.promised_at.resize(at + 1, 0);
-            }
-            if let Some(promised_at) = self.promised_at.get_mut(at) {
-                *promised_at = record.seq;
-            }
+        if let Some(promised_at) = self.promised_at.get_mut(channel) {
+            *promised_at = at.seq;
         }
-        for superseded in record.event.superseded() {
-            self.fold_change(state, superseded.reservation, record);
+        let reservation = Reservation::made(at, made);
+        if let Some(cause) = at.cause.filter(|cause| cause.caller != 0) {
+            state.owners().insert(reservation.id, cause.caller);
+            self.has_owners = true;
         }
-        if let Some(reservation) = Reservation::created_by(record) {
-            if let Some(cause) = record.cause.as_deref().filter(|cause| cause.caller != 0) {
-                state.owners().insert(reservation.id, cause.caller);
-                self.has_owners = true;
-            }
-            self.fold_new(state, reservation);
-        }
+        self.fold_new(state, reservation);
     }
 
     fn fold_new(&mut self, state: &State, reservation: Reservation) {
@@ -774,15 +760,15 @@ impl Folder {
         state.reservations.insert(reservation);
     }
 
-    fn fold_change(&mut self, state: &State, id: ReservationId, record: &Record) {
+    fn fold_change(&mut self, state: &State, id: ReservationId, at: At<'_>, progress: Progress<'_>) {
         state.reservations.change(id, |reservation| {
-            if record.seq <= reservation.version {
+            if at.seq <= reservation.version {
                 return;
             }
             let digest_before = hash::reservation(id, reservation.version, reservation.outstanding());
             let deadline_before = reservation.deadline();
             let before = reservation.is_counted().then(|| reservation.clone());
-            reservation.apply(record);
+            reservation.apply(at, progress);
             if before.is_some() {
                 self.shift.between(before.as_ref(), reservation);
             }
@@ -901,7 +887,9 @@ pub(crate) fn fold_definitions(state: &State, definitions: &Definitions) {
 mod tests {
     use super::*;
     use crate::catalogue::LocationDetails;
+    use crate::event::Event;
     use crate::ids::GroupId;
+    use crate::{catalogue, stock};
 
     /// An image is written while the journal goes on, so what is replayed on it may be older than what it holds.
     #[test]
@@ -915,35 +903,36 @@ mod tests {
         let all = Definitions { groups: vec![(GroupId(0), name("g"))], skus: vec![sku.clone()], ..*of_shop() };
         let counted = |location: LocationId, safety_stock: u32, time: u64| {
             let level = StockLevel { on_hand: 0, reserved: 0 };
-            Event::Counted(vec![crate::event::Counted {
+            Event::Stock(stock::event::Event::Counted(vec![crate::event::Counted {
                 counted: 0,
                 expected: 0,
                 counted_at: Timestamp(time),
                 outdated: false,
                 created: false,
                 cell: CellAfter { sku: sku.0, location, level, safety_stock },
-            }])
+            }]))
         };
         let details = || SkuDetails { gtin: Some("4006381333931".into()), ..SkuDetails::default() };
-        let declared = || Event::SkusSet(vec![(sku.0, details())]);
-        let placed = || Event::LocationsSet(vec![(shop.0, LocationDetails::default())]);
+        let declared = || Event::Catalogue(catalogue::event::Event::SkusSet(vec![(sku.0, details())]));
+        let placed =
+            || Event::Catalogue(catalogue::event::Event::LocationsSet(vec![(shop.0, LocationDetails::default())]));
         let events = vec![
-            Event::Defined(Box::new(all)),
+            Event::Catalogue(catalogue::event::Event::Defined(Box::new(all))),
             declared(),
             placed(),
-            Event::QuarantinesMade(vec![(inside.0, shop.0)]),
+            Event::Catalogue(catalogue::event::Event::QuarantinesMade(vec![(inside.0, shop.0)])),
             counted(shop.0, 3, 5),
             counted(inside.0, IN_QUARANTINE, 6),
-            Event::Retired(of_shop()),
-            Event::Retired(of_sku()),
-            Event::Revived(of_shop()),
+            Event::Catalogue(catalogue::event::Event::Retired(of_shop())),
+            Event::Catalogue(catalogue::event::Event::Retired(of_sku())),
+            Event::Catalogue(catalogue::event::Event::Revived(of_shop())),
             placed(),
             counted(shop.0, 3, 5),
-            Event::Revived(of_sku()),
+            Event::Catalogue(catalogue::event::Event::Revived(of_sku())),
             declared(),
             counted(shop.0, 4, 7),
-            Event::Retired(of_sku()),
-            Event::Retired(of_shop()),
+            Event::Catalogue(catalogue::event::Event::Retired(of_sku())),
+            Event::Catalogue(catalogue::event::Event::Retired(of_shop())),
         ];
         let record = |(seq, event)| Record { seq, time: Timestamp(seq), cause: None, event };
         let records: Vec<Record> = (1..).zip(events).map(record).collect();

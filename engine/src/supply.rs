@@ -4,17 +4,21 @@
 //! promise is kept when as many units have come as it and all before it wait for, and the date of a new one follows from
 //! adding up: it is the first on which supply and allowances reach what everybody waits for, the new one included.
 
+pub mod event;
 pub(crate) mod inbound;
+pub mod received;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{Turn, WaitDated};
 use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::reservation::Wait;
+use crate::reservation::promise::Turn;
 use crate::rules::RuleId;
+
+use received::WaitDated;
 
 pub use inbound::{Supply, SupplyKind};
 

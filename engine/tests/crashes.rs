@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::catalogue;
 use std::sync::Arc;
 
 use anaquel_engine::Engine;
@@ -380,8 +381,12 @@ fn definitions_come_before_what_uses_them() {
     let mut defined = std::collections::BTreeSet::new();
     for record in shop.engine.events(0, 100_000).unwrap() {
         match &record.event {
-            Event::Defined(names) => defined.extend(names.skus.iter().map(|(id, _)| *id)),
-            Event::MadeUp(made_up) => defined.extend(made_up.names.skus.iter().map(|(id, _)| *id)),
+            Event::Catalogue(catalogue::event::Event::Defined(names)) => {
+                defined.extend(names.skus.iter().map(|(id, _)| *id))
+            }
+            Event::Catalogue(catalogue::event::Event::MadeUp(made_up)) => {
+                defined.extend(made_up.names.skus.iter().map(|(id, _)| *id))
+            }
             _ => {}
         }
         record.event.for_each_cell(|cell| assert!(defined.contains(&cell.sku), "record {}", record.seq));

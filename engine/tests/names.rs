@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::catalogue;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -295,7 +296,13 @@ fn what_is_used_keeps_its_id_and_a_release_comes_twice_for_nothing() {
     assert_eq!(channel_id(&shop.engine, "used-since"), None);
     assert_eq!(release(&shop, vec![used]), before + 1, "it has no id to give back any more");
     let records = shop.engine.events(0, usize::MAX).unwrap();
-    assert_eq!(records.iter().filter(|record| matches!(record.event, Event::Released(_))).count(), 1);
+    assert_eq!(
+        records
+            .iter()
+            .filter(|record| matches!(record.event, Event::Catalogue(catalogue::event::Event::Released(_))))
+            .count(),
+        1
+    );
     audit(&shop);
 }
 

@@ -7,6 +7,7 @@ use anaquel_engine::command::{Command, Failure, Precondition, Put, PutWhat, Refu
 use anaquel_engine::event::{Event, Purpose};
 use anaquel_engine::ids::{LocationId, Seq, SkuId, Timestamp};
 use anaquel_engine::level::Constraint;
+use anaquel_engine::rules;
 use anaquel_engine::rules::{Amount, Band, Effect, Fate};
 use anaquel_engine::settings::Settings;
 use common::{Numbers, START_MS, Shop, audit, hold, name, rule, some_rule};
@@ -130,7 +131,10 @@ fn a_rule_begins_and_ends_by_date_as_an_event() {
     shop.clock.advance(1000);
     shop.wait_until("it has ended", || available(&shop, "web").0 == 10);
     let turned: Vec<_> = shop.engine.events(0, usize::MAX).unwrap();
-    let turned: Vec<_> = turned.iter().filter(|record| matches!(record.event, Event::RulesTurned(_))).collect();
+    let turned: Vec<_> = turned
+        .iter()
+        .filter(|record| matches!(record.event, Event::Rules(rules::event::Event::RulesActivated(_))))
+        .collect();
     assert_eq!(turned.len(), 2);
     assert_eq!(turned[0].time, Timestamp(START_MS + 1000));
     audit(&shop);

@@ -4,6 +4,7 @@
 
 mod common;
 
+use anaquel_engine::stock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -237,7 +238,10 @@ fn tills_note_it_and_nobody_books_stock_of_it() {
     basket(MovementKind::Return, 1);
     assert_eq!((shop.level("TEE", "s1"), shop.level("GIFT", "s1")), (level(5, 0), level(0, 0)));
     let told = shop.engine.events(shop.engine.state().view.seq() - 1, 1).unwrap();
-    assert!(matches!(&told[0].event, Event::Moved(rows) if rows[1].change == 1), "it stands in the log: {told:?}");
+    assert!(
+        matches!(&told[0].event, Event::Stock(stock::event::Event::Moved(rows)) if rows[1].change == 1),
+        "it stands in the log: {told:?}"
+    );
     for kind in [MovementKind::Receipt, MovementKind::Adjustment, MovementKind::Damage] {
         let rows = vec![shop.movement(MovementKind::Sale, "TEE", "s1", -1), shop.movement(kind, "GIFT", "s1", 1)];
         let (field, reason) = refused(shop.try_move(rows).unwrap_err());

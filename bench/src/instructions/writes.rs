@@ -1,5 +1,6 @@
 //! Whole rounds of the thread that decides and logs: from what was queued to the last answer, the log in memory.
 
+use anaquel_engine::supply;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anaquel_bench::{Numbers, name, request};
@@ -175,7 +176,7 @@ pub fn receipt(times: u64) -> anyhow::Result<()> {
     let records = house.engine.events(before, times as usize)?;
     ensure!(!is_done || records.len() == times as usize, "not every receipt is a record");
     for record in records {
-        let filled = matches!(&record.event, Event::Received(received) if received.fills.len() == 1);
+        let filled = matches!(&record.event, Event::Supply(supply::event::Event::Received(received)) if received.fills.len() == 1);
         ensure!(filled, "{:?} fills no order", record.event);
     }
     Ok(())

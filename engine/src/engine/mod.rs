@@ -4,6 +4,7 @@
 //! to the durable view and wait for nobody. The engine draws no random numbers but the secret of a new directory, and
 //! reads no clock: both come from outside, as arguments or through [`Clock`].
 
+mod by_record;
 mod handle;
 mod intake;
 mod old_log;

@@ -101,7 +101,7 @@ impl Engine {
             None if id.0 == 0 || id.0 > self.shared.state.view.seq() => Ok(Recalled::Never),
             // It left memory, or there is something else at that place of the log.
             None => match records.read(id.0) {
-                Ok(Some(record)) if record.event.reserved().is_some() => Ok(Recalled::Gone),
+                Ok(Some(record)) if record.event.promise().is_some() => Ok(Recalled::Gone),
                 Ok(_) => Ok(Recalled::Never),
                 Err(ReadError::Trimmed { .. }) => Ok(Recalled::Gone),
                 Err(error) => Err(error),
@@ -145,7 +145,7 @@ impl Engine {
             };
             for record in records {
                 if record.seq > id.0 && record.seq <= seq && record.event.changed_reservations().contains(&id) {
-                    told.apply(&record);
+                    told.apply_record(&record);
                 }
             }
             if batch.last_seq() >= seq { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

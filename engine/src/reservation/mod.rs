@@ -15,12 +15,14 @@
 //! is the cell's `reserved`, always, but for units that are still to come ([`Wait`]): those are promised, not reserved.
 
 mod closed;
+pub mod event;
 mod ordered;
+pub mod promise;
 mod record;
 mod store;
 mod wait;
 
 pub use closed::Closed;
-pub use record::{CHANGES_TOLD_MAX, Change, Line, Moved, Reservation, State, Step, Stretch, Verdict};
+pub use record::{CHANGES_TOLD_MAX, Change, Line, Moved, Progress, Reservation, State, Step, Stretch, Verdict};
 pub use store::{Filter, Keeping, Known, ReservationStore, Walked};
 pub use wait::Wait;

@@ -2,9 +2,13 @@
 
 use smallvec::SmallVec;
 
+use super::promise::{LineChange, LineTerms, Move, OrderDay, Purpose};
 use super::wait::Wait;
-use crate::event::{Cause, Event, Few, LineTerms, Move, OrderDay, Purpose, Record};
+use crate::effect::{self, At, Made};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::kernel::cause::Cause;
+use crate::kernel::few::Few;
+use crate::supply::received::{Fill, WaitDated};
 use serde::{Deserialize, Serialize};
 
 /// Changes of one reservation that are told one by one. What the engine does by itself beyond (units that move for others,
@@ -354,6 +358,17 @@ impl Moved {
     }
 }
 
+/// What a record does to one reservation that was there before.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A step of its life.
+    Step(effect::Step<'a>),
+    /// Units that it waited for came.
+    Filled(&'a [Fill]),
+    /// When units are expected that it waits for changed.
+    Dated(&'a [WaitDated]),
+}
+
 /// What a request to change a reservation comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -366,10 +381,9 @@ pub enum Verdict {
 }
 
 impl Reservation {
-    /// The reservation that `record` created.
-    pub fn created_by(record: &Record) -> Option<Self> {
-        let made = record.event.reserved()?;
-        let (terms, waits) = (record.event.terms(), record.event.waits());
+    /// The reservation that a record made.
+    pub fn made(at: At<'_>, of: Made<'_>) -> Self {
+        let (made, terms, waits) = (of.reserved, of.terms, of.waits());
         let lines = made.lines.iter().enumerate().map(|(at, line)| Line {
             sku: line.cell.sku,
             location: line.cell.location,
@@ -379,27 +393,23 @@ impl Reservation {
             terms: terms.get(at).filter(|terms| **terms != LineTerms::default()).cloned().map(Box::new),
             wait: waits.iter().find(|wait| usize::from(wait.line) == at).map(|wait| Box::new(Wait::new(wait))),
         });
-        Some(Self {
-            id: ReservationId(record.seq),
-            version: record.seq,
+        Self {
+            id: ReservationId(at.seq),
+            version: at.seq,
             state: if made.confirmed { State::Confirmed } else { State::Held },
             channel: made.channel,
             purpose: made.purpose,
             customer: made.customer.clone(),
             order: made.order.clone(),
-            created_at: record.time,
+            created_at: at.time,
             expires_at: made.expires_at,
             pickup_by: None,
             pickup_code: None,
             lines: lines.collect(),
             changes: Vec::new(),
-            orders: record
-                .event
-                .arranged()
-                .map(|arranged| arranged.orders.iter().copied().collect())
-                .unwrap_or_default(),
-            caller: Cause::caller(record.cause.as_deref()) as u32,
-        })
+            orders: of.orders().iter().copied().collect(),
+            caller: Cause::caller(at.cause) as u32,
+        }
     }
 
     /// When it dies if nothing else happens.
@@ -441,17 +451,18 @@ impl Reservation {
 
     /// Applies a record that changes this reservation. Called once for each, in log order, live and in replay alike; a
     /// record that is already in (an image may be newer than the replay) changes nothing.
-    pub fn apply(&mut self, record: &Record) {
-        if record.seq <= self.version {
+    pub fn apply(&mut self, at: At<'_>, progress: Progress<'_>) {
+        if at.seq <= self.version {
             return;
         }
         let from = self.state;
         // Beyond what is told one by one, what the engine does joins what it did before.
         let joins = self.changes.len() >= CHANGES_TOLD_MAX && self.changes.last().is_some_and(Change::is_the_engines);
         let lines_before = joins.then(|| self.lines.clone());
-        let since = self.changes.last().filter(|_| joins).map_or(record.seq, |last| last.stretch().first);
-        let step = match &record.event {
-            Event::Confirmed(event) => {
+        let since = self.changes.last().filter(|_| joins).map_or(at.seq, |last| last.stretch().first);
+        let units = |lines: &[LineChange]| lines.iter().map(|line| (line.line, line.quantity)).collect();
+        let step = match progress {
+            Progress::Step(effect::Step::Confirmed(event)) => {
                 self.state = State::Confirmed;
                 self.pickup_by = event.pickup_by;
                 let order_before = self.order.clone();
@@ -460,22 +471,22 @@ impl Reservation {
                 }
                 Step::Confirmed { order_before }
             }
-            Event::Readied(event) => {
+            Progress::Step(effect::Step::Readied(event)) => {
                 self.state = State::Ready;
                 self.pickup_code = Some(event.pickup_code.clone());
                 Step::Readied
             }
-            Event::Collected(event) => {
-                let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
+            Progress::Step(effect::Step::Collected(event)) => {
+                let lines = units(&event.lines);
                 self.each(&lines, |line, quantity| line.collected += quantity);
                 if self.outstanding() == 0 {
                     self.state = State::Collected;
                 }
                 Step::Collected { code_shown: event.code_shown, lines }
             }
-            Event::Cancelled(event) => {
-                let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
-                self.give_back(record.seq, &lines);
+            Progress::Step(effect::Step::Cancelled(event)) => {
+                let lines = units(&event.lines);
+                self.give_back(at.seq, &lines);
                 if event.whole {
                     self.state = State::Cancelled;
                 } else if self.outstanding() == 0 {
@@ -484,20 +495,20 @@ impl Reservation {
                 }
                 Step::Cancelled { reason: event.reason.clone(), lines }
             }
-            Event::Extended(event) => {
+            Progress::Step(effect::Step::Extended(event)) => {
                 let expires_before = std::mem::replace(&mut self.expires_at, event.expires_at);
                 Step::Extended { expires_before }
             }
-            Event::PickupBySet(event) => {
+            Progress::Step(effect::Step::PickupBySet(event)) => {
                 Step::PickupBySet { before: std::mem::replace(&mut self.pickup_by, event.pickup_by) }
             }
-            Event::Expired(event) => {
-                let lines = event.lines.iter().map(|line| (line.line, line.quantity)).collect();
-                self.give_back(record.seq, &lines);
+            Progress::Step(effect::Step::Expired(event)) => {
+                let lines = units(&event.lines);
+                self.give_back(at.seq, &lines);
                 self.state = State::Expired;
                 Step::Expired { lines }
             }
-            Event::Rebound(event) => {
+            Progress::Step(effect::Step::Rebound(event)) => {
                 let hidden = event.bound.is_empty();
                 let moves = event.moves.iter().map(|moved| self.shift(moved, hidden)).collect();
                 for line in &event.bound {
@@ -507,36 +518,34 @@ impl Reservation {
                 }
                 Step::Rebound { moves, bound: event.bound.iter().copied().collect() }
             }
-            Event::Received(_) | Event::Filled(_) => {
-                let mine = rows_of(record.event.fills(), self.id, |fill| fill.reservation);
-                let lines = mine.iter().map(|fill| (fill.line, fill.quantity)).collect();
+            Progress::Step(effect::Step::Superseded(event)) => {
+                let lines = units(&event.lines);
+                self.give_back(at.seq, &lines);
+                self.state = State::Cancelled;
+                Step::Superseded { lines }
+            }
+            // Nothing is made twice.
+            Progress::Step(effect::Step::Made(_)) => return,
+            Progress::Filled(fills) => {
+                let lines = fills.iter().map(|fill| (fill.line, fill.quantity)).collect();
                 self.each(&lines, |line, quantity| {
-                    line.wait.as_deref_mut().map(|wait| wait.less(record.seq, since, quantity));
+                    line.wait.as_deref_mut().map(|wait| wait.less(at.seq, since, quantity));
                 });
                 Step::Filled { lines }
             }
-            Event::WaitsDated(rows) => {
-                for row in rows_of(rows, self.id, |row| row.reservation) {
+            Progress::Dated(rows) => {
+                for row in rows {
                     let line = self.lines.get_mut(usize::from(row.line));
                     if let Some(wait) = line.and_then(|line| line.wait.as_deref_mut()) {
-                        wait.redate(record.seq, since, row);
+                        wait.redate(at.seq, since, row);
                     }
                 }
                 Step::Dated
             }
-            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) => {
-                let mut superseded = record.event.superseded();
-                let Some(superseded) = superseded.find(|old| old.reservation == self.id) else { return };
-                let lines = superseded.lines.iter().map(|line| (line.line, line.quantity)).collect();
-                self.give_back(record.seq, &lines);
-                self.state = State::Cancelled;
-                Step::Superseded { lines }
-            }
-            _ => return,
         };
-        let actor = record.cause.as_ref().and_then(|cause| cause.actor.as_deref()).map(Into::into);
-        let change = Change { seq: record.seq, time: record.time, from, to: self.state, actor, step };
-        self.version = record.seq;
+        let actor = at.cause.and_then(|cause| cause.actor.as_deref()).map(Into::into);
+        let change = Change { seq: at.seq, time: at.time, from, to: self.state, actor, step };
+        self.version = at.seq;
         match lines_before.filter(|_| change.is_the_engines()) {
             Some(lines_before) => self.join(change, lines_before),
             None => self.add(change),
@@ -593,46 +602,14 @@ impl Reservation {
         self.changes.iter().rev().take_while(|change| change.seq > seq).any(within)
     }
 
-    /// The record as it was right after `record`, which changed it.
-    #[must_use]
-    pub fn as_of_record(&self, record: &Record) -> Self {
-        let mut earlier = self.as_of(record.seq);
-        if let Event::Extended(extended) = &record.event {
-            earlier.expires_at = extended.expires_at;
+    /// Several extensions that are told as one are so many.
+    pub(crate) fn count_extensions(&mut self, extensions: u32) {
+        if let Some(Change { step: Step::ExtendedAgain { count, .. }, .. }) = self.changes.last_mut() {
+            *count = extensions;
         }
-        earlier
     }
 
-    /// The reservation that the record with id and version `seq` and those of its `trail` tell, up to `upto`. `read`
-    /// reads one record.
-    ///
-    /// # Errors
-    /// Whatever `read` fails with; none where the log holds something else there.
-    pub fn told_by<E>(
-        id: ReservationId,
-        trail: &[Stretch],
-        upto: Seq,
-        mut read: impl FnMut(Seq) -> Result<Option<Record>, E>,
-    ) -> Result<Option<Self>, E> {
-        let Some(mut told) = read(id.0)?.as_ref().and_then(Self::created_by) else { return Ok(None) };
-        for Stretch { first, last, count } in trail.iter().filter(|stretch| stretch.first <= upto) {
-            let Some(record) = read(*first)? else { return Ok(None) };
-            told.apply(&record);
-            let end = upto.min(*last);
-            if end > *first {
-                let Some(record) = read(end)? else { return Ok(None) };
-                told.apply(&record);
-                if let Some(Change { step: Step::ExtendedAgain { count: known, .. }, .. }) = told.changes.last_mut()
-                    && end == *last
-                {
-                    *known = *count;
-                }
-            }
-        }
-        Ok(Some(told))
-    }
-
-    /// The record as it was right after the change at `seq`.
+    /// The reservation as it was right after the change at `seq`.
     #[must_use]
     pub fn as_of(&self, seq: Seq) -> Self {
         let mut earlier = self.clone();
@@ -775,18 +752,14 @@ impl Reservation {
     }
 }
 
-/// The rows of one reservation, among many that are sorted by it.
-fn rows_of<T>(rows: &[T], id: ReservationId, of: impl Fn(&T) -> ReservationId) -> &[T] {
-    let (first, end) = (rows.partition_point(|row| of(row) < id), rows.partition_point(|row| of(row) <= id));
-    rows.get(first..end).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::{Cancelled, CellAfter, Collected, Confirmed, Expired, Extended, LineChange, Readied, Reserved};
+    use crate::event::{Event, Record};
     use crate::event::{Few, ReservedLine};
     use crate::level::StockLevel;
+    use crate::reservation;
     use proptest::prelude::*;
 
     const CELL: CellAfter = CellAfter {
@@ -816,7 +789,7 @@ mod tests {
             lines: quantities.iter().map(line).collect(),
             supersedes: None,
         };
-        record(1, Event::Reserved(Box::new(made)))
+        record(1, Event::Reservations(reservation::event::Event::Reserved(Box::new(made))))
     }
 
     fn units(lines: &[(u16, u32)]) -> Few<LineChange> {
@@ -873,21 +846,31 @@ mod tests {
     fn a_short_pick_of_a_part_collected_order_ends_collected() {
         let mut order = hold(&[3]);
         let id = order.id;
-        order
-            .apply(&record(2, Event::Confirmed(Box::new(Confirmed { reservation: id, pickup_by: None, order: None }))));
-        order.apply(&record(
+        order.apply_record(&record(
+            2,
+            Event::Reservations(reservation::event::Event::Confirmed(Box::new(Confirmed {
+                reservation: id,
+                pickup_by: None,
+                order: None,
+            }))),
+        ));
+        order.apply_record(&record(
             3,
-            Event::Collected(Box::new(Collected { reservation: id, code_shown: false, lines: units(&[(0, 2)]) })),
+            Event::Reservations(reservation::event::Event::Collected(Box::new(Collected {
+                reservation: id,
+                code_shown: false,
+                lines: units(&[(0, 2)]),
+            }))),
         ));
         assert_eq!(order.state, State::Confirmed);
-        order.apply(&record(
+        order.apply_record(&record(
             4,
-            Event::Cancelled(Box::new(Cancelled {
+            Event::Reservations(reservation::event::Event::Cancelled(Box::new(Cancelled {
                 reservation: id,
                 whole: false,
                 reason: None,
                 lines: units(&[(0, 1)]),
-            })),
+            }))),
         ));
         assert_eq!(order.state, State::Collected);
         assert_eq!((order.lines[0].quantity, order.lines[0].collected), (2, 2));
@@ -898,13 +881,25 @@ mod tests {
         let mut hold = hold(&[1]);
         let reservation = hold.id;
         for seq in 2..60_002 {
-            hold.apply(&record(seq, Event::Extended(Extended { reservation, expires_at: Timestamp(seq) })));
+            hold.apply_record(&record(
+                seq,
+                Event::Reservations(reservation::event::Event::Extended(Extended {
+                    reservation,
+                    expires_at: Timestamp(seq),
+                })),
+            ));
         }
         assert_eq!(hold.changes.len(), 1);
         assert_eq!(hold.changes[0].stretch(), Stretch { first: 2, last: 60_001, count: 60_000 });
         assert_eq!(hold.as_of(1).expires_at, Timestamp(100_000));
         assert!(hold.is_told_by_record(40_000) && !hold.is_told_by_record(60_001) && !hold.is_told_by_record(1));
-        let middle = record(40_000, Event::Extended(Extended { reservation, expires_at: Timestamp(40_000) }));
+        let middle = record(
+            40_000,
+            Event::Reservations(reservation::event::Event::Extended(Extended {
+                reservation,
+                expires_at: Timestamp(40_000),
+            })),
+        );
         let told = hold.as_of_record(&middle);
         assert_eq!((told.version, told.expires_at), (40_000, Timestamp(40_000)));
     }
@@ -922,7 +917,14 @@ mod tests {
             let line = order.lines.iter().position(|line| line.outstanding() > 0).expect("units") as u16;
             let quantity = if seq % 7 == 0 { 1 } else { order.lines[usize::from(line)].outstanding() };
             let moves = vec![Move { line, quantity, from: CELL, to }];
-            order.apply(&record(seq, Event::Rebound(Box::new(Rebound { reservation, moves, bound: Vec::new() }))));
+            order.apply_record(&record(
+                seq,
+                Event::Reservations(reservation::event::Event::Rebound(Box::new(Rebound {
+                    reservation,
+                    moves,
+                    bound: Vec::new(),
+                }))),
+            ));
             assert_eq!(order.outstanding(), 4);
         }
         assert!(order.changes.len() <= CHANGES_TOLD_MAX, "{}", order.changes.len());
@@ -944,12 +946,12 @@ mod tests {
                 let quantity = quantity.min(now.lines[usize::from(line)].outstanding());
                 let lines = units(&[(line, quantity)]);
                 let event = match kind {
-                    0 => Event::Confirmed(Box::new(Confirmed { reservation, pickup_by: Some(Timestamp(seq)), order: Some("o".into()) })),
-                    1 => Event::Readied(Box::new(Readied { reservation, pickup_code: "X".into() })),
-                    2 => Event::Collected(Box::new(Collected { reservation, code_shown: true, lines })),
-                    3 => Event::Cancelled(Box::new(Cancelled { reservation, whole: false, reason: None, lines })),
-                    4 => Event::Extended(Extended { reservation, expires_at: Timestamp(seq * 7) }),
-                    _ => Event::Expired(Box::new(Expired { reservation, lines })),
+                    0 => Event::Reservations(reservation::event::Event::Confirmed(Box::new(Confirmed { reservation, pickup_by: Some(Timestamp(seq)), order: Some("o".into()) }))),
+                    1 => Event::Reservations(reservation::event::Event::Readied(Box::new(Readied { reservation, pickup_code: "X".into() }))),
+                    2 => Event::Reservations(reservation::event::Event::Collected(Box::new(Collected { reservation, code_shown: true, lines }))),
+                    3 => Event::Reservations(reservation::event::Event::Cancelled(Box::new(Cancelled { reservation, whole: false, reason: None, lines }))),
+                    4 => Event::Reservations(reservation::event::Event::Extended(Extended { reservation, expires_at: Timestamp(seq * 7) })),
+                    _ => Event::Reservations(reservation::event::Event::Expired(Box::new(Expired { reservation, lines }))),
                 };
                 // Only lives that the lifecycle allows: a step may set what the next one rests on.
                 let allowed = match kind {
@@ -960,7 +962,7 @@ mod tests {
                 };
                 if allowed {
                     records.push(record(seq, event));
-                    now.apply(&records[records.len() - 1]);
+                    now.apply_record(&records[records.len() - 1]);
                     versions.push(now.clone());
                 }
             }

@@ -13,10 +13,12 @@
 //! gives way to a rule that is as specific. Quotas do not compete: every one that holds is in force.
 
 mod book;
+pub mod event;
 mod explain;
 mod gate;
 mod limits;
 mod rule;
+pub mod set;
 mod standing;
 mod table;
 

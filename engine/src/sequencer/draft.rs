@@ -13,6 +13,7 @@ use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, Sku
 use crate::coming::AT_RISK_TOLD_MAX;
 use crate::coming::risks;
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
+use crate::effect::{At, Described, Effect, Inbound, Step};
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
 use crate::holders::stands;
 use crate::holds::Holds;
@@ -25,11 +26,12 @@ use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::maps::empty;
 use crate::matrix::CellId;
 use crate::plan::Shelf;
-use crate::reservation::Reservation;
+use crate::reservation::{Progress, Reservation};
 use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
 use crate::state::State;
 use crate::supply::Outlook;
+use crate::{catalogue, stock, told};
 
 /// A cell as the batch so far leaves it.
 #[derive(Debug, Clone, Default)]
@@ -275,7 +277,7 @@ impl Draft {
             }
         };
         if let Some(cause) = cause.filter(|cause| cause.idempotency.is_some()) {
-            self.log(Some(cause), Event::Told(Box::new(Told { seq, thing: thing.clone() })));
+            self.log(Some(cause), told::event::Event::Told(Box::new(Told { seq, thing: thing.clone() })));
         }
         Some((seq, Box::new(thing)))
     }
@@ -378,15 +380,15 @@ impl Draft {
     }
 
     /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.
-    pub fn log(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
+    pub fn log(&mut self, cause: Option<Box<Cause>>, event: impl Into<Event>) -> Seq {
         if self.has_definitions() {
             self.log_definitions(cause.as_deref().and_then(Cause::of_part));
         }
         if !self.unmade_quarantines.is_empty() {
             let made = std::mem::take(&mut self.unmade_quarantines);
-            self.push(cause.as_deref().and_then(Cause::of_part), Event::QuarantinesMade(made));
+            self.push(cause.as_deref().and_then(Cause::of_part), catalogue::event::Event::QuarantinesMade(made).into());
         }
-        self.push(cause, event)
+        self.push(cause, event.into())
     }
 
     /// Whether names were interned that no record has defined yet.
@@ -406,7 +408,7 @@ impl Draft {
         names.channels.extend(self.channels.made_up_of(&revived.channels));
         while !revived.is_empty() {
             let names = first_of_each(&mut revived);
-            self.push(cause.clone(), Event::Revived(Box::new(names)));
+            self.push(cause.clone(), catalogue::event::Event::Revived(Box::new(names)).into());
         }
         let Definitions { skus, locations, groups, channels } = names;
         let mut made_up: BTreeMap<u64, Definitions> = BTreeMap::new();
@@ -423,7 +425,7 @@ impl Draft {
             let mut rest = names;
             while !rest.is_empty() {
                 let names = first_of_each(&mut rest);
-                seq = self.push(cause.clone(), Event::MadeUp(Box::new(MadeUp { by, names })));
+                seq = self.push(cause.clone(), catalogue::event::Event::MadeUp(Box::new(MadeUp { by, names })).into());
             }
         }
         if rest.is_empty() {
@@ -431,7 +433,7 @@ impl Draft {
         }
         loop {
             let first = first_of_each(&mut rest);
-            let seq = self.push(cause.clone(), Event::Defined(Box::new(first)));
+            let seq = self.push(cause.clone(), catalogue::event::Event::Defined(Box::new(first)).into());
             if rest.is_empty() {
                 return seq;
             }
@@ -486,71 +488,116 @@ impl Draft {
         let seq = self.builder.push(&cause, &event);
         let record = Record { seq, time: self.now, cause, event };
         let mut shift = Shift::default();
-        for id in record.event.changed_reservations() {
-            let Some(reservation) = self.reservations.get_mut(&id) else { continue };
-            let (state, channel) = (reservation.state, reservation.channel);
-            let before = reservation.is_counted().then(|| reservation.clone());
-            reservation.apply(&record);
-            if state != reservation.state {
-                let owner = self.holds.fresh_caller(id).unwrap_or_else(|| self.state.owner(id));
-                self.holds.moved(channel, owner, state, reservation.state);
-            }
-            if before.is_some() {
-                shift.between(before.as_ref(), reservation);
-            }
-        }
-        if let Some(reserved) = record.event.reserved() {
-            let caller = record.cause.as_ref().map_or(0, |cause| cause.caller);
-            self.holds.made(ReservationId(seq), reserved.channel, caller, reserved.confirmed);
-        }
-        if let Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) = &record.event
-            && let Some(reservation) = Reservation::created_by(&record)
-        {
-            shift.between(None, &reservation);
-            self.reservations.insert(reservation.id, reservation);
-        }
-        self.ledger.supply(&record);
+        record.event.effects(|effect| self.stage(record.at(), effect, &mut shift));
         if !shift.is_empty() {
             self.ledger.apply(seq, &shift);
         }
-        self.note_redated(&record.event);
+        if self.ledger.has_outlooks() {
+            record.event.effects(|effect| self.note_redated(effect));
+        }
         self.records.push(record);
         seq
     }
 
-    /// Notes the cells for which an event may change when what is waited for comes. A promise joins the end of the line,
-    /// and what comes as it should leaves every date as it was.
-    fn note_redated(&mut self, event: &Event) {
-        match event {
-            Event::SupplySet(rows) => self.redated.extend(rows.iter().map(|row| (row.cell.sku, row.cell.location))),
-            Event::Received(received) => {
-                let came = received.used.iter().map(|used| (used.sku, used.location));
-                self.redated.extend(came.chain(received.fills.iter().map(|fill| (fill.cell.sku, fill.cell.location))));
-            }
-            Event::Filled(fills) => self.redated.extend(fills.iter().map(|fill| (fill.cell.sku, fill.cell.location))),
-            // Only what shortens the line brings others forward.
-            Event::Cancelled(_)
-            | Event::Expired(_)
-            | Event::Reserved(_)
-            | Event::Promised(_)
-            | Event::Arranged(_)
-            | Event::Replaced(_)
-                if self.ledger.has_outlooks() && !event.changed_reservations().is_empty() =>
-            {
-                let (ledger, redated) = (&self.ledger, &mut self.redated);
-                event.for_each_cell(|cell| {
-                    if ledger.outlook(cell.sku, cell.location).is_some_and(Outlook::has_risks) {
-                        redated.insert((cell.sku, cell.location));
-                    }
-                });
-                // Who takes over a place in line is at risk if whoever had it was.
-                let lines = event.reserved().map_or(&[][..], |reserved| &reserved.lines);
-                for wait in event.waits().iter().filter(|wait| wait.turn.is_some()) {
-                    let cell = lines.get(usize::from(wait.line)).map(|line| (line.cell.sku, line.cell.location));
-                    redated.extend(cell);
+    /// Lets later decisions of the batch see what an event does.
+    #[inline]
+    fn stage(&mut self, at: At<'_>, effect: Effect<'_>, shift: &mut Shift) {
+        match effect {
+            Effect::Promise(Step::Made(made)) => {
+                let reserved = made.reserved;
+                let id = ReservationId(at.seq);
+                self.holds.made(id, reserved.channel, Cause::caller(at.cause), reserved.confirmed);
+                if made.is_on_terms() {
+                    let reservation = Reservation::made(at, made);
+                    shift.between(None, &reservation);
+                    self.reservations.insert(id, reservation);
                 }
             }
-            _ => {}
+            Effect::Promise(step) => {
+                if let Some(id) = step.reservation() {
+                    self.stage_change(id, at, Progress::Step(step), shift);
+                }
+            }
+            Effect::Filled(fills) => {
+                for of_one in fills.chunk_by(|a, b| a.reservation == b.reservation) {
+                    if let Some(first) = of_one.first() {
+                        self.stage_change(first.reservation, at, Progress::Filled(of_one), shift);
+                    }
+                }
+                self.redated.extend(fills.iter().map(|fill| (fill.cell.sku, fill.cell.location)));
+            }
+            Effect::Dated(rows) => {
+                for of_one in rows.chunk_by(|a, b| a.reservation == b.reservation) {
+                    if let Some(first) = of_one.first() {
+                        self.stage_change(first.reservation, at, Progress::Dated(of_one), shift);
+                    }
+                }
+            }
+            Effect::Inbound(inbound) => {
+                self.ledger.inbound(at, inbound);
+                match inbound {
+                    Inbound::Set(rows) => {
+                        self.redated.extend(rows.iter().map(|row| (row.cell.sku, row.cell.location)));
+                    }
+                    Inbound::Used(rows, _) => {
+                        self.redated.extend(rows.iter().map(|used| (used.sku, used.location)));
+                    }
+                }
+            }
+            // Cells are staged as they are decided, and so is what is said of things.
+            Effect::Cell(..)
+            | Effect::Moved(..)
+            | Effect::Counted(..)
+            | Effect::CountsConfirmed(_)
+            | Effect::Shortage(..)
+            | Effect::HandedOver(..)
+            | Effect::Rules(_)
+            | Effect::Names(_)
+            | Effect::Described(_)
+            | Effect::Refused(..) => {}
+        }
+    }
+
+    /// A reservation that the draft knows goes a step on.
+    fn stage_change(&mut self, id: ReservationId, at: At<'_>, progress: Progress<'_>, shift: &mut Shift) {
+        let Some(reservation) = self.reservations.get_mut(&id) else { return };
+        let (state, channel) = (reservation.state, reservation.channel);
+        let before = reservation.is_counted().then(|| reservation.clone());
+        reservation.apply(at, progress);
+        if state != reservation.state {
+            let owner = self.holds.fresh_caller(id).unwrap_or_else(|| self.state.owner(id));
+            self.holds.moved(channel, owner, state, reservation.state);
+        }
+        if before.is_some() {
+            shift.between(before.as_ref(), reservation);
+        }
+    }
+
+    /// Notes the cells for which an event may change when what is waited for comes, beside those of which supply comes or
+    /// changes. A promise joins the end of the queue, and what comes as it should leaves every date as it was: only what
+    /// shortens the queue brings others forward.
+    fn note_redated(&mut self, effect: Effect<'_>) {
+        let Effect::Promise(step) = effect else { return };
+        if let Some(lines) = step.given_back() {
+            lines.iter().for_each(|line| self.redate_if_risky(&line.cell));
+        }
+        if let Step::Made(made) = step {
+            if made.superseded().next().is_none() {
+                return;
+            }
+            let lines = made.reserved.lines.iter().filter(|line| line.quantity > 0);
+            lines.for_each(|line| self.redate_if_risky(&line.cell));
+            // Who takes over a place in the queue is at risk if whoever had it was.
+            for wait in made.waits().iter().filter(|wait| wait.turn.is_some()) {
+                let line = made.reserved.lines.get(usize::from(wait.line));
+                self.redated.extend(line.map(|line| (line.cell.sku, line.cell.location)));
+            }
+        }
+    }
+
+    fn redate_if_risky(&mut self, cell: &CellAfter) {
+        if self.ledger.outlook(cell.sku, cell.location).is_some_and(Outlook::has_risks) {
+            self.redated.insert((cell.sku, cell.location));
         }
     }
 
@@ -735,10 +782,10 @@ impl Draft {
             {
                 let cell = self.cell_after(sku, location);
                 self.missing.insert((sku, location), short_after);
-                self.log(None, Event::ShortageGrew(cell));
+                self.log(None, stock::event::Event::ShortageGrew(cell));
             } else if short_before > 0 && short_after == 0 {
                 let cell = self.cell_after(sku, location);
-                self.log(None, Event::ShortageCleared(cell));
+                self.log(None, stock::event::Event::ShortageCleared(cell));
             }
         }
         changes
@@ -788,24 +835,28 @@ impl Draft {
     /// Lets later decisions in this batch see the details that `record` set.
     pub fn remember_details(&mut self, record: &Record) {
         let seq = record.seq;
-        match &record.event {
-            Event::SkusSet(rows) => {
-                rows.iter().for_each(|(id, details)| self.set_sku_details(*id, seq, details.clone()))
+        record.event.effects(|effect| {
+            let Effect::Described(described) = effect else { return };
+            match described {
+                Described::Skus(rows) => {
+                    rows.iter().for_each(|(id, details)| self.set_sku_details(*id, seq, details.clone()));
+                }
+                Described::Locations(rows) => {
+                    rows.iter().for_each(|(id, details)| self.set_location_details(*id, seq, details.clone()));
+                }
+                Described::Groups(rows) => {
+                    rows.iter().for_each(|(id, details)| self.set_group_details(*id, seq, details.clone()));
+                }
+                Described::Channels(rows) => {
+                    rows.iter().for_each(|(id, details)| self.set_channel_details(*id, seq, *details));
+                }
+                Described::Prices(rows) => {
+                    rows.iter().for_each(|(id, prices)| drop(self.prices.insert(*id, prices.clone())));
+                }
+                // A row that sets one of these is looked at against the durable view: its command ends the batch.
+                Described::Tracking(_) | Described::Services(_) | Described::Hours(_) => {}
             }
-            Event::LocationsSet(rows) => {
-                rows.iter().for_each(|(id, details)| self.set_location_details(*id, seq, details.clone()));
-            }
-            Event::GroupsSet(rows) => {
-                rows.iter().for_each(|(id, details)| self.set_group_details(*id, seq, details.clone()));
-            }
-            Event::ChannelsSet(rows) => {
-                rows.iter().for_each(|(id, details)| self.set_channel_details(*id, seq, *details));
-            }
-            Event::PricesSet(rows) => {
-                rows.iter().for_each(|(id, prices)| drop(self.prices.insert(*id, prices.clone())));
-            }
-            _ => {}
-        }
+        });
     }
 }
 
@@ -982,10 +1033,11 @@ impl Draft {
     pub fn channels_used(&self) -> BTreeSet<ChannelId> {
         let mut used = BTreeSet::new();
         for record in &self.records {
-            used.extend(record.event.reserved().map(|reserved| reserved.channel));
-            if let Event::DemandRefused(rows) = &record.event {
-                used.extend(rows.iter().map(|(_, row)| row.channel));
-            }
+            record.event.effects(|effect| match effect {
+                Effect::Promise(Step::Made(made)) => drop(used.insert(made.reserved.channel)),
+                Effect::Refused(_, lost) => drop(used.insert(lost.channel)),
+                _ => {}
+            });
         }
         used
     }

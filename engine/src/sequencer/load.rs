@@ -15,13 +15,14 @@ use crate::catalogue::{
 use crate::command::{
     Failure, Loaded, LocationFields, NameRef, Put, PutWhat, Refusal, Rows, ServiceFields, SkuFields, Version,
 };
-use crate::confirmed::{CellSet, CountsConfirmed};
 use crate::event::{Cause, Event, Imported, PlaceSet, RowError, RuleSet, SupplySet, Thing, ThingKind};
 use crate::gtin::Gtin;
 use crate::holders::stands;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId, Timestamp};
 use crate::patch::Patch;
 use crate::rules::Conditions;
+use crate::stock::confirmed::{CellSet, CountsConfirmed};
+use crate::{catalogue, imports, rules, stock, supply};
 
 /// Rows in one record. An import is cut into records of so many, so that no delta of the stream is ever larger.
 const ROWS_PER_RECORD: usize = 1000;
@@ -80,10 +81,10 @@ impl Sequencer {
                         }
                     }
                 }
-                events.extend(chunks(set, |_| 256, Event::LocationsSet));
-                events.extend(chunks(services.into_iter().collect(), |_| 256, Event::ServicesSet));
-                events.extend(chunks(hours.into_iter().collect(), hours_weight, Event::HoursSet));
-                events.extend(chunks(groups.into_iter().collect(), group_weight, Event::GroupsSet));
+                events.extend(chunks(set, |_| 256, catalogue::event::Event::LocationsSet));
+                events.extend(chunks(services.into_iter().collect(), |_| 256, catalogue::event::Event::ServicesSet));
+                events.extend(chunks(hours.into_iter().collect(), hours_weight, catalogue::event::Event::HoursSet));
+                events.extend(chunks(groups.into_iter().collect(), group_weight, catalogue::event::Event::GroupsSet));
             }
             Rows::Groups(rows) => {
                 let mut set = BTreeMap::new();
@@ -93,7 +94,7 @@ impl Sequencer {
                         Err(failure) => loaded.errors.push(row_error(line, failure)),
                     }
                 }
-                events.extend(chunks(set.into_iter().collect(), group_weight, Event::GroupsSet));
+                events.extend(chunks(set.into_iter().collect(), group_weight, catalogue::event::Event::GroupsSet));
             }
             Rows::Skus(rows) => {
                 let (mut set, mut tracking) = (Vec::new(), BTreeMap::new());
@@ -117,10 +118,10 @@ impl Sequencer {
                         }
                     }
                 }
-                events.extend(chunks(set, sku_weight, Event::SkusSet));
+                events.extend(chunks(set, sku_weight, catalogue::event::Event::SkusSet));
                 // What a row took back after another is as it was.
                 tracking.retain(|sku, tracked| *tracked != self.state.catalogue.is_tracked(*sku));
-                events.extend(chunks(tracking.into_iter().collect(), |_| 8, Event::TrackingSet));
+                events.extend(chunks(tracking.into_iter().collect(), |_| 8, catalogue::event::Event::TrackingSet));
             }
             Rows::Stock { mut counts, create } => {
                 // Side by side in memory: a SKU's cells are made together.
@@ -144,11 +145,13 @@ impl Sequencer {
                         }
                     }
                 }
-                events.extend(chunks(set, |_| 64, Event::Counted));
+                events.extend(chunks(set, |_| 64, stock::event::Event::Counted));
                 for (counted_at, cells) in confirmed {
                     let confirmed = |cells: &[_]| CountsConfirmed { counted_at, cells: CellSet::new(cells.to_vec()) };
                     let events_of = cells.chunks(CONFIRMED_PER_RECORD).map(confirmed);
-                    events.extend(events_of.map(|confirmed| Event::CountsConfirmed(Box::new(confirmed))));
+                    events.extend(
+                        events_of.map(|confirmed| stock::event::Event::CountsConfirmed(Box::new(confirmed)).into()),
+                    );
                 }
             }
             Rows::Prices(rows) => {
@@ -164,7 +167,11 @@ impl Sequencer {
                         None => loaded.errors.push(row_error(line, unknown("sku", &sku))),
                     }
                 }
-                events.extend(chunks(set.into_iter().collect(), |(_, prices)| 64 * prices.len(), Event::PricesSet));
+                events.extend(chunks(
+                    set.into_iter().collect(),
+                    |(_, prices)| 64 * prices.len(),
+                    catalogue::event::Event::PricesSet,
+                ));
             }
             Rows::Rules(rows) => {
                 let mut set = super::rules::Fresh::new();
@@ -178,7 +185,7 @@ impl Sequencer {
                         }
                     }
                 }
-                events.extend(chunks(set.into_values().collect(), rule_weight, Event::RulesSet));
+                events.extend(chunks(set.into_values().collect(), rule_weight, rules::event::Event::RulesSet));
             }
             Rows::Supply(rows) => {
                 let mut set = super::supply::Fresh::new();
@@ -194,7 +201,7 @@ impl Sequencer {
                         Err(failure) => loaded.errors.push(row_error(row.line, failure)),
                     }
                 }
-                events.extend(chunks(set.into_values().collect(), |_| 128, Event::SupplySet));
+                events.extend(chunks(set.into_values().collect(), |_| 128, supply::event::Event::SupplySet));
             }
             Rows::Channels(rows) => {
                 let mut set = BTreeMap::new();
@@ -210,7 +217,7 @@ impl Sequencer {
                     let changed = known != Some(details);
                     loaded.count(changed.then(|| set.insert(channel, details)));
                 }
-                events.extend(chunks(set.into_iter().collect(), |_| 64, Event::ChannelsSet));
+                events.extend(chunks(set.into_iter().collect(), |_| 64, catalogue::event::Event::ChannelsSet));
             }
             Rows::None(_) => {}
         }
@@ -235,7 +242,7 @@ impl Sequencer {
                 imported.rejected += loaded.errors.len() as u64;
                 let room = IMPORT_ERRORS_MAX.saturating_sub(imported.errors.len());
                 imported.errors.extend(loaded.errors.into_iter().take(room));
-                Ok(Answer::Record(self.draft.log(cause.take(), Event::Imported(imported))))
+                Ok(Answer::Record(self.draft.log(cause.take(), imports::event::Event::Imported(imported))))
             }
         }
     }
@@ -255,11 +262,11 @@ impl Sequencer {
                 let tracked = self.describe_tracking(sku, &fields, &BTreeMap::new())?;
                 let details = self.describe_sku(sku, &fields)?;
                 what = Set::Sku(sku, tracked.unwrap_or(self.state.catalogue.is_tracked(sku)));
-                let set = tracked.map(|tracked| Event::TrackingSet(vec![(sku, tracked)]));
+                let set = tracked.map(|tracked| catalogue::event::Event::TrackingSet(vec![(sku, tracked)]));
                 match details {
                     Some(details) => {
                         tracking = set;
-                        Some(Event::SkusSet(vec![(sku, details)]))
+                        Some(catalogue::event::Event::SkusSet(vec![(sku, details)]))
                     }
                     None => set,
                 }
@@ -272,16 +279,20 @@ impl Sequencer {
                 let details = self.describe_location(location, &fields, &mut groups)?;
                 what = Set::Location(location, services.get(&location).cloned(), hours.get(&location).cloned());
                 match (details, services.is_empty(), hours.is_empty()) {
-                    (Some(details), ..) => Some(Event::LocationsSet(vec![(location, details)])),
-                    (None, false, _) => Some(Event::ServicesSet(std::mem::take(&mut services).into_iter().collect())),
-                    (None, true, false) => Some(Event::HoursSet(std::mem::take(&mut hours).into_iter().collect())),
+                    (Some(details), ..) => Some(catalogue::event::Event::LocationsSet(vec![(location, details)])),
+                    (None, false, _) => {
+                        Some(catalogue::event::Event::ServicesSet(std::mem::take(&mut services).into_iter().collect()))
+                    }
+                    (None, true, false) => {
+                        Some(catalogue::event::Event::HoursSet(std::mem::take(&mut hours).into_iter().collect()))
+                    }
                     (None, true, true) => None,
                 }
             }
             PutWhat::Group(name, members) => {
                 let (group, details) = self.describe_group(&name, &members)?;
                 what = Set::Group(group);
-                details.map(|details| Event::GroupsSet(vec![(group, details)]))
+                details.map(|details| catalogue::event::Event::GroupsSet(vec![(group, details)]))
             }
             PutWhat::Retire(kind, name) => return self.retire(kind, name, cause),
             PutWhat::Rule(name, fields) => {
@@ -295,7 +306,7 @@ impl Sequencer {
                 fields.buffer.apply_or(&mut details.buffer, 0);
                 let known = known == Some(details);
                 what = Set::Channel(channel, details);
-                (!known).then_some(Event::ChannelsSet(vec![(channel, details)]))
+                (!known).then_some(catalogue::event::Event::ChannelsSet(vec![(channel, details)]))
             }
         };
         let thing = self.thing(what, &groups);
@@ -305,13 +316,13 @@ impl Sequencer {
             self.log_details(of_part.clone(), tracking);
         }
         if !groups.is_empty() {
-            self.log_details(of_part.clone(), Event::GroupsSet(groups.into_iter().collect()));
+            self.log_details(of_part.clone(), catalogue::event::Event::GroupsSet(groups.into_iter().collect()));
         }
         if !services.is_empty() {
-            self.log_details(of_part.clone(), Event::ServicesSet(services.into_iter().collect()));
+            self.log_details(of_part.clone(), catalogue::event::Event::ServicesSet(services.into_iter().collect()));
         }
         if !hours.is_empty() {
-            self.log_details(of_part, Event::HoursSet(hours.into_iter().collect()));
+            self.log_details(of_part, catalogue::event::Event::HoursSet(hours.into_iter().collect()));
         }
         let of_effect = effect_of(cause);
         let seq = self.log_details(of_effect, event);
@@ -351,7 +362,7 @@ impl Sequencer {
         }
     }
 
-    fn log_details(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
+    fn log_details(&mut self, cause: Option<Box<Cause>>, event: impl Into<Event>) -> Seq {
         let seq = self.draft.log(cause, event);
         self.remember_last();
         seq
@@ -661,19 +672,19 @@ impl Loaded {
 }
 
 /// Cuts rows into records, by number and by weight.
-fn chunks<T>(rows: Vec<T>, weight: impl Fn(&T) -> usize, event: impl Fn(Vec<T>) -> Event) -> Vec<Event> {
+fn chunks<T, E: Into<Event>>(rows: Vec<T>, weight: impl Fn(&T) -> usize, event: impl Fn(Vec<T>) -> E) -> Vec<Event> {
     let (mut events, mut chunk, mut bytes) = (Vec::new(), Vec::new(), 0);
     for row in rows {
         let row_bytes = weight(&row);
         if !chunk.is_empty() && (chunk.len() >= ROWS_PER_RECORD || bytes + row_bytes > RECORD_WEIGHT_MAX) {
-            events.push(event(std::mem::take(&mut chunk)));
+            events.push(event(std::mem::take(&mut chunk)).into());
             bytes = 0;
         }
         bytes += row_bytes;
         chunk.push(row);
     }
     if !chunk.is_empty() {
-        events.push(event(chunk));
+        events.push(event(chunk).into());
     }
     events
 }

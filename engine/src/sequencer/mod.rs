@@ -519,12 +519,12 @@ impl Outcome {
     pub fn of_record(record: &Record) -> Option<Self> {
         let seq = record.seq;
         match &record.event {
-            Event::Moved(rows) => Some(Self::Moved { seq, rows: rows.clone() }),
-            Event::Received(received) => Some(Self::Moved { seq, rows: received.rows_after() }),
-            Event::Counted(rows) => Some(Self::Counted { seq, rows: rows.clone() }),
-            Event::Imported(imported) => Some(Self::Imported { seq, imported: imported.clone() }),
-            Event::Told(told) => Some(Self::Put { seq: told.seq, thing: Some(Box::new(told.thing.clone())) }),
-            _ => None,
+            Event::Stock(event) => event.outcome(seq),
+            Event::Supply(event) => event.outcome(seq),
+            Event::Imports(event) => Some(event.outcome(seq)),
+            Event::Told(event) => Some(event.outcome()),
+            // Their repeats are answered by what was told, or by a reservation.
+            Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) => None,
         }
     }
 }

@@ -11,8 +11,9 @@ use super::Sequencer;
 use super::draft::Answer;
 use super::draft::no_ids_left;
 use crate::command::{Failure, NameRef, Reserve};
-use crate::event::{Cause, Definitions, Event, LostDemand, Purpose};
+use crate::event::{Cause, Definitions, LostDemand, Purpose};
 use crate::ids::{ChannelId, Seq};
+use crate::{catalogue, demand};
 
 impl Sequencer {
     /// The channel that a promise is asked for through.
@@ -58,7 +59,7 @@ impl Sequencer {
         let names = Definitions { channels: names.collect(), ..Definitions::default() };
         match names.is_empty() {
             true => Answer::Put(self.draft.builder.next_seq() - 1, None),
-            false => Answer::Put(self.draft.log(None, Event::Released(Box::new(names))), None),
+            false => Answer::Put(self.draft.log(None, catalogue::event::Event::Released(Box::new(names))), None),
         }
     }
 
@@ -68,7 +69,7 @@ impl Sequencer {
         rows.retain(|(_, row)| channels.is_retired(row.channel) || channels.is_live(row.channel));
         match rows.is_empty() {
             true => Answer::Put(self.draft.builder.next_seq() - 1, None),
-            false => Answer::Put(self.draft.log(None, Event::DemandRefused(rows)), None),
+            false => Answer::Put(self.draft.log(None, demand::event::Event::DemandRefused(rows)), None),
         }
     }
 }

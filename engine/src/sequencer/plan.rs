@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::Sequencer;
 use super::draft::Draft;
 use crate::catalogue::Catalogue;
-use crate::event::{Event, Move, Purpose, Rebound};
+use crate::event::{Move, Purpose, Rebound};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
 use crate::ledger::{Counted, Used};
 use crate::plan::{Moving, Of, OpenKind, Plan, Shelf, World};
+use crate::reservation::event::Event;
 
 impl World for Draft {
     fn catalogue(&self) -> &Catalogue {

@@ -6,11 +6,12 @@ use super::draft::Answer;
 use super::reserve::LINES_MAX;
 use super::{Decision, Sequencer};
 use crate::command::{Failure, Rebind, Refusal, Short};
-use crate::event::{Cause, Event, Rebound};
+use crate::event::{Cause, Rebound};
 use crate::ids::{GroupId, LocationId, ReservationId, SkuId};
 use crate::ledger::Shift;
 use crate::level::Constraint;
 use crate::plan::{self, Moving, Plan};
+use crate::reservation::event::Event;
 use crate::reservation::{Line, Reservation};
 
 /// Units of one line that are to be in another place, or to stay where they are.

@@ -10,13 +10,14 @@ use super::draft::{Answer, Draft};
 use super::{Decision, Sequencer};
 use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
 use crate::event::{
-    Arranged, Cause, Event, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Purpose, Replaced, Reserved,
+    Arranged, Cause, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Purpose, Replaced, Reserved,
     ReservedLine, Superseded, Turn,
 };
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::ledger::{Counted, Shift};
 use crate::level::{Constraint, StockChange};
 use crate::plan::{self, FromGroup, Plan, World};
+use crate::reservation::event::Event;
 use crate::reservation::{State, Wait};
 use crate::rules::{Kind, RuleId};
 use crate::supply::Grant;

@@ -12,8 +12,9 @@
 use super::draft::Draft;
 use super::{Decision, Sequencer, effect_of};
 use crate::catalogue::Catalogue;
+use crate::catalogue::event::Event;
 use crate::command::{Failure, NameRef, Refusal, Reserve, Short};
-use crate::event::{Cause, Definitions, Event, Thing, ThingKind};
+use crate::event::{Cause, Definitions, Thing, ThingKind};
 use crate::holders::stands;
 use crate::ids::{LocationId, Name, SkuId};
 use crate::level::Constraint;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::{Decision, Sequencer, effect_of};
 use crate::admission::{all_known, each_known};
 use crate::command::{Failure, Refusal, RuleFields};
-use crate::event::{Cause, Event, RuleSet, Thing};
+use crate::event::{Cause, RuleSet, Thing};
 use crate::ids::{Name, Seq};
+use crate::rules::event::Event;
 use crate::rules::{Conditions, Effect, Rule, RuleId};
 
 /// Rules set so far by an import, which later rows of it must see.
@@ -17,7 +18,7 @@ impl Sequencer {
     pub(super) fn turn_rules(&mut self) {
         let due = self.state.rules.due(self.draft.now);
         if !due.is_empty() {
-            self.draft.log(None, Event::RulesTurned(due));
+            self.draft.log(None, Event::RulesActivated(due));
             self.settle(None, None, crate::event::Few::new());
         }
     }

@@ -4,10 +4,11 @@ use super::draft::Answer;
 use super::{Decision, EXPIRIES_PER_BATCH, Sequencer};
 use crate::command::{Failure, LineUnits, Refusal, StepRequest};
 use crate::event::{
-    Cancelled, Cause, Collected, Confirmed, Event, Expired, Extended, Few, LineChange, PickupBySet, Purpose, Readied,
+    Cancelled, Cause, Collected, Confirmed, Expired, Extended, Few, LineChange, PickupBySet, Purpose, Readied,
 };
 use crate::ids::{ReservationId, Timestamp, crockford};
 use crate::level::StockChange;
+use crate::reservation::event::Event;
 use crate::reservation::{Line, Reservation, Verdict};
 use smallvec::SmallVec;
 

@@ -5,9 +5,10 @@ use super::names::left;
 use super::supply::Receipt;
 use super::{Decision, Sequencer};
 use crate::command::{AsOf, Count, Failure, Movement, Refusal};
-use crate::event::{Cause, Counted, Event, Moved, MovementKind};
+use crate::event::{Cause, Counted, Moved, MovementKind};
 use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::level::{CORRECTED_ON_HAND_MIN, IN_QUARANTINE, ON_HAND_RANGE, StockChange, StockLevel};
+use crate::stock::event::Event;
 
 /// How far ahead of the log a caller's clock may be, in seconds; what carries its time then happens now.
 const CLOCK_SKEW_SECONDS_MAX: u64 = 300;

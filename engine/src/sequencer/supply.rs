@@ -15,6 +15,7 @@ use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use crate::level::StockChange;
 use crate::plan::{self, Plan};
 use crate::supply::{Grant, Outlook};
+use crate::{stock, supply};
 
 /// Supplies set so far by a command, which what follows in it must see.
 pub(super) type Fresh = BTreeMap<(SkuId, LocationId, Name), SupplySet>;
@@ -87,7 +88,7 @@ impl Sequencer {
             true => self.draft.builder.next_seq() - 1,
             false => {
                 let of_effect = effect_of(cause);
-                self.draft.log(of_effect, Event::SupplySet(set.into_values().collect()))
+                self.draft.log(of_effect, supply::event::Event::SupplySet(set.into_values().collect()))
             }
         };
         self.draft.telling = Some(Telling { cause: cause.take(), seq, what: What::Cells(cells) });
@@ -261,9 +262,9 @@ impl Sequencer {
         }
         let fills = self.fill_some(&mut wanted);
         let event = if used.is_empty() && fills.is_empty() {
-            Event::Moved(rows)
+            Event::from(stock::event::Event::Moved(rows))
         } else {
-            Event::Received(Box::new(Received { rows, used, fills }))
+            supply::event::Event::Received(Box::new(Received { rows, used, fills })).into()
         };
         let seq = self.draft.log(cause.take(), event);
         self.log_fills(wanted);
@@ -277,7 +278,7 @@ impl Sequencer {
             if fills.is_empty() {
                 return;
             }
-            self.draft.log(None, Event::Filled(fills));
+            self.draft.log(None, supply::event::Event::Filled(fills));
         }
     }
 
@@ -396,7 +397,7 @@ impl Sequencer {
             for row in chunk {
                 let _ = self.draft.reservation(row.reservation);
             }
-            self.draft.log(None, Event::WaitsDated(chunk.to_vec()));
+            self.draft.log(None, supply::event::Event::WaitsDated(chunk.to_vec()));
         }
     }
 

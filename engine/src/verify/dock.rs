@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::law::Law;
 use crate::business_time::HORIZON_DAYS;
+use crate::effect::{At, Made};
 use crate::event::{
-    Arranged, Fill, LineWait, Moved, MovementKind, OrderDay, Purpose, Received, SupplySet, Turn, WaitDated,
+    Arranged, Fill, LineWait, Moved, MovementKind, OrderDay, Purpose, SupplySet, SupplyUsed, Turn, WaitDated,
 };
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::rules::{Effect, Kind};
@@ -180,14 +181,8 @@ impl Dock {
     ///
     /// # Errors
     /// The location that was missed or overrun.
-    pub fn check_orders(
-        &mut self,
-        law: &Law,
-        arranged: Option<&Arranged>,
-        record: &crate::event::Record,
-    ) -> Result<(), String> {
-        let Some(reserved) = record.event.reserved() else { return Ok(()) };
-        let orders = arranged.map_or(&[][..], |arranged| &arranged.orders);
+    pub fn check_orders(&mut self, law: &Law, made: Made<'_>, at: At<'_>) -> Result<(), String> {
+        let (reserved, orders) = (made.reserved, made.orders());
         for line in reserved.lines.iter().filter(|line| line.quantity > 0 && reserved.purpose != Purpose::Cart) {
             let location = line.cell.location;
             let limit = law.first_at(Kind::Capacity, location, reserved.channel);
@@ -196,7 +191,7 @@ impl Dock {
             }
         }
         for day in orders {
-            let utc = (record.time.0 / 86_400_000) as i32;
+            let utc = (at.time.0 / 86_400_000) as i32;
             let count = self.orders.entry(*day).or_default();
             *count += 1;
             match law.first_at(Kind::Capacity, day.location, reserved.channel).map(|rule| rule.effect) {
@@ -219,8 +214,9 @@ impl Dock {
     ///
     /// # Errors
     /// The supply that was used out of its turn.
-    pub fn check_used(&mut self, received: &Received) -> Result<(), String> {
-        for used in &received.used {
+    pub fn check_used(&mut self, used: &[SupplyUsed], rows: &[Moved]) -> Result<(), String> {
+        let all_used = used;
+        for used in all_used {
             let cell = (used.sku, used.location);
             let supply =
                 self.supplies.get_mut(&(cell, used.name.clone())).ok_or("a supply was used that is not there")?;
@@ -229,17 +225,17 @@ impl Dock {
             }
             supply.0 = used.open;
         }
-        for used in &received.used {
+        for used in all_used {
             let cell = (used.sku, used.location);
-            let came = received.rows.iter().filter(|row| (row.cell.sku, row.cell.location) == cell && row.change > 0);
+            let came = rows.iter().filter(|row| (row.cell.sku, row.cell.location) == cell && row.change > 0);
             let came: i64 = came.map(|row| row.change).sum();
-            let all = received.used.iter().filter(|of| (of.sku, of.location) == cell);
+            let all = all_used.iter().filter(|of| (of.sku, of.location) == cell);
             if all.map(|used| i64::from(used.quantity)).sum::<i64>() > came {
                 return Err(format!("more of supplies was used up than the {came} that came"));
             }
             let names = |row: &&Moved| row.reference.as_deref() == Some(used.name.as_str());
             let mine = |row: &&Moved| (row.cell.sku, row.cell.location) == cell && row.kind == MovementKind::Receipt;
-            let named = received.rows.iter().filter(mine).filter(names);
+            let named = rows.iter().filter(mine).filter(names);
             if named.map(|row| row.change).sum::<i64>() >= i64::from(used.quantity) {
                 continue;
             }

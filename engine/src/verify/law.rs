@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{LocationKind, SkuDetails};
-use crate::event::{Event, Record};
+use crate::effect::{At, Described, RuleChange};
+use crate::event::Definitions;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::rules::{Amount, Effect, Kind, Rule, RuleId};
@@ -132,58 +133,73 @@ impl Law {
         }
     }
 
-    /// Takes in a record that changes it.
+    /// Takes in a change of rules.
     ///
     /// # Errors
     /// A rule that begins or ends without being there, or against its own dates.
-    pub fn change(&mut self, record: &Record) -> Result<(), String> {
+    pub fn change_rules(&mut self, at: At<'_>, change: RuleChange<'_>) -> Result<(), String> {
         self.found.clear();
-        match &record.event {
-            Event::SkusSet(rows) => self.skus.extend(rows.iter().cloned()),
-            Event::TrackingSet(rows) => rows.iter().for_each(|(sku, tracked)| self.track(*sku, *tracked)),
-            Event::LocationsSet(rows) => self.kinds.extend(rows.iter().map(|(id, details)| (*id, details.kind))),
-            Event::GroupsSet(rows) => {
-                self.groups.extend(rows.iter().map(|(id, details)| (*id, details.locations.clone())));
-            }
-            Event::Retired(names) => {
-                for (sku, _) in &names.skus {
-                    self.skus.remove(sku);
-                    self.uncounted.remove(sku);
-                }
-                for (location, _) in &names.locations {
-                    self.kinds.remove(location);
-                }
-                for (group, _) in &names.groups {
-                    self.groups.remove(group);
-                }
-                for (channel, _) in &names.channels {
-                    self.buffers.remove(channel);
-                }
-            }
-            Event::ChannelsSet(rows) => self.buffers.extend(rows.iter().map(|(id, details)| (*id, details.buffer))),
-            Event::RulesSet(rows) => {
+        match change {
+            RuleChange::Set(rows) => {
                 for set in rows {
                     match &set.rule {
-                        Some(rule) if rule.runs_at(record.time) != set.in_force => {
+                        Some(rule) if rule.runs_at(at.time) != set.in_force => {
                             return Err(format!("rule {} is told to be in force against its own dates", set.name));
                         }
-                        Some(rule) => self.set(set.id, &set.name, rule, set.in_force, record.seq),
+                        Some(rule) => self.set(set.id, &set.name, rule, set.in_force, at.seq),
                         None => self.remove(set.id),
                     }
                 }
             }
-            Event::RulesTurned(rows) => {
+            RuleChange::Activated(rows) => {
                 for (id, in_force) in rows {
                     let (name, rule, was) = self.rules.get(id).ok_or("a rule turned that is not there")?;
-                    if was == in_force || rule.runs_at(record.time) != *in_force {
+                    if was == in_force || rule.runs_at(at.time) != *in_force {
                         return Err(format!("rule {name} turned against its own dates"));
                     }
-                    self.turn(*id, *in_force, record.seq);
+                    self.turn(*id, *in_force, at.seq);
                 }
             }
-            _ => {}
         }
         Ok(())
+    }
+
+    /// Takes in what is said of things that rules look at.
+    pub fn describe(&mut self, described: Described<'_>) {
+        self.found.clear();
+        match described {
+            Described::Skus(rows) => self.skus.extend(rows.iter().cloned()),
+            Described::Tracking(rows) => rows.iter().for_each(|(sku, tracked)| self.track(*sku, *tracked)),
+            Described::Locations(rows) => self.kinds.extend(rows.iter().map(|(id, details)| (*id, details.kind))),
+            Described::Groups(rows) => {
+                self.groups.extend(rows.iter().map(|(id, details)| (*id, details.locations.clone())));
+            }
+            Described::Channels(rows) => self.buffers.extend(rows.iter().map(|(id, details)| (*id, details.buffer))),
+            Described::Services(_) | Described::Hours(_) | Described::Prices(_) => {}
+        }
+    }
+
+    /// Names are retired: nothing is said of them any more.
+    pub fn retire(&mut self, names: &Definitions) {
+        self.found.clear();
+        for (sku, _) in &names.skus {
+            self.skus.remove(sku);
+            self.uncounted.remove(sku);
+        }
+        for (location, _) in &names.locations {
+            self.kinds.remove(location);
+        }
+        for (group, _) in &names.groups {
+            self.groups.remove(group);
+        }
+        for (channel, _) in &names.channels {
+            self.buffers.remove(channel);
+        }
+    }
+
+    /// Names came back.
+    pub fn revive(&mut self) {
+        self.found.clear();
     }
 
     /// Units of a cell that a channel must leave where `level` is.

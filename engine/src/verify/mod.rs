@@ -20,9 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::directory::DataDirectory;
+use crate::effect::{At, Described, Effect, Inbound, Made, Naming, Step};
 use crate::event::{
-    CellAfter, Definitions, Event, Few, Fill, LineChange, LineTerms, Moved, MovementKind, OrderDay, Rebound, Record,
-    Reserved, ThingKind,
+    CellAfter, Definitions, Few, Fill, LineChange, LineTerms, Moved, MovementKind, OrderDay, Rebound, Record, ThingKind,
 };
 use crate::hash::Sums;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Name, ReservationId, Seq, SkuId};
@@ -149,6 +149,9 @@ fn retired_now(state: &State) -> BTreeSet<(ThingKind, u32)> {
     all.into_iter().collect()
 }
 
+/// The cells that a record tells, each as it is after it.
+type Stated = BTreeMap<(SkuId, LocationId), CellAfter>;
+
 /// The second implementation.
 #[derive(Debug, Default)]
 pub struct Auditor {
@@ -225,151 +228,184 @@ impl Auditor {
         self.next_seq = Some(record.seq + 1);
         self.records += 1;
         self.dock.next_record();
-        match &record.event {
-            Event::Moved(rows) => rows.iter().try_for_each(|row| self.check_moved(row)),
-            Event::Counted(rows) => {
-                for row in rows {
-                    let key = (row.cell.sku, row.cell.location);
-                    if !self.law.is_tracked(key.0) {
-                        return Err("somebody counted what nobody counts".into());
-                    }
-                    let before = self.level(key);
-                    let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
-                    let on_hand = i64::from(before.on_hand) + difference;
-                    self.state_level(&row.cell, on_hand, i64::from(before.reserved))?;
-                    self.cells.insert(key, (row.cell.level, row.cell.safety_stock));
+        let mut stated: Stated = BTreeMap::new();
+        record.event.effects(|effect| {
+            if let Effect::Cell(cell, _) = effect {
+                stated.insert((cell.sku, cell.location), *cell);
+            }
+        });
+        let mut verdict = Ok(());
+        record.event.effects(|effect| {
+            if verdict.is_ok() {
+                verdict = self.check_effect(record.at(), effect, &stated);
+            }
+        });
+        verdict?;
+        // Whatever the event is: no cell is told that its quantities do not lead to.
+        for ((sku, location), cell) in &stated {
+            let level = self.level((*sku, *location));
+            if level != cell.level {
+                return Err(format!("a cell is told to hold {:?}, and the quantities lead to {level:?}", cell.level));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_effect(&mut self, at: At<'_>, effect: Effect<'_>, stated: &Stated) -> Result<(), String> {
+        match effect {
+            // Held against what the other effects lead to, once all of them are known.
+            Effect::Cell(..) => Ok(()),
+            Effect::Moved(_, row) => self.check_moved(row),
+            Effect::Counted(_, row) => {
+                let key = (row.cell.sku, row.cell.location);
+                if !self.law.is_tracked(key.0) {
+                    return Err("somebody counted what nobody counts".into());
                 }
+                let before = self.level(key);
+                let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
+                let on_hand = i64::from(before.on_hand) + difference;
+                self.state_level(&row.cell, on_hand, i64::from(before.reserved))?;
+                self.cells.insert(key, (row.cell.level, row.cell.safety_stock));
                 Ok(())
             }
-            Event::Reserved(_) | Event::Promised(_) | Event::Arranged(_) | Event::Replaced(_) => {
-                let reserved = record.event.reserved().ok_or("a promise without one")?;
-                self.check_terms(record, reserved)?;
-                let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
-                let conjured = |law: &Law, key: (SkuId, LocationId), change: i64| {
-                    if law.is_tracked(key.0) { 0 } else { change }
-                };
-                for superseded in record.event.superseded() {
-                    for line in &superseded.lines {
-                        let (key, present) = self.use_up(superseded.reservation, line, false)?;
-                        *changes.entry(key).or_default() -= i64::from(present);
-                    }
-                    self.end(superseded.reservation, &[Life::Held], Life::Cancelled)?;
+            Effect::CountsConfirmed(confirmed) => {
+                match confirmed.cells.iter().find(|cell| !self.cells.contains_key(cell)) {
+                    Some(_) => Err("a count confirmed a cell that nobody made".into()),
+                    None => Ok(()),
                 }
-                let arranged = record.event.arranged();
-                if let Some(arranged) = arranged {
-                    self.dock.check_waits(&self.law, ReservationId(record.seq), record.time, arranged)?;
+            }
+            Effect::Shortage(cell, grew) => {
+                let missing = self.level((cell.sku, cell.location)).shortage();
+                match (grew, missing) {
+                    (true, 0) => Err("a shortage is told of a cell that has none".into()),
+                    (true, _) | (false, 0) => Ok(()),
+                    (false, missing) => Err(format!("a shortage of {missing} is told to be over")),
                 }
-                self.dock.check_orders(&self.law, arranged, record)?;
-                let mut audited = Audited {
-                    lines: Vec::new(),
-                    terms: record.event.terms().to_vec(),
-                    state: None,
-                    channel: reserved.channel,
-                    orders: arranged.map(|arranged| arranged.orders.iter().copied().collect()).unwrap_or_default(),
-                };
-                for (number, line) in (0..).zip(&reserved.lines) {
-                    let key = (line.cell.sku, line.cell.location);
-                    if line.quantity > line.requested {
-                        return Err(format!(
-                            "{} units were promised where {} were asked for",
-                            line.quantity, line.requested
-                        ));
-                    }
-                    let wait = record.event.waits().iter().find(|wait| wait.line == number);
-                    let waiting = wait.map(|wait| wait.quantity);
-                    *changes.entry(key).or_default() += i64::from(line.quantity - waiting.unwrap_or(0));
-                    audited.lines.push(AuditedLine { key, quantity: line.quantity, collected: 0, waiting });
-                }
-                for (line, terms) in reserved.lines.iter().zip(&audited.terms) {
-                    self.law.count(&terms.charges, line.cell.sku, line.quantity.into(), 0);
-                }
-                audited.state = Some(if reserved.confirmed { Life::Confirmed } else { Life::Held });
-                let mut after: BTreeMap<(SkuId, LocationId), CellAfter> = BTreeMap::new();
-                record.event.for_each_cell(|cell| {
-                    after.insert((cell.sku, cell.location), *cell);
-                });
-                for (key, change) in changes.iter().filter(|(key, change)| **change != 0 || after.contains_key(*key)) {
-                    let (before, safety_stock) = self.cells.get(key).copied().unwrap_or_default();
-                    if *change > 0 {
-                        let held_back = self.law.held_back(*key, reserved.channel, before, safety_stock)?;
-                        self.check_promise(*key, *change, before, held_back, "were promised")?;
-                    }
-                    let stated = after.get(key).ok_or("a promised cell is not among the cells of its record")?;
-                    let on_hand = i64::from(before.on_hand) + conjured(&self.law, *key, *change);
-                    self.state_level(stated, on_hand, i64::from(before.reserved) + change)?;
-                }
-                self.reservations.insert(ReservationId(record.seq), audited);
-                Ok(())
             }
-            Event::Collected(event) => {
-                self.use_up_lines(event.reservation, &event.lines, true)?;
-                self.step(event.reservation, &[Life::Confirmed, Life::Ready], None, Life::Collected)
-            }
-            Event::Cancelled(event) => {
-                self.use_up_lines(event.reservation, &event.lines, false)?;
-                let to = if event.whole { Some(Life::Cancelled) } else { None };
-                self.step(event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], to, Life::Cancelled)
-            }
-            Event::Expired(event) => {
-                self.use_up_lines(event.reservation, &event.lines, false)?;
-                self.end(event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], Life::Expired)
-            }
-            Event::Confirmed(event) => self.end(event.reservation, &[Life::Held], Life::Confirmed),
-            Event::PickupBySet(event) => {
-                self.step(event.reservation, &[Life::Confirmed, Life::Ready], None, Life::Confirmed)
-            }
-            Event::Readied(event) => self.end(event.reservation, &[Life::Confirmed], Life::Ready),
-            Event::Rebound(event) => self.check_rebound(event),
-            Event::SupplySet(rows) => {
+            // Checked with the step that handed them over.
+            Effect::HandedOver(..) => Ok(()),
+            Effect::Promise(step) => self.check_step(at, step, stated),
+            Effect::Filled(fills) => self.check_fills(fills),
+            Effect::Dated(rows) => rows.iter().try_for_each(|row| self.dock.check_dated(row, at.time)),
+            Effect::Inbound(Inbound::Set(rows)) => {
                 self.dock.set(rows);
                 rows.iter().try_for_each(|row| {
                     let level = self.level((row.cell.sku, row.cell.location));
                     self.state_level(&row.cell, level.on_hand.into(), level.reserved.into())
                 })
             }
-            Event::Received(received) => {
-                received.rows.iter().try_for_each(|row| self.check_moved(row))?;
-                self.dock.check_used(received)?;
-                self.check_fills(&received.fills)
-            }
-            Event::Filled(fills) => self.check_fills(fills),
-            Event::WaitsDated(rows) => rows.iter().try_for_each(|row| self.dock.check_dated(row, record.time)),
-            Event::Extended(event) => self.end(event.reservation, &[Life::Held], Life::Held),
-            Event::ShortageGrew(cell) => {
-                let level = self.level((cell.sku, cell.location));
-                if level.shortage() == 0 { Err("a shortage is told of a cell that has none".into()) } else { Ok(()) }
-            }
-            Event::ShortageCleared(cell) => match self.level((cell.sku, cell.location)).shortage() {
-                0 => Ok(()),
-                missing => Err(format!("a shortage of {missing} is told to be over")),
-            },
-            Event::SkusSet(_)
-            | Event::LocationsSet(_)
-            | Event::GroupsSet(_)
-            | Event::ChannelsSet(_)
-            | Event::RulesSet(_)
-            | Event::RulesTurned(_) => self.law.change(record),
-            Event::TrackingSet(rows) => self.check_tracking(rows).and_then(|()| self.law.change(record)),
-            Event::Defined(names) => self.define(names),
-            Event::MadeUp(made_up) => self.define(&made_up.names),
-            Event::Released(names) => self.release(names),
-            Event::Retired(names) => self.retire(names).and_then(|()| self.law.change(record)),
-            Event::Revived(names) => self.revive(names).and_then(|()| self.law.change(record)),
-            Event::PricesSet(_)
-            | Event::ServicesSet(_)
-            | Event::Imported(_)
-            | Event::DemandLost(_)
-            | Event::DemandRefused(_)
-            | Event::HoursSet(_)
-            | Event::Told(_) => Ok(()),
-            Event::QuarantinesMade(rows) => self.open_quarantines(rows),
-            Event::CountsConfirmed(confirmed) => {
-                match confirmed.cells.iter().find(|cell| !self.cells.contains_key(cell)) {
-                    Some(_) => Err("a count confirmed a cell that nobody made".into()),
-                    None => Ok(()),
+            Effect::Inbound(Inbound::Used(used, rows)) => self.dock.check_used(used, rows),
+            Effect::Rules(change) => self.law.change_rules(at, change),
+            Effect::Names(naming) => self.check_names(naming),
+            Effect::Described(described) => {
+                if let Described::Tracking(rows) = described {
+                    self.check_tracking(rows)?;
                 }
+                self.law.describe(described);
+                Ok(())
             }
+            Effect::Refused(..) => Ok(()),
         }
+    }
+
+    fn check_names(&mut self, naming: Naming<'_>) -> Result<(), String> {
+        match naming {
+            Naming::Defined(names) => self.define(names),
+            Naming::MadeUp(made_up) => self.define(&made_up.names),
+            Naming::Released(names) => self.release(names),
+            Naming::Retired(names) => {
+                self.retire(names)?;
+                self.law.retire(names);
+                Ok(())
+            }
+            Naming::Revived(names) => {
+                self.revive(names)?;
+                self.law.revive();
+                Ok(())
+            }
+            Naming::Quarantines(rows) => self.open_quarantines(rows),
+        }
+    }
+
+    fn check_step(&mut self, at: At<'_>, step: Step<'_>, stated: &Stated) -> Result<(), String> {
+        match step {
+            Step::Made(made) => self.check_made(at, made, stated),
+            // Checked with the promise that replaces it.
+            Step::Superseded(_) => Ok(()),
+            Step::Collected(event) => {
+                self.use_up_lines(event.reservation, &event.lines, true)?;
+                self.step(event.reservation, &[Life::Confirmed, Life::Ready], None, Life::Collected)
+            }
+            Step::Cancelled(event) => {
+                self.use_up_lines(event.reservation, &event.lines, false)?;
+                let to = if event.whole { Some(Life::Cancelled) } else { None };
+                self.step(event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], to, Life::Cancelled)
+            }
+            Step::Expired(event) => {
+                self.use_up_lines(event.reservation, &event.lines, false)?;
+                self.end(event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], Life::Expired)
+            }
+            Step::Confirmed(event) => self.end(event.reservation, &[Life::Held], Life::Confirmed),
+            Step::PickupBySet(event) => {
+                self.step(event.reservation, &[Life::Confirmed, Life::Ready], None, Life::Confirmed)
+            }
+            Step::Readied(event) => self.end(event.reservation, &[Life::Confirmed], Life::Ready),
+            Step::Rebound(event) => self.check_rebound(event),
+            Step::Extended(event) => self.end(event.reservation, &[Life::Held], Life::Held),
+        }
+    }
+
+    fn check_made(&mut self, at: At<'_>, made: Made<'_>, stated: &Stated) -> Result<(), String> {
+        let reserved = made.reserved;
+        self.check_terms(made)?;
+        let mut changes: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
+        let conjured =
+            |law: &Law, key: (SkuId, LocationId), change: i64| if law.is_tracked(key.0) { 0 } else { change };
+        for superseded in made.superseded() {
+            for line in &superseded.lines {
+                let (key, present) = self.use_up(superseded.reservation, line, false)?;
+                *changes.entry(key).or_default() -= i64::from(present);
+            }
+            self.end(superseded.reservation, &[Life::Held], Life::Cancelled)?;
+        }
+        let id = ReservationId(at.seq);
+        if let Some(arranged) = made.arranged {
+            self.dock.check_waits(&self.law, id, at.time, arranged)?;
+        }
+        self.dock.check_orders(&self.law, made, at)?;
+        let mut audited = Audited {
+            lines: Vec::new(),
+            terms: made.terms.to_vec(),
+            state: None,
+            channel: reserved.channel,
+            orders: made.orders().iter().copied().collect(),
+        };
+        for (number, line) in (0..).zip(&reserved.lines) {
+            let key = (line.cell.sku, line.cell.location);
+            if line.quantity > line.requested {
+                return Err(format!("{} units were promised where {} were asked for", line.quantity, line.requested));
+            }
+            let wait = made.waits().iter().find(|wait| wait.line == number);
+            let waiting = wait.map(|wait| wait.quantity);
+            *changes.entry(key).or_default() += i64::from(line.quantity - waiting.unwrap_or(0));
+            audited.lines.push(AuditedLine { key, quantity: line.quantity, collected: 0, waiting });
+        }
+        for (line, terms) in reserved.lines.iter().zip(&audited.terms) {
+            self.law.count(&terms.charges, line.cell.sku, line.quantity.into(), 0);
+        }
+        audited.state = Some(if reserved.confirmed { Life::Confirmed } else { Life::Held });
+        for (key, change) in changes.iter().filter(|(key, change)| **change != 0 || stated.contains_key(*key)) {
+            let (before, safety_stock) = self.cells.get(key).copied().unwrap_or_default();
+            if *change > 0 {
+                let held_back = self.law.held_back(*key, reserved.channel, before, safety_stock)?;
+                self.check_promise(*key, *change, before, held_back, "were promised")?;
+            }
+            let stated = stated.get(key).ok_or("a promised cell is not among the cells of its record")?;
+            let on_hand = i64::from(before.on_hand) + conjured(&self.law, *key, *change);
+            self.state_level(stated, on_hand, i64::from(before.reserved) + change)?;
+        }
+        self.reservations.insert(id, audited);
+        Ok(())
     }
 
     /// No channel gets an id that another one has.
@@ -488,8 +524,8 @@ impl Auditor {
 
     /// Every line of a promise stands where it was asked for, counts against the quotas that hold there, and takes
     /// nothing that they keep for others.
-    fn check_terms(&mut self, record: &Record, reserved: &Reserved) -> Result<(), String> {
-        let terms = record.event.terms();
+    fn check_terms(&mut self, made: Made<'_>) -> Result<(), String> {
+        let (reserved, terms) = (made.reserved, made.terms);
         for (at, line) in reserved.lines.iter().enumerate() {
             let group = terms.get(at).and_then(|terms| terms.group).filter(|_| line.quantity > 0);
             if group.is_some_and(|group| !self.law.is_in(line.cell.location, group)) {
@@ -503,7 +539,7 @@ impl Auditor {
         let mut cells: BTreeMap<SkuId, Vec<(LocationId, StockLevel, i64)>> = BTreeMap::new();
         let mut planned = Planned::new();
         let mut given_back: BTreeMap<(SkuId, LocationId), u32> = BTreeMap::new();
-        let lines = record.event.superseded().flat_map(|old| old.lines.iter().map(|line| (old.reservation, line)));
+        let lines = made.superseded().flat_map(|old| old.lines.iter().map(|line| (old.reservation, line)));
         for (old, line) in lines {
             let old = self.reservations.get(&old);
             let terms = old.and_then(|old| old.terms.get(usize::from(line.line)));
@@ -531,7 +567,7 @@ impl Auditor {
                 .collect()
             });
             let own_units = given_back.get(&(sku, location)).copied().unwrap_or(0);
-            let wait = record.event.waits().iter().find(|wait| usize::from(wait.line) == at);
+            let wait = made.waits().iter().find(|wait| usize::from(wait.line) == at);
             let present = line.quantity - wait.map_or(0, |wait| wait.quantity);
             if present > own_units {
                 self.law.check_quotas((sku, location), reserved.channel, present.into(), row, &planned)?;

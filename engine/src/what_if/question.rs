@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::command::RuleFields;
-use crate::event::{Event, Few, LineChange, Record};
+use crate::effect::{Effect, Step};
+use crate::event::{LineChange, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel};
 use crate::rules::{Conditions, Rule};
@@ -187,59 +188,55 @@ pub(super) fn changes(
             sum.reserved += change.reserved;
         }
     };
-    let moved = |rows: &[crate::event::Moved], add: &mut dyn FnMut((SkuId, LocationId), StockChange)| {
-        for row in rows.iter().filter(|row| !row.absorbed) {
+    record.event.effects(|effect| match effect {
+        Effect::Moved(_, row) if !row.absorbed => {
             add((row.cell.sku, row.cell.location), StockChange::bring(row.change));
         }
-    };
-    match &record.event {
-        Event::Moved(rows) => moved(rows, &mut add),
-        Event::Received(received) => moved(&received.rows, &mut add),
-        Event::Counted(rows) => {
-            for row in rows.iter().filter(|row| !row.outdated) {
-                let difference = i64::from(row.counted) - i64::from(row.expected);
-                add((row.cell.sku, row.cell.location), StockChange::bring(difference));
+        Effect::Counted(_, row) if !row.outdated => {
+            let difference = i64::from(row.counted) - i64::from(row.expected);
+            add((row.cell.sku, row.cell.location), StockChange::bring(difference));
+        }
+        Effect::HandedOver(_, line) => {
+            let units = -i64::from(line.quantity);
+            add((line.cell.sku, line.cell.location), StockChange { on_hand: units, reserved: units });
+        }
+        Effect::Filled(fills) => {
+            for fill in fills {
+                add((fill.cell.sku, fill.cell.location), StockChange::reserve(fill.quantity));
             }
         }
-        Event::Collected(event) => {
-            for line in &event.lines {
-                let units = -i64::from(line.quantity);
-                add((line.cell.sku, line.cell.location), StockChange { on_hand: units, reserved: units });
+        Effect::Promise(Step::Made(made)) => {
+            for (number, line) in (0..).zip(&made.reserved.lines) {
+                let waits = made.waits().iter().find(|wait| wait.line == number);
+                let present = line.quantity - waits.map_or(0, |wait| wait.quantity);
+                add((line.cell.sku, line.cell.location), promise(line.cell.sku, present));
             }
         }
-        Event::Rebound(event) => {
-            for moved in &event.moves {
+        Effect::Promise(Step::Rebound(rebound)) => {
+            for moved in &rebound.moves {
                 add((moved.from.sku, moved.from.location), promise(moved.from.sku, moved.quantity).inverse());
                 add((moved.to.sku, moved.to.location), promise(moved.to.sku, moved.quantity));
             }
         }
-        _ => {}
-    }
-    for fill in record.event.fills() {
-        add((fill.cell.sku, fill.cell.location), StockChange::reserve(fill.quantity));
-    }
-    if let Some(reserved) = record.event.reserved() {
-        for (number, line) in (0..).zip(&reserved.lines) {
-            let waits = record.event.waits().iter().find(|wait| wait.line == number);
-            let present = line.quantity - waits.map_or(0, |wait| wait.quantity);
-            add((line.cell.sku, line.cell.location), promise(line.cell.sku, present));
+        Effect::Promise(step) => {
+            let (Some(id), Some(given_back)) = (step.reservation(), step.given_back()) else { return };
+            for (line, present) in given_back.iter().zip(present_units(state, id, record.seq, given_back)) {
+                add((line.cell.sku, line.cell.location), promise(line.cell.sku, present).inverse());
+            }
         }
-    }
-    for (id, given_back) in given_back(&record.event) {
-        for (line, present) in given_back.iter().zip(present_units(state, id, record.seq, given_back)) {
-            add((line.cell.sku, line.cell.location), promise(line.cell.sku, present).inverse());
-        }
-    }
+        Effect::Cell(..)
+        | Effect::Moved(..)
+        | Effect::Counted(..)
+        | Effect::CountsConfirmed(_)
+        | Effect::Shortage(..)
+        | Effect::Dated(_)
+        | Effect::Inbound(_)
+        | Effect::Rules(_)
+        | Effect::Names(_)
+        | Effect::Described(_)
+        | Effect::Refused(..) => {}
+    });
     changes
-}
-
-/// What an event gives back, by whose it was.
-pub(super) fn given_back(event: &Event) -> Few<(ReservationId, &[LineChange])> {
-    match event {
-        Event::Cancelled(event) => Few::from_buf([(event.reservation, &event.lines[..])]),
-        Event::Expired(event) => Few::from_buf([(event.reservation, &event.lines[..])]),
-        event => event.superseded().map(|old| (old.reservation, &old.lines[..])).collect(),
-    }
 }
 
 /// Line by line, the units that were there among those that were given back.

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::question::{Before, Question, Report, Tallies, Tracking, at};
 use super::shop::Shop;
-use crate::event::{Event, Record};
+use crate::effect::{Described, Effect, Naming};
+use crate::event::Record;
 use crate::ids::Seq;
 use crate::journal::ReadError;
 use crate::{Engine, Health};
@@ -25,7 +26,7 @@ impl Engine {
         let mut before = Before::default();
         let mut rule_records = Vec::new();
         self.each_record(oldest.saturating_sub(1), visible, stop, &mut |record| {
-            if matches!(record.event, Event::RulesSet(_) | Event::RulesTurned(_)) {
+            if changes_rules(record) {
                 rule_records.push(record.clone());
             }
             if question.reaches(record) {
@@ -60,18 +61,20 @@ impl Engine {
         if !self.state().catalogue.has_tracking() {
             return Ok(tracking);
         }
-        self.each_record(after, until, stop, &mut |record| match &record.event {
-            Event::TrackingSet(rows) => {
-                rows.iter().for_each(|(sku, now)| tracking.entry(*sku).or_default().push((record.seq, *now)));
-            }
-            // What is retired is counted when it comes back.
-            Event::Retired(names) => {
-                for (sku, _) in &names.skus {
-                    let known = tracking.get_mut(sku).filter(|known| known.last().is_some_and(|(_, now)| !now));
-                    known.into_iter().for_each(|known| known.push((record.seq, true)));
+        self.each_record(after, until, stop, &mut |record| {
+            record.event.effects(|effect| match effect {
+                Effect::Described(Described::Tracking(rows)) => {
+                    rows.iter().for_each(|(sku, now)| tracking.entry(*sku).or_default().push((record.seq, *now)));
                 }
-            }
-            _ => {}
+                // What is retired is counted when it comes back.
+                Effect::Names(Naming::Retired(names)) => {
+                    for (sku, _) in &names.skus {
+                        let known = tracking.get_mut(sku).filter(|known| known.last().is_some_and(|(_, now)| !now));
+                        known.into_iter().for_each(|known| known.push((record.seq, true)));
+                    }
+                }
+                _ => {}
+            });
         })?;
         Ok(tracking)
     }
@@ -92,4 +95,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a record changes rules.
+fn changes_rules(record: &Record) -> bool {
+    let mut changes = false;
+    record.event.effects(|effect| changes |= matches!(effect, Effect::Rules(_)));
+    changes
 }

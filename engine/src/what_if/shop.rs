@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::question::{Before, Question, Tallies, given_back, members, present_units};
-use crate::event::{Event, LostDemand, OrderDay, Purpose, Record};
+use super::question::{Before, Question, Tallies, members, present_units};
+use crate::effect::{Described, Effect, Made, Naming, RuleChange, Step};
+use crate::event::{Fill, LineChange, LostDemand, OrderDay, Purpose, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel, UNCOUNTED_MAX};
-use crate::rules::{Effect, Kind, Rule, RuleId};
+use crate::rules::{Effect as RuleEffect, Kind, Rule, RuleId};
 use crate::state::State;
 use crate::verify::{Law, Planned};
 
@@ -63,35 +64,38 @@ impl<'a> Shop<'a> {
         // What the log says of a rule counts from where it says it; what it never speaks of has been as it is.
         let mut seen: Vec<RuleId> = Vec::new();
         for record in rule_records {
-            match &record.event {
-                Event::RulesSet(rows) => {
+            each_change(record, |change| match change {
+                RuleChange::Set(rows) => {
                     for row in rows.iter().filter(|row| !seen.contains(&row.id)) {
                         law.remove(row.id);
                     }
                     seen.extend(rows.iter().map(|row| row.id));
                 }
-                Event::RulesTurned(rows) => {
+                RuleChange::Activated(rows) => {
                     for (id, in_force) in rows.iter().filter(|(id, _)| !seen.contains(id)) {
                         law.turn(*id, !in_force, 0);
                     }
                     seen.extend(rows.iter().map(|(id, _)| *id));
                 }
-                _ => {}
-            }
+            });
         }
         let earlier = |record: &&Record| !question.reaches(record);
         for record in rule_records.iter().filter(earlier) {
-            follow(&mut law, record, &[]);
+            each_change(record, |change| follow(&mut law, record.seq, change, &[]));
         }
         let mut replaced = Vec::new();
         let mut tried = Vec::new();
         let mut next = state.rules.next_id();
         for (name, rule) in question.tried(state) {
             let known = state.rules.get(name.as_str()).map(|standing| standing.id);
-            let logged = rule_records.iter().find_map(|record| match &record.event {
-                Event::RulesSet(rows) => rows.iter().find(|row| row.name == name).map(|row| row.id),
-                _ => None,
-            });
+            let mut logged = None;
+            for record in rule_records {
+                each_change(record, |change| {
+                    if let (None, RuleChange::Set(rows)) = (logged, change) {
+                        logged = rows.iter().find(|row| row.name == name).map(|row| row.id);
+                    }
+                });
+            }
             let id = known.or(logged).unwrap_or_else(|| {
                 next = RuleId(next.0 + 1);
                 RuleId(next.0 - 1)
@@ -123,21 +127,52 @@ impl<'a> Shop<'a> {
     pub fn live(&mut self, record: &Record, actual: &mut Tallies, replayed: &mut Tallies) {
         self.first = if self.first == 0 { record.seq } else { self.first };
         self.turn_tried(record);
-        match &record.event {
-            Event::RulesSet(_) | Event::RulesTurned(_) => follow(&mut self.law, record, &self.replaced),
-            Event::TrackingSet(rows) => rows.iter().for_each(|(sku, tracked)| self.law.track(*sku, *tracked)),
-            Event::Retired(names) => names.skus.iter().for_each(|(sku, _)| self.law.track(*sku, true)),
-            Event::Moved(rows) => self.move_rows(rows),
-            Event::Received(received) => self.move_rows(&received.rows),
-            Event::Counted(rows) => {
-                for row in rows {
-                    let cell = (row.cell.sku, row.cell.location);
-                    let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
-                    self.change(cell, StockChange::bring(difference));
-                    self.at(cell).1 = row.cell.safety_stock;
-                }
+        self.own.clear();
+        record.event.effects(|effect| match effect {
+            Effect::Rules(change) => follow(&mut self.law, record.seq, change, &self.replaced),
+            Effect::Described(Described::Tracking(rows)) => {
+                rows.iter().for_each(|(sku, tracked)| self.law.track(*sku, *tracked));
             }
-            Event::Collected(event) => {
+            Effect::Names(Naming::Retired(names)) => {
+                names.skus.iter().for_each(|(sku, _)| self.law.track(*sku, true));
+            }
+            Effect::Moved(_, row) if !row.absorbed => {
+                self.change((row.cell.sku, row.cell.location), StockChange::bring(row.change));
+            }
+            Effect::Counted(_, row) => {
+                let cell = (row.cell.sku, row.cell.location);
+                let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };
+                self.change(cell, StockChange::bring(difference));
+                self.at(cell).1 = row.cell.safety_stock;
+            }
+            Effect::Filled(fills) => fills.iter().for_each(|fill| self.fill(fill)),
+            Effect::Promise(step) => self.step(record, step, actual, replayed),
+            Effect::Refused(purpose, row) => {
+                let purpose = purpose.unwrap_or(if row.is_order { Purpose::Delivery } else { Purpose::Cart });
+                self.ask_again(row, purpose, record.time, actual, replayed);
+            }
+            Effect::Cell(..)
+            | Effect::Moved(..)
+            | Effect::CountsConfirmed(_)
+            | Effect::Shortage(..)
+            | Effect::HandedOver(..)
+            | Effect::Dated(_)
+            | Effect::Inbound(_)
+            | Effect::Names(_)
+            | Effect::Described(_) => {}
+        });
+    }
+
+    /// A promise goes a step on.
+    fn step(&mut self, record: &Record, step: Step<'_>, actual: &mut Tallies, replayed: &mut Tallies) {
+        match step {
+            Step::Made(made) => self.promise(record, made, actual, replayed),
+            Step::Superseded(event) => self.take_back(record.seq, event.reservation, &event.lines, true, true),
+            Step::Cancelled(event) => {
+                self.take_back(record.seq, event.reservation, &event.lines, event.whole, false);
+            }
+            Step::Expired(event) => self.take_back(record.seq, event.reservation, &event.lines, true, false),
+            Step::Collected(event) => {
                 for line in &event.lines {
                     let cell = (line.cell.sku, line.cell.location);
                     let mut units = 0;
@@ -148,64 +183,56 @@ impl<'a> Shop<'a> {
                     self.change(cell, StockChange { on_hand: -i64::from(units), reserved: -i64::from(units) });
                 }
             }
-            Event::Rebound(event) => {
+            Step::Rebound(event) => {
                 for moved in &event.moves {
                     let (from, to) = ((moved.from.sku, moved.from.location), (moved.to.sku, moved.to.location));
                     self.rebind(event.reservation, from, to, moved.quantity);
                 }
             }
-            Event::DemandLost(rows) => {
-                let purpose = |row: &LostDemand| if row.is_order { Purpose::Delivery } else { Purpose::Cart };
-                rows.iter().for_each(|row| self.ask_again(row, purpose(row), record.time, actual, replayed));
-            }
-            Event::DemandRefused(rows) => {
-                rows.iter().for_each(|(purpose, row)| self.ask_again(row, *purpose, record.time, actual, replayed));
-            }
-            _ => {}
+            Step::Confirmed(_) | Step::Readied(_) | Step::Extended(_) | Step::PickupBySet(_) => {}
         }
-        for fill in record.event.fills() {
-            let cell = (fill.cell.sku, fill.cell.location);
-            let is_earlier = self.is_earlier(fill.reservation);
-            let units = match self.promises.get_mut(&fill.reservation) {
-                Some(lines) => {
-                    let mut left = fill.quantity;
-                    for line in lines.iter_mut().filter(|line| line.cell == cell) {
-                        let units = left.min(line.waiting);
-                        line.waiting -= units;
-                        line.present += units;
-                        left -= units;
-                    }
-                    fill.quantity - left
+    }
+
+    /// Units that were waited for came.
+    fn fill(&mut self, fill: &Fill) {
+        let cell = (fill.cell.sku, fill.cell.location);
+        let is_earlier = self.is_earlier(fill.reservation);
+        let units = match self.promises.get_mut(&fill.reservation) {
+            Some(lines) => {
+                let mut left = fill.quantity;
+                for line in lines.iter_mut().filter(|line| line.cell == cell) {
+                    let units = left.min(line.waiting);
+                    line.waiting -= units;
+                    line.present += units;
+                    left -= units;
                 }
-                None if is_earlier => fill.quantity,
-                None => 0,
-            };
-            self.change(cell, StockChange::reserve(units));
-        }
-        let replaces = record.event.reserved().is_some();
-        self.own.clear();
-        for (id, lines) in given_back(&record.event) {
-            let present = present_units(self.state, id, record.seq, lines);
-            for (line, present) in lines.iter().zip(present) {
-                let cell = (line.cell.sku, line.cell.location);
-                let units = self.give_back(id, cell, line.quantity, present);
-                self.change(cell, self.law.promise(cell.0, units).inverse());
-                if replaces {
-                    *self.own.entry(cell).or_default() += units;
-                }
+                fill.quantity - left
             }
-            let is_whole = !matches!(&record.event, Event::Cancelled(event) if !event.whole);
-            let is_empty = |lines: &Vec<Line>| lines.iter().all(|line| line.present + line.waiting == 0);
-            // What is left of it, or was handed over, stays an order.
-            if is_whole || self.promises.get(&id).is_some_and(is_empty) {
-                for day in self.days.remove(&id).unwrap_or_default() {
-                    *self.orders.entry(day).or_default() -= 1;
-                }
-                self.promises.remove(&id);
+            None if is_earlier => fill.quantity,
+            None => 0,
+        };
+        self.change(cell, StockChange::reserve(units));
+    }
+
+    /// A promise gives back units of its lines, and is over where that `is_whole` or nothing is left of it. What a promise
+    /// that `is_replaced` gives back is the new one's own.
+    fn take_back(&mut self, seq: Seq, id: ReservationId, lines: &[LineChange], is_whole: bool, is_replaced: bool) {
+        let present = present_units(self.state, id, seq, lines);
+        for (line, present) in lines.iter().zip(present) {
+            let cell = (line.cell.sku, line.cell.location);
+            let units = self.give_back(id, cell, line.quantity, present);
+            self.change(cell, self.law.promise(cell.0, units).inverse());
+            if is_replaced {
+                *self.own.entry(cell).or_default() += units;
             }
         }
-        if replaces {
-            self.promise(record, actual, replayed);
+        let is_empty = |lines: &Vec<Line>| lines.iter().all(|line| line.present + line.waiting == 0);
+        // What is left of it, or was handed over, stays an order.
+        if is_whole || self.promises.get(&id).is_some_and(is_empty) {
+            for day in self.days.remove(&id).unwrap_or_default() {
+                *self.orders.entry(day).or_default() -= 1;
+            }
+            self.promises.remove(&id);
         }
     }
 
@@ -240,12 +267,6 @@ impl<'a> Shop<'a> {
     fn change(&mut self, cell: Cell, change: StockChange) {
         let (level, _) = self.at(cell);
         *level = level.checked_add(change).unwrap_or(*level);
-    }
-
-    fn move_rows(&mut self, rows: &[crate::event::Moved]) {
-        for row in rows.iter().filter(|row| !row.absorbed) {
-            self.change((row.cell.sku, row.cell.location), StockChange::bring(row.change));
-        }
     }
 
     /// Units of a promise that are there leave it, with what they count against. Those of the span are all known, if only
@@ -295,8 +316,8 @@ impl<'a> Shop<'a> {
     }
 
     /// What was promised asks again: all of it or nothing, unless some was taken for enough then.
-    fn promise(&mut self, record: &Record, actual: &mut Tallies, replayed: &mut Tallies) {
-        let Some(reserved) = record.event.reserved() else { return };
+    fn promise(&mut self, record: &Record, made: Made<'_>, actual: &mut Tallies, replayed: &mut Tallies) {
+        let reserved = made.reserved;
         let (channel, purpose, now) = (reserved.channel, reserved.purpose, record.time);
         let asker = Asker { channel, purpose, now, names_place: true };
         let some_will_do = reserved.lines.iter().any(|line| line.quantity < line.requested);
@@ -304,7 +325,7 @@ impl<'a> Shop<'a> {
         let mut tallies = Vec::new();
         let mut refused = Vec::new();
         let mut short = false;
-        for ask in asks(record) {
+        for ask in asks(made) {
             for (nth, (at, asked, got)) in ask.got.iter().enumerate() {
                 let tally = actual.entry((Some(*at), channel)).or_default();
                 tally.count((*asked).into(), (*got).into(), nth == 0);
@@ -478,7 +499,7 @@ impl<'a> Shop<'a> {
             return false;
         }
         match self.law.first_at(Kind::Capacity, location, asker.channel).map(|rule| rule.effect) {
-            Some(Effect::Capacity { orders_per_day }) => {
+            Some(RuleEffect::Capacity { orders_per_day }) => {
                 let orders = |day| self.orders.get(&day).copied().unwrap_or(0);
                 self.day_of(location, asker.now).is_none_or(|day| orders(day) >= i64::from(orders_per_day))
             }
@@ -522,13 +543,12 @@ impl Ask {
 }
 
 /// What the promise of a record was asked for.
-fn asks(record: &Record) -> Vec<Ask> {
+fn asks(made: Made<'_>) -> Vec<Ask> {
     let mut asks: Vec<Ask> = Vec::new();
-    let lines = record.event.reserved().into_iter().flat_map(|reserved| &reserved.lines);
-    for (number, line) in (0..).zip(lines) {
+    for (number, line) in (0..).zip(&made.reserved.lines) {
         let (sku, location) = (line.cell.sku, line.cell.location);
-        let group = record.event.terms().get(usize::from(number)).and_then(|terms| terms.group);
-        let wait = record.event.waits().iter().find(|wait| wait.line == number);
+        let group = made.terms.get(usize::from(number)).and_then(|terms| terms.group);
+        let wait = made.waits().iter().find(|wait| wait.line == number);
         let got = (location, line.requested, line.quantity);
         let waits = wait.map(|wait| (location, wait.quantity));
         match asks.last_mut().filter(|last| group.is_some() && (last.sku, last.group) == (sku, group)) {
@@ -542,22 +562,30 @@ fn asks(record: &Record) -> Vec<Ask> {
     asks
 }
 
-/// Takes in what a record says of rules, but for those that are replaced.
-fn follow(law: &mut Law, record: &Record, replaced: &[RuleId]) {
-    match &record.event {
-        Event::RulesSet(rows) => {
+/// Takes in a change of rules, but for those that are replaced.
+fn follow(law: &mut Law, seq: Seq, change: RuleChange<'_>, replaced: &[RuleId]) {
+    match change {
+        RuleChange::Set(rows) => {
             for row in rows.iter().filter(|row| !replaced.contains(&row.id)) {
                 match &row.rule {
-                    Some(rule) => law.set(row.id, &row.name, rule, row.in_force, record.seq),
+                    Some(rule) => law.set(row.id, &row.name, rule, row.in_force, seq),
                     None => law.remove(row.id),
                 }
             }
         }
-        Event::RulesTurned(rows) => {
+        RuleChange::Activated(rows) => {
             for (id, in_force) in rows.iter().filter(|(id, _)| !replaced.contains(id)) {
-                law.turn(*id, *in_force, record.seq);
+                law.turn(*id, *in_force, seq);
             }
         }
-        _ => {}
     }
+}
+
+/// Visits what a record changes of rules.
+fn each_change(record: &Record, mut visit: impl FnMut(RuleChange<'_>)) {
+    record.event.effects(|effect| {
+        if let Effect::Rules(change) = effect {
+            visit(change);
+        }
+    });
 }

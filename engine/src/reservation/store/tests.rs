@@ -1,6 +1,7 @@
 use super::*;
 use crate::event::{Event, Expired, LineChange, Purpose, Record, Reserved, ReservedLine};
 use crate::level::StockLevel;
+use crate::reservation;
 
 fn made(id: u64, customer: &str, sku: u32, location: u32) -> Reservation {
     let cell = crate::event::CellAfter {
@@ -19,7 +20,12 @@ fn made(id: u64, customer: &str, sku: u32, location: u32) -> Reservation {
         lines: [ReservedLine { requested: 1, quantity: 1, cell }].into_iter().collect(),
         supersedes: None,
     };
-    let record = Record { seq: id, time: Timestamp(id), cause: None, event: Event::Reserved(Box::new(made)) };
+    let record = Record {
+        seq: id,
+        time: Timestamp(id),
+        cause: None,
+        event: Event::Reservations(reservation::event::Event::Reserved(Box::new(made))),
+    };
     Reservation::created_by(&record).unwrap()
 }
 
@@ -33,8 +39,11 @@ fn expire(store: &ReservationStore, id: u64, at: u64) {
             safety_stock: 0,
         };
         let lines = [LineChange { line: 0, quantity: 1, cell }].into_iter().collect();
-        let event = Event::Expired(Box::new(Expired { reservation: reservation_id, lines }));
-        reservation.apply(&Record { seq: at, time: Timestamp(at), cause: None, event });
+        let event = Event::Reservations(reservation::event::Event::Expired(Box::new(Expired {
+            reservation: reservation_id,
+            lines,
+        })));
+        reservation.apply_record(&Record { seq: at, time: Timestamp(at), cause: None, event });
     });
 }
 
