@@ -101,7 +101,7 @@ pub fn stock(engine: &Engine, skus: u32, locations: u32, on_hand: i32) {
         };
         let last = (first + chunk).min(skus);
         let counts = (first..last).flat_map(|sku| (0..locations).map(move |location| count(sku, location))).collect();
-        let command = Command::Load { rows: Rows::Stock { counts, create: true }, atomic: false, finish: None };
+        let command = Command::load(Rows::Stock { counts, create: true }, false);
         let loaded = engine.run(|engine, done| engine.submit(command, None, done)).expect("stock loads");
         assert!(matches!(loaded, Outcome::Loaded(loaded) if loaded.errors.is_empty()));
     }

@@ -338,7 +338,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
         for id in made.drain(..) {
             let tx = tx.clone();
             let cancel = anaquel_engine::command::StepRequest::Cancel { lines: None, reason: None };
-            let command = anaquel_engine::command::Command::Step(id, cancel);
+            let command = anaquel_engine::command::Command::step(id, cancel);
             engine.submit(
                 command,
                 None,

@@ -172,7 +172,7 @@ fn sell(engine: &Engine, numbers: &mut Numbers, orders: u64, keys: &mut u128) ->
         let held = all(engine, keys, carts, |engine, cart, cause, done| engine.reserve(cart, cause, done))?;
         let paid: Vec<_> = (1..).zip(&held).filter(|(n, _)| n % 20 != 0).map(|(_, id)| *id).collect();
         let step = |engine: &Engine, (id, request), cause, done: Completion| {
-            engine.submit(Command::Step(id, request), cause, done);
+            engine.submit(Command::step(id, request), cause, done);
         };
         let confirm = |id: &ReservationId| (*id, StepRequest::Confirm { pickup_by: None, order: None });
         all(engine, keys, paid.iter().map(confirm).collect(), step)?;

@@ -18,6 +18,7 @@ use crate::matrix::{CellId, StockCell};
 use crate::reservation::State as ReservationState;
 use crate::rules::{Book, Gate, Limits, RuleId};
 use crate::state::State;
+use crate::{reservation, stock};
 
 /// A promise that is asked for, by name.
 #[derive(Debug, Clone)]
@@ -317,7 +318,7 @@ impl State {
             let admitted = self.admit_lines(&reserve);
             reserve.admitted = admitted.inspect_err(|failure| self.note_refused(&reserve, failure))?;
         }
-        Ok(Command::Reserve(Box::new(reserve)))
+        Ok(Command::Reservations(reservation::command::Command::Reserve(Box::new(reserve))))
     }
 
     /// Takes the units of resolved lines; none where only admissions in flight stand in the way, so that the command
@@ -670,6 +671,6 @@ impl State {
                 admitted,
             }
         };
-        Command::Move(requests.into_iter().map(admit).collect())
+        Command::Stock(stock::command::Command::Move(requests.into_iter().map(admit).collect()))
     }
 }

@@ -4,10 +4,15 @@
 //! id that a crash could give to another name. Names are looked up in a sharded map at the edge; from an id, the name
 //! is one load away.
 
+pub mod command;
+pub(crate) mod decide;
 pub(crate) mod details;
 pub mod event;
+pub(crate) mod load;
 pub mod names;
 mod refusals;
+pub(crate) mod release;
+pub(crate) mod retire;
 mod undeclared;
 
 use std::collections::BTreeSet;

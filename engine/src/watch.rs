@@ -6,14 +6,15 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use crate::command::{Command, Queued, StepRequest};
+use crate::command::Queued;
+use crate::kernel::plain::Plain;
 
 /// Steps in one word: how many there were, and whether one is under way.
 #[derive(Debug, Default)]
 pub struct Watch {
     /// Twice the number of steps, plus one while one is under way.
     word: AtomicU64,
-    /// Which of [`PLAIN`] a plain command is, counted from 1; 0 where it is not plain.
+    /// Which [`Plain`] command it is; 0 where it is none.
     plain: AtomicU64,
     /// What the last other command or step is.
     what: Mutex<Doing>,
@@ -39,24 +40,6 @@ pub struct Step {
     pub doing: Doing,
 }
 
-/// Commands of one line, row or step, told by their kind alone: they cost a word.
-const PLAIN: [&str; 7] = ["reserve", "confirm", "ready", "collect", "cancel", "extend", "movements"];
-
-/// Which of them a command is, counted from 1; 0 for none.
-#[inline]
-fn plain(command: &Command) -> u64 {
-    match command {
-        Command::Reserve(reserve) if reserve.group_lines.is_empty() && reserve.lines.len() <= 1 => 1,
-        Command::Step(_, StepRequest::Confirm { .. }) => 2,
-        Command::Step(_, StepRequest::Ready { .. }) => 3,
-        Command::Step(_, StepRequest::Collect { lines: None, .. }) => 4,
-        Command::Step(_, StepRequest::Cancel { lines: None, .. }) => 5,
-        Command::Step(_, StepRequest::Extend { .. }) => 6,
-        Command::Move(rows) if rows.len() <= 1 => 7,
-        _ => 0,
-    }
-}
-
 impl Watch {
     /// Journal thread only: a step of its own begins.
     pub(crate) fn begins(&self, kind: &'static str) {
@@ -67,7 +50,7 @@ impl Watch {
     /// Journal thread only: a command is being decided.
     #[inline]
     pub(crate) fn decides(&self, queued: &Queued) {
-        let plain = plain(&queued.command);
+        let plain = queued.command.plain().map_or(0, |plain| plain as u64);
         if plain == 0 {
             let (kind, lines) = (queued.command.kind(), queued.command.lines());
             let origin = queued.cause.as_ref().and_then(|cause| cause.origin.as_ref());
@@ -102,9 +85,8 @@ impl Watch {
         if word & 1 == 0 {
             return None;
         }
-        let plain = (self.plain.load(Relaxed) as usize).checked_sub(1).and_then(|nth| PLAIN.get(nth));
-        let doing = match plain {
-            Some(kind) => Doing { kind, lines: 1, request: None },
+        let doing = match Plain::of(self.plain.load(Relaxed)) {
+            Some(plain) => Doing { kind: plain.as_str(), lines: 1, request: None },
             None => self.what.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         Some(Step { number: word >> 1, doing })

@@ -298,7 +298,7 @@ fn adjust_sync_adjust_in_any_order_of_arrival_leads_to_the_same_stock() {
 /// Loads rows of a stock file.
 fn load(shop: &Shop, counts: Vec<Count>) -> Loaded {
     let rows = Rows::Stock { counts, create: true };
-    let command = Command::Load { rows, atomic: false, finish: None };
+    let command = Command::load(rows, false);
     match shop.engine.run(|engine, done| engine.submit(command, None, done)).unwrap() {
         Outcome::Loaded(loaded) => loaded,
         other => panic!("what became of rows was expected, not {other:?}"),

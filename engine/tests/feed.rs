@@ -215,7 +215,7 @@ fn check(shop: &Shop, reader: &mut Reader, selection: &Selection) {
 
 fn put(shop: &Shop, what: PutWhat) {
     let put = Put { what, precondition: Precondition::default() };
-    shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+    shop.engine.run(|engine, done| engine.submit(Command::from(put), None, done)).unwrap();
 }
 
 fn set_group(shop: &Shop, group: &str, locations: &[String]) {

@@ -209,7 +209,7 @@ fn there_are_as_many_channels_as_there_can_be_and_not_one_more() {
     for n in 0..CHANNELS {
         let what = PutWhat::Channel(name(&format!("c{n}")), ChannelDetails::default().into());
         let done = Arc::clone(&done);
-        let put = Command::Put(Box::new(Put { what, precondition: Precondition::default() }));
+        let put = Command::from(Put { what, precondition: Precondition::default() });
         while shop.engine.in_flight() > 10_000 {
             std::thread::yield_now();
         }
@@ -238,7 +238,7 @@ fn there_are_as_many_channels_as_there_can_be_and_not_one_more() {
 
 fn release(shop: &Shop, channels: Vec<ChannelId>) -> Seq {
     let unused_at = shop.engine.state().view.seq();
-    let command = Command::Release(channels, unused_at);
+    let command = Command::Catalogue(anaquel_engine::catalogue::command::Command::Release(channels, unused_at));
     match shop.engine.run(|engine, done| engine.submit(command, None, done)).unwrap() {
         Outcome::Put { seq, .. } => seq,
         other => panic!("{other:?}"),
@@ -256,7 +256,8 @@ fn a_promise_and_the_release_of_its_channel_at_the_same_moment() {
         let unused_at = shop.engine.state().view.seq();
         let promise = || shop.try_reserve(through("odd")).map(|made| made.channel.0);
         let release = || {
-            let command = Command::Release(vec![odd], unused_at);
+            let command =
+                Command::Catalogue(anaquel_engine::catalogue::command::Command::Release(vec![odd], unused_at));
             shop.engine.run(|engine, done| engine.submit(command, None, done)).map(|_| 0)
         };
         let mut calls: Vec<Box<dyn FnOnce() -> Result<u32, Failure> + Send>> =
@@ -286,7 +287,7 @@ fn what_is_used_keeps_its_id_and_a_release_comes_twice_for_nothing() {
     declare(&shop, "declared");
     let ids: Vec<ChannelId> =
         ["used-since", "declared"].iter().map(|name| channel_id(&shop.engine, name).unwrap()).collect();
-    let command = Command::Release(ids, unused_at);
+    let command = Command::Catalogue(anaquel_engine::catalogue::command::Command::Release(ids, unused_at));
     shop.engine.run(|engine, done| engine.submit(command, None, done)).unwrap();
     assert!(channel_id(&shop.engine, "used-since").is_some() && channel_id(&shop.engine, "declared").is_some());
     shop.cancel(held.id).unwrap();

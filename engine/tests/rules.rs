@@ -102,7 +102,7 @@ fn rules_reach_skus_by_what_they_are_and_follow_when_that_changes() {
     assert_eq!(available(&shop, "web"), (10, 0));
     let describe = |fields: SkuFields| {
         let put = Put { what: PutWhat::Sku(name("A"), fields), precondition: Precondition::default() };
-        shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+        shop.engine.run(|engine, done| engine.submit(Command::from(put), None, done)).unwrap();
     };
     describe(SkuFields { categories: Some(vec!["fragile".into()]).into(), ..SkuFields::default() });
     assert_eq!(available(&shop, "web"), (7, 3));
@@ -112,7 +112,7 @@ fn rules_reach_skus_by_what_they_are_and_follow_when_that_changes() {
         Put { what: PutWhat::Group(name("g"), Some(vec![name("s0")]).into()), precondition: Precondition::default() };
     set(&shop, "group", RuleFields { groups: vec![name("g")], channels: vec![name("web")], ..units(9) });
     assert_eq!(available(&shop, "web"), (5, 5));
-    shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(group)), None, done)).unwrap();
+    shop.engine.run(|engine, done| engine.submit(Command::from(group), None, done)).unwrap();
     assert_eq!(available(&shop, "web"), (1, 9));
     shop.reserve(&[("A", "s0", 1)]);
     audit(&shop);

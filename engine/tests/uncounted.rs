@@ -354,7 +354,7 @@ fn files_set_it_row_by_row() {
         Row { line, id, fields: says(tracked) }
     };
     let load = |rows: Vec<Row<SkuId, SkuFields>>| {
-        let load = Command::Load { rows: Rows::Skus(rows), atomic: false, finish: None };
+        let load = Command::load(Rows::Skus(rows), false);
         match shop.engine.run(|engine, done| engine.submit(load, None, done)).unwrap() {
             Outcome::Loaded(loaded) => loaded,
             other => panic!("a load was expected, not {other:?}"),

@@ -104,7 +104,7 @@ pub fn confirmation(times: u64) -> anyhow::Result<()> {
 
 /// A hold becomes an order.
 pub fn confirm(id: ReservationId) -> Command {
-    Command::Step(id, StepRequest::Confirm { pickup_by: None, order: None })
+    Command::step(id, StepRequest::Confirm { pickup_by: None, order: None })
 }
 
 pub fn expiry(times: u64) -> anyhow::Result<()> {
@@ -161,7 +161,7 @@ pub fn receipt(times: u64) -> anyhow::Result<()> {
         expected_at: Some(Timestamp(BEGINNING.0 + 86_400_000)),
     };
     let rows = places.iter().map(comes).collect();
-    house.together(|engine| engine.submit(Command::Supply(rows), None, told()));
+    house.together(|engine| engine.submit(Command::supply(rows), None, told()));
     let order = |(sku, location): &(u32, u32)| {
         let mut request = request(*sku, *location);
         request.confirm = true;
@@ -195,7 +195,7 @@ fn counts(engine: &Engine, on_hand: i32) -> Vec<Count> {
 
 pub fn count(times: u64) -> anyhow::Result<()> {
     let house = opened(MANY_SKUS, 100)?;
-    let all: Vec<_> = (1..=times as i32).map(|more| Command::Count(counts(&house.engine, 100 + more))).collect();
+    let all: Vec<_> = (1..=times as i32).map(|more| Command::count(counts(&house.engine, 100 + more))).collect();
     each(&house, all, |engine, command| engine.submit(command, None, told()));
     Ok(())
 }
@@ -204,8 +204,7 @@ pub fn unchanged_import(times: u64) -> anyhow::Result<()> {
     let house = opened(MANY_SKUS, 100)?;
     let rows = counts(&house.engine, 100);
     ensure!(rows.iter().all(|row| matches!(row.sku, NameRef::Known(_))), "a row is of a SKU that is not there");
-    let chunk =
-        || Command::Load { rows: Rows::Stock { counts: rows.clone(), create: true }, atomic: false, finish: None };
+    let chunk = || Command::load(Rows::Stock { counts: rows.clone(), create: true }, false);
     each(&house, (0..times).map(|_| chunk()).collect(), |engine, command| engine.submit(command, None, told()));
     Ok(())
 }

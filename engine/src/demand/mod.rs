@@ -3,6 +3,8 @@
 //! Each unit counts with a weight that halves every two weeks, scaled so that a cell which sells `n` units a day comes to
 //! a rate of `n`. One number a cell, changed when something is sold and read whenever somebody asks.
 
+pub mod command;
+pub(crate) mod decide;
 pub mod event;
 pub mod lost_demand;
 

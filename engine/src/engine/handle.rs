@@ -25,6 +25,7 @@ use crate::identity::Identity;
 use crate::ids::{Epoch, ReservationId, Seq, Timestamp};
 use crate::image;
 use crate::journal::{Journal, ReadError};
+use crate::reservation;
 use crate::sequencer::{Observer, Sequencer};
 use crate::settings::Settings;
 use crate::state::{Folder, State};
@@ -366,9 +367,12 @@ impl Engine {
     }
 
     /// Queues a command that takes nothing early.
-    pub fn submit(&self, command: Command, cause: Option<Box<Cause>>, done: Completion) {
+    pub fn submit(&self, command: impl Into<Command>, cause: Option<Box<Cause>>, done: Completion) {
+        let command = command.into();
         self.submit_admitted(cause, done, |state| match &command {
-            Command::Step(id, request) => state.step_of_closed(*id, request).map_or(Ok(command), Err),
+            Command::Reservations(reservation::command::Command::Step(id, request)) => {
+                state.step_of_closed(*id, request).map_or(Ok(command), Err)
+            }
             _ => Ok(command),
         });
     }

@@ -16,6 +16,7 @@ use crate::ids::{Seq, Timestamp};
 use crate::image;
 use crate::journal::Journal;
 use crate::sequencer::{Sequencer, Turn};
+use crate::{catalogue, demand};
 
 /// Channels whose ids may go back after one image: what one record names.
 const RELEASED_PER_IMAGE: usize = 4096;
@@ -120,7 +121,11 @@ impl JournalThread {
         self.noted_at = now;
         for rows in lost.take() {
             self.shared.intake.own();
-            commands.push_back(Queued { command: Command::NoteLost(rows), cause: None, done: Box::new(|_: Told| ()) });
+            commands.push_back(Queued {
+                command: Command::Demand(demand::command::Command::Note(rows)),
+                cause: None,
+                done: Box::new(|_: Told| ()),
+            });
         }
     }
 
@@ -133,7 +138,7 @@ impl JournalThread {
         let unused = std::mem::take(&mut *self.shared.unused.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some((seq, channels)) = unused {
             self.shared.intake.own();
-            let command = Command::Release(channels, seq);
+            let command = Command::Catalogue(catalogue::command::Command::Release(channels, seq));
             commands.push_back(Queued { command, cause: None, done: Box::new(|_| ()) });
         }
     }

@@ -5,5 +5,8 @@
 pub mod cause;
 pub mod cell_after;
 pub mod few;
+pub mod name_ref;
+pub(crate) mod plain;
 pub(crate) mod repeat;
 pub(crate) mod tagged;
+pub mod version;

@@ -15,6 +15,8 @@
 //! is the cell's `reserved`, always, but for units that are still to come ([`Wait`]): those are promised, not reserved.
 
 mod closed;
+pub mod command;
+pub(crate) mod decide;
 pub mod event;
 mod ordered;
 pub mod promise;

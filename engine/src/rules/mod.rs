@@ -13,10 +13,13 @@
 //! gives way to a rule that is as specific. Quotas do not compete: every one that holds is in force.
 
 mod book;
+pub mod command;
+pub(crate) mod decide;
 pub mod event;
 mod explain;
 mod gate;
 mod limits;
+pub(crate) mod load;
 mod rule;
 pub mod set;
 mod standing;

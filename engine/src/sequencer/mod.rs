@@ -27,48 +27,26 @@
 //! command that changes any of it is the last of its batch, and a rule whose date has come begins or ends in a batch
 //! that takes no commands. So each command is decided under the rules in force at its `seq`, whatever came before it.
 
-mod capacity;
-mod draft;
-mod load;
-mod names;
-mod plan;
-mod rebind;
-mod reserve;
-mod retire;
-mod rules;
-mod step;
-mod stock;
-mod supply;
+mod hooks;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use crate::clock::Anchors;
-use crate::command::{Command, Completion, Failure, Outcome, Queued};
+use crate::command::{Command, Failure, Outcome, Queued};
 use crate::counters::Counters;
-use crate::event::{Cause, Event, Few, Record};
-use crate::ids::{ReservationId, Seq, Timestamp};
+use crate::decide::draft::{Answer, Decided, Draft};
+use crate::decide::{Decide, KeptAlive, scope_of};
+use crate::event::{Event, Few, Record};
+use crate::ids::{Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
-use crate::level::StockChange;
-use crate::matrix::CellId;
 use crate::settings::Settings;
 use crate::state::{Folder, State};
 use crate::watch::Watch;
-use draft::{Answer, Decided, Draft};
+use crate::{catalogue, demand, imports, reservation, rules, stock, supply};
 
 /// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
 const FOLD_GROUP: usize = 64;
-
-/// Expiries in one batch. More fall due one batch after the other, oldest first, so that other commands get through.
-const EXPIRIES_PER_BATCH: usize = 4096;
-
-/// Cells among which one is found by looking at each.
-const FEW_CELLS: usize = 16;
-
-/// What deciding a command comes to.
-type Decision = Result<Answer, Failure>;
 
 /// Hears of every record, in log order, once it is durable and folded.
 pub trait Observer: Send {
@@ -101,18 +79,14 @@ pub(crate) struct Sequencer {
     failed: Option<AppendError>,
     /// Why the last batch was refused for want of room, until there is some again.
     full: Option<String>,
-    /// Whether deadlines of what was there at the start are left alone, since the clock cannot be trusted.
-    expiry_frozen: bool,
-    /// What was there at the start: everything up to this record.
-    there_at_start: Seq,
-    /// What would have been due.
-    kept_alive: Vec<(Timestamp, ReservationId)>,
+    /// Deadlines that are left alone.
+    kept: KeptAlive,
     /// Milliseconds by which the clock is ahead of a log that is held back.
     pub held_back_ms: u64,
     /// Where the log catches up with its clock.
     pub anchors: Anchors,
     /// When the next rule begins or ends.
-    next_turn: Option<Timestamp>,
+    next_activation: Option<Timestamp>,
     /// What the plans of the batch looked at.
     looks: usize,
     /// What it is doing, for whoever looks after it.
@@ -137,7 +111,7 @@ impl Sequencer {
             draft.holds.count(&reservation, state.owner(reservation.id));
         }
         // What turned while nobody was there is due at once.
-        let next_turn = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
+        let next_activation = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
         let reader = journal.reader();
         draft.log_from = reader.oldest();
         Self {
@@ -150,12 +124,10 @@ impl Sequencer {
             draft,
             failed: None,
             full: None,
-            expiry_frozen: false,
-            there_at_start,
-            kept_alive: Vec::new(),
+            kept: KeptAlive { there_at_start, ..KeptAlive::default() },
             held_back_ms: 0,
             anchors: Anchors::default(),
-            next_turn,
+            next_activation,
             looks: 0,
             watch: Arc::default(),
             counters: Arc::default(),
@@ -165,30 +137,35 @@ impl Sequencer {
     /// When the next reservation dies, if the clock counts, or the next rule begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let expiry = self.folder.deadlines.next();
-        let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.expiry_frozen);
-        [expiry, self.next_turn, overdue].into_iter().flatten().min().filter(|_| self.failed.is_none())
+        let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.kept.frozen);
+        [expiry, self.next_activation, overdue].into_iter().flatten().min().filter(|_| self.failed.is_none())
     }
 
     /// While the clock cannot be trusted, what was there at the start does not die. Thawing costs a step for each that
     /// would have.
     pub fn freeze(&mut self, frozen: bool) {
-        self.expiry_frozen = frozen;
+        self.kept.frozen = frozen;
         if !frozen {
-            for (deadline, id) in self.kept_alive.drain(..) {
+            for (deadline, id) in self.kept.due.drain(..) {
                 self.folder.deadlines.insert(deadline, id);
             }
         }
     }
 
-    /// Whether its deadline is left alone.
-    fn is_kept_alive(&self, id: ReservationId) -> bool {
-        self.expiry_frozen && id.0 <= self.there_at_start
-    }
-
-    /// So many seconds from now, on the clock of those who wait.
-    fn deadline_in(&self, seconds: u64) -> Timestamp {
-        let now = self.draft.now;
-        self.anchors.meant(self.anchors.told(now).plus_seconds(seconds)).max(now)
+    /// What a decision may touch.
+    #[inline]
+    fn context(&mut self) -> Decide<'_> {
+        Decide {
+            state: &self.state,
+            settings: &self.settings,
+            draft: &mut self.draft,
+            anchors: &self.anchors,
+            held_back_ms: self.held_back_ms,
+            looks: &mut self.looks,
+            deadlines: &mut self.folder.deadlines,
+            kept: &mut self.kept,
+            promised_at: &self.folder.promised_at,
+        }
     }
 
     /// The journal, once nothing is to be decided any more.
@@ -224,13 +201,9 @@ impl Sequencer {
         }
         self.watch.begins("what is due");
         self.draft.restart(now);
-        let expired = self.expire(now);
-        self.date_overdue();
-        let rules_turn = self.next_turn.is_some_and(|turn| turn <= now);
-        if rules_turn {
-            self.turn_rules();
-        }
-        let (mut ended, mut first) = (rules_turn, true);
+        let activates = self.next_activation.is_some_and(|date| date <= now);
+        let expired = hooks::due(&mut self.context(), activates);
+        let (mut ended, mut first) = (activates, true);
         self.looks = 0;
         // Bounded by `batch_commands_max`, and by the looks of one plan: what costs much leaves those behind it to the next
         // batch, so that those before it have their answer.
@@ -267,7 +240,7 @@ impl Sequencer {
         // A turn of rules that could not be written is still due; one of which nothing was due is over.
         if ended && (turn.records > 0 || nothing_to_write) {
             self.draft.forget_members();
-            self.next_turn = self.state.rules.next_turn(now);
+            self.next_activation = self.state.rules.next_turn(now);
         }
         self.forget(now);
         turn
@@ -322,18 +295,17 @@ impl Sequencer {
         self.watch.decides(&queued);
         let Queued { command, mut cause, done } = queued;
         let scope = scope_of(&cause);
-        let admitted = admitted(&command);
+        let admitted = command.admitted();
         let defined_so_far = self.draft.defined_so_far();
+        let cx = &mut self.context();
         let decision = match command {
-            Command::Reserve(reserve) => self.reserve(*reserve, &mut cause),
-            Command::Step(id, request) => self.step(id, request, &mut cause),
-            Command::Move(movements) => self.move_stock(movements, &mut cause),
-            Command::Count(counts) => self.count(counts, &mut cause),
-            Command::Load { rows, atomic, finish } => self.load(rows, atomic, finish, &mut cause),
-            Command::Put(put) => self.put(*put, &mut cause),
-            Command::Supply(rows) => self.put_supply(&rows, &mut cause),
-            Command::NoteLost(rows) => Ok(self.note_lost(rows)),
-            Command::Release(channels, unused_at) => Ok(self.release(channels, unused_at)),
+            Command::Reservations(command) => reservation::decide::decide(cx, command, &mut cause),
+            Command::Stock(command) => stock::decide::decide(cx, command, &mut cause),
+            Command::Catalogue(command) => catalogue::decide::decide(cx, command, &mut cause),
+            Command::Supply(command) => supply::decide::decide(cx, command, &mut cause),
+            Command::Rules(command) => rules::decide::decide(cx, command, &mut cause),
+            Command::Imports(command) => imports::decide::decide(cx, command, &mut cause),
+            Command::Demand(command) => demand::decide::decide(cx, command),
         };
         match decision {
             Ok(answer) => {
@@ -342,7 +314,7 @@ impl Sequencer {
                 if let Some(scope) = scope.filter(|_| logged.is_none()) {
                     self.state.idempotency.abandon(scope);
                 }
-                self.settle(Some((done, Ok(answer))), logged, admitted);
+                hooks::settle(&mut self.context(), Some((done, Ok(answer))), logged, admitted);
             }
             Err(failure) => {
                 self.draft.undo_touched();
@@ -365,59 +337,11 @@ impl Sequencer {
 
     /// Gives back what was admitted for a command that is not even decided.
     fn refuse(&self, queued: Queued, failure: Failure) {
-        self.state.give_back(&admitted(&queued.command));
+        self.state.give_back(&queued.command.admitted());
         if let Some(scope) = scope_of(&queued.cause) {
             self.state.idempotency.abandon(scope);
         }
         queued.done.hear(Err(failure));
-    }
-
-    /// Splits what a decided command does to promise words into debits, applied now, and credits, applied once durable.
-    fn settle(
-        &mut self,
-        done: Option<(Completion, Decision)>,
-        scope: Option<u128>,
-        admitted: Few<(CellId, StockChange)>,
-    ) {
-        self.fill_uncovered();
-        self.date_waits();
-        let mut rests = self.draft.take_touched();
-        // Bounded by what one command took early and the cells that it touched; of many, each is found by its id.
-        let nth_of: FxHashMap<CellId, usize> = match admitted.len() > FEW_CELLS {
-            true => rests.iter().enumerate().filter_map(|(nth, (_, _, id, _))| Some(((*id)?, nth))).collect(),
-            false => FxHashMap::default(),
-        };
-        for (cell, taken) in &admitted {
-            let found = match nth_of.is_empty() {
-                true => rests.iter().position(|(_, _, id, _)| *id == Some(*cell)),
-                false => nth_of.get(cell).copied(),
-            };
-            match found.and_then(|nth| rests.get_mut(nth)) {
-                Some((_, _, _, rest)) => *rest = rest.minus(*taken),
-                None => {
-                    let stock = self.state.matrix.cell(*cell);
-                    rests.push((stock.sku(), stock.location(), Some(*cell), taken.inverse()));
-                }
-            }
-        }
-        let (mut debited, mut credits) = (admitted, Few::new());
-        for (sku, location, cell, rest) in rests {
-            match cell {
-                Some(cell) if rest.debit() > 0 => {
-                    self.state.matrix.cell(cell).adjust_promise(rest);
-                    debited.push((cell, rest));
-                }
-                _ if rest.is_none() => {}
-                _ => credits.push((sku, location, rest)),
-            }
-        }
-        let mut done = done;
-        if let Some((seq, thing)) = self.draft.tell()
-            && let Some((_, answer)) = &mut done
-        {
-            *answer = Ok(Answer::Put(seq, Some(thing)));
-        }
-        self.draft.decided.push(Decided { done, scope, end_seq: self.draft.builder.next_seq(), debited, credits });
     }
 
     /// The batch is durable: fold it, credit what it freed, show its `seq`, answer, tell the observer.
@@ -526,32 +450,5 @@ impl Outcome {
             // Their repeats are answered by what was told, or by a reservation.
             Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) => None,
         }
-    }
-}
-
-fn scope_of(cause: &Option<Box<Cause>>) -> Option<u128> {
-    cause.as_ref()?.idempotency.as_ref().map(|key| key.scope)
-}
-
-/// The cause of the record that is the effect of a request which sets something. A key stands on what is told, behind it.
-fn effect_of(cause: &mut Option<Box<Cause>>) -> Option<Box<Cause>> {
-    match scope_of(cause) {
-        Some(_) => cause.as_deref().and_then(Cause::of_part),
-        None => cause.take(),
-    }
-}
-
-/// What the caller already took from promise words for a command.
-fn admitted(command: &Command) -> Few<(CellId, StockChange)> {
-    match command {
-        Command::Reserve(reserve) => reserve.admitted.clone(),
-        Command::Move(movements) => movements.iter().filter_map(|movement| movement.admitted).collect(),
-        Command::Step(..)
-        | Command::Count(_)
-        | Command::Load { .. }
-        | Command::Put(_)
-        | Command::Supply(_)
-        | Command::NoteLost(_)
-        | Command::Release(..) => Few::new(),
     }
 }

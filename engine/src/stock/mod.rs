@@ -1,5 +1,8 @@
 //! Stock: movements, counts and shortages.
 
+pub mod command;
 pub mod confirmed;
+pub(crate) mod decide;
 pub mod event;
+pub(crate) mod load;
 pub mod movement;

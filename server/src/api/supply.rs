@@ -41,7 +41,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     }
     let rows = request.body.into_rows(&app.engine)?;
     let submit = |engine: &anaquel_engine::Engine, cause, done: anaquel_engine::command::Completion| {
-        engine.submit(Command::Supply(rows), cause, done);
+        engine.submit(Command::supply(rows), cause, done);
     };
     let done = super::catalogue::done(&app, &request.caller, app.execute(&request.caller, submit).await?)?;
     Ok(replayed(json_answer(&done.item), done.replayed))

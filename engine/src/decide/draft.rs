@@ -31,11 +31,11 @@ use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
 use crate::state::State;
 use crate::supply::Outlook;
-use crate::{catalogue, stock, told};
+use crate::{catalogue, told};
 
 /// A cell as the batch so far leaves it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct CellNow {
+pub(crate) struct CellNow {
     /// Its place in the matrix, unless this batch makes it.
     pub id: Option<CellId>,
     /// Whether it exists, in the view or in this batch.
@@ -60,14 +60,14 @@ struct Before {
 }
 
 /// A cell, its place in the matrix where it has one yet, and what a command did to it.
-pub(super) type CellChange = (SkuId, LocationId, Option<CellId>, StockChange);
+pub(crate) type CellChange = (SkuId, LocationId, Option<CellId>, StockChange);
 
 /// What the command being decided did to the matrix, for settling its promise words.
-pub(super) type Touched = SmallVec<[(SkuId, LocationId); 1]>;
+pub(crate) type Touched = SmallVec<[(SkuId, LocationId); 1]>;
 
 /// What a command's caller is told once its records are durable.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// The reservation as it was at this record.
     Reservation(ReservationId, Seq),
     /// What the record holds.
@@ -79,7 +79,7 @@ pub(super) enum Answer {
 }
 
 /// What is still to be told of a thing that the command being decided set, once it is settled.
-pub(super) struct Telling {
+pub(crate) struct Telling {
     /// The request, with its key, if it has one.
     pub cause: Option<Box<Cause>>,
     /// The record of the effect.
@@ -88,14 +88,14 @@ pub(super) struct Telling {
 }
 
 /// What was set.
-pub(super) enum What {
+pub(crate) enum What {
     Thing(Thing),
     /// What is to come to these cells: known only when everything that follows from it is decided.
     Cells(Vec<(SkuId, LocationId)>),
 }
 
 /// A decided command, waiting for its records to become durable.
-pub(super) struct Decided {
+pub(crate) struct Decided {
     /// Whom to tell what; none for what the engine does by itself. A refusal waits here, too, where the batch is not
     /// empty: it may rest on what is not durable yet.
     pub done: Option<(Completion, Result<Answer, Failure>)>,
@@ -142,7 +142,7 @@ const QUARANTINE: &str = "quarantine:";
 
 /// How many names of each kind wait for their definition, and how many come back.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct DefinedSoFar([[usize; 4]; 2]);
+pub(crate) struct DefinedSoFar([[usize; 4]; 2]);
 
 /// Names interned in this batch, and details set in it.
 #[derive(Debug)]
@@ -225,7 +225,7 @@ impl<I: Copy + Eq + std::hash::Hash + Into<u32>, D> Fresh<I, D> {
 }
 
 /// The batch in the making.
-pub(super) struct Draft {
+pub(crate) struct Draft {
     pub state: Arc<State>,
     pub now: Timestamp,
     pub builder: BatchBuilder,
@@ -742,12 +742,18 @@ impl Draft {
         }
     }
 
-    /// A reservation as the batch so far leaves it; later records of the batch are applied to the same copy.
-    pub fn reservation(&mut self, id: ReservationId) -> Option<&Reservation> {
-        if !self.reservations.contains_key(&id) {
-            let durable = self.state.reservations.get(id)?;
+    /// Makes a reservation known to the draft, so that it hears of what the batch does to it.
+    pub fn take_in(&mut self, id: ReservationId) {
+        if !self.reservations.contains_key(&id)
+            && let Some(durable) = self.state.reservations.get(id)
+        {
             self.reservations.insert(id, Arc::unwrap_or_clone(durable));
         }
+    }
+
+    /// A reservation as the batch so far leaves it; later records of the batch are applied to the same copy.
+    pub fn reservation(&mut self, id: ReservationId) -> Option<&Reservation> {
+        self.take_in(id);
         self.reservations.get(&id)
     }
 
@@ -765,9 +771,7 @@ impl Draft {
         Some(earlier + here)
     }
 
-    /// What the command did to each cell, and the shortages that came or went with it; bounded by those cells. Ends the
-    /// command's touch list. A shortage is told when it begins, when it is twice what was told last, and when it ends: one
-    /// that every sale makes larger is told a few times, and the shortage of a cell itself is what its level says.
+    /// What the command did to each cell; bounded by those cells. Ends the command's touch list.
     pub fn take_touched(&mut self) -> Few<CellChange> {
         let touched = std::mem::take(&mut self.touched);
         let mut changes = Few::new();
@@ -776,23 +780,17 @@ impl Draft {
             let (id, after) = (cell.id, cell.level);
             let before = cell.before.take().map_or(after, |before| before.level);
             changes.push((sku, location, id, after.since(before)));
-            let (short_before, short_after) = (before.shortage(), after.shortage());
-            if short_after > short_before
-                && short_after >= self.told_missing(sku, location, short_before).saturating_mul(2)
-            {
-                let cell = self.cell_after(sku, location);
-                self.missing.insert((sku, location), short_after);
-                self.log(None, stock::event::Event::ShortageGrew(cell));
-            } else if short_before > 0 && short_after == 0 {
-                let cell = self.cell_after(sku, location);
-                self.log(None, stock::event::Event::ShortageCleared(cell));
-            }
         }
         changes
     }
 
+    /// So many units are told to be missing in a cell.
+    pub fn tell_missing(&mut self, sku: SkuId, location: LocationId, units: u32) {
+        self.missing.insert((sku, location), units);
+    }
+
     /// Units that were last told to be missing in a cell that was short by `short_before`.
-    fn told_missing(&self, sku: SkuId, location: LocationId, short_before: u32) -> u32 {
+    pub fn told_missing(&self, sku: SkuId, location: LocationId, short_before: u32) -> u32 {
         if short_before == 0 {
             return 0;
         }
@@ -952,8 +950,8 @@ macro_rules! names {
 }
 
 /// SKUs, groups and channels that there may be; the tables that hold them reach no further.
-pub(super) const IDS_MAX: u32 = 1 << 27;
-pub(super) const CHANNELS_MAX: u32 = 1 << 16;
+pub(crate) const IDS_MAX: u32 = 1 << 27;
+pub(crate) const CHANNELS_MAX: u32 = 1 << 16;
 
 names!(
     intern_sku,
@@ -1069,6 +1067,6 @@ details!(group_details, set_group_details, GroupId, GroupDetails, groups);
 details!(channel_details, set_channel_details, ChannelId, ChannelDetails, channels);
 
 /// A refusal of a name for which no id is left.
-pub(super) fn no_ids_left(field: &str, limit: u32) -> Failure {
+pub(crate) fn no_ids_left(field: &str, limit: u32) -> Failure {
     Refusal::invalid(field, format!("there are {limit} of these, which is as many as there can be")).into()
 }
