@@ -35,9 +35,16 @@ pub use crate::supply::inbound::SupplyKind;
 pub use crate::supply::received::{CellToCome, Fill, Received, SupplySet, SupplyUsed, WaitDated};
 pub use crate::told::{PlaceSet, Thing, Told};
 
+use crate::catalogue::event as catalogue;
+use crate::demand::event as demand;
 use crate::ids::{ReservationId, Seq, Timestamp};
+use crate::imports::event as imports;
 use crate::kernel::repeat::{EntityKind, Repeat};
-use crate::{catalogue, demand, imports, reservation, rules, stock, supply, told};
+use crate::reservation::event as reservation;
+use crate::rules::event as rules;
+use crate::stock::event as stock;
+use crate::supply::event as supply;
+use crate::told::event as told;
 
 /// One logged event with its place, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,18 +72,18 @@ macro_rules! subjects {
     ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
         /// Everything that can happen, by subject.
         #[derive(Debug, Clone, PartialEq)]
-        pub enum Event { $($(#[$doc])* $name($module::event::Event),)+ }
+        pub enum Event { $($(#[$doc])* $name($module::Event),)+ }
 
-        $(impl From<$module::event::Event> for Event {
+        $(impl From<$module::Event> for Event {
             #[inline]
-            fn from(event: $module::event::Event) -> Self {
+            fn from(event: $module::Event) -> Self {
                 Self::$name(event)
             }
         })+
 
         impl Event {
             /// Every tag, with the event's name: of one subject after the other.
-            pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$($module::event::Event::TAGS,)+];
+            pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$($module::Event::TAGS,)+];
 
             /// Tells what it does, in the order in which it is to be folded.
             #[inline]
@@ -107,7 +114,7 @@ macro_rules! subjects {
             #[inline]
             fn visit_enum<A: EnumAccess<'de>>(self, event: A) -> Result<Event, A::Error> {
                 let (tag, body) = event.variant::<u32>()?;
-                $(let body = match $module::event::Event::read(tag, body) {
+                $(let body = match $module::Event::read(tag, body) {
                     Ok(event) => return event.map(Event::$name),
                     Err(body) => body,
                 };)+

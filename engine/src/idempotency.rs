@@ -32,10 +32,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{IdempotencyKey, Record};
+use crate::event::IdempotencyKey;
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::journal::ReadError;
-use crate::kernel::repeat::{EntityKind, Repeat};
 
 /// Wakes a request that waits for the first one with its key.
 pub type Wake = Box<dyn FnOnce() + Send + Sync>;
@@ -80,19 +79,6 @@ pub struct Done {
     pub fingerprint: u128,
     /// The reservation whose version at `seq` is the answer; none where the record itself is.
     pub reservation: Option<ReservationId>,
-}
-
-impl Done {
-    /// What a record did under a key; none where it came without one.
-    pub fn of(record: &Record) -> Option<Self> {
-        let key = record.cause.as_ref()?.idempotency.as_ref()?;
-        let reservation = match record.event.repeat() {
-            Repeat::Made(EntityKind::Reservation) => Some(ReservationId(record.seq)),
-            Repeat::Entity(EntityKind::Reservation, id) => Some(ReservationId(id)),
-            Repeat::Record | Repeat::Never => None,
-        };
-        Some(Self { seq: record.seq, time: record.time, fingerprint: key.fingerprint, reservation })
-    }
 }
 
 struct InFlight {

@@ -1,9 +1,9 @@
 //! Why something is not done: refusals are data, expected, counted and answered.
 
 use crate::catalogue::names::ThingKind;
-use crate::holders::Holder;
 use crate::ids::{Name, ReservationId, Seq};
 use crate::imports::imported::RowError;
+use crate::kernel::holder::Holder;
 use crate::level::Constraint;
 use crate::reservation::State;
 use crate::rules::RuleId;

@@ -114,6 +114,18 @@ impl Decide<'_> {
         };
         Ok((sku, location))
     }
+
+    /// Refuses to say how much there is, or is to come, of what nobody counts.
+    ///
+    /// # Errors
+    /// Names the SKU, and what would let it be counted.
+    pub fn refuse_uncounted(&self, sku: SkuId, field: &dyn Fn(&str) -> String) -> Result<(), Failure> {
+        if self.state.catalogue.is_tracked(sku) {
+            return Ok(());
+        }
+        let name = self.state.catalogue.skus.name(sku);
+        Err(Refusal::invalid(field("sku"), format!("nobody counts {name}; set tracked to true to count it")).into())
+    }
 }
 
 pub(crate) fn unknown(field: &str, name: &Name) -> Failure {

@@ -1,9 +1,24 @@
-//! Reservations as the records of the log tell them.
+//! Reservations, and what keys did, as the records of the log tell them.
 
 use crate::effect::{Effect, Step};
 use crate::event::Record;
+use crate::idempotency::Done;
 use crate::ids::{ReservationId, Seq};
+use crate::kernel::repeat::{EntityKind, Repeat};
 use crate::reservation::{Progress, Reservation, Stretch};
+
+impl Done {
+    /// What a record did under a key; none where it came without one.
+    pub fn of(record: &Record) -> Option<Self> {
+        let key = record.cause.as_ref()?.idempotency.as_ref()?;
+        let reservation = match record.event.repeat() {
+            Repeat::Made(EntityKind::Reservation) => Some(ReservationId(record.seq)),
+            Repeat::Entity(EntityKind::Reservation, id) => Some(ReservationId(id)),
+            Repeat::Record | Repeat::Never => None,
+        };
+        Some(Self { seq: record.seq, time: record.time, fingerprint: key.fingerprint, reservation })
+    }
+}
 
 impl Reservation {
     /// The reservation that `record` made.

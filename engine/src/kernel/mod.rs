@@ -5,6 +5,7 @@
 pub mod cause;
 pub mod cell_after;
 pub mod few;
+pub mod holder;
 pub mod name_ref;
 pub(crate) mod plain;
 pub(crate) mod repeat;

@@ -177,18 +177,6 @@ fn check_uncounted(
     }
 }
 
-/// Refuses to say how much there is, or is to come, of what nobody counts.
-///
-/// # Errors
-/// Names the SKU, and what would let it be counted.
-pub(crate) fn refuse_uncounted(cx: &Decide<'_>, sku: SkuId, field: &dyn Fn(&str) -> String) -> Result<(), Failure> {
-    if cx.state.catalogue.is_tracked(sku) {
-        return Ok(());
-    }
-    let name = cx.state.catalogue.skus.name(sku);
-    Err(Refusal::invalid(field("sku"), format!("nobody counts {name}; set tracked to true to count it")).into())
-}
-
 fn count_all(cx: &mut Decide<'_>, counts: Vec<Count>, cause: &mut Option<Box<Cause>>) -> Decision {
     let by = Some(Cause::caller(cause.as_deref()));
     let mut rows = Vec::with_capacity(counts.len());
@@ -246,7 +234,7 @@ pub(crate) fn count_one(
     field: &dyn Fn(&str) -> String,
 ) -> Result<CountVerdict, Failure> {
     let (sku, location) = counted_cell(cx, count, by, field)?;
-    refuse_uncounted(cx, sku, field)?;
+    cx.refuse_uncounted(sku, field)?;
     let told_at = match count.counted_at {
         Some(time) => if_past(cx, time, || field("counted_at"))?,
         None => None,

@@ -4,7 +4,6 @@
 //! else frees units fills those that no supply covers, in a record right behind. So nobody slips in between.
 
 use crate::reservation::decide::moves::new_plan;
-use crate::stock::decide::refuse_uncounted;
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
@@ -117,7 +116,7 @@ pub(crate) fn describe_supply(
         return Err(Refusal::invalid(field("location"), "is a quarantine: nothing comes to it").into());
     }
     if row.quantity > 0 {
-        refuse_uncounted(cx, sku, field)?;
+        cx.refuse_uncounted(sku, field)?;
     }
     let mut quantity = row.quantity;
     let known = match fresh.get(&(sku, location, row.name.clone())) {

@@ -6,7 +6,7 @@ use anaquel_engine::event::Definitions;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, SkuId};
 use serde_json::{Value, json};
 
-use super::{Described, Lookup};
+use super::lookup::{Described, Lookup};
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
     match event {

@@ -4,7 +4,7 @@ use anaquel_engine::demand::event::Event;
 use anaquel_engine::event::{LostDemand, Purpose};
 use serde_json::{Value, json};
 
-use super::{Described, Lookup};
+use super::lookup::{Described, Lookup};
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
     let lost: Vec<Value> = match event {

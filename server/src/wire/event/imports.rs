@@ -3,7 +3,7 @@
 use anaquel_engine::imports::event::Event;
 use serde_json::json;
 
-use super::Described;
+use super::lookup::Described;
 use crate::problem::row_error;
 
 pub(super) fn describe(event: &Event) -> Described {

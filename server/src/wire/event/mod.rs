@@ -3,6 +3,7 @@
 mod catalogue;
 mod demand;
 mod imports;
+mod lookup;
 mod reservations;
 mod rules;
 mod stock;
@@ -10,12 +11,12 @@ mod supply;
 mod told;
 
 use anaquel_engine::Engine;
-use anaquel_engine::event::{CellAfter, Event, Fill, LineChange, Record};
-use anaquel_engine::ids::{GroupId, LocationId, ReservationId, SkuId};
+use anaquel_engine::event::{Event, Record};
+use anaquel_engine::ids::ReservationId;
 use serde_json::{Map, Value, json};
 
-use super::stock::cell_after;
 use super::time;
+use lookup::{Described, Lookup};
 
 /// A record, whole.
 pub fn record(engine: &Engine, record: &Record) -> Value {
@@ -73,58 +74,5 @@ fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Demand(event) => demand::describe(of, event),
         Event::Imports(event) => imports::describe(event),
         Event::Told(event) => told::describe(of, event),
-    }
-}
-
-/// The kind of an event on the wire, and its members.
-type Described = (&'static str, Value);
-
-/// Names of what events tell by id.
-#[derive(Clone, Copy)]
-struct Lookup<'a>(&'a Engine);
-
-impl Lookup<'_> {
-    fn sku(self, id: SkuId) -> String {
-        self.0.state().catalogue.skus.name(id).as_str().to_owned()
-    }
-
-    fn location(self, id: LocationId) -> String {
-        self.0.state().catalogue.locations.name(id).as_str().to_owned()
-    }
-
-    fn group(self, id: GroupId) -> String {
-        self.0.state().catalogue.groups.name(id).as_str().to_owned()
-    }
-
-    fn reservation(self, id: ReservationId) -> String {
-        self.0.reservation_id(id)
-    }
-
-    fn cell(self, cell: &CellAfter) -> Value {
-        cell_after(self.0, cell)
-    }
-
-    /// Lines that were handed over or given back.
-    fn changes(self, lines: &[LineChange]) -> Vec<Value> {
-        let change = |change: &LineChange| {
-            let mut item = self.cell(&change.cell);
-            if let Value::Object(members) = &mut item {
-                members.insert("line".into(), change.line.into());
-                members.insert("quantity".into(), change.quantity.into());
-            }
-            item
-        };
-        lines.iter().map(change).collect()
-    }
-
-    /// A backorder that got units.
-    fn filled(self, fill: &Fill) -> Value {
-        let mut item = self.cell(&fill.cell);
-        if let Value::Object(members) = &mut item {
-            members.insert("reservation".into(), self.reservation(fill.reservation).into());
-            members.insert("line".into(), fill.line.into());
-            members.insert("quantity".into(), fill.quantity.into());
-        }
-        item
     }
 }

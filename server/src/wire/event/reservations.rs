@@ -6,7 +6,7 @@ use anaquel_engine::reservation::event::Event;
 use anaquel_engine::rules::RuleId;
 use serde_json::{Value, json};
 
-use super::{Described, Lookup};
+use super::lookup::{Described, Lookup};
 use crate::wire::time;
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {

@@ -5,7 +5,7 @@ use anaquel_engine::rules::RuleId;
 use anaquel_engine::rules::event::Event;
 use serde_json::{Value, json};
 
-use super::{Described, Lookup};
+use super::lookup::{Described, Lookup};
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
     match event {

@@ -4,7 +4,7 @@ use anaquel_engine::event::{CellAfter, Counted, Moved};
 use anaquel_engine::stock::event::Event;
 use serde_json::{Value, json};
 
-use super::{Described, Lookup};
+use super::lookup::{Described, Lookup};
 use crate::sight::Sight;
 use crate::wire::time;
 

@@ -4,7 +4,8 @@ use anaquel_engine::event::{SupplySet, SupplyUsed, WaitDated};
 use anaquel_engine::supply::event::Event;
 use serde_json::json;
 
-use super::{Described, Lookup, stock};
+use super::lookup::{Described, Lookup};
+use super::stock;
 use crate::wire::time;
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {

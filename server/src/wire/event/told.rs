@@ -3,7 +3,7 @@
 use anaquel_engine::told::event::Event;
 use serde_json::json;
 
-use super::{Described, Lookup};
+use super::lookup::{Described, Lookup};
 use crate::sight::Sight;
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
