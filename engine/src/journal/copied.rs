@@ -10,9 +10,10 @@ use std::path::Path;
 
 use super::carve::Carved;
 use super::log::{Batch, Damage};
+use super::options::OpenError;
 use super::part::{self, PART_BYTES_MAX};
 use super::recent::{self, Whole};
-use super::sled_log::{FreshLog, OpenError, clear_moves, ended_and_whole, failed_before, key, known_durable, replace};
+use super::sled_log::{FreshLog, clear_moves, ended_and_whole, failed_before, key, known_durable, replace};
 use crate::ids::Seq;
 
 /// What a copy of a log was found to hold.

@@ -1,5 +1,6 @@
 //! The log as a trait: what it takes, what it answers, and what may be wrong with it.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -53,6 +54,15 @@ pub trait Journal: Send {
     /// # Errors
     /// As [`Journal::append`].
     fn trim(&mut self, before: Seq) -> Result<bool, AppendError>;
+
+    /// Begins to write everything from record `from` on a second time, for copies that are taken meanwhile; goes on where
+    /// the files of an earlier run end. Nothing to do where there are no files.
+    ///
+    /// # Errors
+    /// What the file system said. The log goes on without.
+    fn begin_recent(&mut self, _from: Seq) -> io::Result<()> {
+        Ok(())
+    }
 
     /// What copies of the log are opened from is needed from record `from` on; what is older may go.
     fn keep_recent(&mut self, _from: Seq) {}

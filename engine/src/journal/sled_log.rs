@@ -23,6 +23,7 @@ use std::time::Instant;
 
 use super::high_water::{HighWater, noted_failure};
 use super::log::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
+use super::options::{LogOptions, OpenError, SyncPolicy, sync_directory};
 use super::part::{self, Assembler, PART_BYTES_MAX};
 use super::recent::{self, Recent};
 use crate::histogram::Histogram;
@@ -42,52 +43,6 @@ const TRIM_PARTS_MAX: usize = 512;
 const LOCK_ATTEMPTS: usize = 300;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
-/// When an append is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SyncPolicy {
-    /// Before it returns.
-    Always,
-    /// When [`Journal::sync`] is called next. A crash in between loses what was acknowledged.
-    Interval,
-}
-
-/// How the log is kept.
-#[derive(Debug, Clone, Copy)]
-pub struct SledOptions {
-    /// When an append is durable.
-    pub sync: SyncPolicy,
-    /// Bytes of the file system that stay free: an append that would go below is refused before it is begun.
-    pub reserve_bytes: u64,
-}
-
-impl Default for SledOptions {
-    fn default() -> Self {
-        Self { sync: SyncPolicy::Always, reserve_bytes: 64 << 20 }
-    }
-}
-
-/// Why the log could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file system said no.
-    #[error("{path}: {source}")]
-    Io {
-        /// Which file or directory.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-    /// The log holds something else than what was written.
-    #[error(transparent)]
-    Damaged(#[from] Damage),
-}
-
-impl OpenError {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| Self::Io { path: path.to_owned(), source }
-    }
-}
-
 /// The writing end.
 #[derive(Debug)]
 pub struct SledJournal {
@@ -96,7 +51,7 @@ pub struct SledJournal {
     directory: PathBuf,
     /// The oldest record that may be read, shared with readers; what a trim takes away is out of reach before it goes.
     oldest: Arc<AtomicU64>,
-    options: SledOptions,
+    options: LogOptions,
     mark: HighWater,
     /// None until [`SledJournal::begin_recent`], and where its files cannot be written.
     recent: Option<Recent>,
@@ -130,16 +85,10 @@ fn seq_of(key: &[u8]) -> Result<Seq, Damage> {
 }
 
 impl SledJournal {
-    /// Opens the log in `directory`, made if it is not there, checks it from the batch on that holds record `from`, or
-    /// from the last one if all are older, and hands each of those batches to `visit` in order. What lies before is left
-    /// to [`JournalReader::read`]. An unfinished batch at the end was never acknowledged: it is removed, and the removal
-    /// synced, before this returns, so that no `seq` is ever used twice.
-    ///
-    /// # Errors
-    /// [`OpenError::Damaged`] names the record, for damage anywhere else.
+    /// As [`open`](super::open) says.
     pub fn open(
         directory: &Path,
-        options: SledOptions,
+        options: LogOptions,
         from: Seq,
         visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
     ) -> Result<(Self, Recovered), OpenError> {
@@ -195,26 +144,6 @@ impl SledJournal {
             sync_times: Arc::new(Histogram::new(&SYNC_MICROS)),
         };
         Ok((journal, recovered))
-    }
-
-    /// Begins to write everything from record `from` on a second time, for copies that are taken meanwhile; goes on where
-    /// the files of an earlier run end.
-    ///
-    /// # Errors
-    /// What the file system said. The log goes on without.
-    pub fn begin_recent(&mut self, from: Seq) -> io::Result<()> {
-        let db = &self.db;
-        let mut parts = |from: Seq, visit: &mut recent::EachPart<'_>| {
-            let start = holder(db, from).map_err(io::Error::other)?.unwrap_or(from);
-            let mut stored = db.range(key(start, 0)..);
-            while let Some((_, bytes)) = next_of(&mut stored, start).map_err(io::Error::other)? {
-                visit(&bytes)?;
-            }
-            Ok(())
-        };
-        let folder = self.directory.join(recent::FOLDER);
-        self.recent = Some(Recent::resume(folder, from, self.next_seq - 1, self.chain, &mut parts)?);
-        Ok(())
     }
 
     /// Gives `recent` up where it could not do what it was to do: what is there must not be taken for the end of the log.
@@ -314,6 +243,21 @@ impl Journal for SledJournal {
             flushed.map_err(|error| self.noted(error.to_string()))?;
         }
         Ok(is_done)
+    }
+
+    fn begin_recent(&mut self, from: Seq) -> io::Result<()> {
+        let db = &self.db;
+        let mut parts = |from: Seq, visit: &mut recent::EachPart<'_>| {
+            let start = holder(db, from).map_err(io::Error::other)?.unwrap_or(from);
+            let mut stored = db.range(key(start, 0)..);
+            while let Some((_, bytes)) = next_of(&mut stored, start).map_err(io::Error::other)? {
+                visit(&bytes)?;
+            }
+            Ok(())
+        };
+        let folder = self.directory.join(recent::FOLDER);
+        self.recent = Some(Recent::resume(folder, from, self.next_seq - 1, self.chain, &mut parts)?);
+        Ok(())
     }
 
     fn keep_recent(&mut self, from: Seq) {
@@ -439,7 +383,7 @@ fn forget_end(directory: &Path) -> io::Result<()> {
 /// Whether sled finds everything in a copy of a directory that nobody was writing to.
 pub(super) fn ended_and_whole(directory: &Path) -> bool {
     directory.join(ENDED).exists()
-        && SledJournal::open(directory, SledOptions::default(), Seq::MAX, &mut |_| Ok(())).is_ok()
+        && SledJournal::open(directory, LogOptions::default(), Seq::MAX, &mut |_| Ok(())).is_ok()
 }
 
 /// Whether a flush or a sync failed: what lies beyond the mark and the note may be in the page cache alone.
@@ -627,9 +571,4 @@ fn remove_unfinished_snapshots(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Makes a directory's entries durable.
-pub(crate) fn sync_directory(directory: &Path) -> Result<(), OpenError> {
-    File::open(directory).and_then(|handle| handle.sync_all()).map_err(OpenError::io(directory))
 }

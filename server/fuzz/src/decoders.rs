@@ -187,7 +187,7 @@ fn cursors(bytes: &[u8]) {
 fn settings(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(config) = toml::from_str::<Config>(text) {
-        let _ = (config.engine_settings(), config.sled_options());
+        let _ = (config.engine_settings(), config.log_options());
     }
 }
 
