@@ -116,8 +116,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
     ) -> Result<Self, Damage> {
-        let state = State::new(&settings);
-        let mut folder = Folder::default();
+        let (state, mut folder) = State::new(&settings);
         let mut broken = None;
         let (journal, recovered) = MemoryJournal::open(disk, &mut |batch| {
             if broken.is_none() {
@@ -209,7 +208,7 @@ pub(crate) fn recover(
         None
     };
     let mut report = Report { copied, ..Report::default() };
-    let (mut state, mut folder) = (State::new(settings), Folder::default());
+    let (mut state, mut folder) = State::new(settings);
     let images = directory.images();
     for (_, path) in image::list(&images).map_err(OpenError::io(&images))? {
         // An image that was copied after the log may know more than the copy of the log.
@@ -227,7 +226,7 @@ pub(crate) fn recover(
             }
             Err(error) => {
                 report.bad_images.push(Arc::new(error));
-                (state, folder) = (State::new(settings), Folder::default());
+                (state, folder) = State::new(settings);
             }
         }
     }
@@ -278,7 +277,7 @@ pub(crate) fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
     state.rules.refresh(last_seq, &state.catalogue);
     folder.rebuild_promises(state);
     state.forget_owners();
-    state.view.fold(last_seq, || ());
+    state.view.fold(folder, last_seq, |_| ());
 }
 
 /// Whether the clock is so far ahead of the log that believing it would kill every hold.

@@ -13,7 +13,7 @@ use crate::journal::{Batch, Damage, LogOptions, LogWriter, OpenError, sync_direc
 use crate::private::{make_private, private_file};
 use crate::recovery::{Reading, recover, replay};
 use crate::settings::Settings;
-use crate::state::{Folder, State};
+use crate::state::State;
 
 /// Up to where a shop is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -358,7 +358,7 @@ fn compare(chain: &Chain, seq: Seq, hash: &str) -> Result<Option<bool>, RestoreE
 /// # Errors
 /// What is wrong with it.
 pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
-    let (state, mut folder) = (State::new(&settings()), Folder::default());
+    let (state, mut folder) = State::new(&settings());
     let (mut imaged, mut records, mut last_seq) = (0, 0, 0);
     let ends: Vec<Seq> = chain.files().map(|(_, head)| head.seq).collect();
     chain.each(&mut |step| {
