@@ -21,7 +21,7 @@ fn journal(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     builder.restart(next_seq, Timestamp(next_seq));
                     for record in records.iter().take(size) {
-                        builder.push(&record.cause, &record.event);
+                        journal::push_record(&mut builder, &record.cause, &record.event);
                     }
                     journal.append(builder.batch()).expect("the disk takes it");
                     next_seq = builder.next_seq();

@@ -31,7 +31,6 @@ mod foresight;
 pub mod geo;
 pub mod gtin;
 pub mod hash;
-pub mod histogram;
 pub mod holders;
 pub mod holds;
 mod id_set;
@@ -50,7 +49,6 @@ pub mod patch;
 pub mod pickup;
 pub mod places;
 mod plan;
-mod private;
 pub mod query;
 pub mod recovery;
 mod refused;
@@ -68,6 +66,9 @@ pub mod told;
 pub mod verify;
 pub mod watch;
 pub mod what_if;
+
+pub use anaquel_log::histogram;
+pub(crate) use anaquel_log::private;
 
 pub use anaquel_cells::{ids, level, matrix, view};
 pub use directory::{NewEpoch, RESTORED};

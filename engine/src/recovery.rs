@@ -259,7 +259,7 @@ pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: 
     if batch.last_seq() <= imaged {
         return Ok(0);
     }
-    let records = batch.records()?;
+    let records = journal::records(batch)?;
     let mut replayed = 0;
     for record in records.iter().filter(|record| record.seq > imaged) {
         folder.fold(state, record);

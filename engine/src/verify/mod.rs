@@ -26,7 +26,7 @@ use crate::event::{
 };
 use crate::hash::Sums;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Name, ReservationId, Seq, SkuId};
-use crate::journal::{Batch, LogOptions, OpenError};
+use crate::journal::{self, Batch, LogOptions, OpenError};
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::recovery::{Reading, Report, recover};
 use crate::reservation::{Reservation, State as Life};
@@ -895,7 +895,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
             if violation.is_some() {
                 return Ok(());
             }
-            let records = batch.records()?;
+            let records = journal::records(batch)?;
             for record in &records {
                 if let Err(what) = auditor.check(record) {
                     violation = Some(VerifyError::Violation { seq: record.seq, what });

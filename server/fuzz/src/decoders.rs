@@ -167,7 +167,7 @@ fn journal(bytes: &[u8]) {
     let opened = MemoryJournal::open(MemoryDisk::of_part(1, bytes.to_vec()), &mut |batch| batches.push(batch));
     drop(opened);
     for batch in batches {
-        let _ = batch.records();
+        let _ = anaquel_engine::journal::records(&batch);
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::log::Damage;
+use crate::log::Damage;
 
 /// When an append is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +47,13 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+    /// Says of what the file system said which path it was about.
+    pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Io { path: path.to_owned(), source }
     }
 }
 
 /// Makes a directory's entries durable.
-pub(crate) fn sync_directory(directory: &Path) -> Result<(), OpenError> {
+pub fn sync_directory(directory: &Path) -> Result<(), OpenError> {
     File::open(directory).and_then(|handle| handle.sync_all()).map_err(OpenError::io(directory))
 }

@@ -10,7 +10,7 @@
 //!   to be durable: a log that ends before its mark is refused.
 //! - Values over some 8 KiB leave the log for files that are never synced; parts are at most 4 KiB.
 //! - A copy of its file that is taken while it writes is of many moments, and it finds nothing in that. What a copy is
-//!   opened from stands in [`recent`](super::recent), and [`copied`](super::copied) makes a log of it.
+//!   opened from stands in [`recent`](crate::recent), and [`copied`](crate::copied) makes a log of it.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,14 +21,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::high_water::{HighWater, noted_failure};
-use super::log::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
-use super::options::{LogOptions, OpenError, SyncPolicy, sync_directory};
-use super::part::{self, Assembler, PART_BYTES_MAX};
-use super::recent::{self, Recent};
+use crate::batch::Batch;
+use crate::high_water::{HighWater, noted_failure};
 use crate::histogram::Histogram;
-use crate::ids::Seq;
+use crate::log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};
+use crate::options::{LogOptions, OpenError, SyncPolicy, sync_directory};
+use crate::part::{self, Assembler, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
+use crate::recent::{self, Recent};
+use anaquel_cells::ids::Seq;
 
 /// Memory that sled may use for pages it has read; the log is read from its end, so little is enough.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -70,7 +71,7 @@ const SYNC_MICROS: [u64; 16] = [
     5_000_000,
 ];
 
-pub(super) fn key(first_seq: Seq, part: u32) -> [u8; 12] {
+pub(crate) fn key(first_seq: Seq, part: u32) -> [u8; 12] {
     let mut key = [0; 12];
     let (seq_bytes, part_bytes) = key.split_at_mut(8);
     seq_bytes.copy_from_slice(&first_seq.to_be_bytes());
@@ -85,7 +86,7 @@ fn seq_of(key: &[u8]) -> Result<Seq, Damage> {
 }
 
 impl SledJournal {
-    /// As [`open`](super::open) says.
+    /// As [`open`](crate::open) says.
     pub fn open(
         directory: &Path,
         options: LogOptions,
@@ -381,13 +382,13 @@ fn forget_end(directory: &Path) -> io::Result<()> {
 }
 
 /// Whether sled finds everything in a copy of a directory that nobody was writing to.
-pub(super) fn ended_and_whole(directory: &Path) -> bool {
+pub(crate) fn ended_and_whole(directory: &Path) -> bool {
     directory.join(ENDED).exists()
         && SledJournal::open(directory, LogOptions::default(), Seq::MAX, &mut |_| Ok(())).is_ok()
 }
 
 /// Whether a flush or a sync failed: what lies beyond the mark and the note may be in the page cache alone.
-pub(super) fn failed_before(directory: &Path) -> Result<bool, OpenError> {
+pub(crate) fn failed_before(directory: &Path) -> Result<bool, OpenError> {
     let mark_path = directory.join(MARK);
     let is_noted = noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.is_some();
     Ok(is_noted || directory.join(FAILED).exists())
@@ -414,7 +415,7 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
 }
 
 /// Up to where the log was known to be durable.
-pub(crate) fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
+pub fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
     let mark_path = directory.join(MARK);
     let (_, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
     // The mark may have missed its last syncs before the power was cut; the note was written and synced by itself.
@@ -422,7 +423,7 @@ pub(crate) fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
 }
 
 /// A log that is written from end to end before anybody opens it.
-pub(super) struct FreshLog {
+pub(crate) struct FreshLog {
     db: sled::Db,
     directory: PathBuf,
     unflushed_bytes: u64,
@@ -465,7 +466,7 @@ impl FreshLog {
 }
 
 /// Puts a finished log where another one is.
-pub(super) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
+pub(crate) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
     let (io, old) = (OpenError::io, directory.with_extension("old"));
     fs::rename(directory, &old).and_then(|()| fs::rename(fresh, directory)).map_err(io(directory))?;
     if let Some(parent) = directory.parent() {
@@ -475,7 +476,7 @@ pub(super) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
 }
 
 /// Takes away what an earlier move left.
-pub(super) fn clear_moves(directory: &Path) -> Result<PathBuf, OpenError> {
+pub(crate) fn clear_moves(directory: &Path) -> Result<PathBuf, OpenError> {
     let (fresh, old) = (directory.with_extension("fresh"), directory.with_extension("old"));
     if !directory.exists() && fresh.exists() {
         // The process died between the two renames of an earlier move.

@@ -4,28 +4,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use crate::batch::{Batch, CodecError};
 use crate::histogram::Histogram;
-use crate::ids::{Seq, Timestamp};
-
-/// Records that become durable together, encoded. They share one time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// The `seq` of the first record: where the log must stand for the batch to be appended.
-    pub first_seq: Seq,
-    /// How many records.
-    pub count: u32,
-    /// When they were logged.
-    pub time: Timestamp,
-    /// The records, each with its length before it.
-    pub body: Vec<u8>,
-}
-
-impl Batch {
-    /// The `seq` of the last record.
-    pub fn last_seq(&self) -> Seq {
-        self.first_seq + Seq::from(self.count) - 1
-    }
-}
+use anaquel_cells::ids::{Seq, Timestamp};
 
 /// The writing end. There is one, and it belongs to the journal thread.
 pub trait Journal: Send {
@@ -137,6 +118,12 @@ pub struct Damage {
     pub seq: Seq,
     /// What is wrong with it.
     pub what: String,
+}
+
+impl From<CodecError> for Damage {
+    fn from(CodecError { seq, what }: CodecError) -> Self {
+        Self { seq, what }
+    }
 }
 
 /// What a log was found to hold when it was opened, as far as it was read.

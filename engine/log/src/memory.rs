@@ -7,9 +7,10 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::log::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
-use super::part::{self, Assembler};
-use crate::ids::{Seq, Timestamp};
+use crate::batch::Batch;
+use crate::log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};
+use crate::part::{self, Assembler};
+use anaquel_cells::ids::{Seq, Timestamp};
 
 /// What the next append shall do wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
