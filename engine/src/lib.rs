@@ -5,8 +5,10 @@
 //! [`matrix`] for where stock lives.
 //!
 //! ```text
-//!   ids, level ◄── matrix (cell, row) ◄── state ◄── sequencer ──► journal
-//!        ▲            event, reservation ──┘  ▲         ▲             ▲
+//!   anaquel-cells: ids, level, matrix, view             anaquel-log: records as bytes
+//!        ▲                                                   ▲
+//!        ├────────────────────────── state ◄── sequencer ──► journal
+//!        │            event, reservation ──┘  ▲         ▲             ▲
 //!        └── catalogue, movements, deadlines ─┘     admission      recovery, image, verify
 //! ```
 

@@ -110,7 +110,12 @@ impl StockCell {
     #[inline]
     pub fn adjust_promise(&self, change: StockChange) {
         let both = (change.on_hand << 32).wrapping_add(change.reserved);
-        self.promise.fetch_add(both.cast_unsigned(), Relaxed);
+        let before = self.promise.fetch_add(both.cast_unsigned(), Relaxed);
+        debug_assert_eq!(
+            StockLevel::unpack(before.wrapping_add(both.cast_unsigned())),
+            StockLevel::unpack(before).wrapping_add(change),
+            "no half borrows from the other"
+        );
     }
 
     /// Inside a fold: the level that the log now grants.

@@ -187,7 +187,9 @@ impl StockLevel {
         if !ON_HAND_RANGE.contains(&on_hand) {
             return None;
         }
-        Some(Self { on_hand: on_hand as i32, reserved: u32::try_from(reserved).ok()? })
+        let after = Self { on_hand: on_hand as i32, reserved: u32::try_from(reserved).ok()? };
+        debug_assert_eq!(after.since(self), change, "a level is the one before and the change");
+        Some(after)
     }
 
     /// The level after `change`, each half modulo 2^32.

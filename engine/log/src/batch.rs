@@ -25,6 +25,12 @@ impl Batch {
         self.first_seq + Seq::from(self.count) - 1
     }
 
+    /// What is to be appended has records, and, as builds with assertions look, as many as it says.
+    pub(crate) fn assert_whole(&self) {
+        assert!(self.count > 0, "a batch has records");
+        debug_assert_eq!(self.each(|_, _| Ok(())), Ok(()), "records are dense");
+    }
+
     /// Hands every record to `visit`, in order: its `seq` and its bytes.
     ///
     /// # Errors

@@ -14,9 +14,10 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use anaquel_cells::ids::Seq;
+
 use crate::part::{self, FORMAT, HEADER, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
-use anaquel_cells::ids::Seq;
 
 /// Records of one bucket.
 const BUCKET_RECORDS: Seq = 1 << 20;

@@ -8,6 +8,8 @@
 use std::io;
 use std::path::Path;
 
+use anaquel_cells::ids::Seq;
+
 use crate::batch::Batch;
 use crate::carve::Carved;
 use crate::log::Damage;
@@ -15,7 +17,6 @@ use crate::options::OpenError;
 use crate::part::{self, PART_BYTES_MAX};
 use crate::recent::{self, Whole};
 use crate::sled_log::{FreshLog, clear_moves, ended_and_whole, failed_before, key, known_durable, replace};
-use anaquel_cells::ids::Seq;
 
 /// What a copy of a log was found to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use anaquel_cells::ids::Seq;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
 use crate::private::private_file;
-use anaquel_cells::ids::Seq;
 
 /// How long the mark rests between two syncs.
 const PAUSE: Duration = Duration::from_millis(5);

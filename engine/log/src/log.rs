@@ -4,9 +4,10 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use anaquel_cells::ids::{Seq, Timestamp};
+
 use crate::batch::{Batch, CodecError};
 use crate::histogram::Histogram;
-use anaquel_cells::ids::{Seq, Timestamp};
 
 /// The writing end. There is one, and it belongs to the journal thread.
 pub trait Journal: Send {

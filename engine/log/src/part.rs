@@ -9,9 +9,10 @@
 //! a missing, repeated or reordered part breaks the chain. A batch counts only when all its parts are there. Larger
 //! values would leave sled's log for files that it never syncs.
 
+use anaquel_cells::ids::{Seq, Timestamp};
+
 use crate::batch::Batch;
 use crate::log::Damage;
-use anaquel_cells::ids::{Seq, Timestamp};
 
 /// The format that this build writes.
 pub(crate) const FORMAT: u16 = 6;
@@ -60,6 +61,11 @@ pub(crate) fn cut<E>(
         previous = checksum(buffer, body);
         buffer.extend_from_slice(&previous.to_le_bytes());
         buffer.extend_from_slice(body);
+        assert!(buffer.len() <= PART_BYTES_MAX, "a larger part would leave the log's file");
+        debug_assert!(
+            parse(buffer, batch.first_seq).is_ok_and(|read| (read.part, read.parts, read.body) == (part, parts, body)),
+            "what is written reads back as it was"
+        );
         write(part, buffer)?;
     }
     Ok(previous)

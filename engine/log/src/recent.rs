@@ -19,11 +19,12 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
+use anaquel_cells::ids::Seq;
+
 use crate::batch::Batch;
 use crate::log::Damage;
 use crate::part::{self, Assembler, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
-use anaquel_cells::ids::Seq;
 
 /// The folder beside sled's files.
 pub(crate) const FOLDER: &str = "recent";

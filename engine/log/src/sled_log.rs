@@ -21,6 +21,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use anaquel_cells::ids::Seq;
+
 use crate::batch::Batch;
 use crate::high_water::{HighWater, noted_failure};
 use crate::histogram::Histogram;
@@ -29,7 +31,6 @@ use crate::options::{LogOptions, OpenError, SyncPolicy, sync_directory};
 use crate::part::{self, Assembler, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
 use crate::recent::{self, Recent};
-use anaquel_cells::ids::Seq;
 
 /// Memory that sled may use for pages it has read; the log is read from its end, so little is enough.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -190,6 +191,7 @@ impl Journal for SledJournal {
         if batch.first_seq != self.next_seq {
             return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
         }
+        batch.assert_whole();
         self.check_room(batch.body.len() as u64)?;
         let (db, buffer, recent) = (&self.db, &mut self.buffer, &mut self.recent);
         let mut is_staged = true;
