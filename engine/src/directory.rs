@@ -25,8 +25,7 @@ use std::path::{Path, PathBuf};
 use crate::clock::{Anchor, Anchors};
 use crate::identity::{Era, Identity, Secret};
 use crate::ids::{Epoch, Seq, Timestamp};
-use crate::journal::Damage;
-use crate::journal::sled_log::{OpenError, sync_directory};
+use crate::journal::{Damage, OpenError, sync_directory};
 use crate::private::{make_private, private_file};
 
 /// A file that is kept with the data directory by somebody else.

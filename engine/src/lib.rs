@@ -5,8 +5,10 @@
 //! [`matrix`] for where stock lives.
 //!
 //! ```text
-//!   ids, level ◄── matrix (cell, row) ◄── state ◄── sequencer ──► journal
-//!        ▲            event, reservation ──┘  ▲         ▲             ▲
+//!   anaquel-cells: ids, level, matrix, view             anaquel-log: records as bytes
+//!        ▲                                                   ▲
+//!        ├────────────────────────── state ◄── sequencer ──► journal
+//!        │            event, reservation ──┘  ▲         ▲             ▲
 //!        └── catalogue, movements, deadlines ─┘     admission      recovery, image, verify
 //! ```
 
@@ -32,32 +34,25 @@ mod foresight;
 pub mod geo;
 pub mod gtin;
 pub mod hash;
-pub mod histogram;
 pub mod holders;
 pub mod holds;
 mod id_set;
 pub mod idempotency;
 pub mod identity;
-pub mod ids;
 pub mod image;
 pub mod imports;
 pub mod journal;
 pub mod kernel;
 pub mod ledger;
 mod lens;
-pub mod level;
 pub mod lost;
 mod maps;
-pub mod matrix;
-#[cfg(all(test, loom))]
-mod models;
 pub mod movements;
 pub mod outcome;
 pub mod patch;
 pub mod pickup;
 pub mod places;
 mod plan;
-mod private;
 pub mod query;
 pub mod recovery;
 pub mod refusal;
@@ -74,9 +69,12 @@ pub mod supply;
 mod sync;
 pub mod told;
 pub mod verify;
-pub mod view;
 pub mod watch;
 pub mod what_if;
 
+pub use anaquel_log::histogram;
+pub(crate) use anaquel_log::private;
+
+pub use anaquel_cells::{ids, level, matrix, view};
 pub use directory::{NewEpoch, RESTORED};
 pub use engine::{Clock, Engine, Health, OldLog};

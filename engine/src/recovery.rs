@@ -4,6 +4,7 @@
 //! its own ([`OldLog`](crate::engine::OldLog)); `verify` reads all of it.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,8 +15,7 @@ use crate::identity::{Era, Identity};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::image;
 use crate::journal::memory::{MemoryDisk, MemoryJournal};
-use crate::journal::sled_log::{OpenError, SledJournal, SledOptions};
-use crate::journal::{self, Batch, Damage, Mended};
+use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError};
 use crate::sequencer::Observer;
 use crate::settings::Settings;
 use crate::state::{Folder, State};
@@ -25,7 +25,7 @@ pub struct Options {
     /// Bounds and retentions.
     pub settings: Settings,
     /// How the log is kept.
-    pub sled: SledOptions,
+    pub log: LogOptions,
     /// 64 random bits, of which the epoch of a new or a restored directory is made.
     pub entropy: u64,
     /// Whether the clock is right even if it is far ahead of the log.
@@ -75,7 +75,7 @@ impl Engine {
     ) -> Result<(Self, Report), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
         let (state, folder, mut journal, mut report) =
-            recover(&directory, &options.settings, options.sled, Reading::Tail, &mut |_, _, _| Ok(()))?;
+            recover(&directory, &options.settings, options.log, Reading::Tail, &mut |_, _, _| Ok(()))?;
         report.created = directory.created;
         let now = clock.now();
         let mut anchors = directory.anchors().clone();
@@ -101,7 +101,7 @@ impl Engine {
             anchors,
             unchecked: Some((report.log.oldest, report.log.read_from)).filter(|(oldest, read)| oldest < read),
             expiry_frozen: frozen,
-            reserve_bytes: options.sled.reserve_bytes,
+            reserve_bytes: options.log.reserve_bytes,
         };
         Ok((Self::start(recovered, options.settings, clock, observer), report))
     }
@@ -116,8 +116,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
     ) -> Result<Self, Damage> {
-        let state = State::new(&settings);
-        let mut folder = Folder::default();
+        let (state, mut folder) = State::new(&settings);
         let mut broken = None;
         let (journal, recovered) = MemoryJournal::open(disk, &mut |batch| {
             if broken.is_none() {
@@ -146,11 +145,11 @@ impl Engine {
 
 /// The log together with the lock on its directory.
 struct Locked {
-    journal: SledJournal,
+    journal: Box<dyn Journal>,
     _lock: Option<File>,
 }
 
-impl journal::Journal for Locked {
+impl Journal for Locked {
     fn append(&mut self, batch: &Batch) -> Result<(), journal::AppendError> {
         self.journal.append(batch)
     }
@@ -165,6 +164,10 @@ impl journal::Journal for Locked {
 
     fn trim(&mut self, before: Seq) -> Result<bool, journal::AppendError> {
         self.journal.trim(before)
+    }
+
+    fn begin_recent(&mut self, from: Seq) -> io::Result<()> {
+        self.journal.begin_recent(from)
     }
 
     fn keep_recent(&mut self, from: Seq) {
@@ -193,19 +196,19 @@ pub(crate) enum Reading {
 pub(crate) fn recover(
     directory: &DataDirectory,
     settings: &Settings,
-    options: SledOptions,
+    options: LogOptions,
     reading: Reading,
     check: &mut Check<'_>,
-) -> Result<(State, Folder, SledJournal, Report), OpenError> {
+) -> Result<(State, Folder, Box<dyn Journal>, Report), OpenError> {
     let copied = if directory.is_copied_by_files { journal::mend(&directory.journal())? } else { None };
     // Whether mended now or by a start that was cut off.
     let copied_up_to = if directory.is_copied_by_files {
-        Some(SledJournal::open(&directory.journal(), options, Seq::MAX, &mut |_| Ok(()))?.1.last_seq)
+        Some(journal::open(&directory.journal(), options, Seq::MAX, &mut |_| Ok(()))?.1.last_seq)
     } else {
         None
     };
     let mut report = Report { copied, ..Report::default() };
-    let (mut state, mut folder) = (State::new(settings), Folder::default());
+    let (mut state, mut folder) = State::new(settings);
     let images = directory.images();
     for (_, path) in image::list(&images).map_err(OpenError::io(&images))? {
         // An image that was copied after the log may know more than the copy of the log.
@@ -223,7 +226,7 @@ pub(crate) fn recover(
             }
             Err(error) => {
                 report.bad_images.push(Arc::new(error));
-                (state, folder) = (State::new(settings), Folder::default());
+                (state, folder) = State::new(settings);
             }
         }
     }
@@ -232,7 +235,7 @@ pub(crate) fn recover(
     let mut first = true;
     let mut replayed = 0;
     let from = if reading == Reading::Tail { imaged + 1 } else { 0 };
-    let (journal, recovered) = SledJournal::open(&directory.journal(), options, from, &mut |batch| {
+    let (journal, recovered) = journal::open(&directory.journal(), options, from, &mut |batch| {
         if std::mem::take(&mut first) && batch.first_seq > imaged + 1 {
             let what = format!("the log begins at {}, and the images reach only {imaged}", batch.first_seq);
             return Err(Damage { seq: imaged + 1, what });
@@ -256,7 +259,7 @@ pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: 
     if batch.last_seq() <= imaged {
         return Ok(0);
     }
-    let records = batch.records()?;
+    let records = journal::records(batch)?;
     let mut replayed = 0;
     for record in records.iter().filter(|record| record.seq > imaged) {
         folder.fold(state, record);
@@ -274,7 +277,7 @@ pub(crate) fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
     state.rules.refresh(last_seq, &state.catalogue);
     folder.rebuild_promises(state);
     state.forget_owners();
-    state.view.fold(last_seq, || ());
+    state.view.fold(folder, last_seq, |_| ());
 }
 
 /// Whether the clock is so far ahead of the log that believing it would kill every hold.

@@ -92,12 +92,14 @@ pub struct State {
 }
 
 impl State {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    /// An empty state, and the one writer of it.
+    pub(crate) fn new(settings: &Settings) -> (Self, Folder) {
+        let (matrix, cells) = Matrix::new();
         let (reservations, hash) = (ReservationStore::default(), Arc::<StateHash>::default());
         reservations.keep(settings.keeping());
-        Self {
+        let state = Self {
             view: DurableView::default(),
-            matrix: Matrix::default(),
+            matrix,
             catalogue: Catalogue::new(Arc::clone(&hash)),
             rules: RuleTable::default(),
             reservations,
@@ -115,7 +117,8 @@ impl State {
             cells: AtomicU32::new(0),
             stocked: Arena::new(),
             last_time: AtomicU64::new(0),
-        }
+        };
+        (state, Folder::new(cells))
     }
 
     /// Channels that nobody declared and that nothing in memory uses, up to `limit`, with the `seq` at which that was so:
@@ -367,7 +370,7 @@ impl State {
 }
 
 /// The one writer of a [`State`], with what it alone needs to know.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Folder {
     pub cells: MatrixWriter,
     pub deadlines: Deadlines,
@@ -382,6 +385,26 @@ pub(crate) struct Folder {
     /// By location, what its cells count for in the state hash while nothing is retired there: those of SKUs that are
     /// retired aside. So a location leaves the hash, and comes back, at the cost of one cell.
     counts_for: Vec<hash::Digest>,
+}
+
+impl Folder {
+    fn new(cells: MatrixWriter) -> Self {
+        Self {
+            cells,
+            deadlines: Deadlines::default(),
+            shift: Shift::default(),
+            closed: 0,
+            promised_at: Vec::new(),
+            has_owners: false,
+            counts_for: Vec::new(),
+        }
+    }
+}
+
+impl AsRef<MatrixWriter> for Folder {
+    fn as_ref(&self) -> &MatrixWriter {
+        &self.cells
+    }
 }
 
 /// Keeping the state hash of cells: those of what is retired are served nowhere, and count for nothing.
@@ -702,17 +725,17 @@ impl Folder {
             None
         };
         let was_stocked = cell.durable().is_stocked();
-        cell.fold_level(after.level);
+        cell.fold_level(&self.cells, after.level);
         if was_stocked != after.level.is_stocked() {
             let stocked = state.stocked.reach(after.location.0 as usize);
             let cells = stocked.load(Relaxed);
             stocked.store(if was_stocked { cells.saturating_sub(1) } else { cells + 1 }, Relaxed);
         }
         if cell.safety_stock() != after.safety_stock {
-            cell.fold_safety_stock(after.safety_stock);
+            cell.fold_safety_stock(&self.cells, after.safety_stock);
         }
         if let Some(counted_at) = counted_at {
-            cell.fold_counted_at(counted_at);
+            cell.fold_counted_at(&self.cells, counted_at);
         }
         self.rehash_cell(state, after.sku, after.location, before, holds());
     }
@@ -723,7 +746,7 @@ impl Folder {
             let (level, safety_stock) = (cell.durable(), cell.safety_stock());
             let before = Holding { level, safety_stock, counted_at: cell.counted_at() };
             // A row behind it in the same file may tell of a later count.
-            cell.fold_counted_at(counted_at.max(cell.counted_at()));
+            cell.fold_counted_at(&self.cells, counted_at.max(cell.counted_at()));
             self.rehash_cell(state, sku, location, Some(before), Holding { counted_at: cell.counted_at(), ..before });
             state.movements.fold_counted(sku, location, counted_at);
         }
@@ -857,7 +880,7 @@ impl Folder {
     /// Before serving: nothing is in flight, so what may be promised is what the log grants.
     pub fn rebuild_promises(&mut self, state: &State) {
         for (_, cell) in state.matrix.range(0, self.cells.cells()) {
-            cell.rebuild_promise();
+            cell.rebuild_promise(&self.cells);
         }
         state.reservations.restored();
     }
@@ -938,7 +961,7 @@ mod tests {
         let records: Vec<Record> = (1..).zip(events).map(record).collect();
         for end in 0..=records.len() {
             for from in 0..=end {
-                let (state, mut folder) = (State::new(&Settings::default()), Folder::default());
+                let (state, mut folder) = State::new(&Settings::default());
                 let (until, again) = (records.iter().take(end), records.iter().skip(from).take(end - from));
                 until.for_each(|record| folder.fold(&state, record));
                 let once = state.hash.sums();
@@ -947,7 +970,7 @@ mod tests {
                 assert_eq!((state.hash.sums(), state.hash_anew()), (once, once), "up to {end}, again from {from}");
             }
         }
-        let (state, mut folder) = (State::new(&Settings::default()), Folder::default());
+        let (state, mut folder) = State::new(&Settings::default());
         records.iter().for_each(|record| folder.fold(&state, record));
         // What is left are things that nobody declared, and cells that nobody sees.
         assert_eq!(state.hash.sums(), Sums::default());

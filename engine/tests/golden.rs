@@ -11,7 +11,7 @@ use anaquel_engine::catalogue::{
 use anaquel_engine::event::*;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
-use anaquel_engine::journal::{Batch, BatchBuilder, Journal};
+use anaquel_engine::journal::{self, Batch, BatchBuilder, Journal};
 use anaquel_engine::level::StockLevel;
 use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId, Standing};
 use anaquel_engine::stock::confirmed::{CellSet, CountsConfirmed};
@@ -488,7 +488,7 @@ fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
 fn encoded(events: Vec<(Option<Box<Cause>>, Event)>) -> Vec<u8> {
     let mut builder = BatchBuilder::new(1, Timestamp(1_800_000_000_000));
     for (cause, event) in events {
-        builder.push(&cause, &event);
+        journal::push_record(&mut builder, &cause, &event);
     }
     let disk = MemoryDisk::default();
     let (mut journal, _) = MemoryJournal::open(disk.clone(), &mut |_| ()).unwrap();
@@ -519,7 +519,7 @@ fn read(bytes: Vec<u8>) -> Result<Vec<Batch>, String> {
 
 fn events(text: &str) -> Vec<(Option<Box<Cause>>, Event)> {
     let batches = read(unhex(text)).unwrap();
-    batches[0].records().unwrap().into_iter().map(|record| (record.cause, record.event)).collect()
+    journal::records(&batches[0]).unwrap().into_iter().map(|record| (record.cause, record.event)).collect()
 }
 
 #[test]

@@ -15,8 +15,8 @@ use anaquel_engine::command::{
 };
 use anaquel_engine::event::{Cause, Event, MovementKind, Origin};
 use anaquel_engine::ids::{ChannelId, Name, Seq};
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::reservation::State;
 use anaquel_engine::rules::{Amount, Effect};
@@ -316,7 +316,7 @@ fn open(directory: &Path, clock: &Arc<ManualClock>) -> Engine {
         lost_demand_seconds: 0,
         ..Settings::default()
     };
-    let options = Options { settings, sled: SledOptions::default(), entropy: 7, trust_clock: true };
+    let options = Options { settings, log: LogOptions::default(), entropy: 7, trust_clock: true };
     Engine::open(directory, options, Arc::<ManualClock>::clone(clock), None).unwrap().0
 }
 

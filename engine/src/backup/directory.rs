@@ -12,8 +12,7 @@ use super::write::{BackupError, Origin, Start, newest_image, write};
 use crate::directory::Extra;
 use crate::directory::{DataDirectory, kept_files};
 use crate::image;
-use crate::journal::sled_log::{OpenError, SledOptions};
-use crate::journal::{Damage, Journal, known_durable};
+use crate::journal::{Damage, LogOptions, OpenError, known_durable};
 use crate::private::{make_private, private_file};
 use crate::recovery::{Reading, recover};
 
@@ -76,7 +75,7 @@ fn of_open(
     out: &mut dyn Write,
 ) -> Result<Head, BackupError> {
     let (state, _, journal, report) =
-        recover(directory, &super::restore::settings(), SledOptions::default(), Reading::Tail, &mut |_, _, _| Ok(()))?;
+        recover(directory, &super::restore::settings(), LogOptions::default(), Reading::Tail, &mut |_, _, _| Ok(()))?;
     image::set_aside(&directory.images(), &report.bad_images.iter().map(|bad| bad.path.clone()).collect::<Vec<_>>())?;
     let image = if start == Start::Whole { newest_image(directory.path())? } else { None };
     let (seq, (hash, time)) = state.view.read(|| (state.hash.show(), state.last_time()));

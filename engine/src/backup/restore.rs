@@ -9,12 +9,11 @@ use super::write::epoch_of;
 use crate::directory::{DataDirectory, UNFINISHED_RESTORE, eras_of};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::image;
-use crate::journal::sled_log::{OpenError, SledOptions, sync_directory};
-use crate::journal::{Batch, Damage, LogWriter};
+use crate::journal::{Batch, Damage, LogOptions, LogWriter, OpenError, sync_directory};
 use crate::private::{make_private, private_file};
 use crate::recovery::{Reading, recover, replay};
 use crate::settings::Settings;
-use crate::state::{Folder, State};
+use crate::state::State;
 
 /// Up to where a shop is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -359,7 +358,7 @@ fn compare(chain: &Chain, seq: Seq, hash: &str) -> Result<Option<bool>, RestoreE
 /// # Errors
 /// What is wrong with it.
 pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
-    let (state, mut folder) = (State::new(&settings()), Folder::default());
+    let (state, mut folder) = State::new(&settings());
     let (mut imaged, mut records, mut last_seq) = (0, 0, 0);
     let ends: Vec<Seq> = chain.files().map(|(_, head)| head.seq).collect();
     chain.each(&mut |step| {
@@ -470,7 +469,7 @@ pub fn restore(chain: &Chain, target: &Path, entropy: u64) -> Result<Restored, R
     let mut directory = DataDirectory::restoring(target, &identity, chain.until)?;
     let mut records = 0;
     let (state, _, made, _) =
-        recover(&directory, &settings(), SledOptions::default(), Reading::Whole, &mut |_, _, batch| {
+        recover(&directory, &settings(), LogOptions::default(), Reading::Whole, &mut |_, _, batch| {
             records += u64::from(batch.count);
             Ok(())
         })?;

@@ -20,7 +20,7 @@ use crate::holds::Holds;
 use crate::ids::{
     ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_CHARACTERS_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
 };
-use crate::journal::BatchBuilder;
+use crate::journal::{BatchBuilder, push_record};
 use crate::ledger::{Ledger, Shift};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::maps::empty;
@@ -485,7 +485,7 @@ impl Draft {
     }
 
     fn push(&mut self, cause: Option<Box<Cause>>, event: Event) -> Seq {
-        let seq = self.builder.push(&cause, &event);
+        let seq = push_record(&mut self.builder, &cause, &event);
         let record = Record { seq, time: self.now, cause, event };
         let mut shift = Shift::default();
         record.event.effects(|effect| self.stage(record.at(), effect, &mut shift));

@@ -24,7 +24,7 @@ use crate::idempotency::{Begin, CallerDigest, Done, Found, Wake};
 use crate::identity::Identity;
 use crate::ids::{Epoch, ReservationId, Seq, Timestamp};
 use crate::image;
-use crate::journal::{Journal, ReadError};
+use crate::journal::{self, Journal, ReadError};
 use crate::reservation;
 use crate::sequencer::{Observer, Sequencer};
 use crate::settings::Settings;
@@ -336,7 +336,7 @@ impl Engine {
     pub fn record(&self, seq: Seq) -> Result<Option<Record>, ReadError> {
         let mut found = Ok(None);
         self.shared.reader.read(seq, &mut |batch| {
-            found = batch.record(seq);
+            found = journal::record(&batch, seq);
             ControlFlow::Break(())
         })?;
         found.map_err(|error| ReadError::Damaged(error.into()))
@@ -465,7 +465,7 @@ impl Engine {
         }
         let mut unreadable = None;
         self.shared.reader.read(after + 1, &mut |batch| {
-            match batch.records() {
+            match journal::records(&batch) {
                 Ok(records) => {
                     let wanted = records.iter().filter(|record| record.seq > after && record.seq <= visible);
                     for record in wanted.take(left) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::handle::Engine;
 use crate::event::Record;
 use crate::ids::{ReservationId, Seq, Timestamp};
-use crate::journal::{Batch, Damage, JournalReader, ReadError};
+use crate::journal::{self, Batch, Damage, JournalReader, ReadError};
 use crate::reservation::{Closed, Filter, Known, Reservation};
 
 /// Records looked through for the changes of a reservation of which memory knows nothing any more.
@@ -69,7 +69,7 @@ impl<'a> Records<'a> {
         }
         let damaged = |seq, what| ReadError::Damaged(Damage { seq, what });
         match &self.batch {
-            Some(batch) => batch.record(seq).map_err(|error| damaged(error.seq, error.what)),
+            Some(batch) => journal::record(batch, seq).map_err(|error| damaged(error.seq, error.what)),
             None => Ok(None),
         }
     }
@@ -136,7 +136,7 @@ impl Engine {
         }
         let mut damage = None;
         self.shared.reader.read(id.0 + 1, &mut |batch| {
-            let records = match batch.records() {
+            let records = match journal::records(&batch) {
                 Ok(records) => records,
                 Err(error) => {
                     damage = Some(error.into());

@@ -33,7 +33,7 @@ use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::idempotency::{Done, KeptKeys};
 use crate::identity::Era;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
-use crate::journal::codec::{decode_value, encode_value};
+use crate::journal;
 use crate::ledger::{CameKey, Counted, Used};
 use crate::movements::{Recent, RecentV1};
 use crate::private::{make_private, private_file};
@@ -163,7 +163,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn frame(&mut self, frame: &Frame) -> io::Result<()> {
-        let payload = encode_value(frame);
+        let payload = journal::encode(frame);
         // An image must never take the room that the log needs to stay whole.
         self.unchecked_bytes += payload.len() as u64;
         if self.unchecked_bytes >= ROOM_CHECK_BYTES {
@@ -590,5 +590,5 @@ fn read_frame<T: DeserializeOwned>(input: &mut impl Read) -> Result<T, String> {
     if crc32fast::hash(&payload).to_le_bytes() != check {
         return Err("a checksum is wrong".into());
     }
-    decode_value(&payload)
+    journal::decode(&payload)
 }

@@ -365,8 +365,8 @@ impl Sequencer {
             let (group, after) = rest.split_at(length.min(rest.len()));
             let (settled, unsettled) = folded.split_at(commands);
             let last_seq = group.last().map_or(first, |record| record.seq);
-            let (state, folder) = (&self.state, &mut self.folder);
-            state.view.fold(last_seq, || {
+            let state = &self.state;
+            state.view.fold(&mut self.folder, last_seq, |folder| {
                 for record in group {
                     folder.fold(state, record);
                 }

@@ -26,8 +26,7 @@ use crate::event::{
 };
 use crate::hash::Sums;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Name, ReservationId, Seq, SkuId};
-use crate::journal::Batch;
-use crate::journal::sled_log::{OpenError, SledOptions};
+use crate::journal::{self, Batch, LogOptions, OpenError};
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::recovery::{Reading, Report, recover};
 use crate::reservation::{Reservation, State as Life};
@@ -882,7 +881,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
     let (state, _, journal, report) = recover(
         &directory,
         &Settings { idempotency_bytes: u64::MAX, closed_reservation_bytes: u64::MAX, ..Settings::default() },
-        SledOptions::default(),
+        LogOptions::default(),
         Reading::Whole,
         &mut |state: &State, image: Option<Seq>, batch: &Batch| {
             if auditor.next_seq.is_none() && batch.first_seq > 1 {
@@ -896,7 +895,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
             if violation.is_some() {
                 return Ok(());
             }
-            let records = batch.records()?;
+            let records = journal::records(batch)?;
             for record in &records {
                 if let Err(what) = auditor.check(record) {
                     violation = Some(VerifyError::Violation { seq: record.seq, what });

@@ -16,8 +16,8 @@ use anaquel_engine::command::{
 };
 use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose, SupplyKind};
 use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::patch::Patch;
 use anaquel_engine::recovery::Options;
@@ -199,7 +199,7 @@ impl Shop {
     /// A shop on the disk, in `directory`.
     pub fn on_disk(directory: &Path, clock: &Arc<ManualClock>) -> Self {
         let options = Options {
-            sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+            log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
             settings: Settings::default(),
             entropy: 42,
             trust_clock: false,

@@ -82,6 +82,7 @@ pub enum Constraint {
 
 impl Constraint {
     /// Its name on the wire.
+    #[inline]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OnHand => "on_hand",
@@ -100,6 +101,7 @@ impl Constraint {
 
 impl Floor {
     /// Units that must remain.
+    #[inline]
     pub fn units(self) -> i64 {
         i64::from(self.safety_stock) + i64::from(self.buffer)
     }
@@ -113,16 +115,19 @@ impl StockLevel {
     }
 
     /// The level as one word.
+    #[inline]
     pub fn pack(self) -> u64 {
         (u64::from(self.on_hand.cast_unsigned()) << 32) | u64::from(self.reserved)
     }
 
     /// The level that [`StockLevel::pack`] made `word` of.
+    #[inline]
     pub fn unpack(word: u64) -> Self {
         Self { on_hand: ((word >> 32) as u32).cast_signed(), reserved: word as u32 }
     }
 
     /// Units there and not promised; negative where promises exceed what is there.
+    #[inline]
     pub fn free(self) -> i64 {
         i64::from(self.on_hand) - i64::from(self.reserved)
     }
@@ -135,11 +140,13 @@ impl StockLevel {
     }
 
     /// Units that may still be promised above `floor`.
+    #[inline]
     pub fn available(self, floor: Floor) -> u32 {
         (self.free() - floor.units()).clamp(0, i64::from(u32::MAX)) as u32
     }
 
     /// Promised units that `on_hand` no longer covers, and units sold beyond it.
+    #[inline]
     pub fn shortage(self) -> u32 {
         (-self.free()).clamp(0, i64::from(u32::MAX)) as u32
     }
@@ -148,6 +155,7 @@ impl StockLevel {
     ///
     /// # Errors
     /// The constraint that was short, the nearest to the shelf first.
+    #[inline]
     pub fn reserve(self, quantity: u32, floor: Floor) -> Result<Self, Constraint> {
         let wanted = i64::from(quantity);
         if self.free() - floor.units() >= wanted {
@@ -165,19 +173,23 @@ impl StockLevel {
     }
 
     /// Units more that one line may be promised where nobody counts what is there.
+    #[inline]
     pub fn uncounted_room(self) -> u32 {
         (UNCOUNTED_MAX - i64::from(self.on_hand)).clamp(0, LINE_QUANTITY_MAX.into()) as u32
     }
 
     /// The level after `change`, or `None` where it would leave the bounds of a cell.
     #[must_use]
+    #[inline]
     pub fn checked_add(self, change: StockChange) -> Option<Self> {
         let on_hand = i64::from(self.on_hand) + change.on_hand;
         let reserved = i64::from(self.reserved) + change.reserved;
         if !ON_HAND_RANGE.contains(&on_hand) {
             return None;
         }
-        Some(Self { on_hand: on_hand as i32, reserved: u32::try_from(reserved).ok()? })
+        let after = Self { on_hand: on_hand as i32, reserved: u32::try_from(reserved).ok()? };
+        debug_assert_eq!(after.since(self), change, "a level is the one before and the change");
+        Some(after)
     }
 
     /// The level after `change`, each half modulo 2^32.
@@ -185,6 +197,7 @@ impl StockLevel {
     /// What happens to promise words, which admit and never decide: whatever wraps while changes are in flight is exact
     /// again when they have all been sequenced, and the decision is made on a level that cannot wrap.
     #[must_use]
+    #[inline]
     pub fn wrapping_add(self, change: StockChange) -> Self {
         Self {
             on_hand: self.on_hand.wrapping_add(change.on_hand as i32),
@@ -193,6 +206,7 @@ impl StockLevel {
     }
 
     /// What leads from `earlier` to this level.
+    #[inline]
     pub fn since(self, earlier: Self) -> StockChange {
         StockChange {
             on_hand: i64::from(self.on_hand) - i64::from(earlier.on_hand),
@@ -206,44 +220,52 @@ impl StockChange {
     pub const NONE: Self = Self { on_hand: 0, reserved: 0 };
 
     /// Units promised.
+    #[inline]
     pub fn reserve(quantity: u32) -> Self {
         Self { on_hand: 0, reserved: i64::from(quantity) }
     }
 
     /// Units promised of what nobody counts: they come into being with the promise, and are gone with it.
+    #[inline]
     pub fn conjure(quantity: u32) -> Self {
         Self { on_hand: i64::from(quantity), reserved: i64::from(quantity) }
     }
 
     /// Units brought (positive) or taken (negative).
+    #[inline]
     pub fn bring(on_hand: i64) -> Self {
         Self { on_hand, reserved: 0 }
     }
 
     /// Whether it changes nothing.
+    #[inline]
     pub fn is_none(self) -> bool {
         self == Self::NONE
     }
 
     /// This change without what `part` already did.
     #[must_use]
+    #[inline]
     pub fn minus(self, part: Self) -> Self {
         Self { on_hand: self.on_hand - part.on_hand, reserved: self.reserved - part.reserved }
     }
 
     /// Both changes.
     #[must_use]
+    #[inline]
     pub fn plus(self, other: Self) -> Self {
         Self { on_hand: self.on_hand + other.on_hand, reserved: self.reserved + other.reserved }
     }
 
     /// The change that undoes this one.
     #[must_use]
+    #[inline]
     pub fn inverse(self) -> Self {
         Self::NONE.minus(self)
     }
 
     /// Units by which it lowers what is free; 0 where it does not.
+    #[inline]
     pub fn debit(self) -> i64 {
         (self.reserved - self.on_hand).max(0)
     }

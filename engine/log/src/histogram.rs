@@ -29,7 +29,8 @@ impl Histogram {
     }
 
     /// Counts a value.
-    pub(crate) fn record(&self, value: u64) {
+    #[inline]
+    pub fn record(&self, value: u64) {
         let nth = self.bounds.partition_point(|bound| *bound < value);
         if let Some(count) = self.counts.get(nth) {
             count.fetch_add(1, Relaxed);

@@ -1,30 +1,13 @@
 //! The log as a trait: what it takes, what it answers, and what may be wrong with it.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use anaquel_cells::ids::{Seq, Timestamp};
+
+use crate::batch::{Batch, CodecError};
 use crate::histogram::Histogram;
-use crate::ids::{Seq, Timestamp};
-
-/// Records that become durable together, encoded. They share one time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
-    /// The `seq` of the first record: where the log must stand for the batch to be appended.
-    pub first_seq: Seq,
-    /// How many records.
-    pub count: u32,
-    /// When they were logged.
-    pub time: Timestamp,
-    /// The records, each with its length before it.
-    pub body: Vec<u8>,
-}
-
-impl Batch {
-    /// The `seq` of the last record.
-    pub fn last_seq(&self) -> Seq {
-        self.first_seq + Seq::from(self.count) - 1
-    }
-}
 
 /// The writing end. There is one, and it belongs to the journal thread.
 pub trait Journal: Send {
@@ -53,6 +36,15 @@ pub trait Journal: Send {
     /// # Errors
     /// As [`Journal::append`].
     fn trim(&mut self, before: Seq) -> Result<bool, AppendError>;
+
+    /// Begins to write everything from record `from` on a second time, for copies that are taken meanwhile; goes on where
+    /// the files of an earlier run end. Nothing to do where there are no files.
+    ///
+    /// # Errors
+    /// What the file system said. The log goes on without.
+    fn begin_recent(&mut self, _from: Seq) -> io::Result<()> {
+        Ok(())
+    }
 
     /// What copies of the log are opened from is needed from record `from` on; what is older may go.
     fn keep_recent(&mut self, _from: Seq) {}
@@ -127,6 +119,12 @@ pub struct Damage {
     pub seq: Seq,
     /// What is wrong with it.
     pub what: String,
+}
+
+impl From<CodecError> for Damage {
+    fn from(CodecError { seq, what }: CodecError) -> Self {
+        Self { seq, what }
+    }
 }
 
 /// What a log was found to hold when it was opened, as far as it was read.

@@ -19,13 +19,15 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::log::{Batch, Damage};
-use super::part::{self, Assembler, PART_BYTES_MAX};
-use crate::ids::Seq;
+use anaquel_cells::ids::Seq;
+
+use crate::batch::Batch;
+use crate::log::Damage;
+use crate::part::{self, Assembler, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
 
 /// The folder beside sled's files.
-pub(super) const FOLDER: &str = "recent";
+pub(crate) const FOLDER: &str = "recent";
 
 /// The next append begins a new file where one has as many bytes.
 const FILE_BYTES: u64 = 64 << 20;
@@ -35,7 +37,7 @@ const STAGED_BYTES_MAX: usize = 1 << 20;
 
 /// The writing end.
 #[derive(Debug)]
-pub(super) struct Recent {
+pub(crate) struct Recent {
     folder: PathBuf,
     /// The first `seq` of each file, oldest first.
     files: VecDeque<Seq>,
@@ -52,7 +54,7 @@ fn path_of(folder: &Path, first_seq: Seq) -> PathBuf {
 }
 
 /// The files, oldest first.
-pub(super) fn list(folder: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
+pub(crate) fn list(folder: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
@@ -70,17 +72,17 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
 }
 
 /// Takes a whole batch: its parts, and what they say together.
-pub(super) type EachBatch<'a> = dyn FnMut(&[Vec<u8>], Batch) -> Result<(), Damage> + 'a;
+pub(crate) type EachBatch<'a> = dyn FnMut(&[Vec<u8>], Batch) -> Result<(), Damage> + 'a;
 
 /// Takes the bytes of a part.
-pub(super) type EachPart<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
+pub(crate) type EachPart<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
 
 /// Hands out the parts of the log from the batch on that holds a record.
-pub(super) type LogFrom<'a> = dyn FnMut(Seq, &mut EachPart<'_>) -> io::Result<()> + 'a;
+pub(crate) type LogFrom<'a> = dyn FnMut(Seq, &mut EachPart<'_>) -> io::Result<()> + 'a;
 
 /// What whole batches of some files lead to.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Whole {
+pub(crate) struct Whole {
     /// The first record; 0 where there is none.
     pub first_seq: Seq,
     /// The last.
@@ -101,7 +103,7 @@ pub(super) struct Whole {
 /// # Errors
 /// [`Damage`] where something that is not whole is followed by something that is, since a file that only grows is never
 /// so; and what `visit` and the file system say.
-pub(super) fn read(files: &[(Seq, PathBuf)], visit: &mut EachBatch<'_>) -> Result<Whole, Damage> {
+pub(crate) fn read(files: &[(Seq, PathBuf)], visit: &mut EachBatch<'_>) -> Result<Whole, Damage> {
     let mut whole = Whole::default();
     let mut assembler = Assembler::default();
     let mut parts: Vec<Vec<u8>> = Vec::new();

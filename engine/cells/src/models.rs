@@ -1,4 +1,4 @@
-//! Models of the lock-free parts, tried by loom in every interleaving: `sync.rs` says how they are run.
+//! Models of the lock-free parts, tried by loom in every interleaving: the crate says how they are run.
 
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -7,7 +7,7 @@ use loom::thread;
 
 use crate::ids::{LocationId, SkuId};
 use crate::level::{Floor, StockChange, StockLevel};
-use crate::matrix::StockCell;
+use crate::matrix::{MatrixWriter, StockCell};
 use crate::sync::AtomicU32;
 use crate::view::DurableView;
 
@@ -71,10 +71,10 @@ fn a_read_of_two_cells_is_of_one_seq() {
             assert_eq!(levels.map(i64::from), [seq as i64; 2]);
             seen.note(seq);
         });
-        let (view, cells) = &*shared;
+        let ((view, cells), mut writer) = (&*shared, MatrixWriter::new());
         for seq in 1..=2_u64 {
             let level = StockLevel { on_hand: seq as i32, reserved: 0 };
-            view.fold(seq, || cells.iter().for_each(|cell| cell.fold_level(level)));
+            view.fold(&mut writer, seq, |writer| cells.iter().for_each(|cell| cell.fold_level(writer, level)));
         }
         reader.join().unwrap();
     });
@@ -94,7 +94,8 @@ fn a_seq_that_is_seen_brings_its_fold() {
             }
             seen.note(seq);
         });
-        shared.0.fold(2, || shared.1.fold_level(StockLevel { on_hand: 2, reserved: 0 }));
+        let level = StockLevel { on_hand: 2, reserved: 0 };
+        shared.0.fold(&mut MatrixWriter::new(), 2, |writer| shared.1.fold_level(writer, level));
         reader.join().unwrap();
     });
 }

@@ -1,19 +1,22 @@
 //! From a copy that was taken while the server wrote to a log that can be opened.
 //!
-//! The files of [`recent`](super::recent) are whole up to some record in every copy. What came before, and what the copy
-//! has beyond, is looked for in sled's file by [`carve`](super::carve) and joined to them by the chain of checksums. All of
+//! The files of [`recent`](crate::recent) are whole up to some record in every copy. What came before, and what the copy
+//! has beyond, is looked for in sled's file by [`carve`](crate::carve) and joined to them by the chain of checksums. All of
 //! it is written anew into a fresh directory, which takes the place of the copied one. So a copy ends at the last record
 //! that it holds whole; how much of the log before the images it tells is as much as could be found without a gap.
 
 use std::io;
 use std::path::Path;
 
-use super::carve::Carved;
-use super::log::{Batch, Damage};
-use super::part::{self, PART_BYTES_MAX};
-use super::recent::{self, Whole};
-use super::sled_log::{FreshLog, OpenError, clear_moves, ended_and_whole, failed_before, key, known_durable, replace};
-use crate::ids::Seq;
+use anaquel_cells::ids::Seq;
+
+use crate::batch::Batch;
+use crate::carve::Carved;
+use crate::log::Damage;
+use crate::options::OpenError;
+use crate::part::{self, PART_BYTES_MAX};
+use crate::recent::{self, Whole};
+use crate::sled_log::{FreshLog, clear_moves, ended_and_whole, failed_before, key, known_durable, replace};
 
 /// What a copy of a log was found to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub struct Mended {
 ///
 /// # Errors
 /// What the file system or the store said; the copy is as it was.
-pub(crate) fn mend(directory: &Path) -> Result<Option<Mended>, OpenError> {
+pub fn mend(directory: &Path) -> Result<Option<Mended>, OpenError> {
     let fresh = clear_moves(directory)?;
     let folder = directory.join(recent::FOLDER);
     if !folder.exists() || ended_and_whole(directory) {
@@ -88,7 +91,7 @@ fn insert(log: &mut FreshLog, first_seq: Seq, parts: &[Vec<u8>]) -> Result<(), D
 }
 
 /// Writes a whole log, batch by batch, into a directory that nobody has open.
-pub(crate) struct LogWriter {
+pub struct LogWriter {
     log: FreshLog,
     chain: u32,
     last_seq: Seq,

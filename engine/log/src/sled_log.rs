@@ -10,7 +10,7 @@
 //!   to be durable: a log that ends before its mark is refused.
 //! - Values over some 8 KiB leave the log for files that are never synced; parts are at most 4 KiB.
 //! - A copy of its file that is taken while it writes is of many moments, and it finds nothing in that. What a copy is
-//!   opened from stands in [`recent`](super::recent), and [`copied`](super::copied) makes a log of it.
+//!   opened from stands in [`recent`](crate::recent), and [`copied`](crate::copied) makes a log of it.
 
 use std::fs::{self, File};
 use std::io;
@@ -21,13 +21,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::high_water::{HighWater, noted_failure};
-use super::log::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
-use super::part::{self, Assembler, PART_BYTES_MAX};
-use super::recent::{self, Recent};
+use anaquel_cells::ids::Seq;
+
+use crate::batch::Batch;
+use crate::high_water::{HighWater, noted_failure};
 use crate::histogram::Histogram;
-use crate::ids::Seq;
+use crate::log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};
+use crate::options::{LogOptions, OpenError, SyncPolicy, sync_directory};
+use crate::part::{self, Assembler, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
+use crate::recent::{self, Recent};
 
 /// Memory that sled may use for pages it has read; the log is read from its end, so little is enough.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -42,52 +45,6 @@ const TRIM_PARTS_MAX: usize = 512;
 const LOCK_ATTEMPTS: usize = 300;
 const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
-/// When an append is durable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SyncPolicy {
-    /// Before it returns.
-    Always,
-    /// When [`Journal::sync`] is called next. A crash in between loses what was acknowledged.
-    Interval,
-}
-
-/// How the log is kept.
-#[derive(Debug, Clone, Copy)]
-pub struct SledOptions {
-    /// When an append is durable.
-    pub sync: SyncPolicy,
-    /// Bytes of the file system that stay free: an append that would go below is refused before it is begun.
-    pub reserve_bytes: u64,
-}
-
-impl Default for SledOptions {
-    fn default() -> Self {
-        Self { sync: SyncPolicy::Always, reserve_bytes: 64 << 20 }
-    }
-}
-
-/// Why the log could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The file system said no.
-    #[error("{path}: {source}")]
-    Io {
-        /// Which file or directory.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-    /// The log holds something else than what was written.
-    #[error(transparent)]
-    Damaged(#[from] Damage),
-}
-
-impl OpenError {
-    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| Self::Io { path: path.to_owned(), source }
-    }
-}
-
 /// The writing end.
 #[derive(Debug)]
 pub struct SledJournal {
@@ -96,7 +53,7 @@ pub struct SledJournal {
     directory: PathBuf,
     /// The oldest record that may be read, shared with readers; what a trim takes away is out of reach before it goes.
     oldest: Arc<AtomicU64>,
-    options: SledOptions,
+    options: LogOptions,
     mark: HighWater,
     /// None until [`SledJournal::begin_recent`], and where its files cannot be written.
     recent: Option<Recent>,
@@ -115,7 +72,7 @@ const SYNC_MICROS: [u64; 16] = [
     5_000_000,
 ];
 
-pub(super) fn key(first_seq: Seq, part: u32) -> [u8; 12] {
+pub(crate) fn key(first_seq: Seq, part: u32) -> [u8; 12] {
     let mut key = [0; 12];
     let (seq_bytes, part_bytes) = key.split_at_mut(8);
     seq_bytes.copy_from_slice(&first_seq.to_be_bytes());
@@ -130,16 +87,10 @@ fn seq_of(key: &[u8]) -> Result<Seq, Damage> {
 }
 
 impl SledJournal {
-    /// Opens the log in `directory`, made if it is not there, checks it from the batch on that holds record `from`, or
-    /// from the last one if all are older, and hands each of those batches to `visit` in order. What lies before is left
-    /// to [`JournalReader::read`]. An unfinished batch at the end was never acknowledged: it is removed, and the removal
-    /// synced, before this returns, so that no `seq` is ever used twice.
-    ///
-    /// # Errors
-    /// [`OpenError::Damaged`] names the record, for damage anywhere else.
+    /// As [`open`](crate::open) says.
     pub fn open(
         directory: &Path,
-        options: SledOptions,
+        options: LogOptions,
         from: Seq,
         visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
     ) -> Result<(Self, Recovered), OpenError> {
@@ -197,26 +148,6 @@ impl SledJournal {
         Ok((journal, recovered))
     }
 
-    /// Begins to write everything from record `from` on a second time, for copies that are taken meanwhile; goes on where
-    /// the files of an earlier run end.
-    ///
-    /// # Errors
-    /// What the file system said. The log goes on without.
-    pub fn begin_recent(&mut self, from: Seq) -> io::Result<()> {
-        let db = &self.db;
-        let mut parts = |from: Seq, visit: &mut recent::EachPart<'_>| {
-            let start = holder(db, from).map_err(io::Error::other)?.unwrap_or(from);
-            let mut stored = db.range(key(start, 0)..);
-            while let Some((_, bytes)) = next_of(&mut stored, start).map_err(io::Error::other)? {
-                visit(&bytes)?;
-            }
-            Ok(())
-        };
-        let folder = self.directory.join(recent::FOLDER);
-        self.recent = Some(Recent::resume(folder, from, self.next_seq - 1, self.chain, &mut parts)?);
-        Ok(())
-    }
-
     /// Gives `recent` up where it could not do what it was to do: what is there must not be taken for the end of the log.
     fn tell_recent(&mut self, tell: impl FnOnce(&mut Recent) -> io::Result<()>) {
         if self.recent.as_mut().is_some_and(|recent| tell(recent).is_err())
@@ -260,6 +191,7 @@ impl Journal for SledJournal {
         if batch.first_seq != self.next_seq {
             return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
         }
+        batch.assert_whole();
         self.check_room(batch.body.len() as u64)?;
         let (db, buffer, recent) = (&self.db, &mut self.buffer, &mut self.recent);
         let mut is_staged = true;
@@ -314,6 +246,21 @@ impl Journal for SledJournal {
             flushed.map_err(|error| self.noted(error.to_string()))?;
         }
         Ok(is_done)
+    }
+
+    fn begin_recent(&mut self, from: Seq) -> io::Result<()> {
+        let db = &self.db;
+        let mut parts = |from: Seq, visit: &mut recent::EachPart<'_>| {
+            let start = holder(db, from).map_err(io::Error::other)?.unwrap_or(from);
+            let mut stored = db.range(key(start, 0)..);
+            while let Some((_, bytes)) = next_of(&mut stored, start).map_err(io::Error::other)? {
+                visit(&bytes)?;
+            }
+            Ok(())
+        };
+        let folder = self.directory.join(recent::FOLDER);
+        self.recent = Some(Recent::resume(folder, from, self.next_seq - 1, self.chain, &mut parts)?);
+        Ok(())
     }
 
     fn keep_recent(&mut self, from: Seq) {
@@ -437,13 +384,13 @@ fn forget_end(directory: &Path) -> io::Result<()> {
 }
 
 /// Whether sled finds everything in a copy of a directory that nobody was writing to.
-pub(super) fn ended_and_whole(directory: &Path) -> bool {
+pub(crate) fn ended_and_whole(directory: &Path) -> bool {
     directory.join(ENDED).exists()
-        && SledJournal::open(directory, SledOptions::default(), Seq::MAX, &mut |_| Ok(())).is_ok()
+        && SledJournal::open(directory, LogOptions::default(), Seq::MAX, &mut |_| Ok(())).is_ok()
 }
 
 /// Whether a flush or a sync failed: what lies beyond the mark and the note may be in the page cache alone.
-pub(super) fn failed_before(directory: &Path) -> Result<bool, OpenError> {
+pub(crate) fn failed_before(directory: &Path) -> Result<bool, OpenError> {
     let mark_path = directory.join(MARK);
     let is_noted = noted_failure(&mark_path).map_err(OpenError::io(&mark_path))?.is_some();
     Ok(is_noted || directory.join(FAILED).exists())
@@ -470,7 +417,7 @@ fn move_to_fresh_directory(directory: &Path) -> Result<(), OpenError> {
 }
 
 /// Up to where the log was known to be durable.
-pub(crate) fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
+pub fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
     let mark_path = directory.join(MARK);
     let (_, marked) = HighWater::open(&mark_path).map_err(OpenError::io(&mark_path))?;
     // The mark may have missed its last syncs before the power was cut; the note was written and synced by itself.
@@ -478,7 +425,7 @@ pub(crate) fn known_durable(directory: &Path) -> Result<Seq, OpenError> {
 }
 
 /// A log that is written from end to end before anybody opens it.
-pub(super) struct FreshLog {
+pub(crate) struct FreshLog {
     db: sled::Db,
     directory: PathBuf,
     unflushed_bytes: u64,
@@ -521,7 +468,7 @@ impl FreshLog {
 }
 
 /// Puts a finished log where another one is.
-pub(super) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
+pub(crate) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
     let (io, old) = (OpenError::io, directory.with_extension("old"));
     fs::rename(directory, &old).and_then(|()| fs::rename(fresh, directory)).map_err(io(directory))?;
     if let Some(parent) = directory.parent() {
@@ -531,7 +478,7 @@ pub(super) fn replace(directory: &Path, fresh: &Path) -> Result<(), OpenError> {
 }
 
 /// Takes away what an earlier move left.
-pub(super) fn clear_moves(directory: &Path) -> Result<PathBuf, OpenError> {
+pub(crate) fn clear_moves(directory: &Path) -> Result<PathBuf, OpenError> {
     let (fresh, old) = (directory.with_extension("fresh"), directory.with_extension("old"));
     if !directory.exists() && fresh.exists() {
         // The process died between the two renames of an earlier move.
@@ -627,9 +574,4 @@ fn remove_unfinished_snapshots(directory: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Makes a directory's entries durable.
-pub(crate) fn sync_directory(directory: &Path) -> Result<(), OpenError> {
-    File::open(directory).and_then(|handle| handle.sync_all()).map_err(OpenError::io(directory))
 }

@@ -15,6 +15,7 @@ use crossbeam::utils::CachePadded;
 
 use crate::ids::Seq;
 use crate::sync::{AtomicU64, Mutex, Patience, fence};
+use crate::writer::MatrixWriter;
 
 /// The one place that says up to which record memory reflects the log.
 #[derive(Debug, Default)]
@@ -28,6 +29,7 @@ const ATTEMPTS: usize = if cfg!(loom) { 2 } else { 16 };
 
 impl DurableView {
     /// The last `seq` that readers see. Everything up to it is durable and folded.
+    #[inline]
     pub fn seq(&self) -> Seq {
         // Acquire: whoever learns this seq also sees the fold that came before it was published.
         self.word.load(Ordering::Acquire) >> 1
@@ -55,15 +57,15 @@ impl DurableView {
         (self.word.load(Ordering::Acquire) >> 1, read())
     }
 
-    /// Journal thread only: runs `fold`, then shows `seq`.
-    pub(crate) fn fold<T>(&self, seq: Seq, fold: impl FnOnce() -> T) -> T {
+    /// Runs `fold` with `writer`, then shows `seq`. Only who has the [`MatrixWriter`] can.
+    pub fn fold<W: AsRef<MatrixWriter>, T>(&self, writer: &mut W, seq: Seq, fold: impl FnOnce(&mut W) -> T) -> T {
         let _quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.word.load(Ordering::Relaxed);
         debug_assert!(before & 1 == 0 && before >> 1 <= seq, "folds neither nest nor go back: {before} to {seq}");
         self.word.store(before | 1, Ordering::Relaxed);
         // Keeps the stores of the fold behind the odd word; pairs with the Acquire fence in `read`.
         fence(Ordering::Release);
-        let value = fold();
+        let value = fold(writer);
         // Release: pairs with the Acquire loads above; whoever sees the new seq sees the whole fold.
         self.word.store(seq << 1, Ordering::Release);
         value
@@ -81,8 +83,9 @@ mod tests {
         let words: Vec<AtomicU64> = (0..64).map(|_| AtomicU64::new(0)).collect();
         std::thread::scope(|scope| {
             scope.spawn(|| {
+                let mut writer = MatrixWriter::new();
                 for seq in 1..=20_000 {
-                    view.fold(seq, || words.iter().for_each(|word| word.store(seq, Ordering::Relaxed)));
+                    view.fold(&mut writer, seq, |_| words.iter().for_each(|word| word.store(seq, Ordering::Relaxed)));
                 }
             });
             scope.spawn(|| {

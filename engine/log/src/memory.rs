@@ -7,9 +7,11 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::log::{AppendError, Batch, Damage, Journal, JournalReader, ReadError, Recovered};
-use super::part::{self, Assembler};
-use crate::ids::{Seq, Timestamp};
+use anaquel_cells::ids::{Seq, Timestamp};
+
+use crate::batch::Batch;
+use crate::log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};
+use crate::part::{self, Assembler};
 
 /// What the next append shall do wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +166,7 @@ impl Journal for MemoryJournal {
         if batch.first_seq != self.next_seq {
             return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
         }
+        batch.assert_whole();
         if fault == Some(Fault::Full) {
             image.fault = None;
             return Err(AppendError::Full { free: 0, needed: batch.body.len() as u64 });

@@ -16,23 +16,20 @@
 //! another SKU's cells, but never take them for its own, since every hit is checked against the cell itself, and a miss
 //! is believed only while the row's word is still the one it started from.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Release};
 
-use super::arena::Arena;
-use super::cell::StockCell;
+use crate::arena::Arena;
+use crate::cell::StockCell;
 use crate::ids::{LocationId, SkuId};
+use crate::writer::{ENTRIES_PER_CHUNK, ENTRY_CHUNK_BITS, RowsWriter};
 
 const CAPACITY_BITS: u32 = 24;
-
-const ENTRY_CHUNK_BITS: u32 = 18;
-const ENTRIES_PER_CHUNK: usize = 1 << ENTRY_CHUNK_BITS;
 
 /// A cell's place in the arena of cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellId(pub u32);
 
-pub(super) type Cells = Arena<StockCell, 18, 14>;
+pub(crate) type Cells = Arena<StockCell, 18, 14>;
 
 /// All cells of one SKU: those of its run, as they lie, then its strays in the order of its table.
 #[derive(Debug, Clone, Copy)]
@@ -143,61 +140,9 @@ impl Run {
 
 /// The tables of all rows.
 #[derive(Debug)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     rows: Arena<Row, 14, 13>,
     entries: Arena<AtomicU32, ENTRY_CHUNK_BITS, 14>,
-}
-
-/// What only the one writer knows: where the next table goes, and which room was given up.
-#[derive(Debug, Default)]
-pub(super) struct RowsWriter {
-    next_entry: usize,
-    given_up: GivenUp,
-    lengths: Vec<u32>,
-}
-
-/// Room that tables gave up, neighbours joined: rows that grow in step leave their old tables side by side, and what
-/// they leave together has room for tables of any size.
-#[derive(Debug, Default)]
-struct GivenUp {
-    by_start: BTreeMap<usize, usize>,
-    by_length: BTreeSet<(usize, usize)>,
-}
-
-impl GivenUp {
-    fn put(&mut self, mut start: usize, mut length: usize) {
-        let before = self.by_start.range(..start).next_back().map(|(start, length)| (*start, *length));
-        if let Some((earlier, earlier_length)) = before.filter(|(earlier, length)| {
-            earlier + length == start && earlier / ENTRIES_PER_CHUNK == start / ENTRIES_PER_CHUNK
-        }) {
-            self.remove(earlier, earlier_length);
-            (start, length) = (earlier, earlier_length + length);
-        }
-        let after = start + length;
-        if let Some(later_length) = self.by_start.get(&after).copied()
-            && !after.is_multiple_of(ENTRIES_PER_CHUNK)
-        {
-            self.remove(after, later_length);
-            length += later_length;
-        }
-        self.by_start.insert(start, length);
-        self.by_length.insert((length, start));
-    }
-
-    /// The smallest room that is large enough, cut to size.
-    fn take(&mut self, wanted: usize) -> Option<usize> {
-        let (length, start) = *self.by_length.range((wanted, 0)..).next()?;
-        self.remove(start, length);
-        if length > wanted {
-            self.put(start + wanted, length - wanted);
-        }
-        Some(start)
-    }
-
-    fn remove(&mut self, start: usize, length: usize) {
-        self.by_start.remove(&start);
-        self.by_length.remove(&(length, start));
-    }
 }
 
 /// Where a row's table is, and what makes it necessary. None, of no capacity, where all cells are in a run without gaps.
@@ -251,12 +196,12 @@ fn capacity_for(length: usize) -> usize {
 }
 
 impl Rows {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { rows: Arena::new(), entries: Arena::new() }
     }
 
     #[inline]
-    pub(super) fn find<'a>(
+    pub(crate) fn find<'a>(
         &self,
         cells: &'a Cells,
         sku: SkuId,
@@ -312,7 +257,7 @@ impl Rows {
 
     /// The cells of `sku`. Inside a durable read, which repeats whatever raced with a fold, the set is exact.
     #[inline]
-    pub(super) fn row<'a>(&'a self, cells: &'a Cells, sku: SkuId) -> RowCells<'a> {
+    pub(crate) fn row<'a>(&'a self, cells: &'a Cells, sku: SkuId) -> RowCells<'a> {
         let row = self.rows.get(sku.0 as usize);
         let (table, run) = row.map_or((0, 0), |row| (row.table.load(Acquire), row.run.load(Acquire)));
         let (table, run) = (Table::unpack(table), Run::unpack(run));
@@ -322,7 +267,7 @@ impl Rows {
     }
 
     /// Publishes `cell`, which must know its SKU and location and must not be in the row yet.
-    pub(super) fn insert(&self, writer: &mut RowsWriter, cells: &Cells, id: CellId) {
+    pub(crate) fn insert(&self, writer: &mut RowsWriter, cells: &Cells, id: CellId) {
         let cell = cells.get(id.0 as usize).expect("the cell was just made");
         let (sku, location) = (cell.sku().0 as usize, cell.location());
         let row = self.rows.reach(sku);
@@ -393,7 +338,7 @@ impl Rows {
     }
 
     /// Bytes allocated for rows and tables.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.rows.chunks_allocated() * (size_of::<Row>() << 14) + self.entries.chunks_allocated() * (4 << 18)
     }
 }
@@ -412,20 +357,8 @@ mod tests {
     }
 
     #[test]
-    fn room_that_was_given_up_is_joined_and_cut() {
-        let mut given_up = GivenUp::default();
-        for start in [0, 8, 4, 100] {
-            given_up.put(start, 4);
-        }
-        assert_eq!(given_up.take(12), Some(0));
-        assert_eq!(given_up.take(3), Some(100));
-        assert_eq!(given_up.take(2), None);
-        assert_eq!(given_up.take(1), Some(103));
-    }
-
-    #[test]
     fn a_sku_stocked_everywhere_fits_one_chunk() {
-        assert!(capacity_for(LOCATIONS_MAX as usize) <= 1 << 18);
+        assert!(capacity_for(LOCATIONS_MAX as usize) <= ENTRIES_PER_CHUNK);
     }
 
     #[test]

@@ -6,16 +6,12 @@
 //! Cells are made in the order in which they are first stocked. An import makes a SKU's cells side by side, and a
 //! restart lays out each SKU's cells together, because the common read is *one SKU, all stores*.
 
-mod arena;
-mod cell;
-mod row;
-
-pub use arena::Arena;
-pub use cell::StockCell;
-pub use row::{CellId, RowCells};
-
+pub use crate::arena::Arena;
+pub use crate::cell::StockCell;
 use crate::ids::{LocationId, SkuId};
-use row::{Cells, Rows, RowsWriter};
+pub use crate::row::{CellId, RowCells};
+use crate::row::{Cells, Rows};
+pub use crate::writer::MatrixWriter;
 
 /// All cells. Readers and admissions share it freely.
 #[derive(Debug)]
@@ -24,20 +20,12 @@ pub struct Matrix {
     rows: Rows,
 }
 
-/// The right to make cells. There is one for each matrix, and the journal thread has it.
-#[derive(Debug, Default)]
-pub struct MatrixWriter {
-    rows: RowsWriter,
-    next_cell: u32,
-}
-
-impl Default for Matrix {
-    fn default() -> Self {
-        Self { cells: Cells::new(), rows: Rows::new() }
-    }
-}
-
 impl Matrix {
+    /// A matrix without cells, and the right to write to it, which is given out here and nowhere else.
+    pub fn new() -> (Self, MatrixWriter) {
+        (Self { cells: Cells::new(), rows: Rows::new() }, MatrixWriter::new())
+    }
+
     /// The cell of `sku` at `location`, if it is stocked there.
     #[inline]
     pub fn find(&self, sku: SkuId, location: LocationId) -> Option<CellId> {
@@ -77,10 +65,15 @@ impl Matrix {
     }
 
     /// Makes the cell of `sku` at `location`, empty, unless it is there already.
+    #[inline]
     pub fn make(&self, writer: &mut MatrixWriter, sku: SkuId, location: LocationId) -> CellId {
         if let Some(found) = self.find(sku, location) {
             return found;
         }
+        self.make_new(writer, sku, location)
+    }
+
+    fn make_new(&self, writer: &mut MatrixWriter, sku: SkuId, location: LocationId) -> CellId {
         let id = CellId(writer.next_cell);
         self.cells.reach(id.0 as usize).place(sku, location);
         writer.next_cell = writer.next_cell.checked_add(1).expect("a matrix has fewer than 2^32 cells");
@@ -91,13 +84,6 @@ impl Matrix {
     /// Bytes allocated for cells and the index that finds them.
     pub fn bytes(&self) -> usize {
         self.cells.chunks_allocated() * (size_of::<StockCell>() << 18) + self.rows.bytes()
-    }
-}
-
-impl MatrixWriter {
-    /// Cells made so far.
-    pub fn cells(&self) -> u32 {
-        self.next_cell
     }
 }
 
@@ -112,7 +98,7 @@ mod tests {
         fn finds_what_a_plain_map_finds(
             stretches in proptest::collection::vec((0..20u32, 0..300u32, 1..20u32, 1..4u32), 0..80),
         ) {
-            let (matrix, mut writer) = (Matrix::default(), MatrixWriter::default());
+            let (matrix, mut writer) = Matrix::new();
             let mut model = BTreeMap::new();
             for (sku, first, length, step) in stretches {
                 for location in (first..300).step_by(step as usize).take(length as usize) {
@@ -146,11 +132,11 @@ mod tests {
             }
         };
         const PLACES: u32 = 80_000;
-        let matrix = Matrix::default();
+        let (matrix, mut writer) = Matrix::new();
         let published = std::sync::atomic::AtomicU32::new(0);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut writer = MatrixWriter::default();
+            let (matrix, published) = (&matrix, &published);
+            scope.spawn(move || {
                 for nth in 0..PLACES {
                     let (sku, location) = places(nth);
                     matrix.make(&mut writer, SkuId(sku), LocationId(location));

@@ -14,8 +14,9 @@ use std::io::{self, BufReader, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::part::{self, FORMAT, HEADER, PART_BYTES_MAX};
-use crate::ids::Seq;
+use anaquel_cells::ids::Seq;
+
+use crate::part::{self, FORMAT, HEADER, PART_BYTES_MAX};
 use crate::private::{make_private, private_file};
 
 /// Records of one bucket.
@@ -32,7 +33,7 @@ const PARTS_MAX: u32 = 1 << 20;
 
 /// Where a part lies, and what it follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(crate) struct Found {
     file: u32,
     length: u32,
     offset: u64,
@@ -88,11 +89,11 @@ impl Found {
 }
 
 /// Takes a part: the first record of its batch, its number, and its bytes.
-pub(super) type EachPart<'a> = dyn FnMut(Seq, u32, &[u8]) -> io::Result<()> + 'a;
+pub(crate) type EachPart<'a> = dyn FnMut(Seq, u32, &[u8]) -> io::Result<()> + 'a;
 
 /// What was found in some files.
 #[derive(Debug)]
-pub(super) struct Carved {
+pub(crate) struct Carved {
     files: Vec<File>,
     folder: PathBuf,
     buckets: BTreeMap<u64, Vec<u8>>,

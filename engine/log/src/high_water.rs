@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use anaquel_cells::ids::Seq;
 use crossbeam::channel::{Receiver, Sender, bounded};
 
-use crate::ids::Seq;
 use crate::private::private_file;
 
 /// How long the mark rests between two syncs.
@@ -41,7 +41,7 @@ fn read_checked(file: &File, offset: u64) -> Option<Seq> {
 /// The mark beside the log: two slots in sectors of their own, written in turn, so that a write that is torn between
 /// sectors leaves the other.
 #[derive(Debug)]
-pub(super) struct HighWater {
+pub(crate) struct HighWater {
     file: Arc<File>,
     raised: Seq,
     slot: u64,
@@ -104,7 +104,7 @@ impl HighWater {
 }
 
 /// What is noted of a failed sync in the file at `path`: up to where the log was durable.
-pub(super) fn noted_failure(path: &Path) -> io::Result<Option<Seq>> {
+pub(crate) fn noted_failure(path: &Path) -> io::Result<Option<Seq>> {
     match File::open(path) {
         Ok(file) => Ok(read_checked(&file, NOTE_AT)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

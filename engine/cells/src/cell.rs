@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  promise  u64   what any thread may compare-and-swap: durable stock, less every debit in flight
-//!  durable  u64   the exact fold of the log at the visible seq; written by the journal thread alone
+//!  durable  u64   the exact fold of the log at the visible seq; written with the one `MatrixWriter`
 //!  place    u64   counted_at (42 bits, ms) | location (22 bits); the location never changes
 //!  sku      u32   never changes
 //!  safety   u32   units held back from every channel
@@ -14,13 +14,14 @@
 //! - *durable*, *counted_at* and *safety* are read inside [`DurableView::read`](crate::view::DurableView::read), whose
 //!   fences order them; a reader that raced with a fold throws its values away.
 //! - *place* and *sku* are written before the index entry that leads to the cell is published with `Release`
-//!   ([`row`](super::row)), and read after that entry was loaded with `Acquire`.
+//!   ([`row`](crate::row)), and read after that entry was loaded with `Acquire`.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::level::{Constraint, Floor, StockChange, StockLevel};
 use crate::sync::{AtomicU32, AtomicU64};
+use crate::writer::MatrixWriter;
 
 const LOCATION_BITS: u32 = 22;
 
@@ -36,6 +37,7 @@ pub struct StockCell {
 }
 
 impl StockCell {
+    #[inline]
     pub(crate) fn place(&self, sku: SkuId, location: LocationId) {
         self.sku.store(sku.0, Relaxed);
         self.place.store(u64::from(location.0), Relaxed);
@@ -54,6 +56,7 @@ impl StockCell {
     }
 
     /// When the cell was last counted; 0 for never.
+    #[inline]
     pub fn counted_at(&self) -> Timestamp {
         Timestamp(self.place.load(Relaxed) >> LOCATION_BITS)
     }
@@ -107,27 +110,36 @@ impl StockCell {
     #[inline]
     pub fn adjust_promise(&self, change: StockChange) {
         let both = (change.on_hand << 32).wrapping_add(change.reserved);
-        self.promise.fetch_add(both.cast_unsigned(), Relaxed);
+        let before = self.promise.fetch_add(both.cast_unsigned(), Relaxed);
+        debug_assert_eq!(
+            StockLevel::unpack(before.wrapping_add(both.cast_unsigned())),
+            StockLevel::unpack(before).wrapping_add(change),
+            "no half borrows from the other"
+        );
     }
 
-    /// Journal thread only, inside a fold: the level that the log now grants.
-    pub(crate) fn fold_level(&self, level: StockLevel) {
+    /// Inside a fold: the level that the log now grants.
+    #[inline]
+    pub fn fold_level(&self, _: &MatrixWriter, level: StockLevel) {
         self.durable.store(level.pack(), Relaxed);
     }
 
-    /// Journal thread only, inside a fold: a count moved `counted_at`.
-    pub(crate) fn fold_counted_at(&self, counted_at: Timestamp) {
+    /// Inside a fold: a count moved `counted_at`.
+    #[inline]
+    pub fn fold_counted_at(&self, _: &MatrixWriter, counted_at: Timestamp) {
         let location = self.place.load(Relaxed) & ((1 << LOCATION_BITS) - 1);
         self.place.store((counted_at.0.min(Timestamp::MAX.0) << LOCATION_BITS) | location, Relaxed);
     }
 
-    /// Journal thread only, inside a fold: the safety stock that is in force from here on.
-    pub(crate) fn fold_safety_stock(&self, safety_stock: u32) {
+    /// Inside a fold: the safety stock that is in force from here on.
+    #[inline]
+    pub fn fold_safety_stock(&self, _: &MatrixWriter, safety_stock: u32) {
         self.safety_stock.store(safety_stock, Relaxed);
     }
 
     /// Before serving only: nothing is in flight, so the promise word is the durable one.
-    pub(crate) fn rebuild_promise(&self) {
+    #[inline]
+    pub fn rebuild_promise(&self, _: &MatrixWriter) {
         self.promise.store(self.durable.load(Relaxed), Relaxed);
     }
 }
@@ -146,7 +158,7 @@ mod tests {
     fn counting_does_not_move_a_cell() {
         let cell = StockCell::default();
         cell.place(SkuId(7), LocationId(131_000));
-        cell.fold_counted_at(Timestamp::MAX);
+        cell.fold_counted_at(&MatrixWriter::new(), Timestamp::MAX);
         assert_eq!((cell.sku(), cell.location(), cell.counted_at()), (SkuId(7), LocationId(131_000), Timestamp::MAX));
     }
 

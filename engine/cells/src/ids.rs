@@ -71,6 +71,7 @@ impl Name {
     }
 
     /// The identifier as the caller wrote it.
+    #[inline]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -78,30 +79,35 @@ impl Name {
 
 impl From<String> for Name {
     /// For what was validated before it was written down: decoding a log or an image.
+    #[inline]
     fn from(text: String) -> Self {
         Self(text.into())
     }
 }
 
 impl From<Name> for String {
+    #[inline]
     fn from(name: Name) -> Self {
         name.0.as_ref().to_owned()
     }
 }
 
 impl std::borrow::Borrow<str> for Name {
+    #[inline]
     fn borrow(&self) -> &str {
         &self.0
     }
 }
 
 impl fmt::Display for Name {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 impl fmt::Debug for Name {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", &self.0)
     }
@@ -143,12 +149,14 @@ macro_rules! interned {
         pub struct $name(pub u32);
 
         impl From<u32> for $name {
+            #[inline]
             fn from(raw: u32) -> Self {
                 Self(raw)
             }
         }
 
         impl From<$name> for u32 {
+            #[inline]
             fn from(id: $name) -> Self {
                 id.0
             }
@@ -178,8 +186,7 @@ interned!(
 pub struct ReservationId(pub Seq);
 
 /// The identity of one log. It changes only with a new or restored data directory, never with a restart, so a position
-/// in one log can never be mistaken for a position in another. [`Identity`](crate::identity::Identity) keeps those that a
-/// log had.
+/// in one log can never be mistaken for a position in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Epoch(pub u64);
 
@@ -187,7 +194,7 @@ pub struct Epoch(pub u64);
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// The `digits` low base-32 digits of `bits`, most significant first.
-pub(crate) fn crockford(bits: u64, digits: u32) -> String {
+pub fn crockford(bits: u64, digits: u32) -> String {
     (0..digits)
         .rev()
         .map(|digit| {
@@ -206,6 +213,7 @@ impl Epoch {
 }
 
 impl fmt::Display for Epoch {
+    #[inline]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
@@ -221,12 +229,14 @@ impl Timestamp {
 
     /// This time and `seconds` more, at most [`Timestamp::MAX`].
     #[must_use]
+    #[inline]
     pub fn plus_seconds(self, seconds: u64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)).min(Self::MAX.0))
     }
 
     /// So many milliseconds later.
     #[must_use]
+    #[inline]
     pub fn plus_millis(self, millis: u64) -> Self {
         Self(self.0.saturating_add(millis).min(Self::MAX.0))
     }
@@ -234,11 +244,13 @@ impl Timestamp {
     /// When something happened that was not told a time of its own: now, and after a count at `counted_at`, even in the
     /// same millisecond.
     #[must_use]
+    #[inline]
     pub fn after_count(self, counted_at: Self) -> Self {
         self.max(Self(counted_at.0 + 1))
     }
 
     /// Milliseconds from `earlier` to this time, 0 if it is not earlier.
+    #[inline]
     pub fn since_ms(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }

@@ -9,23 +9,25 @@
 //! a missing, repeated or reordered part breaks the chain. A batch counts only when all its parts are there. Larger
 //! values would leave sled's log for files that it never syncs.
 
-use super::log::{Batch, Damage};
-use crate::ids::{Seq, Timestamp};
+use anaquel_cells::ids::{Seq, Timestamp};
+
+use crate::batch::Batch;
+use crate::log::Damage;
 
 /// The format that this build writes.
-pub(super) const FORMAT: u16 = 6;
+pub(crate) const FORMAT: u16 = 6;
 
 /// The oldest that it reads. Older formats have fewer kinds of events and of causes, and are otherwise the same.
 const OLDEST_FORMAT: u16 = 1;
 
-pub(super) const HEADER: usize = 40;
+pub(crate) const HEADER: usize = 40;
 /// The largest part, envelope included.
-pub(super) const PART_BYTES_MAX: usize = 4096;
+pub(crate) const PART_BYTES_MAX: usize = 4096;
 const BODY_MAX: usize = PART_BYTES_MAX - HEADER;
 
 /// One part, decoded and checked.
 #[derive(Debug)]
-pub(super) struct Part<'a> {
+pub(crate) struct Part<'a> {
     pub part: u32,
     pub parts: u32,
     pub count: u32,
@@ -37,7 +39,7 @@ pub(super) struct Part<'a> {
 }
 
 /// Cuts a batch into parts, handing each to `write`, and returns the chain's new end.
-pub(super) fn cut<E>(
+pub(crate) fn cut<E>(
     batch: &Batch,
     mut previous: u32,
     buffer: &mut Vec<u8>,
@@ -59,6 +61,11 @@ pub(super) fn cut<E>(
         previous = checksum(buffer, body);
         buffer.extend_from_slice(&previous.to_le_bytes());
         buffer.extend_from_slice(body);
+        assert!(buffer.len() <= PART_BYTES_MAX, "a larger part would leave the log's file");
+        debug_assert!(
+            parse(buffer, batch.first_seq).is_ok_and(|read| (read.part, read.parts, read.body) == (part, parts, body)),
+            "what is written reads back as it was"
+        );
         write(part, buffer)?;
     }
     Ok(previous)
@@ -72,7 +79,7 @@ fn checksum(header: &[u8], body: &[u8]) -> u32 {
 }
 
 /// Reads one part back.
-pub(super) fn parse(bytes: &[u8], key_seq: Seq) -> Result<Part<'_>, Damage> {
+pub(crate) fn parse(bytes: &[u8], key_seq: Seq) -> Result<Part<'_>, Damage> {
     let damage = |what: String| Damage { seq: key_seq, what };
     let (header, body) =
         bytes.split_at_checked(HEADER).ok_or_else(|| damage(format!("a part of {} bytes is cut off", bytes.len())))?;
@@ -109,7 +116,7 @@ fn field<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
 
 /// Puts parts together again, in the order of the log, and checks that nothing is missing between them.
 #[derive(Debug, Default)]
-pub(super) struct Assembler {
+pub(crate) struct Assembler {
     /// The end of the chain; `None` before the first part, whose predecessor may have been trimmed.
     chain: Option<u32>,
     next_seq: Option<Seq>,
