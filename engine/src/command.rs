@@ -9,27 +9,27 @@ pub use crate::kernel::name_ref::NameRef;
 pub use crate::kernel::version::{Precondition, Seen, Version, Versions};
 pub use crate::outcome::{Completion, Listener, Loaded, Outcome, Told};
 pub use crate::refusal::{Failure, Refusal, Short};
-pub use crate::reservation::command::{
+pub use crate::reservations::command::{
     GroupLine, LineUnits, Rebind, Reserve, ReserveLine, SUPERSEDES_MAX, StepRequest,
 };
 pub use crate::rules::command::RuleFields;
 pub use crate::stock::command::{AsOf, Count, Movement};
 pub use crate::supply::command::SupplyFields;
 
+use crate::engine::state::State;
 use crate::event::{Cause, Few, ImportKind, Imported, ThingKind};
 use crate::ids::{Name, ReservationId};
+use crate::kernel::patch::Patch;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
-use crate::patch::Patch;
-use crate::state::State;
-use crate::{catalogue, demand, imports, reservation, rules, stock, supply};
+use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
 
 /// Everything that can be asked of the journal thread, by subject.
 #[derive(Debug)]
 pub enum Command {
     /// Of reservations.
-    Reservations(reservation::command::Command),
+    Reservations(reservations::command::Command),
     /// Of stock.
     Stock(stock::command::Command),
     /// Of the catalogue.
@@ -47,7 +47,7 @@ pub enum Command {
 impl Command {
     /// A step of a reservation.
     pub fn step(id: ReservationId, step: StepRequest) -> Self {
-        Self::Reservations(reservation::command::Command::Step(id, step))
+        Self::Reservations(reservations::command::Command::Step(id, step))
     }
 
     /// Counts.

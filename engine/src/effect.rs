@@ -13,7 +13,7 @@ use crate::demand::lost_demand::LostDemand;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::kernel::cause::Cause;
 use crate::kernel::cell_after::CellAfter;
-use crate::reservation::promise::{
+use crate::reservations::promise::{
     Arranged, Cancelled, Collected, Confirmed, Expired, Extended, LineChange, LineTerms, LineWait, OrderDay,
     PickupBySet, Purpose, Readied, Rebound, Reserved, Superseded,
 };

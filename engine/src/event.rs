@@ -2,7 +2,7 @@
 //!
 //! An event says what became true, never what somebody asked for, so folding it needs no rule and no clock. Every event
 //! that touches stock carries the level of each touched cell *after* it: folding is storing, folding twice is harmless,
-//! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::verify) checks those
+//! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::engine::verify) checks those
 //! levels against the arithmetic of the quantities beside them.
 //!
 //! Each subject has its own events; this file lists the subjects. Each event has a tag, given once in its subject's file,
@@ -25,7 +25,7 @@ pub use crate::imports::imported::{ImportKind, Imported, RowError};
 pub use crate::kernel::cause::{Cause, IdempotencyKey, Origin};
 pub use crate::kernel::cell_after::CellAfter;
 pub use crate::kernel::few::Few;
-pub use crate::reservation::promise::{
+pub use crate::reservations::promise::{
     Arranged, Cancelled, Collected, Confirmed, Expired, Extended, LineChange, LineTerms, LineWait, Move, OrderDay,
     PickupBySet, Promised, Purpose, Readied, Rebound, Replaced, Reserved, ReservedLine, Superseded, Turn,
 };
@@ -40,7 +40,7 @@ use crate::demand::event as demand;
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::imports::event as imports;
 use crate::kernel::repeat::{EntityKind, Repeat};
-use crate::reservation::event as reservation;
+use crate::reservations::event as reservation;
 use crate::rules::event as rules;
 use crate::stock::event as stock;
 use crate::supply::event as supply;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ids::Seq;
 use crate::imports::imported::{Imported, RowError};
 use crate::refusal::Failure;
-use crate::reservation::Reservation;
+use crate::reservations::Reservation;
 use crate::stock::movement::{Counted, Moved};
 use crate::told::Thing;
 

@@ -5,7 +5,7 @@ use crate::ids::{Name, ReservationId, Seq};
 use crate::imports::imported::RowError;
 use crate::kernel::holder::Holder;
 use crate::level::Constraint;
-use crate::reservation::State;
+use crate::reservations::State;
 use crate::rules::RuleId;
 
 /// Why something was not done.

@@ -10,13 +10,13 @@ use super::event::Event;
 use super::names::ThingKind;
 use super::release::release_channels;
 use super::retire::retire_thing;
+use crate::catalogue::gtin::Gtin;
 use crate::decide::{Decide, Decision, effect_of, left, unknown};
-use crate::gtin::Gtin;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use crate::kernel::cause::Cause;
 use crate::kernel::name_ref::NameRef;
+use crate::kernel::patch::Patch;
 use crate::kernel::version::{Precondition, Version};
-use crate::patch::Patch;
 use crate::refusal::{Failure, Refusal};
 use crate::told::{PlaceSet, Thing};
 

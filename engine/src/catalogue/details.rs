@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::business_time::{Span, SpecialDates};
+use crate::catalogue::business_time::{Span, SpecialDates};
 use crate::ids::{GroupId, LocationId, Name};
 
 /// What is known of a SKU.

@@ -14,8 +14,8 @@ use crate::event::Event;
 use crate::ids::{GroupId, LocationId, Name, SkuId};
 use crate::imports::command::Row;
 use crate::kernel::name_ref::NameRef;
+use crate::kernel::patch::Patch;
 use crate::outcome::Loaded;
-use crate::patch::Patch;
 use crate::refusal::Failure;
 
 /// Locations.

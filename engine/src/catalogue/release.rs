@@ -15,7 +15,7 @@ use crate::ids::{ChannelId, Seq};
 use crate::kernel::cause::Cause;
 use crate::kernel::name_ref::NameRef;
 use crate::refusal::Failure;
-use crate::reservation::command::Reserve;
+use crate::reservations::command::Reserve;
 
 /// The channel that a promise is asked for through.
 pub(crate) fn channel_of(

@@ -11,11 +11,11 @@
 
 use crate::catalogue::Catalogue;
 use crate::catalogue::event::Event;
+use crate::catalogue::holders::stands;
 use crate::command::{Failure, NameRef, Refusal, Reserve, Short};
 use crate::decide::draft::Draft;
 use crate::decide::{Decide, Decision, effect_of};
 use crate::event::{Cause, Definitions, Thing, ThingKind};
-use crate::holders::stands;
 use crate::ids::{LocationId, Name, SkuId};
 use crate::level::Constraint;
 

@@ -9,28 +9,28 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::catalogue::holders::stands;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
-use crate::coming::AT_RISK_TOLD_MAX;
-use crate::coming::risks;
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::effect::{At, Described, Effect, Inbound, Step};
+use crate::engine::state::State;
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
-use crate::holders::stands;
-use crate::holds::Holds;
 use crate::ids::{
     ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_CHARACTERS_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
 };
 use crate::journal::{BatchBuilder, push_record};
-use crate::ledger::{Ledger, Shift};
+use crate::kernel::maps::empty;
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
-use crate::maps::empty;
 use crate::matrix::CellId;
-use crate::plan::Shelf;
-use crate::reservation::{Progress, Reservation};
+use crate::reservations::holds::Holds;
+use crate::reservations::ledger::{Ledger, Shift};
+use crate::reservations::plan::Shelf;
+use crate::reservations::{Progress, Reservation};
 use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
-use crate::state::State;
 use crate::supply::Outlook;
+use crate::supply::coming::AT_RISK_TOLD_MAX;
+use crate::supply::coming::risks;
 use crate::{catalogue, told};
 
 /// A cell as the batch so far leaves it.

@@ -1,7 +1,7 @@
 //! The commands of demand that was refused.
 
 use super::lost_demand::LostDemand;
-use crate::reservation::promise::Purpose;
+use crate::reservations::promise::Purpose;
 
 /// What the engine itself notes of demand.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::event::Event;
 use super::lost_demand::LostDemand;
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
-use crate::reservation::promise::Purpose;
+use crate::reservations::promise::Purpose;
 
 /// Decides a command of demand.
 pub(crate) fn decide(cx: &mut Decide<'_>, command: Command) -> Decision {

@@ -4,7 +4,7 @@ use super::lost_demand::LostDemand;
 use crate::effect::Effect;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::events;
-use crate::reservation::promise::Purpose;
+use crate::reservations::promise::Purpose;
 
 events! {
     /// What was asked for in vain.

@@ -6,7 +6,9 @@
 pub mod command;
 pub(crate) mod decide;
 pub mod event;
+pub mod lost;
 pub mod lost_demand;
+pub(crate) mod refused;
 
 use dashmap::DashMap;
 use serde::{Deserialize, Serialize};

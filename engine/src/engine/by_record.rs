@@ -1,11 +1,11 @@
 //! Reservations, and what keys did, as the records of the log tell them.
 
 use crate::effect::{Effect, Step};
+use crate::engine::idempotency::Done;
 use crate::event::Record;
-use crate::idempotency::Done;
 use crate::ids::{ReservationId, Seq};
 use crate::kernel::repeat::{EntityKind, Repeat};
-use crate::reservation::{Progress, Reservation, Stretch};
+use crate::reservations::{Progress, Reservation, Stretch};
 
 impl Done {
     /// What a record did under a key; none where it came without one.

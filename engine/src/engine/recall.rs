@@ -10,7 +10,7 @@ use super::handle::Engine;
 use crate::event::Record;
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::journal::{self, Batch, Damage, JournalReader, ReadError};
-use crate::reservation::{Closed, Filter, Known, Reservation};
+use crate::reservations::{Closed, Filter, Known, Reservation};
 
 /// Records looked through for the changes of a reservation of which memory knows nothing any more.
 const SEARCHED_MAX: u64 = 262_144;

@@ -12,10 +12,10 @@ use crossbeam::channel::{Receiver, Sender};
 use super::intake::Sleeper;
 use super::shared::{IDLE_MS, ImageRequest, Shared};
 use crate::command::{Command, Queued, Told};
+use crate::engine::checkpoint;
+use crate::engine::sequencer::{Sequencer, Turn};
 use crate::ids::{Seq, Timestamp};
-use crate::image;
 use crate::journal::Journal;
-use crate::sequencer::{Sequencer, Turn};
 use crate::{catalogue, demand};
 
 /// Channels whose ids may go back after one image: what one record names.
@@ -166,7 +166,7 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
-        let taken = image::write(&shared.state, shared.identity.epoch(), directory, shared.reserve_bytes, |seq| {
+        let taken = checkpoint::write(&shared.state, shared.identity.epoch(), directory, shared.reserve_bytes, |seq| {
             shared.sync_up_to(seq)
         });
         let taken = taken.map_err(|error| error.to_string());
@@ -178,7 +178,7 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
                 shared.has_unused.store(true, Ordering::Release);
                 shared.intake.wake();
             }
-            if let Ok(Some(needed_from)) = image::keep_two(directory) {
+            if let Ok(Some(needed_from)) = checkpoint::keep_two(directory) {
                 shared.recent_from.store(needed_from + 1, Ordering::Relaxed);
                 let kept_from = first_seq_since(shared, kept_ms(shared.settings.log_kept_seconds()));
                 shared.trim_before.store(kept_from.min(needed_from + 1), Ordering::Relaxed);

@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::{Catalogue, Registry};
+use crate::engine::state::State;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
-use crate::lens::{CellView, Lens};
 use crate::level::IN_QUARANTINE;
-use crate::state::State;
+use crate::stock::lens::{CellView, Lens};
 
 use super::cursor::Digest;
 

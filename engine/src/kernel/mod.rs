@@ -4,9 +4,13 @@
 
 pub mod cause;
 pub mod cell_after;
+pub mod clock;
 pub mod few;
 pub mod holder;
+pub(crate) mod id_set;
+pub(crate) mod maps;
 pub mod name_ref;
+pub mod patch;
 pub(crate) mod plain;
 pub(crate) mod repeat;
 pub(crate) mod tagged;

@@ -4,5 +4,8 @@ pub mod command;
 pub mod confirmed;
 pub(crate) mod decide;
 pub mod event;
+pub(crate) mod lens;
 pub(crate) mod load;
 pub mod movement;
+pub mod movements;
+pub mod query;

@@ -3,7 +3,7 @@
 //! What comes goes to promises in the order in which they were made. A receipt fills them in its own record; whatever
 //! else frees units fills those that no supply covers, in a record right behind. So nobody slips in between.
 
-use crate::reservation::decide::moves::new_plan;
+use crate::reservations::decide::moves::new_plan;
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
@@ -14,7 +14,7 @@ use crate::decide::{Decide, Decision, effect_of};
 use crate::event::{Cause, Event, Fill, Moved, Purpose, Received, SupplySet, SupplyUsed};
 use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use crate::level::StockChange;
-use crate::plan::{self, Plan};
+use crate::reservations::plan::{self, Plan};
 use crate::supply::command::Command;
 use crate::supply::{Grant, Outlook};
 use crate::{stock, supply};

@@ -1,0 +1,30 @@
+//! Refused lines are noted as lost demand.
+
+use crate::command::{Failure, NameRef, Refusal, Reserve};
+use crate::engine::state::State;
+
+impl State {
+    /// A promise was refused for want of stock: the lines that were short are lost, but for those at places that take no
+    /// such orders, however much they have.
+    pub(crate) fn note_refused(&self, reserve: &Reserve, failure: &Failure) {
+        let Failure::Refused(Refusal::Insufficient(shorts)) = failure else { return };
+        let channel = match &reserve.channel {
+            NameRef::Known(channel) => Some(*channel),
+            NameRef::New(name) => self.catalogue.channels.id(name.as_str()),
+        };
+        // One that nobody knows yet has no id to be counted under; what is only tried is not lost.
+        let Some(channel) = channel.filter(|_| !reserve.is_attempt) else { return };
+        let shorts = || shorts.iter().filter(|short| !short.is_barred());
+        // Lines on one cell are short together, and told by the first of them.
+        let cell_of = |at: usize| reserve.lines.iter().enumerate().find(|(nth, _)| reserve.line_number(*nth) == at);
+        let located = shorts().filter_map(|short| {
+            let (_, line) = cell_of(short.line)?;
+            Some((line.sku, Some(line.location), None, short.requested))
+        });
+        let grouped = shorts().filter_map(|short| {
+            let line = reserve.group_lines.iter().find(|line| line.at == short.line)?;
+            Some((line.sku, None, Some(line.group), line.quantity))
+        });
+        self.lost.add(channel, reserve.purpose, located.chain(grouped));
+    }
+}
