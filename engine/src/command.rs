@@ -16,13 +16,13 @@ pub use crate::rules::command::RuleFields;
 pub use crate::stock::command::{AsOf, Count, Movement};
 pub use crate::supply::command::SupplyFields;
 
-use crate::engine::state::State;
 use crate::event::{Cause, Few, ImportKind, Imported, ThingKind};
 use crate::ids::{Name, ReservationId};
 use crate::kernel::patch::Patch;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
+use crate::state::State;
 use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
 
 /// Everything that can be asked of the journal thread, by subject.

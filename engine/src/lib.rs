@@ -24,6 +24,7 @@ pub mod effect;
 pub mod engine;
 pub mod event;
 pub mod feed;
+pub mod hash;
 pub mod imports;
 pub mod journal;
 pub mod kernel;
@@ -33,6 +34,7 @@ pub mod refusal;
 pub mod reservations;
 pub mod rules;
 pub mod settings;
+pub mod state;
 pub mod stock;
 pub mod supply;
 mod sync;
@@ -47,10 +49,9 @@ pub use demand::lost;
 pub use engine::checkpoint as image;
 pub use engine::directory::{NewEpoch, RESTORED};
 pub use engine::{
-    Clock, Engine, Health, OldLog, admission, backup, counters, hash, idempotency, identity, recovery, sequencer,
-    state, verify, watch,
+    Clock, Engine, Health, OldLog, admission, backup, counters, identity, recovery, sequencer, verify, watch,
 };
-pub use kernel::{clock, patch};
+pub use kernel::{clock, idempotency, patch};
 pub use planning::{advice, pickup, sourcing, what_if};
 pub use reservations as reservation;
 pub use reservations::{bounds, holds, ledger};

@@ -131,8 +131,8 @@ fn a_till_is_never_refused_and_the_shortage_is_told() {
     assert_eq!(shop.engine.state().shortage_count(), 0);
     let told: Vec<_> =
         shop.engine.events(0, 100).unwrap().into_iter().map(|record| format!("{:?}", record.event)).collect();
-    assert!(told.iter().any(|event| event.starts_with("ShortageGrew")));
-    assert!(told.iter().any(|event| event.starts_with("ShortageCleared")));
+    assert!(told.iter().any(|event| event.starts_with("Stock(ShortageGrew")));
+    assert!(told.iter().any(|event| event.starts_with("Stock(ShortageCleared")));
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::details::{ChannelDetails, LocationKind};
 use super::names::ThingKind;
 use crate::catalogue::business_time::SpecialDates;
-use crate::engine::state::State;
 use crate::ids::{ChannelId, Name, Seq, SkuId};
 use crate::kernel::patch::Patch;
 use crate::kernel::version::Precondition;
+use crate::state::State;
 
 /// What can be asked of the catalogue.
 #[derive(Debug)]

@@ -4,12 +4,12 @@
 //! locations where a group is concerned; what is at a location or goes through a channel is counted as it comes and goes.
 
 use crate::catalogue::Registry;
-use crate::engine::state::State;
 use crate::event::ThingKind;
 use crate::ids::{GroupId, LocationId, Name, SkuId};
 pub use crate::kernel::holder::Holder;
 use crate::kernel::holder::TOLD_MAX;
 use crate::rules::Conditions;
+use crate::state::State;
 
 impl State {
     /// What holds something, as the durable view has it; nothing where it may be retired, or is not there.

@@ -9,6 +9,7 @@ pub mod command;
 pub(crate) mod decide;
 pub(crate) mod details;
 pub mod event;
+pub(crate) mod fold;
 pub mod geo;
 pub mod gtin;
 pub mod holders;
@@ -34,8 +35,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::catalogue::gtin::Gtin;
-use crate::engine::hash::{self, Part, Place, StateHash};
 use crate::event::{Definitions, MadeUp, Purpose};
+use crate::hash::{self, Part, Place, StateHash};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::kernel::id_set::IdSet;
 use crate::level::StockChange;

@@ -13,7 +13,6 @@ use crate::catalogue::holders::stands;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
 use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::effect::{At, Described, Effect, Inbound, Step};
-use crate::engine::state::State;
 use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
 use crate::ids::{
     ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_CHARACTERS_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
@@ -28,6 +27,7 @@ use crate::reservations::plan::Shelf;
 use crate::reservations::{Progress, Reservation};
 use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
+use crate::state::State;
 use crate::supply::Outlook;
 use crate::supply::coming::AT_RISK_TOLD_MAX;
 use crate::supply::coming::risks;

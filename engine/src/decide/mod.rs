@@ -9,7 +9,6 @@ pub(crate) mod load;
 use std::sync::Arc;
 
 use crate::catalogue::holders::stands;
-use crate::engine::state::State;
 use crate::event::Event;
 use crate::ids::{LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::kernel::cause::Cause;
@@ -18,6 +17,7 @@ use crate::kernel::name_ref::NameRef;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::deadlines::Deadlines;
 use crate::settings::Settings;
+use crate::state::State;
 use crate::told::Thing;
 use draft::{Answer, CHANNELS_MAX, Draft, IDS_MAX, Telling, What, no_ids_left};
 

@@ -1,7 +1,7 @@
 //! Refused lines are noted as lost demand.
 
 use crate::command::{Failure, NameRef, Refusal, Reserve};
-use crate::engine::state::State;
+use crate::state::State;
 
 impl State {
     /// A promise was refused for want of stock: the lines that were short are lost, but for those at places that take no

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use crate::command::{
     Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, RuleFields, SUPERSEDES_MAX, Short,
 };
-use crate::engine::state::State;
 use crate::event::{Few, MovementKind, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, LINE_QUANTITY_MAX, StockChange};
@@ -18,6 +17,7 @@ use crate::reservations::State as ReservationState;
 use crate::reservations::bounds::Bounds;
 use crate::reservations::holds::check_request;
 use crate::rules::{Book, Gate, Limits, RuleId};
+use crate::state::State;
 use crate::{reservations, stock};
 
 /// A promise that is asked for, by name.

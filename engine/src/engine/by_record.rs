@@ -1,9 +1,9 @@
 //! Reservations, and what keys did, as the records of the log tell them.
 
 use crate::effect::{Effect, Step};
-use crate::engine::idempotency::Done;
 use crate::event::Record;
 use crate::ids::{ReservationId, Seq};
+use crate::kernel::idempotency::Done;
 use crate::kernel::repeat::{EntityKind, Repeat};
 use crate::reservations::{Progress, Reservation, Stretch};
 

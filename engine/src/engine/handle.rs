@@ -16,10 +16,9 @@ use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
 use crate::engine::admission::{MovementRequest, ReserveRequest};
 use crate::engine::checkpoint;
 use crate::engine::counters::Counters;
-use crate::engine::idempotency::{Begin, CallerDigest, Done, Found, Wake};
+use crate::engine::fold::Folder;
 use crate::engine::identity::Identity;
 use crate::engine::sequencer::{Observer, Sequencer};
-use crate::engine::state::{Folder, State};
 use crate::engine::watch::Watch;
 use crate::event::{Cause, Few, IdempotencyKey, Record};
 use crate::feed::Feed;
@@ -27,9 +26,11 @@ use crate::histogram::Histogram;
 use crate::ids::{Epoch, ReservationId, Seq, Timestamp};
 use crate::journal::{self, Journal, ReadError};
 use crate::kernel::clock::{self, Anchors, Clock, PacedClock};
+use crate::kernel::idempotency::{Begin, CallerDigest, Done, Found, Wake};
 use crate::reservations;
 use crate::reservations::bounds::Bounds;
 use crate::settings::Settings;
+use crate::state::State;
 
 /// Steps in which a close trims the log, seconds at most.
 const TRIMS_AT_END_MAX: usize = 1024;

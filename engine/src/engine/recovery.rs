@@ -10,15 +10,16 @@ use std::sync::Arc;
 
 use crate::engine::checkpoint;
 use crate::engine::directory::{DataDirectory, NewEpoch};
+use crate::engine::fold::Folder;
 use crate::engine::identity::{Era, Identity};
 use crate::engine::sequencer::Observer;
-use crate::engine::state::{Folder, State};
 use crate::engine::{Clock, Engine, Recovered};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::memory::{MemoryDisk, MemoryJournal};
 use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError};
 use crate::kernel::clock::Anchors;
 use crate::settings::Settings;
+use crate::state::State;
 
 /// How a data directory is opened.
 pub struct Options {
@@ -116,7 +117,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
     ) -> Result<Self, Damage> {
-        let (state, mut folder) = State::new(&settings);
+        let (state, mut folder) = Folder::of_new_state(&settings);
         let mut broken = None;
         let (journal, recovered) = MemoryJournal::open(disk, &mut |batch| {
             if broken.is_none() {
@@ -208,7 +209,7 @@ pub(crate) fn recover(
         None
     };
     let mut report = Report { copied, ..Report::default() };
-    let (mut state, mut folder) = State::new(settings);
+    let (mut state, mut folder) = Folder::of_new_state(settings);
     let images = directory.images();
     for (_, path) in checkpoint::list(&images).map_err(OpenError::io(&images))? {
         // An image that was copied after the log may know more than the copy of the log.
@@ -226,7 +227,7 @@ pub(crate) fn recover(
             }
             Err(error) => {
                 report.bad_images.push(Arc::new(error));
-                (state, folder) = State::new(settings);
+                (state, folder) = Folder::of_new_state(settings);
             }
         }
     }

@@ -14,12 +14,12 @@ use crate::command::Queued;
 use crate::engine::checkpoint;
 use crate::engine::counters::Counters;
 use crate::engine::identity::Identity;
-use crate::engine::state::State;
 use crate::engine::watch::Watch;
 use crate::ids::{ChannelId, Seq};
 use crate::journal::JournalReader;
 use crate::kernel::clock::PacedClock;
 use crate::settings::Settings;
+use crate::state::State;
 
 /// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
 pub(super) const IDLE_MS: u64 = 50;

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::catalogue::{Catalogue, Registry};
-use crate::engine::state::State;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use crate::level::IN_QUARANTINE;
+use crate::state::State;
 use crate::stock::lens::{CellView, Lens};
 
 use super::cursor::Digest;

@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Entry, entries_of};
-use crate::engine::state::State;
 use crate::ids::Seq;
 use crate::journal::{self, Damage, JournalReader, ReadError};
+use crate::state::State;
 
 /// Entries kept in memory.
 const FRESH_MAX: usize = 1 << 18;

@@ -16,11 +16,11 @@ use super::counters::Counters;
 use super::entry::{Entry, Moving, Rests, What};
 use super::filter::{CellKey, Cost, Filter, Key, cell_key, keys_of_cell};
 use super::reset::Reset;
-use crate::engine::state::State;
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::rules::Book;
 use crate::settings::FeedSettings;
+use crate::state::State;
 use crate::stock::lens::Lens;
 
 /// Tells a subscriber that there may be something for it.

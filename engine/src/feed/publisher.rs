@@ -16,11 +16,11 @@ use super::index::{Index, Sub};
 use super::shared::{Handed, IDLE_BACKLOG, Shared};
 use super::subscription::{Start, Subscription};
 use crate::engine::sequencer::Observer;
-use crate::engine::state::State;
 use crate::event::Record;
 use crate::ids::{Epoch, Seq};
 use crate::journal::JournalReader;
 use crate::settings::FeedSettings;
+use crate::state::State;
 
 /// Entries that may wait for the feed's thread. What comes beyond is read back from the log.
 const BACKLOG_MAX: usize = 1 << 18;

@@ -10,10 +10,10 @@ use super::counters::Counters;
 use super::entry::Entry;
 use super::history::{History, read_back};
 use super::index::{self, Index};
-use crate::engine::state::State;
 use crate::ids::{Epoch, Seq};
 use crate::journal::JournalReader;
 use crate::settings::FeedSettings;
+use crate::state::State;
 
 /// Entries that may wait while nobody is subscribed, before the feed's thread is woken to take them in.
 pub(super) const IDLE_BACKLOG: usize = 4096;

@@ -3,10 +3,10 @@
 use super::imported::{ImportKind, Imported};
 use crate::catalogue::Price;
 use crate::catalogue::command::{LocationFields, SkuFields};
-use crate::engine::state::State;
 use crate::ids::{LocationId, Name, SkuId};
 use crate::kernel::name_ref::NameRef;
 use crate::rules::command::RuleFields;
+use crate::state::State;
 use crate::stock::command::Count;
 use crate::supply::command::SupplyFields;
 

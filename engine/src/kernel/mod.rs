@@ -8,6 +8,7 @@ pub mod clock;
 pub mod few;
 pub mod holder;
 pub(crate) mod id_set;
+pub mod idempotency;
 pub(crate) mod maps;
 pub mod name_ref;
 pub mod patch;

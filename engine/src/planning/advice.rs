@@ -12,7 +12,6 @@
 
 use smallvec::SmallVec;
 
-use crate::engine::state::State;
 use crate::event::{OrderDay, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::planning::pickup::{PickupPlace, PickupQuestion, Stock};
@@ -21,6 +20,7 @@ use crate::reservations::ledger::Counted;
 use crate::reservations::plan::{self, Plan, World};
 use crate::reservations::shelves::Shelves;
 use crate::rules::{Effect, Kind};
+use crate::state::State;
 use crate::supply::Outlook;
 
 /// How long advice is true, in seconds: time to show it to somebody, and to follow it.

@@ -11,8 +11,8 @@ use rustc_hash::FxHashMap;
 
 use crate::catalogue::geo::Point;
 use crate::catalogue::places::{Place, Places};
-use crate::engine::state::State;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
+use crate::state::State;
 use crate::stock::lens::Lens;
 
 /// What is to be fetched, and around where.

@@ -16,8 +16,8 @@ use smallvec::SmallVec;
 
 use super::record::Stretch;
 use super::record::{Reservation, State};
-use crate::engine::hash;
 use crate::event::{Few, OrderDay};
+use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, Seq, Timestamp};
 
 /// What memory keeps of a closed reservation.

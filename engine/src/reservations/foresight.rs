@@ -1,9 +1,9 @@
 //! What is known of a command before it is decided, from the state that it will meet.
 
 use crate::command::{Failure, Refusal, StepRequest};
-use crate::engine::state::State;
 use crate::ids::ReservationId;
 use crate::reservations::Verdict;
+use crate::state::State;
 
 impl State {
     /// What a step comes to that is asked of a reservation of which only an entry is left: it is over, and never opens

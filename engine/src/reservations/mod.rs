@@ -20,6 +20,7 @@ pub mod command;
 pub(crate) mod deadlines;
 pub(crate) mod decide;
 pub mod event;
+pub(crate) mod fold;
 pub(crate) mod foresight;
 pub mod holds;
 pub mod ledger;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalogue::Catalogue;
-use crate::engine::state::State;
 use crate::event::Purpose;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::reservations::ledger::{Counted, Ledger, Used};
 use crate::reservations::plan::{self, FromGroup, Of, OpenKind, Plan, Shelf, World};
 use crate::rules::Book;
 use crate::settings::Budget;
+use crate::state::State;
 
 /// Nobody in particular: no rule names it, and it leaves nothing to others.
 const NOBODY: ChannelId = ChannelId(u32::MAX);

@@ -20,8 +20,8 @@ use dashmap::DashMap;
 use super::closed::{Closed, Lanes, Pages, closed_at, texts_of};
 use super::ordered::Ordered;
 use super::record::{Reservation, State};
-use crate::engine::hash;
 use crate::event::Few;
+use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 
 /// `2^SEGMENT_BITS` neighbouring ids share a segment.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Standing;
 use super::rule::Kind;
 use super::rule::OWN_CONDITIONS;
-use crate::engine::state::State;
 use crate::ids::{ChannelId, LocationId, SkuId};
+use crate::state::State;
 
 /// A rule that holds for a cell and a channel, and what becomes of it.
 #[derive(Debug, Clone)]

@@ -17,6 +17,7 @@ pub mod command;
 pub(crate) mod decide;
 pub mod event;
 mod explain;
+pub(crate) mod fold;
 mod gate;
 mod limits;
 pub(crate) mod load;

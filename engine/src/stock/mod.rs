@@ -4,6 +4,7 @@ pub mod command;
 pub mod confirmed;
 pub(crate) mod decide;
 pub mod event;
+pub(crate) mod fold;
 pub(crate) mod lens;
 pub(crate) mod load;
 pub mod movement;

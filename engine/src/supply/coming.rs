@@ -3,10 +3,10 @@
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::RwLockReadGuard;
 
-use crate::engine::state::State;
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::reservations::ledger::Ledger;
 use crate::rules::{Book, Kind};
+use crate::state::State;
 use crate::stock::lens::CellView;
 use crate::supply::{Outlook, Supply, Waiting};
 

@@ -8,6 +8,7 @@ pub mod coming;
 pub mod command;
 pub(crate) mod decide;
 pub mod event;
+pub(crate) mod fold;
 pub(crate) mod inbound;
 pub(crate) mod load;
 pub mod received;

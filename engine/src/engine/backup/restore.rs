@@ -8,8 +8,8 @@ use super::format::{Head, Piece, PieceReader};
 use super::write::epoch_of;
 use crate::engine::checkpoint;
 use crate::engine::directory::{DataDirectory, UNFINISHED_RESTORE, eras_of};
+use crate::engine::fold::Folder;
 use crate::engine::recovery::{Reading, recover, replay};
-use crate::engine::state::State;
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::{Batch, Damage, LogOptions, LogWriter, OpenError, sync_directory};
 use crate::private::{make_private, private_file};
@@ -342,10 +342,8 @@ pub struct Checked {
 
 /// Whether the backup that ends at a record leads to the hash that it tells.
 fn compare(chain: &Chain, seq: Seq, hash: &str) -> Result<Option<bool>, RestoreError> {
-    let ended = chain
-        .files()
-        .map(|(_, head)| head)
-        .find(|head| head.seq == seq && head.hash_format == crate::engine::hash::FORMAT);
+    let ended =
+        chain.files().map(|(_, head)| head).find(|head| head.seq == seq && head.hash_format == crate::hash::FORMAT);
     match ended {
         Some(head) if head.hash != hash => {
             Err(RestoreError::Different { seq, found: hash.to_owned(), told: head.hash.clone() })
@@ -360,7 +358,7 @@ fn compare(chain: &Chain, seq: Seq, hash: &str) -> Result<Option<bool>, RestoreE
 /// # Errors
 /// What is wrong with it.
 pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
-    let (state, mut folder) = State::new(&settings());
+    let (state, mut folder) = Folder::of_new_state(&settings());
     let (mut imaged, mut records, mut last_seq) = (0, 0, 0);
     let ends: Vec<Seq> = chain.files().map(|(_, head)| head.seq).collect();
     chain.each(&mut |step| {

@@ -129,7 +129,7 @@ pub(crate) fn write(
         oldest,
         time,
         hash,
-        hash_format: crate::engine::hash::FORMAT,
+        hash_format: crate::hash::FORMAT,
         image: image.as_ref().map(|(.., image)| (image.start_seq, image.end_seq)),
     };
     begun(&head);

@@ -29,18 +29,20 @@ use crate::catalogue::{
     SkuDetails, Undeclared, Versioned,
 };
 use crate::demand::Rate;
-use crate::engine::idempotency::{Done, KeptKeys};
+use crate::engine::fold::{self, Folder};
 use crate::engine::identity::Era;
-use crate::engine::state::{Folder, State};
 use crate::event::{CellAfter, Definitions, OrderDay};
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::journal;
+use crate::kernel::idempotency::{Done, KeptKeys};
 use crate::private::{make_private, private_file};
 use crate::reservations::ledger::{CameKey, Counted, Used};
 use crate::reservations::{Closed, Known, Reservation, Wait};
 use crate::rules::{RuleId, Standing};
+use crate::state::State;
 use crate::stock::movements::{Recent, RecentV1};
 use crate::supply::{Came, Supply};
+use crate::{catalogue, reservations, rules, supply};
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
 /// The format that this build writes. Formats 1 to 4, which it reads, have fewer kinds of frames and know less of
@@ -467,7 +469,7 @@ pub(crate) fn load_from(
     loop {
         let frame: Frame = read_frame(&mut input).map_err(wrong)?;
         match frame {
-            Frame::Names(names) => crate::engine::state::fold_definitions(state, &names),
+            Frame::Names(names) => catalogue::fold::define(state, &names),
             Frame::Undeclared(undeclared) => state.catalogue.restore_undeclared(&undeclared),
             Frame::Retired(names) => state.catalogue.restore_retired(&names),
             Frame::Skus(rows) => {
@@ -490,7 +492,7 @@ pub(crate) fn load_from(
             }
             Frame::Cells(cells) => {
                 for (cell, counted_at) in &cells {
-                    folder.restore_cell(state, cell, *counted_at);
+                    folder.stock.restore_cell(state, cell, *counted_at);
                 }
             }
             Frame::Movements(rows) => {
@@ -504,25 +506,27 @@ pub(crate) fn load_from(
                 rows.into_iter().for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent));
             }
             Frame::ReservationsV1(rows) => {
-                rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation.into()));
+                rows.into_iter()
+                    .for_each(|reservation| folder.reservations.restore_reservation(state, reservation.into()));
             }
             Frame::ReservationsV2(rows) => {
-                rows.into_iter().for_each(|reservation| folder.restore_reservation(state, reservation));
+                rows.into_iter().for_each(|reservation| folder.reservations.restore_reservation(state, reservation));
             }
             Frame::Reservations(rows) => {
-                rows.into_iter().for_each(|kept| folder.restore_reservation(state, kept.into()));
+                rows.into_iter().for_each(|kept| folder.reservations.restore_reservation(state, kept.into()));
             }
             Frame::Whole(rows) => {
                 for (kept, caller) in rows {
-                    folder.restore_reservation(state, Reservation { caller, ..kept.into() });
+                    folder.reservations.restore_reservation(state, Reservation { caller, ..kept.into() });
                 }
             }
-            Frame::Closed(rows) => rows.iter().for_each(|closed| folder.restore_closed(state, closed)),
+            Frame::Closed(rows) => rows.iter().for_each(|closed| reservations::fold::restore_closed(state, closed)),
             Frame::Rates(rows) => {
                 rows.into_iter().for_each(|((sku, location), rate)| state.rates.restore(sku, location, rate));
             }
             Frame::Supply(rows) => {
-                rows.iter().for_each(|(sku, location, supplies)| state.restore_supply(*sku, *location, supplies));
+                rows.iter()
+                    .for_each(|(sku, location, supplies)| supply::fold::restore(state, *sku, *location, supplies));
             }
             Frame::Quotas(rows) => rows.into_iter().for_each(|(counted, used)| state.restore_quota(counted, used)),
             Frame::Services(rows) => {
@@ -531,19 +535,19 @@ pub(crate) fn load_from(
             Frame::Hours(rows) => {
                 rows.into_iter().for_each(|(id, set)| state.catalogue.fold_hours(id, set.version, set.details));
             }
-            Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| state.restore_rule(id, standing)),
-            Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| folder.restore_key(state, scope, done)),
+            Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| rules::fold::restore(state, id, standing)),
+            Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| fold::restore_key(state, scope, done)),
             Frame::Owners(rows) => {
-                folder.has_owners = true;
+                folder.reservations.has_owners = true;
                 state.restore_owners(rows);
             }
             Frame::Came(rows) => state.restore_came(&rows),
-            Frame::KeptKeys(page) => folder.restore_keys(state, &page),
+            Frame::KeptKeys(page) => fold::restore_keys(state, &page),
             Frame::End(summary) if left_at.is_some_and(|left_at| summary.end_seq > left_at) => {
                 return Err(wrong(format!("it reaches {}, in a history that this log left before", summary.end_seq)));
             }
             Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {
-                state.restore_time(summary.last_time);
+                state.set_last_time(summary.last_time);
                 return Ok(summary);
             }
             Frame::End(_) => return Err(wrong("its end belongs to another image".into())),

@@ -36,13 +36,14 @@ use crate::command::{Command, Failure, Outcome, Queued};
 use crate::decide::draft::{Answer, Decided, Draft};
 use crate::decide::{Decide, KeptAlive, scope_of};
 use crate::engine::counters::Counters;
-use crate::engine::state::{Folder, State};
+use crate::engine::fold::Folder;
 use crate::engine::watch::Watch;
 use crate::event::{Event, Few, Record};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
 use crate::kernel::clock::Anchors;
 use crate::settings::Settings;
+use crate::state::State;
 use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
 
 /// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
@@ -136,7 +137,7 @@ impl Sequencer {
 
     /// When the next reservation dies, if the clock counts, or the next rule begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let expiry = self.folder.deadlines.next();
+        let expiry = self.folder.reservations.deadlines.next();
         let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.kept.frozen);
         [expiry, self.next_activation, overdue].into_iter().flatten().min().filter(|_| self.failed.is_none())
     }
@@ -147,7 +148,7 @@ impl Sequencer {
         self.kept.frozen = frozen;
         if !frozen {
             for (deadline, id) in self.kept.due.drain(..) {
-                self.folder.deadlines.insert(deadline, id);
+                self.folder.reservations.deadlines.insert(deadline, id);
             }
         }
     }
@@ -162,9 +163,9 @@ impl Sequencer {
             anchors: &self.anchors,
             held_back_ms: self.held_back_ms,
             looks: &mut self.looks,
-            deadlines: &mut self.folder.deadlines,
+            deadlines: &mut self.folder.reservations.deadlines,
             kept: &mut self.kept,
-            promised_at: &self.folder.promised_at,
+            promised_at: &self.folder.reservations.promised_at,
         }
     }
 
@@ -231,7 +232,7 @@ impl Sequencer {
                 }
                 Err(error) => {
                     for (deadline, id) in expired {
-                        self.folder.deadlines.insert(deadline, id);
+                        self.folder.reservations.deadlines.insert(deadline, id);
                     }
                     self.abandon(error);
                 }
@@ -371,7 +372,7 @@ impl Sequencer {
                     folder.fold(state, record);
                 }
                 for (sku, location, credit) in settled.iter().flat_map(|decided| &decided.credits) {
-                    if let Some(cell) = folder.find(state, *sku, *location) {
+                    if let Some(cell) = state.matrix.find(*sku, *location) {
                         state.matrix.cell(cell).adjust_promise(*credit);
                     }
                 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::law::Law;
 use crate::catalogue::business_time::HORIZON_DAYS;
 use crate::effect::{At, Made};
-use crate::engine::state::State;
 use crate::event::{
     Arranged, Fill, LineWait, Moved, MovementKind, OrderDay, Purpose, SupplySet, SupplyUsed, Turn, WaitDated,
 };
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::rules::{Effect, Kind};
+use crate::state::State;
 use crate::supply::Waiting;
 
 type Cell = (SkuId, LocationId);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalogue::{LocationKind, SkuDetails};
 use crate::effect::{At, Described, RuleChange};
-use crate::engine::state::State;
 use crate::event::Definitions;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::rules::{Amount, Effect, Kind, Rule, RuleId};
+use crate::state::State;
 
 /// Everything that decides what may be promised beside stock itself.
 #[derive(Debug, Default)]

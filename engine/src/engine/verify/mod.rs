@@ -21,17 +21,17 @@ use std::path::Path;
 
 use crate::effect::{At, Described, Effect, Inbound, Made, Naming, Step};
 use crate::engine::directory::DataDirectory;
-use crate::engine::hash::Sums;
 use crate::engine::recovery::{Reading, Report, recover};
-use crate::engine::state::State;
 use crate::event::{
     CellAfter, Definitions, Few, Fill, LineChange, LineTerms, Moved, MovementKind, OrderDay, Rebound, Record, ThingKind,
 };
+use crate::hash::Sums;
 use crate::ids::{ChannelId, Epoch, GroupId, LocationId, Name, ReservationId, Seq, SkuId};
 use crate::journal::{self, Batch, LogOptions, OpenError};
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::reservations::{Reservation, State as Life};
 use crate::settings::Settings;
+use crate::state::State;
 use dock::Dock;
 pub(crate) use law::{Law, Planned};
 

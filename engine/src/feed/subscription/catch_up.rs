@@ -7,9 +7,9 @@ use super::super::entry::{Entry, Moving, What};
 use super::super::filter::Filter;
 use super::super::index::{Mode, last_words};
 use super::{Message, Phase, Reset, Subscription};
-use crate::engine::state::State;
 use crate::ids::{LocationId, Seq};
 use crate::journal::ReadError;
+use crate::state::State;
 
 impl Subscription {
     /// Hands out a stretch of what came after the cursor; goes live with the last one.

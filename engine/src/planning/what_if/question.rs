@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::command::RuleFields;
 use crate::effect::{Effect, Step};
-use crate::engine::state::State;
 use crate::event::{LineChange, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel};
 use crate::rules::{Conditions, Rule};
+use crate::state::State;
 
 /// What is tried, and over which span.
 #[derive(Debug, Clone, Default)]

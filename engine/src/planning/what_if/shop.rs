@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::question::{Before, Question, Tallies, members, present_units};
 use crate::effect::{Described, Effect, Made, Naming, RuleChange, Step};
-use crate::engine::state::State;
 use crate::engine::verify::{Law, Planned};
 use crate::event::{Fill, LineChange, LostDemand, OrderDay, Purpose, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel, UNCOUNTED_MAX};
 use crate::rules::{Effect as RuleEffect, Kind, Rule, RuleId};
+use crate::state::State;
 
 type Cell = (SkuId, LocationId);
 

@@ -1,0 +1,271 @@
+//! Everything that the durable log says, in memory, and the one way it gets there: [`Folder::fold`].
+//!
+//! Live, a batch is folded when it is durable; after a restart the same function folds what is replayed. It stores what
+//! events say and decides nothing. Replaying a record that an image already knew changes nothing: levels are absolute,
+//! and what accumulates carries the `seq` of its last change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use rustc_hash::FxHashMap;
+
+use crate::catalogue::Catalogue;
+use crate::catalogue::places::PlaceTable;
+use crate::demand::DemandRates;
+use crate::demand::lost::Lost;
+use crate::hash::StateHash;
+use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::kernel::idempotency::IdempotencyTable;
+use crate::matrix::{Arena, Matrix, MatrixWriter};
+use crate::reservations::ReservationStore;
+use crate::reservations::ledger::{CameKey, Counted as QuotaCount, Ledger, Used};
+use crate::rules::{Book, RuleTable};
+use crate::settings::Budget;
+use crate::settings::Settings;
+use crate::stock::movements::RecentMovements;
+use crate::supply::Came;
+use crate::view::DurableView;
+
+/// What one request may cost, as far as admission and readers have to know.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Of a plan.
+    pub budget: Budget,
+    /// Locations that the groups of all lines of a promise have together.
+    pub group_cells: usize,
+    /// Lines that wait for one cell.
+    pub cell_waits: usize,
+}
+
+impl From<&Settings> for Bounds {
+    fn from(settings: &Settings) -> Self {
+        let budget = Budget { looks: settings.plan_looks_max, promises: settings.plan_promises_max };
+        let (group_cells, cell_waits) = (settings.reservation_group_cells_max, settings.cell_waits_max);
+        Self { budget, group_cells, cell_waits }
+    }
+}
+
+/// The durable view of everything. Reads use it alone; only the journal thread writes it.
+#[derive(Debug)]
+pub struct State {
+    /// Which `seq` it shows.
+    pub view: DurableView,
+    /// Stock.
+    pub matrix: Matrix,
+    /// Names and details.
+    pub catalogue: Catalogue,
+    /// What stands between stock and promises.
+    pub rules: RuleTable,
+    /// Promises.
+    pub reservations: ReservationStore,
+    /// Requests that had an effect.
+    pub idempotency: IdempotencyTable,
+    /// Where things are, and when people work there.
+    pub places: PlaceTable,
+    /// How fast things sell.
+    pub rates: DemandRates,
+    /// What was refused since it was last noted.
+    pub lost: Lost,
+    /// What is promised on terms, counted.
+    ledger: RwLock<Ledger>,
+    /// Whether there ever was anything in it: whoever is refused need not take its lock where there was not.
+    has_terms: AtomicBool,
+    /// What moved since the last counts.
+    pub movements: RecentMovements,
+    /// Who made which of the reservations that are open, where that is known.
+    owners: Mutex<FxHashMap<ReservationId, u64>>,
+    /// One number for everything that is served.
+    pub hash: Arc<StateHash>,
+    bounds: Bounds,
+    /// Cells that are short, with the units that were last told to be missing.
+    shortages: Mutex<BTreeMap<(SkuId, LocationId), u32>>,
+    cells: AtomicU32,
+    /// By location, its cells that hold or lack anything.
+    stocked: Arena<AtomicU32, 10, 8>,
+    last_time: AtomicU64,
+}
+
+impl State {
+    /// An empty view, and the one writer of its cells.
+    pub(crate) fn new(settings: &Settings) -> (Self, MatrixWriter) {
+        let (matrix, cells) = Matrix::new();
+        let (reservations, hash) = (ReservationStore::default(), Arc::<StateHash>::default());
+        reservations.keep(settings.keeping());
+        let state = Self {
+            view: DurableView::default(),
+            matrix,
+            catalogue: Catalogue::new(Arc::clone(&hash)),
+            rules: RuleTable::default(),
+            reservations,
+            idempotency: IdempotencyTable::new(settings.idempotency_bytes),
+            places: PlaceTable::default(),
+            rates: DemandRates::default(),
+            lost: Lost::default(),
+            ledger: RwLock::default(),
+            has_terms: AtomicBool::new(false),
+            movements: RecentMovements::default(),
+            owners: Mutex::default(),
+            hash,
+            bounds: Bounds::from(settings),
+            shortages: Mutex::default(),
+            cells: AtomicU32::new(0),
+            stocked: Arena::new(),
+            last_time: AtomicU64::new(0),
+        };
+        (state, cells)
+    }
+
+    /// Channels that nobody declared and that nothing in memory uses, up to `limit`, with the `seq` at which that was so:
+    /// no reservation that is kept, no rule. What used them since, the journal thread knows.
+    pub(crate) fn unused_channels(&self, limit: usize) -> (Seq, Vec<ChannelId>) {
+        let channels = &self.catalogue.channels;
+        let (seq, ()) = self.view.read(|| ());
+        if channels.undeclared() == 0 {
+            return (seq, Vec::new());
+        }
+        let rules = self.rules.all().into_iter().flatten();
+        let named: BTreeSet<_> = rules.flat_map(|standing| standing.rule.conditions.channels.clone()).collect();
+        let unused = (0..channels.count()).map(ChannelId).filter(|id| {
+            let is_made_up = channels.is_live(*id) && channels.details(*id).is_none();
+            is_made_up && !named.contains(id) && !self.reservations.uses(*id)
+        });
+        (seq, unused.take(limit).collect())
+    }
+
+    /// What one request may cost.
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// So many cells are made.
+    pub(crate) fn set_cells(&self, cells: u32) {
+        self.cells.store(cells, Relaxed);
+    }
+
+    /// A cell of a location comes to hold or lack something, or no longer does.
+    pub(crate) fn count_stocked(&self, location: LocationId, is_stocked: bool) {
+        let stocked = self.stocked.reach(location.0 as usize);
+        let cells = stocked.load(Relaxed);
+        stocked.store(if is_stocked { cells + 1 } else { cells.saturating_sub(1) }, Relaxed);
+    }
+
+    /// Stocked cells.
+    pub fn cells(&self) -> u32 {
+        self.cells.load(Relaxed)
+    }
+
+    /// Cells of a location that hold or lack anything.
+    pub(crate) fn stocked_at(&self, location: LocationId) -> u32 {
+        self.stocked.get(location.0 as usize).map_or(0, |cells| cells.load(Relaxed))
+    }
+
+    /// The time of the last record.
+    pub fn last_time(&self) -> Timestamp {
+        Timestamp(self.last_time.load(Relaxed))
+    }
+
+    /// Puts back a count of a quota that an image holds.
+    pub(crate) fn restore_quota(&self, counted: QuotaCount, used: Used) {
+        self.change_ledger(|ledger| ledger.restore(counted, used));
+    }
+
+    /// Who made a reservation that is open; 0 where nobody knows.
+    pub(crate) fn owner(&self, id: ReservationId) -> u64 {
+        self.owners().get(&id).copied().unwrap_or(0)
+    }
+
+    /// Who made which, for an image.
+    pub(crate) fn all_owners(&self) -> Vec<(ReservationId, u64)> {
+        self.owners().iter().map(|(id, owner)| (*id, *owner)).collect()
+    }
+
+    /// Puts back who made which, as an image has it.
+    pub(crate) fn restore_owners(&self, rows: Vec<(ReservationId, u64)>) {
+        self.owners().extend(rows);
+    }
+
+    /// Lets go of owners whose reservations were over when an image was taken.
+    pub(crate) fn forget_owners(&self) {
+        let is_open = |id: &ReservationId| self.reservations.get(*id).is_some_and(|known| known.state.is_open());
+        self.owners().retain(|id, _| is_open(id));
+    }
+
+    pub(crate) fn owners(&self) -> std::sync::MutexGuard<'_, FxHashMap<ReservationId, u64>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts back what an image says came of supplies.
+    pub(crate) fn restore_came(&self, rows: &[(CameKey, Came)]) {
+        self.change_ledger(|ledger| ledger.restore_came(rows));
+    }
+
+    /// Forgets what came of supplies before, a bounded number at a time.
+    pub(crate) fn forget_came(&self, before: Timestamp) {
+        if self.has_terms.load(Relaxed) && self.ledger().remembers_before(before) {
+            self.change_ledger(|ledger| ledger.forget_came(before));
+        }
+    }
+
+    /// The time of the record that was just folded, or of the last one that a checkpoint holds.
+    pub(crate) fn set_last_time(&self, time: Timestamp) {
+        self.last_time.store(time.0, Relaxed);
+    }
+
+    /// Cells whose `on_hand` does not cover what is promised.
+    pub fn shortages(&self) -> Vec<(SkuId, LocationId)> {
+        self.short_cells().keys().copied().collect()
+    }
+
+    /// How many there are.
+    pub fn shortage_count(&self) -> usize {
+        self.short_cells().len()
+    }
+
+    /// The counts of what is promised on terms. Exact at one `seq` inside the durable view.
+    pub fn ledger(&self) -> RwLockReadGuard<'_, Ledger> {
+        self.ledger.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether units are promised in a cell whose location is open. Exact at one `seq` inside the durable view.
+    pub fn has_open_promises(&self, sku: SkuId, location: LocationId) -> bool {
+        self.has_terms.load(Relaxed) && self.ledger().open(sku, location).is_some()
+    }
+
+    /// Whether anything may make what a group has differ from what its cells add up to.
+    pub(crate) fn has_plans(&self, book: &Book) -> bool {
+        book.has_quotas() || self.has_terms.load(Relaxed)
+    }
+
+    /// Lets go of what was counted under quotas that are over, once nothing of it is open.
+    pub(crate) fn forget_quotas(&self) {
+        if self.has_terms.load(Relaxed) {
+            let runs = |counted: &QuotaCount| {
+                let rule = self.rules.at(counted.rule);
+                rule.is_some_and(|rule| rule.in_force && rule.since == counted.since)
+            };
+            self.change_ledger(|ledger| ledger.forget(runs));
+        }
+    }
+
+    pub(crate) fn change_ledger(&self, change: impl FnOnce(&mut Ledger)) {
+        self.has_terms.store(true, Relaxed);
+        change(&mut self.ledger.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Up to `limit` of them, in order, from the one after `after`.
+    pub(crate) fn shortages_after(&self, after: Option<(SkuId, LocationId)>, limit: usize) -> Vec<(SkuId, LocationId)> {
+        let from = (after.map_or(Unbounded, Excluded), Unbounded);
+        self.short_cells().range(from).take(limit).map(|(cell, _)| *cell).collect()
+    }
+
+    /// The units that were last told to be missing in a cell; 0 where none are told to be.
+    pub(crate) fn told_missing(&self, sku: SkuId, location: LocationId) -> u32 {
+        self.short_cells().get(&(sku, location)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn short_cells(&self) -> std::sync::MutexGuard<'_, BTreeMap<(SkuId, LocationId), u32>> {
+        self.shortages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
