@@ -16,6 +16,7 @@
 //!          └─ anaquel-cells, anaquel-log     crates of their own
 //! ```
 
+mod audit;
 pub mod catalogue;
 pub mod command;
 mod decide;

@@ -4,6 +4,7 @@
 //! id that a crash could give to another name. Names are looked up in a sharded map at the edge; from an id, the name
 //! is one load away.
 
+pub(crate) mod audit;
 pub mod business_time;
 pub mod command;
 pub(crate) mod decide;

@@ -14,6 +14,7 @@
 //! itself once a history is long, so that a record stays small; the records in between are in the log. What is outstanding in a line is `quantity − collected`; summed over all reservations it
 //! is the cell's `reserved`, always, but for units that are still to come ([`Wait`]): those are promised, not reserved.
 
+pub(crate) mod audit;
 pub mod bounds;
 mod closed;
 pub mod command;

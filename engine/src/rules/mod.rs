@@ -12,6 +12,7 @@
 //! came with a cell's own stock row counts as a rule with two conditions, its SKU and its location, which never ends and
 //! gives way to a rule that is as specific. Quotas do not compete: every one that holds is in force.
 
+pub(crate) mod audit;
 mod book;
 pub mod command;
 pub(crate) mod decide;

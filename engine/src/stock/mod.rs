@@ -1,5 +1,6 @@
 //! Stock: movements, counts and shortages.
 
+pub(crate) mod audit;
 pub mod command;
 pub mod confirmed;
 pub(crate) mod decide;

@@ -4,6 +4,7 @@
 //! promise is kept when as many units have come as it and all before it wait for, and the date of a new one follows from
 //! adding up: it is the first on which supply and allowances reach what everybody waits for, the new one included.
 
+pub(crate) mod audit;
 pub mod coming;
 pub mod command;
 pub(crate) mod decide;

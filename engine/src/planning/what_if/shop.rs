@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::question::{Before, Question, Tallies, members, present_units};
 use crate::effect::{Described, Effect, Made, Naming, RuleChange, Step};
-use crate::engine::verify::{Law, Planned};
 use crate::event::{Fill, LineChange, LostDemand, OrderDay, Purpose, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel, UNCOUNTED_MAX};
+use crate::rules::audit::{Planned, RuleAudit};
 use crate::rules::{Effect as RuleEffect, Kind, Rule, RuleId};
 use crate::state::State;
 
@@ -36,7 +36,7 @@ struct Asker {
 
 pub(super) struct Shop<'a> {
     state: &'a State,
-    law: Law,
+    rule_audit: RuleAudit,
     tried: Vec<(RuleId, Name, Rule)>,
     /// Rules whose real changes count for nothing.
     replaced: Vec<RuleId>,
@@ -57,23 +57,23 @@ pub(super) struct Shop<'a> {
 impl<'a> Shop<'a> {
     /// As things stood when the span began, changed as asked.
     pub fn open(state: &'a State, question: &Question, before: Before, rule_records: &[Record]) -> Self {
-        let mut law = Law::default();
-        law.start_from(state);
-        law.forget_counts();
-        before.tracking.iter().for_each(|(sku, tracked)| law.track(*sku, *tracked));
+        let mut rule_audit = RuleAudit::default();
+        rule_audit.start_from(state);
+        rule_audit.forget_counts();
+        before.tracking.iter().for_each(|(sku, tracked)| rule_audit.track(*sku, *tracked));
         // What the log says of a rule counts from where it says it; what it never speaks of has been as it is.
         let mut seen: Vec<RuleId> = Vec::new();
         for record in rule_records {
             each_change(record, |change| match change {
                 RuleChange::Set(rows) => {
                     for row in rows.iter().filter(|row| !seen.contains(&row.id)) {
-                        law.remove(row.id);
+                        rule_audit.remove(row.id);
                     }
                     seen.extend(rows.iter().map(|row| row.id));
                 }
                 RuleChange::Activated(rows) => {
                     for (id, in_force) in rows.iter().filter(|(id, _)| !seen.contains(id)) {
-                        law.turn(*id, !in_force, 0);
+                        rule_audit.turn(*id, !in_force, 0);
                     }
                     seen.extend(rows.iter().map(|(id, _)| *id));
                 }
@@ -81,7 +81,7 @@ impl<'a> Shop<'a> {
         }
         let earlier = |record: &&Record| !question.reaches(record);
         for record in rule_records.iter().filter(earlier) {
-            each_change(record, |change| follow(&mut law, record.seq, change, &[]));
+            each_change(record, |change| follow(&mut rule_audit, record.seq, change, &[]));
         }
         let mut replaced = Vec::new();
         let mut tried = Vec::new();
@@ -100,13 +100,13 @@ impl<'a> Shop<'a> {
                 next = RuleId(next.0 + 1);
                 RuleId(next.0 - 1)
             });
-            law.remove(id);
+            rule_audit.remove(id);
             replaced.push(id);
             tried.extend(rule.map(|rule| (id, name, rule)));
         }
         let mut shop = Self {
             state,
-            law,
+            rule_audit,
             tried,
             replaced,
             cells: before.cells,
@@ -129,12 +129,12 @@ impl<'a> Shop<'a> {
         self.turn_tried(record);
         self.own.clear();
         record.event.effects(|effect| match effect {
-            Effect::Rules(change) => follow(&mut self.law, record.seq, change, &self.replaced),
+            Effect::Rules(change) => follow(&mut self.rule_audit, record.seq, change, &self.replaced),
             Effect::Described(Described::Tracking(rows)) => {
-                rows.iter().for_each(|(sku, tracked)| self.law.track(*sku, *tracked));
+                rows.iter().for_each(|(sku, tracked)| self.rule_audit.track(*sku, *tracked));
             }
             Effect::Names(Naming::Retired(names)) => {
-                names.skus.iter().for_each(|(sku, _)| self.law.track(*sku, true));
+                names.skus.iter().for_each(|(sku, _)| self.rule_audit.track(*sku, true));
             }
             Effect::Moved(_, row) if !row.absorbed => {
                 self.change((row.cell.sku, row.cell.location), StockChange::bring(row.change));
@@ -177,7 +177,7 @@ impl<'a> Shop<'a> {
                     let cell = (line.cell.sku, line.cell.location);
                     let mut units = 0;
                     for (taken, charges) in self.take_from(event.reservation, cell, line.quantity) {
-                        self.law.count(&charges, cell.0, 0, taken.into());
+                        self.rule_audit.count(&charges, cell.0, 0, taken.into());
                         units += taken;
                     }
                     self.change(cell, StockChange { on_hand: -i64::from(units), reserved: -i64::from(units) });
@@ -221,7 +221,7 @@ impl<'a> Shop<'a> {
         for (line, present) in lines.iter().zip(present) {
             let cell = (line.cell.sku, line.cell.location);
             let units = self.give_back(id, cell, line.quantity, present);
-            self.change(cell, self.law.promise(cell.0, units).inverse());
+            self.change(cell, self.rule_audit.promise(cell.0, units).inverse());
             if is_replaced {
                 *self.own.entry(cell).or_default() += units;
             }
@@ -240,8 +240,8 @@ impl<'a> Shop<'a> {
     fn turn_tried(&mut self, record: &Record) {
         for (id, name, rule) in &self.tried {
             let runs = rule.runs_at(record.time);
-            if self.law.runs(*id) != Some(runs) {
-                self.law.set(*id, name, rule, runs, record.seq);
+            if self.rule_audit.runs(*id) != Some(runs) {
+                self.rule_audit.set(*id, name, rule, runs, record.seq);
             }
         }
     }
@@ -298,14 +298,14 @@ impl<'a> Shop<'a> {
             line.present -= taken;
             left -= waited + taken;
             freed += taken;
-            self.law.count(&line.charges, cell.0, -i64::from(waited + taken), 0);
+            self.rule_audit.count(&line.charges, cell.0, -i64::from(waited + taken), 0);
         }
         freed
     }
 
     fn rebind(&mut self, id: ReservationId, from: Cell, to: Cell, units: u32) {
         for (moved, charges) in self.take_from(id, from, units) {
-            let promised = self.law.promise(from.0, moved);
+            let promised = self.rule_audit.promise(from.0, moved);
             self.change(from, promised.inverse());
             self.change(to, promised);
             // What is moved keeps counting where it was made.
@@ -376,8 +376,8 @@ impl<'a> Shop<'a> {
         if short && !some_will_do {
             // All or nothing: what was taken goes back.
             for line in &lines {
-                self.change(line.cell, self.law.promise(line.cell.0, line.present).inverse());
-                self.law.count(&line.charges, line.cell.0, -i64::from(line.present + line.waiting), 0);
+                self.change(line.cell, self.rule_audit.promise(line.cell.0, line.present).inverse());
+                self.rule_audit.count(&line.charges, line.cell.0, -i64::from(line.present + line.waiting), 0);
             }
             lines.clear();
             tallies = refused;
@@ -437,9 +437,9 @@ impl<'a> Shop<'a> {
         if self.day_is_full(cell.1, asker) {
             return 0;
         }
-        if !self.law.is_tracked(cell.0) {
+        if !self.rule_audit.is_tracked(cell.0) {
             let may_be_had = self.state.catalogue.has_uncounted_at(cell.1)
-                && self.law.held_back(cell, asker.channel, level, safety_stock).is_ok();
+                && self.rule_audit.held_back(cell, asker.channel, level, safety_stock).is_ok();
             let room = UNCOUNTED_MAX - i64::from(level.on_hand);
             let units = if may_be_had { room.clamp(0, wanted.into()) as u32 } else { 0 };
             return if units == wanted || some_will_do { units } else { 0 };
@@ -447,21 +447,22 @@ impl<'a> Shop<'a> {
         // Its own units are there even where the cell is short.
         let own = self.own.get(&cell).copied().filter(|_| asker.names_place).unwrap_or(0);
         let before = StockLevel { reserved: level.reserved.saturating_add(own), ..level };
-        let free = match self.law.held_back(cell, asker.channel, before, safety_stock) {
+        let free = match self.rule_audit.held_back(cell, asker.channel, before, safety_stock) {
             Ok(held_back) => (before.free() - held_back).max(0),
             Err(_) => 0,
         };
         let free = (free + i64::from(own)).min(wanted.into()) as u32;
         let mut units = if free == wanted || some_will_do { free } else { 0 };
-        if units > own && self.law.has_quotas() {
+        if units > own && self.rule_audit.has_quotas() {
             let places: Vec<_> = self.state.matrix.row(cell.0).iter().map(|(_, cell)| cell.location()).collect();
             let row = places.into_iter().map(|location| {
                 let (level, own) = *self.at((cell.0, location));
-                (location, level, self.law.held_back_from_all((cell.0, location), level, own))
+                (location, level, self.rule_audit.held_back_from_all((cell.0, location), level, own))
             });
             let row: Vec<_> = row.collect();
-            let fits =
-                |units: u32| self.law.check_quotas(cell, asker.channel, units.into(), &row, &Planned::new()).is_ok();
+            let fits = |units: u32| {
+                self.rule_audit.check_quotas(cell, asker.channel, units.into(), &row, &Planned::new()).is_ok()
+            };
             if !fits(units) {
                 // As many as fit, by halving.
                 let (mut low, mut high) = (own, if some_will_do { units } else { own });
@@ -476,7 +477,7 @@ impl<'a> Shop<'a> {
     }
 
     fn take(&mut self, cell: Cell, units: u32, asker: Asker) -> Line {
-        self.change(cell, self.law.promise(cell.0, units));
+        self.change(cell, self.rule_audit.promise(cell.0, units));
         if let Some(own) = self.own.get_mut(&cell) {
             *own -= units.min(*own);
         }
@@ -485,8 +486,8 @@ impl<'a> Shop<'a> {
 
     /// A line of a promise, whose units count against the quotas of its channel: those to come, too.
     fn count_line(&mut self, cell: Cell, present: u32, waiting: u32, channel: ChannelId) -> Line {
-        let charges = self.law.charges(cell.0, cell.1, channel);
-        self.law.count(&charges, cell.0, i64::from(present) + i64::from(waiting), 0);
+        let charges = self.rule_audit.charges(cell.0, cell.1, channel);
+        self.rule_audit.count(&charges, cell.0, i64::from(present) + i64::from(waiting), 0);
         Line { cell, present, waiting, charges }
     }
 
@@ -498,7 +499,7 @@ impl<'a> Shop<'a> {
         if asker.purpose == Purpose::Cart {
             return false;
         }
-        match self.law.first_at(Kind::Capacity, location, asker.channel).map(|rule| rule.effect) {
+        match self.rule_audit.first_at(Kind::Capacity, location, asker.channel).map(|rule| rule.effect) {
             Some(RuleEffect::Capacity { orders_per_day }) => {
                 let orders = |day| self.orders.get(&day).copied().unwrap_or(0);
                 self.day_of(location, asker.now).is_none_or(|day| orders(day) >= i64::from(orders_per_day))
@@ -515,7 +516,7 @@ impl<'a> Shop<'a> {
         places.sort_unstable();
         places.dedup();
         // As in the log: an order counts where its location limits them when it comes.
-        places.retain(|location| self.law.first_at(Kind::Capacity, *location, asker.channel).is_some());
+        places.retain(|location| self.rule_audit.first_at(Kind::Capacity, *location, asker.channel).is_some());
         for location in places {
             let Some(day) = self.day_of(location, asker.now) else { continue };
             *self.orders.entry(day).or_default() += 1;
@@ -563,19 +564,19 @@ fn asks(made: Made<'_>) -> Vec<Ask> {
 }
 
 /// Takes in a change of rules, but for those that are replaced.
-fn follow(law: &mut Law, seq: Seq, change: RuleChange<'_>, replaced: &[RuleId]) {
+fn follow(rule_audit: &mut RuleAudit, seq: Seq, change: RuleChange<'_>, replaced: &[RuleId]) {
     match change {
         RuleChange::Set(rows) => {
             for row in rows.iter().filter(|row| !replaced.contains(&row.id)) {
                 match &row.rule {
-                    Some(rule) => law.set(row.id, &row.name, rule, row.in_force, seq),
-                    None => law.remove(row.id),
+                    Some(rule) => rule_audit.set(row.id, &row.name, rule, row.in_force, seq),
+                    None => rule_audit.remove(row.id),
                 }
             }
         }
         RuleChange::Activated(rows) => {
             for (id, in_force) in rows.iter().filter(|(id, _)| !replaced.contains(id)) {
-                law.turn(*id, *in_force, seq);
+                rule_audit.turn(*id, *in_force, seq);
             }
         }
     }

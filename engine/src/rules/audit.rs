@@ -3,17 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::{Amount, Effect, Kind, Rule, RuleId};
 use crate::catalogue::{LocationKind, SkuDetails};
 use crate::effect::{At, Described, RuleChange};
 use crate::event::Definitions;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
-use crate::rules::{Amount, Effect, Kind, Rule, RuleId};
 use crate::state::State;
 
 /// Everything that decides what may be promised beside stock itself.
 #[derive(Debug, Default)]
-pub(crate) struct Law {
+pub(crate) struct RuleAudit {
     rules: BTreeMap<RuleId, (Name, Rule, bool)>,
     skus: BTreeMap<SkuId, SkuDetails>,
     kinds: BTreeMap<LocationId, LocationKind>,
@@ -42,7 +42,7 @@ struct Found {
     denied_by: Option<RuleId>,
 }
 
-impl Law {
+impl RuleAudit {
     pub fn start_from(&mut self, state: &State) {
         let catalogue = &state.catalogue;
         for sku in (0..catalogue.skus.count()).map(SkuId) {

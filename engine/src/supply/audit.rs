@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::law::Law;
 use crate::catalogue::business_time::HORIZON_DAYS;
 use crate::effect::{At, Made};
 use crate::event::{
     Arranged, Fill, LineWait, Moved, MovementKind, OrderDay, Purpose, SupplySet, SupplyUsed, Turn, WaitDated,
 };
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::rules::audit::RuleAudit;
 use crate::rules::{Effect, Kind};
 use crate::state::State;
 use crate::supply::Waiting;
@@ -17,7 +17,7 @@ type Cell = (SkuId, LocationId);
 
 /// What is to come, and who waits.
 #[derive(Debug, Default)]
-pub(super) struct Dock {
+pub(crate) struct SupplyAudit {
     supplies: BTreeMap<(Cell, Name), (u32, Timestamp)>,
     /// By cell and turn, with whose it is.
     waits: BTreeMap<(Cell, Turn), (ReservationId, LineWait)>,
@@ -26,7 +26,7 @@ pub(super) struct Dock {
     orders: BTreeMap<OrderDay, i64>,
 }
 
-impl Dock {
+impl SupplyAudit {
     pub fn start_from(&mut self, state: &State) {
         for (cell, outlook) in state.ledger().outlooks(None) {
             for supply in outlook.supplies() {
@@ -96,7 +96,7 @@ impl Dock {
     /// What was promised beyond that, with the numbers.
     pub fn check_waits(
         &mut self,
-        law: &Law,
+        rules: &RuleAudit,
         id: ReservationId,
         now: Timestamp,
         arranged: &Arranged,
@@ -118,7 +118,7 @@ impl Dock {
             let supplied: u64 = self.supplies_of(*cell).iter().filter(in_time).map(|(.., open)| u64::from(*open)).sum();
             let mut allowed = 0;
             for kind in [Kind::Backorder, Kind::Preorder] {
-                allowed += match law.first(kind, *cell, reserved.channel).map(|rule| rule.effect) {
+                allowed += match rules.first(kind, *cell, reserved.channel).map(|rule| rule.effect) {
                     Some(Effect::Backorder { units, lead_days })
                         if now.plus_seconds(u64::from(lead_days) * 86_400) <= wait.promised_for =>
                     {
@@ -181,11 +181,11 @@ impl Dock {
     ///
     /// # Errors
     /// The location that was missed or overrun.
-    pub fn check_orders(&mut self, law: &Law, made: Made<'_>, at: At<'_>) -> Result<(), String> {
+    pub fn check_orders(&mut self, rules: &RuleAudit, made: Made<'_>, at: At<'_>) -> Result<(), String> {
         let (reserved, orders) = (made.reserved, made.orders());
         for line in reserved.lines.iter().filter(|line| line.quantity > 0 && reserved.purpose != Purpose::Cart) {
             let location = line.cell.location;
-            let limit = law.first_at(Kind::Capacity, location, reserved.channel);
+            let limit = rules.first_at(Kind::Capacity, location, reserved.channel);
             if limit.is_some() != orders.iter().any(|day| day.location == location) {
                 return Err("an order does not count against a day that is limited, or against one that is not".into());
             }
@@ -194,7 +194,7 @@ impl Dock {
             let utc = (at.time.0 / 86_400_000) as i32;
             let count = self.orders.entry(*day).or_default();
             *count += 1;
-            match law.first_at(Kind::Capacity, day.location, reserved.channel).map(|rule| rule.effect) {
+            match rules.first_at(Kind::Capacity, day.location, reserved.channel).map(|rule| rule.effect) {
                 Some(Effect::Capacity { orders_per_day })
                     if *count <= i64::from(orders_per_day) && may_be_taken_up(day.day - utc) => {}
                 _ => return Err(format!("{count} orders count against a day that does not take on so many")),
