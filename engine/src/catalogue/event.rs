@@ -5,10 +5,11 @@ use super::names::{Definitions, MadeUp};
 use crate::effect::{Described, Effect, Naming};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::kernel::repeat::Repeat;
-use crate::kernel::tagged::events;
+use crate::kernel::tagged::tagged;
 
-events! {
+tagged! {
     /// What can happen to the catalogue.
+    #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Names got their interned ids. Comes before the first record that uses them.
         0 => Defined(Box<Definitions>),

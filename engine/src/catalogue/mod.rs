@@ -11,6 +11,7 @@ pub(crate) mod decide;
 pub(crate) mod details;
 pub mod event;
 pub(crate) mod fold;
+pub(crate) mod frames;
 pub mod geo;
 pub mod gtin;
 pub mod holders;

@@ -3,11 +3,12 @@
 use super::lost_demand::LostDemand;
 use crate::effect::Effect;
 use crate::kernel::repeat::Repeat;
-use crate::kernel::tagged::events;
+use crate::kernel::tagged::tagged;
 use crate::reservations::promise::Purpose;
 
-events! {
+tagged! {
     /// What was asked for in vain.
+    #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Units were asked for and refused.
         28 => DemandLost(Vec<LostDemand>),

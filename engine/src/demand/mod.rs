@@ -6,6 +6,7 @@
 pub mod command;
 pub(crate) mod decide;
 pub mod event;
+pub(crate) mod frames;
 pub mod lost;
 pub mod lost_demand;
 pub(crate) mod refused;

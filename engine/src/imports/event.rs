@@ -5,10 +5,11 @@ use crate::command::Outcome;
 use crate::effect::Effect;
 use crate::ids::Seq;
 use crate::kernel::repeat::Repeat;
-use crate::kernel::tagged::events;
+use crate::kernel::tagged::tagged;
 
-events! {
+tagged! {
     /// What can happen to an import.
+    #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// It came to its end.
         17 => Imported(Box<Imported>),

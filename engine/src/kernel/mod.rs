@@ -6,6 +6,7 @@ pub mod cause;
 pub mod cell_after;
 pub mod clock;
 pub mod few;
+pub(crate) mod frames;
 pub mod holder;
 pub(crate) mod id_set;
 pub mod idempotency;

@@ -6,10 +6,11 @@ use super::promise::{
 };
 use crate::effect::{Effect, Made, Step};
 use crate::kernel::repeat::{EntityKind::Reservation, Repeat};
-use crate::kernel::tagged::events;
+use crate::kernel::tagged::tagged;
 
-events! {
+tagged! {
     /// What can happen to reservations.
+    #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Units were promised.
         8 => Reserved(Box<Reserved>),

@@ -23,6 +23,7 @@ pub(crate) mod decide;
 pub mod event;
 pub(crate) mod fold;
 pub(crate) mod foresight;
+pub(crate) mod frames;
 pub mod holds;
 pub mod ledger;
 mod ordered;
@@ -31,6 +32,7 @@ pub mod promise;
 mod record;
 pub(crate) mod shelves;
 mod store;
+mod v1;
 mod wait;
 
 pub use closed::Closed;

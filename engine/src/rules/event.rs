@@ -4,10 +4,11 @@ use super::rule::RuleId;
 use super::set::RuleSet;
 use crate::effect::{Effect, RuleChange};
 use crate::kernel::repeat::Repeat;
-use crate::kernel::tagged::events;
+use crate::kernel::tagged::tagged;
 
-events! {
+tagged! {
     /// What can happen to rules.
+    #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Rules were set, or removed.
         18 => RulesSet(Vec<RuleSet>),

@@ -19,6 +19,7 @@ pub(crate) mod decide;
 pub mod event;
 mod explain;
 pub(crate) mod fold;
+pub(crate) mod frames;
 mod gate;
 mod limits;
 pub(crate) mod load;

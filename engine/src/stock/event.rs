@@ -7,10 +7,11 @@ use crate::effect::Effect;
 use crate::ids::Seq;
 use crate::kernel::cell_after::CellAfter;
 use crate::kernel::repeat::Repeat;
-use crate::kernel::tagged::events;
+use crate::kernel::tagged::tagged;
 
-events! {
+tagged! {
     /// What can happen to stock.
+    #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Stock moved.
         6 => Moved(Vec<Moved>),

@@ -6,6 +6,7 @@ pub mod confirmed;
 pub(crate) mod decide;
 pub mod event;
 pub(crate) mod fold;
+pub(crate) mod frames;
 pub(crate) mod lens;
 pub(crate) mod load;
 pub mod movement;

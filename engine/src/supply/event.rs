@@ -5,10 +5,11 @@ use crate::command::Outcome;
 use crate::effect::{Effect, Inbound};
 use crate::ids::Seq;
 use crate::kernel::repeat::Repeat;
-use crate::kernel::tagged::events;
+use crate::kernel::tagged::tagged;
 
-events! {
+tagged! {
     /// What can happen to inbound supply, and to those who wait for it.
+    #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Inbound supply changed.
         23 => SupplySet(Vec<SupplySet>),

@@ -10,6 +10,7 @@ pub mod command;
 pub(crate) mod decide;
 pub mod event;
 pub(crate) mod fold;
+pub(crate) mod frames;
 pub(crate) mod inbound;
 pub(crate) mod load;
 pub mod received;

@@ -4,10 +4,11 @@ use super::Told;
 use crate::command::Outcome;
 use crate::effect::Effect;
 use crate::kernel::repeat::Repeat;
-use crate::kernel::tagged::events;
+use crate::kernel::tagged::tagged;
 
-events! {
+tagged! {
     /// What callers were told.
+    #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Something was set under a key: what its caller was told. The effect stands in the records before, if it had one.
         31 => Told(Box<Told>),

@@ -14,35 +14,23 @@
 //! The file is written under another name, synced, and renamed: an image is whole, or is not there. Two generations are
 //! kept, and the log is kept from the start of the older one.
 
-mod v1;
+mod frame;
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, Registry, RetiredNames, ServiceDetails,
-    SkuDetails, Undeclared, Versioned,
-};
-use crate::demand::Rate;
 use crate::engine::fold::{self, Folder};
 use crate::engine::identity::Era;
-use crate::event::{CellAfter, Definitions, OrderDay};
-use crate::ids::{ChannelId, Epoch, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal;
-use crate::kernel::idempotency::{Done, KeptKeys};
 use crate::private::{make_private, private_file};
-use crate::reservations::ledger::{CameKey, Counted, Used};
-use crate::reservations::{Closed, Known, Reservation, Wait};
-use crate::rules::{RuleId, Standing};
 use crate::state::State;
-use crate::stock::movements::{Recent, RecentV1};
-use crate::supply::{Came, Supply};
-use crate::{catalogue, reservations, rules, supply};
+use crate::{catalogue, demand, reservations, rules, stock, supply};
+use frame::{Frame, own};
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
 /// The format that this build writes. Formats 1 to 4, which it reads, have fewer kinds of frames and know less of
@@ -50,9 +38,6 @@ const MAGIC: [u8; 8] = *b"ANAQUEL\0";
 const FORMAT: u16 = 5;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
-
-/// Items in one frame, and cells copied in one durable read: some tens of microseconds.
-const ITEMS_PER_FRAME: usize = 1024;
 
 /// The largest frame that is believed while reading: far more than 1,024 groups of every location.
 const FRAME_BYTES_MAX: u32 = 1 << 30;
@@ -62,74 +47,6 @@ const ROOM_CHECK_BYTES: u64 = 8 << 20;
 
 /// An image that is being written.
 const UNFINISHED: &str = "image.unfinished";
-
-#[derive(Serialize, Deserialize)]
-enum Frame {
-    Names(Definitions),
-    Skus(Vec<(SkuId, Versioned<SkuDetails>)>),
-    Locations(Vec<(LocationId, Versioned<LocationDetails>)>),
-    Groups(Vec<(GroupId, Versioned<GroupDetails>)>),
-    Channels(Vec<(ChannelId, Versioned<ChannelDetails>)>),
-    Prices(Vec<(SkuId, Versioned<Vec<Price>>)>),
-    Cells(Vec<(CellAfter, Timestamp)>),
-    /// As formats 1 to 4 have them.
-    Movements(Vec<((SkuId, LocationId), RecentV1)>),
-    ReservationsV1(Vec<v1::Reservation>),
-    /// As formats 1 to 3 have them.
-    Keys(Vec<(u128, Done)>),
-    End(Summary),
-    Rules(Vec<(RuleId, Option<Standing>)>),
-    /// As format 2 has them: nothing of them is to come.
-    ReservationsV2(Vec<Reservation>),
-    Quotas(Vec<(Counted, Used)>),
-    Services(Vec<(LocationId, Versioned<ServiceDetails>)>),
-    Reservations(Vec<Kept>),
-    Supply(Vec<(SkuId, LocationId, Vec<Supply>)>),
-    Rates(Vec<((SkuId, LocationId), Rate)>),
-    /// Names that nobody declared. Behind the names, which hold all, those without an id included.
-    Undeclared(Box<Undeclared>),
-    KeptKeys(KeptKeys),
-    Came(Vec<(CameKey, Came)>),
-    /// With whose each is.
-    Whole(Vec<(Kept, u32)>),
-    /// What memory keeps of those that are closed.
-    Closed(Vec<Closed>),
-    Owners(Vec<(ReservationId, u64)>),
-    Hours(Vec<(LocationId, Versioned<LocationHours>)>),
-    /// Movements since the last counts.
-    Recent(Vec<((SkuId, LocationId), Recent)>),
-    /// Quarantines, and whose each is. Behind the names.
-    Quarantines(Vec<(LocationId, LocationId)>),
-    /// Names that are retired. Behind the names, and before what is said of them.
-    Retired(Box<RetiredNames>),
-    /// Whether SKUs are counted. Before the cells.
-    Tracking(Vec<(SkuId, Versioned<bool>)>),
-}
-
-/// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.
-#[derive(Serialize, Deserialize)]
-struct Kept(Reservation, Vec<(u16, Wait)>, Vec<OrderDay>);
-
-impl From<Arc<Reservation>> for Kept {
-    fn from(reservation: Arc<Reservation>) -> Self {
-        let lines = (0..).zip(&reservation.lines);
-        let waits = lines.filter_map(|(number, line)| Some((number, line.wait.as_deref()?.clone()))).collect();
-        let orders = reservation.orders.to_vec();
-        Self(Arc::unwrap_or_clone(reservation), waits, orders)
-    }
-}
-
-impl From<Kept> for Reservation {
-    fn from(Kept(mut reservation, waits, orders): Kept) -> Self {
-        for (number, wait) in waits {
-            if let Some(line) = reservation.lines.get_mut(usize::from(number)) {
-                line.wait = Some(Box::new(wait));
-            }
-        }
-        reservation.orders = orders.into();
-        reservation
-    }
-}
 
 /// What an image holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,8 +81,9 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn frame(&mut self, frame: &Frame) -> io::Result<()> {
-        let payload = journal::encode(frame);
+    fn frame(&mut self, frame: impl Into<Frame>) -> io::Result<()> {
+        let frame: Frame = frame.into();
+        let payload = journal::encode(&frame);
         // An image must never take the room that the log needs to stay whole.
         self.unchecked_bytes += payload.len() as u64;
         if self.unchecked_bytes >= ROOM_CHECK_BYTES {
@@ -179,27 +97,6 @@ impl Writer<'_> {
         self.out.write_all(&length.to_le_bytes())?;
         self.out.write_all(&crc32fast::hash(&payload).to_le_bytes())?;
         self.out.write_all(&payload)
-    }
-
-    fn frames<T>(&mut self, items: impl Iterator<Item = T>, frame: impl Fn(Vec<T>) -> Frame) -> io::Result<()> {
-        let mut items = items.peekable();
-        while items.peek().is_some() {
-            self.frame(&frame(items.by_ref().take(ITEMS_PER_FRAME).collect()))?;
-        }
-        Ok(())
-    }
-
-    fn details<I, D>(
-        &mut self,
-        registry: &Registry<I, D>,
-        frame: impl Fn(Vec<(I, Versioned<D>)>) -> Frame,
-    ) -> io::Result<()>
-    where
-        I: From<u32> + Into<u32> + Copy + Eq + std::hash::Hash,
-        D: Default + Clone,
-    {
-        let ids = (0..registry.count()).map(I::from);
-        self.frames(ids.filter_map(|id| Some((id, registry.details(id)?.as_ref().clone()))), frame)
     }
 }
 
@@ -242,92 +139,10 @@ fn write_unfinished(
     writer.out.write_all(&epoch.0.to_le_bytes())?;
     writer.out.write_all(&start_seq.to_le_bytes())?;
 
-    let catalogue = &state.catalogue;
-    let skus = (0..catalogue.skus.count()).map(SkuId);
-    writer.frames(skus.clone().map(|id| (id, catalogue.skus.name(id).clone())), |skus| {
-        Frame::Names(Definitions { skus, ..Definitions::default() })
-    })?;
-    let named = Definitions {
-        skus: Vec::new(),
-        locations: (0..catalogue.locations.count())
-            .map(|n| (n.into(), catalogue.locations.name(n.into()).clone()))
-            .collect(),
-        groups: (0..catalogue.groups.count()).map(|n| (n.into(), catalogue.groups.name(n.into()).clone())).collect(),
-        channels: (0..catalogue.channels.count())
-            .map(|n| (n.into(), catalogue.channels.name(n.into()).clone()))
-            .collect(),
-    };
-    writer.frame(&Frame::Names(named))?;
-    writer.frame(&Frame::Undeclared(Box::new(catalogue.undeclared())))?;
-    writer.frames(catalogue.all_quarantines().into_iter(), Frame::Quarantines)?;
-    writer.frame(&Frame::Retired(Box::new(catalogue.copy_retired())))?;
-    writer.details(&catalogue.skus, Frame::Skus)?;
-    writer.details(&catalogue.locations, Frame::Locations)?;
-    writer.details(&catalogue.groups, Frame::Groups)?;
-    writer.details(&catalogue.channels, Frame::Channels)?;
-    let prices = skus.clone().filter_map(|sku| Some((sku, catalogue.prices(sku)?.as_ref().clone())));
-    writer.frames(prices, Frame::Prices)?;
-    let tracking = skus.clone().filter_map(|sku| Some((sku, catalogue.tracking(sku)?)));
-    writer.frames(tracking, Frame::Tracking)?;
-    let locations = (0..catalogue.locations.count()).map(LocationId);
-    let services = locations.filter_map(|location| Some((location, catalogue.services(location)?.as_ref().clone())));
-    writer.frames(services, Frame::Services)?;
-    let locations = (0..catalogue.locations.count()).map(LocationId);
-    let hours = locations.filter_map(|location| Some((location, catalogue.own_hours(location)?.as_ref().clone())));
-    writer.frames(hours, Frame::Hours)?;
-    let rules = (0..).map(RuleId).zip(state.rules.all());
-    writer.frames(rules.map(|(id, standing)| (id, standing.map(Arc::unwrap_or_clone))), Frame::Rules)?;
-
-    let mut cells = 0;
-    let mut pending = Vec::new();
-    for sku in skus {
-        let (_, mut ids) = state
-            .view
-            .read(|| state.matrix.row(sku).iter().map(|(id, cell)| (cell.location(), id)).collect::<Vec<_>>());
-        ids.sort_unstable();
-        for chunk in ids.chunks(ITEMS_PER_FRAME) {
-            // Each cell whole: its words belong together.
-            let (_, copied) = state.view.read(|| {
-                let copy = |(location, id): &(LocationId, crate::matrix::CellId)| {
-                    let cell = state.matrix.cell(*id);
-                    let (level, safety_stock) = (cell.durable(), cell.safety_stock());
-                    (CellAfter { sku, location: *location, level, safety_stock }, cell.counted_at())
-                };
-                chunk.iter().map(copy).collect::<Vec<_>>()
-            });
-            cells += copied.len() as u64;
-            pending.extend(copied);
-            if pending.len() >= ITEMS_PER_FRAME {
-                writer.frame(&Frame::Cells(std::mem::take(&mut pending)))?;
-            }
-        }
-    }
-    writer.frame(&Frame::Cells(pending))?;
-    writer.frames(state.movements.copy().into_iter(), Frame::Recent)?;
-    let reservations = write_reservations(state, &mut writer)?;
-    // Behind the reservations: of one that is open still, it is there.
-    writer.frames(state.all_owners().into_iter(), Frame::Owners)?;
-    write_supply(state, &mut writer)?;
-    writer.frames(state.rates.copy().into_iter(), Frame::Rates)?;
-    // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
-    let counted: Vec<_> = state.ledger().quotas().into_iter().map(|(counted, _)| counted).collect();
-    for chunk in counted.chunks(ITEMS_PER_FRAME) {
-        let (_, copied) = state.view.read(|| {
-            let ledger = state.ledger();
-            let used = chunk.iter().map(|counted| (*counted, ledger.used(*counted)));
-            used.filter(|(_, used)| used.seq > 0).collect()
-        });
-        writer.frame(&Frame::Quotas(copied))?;
-    }
-    let mut from = 0;
-    while let Some((page, next)) = state.idempotency.page(from) {
-        writer.frame(&Frame::KeptKeys(page))?;
-        from = next;
-    }
-
+    let (cells, reservations) = save_all(state, &mut writer)?;
     let (end_seq, ()) = state.view.read(|| ());
     let summary = Summary { start_seq, end_seq, last_time, cells, reservations };
-    writer.frame(&Frame::End(summary))?;
+    writer.frame(own::Frame::End(summary))?;
     let file = writer.out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
     if !durable_up_to(end_seq) {
@@ -338,48 +153,25 @@ fn write_unfinished(
     Ok(summary)
 }
 
-/// What is known of each reservation, oldest first; tells how many there are.
-fn write_reservations(state: &State, writer: &mut Writer<'_>) -> io::Result<u64> {
-    let (mut whole, mut closed, mut count) = (Vec::new(), Vec::new(), 0);
-    for known in state.reservations.each() {
-        count += 1;
-        match known {
-            Known::Here(reservation) => {
-                let caller = reservation.caller;
-                whole.push((Kept::from(reservation), caller));
-            }
-            Known::Closed(entry) => closed.push(*entry),
-        }
-        if whole.len() >= ITEMS_PER_FRAME {
-            writer.frame(&Frame::Whole(std::mem::take(&mut whole)))?;
-        }
-        if closed.len() >= ITEMS_PER_FRAME {
-            writer.frame(&Frame::Closed(std::mem::take(&mut closed)))?;
-        }
+/// Saves all subjects, in an order that each piece's age allows: what is copied later knows at least as much. Tells how many
+/// cells and reservations there are.
+fn save_all(state: &State, writer: &mut Writer<'_>) -> io::Result<(u64, u64)> {
+    // Names first: everything else uses them.
+    catalogue::frames::save(state, &mut |frame| writer.frame(frame))?;
+    rules::frames::save(state, &mut |frame| writer.frame(frame))?;
+    let cells = stock::frames::save(state, &mut |frame| writer.frame(frame))?;
+    let reservations = reservations::frames::save(state, &mut |frame| writer.frame(frame))?;
+    supply::frames::save(state, &mut |frame| writer.frame(frame))?;
+    demand::frames::save(state, &mut |frame| writer.frame(frame))?;
+    // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
+    reservations::frames::save_quotas(state, &mut |frame| writer.frame(frame))?;
+    // Keys last: what their answers rest on is in the checkpoint, too.
+    let mut from = 0;
+    while let Some((page, next)) = state.idempotency.page(from) {
+        writer.frame(own::Frame::KeptKeys(page))?;
+        from = next;
     }
-    writer.frame(&Frame::Whole(whole))?;
-    writer.frame(&Frame::Closed(closed))?;
-    Ok(count)
-}
-
-/// What is to come, each cell whole.
-fn write_supply(state: &State, writer: &mut Writer<'_>) -> io::Result<()> {
-    let cells: Vec<_> = state.ledger().outlooks(None).map(|(cell, _)| cell).collect();
-    for chunk in cells.chunks(ITEMS_PER_FRAME) {
-        let (_, copied) = state.view.read(|| {
-            let ledger = state.ledger();
-            let supplies = |(sku, location): &(SkuId, LocationId)| {
-                let supplies = ledger.outlook(*sku, *location).map(|outlook| outlook.supplies().to_vec());
-                (*sku, *location, supplies.unwrap_or_default())
-            };
-            chunk.iter().map(supplies).collect()
-        });
-        writer.frame(&Frame::Supply(copied))?;
-    }
-    // Each row says of which record it is, so that what is replayed behind it counts once.
-    let mut came = state.ledger().all_came();
-    came.sort_unstable_by_key(|(_, came)| (came.time, came.seq));
-    writer.frames(came.into_iter(), Frame::Came)
+    Ok((cells, reservations))
 }
 
 pub(crate) fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
@@ -469,88 +261,24 @@ pub(crate) fn load_from(
     loop {
         let frame: Frame = read_frame(&mut input).map_err(wrong)?;
         match frame {
-            Frame::Names(names) => catalogue::fold::define(state, &names),
-            Frame::Undeclared(undeclared) => state.catalogue.restore_undeclared(&undeclared),
-            Frame::Retired(names) => state.catalogue.restore_retired(&names),
-            Frame::Skus(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_sku(id, set.version, set.details));
+            Frame::Catalogue(frame) => catalogue::frames::restore(state, frame),
+            Frame::Rules(frame) => rules::frames::restore(state, frame),
+            Frame::Stock(frame) => stock::frames::restore(&mut folder.stock, state, frame),
+            Frame::Reservations(frame) => reservations::frames::restore(&mut folder.reservations, state, frame),
+            Frame::Supply(frame) => supply::frames::restore(state, frame),
+            Frame::Demand(frame) => demand::frames::restore(state, frame),
+            Frame::Own(own::Frame::Keys(rows)) => {
+                rows.into_iter().for_each(|(scope, done)| fold::restore_key(state, scope, done));
             }
-            Frame::Locations(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_location(id, set.version, set.details));
-            }
-            Frame::Groups(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_group(id, set.version, set.details))
-            }
-            Frame::Channels(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_channel(id, set.version, set.details));
-            }
-            Frame::Prices(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_prices(id, set.version, set.details));
-            }
-            Frame::Tracking(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_tracking(id, set.version, set.details));
-            }
-            Frame::Cells(cells) => {
-                for (cell, counted_at) in &cells {
-                    folder.stock.restore_cell(state, cell, *counted_at);
-                }
-            }
-            Frame::Movements(rows) => {
-                rows.into_iter()
-                    .for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent.into()));
-            }
-            Frame::Quarantines(rows) => {
-                rows.into_iter().for_each(|(quarantine, of)| state.catalogue.fold_quarantine(quarantine, of));
-            }
-            Frame::Recent(rows) => {
-                rows.into_iter().for_each(|((sku, location), recent)| state.movements.restore(sku, location, recent));
-            }
-            Frame::ReservationsV1(rows) => {
-                rows.into_iter()
-                    .for_each(|reservation| folder.reservations.restore_reservation(state, reservation.into()));
-            }
-            Frame::ReservationsV2(rows) => {
-                rows.into_iter().for_each(|reservation| folder.reservations.restore_reservation(state, reservation));
-            }
-            Frame::Reservations(rows) => {
-                rows.into_iter().for_each(|kept| folder.reservations.restore_reservation(state, kept.into()));
-            }
-            Frame::Whole(rows) => {
-                for (kept, caller) in rows {
-                    folder.reservations.restore_reservation(state, Reservation { caller, ..kept.into() });
-                }
-            }
-            Frame::Closed(rows) => rows.iter().for_each(|closed| reservations::fold::restore_closed(state, closed)),
-            Frame::Rates(rows) => {
-                rows.into_iter().for_each(|((sku, location), rate)| state.rates.restore(sku, location, rate));
-            }
-            Frame::Supply(rows) => {
-                rows.iter()
-                    .for_each(|(sku, location, supplies)| supply::fold::restore(state, *sku, *location, supplies));
-            }
-            Frame::Quotas(rows) => rows.into_iter().for_each(|(counted, used)| state.restore_quota(counted, used)),
-            Frame::Services(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_services(id, set.version, set.details));
-            }
-            Frame::Hours(rows) => {
-                rows.into_iter().for_each(|(id, set)| state.catalogue.fold_hours(id, set.version, set.details));
-            }
-            Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| rules::fold::restore(state, id, standing)),
-            Frame::Keys(rows) => rows.into_iter().for_each(|(scope, done)| fold::restore_key(state, scope, done)),
-            Frame::Owners(rows) => {
-                folder.reservations.has_owners = true;
-                state.restore_owners(rows);
-            }
-            Frame::Came(rows) => state.restore_came(&rows),
-            Frame::KeptKeys(page) => fold::restore_keys(state, &page),
-            Frame::End(summary) if left_at.is_some_and(|left_at| summary.end_seq > left_at) => {
+            Frame::Own(own::Frame::KeptKeys(page)) => fold::restore_keys(state, &page),
+            Frame::Own(own::Frame::End(summary)) if left_at.is_some_and(|left_at| summary.end_seq > left_at) => {
                 return Err(wrong(format!("it reaches {}, in a history that this log left before", summary.end_seq)));
             }
-            Frame::End(summary) if summary.start_seq.to_le_bytes() == start_seq => {
+            Frame::Own(own::Frame::End(summary)) if summary.start_seq.to_le_bytes() == start_seq => {
                 state.set_last_time(summary.last_time);
                 return Ok(summary);
             }
-            Frame::End(_) => return Err(wrong("its end belongs to another image".into())),
+            Frame::Own(own::Frame::End(_)) => return Err(wrong("its end belongs to another image".into())),
         }
     }
 }
@@ -573,7 +301,7 @@ pub(crate) fn summary(file: &File) -> Result<Summary, String> {
             let mut bytes = vec![0; usize::try_from(length - at).unwrap_or(0).min(1 << 20)];
             file.read_exact_at(&mut bytes, at).map_err(|error| error.to_string())?;
             return match read_frame(&mut bytes.as_slice())? {
-                Frame::End(summary) => Ok(summary),
+                Frame::Own(own::Frame::End(summary)) => Ok(summary),
                 _ => Err("it has no end".into()),
             };
         }

@@ -19,7 +19,7 @@ struct Line {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Reservation {
+pub struct Reservation {
     id: ReservationId,
     version: Seq,
     state: State,
