@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{EnumAccess, Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Summary;
+use super::summary::Summary;
 use crate::kernel::idempotency::{Done, KeptKeys};
 use crate::kernel::tagged::tagged;
 use crate::{catalogue, demand, reservations, rules, stock, supply};

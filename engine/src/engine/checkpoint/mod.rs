@@ -15,22 +15,23 @@
 //! kept, and the log is kept from the start of the older one.
 
 mod frame;
+mod summary;
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::engine::fold::{self, Folder};
 use crate::engine::identity::Era;
-use crate::ids::{Epoch, Seq, Timestamp};
+use crate::ids::{Epoch, Seq};
 use crate::journal;
 use crate::private::{make_private, private_file};
 use crate::state::State;
 use crate::{catalogue, demand, reservations, rules, stock, supply};
 use frame::{Frame, own};
+pub use summary::Summary;
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
 /// The format that this build writes. Formats 1 to 4, which it reads, have fewer kinds of frames and know less of
@@ -47,21 +48,6 @@ const ROOM_CHECK_BYTES: u64 = 8 << 20;
 
 /// An image that is being written.
 const UNFINISHED: &str = "image.unfinished";
-
-/// What an image holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Summary {
-    /// Everything up to here is in the image; the log is replayed from the next record on.
-    pub start_seq: Seq,
-    /// Something up to here may be in the image; the log must reach it.
-    pub end_seq: Seq,
-    /// The time of the last record that is certainly in it.
-    pub last_time: Timestamp,
-    /// Cells in it.
-    pub cells: u64,
-    /// Reservations in it.
-    pub reservations: u64,
-}
 
 /// Why an image cannot be used.
 #[derive(Debug, thiserror::Error)]
