@@ -16,136 +16,112 @@ pub use crate::rules::command::RuleFields;
 pub use crate::stock::command::{AsOf, Count, Movement};
 pub use crate::supply::command::SupplyFields;
 
+use crate::catalogue::command as catalogue;
+use crate::demand::command as demand;
 use crate::event::{Cause, Few, ImportKind, Imported, ThingKind};
 use crate::ids::{Name, ReservationId};
+use crate::imports::command as imports;
+use crate::kernel::asked::Asked;
 use crate::kernel::patch::Patch;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
+use crate::reservations::command as reservations;
+use crate::rules::command as rules;
 use crate::state::State;
-use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
+use crate::stock::command as stock;
+use crate::supply::command as supply;
 
-/// Everything that can be asked of the journal thread, by subject.
-#[derive(Debug)]
-pub enum Command {
+/// Lists the subjects: what each match over all commands comes from.
+macro_rules! subjects {
+    ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
+        /// Everything that can be asked of the journal thread, by subject.
+        #[derive(Debug)]
+        pub enum Command { $($(#[$doc])* $name($module::Command),)+ }
+
+        $(impl From<$module::Command> for Command {
+            fn from(command: $module::Command) -> Self {
+                Self::$name(command)
+            }
+        })+
+
+        impl Asked<State> for Command {
+            fn kind(&self) -> &'static str {
+                match self { $(Self::$name(command) => command.kind(),)+ }
+            }
+
+            fn lines(&self) -> usize {
+                match self { $(Self::$name(command) => command.lines(),)+ }
+            }
+
+            fn may_be_dropped(&self) -> bool {
+                match self { $(Self::$name(command) => command.may_be_dropped(),)+ }
+            }
+
+            #[inline]
+            fn plain(&self) -> Option<Plain> {
+                match self { $(Self::$name(command) => command.plain(),)+ }
+            }
+
+            #[inline]
+            fn begins_batch(&self, state: &State) -> bool {
+                match self { $(Self::$name(command) => command.begins_batch(state),)+ }
+            }
+
+            #[inline]
+            fn ends_batch(&self, state: &State) -> bool {
+                match self { $(Self::$name(command) => command.ends_batch(state),)+ }
+            }
+
+            #[inline]
+            fn admitted(&self) -> Few<(CellId, StockChange)> {
+                match self { $(Self::$name(command) => command.admitted(),)+ }
+            }
+        }
+    };
+}
+
+subjects! {
     /// Of reservations.
-    Reservations(reservations::command::Command),
+    Reservations(reservations),
     /// Of stock.
-    Stock(stock::command::Command),
+    Stock(stock),
     /// Of the catalogue.
-    Catalogue(catalogue::command::Command),
+    Catalogue(catalogue),
     /// Of inbound supply.
-    Supply(supply::command::Command),
+    Supply(supply),
     /// Of rules.
-    Rules(rules::command::Command),
+    Rules(rules),
     /// Of imports.
-    Imports(imports::command::Command),
+    Imports(imports),
     /// Of demand that was refused.
-    Demand(demand::command::Command),
+    Demand(demand),
 }
 
 impl Command {
     /// A step of a reservation.
     pub fn step(id: ReservationId, step: StepRequest) -> Self {
-        Self::Reservations(reservations::command::Command::Step(id, step))
+        reservations::Command::Step(id, step).into()
     }
 
     /// Counts.
     pub fn count(counts: Vec<Count>) -> Self {
-        Self::Stock(stock::command::Command::Count(counts))
+        stock::Command::Count(counts).into()
     }
 
     /// Inbound supply.
     pub fn supply(rows: Vec<SupplyFields>) -> Self {
-        Self::Supply(supply::command::Command::Set(rows))
+        supply::Command::Set(rows).into()
     }
 
     /// Rows of an import.
     pub fn load(rows: Rows, atomic: bool) -> Self {
-        Self::Imports(imports::command::Command::Load { rows, atomic, finish: None })
+        imports::Command::Load { rows, atomic, finish: None }.into()
     }
 
     /// The end of an import.
     pub fn finish(kind: ImportKind, imported: Box<Imported>) -> Self {
-        let (rows, finish) = (Rows::None(kind), Some(imported));
-        Self::Imports(imports::command::Command::Load { rows, atomic: false, finish })
-    }
-
-    /// What it is, in a word.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Reservations(command) => command.kind(),
-            Self::Stock(command) => command.kind(),
-            Self::Catalogue(command) => command.kind(),
-            Self::Supply(command) => command.kind(),
-            Self::Rules(command) => command.kind(),
-            Self::Imports(command) => command.kind(),
-            Self::Demand(command) => command.kind(),
-        }
-    }
-
-    /// Lines or rows that it names.
-    pub fn lines(&self) -> usize {
-        match self {
-            Self::Reservations(command) => command.lines(),
-            Self::Stock(command) => command.lines(),
-            Self::Catalogue(command) => command.lines(),
-            Self::Supply(command) => command.lines(),
-            Self::Rules(command) => command.lines(),
-            Self::Imports(command) => command.lines(),
-            Self::Demand(command) => command.lines(),
-        }
-    }
-
-    /// Which kind it is, where it costs little: it is told by that alone.
-    #[inline]
-    pub(crate) fn plain(&self) -> Option<Plain> {
-        match self {
-            Self::Reservations(command) => command.plain(),
-            Self::Stock(command) => command.plain(),
-            Self::Catalogue(_) | Self::Supply(_) | Self::Rules(_) | Self::Imports(_) | Self::Demand(_) => None,
-        }
-    }
-
-    /// Whether it is left undone where nobody waits for it any more. What happened in the world, and what the engine says
-    /// itself, is noted whoever hears of it.
-    pub(crate) fn may_be_dropped(&self) -> bool {
-        match self {
-            Self::Reservations(_) | Self::Supply(_) | Self::Rules(_) => true,
-            Self::Catalogue(command) => command.may_be_dropped(),
-            Self::Stock(_) | Self::Imports(_) | Self::Demand(_) => false,
-        }
-    }
-
-    /// Whether it is decided on what is durable, and so begins a batch.
-    #[inline]
-    pub(crate) fn begins_batch(&self, state: &State) -> bool {
-        match self {
-            Self::Catalogue(command) => command.begins_batch(state),
-            Self::Imports(command) => command.begins_batch(state),
-            Self::Reservations(_) | Self::Stock(_) | Self::Supply(_) | Self::Rules(_) | Self::Demand(_) => false,
-        }
-    }
-
-    /// Whether it may change what rules rest on, and so ends its batch.
-    #[inline]
-    pub(crate) fn ends_batch(&self, state: &State) -> bool {
-        match self {
-            Self::Catalogue(command) => command.ends_batch(state),
-            Self::Imports(command) => command.ends_batch(state),
-            Self::Rules(_) => true,
-            Self::Reservations(_) | Self::Stock(_) | Self::Supply(_) | Self::Demand(_) => false,
-        }
-    }
-
-    /// What its caller already took from promise words.
-    #[inline]
-    pub(crate) fn admitted(&self) -> Few<(CellId, StockChange)> {
-        match self {
-            Self::Reservations(command) => command.admitted(),
-            Self::Stock(command) => command.admitted(),
-            Self::Catalogue(_) | Self::Supply(_) | Self::Rules(_) | Self::Imports(_) | Self::Demand(_) => Few::new(),
-        }
+        imports::Command::Load { rows: Rows::None(kind), atomic: false, finish: Some(imported) }.into()
     }
 }
 
@@ -153,7 +129,7 @@ impl From<Put> for Command {
     fn from(Put { what, precondition }: Put) -> Self {
         let setting = match what {
             PutWhat::Rule(name, fields) => {
-                return Self::Rules(rules::command::Command::Put(name, fields, precondition));
+                return Self::Rules(rules::Command::Put(name, fields, precondition));
             }
             PutWhat::Sku(name, fields) => Setting::Sku(name, fields),
             PutWhat::Location(name, fields) => Setting::Location(name, fields),
@@ -161,7 +137,7 @@ impl From<Put> for Command {
             PutWhat::Channel(name, fields) => Setting::Channel(name, fields),
             PutWhat::Retire(kind, name) => Setting::Retire(kind, name),
         };
-        Self::Catalogue(catalogue::command::Command::Put(Box::new(setting), precondition))
+        Self::Catalogue(catalogue::Command::Put(Box::new(setting), precondition))
     }
 }
 

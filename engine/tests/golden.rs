@@ -5,8 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails,
-    Transfers,
+    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,
+    SkuDetails,
 };
 use anaquel_engine::event::*;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
@@ -356,7 +356,7 @@ fn events_of_v2() -> Vec<(Option<Box<Cause>>, Event)> {
         hours: vec![(600, 1200)],
         pickup_cutoff: Some(1080),
         pickup_minutes: 120,
-        transfers: Some(Transfers { from: GroupId(0), minutes: 1440 }),
+        brought_from: Some(BroughtFrom { from: GroupId(0), minutes: 1440 }),
     };
     let moves = vec![Move { line: 0, quantity: 1, from: cell(5), to: cell(6) }];
     vec![

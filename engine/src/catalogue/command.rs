@@ -1,5 +1,6 @@
 //! The commands of the catalogue.
 
+use crate::kernel::asked::Asked;
 use std::collections::BTreeMap;
 
 use super::details::{ChannelDetails, LocationKind};
@@ -34,33 +35,29 @@ pub enum Setting {
     Retire(ThingKind, Name),
 }
 
-impl Command {
-    /// What it is, in a word.
-    pub fn kind(&self) -> &'static str {
+impl Asked<State> for Command {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Put(..) => "put",
             Self::Release(..) => "names given back",
         }
     }
 
-    /// Things that it names.
-    pub fn lines(&self) -> usize {
+    fn lines(&self) -> usize {
         match self {
             Self::Put(..) => 1,
             Self::Release(channels, _) => channels.len(),
         }
     }
 
-    /// Whether it is left undone where nobody waits for it any more.
-    pub(crate) fn may_be_dropped(&self) -> bool {
+    fn may_be_dropped(&self) -> bool {
         match self {
             Self::Put(..) => true,
             Self::Release(..) => false,
         }
     }
 
-    /// Whether it is decided on what is durable, and so begins a batch.
-    pub(crate) fn begins_batch(&self, state: &State) -> bool {
+    fn begins_batch(&self, state: &State) -> bool {
         match self {
             Self::Put(setting, _) => match &**setting {
                 Setting::Retire(..) => true,
@@ -71,8 +68,7 @@ impl Command {
         }
     }
 
-    /// Whether it may change what rules rest on, and so ends its batch.
-    pub(crate) fn ends_batch(&self, state: &State) -> bool {
+    fn ends_batch(&self, state: &State) -> bool {
         match self {
             Self::Put(setting, _) => match &**setting {
                 Setting::Sku(..) => state.rules.book().looks_at_traits() || self.begins_batch(state),

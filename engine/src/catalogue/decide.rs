@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::command::{Command, LocationFields, ServiceFields, Setting, SkuFields};
 use super::details::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails, Transfers,
+    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, ServiceDetails, SkuDetails,
 };
 use super::event::Event;
 use super::names::ThingKind;
@@ -256,15 +256,15 @@ pub(crate) fn describe_services(
     pickup_minutes.apply_or(&mut details.pickup_minutes, 0);
     match transfer_group {
         Patch::Keep => {}
-        Patch::Clear => details.transfers = None,
+        Patch::Clear => details.brought_from = None,
         Patch::Set(group) => {
             let from = cx.draft.intern_group(group).ok_or_else(|| left::others("transfer_group"))?;
-            let minutes = details.transfers.map_or(0, |transfers| transfers.minutes);
-            details.transfers = Some(Transfers { from, minutes });
+            let minutes = details.brought_from.map_or(0, |brought| brought.minutes);
+            details.brought_from = Some(BroughtFrom { from, minutes });
         }
     }
-    match &mut details.transfers {
-        Some(transfers) => transfer_minutes.apply_or(&mut transfers.minutes, 0),
+    match &mut details.brought_from {
+        Some(brought) => transfer_minutes.apply_or(&mut brought.minutes, 0),
         None if transfer_minutes.value().is_some() => {
             return Err(Refusal::invalid("transfer_minutes", "is given without transfer_group").into());
         }

@@ -74,7 +74,7 @@ impl State {
         let locations = &self.catalogue.locations;
         let members = self.catalogue.groups.details_or_default(group).locations;
         let places = self.places.load();
-        let brought = places.iter().filter(|(_, place)| place.transfers().is_some_and(|(from, _)| from == group));
+        let brought = places.iter().filter(|(_, place)| place.brought_from().is_some_and(|(from, _)| from == group));
         let all = members.into_iter().chain(brought.map(|(location, _)| location));
         let mut all: Vec<_> = all.filter(|location| locations.is_live(*location)).collect();
         all.sort_unstable();

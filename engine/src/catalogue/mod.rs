@@ -45,8 +45,8 @@ use crate::level::StockChange;
 use crate::matrix::Arena;
 
 pub use details::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails,
-    Transfers,
+    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,
+    SkuDetails,
 };
 pub(crate) use undeclared::{RetiredNames, Undeclared};
 

@@ -116,7 +116,7 @@ impl Place {
     }
 
     /// From where the store may have what it lacks brought, and how many minutes that takes.
-    pub fn transfers(&self) -> Option<(GroupId, u32)> {
-        self.services.transfers.map(|transfers| (transfers.from, transfers.minutes))
+    pub fn brought_from(&self) -> Option<(GroupId, u32)> {
+        self.services.brought_from.map(|brought| (brought.from, brought.minutes))
     }
 }

@@ -1,7 +1,9 @@
 //! The commands of demand that was refused.
 
 use super::lost_demand::LostDemand;
+use crate::kernel::asked::Asked;
 use crate::reservations::promise::Purpose;
+use crate::state::State;
 
 /// What the engine itself notes of demand.
 #[derive(Debug)]
@@ -10,18 +12,20 @@ pub enum Command {
     Note(Vec<(Purpose, LostDemand)>),
 }
 
-impl Command {
-    /// What it is, in a word.
-    pub fn kind(&self) -> &'static str {
+impl Asked<State> for Command {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Note(_) => "lost demand",
         }
     }
 
-    /// Rows that it names.
-    pub fn lines(&self) -> usize {
+    fn lines(&self) -> usize {
         match self {
             Self::Note(rows) => rows.len(),
         }
+    }
+
+    fn may_be_dropped(&self) -> bool {
+        false
     }
 }

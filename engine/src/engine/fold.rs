@@ -7,7 +7,7 @@
 
 use crate::catalogue::Catalogue;
 use crate::effect::{At, Effect, Step};
-use crate::event::Record;
+use crate::event::{Event, Record};
 use crate::hash::{self, Part, Sums};
 use crate::ids::Timestamp;
 use crate::kernel::idempotency::{Done, KeptKeys, tag_of};
@@ -44,9 +44,26 @@ impl Folder {
     pub fn fold(&mut self, state: &State, record: &Record) {
         let at = record.at();
         record.event.effects(|effect| self.fold_effect(state, at, effect));
+        self.fold_own(state, record);
         self.reservations.end_record(state, at.seq);
         fold_key(state, at);
         state.set_last_time(at.time);
+    }
+
+    /// What an event does to its own subject alone, beside its effects.
+    #[inline]
+    fn fold_own(&mut self, _state: &State, record: &Record) {
+        match &record.event {
+            // All that these do is an effect.
+            Event::Reservations(_)
+            | Event::Stock(_)
+            | Event::Catalogue(_)
+            | Event::Supply(_)
+            | Event::Rules(_)
+            | Event::Demand(_)
+            | Event::Imports(_)
+            | Event::Told(_) => {}
+        }
     }
 
     #[inline]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use crate::command::Queued;
+use crate::kernel::asked::Asked;
 use crate::kernel::plain::Plain;
 
 /// Steps in one word: how many there were, and whether one is under way.

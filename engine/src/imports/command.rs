@@ -4,6 +4,7 @@ use super::imported::{ImportKind, Imported};
 use crate::catalogue::Price;
 use crate::catalogue::command::{LocationFields, SkuFields};
 use crate::ids::{LocationId, Name, SkuId};
+use crate::kernel::asked::Asked;
 use crate::kernel::name_ref::NameRef;
 use crate::rules::command::RuleFields;
 use crate::state::State;
@@ -24,35 +25,35 @@ pub enum Command {
     },
 }
 
-impl Command {
-    /// What it is, in a word.
-    pub fn kind(&self) -> &'static str {
+impl Asked<State> for Command {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Load { .. } => "import",
         }
     }
 
-    /// Rows that it names.
-    pub fn lines(&self) -> usize {
+    fn lines(&self) -> usize {
         match self {
             Self::Load { rows, .. } => rows.len(),
         }
     }
 
-    /// Whether it is decided on what is durable, and so begins a batch.
-    pub(crate) fn begins_batch(&self, state: &State) -> bool {
+    fn begins_batch(&self, state: &State) -> bool {
         match self {
             Self::Load { rows, .. } => rows.set_tracking(state),
         }
     }
 
-    /// Whether it may change what rules rest on, and so ends its batch.
-    pub(crate) fn ends_batch(&self, state: &State) -> bool {
+    fn ends_batch(&self, state: &State) -> bool {
         match self {
             Self::Load { rows: Rows::Skus(_), .. } if state.rules.book().looks_at_traits() => true,
             Self::Load { rows: Rows::Locations(_) | Rows::Groups(_) | Rows::Rules(_), .. } => true,
             Self::Load { rows, .. } => rows.set_tracking(state),
         }
+    }
+
+    fn may_be_dropped(&self) -> bool {
+        false
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a subject.
 
+pub(crate) mod asked;
 pub mod cause;
 pub mod cell_after;
 pub mod clock;

@@ -106,7 +106,7 @@ impl State {
     pub fn pickup_transfers(&self, question: &PickupQuestion) -> usize {
         let places = self.places.load();
         let mut members: FxHashMap<GroupId, usize> = FxHashMap::default();
-        let from = |place: &PickupPlace| places.get(place.location).and_then(Place::transfers);
+        let from = |place: &PickupPlace| places.get(place.location).and_then(Place::brought_from);
         let count = |(group, _): (GroupId, u32)| {
             let count = || self.catalogue.groups.details(group).map_or(0, |set| set.details.locations.len());
             *members.entry(group).or_insert_with(count)
@@ -132,7 +132,7 @@ impl State {
         let mut groups: FxHashMap<GroupId, Donors> = FxHashMap::default();
         for place in found {
             ask(place.location);
-            if let Some((group, _)) = places.get(place.location).and_then(Place::transfers)
+            if let Some((group, _)) = places.get(place.location).and_then(Place::brought_from)
                 && let Entry::Vacant(vacant) = groups.entry(group)
             {
                 let members = self.catalogue.groups.details_or_default(group).locations;
@@ -225,7 +225,7 @@ fn bring(
     stock: &Stock,
     place: &mut PickupPlace,
 ) {
-    let Some((group, _)) = places.get(place.location).and_then(Place::transfers) else { return };
+    let Some((group, _)) = places.get(place.location).and_then(Place::brought_from) else { return };
     let Some(group) = groups.get(&group) else { return };
     let lines = question.basket.iter().zip(stock.of_place(place.location)).enumerate();
     let lacking = lines.map(|(line, ((_, want), have))| (line, want.saturating_sub(*have)));
@@ -243,7 +243,7 @@ fn bring(
 fn ready_at(question: &PickupQuestion, places: &Places, found: &PickupPlace) -> Option<Timestamp> {
     let place = places.get(found.location)?;
     let brought = found.from.iter().any(Option::is_some);
-    let minutes = place.transfers().filter(|_| brought).map_or(0, |(_, minutes)| minutes);
+    let minutes = place.brought_from().filter(|_| brought).map_or(0, |(_, minutes)| minutes);
     place.ready_at(question.now.plus_seconds(u64::from(minutes) * 60))
 }
 

@@ -3,6 +3,7 @@
 use super::promise::Purpose;
 use super::record::{State, Verdict};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::kernel::asked::Asked;
 use crate::kernel::few::Few;
 use crate::kernel::name_ref::NameRef;
 use crate::kernel::plain::Plain;
@@ -19,17 +20,15 @@ pub enum Command {
     Step(ReservationId, StepRequest),
 }
 
-impl Command {
-    /// What it is, in a word.
-    pub fn kind(&self) -> &'static str {
+impl Asked<crate::state::State> for Command {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Reserve(_) => "reserve",
             Self::Step(_, step) => step.kind(),
         }
     }
 
-    /// Lines that it names.
-    pub fn lines(&self) -> usize {
+    fn lines(&self) -> usize {
         match self {
             Self::Reserve(reserve) => reserve.lines.len() + reserve.group_lines.len(),
             Self::Step(_, StepRequest::Collect { lines, .. } | StepRequest::Cancel { lines, .. }) => {
@@ -47,9 +46,8 @@ impl Command {
         }
     }
 
-    /// Which kind it is, where it is of one line or step and costs little: it is told by that alone.
     #[inline]
-    pub(crate) fn plain(&self) -> Option<Plain> {
+    fn plain(&self) -> Option<Plain> {
         match self {
             Self::Reserve(reserve) => {
                 (reserve.group_lines.is_empty() && reserve.lines.len() <= 1).then_some(Plain::Reserve)
@@ -58,13 +56,16 @@ impl Command {
         }
     }
 
-    /// What was already taken from promise words for it.
     #[inline]
-    pub(crate) fn admitted(&self) -> Few<(CellId, StockChange)> {
+    fn admitted(&self) -> Few<(CellId, StockChange)> {
         match self {
             Self::Reserve(reserve) => reserve.admitted.clone(),
             Self::Step(..) => Few::new(),
         }
+    }
+
+    fn may_be_dropped(&self) -> bool {
+        true
     }
 }
 

@@ -3,7 +3,9 @@
 use super::rule::Effect;
 use crate::catalogue::LocationKind;
 use crate::ids::{Name, Timestamp};
+use crate::kernel::asked::Asked;
 use crate::kernel::version::Precondition;
+use crate::state::State;
 
 /// What can be asked of rules.
 #[derive(Debug)]
@@ -12,19 +14,25 @@ pub enum Command {
     Put(Name, Option<Box<RuleFields>>, Precondition),
 }
 
-impl Command {
-    /// What it is, in a word.
-    pub fn kind(&self) -> &'static str {
+impl Asked<State> for Command {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Put(..) => "put",
         }
     }
 
-    /// Things that it names.
-    pub fn lines(&self) -> usize {
+    fn lines(&self) -> usize {
         match self {
             Self::Put(..) => 1,
         }
+    }
+
+    fn may_be_dropped(&self) -> bool {
+        true
+    }
+
+    fn ends_batch(&self, _: &State) -> bool {
+        true
     }
 }
 

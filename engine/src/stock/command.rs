@@ -2,11 +2,13 @@
 
 use super::movement::MovementKind;
 use crate::ids::{LocationId, Seq, SkuId, Timestamp};
+use crate::kernel::asked::Asked;
 use crate::kernel::few::Few;
 use crate::kernel::name_ref::NameRef;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
+use crate::state::State;
 
 /// What can be told of stock.
 #[derive(Debug)]
@@ -17,39 +19,39 @@ pub enum Command {
     Count(Vec<Count>),
 }
 
-impl Command {
-    /// What it is, in a word.
-    pub fn kind(&self) -> &'static str {
+impl Asked<State> for Command {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Move(_) => "movements",
             Self::Count(_) => "counts",
         }
     }
 
-    /// Rows that it names.
-    pub fn lines(&self) -> usize {
+    fn lines(&self) -> usize {
         match self {
             Self::Move(rows) => rows.len(),
             Self::Count(rows) => rows.len(),
         }
     }
 
-    /// Which kind it is, where it is of one row and costs little: it is told by that alone.
     #[inline]
-    pub(crate) fn plain(&self) -> Option<Plain> {
+    fn plain(&self) -> Option<Plain> {
         match self {
             Self::Move(rows) => (rows.len() <= 1).then_some(Plain::Movements),
             Self::Count(_) => None,
         }
     }
 
-    /// What was already taken from promise words for it.
     #[inline]
-    pub(crate) fn admitted(&self) -> Few<(CellId, StockChange)> {
+    fn admitted(&self) -> Few<(CellId, StockChange)> {
         match self {
             Self::Move(movements) => movements.iter().filter_map(|movement| movement.admitted).collect(),
             Self::Count(_) => Few::new(),
         }
+    }
+
+    fn may_be_dropped(&self) -> bool {
+        false
     }
 }
 

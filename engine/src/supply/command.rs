@@ -2,7 +2,9 @@
 
 use super::inbound::SupplyKind;
 use crate::ids::{LocationId, Name, Seq, SkuId, Timestamp};
+use crate::kernel::asked::Asked;
 use crate::kernel::name_ref::NameRef;
+use crate::state::State;
 
 /// What can be told of inbound supply.
 #[derive(Debug)]
@@ -11,19 +13,21 @@ pub enum Command {
     Set(Vec<SupplyFields>),
 }
 
-impl Command {
-    /// What it is, in a word.
-    pub fn kind(&self) -> &'static str {
+impl Asked<State> for Command {
+    fn kind(&self) -> &'static str {
         match self {
             Self::Set(_) => "supply",
         }
     }
 
-    /// Rows that it names.
-    pub fn lines(&self) -> usize {
+    fn lines(&self) -> usize {
         match self {
             Self::Set(rows) => rows.len(),
         }
+    }
+
+    fn may_be_dropped(&self) -> bool {
+        true
     }
 }
 

@@ -41,6 +41,7 @@ use crate::engine::watch::Watch;
 use crate::event::{Event, Few, Record};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
+use crate::kernel::asked::Asked;
 use crate::kernel::clock::Anchors;
 use crate::settings::Settings;
 use crate::state::State;

@@ -20,7 +20,7 @@ use crate::audit::{Books, Stated};
 use crate::effect::{At, Described, Effect, Inbound};
 use crate::engine::directory::DataDirectory;
 use crate::engine::recovery::{Reading, Report, recover};
-use crate::event::Record;
+use crate::event::{Event, Record};
 use crate::hash::Sums;
 use crate::ids::{Epoch, Seq};
 use crate::journal::{self, Batch, LogOptions, OpenError};
@@ -148,6 +148,7 @@ impl Auditor {
             }
         });
         verdict?;
+        check_own(&mut self.books, record)?;
         // Whatever the event is: no cell is told that its quantities do not lead to.
         for ((sku, location), cell) in &stated {
             let level = self.books.level((*sku, *location));
@@ -164,6 +165,21 @@ impl Auditor {
     /// Where they differ.
     pub fn compare(&self, state: &State) -> Result<(), String> {
         self.books.compare(state)
+    }
+}
+
+/// What an event does to its own subject alone, beside its effects.
+fn check_own(_books: &mut Books, record: &Record) -> Result<(), String> {
+    match &record.event {
+        // All that these do is an effect.
+        Event::Reservations(_)
+        | Event::Stock(_)
+        | Event::Catalogue(_)
+        | Event::Supply(_)
+        | Event::Rules(_)
+        | Event::Demand(_)
+        | Event::Imports(_)
+        | Event::Told(_) => Ok(()),
     }
 }
 

@@ -201,7 +201,7 @@ impl State {
                 named.iter().copied().filter(|location| seen.insert(*location)).collect()
             }
             Sources::Store(store) => {
-                let group = places.get(*store).and_then(Place::transfers).map(|(group, _)| group);
+                let group = places.get(*store).and_then(Place::brought_from).map(|(group, _)| group);
                 let donors = group.map(|group| self.catalogue.groups.details_or_default(group).locations);
                 let donors = donors.unwrap_or_default().into_iter().filter(|location| location != store);
                 std::iter::once(*store).chain(donors).collect()
