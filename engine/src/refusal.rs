@@ -162,6 +162,26 @@ pub enum Refusal {
         /// What holds it; at least one.
         holders: Vec<Holder>,
     },
+    /// There is one of this id, with other content.
+    #[error("there is a {kind} {name}, and it says something else")]
+    AlreadyExists {
+        /// What it is.
+        kind: &'static str,
+        /// Its id.
+        name: Name,
+        /// The record that made it.
+        seq: Seq,
+    },
+    /// A thing is in a state from which this cannot happen.
+    #[error("the {kind} {name} is {state}, and cannot do this")]
+    InState {
+        /// What it is.
+        kind: &'static str,
+        /// Its id.
+        name: Name,
+        /// Its state.
+        state: &'static str,
+    },
     /// An atomic import has bad rows.
     #[error("{} rows are wrong, so none was loaded", .0.len())]
     BadRows(Vec<RowError>),

@@ -25,6 +25,7 @@ pub enum Slug {
     Timeout,
     InsufficientStock,
     WrongState,
+    AlreadyExists,
     Gone,
     StaleVersion,
     PayloadTooLarge,
@@ -41,7 +42,7 @@ type OwnField = (&'static str, &'static str);
 
 impl Slug {
     /// All kinds, in the order of their status codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -50,6 +51,7 @@ impl Slug {
         Self::Timeout,
         Self::InsufficientStock,
         Self::WrongState,
+        Self::AlreadyExists,
         Self::Gone,
         Self::StaleVersion,
         Self::PayloadTooLarge,
@@ -111,9 +113,14 @@ impl Slug {
                 )],
             ),
             Self::WrongState => (
-                "The reservation is in a state from which there is no way to what was asked for, such as confirm after it expired.",
-                "Read the reservation; where it is over, reserve anew.",
+                "The thing is in a state from which there is no way to what was asked for, such as confirm after it expired.",
+                "Read it; where it is over, begin anew.",
                 &[("state", "the state that it is in"), LIMIT],
+            ),
+            Self::AlreadyExists => (
+                "There is one of this id, made with other content. The same content again would have been answered with it.",
+                "Read it, or send this under another id.",
+                &[("seq", "the record that made it")],
             ),
             Self::Gone => (
                 "It was there, and is kept no longer: the log, closed reservations and idempotency keys have retentions.",
@@ -176,6 +183,7 @@ impl Slug {
             Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive"),
             Self::InsufficientStock => ("insufficient-stock", StatusCode::CONFLICT, "There is not enough stock"),
             Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "Its state does not allow this"),
+            Self::AlreadyExists => ("already-exists", StatusCode::CONFLICT, "There is one of this id already"),
             Self::Gone => ("gone", StatusCode::GONE, "The log no longer has this"),
             Self::StaleVersion => {
                 ("stale-version", StatusCode::PRECONDITION_FAILED, "It was changed since you read it")
@@ -379,6 +387,14 @@ impl Problem {
                 Self::new(Slug::IdempotencyMismatch, "Idempotency-Key: send a new key with a new body")
             }
             refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. }) => Self::held(&refusal),
+            Refusal::AlreadyExists { kind, name, seq } => {
+                let detail = format!("there is a {kind} {name}, and it says something else");
+                Self::new(Slug::AlreadyExists, detail).with(kind, name.as_str()).with("seq", seq)
+            }
+            Refusal::InState { kind, name, state } => {
+                let detail = format!("the {kind} {name} is {state}, and cannot do this");
+                Self::new(Slug::WrongState, detail).with(kind, name.as_str()).with("state", state)
+            }
             Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
         }
     }

@@ -102,6 +102,22 @@ impl Replaced {
     }
 }
 
+impl Event {
+    /// The promise that was made, in the shape that holds any; the event itself where it made none, or replaced several.
+    ///
+    /// # Errors
+    /// The event, as it was.
+    pub fn into_arranged(self) -> Result<Arranged, Self> {
+        let plain = |promised| Arranged { promised, waits: Vec::new(), orders: Vec::new() };
+        match self {
+            Self::Reserved(reserved) => Ok(plain(Promised { reserved: *reserved, terms: Vec::new() })),
+            Self::Promised(promised) => Ok(plain(*promised)),
+            Self::Arranged(arranged) => Ok(*arranged),
+            other => Err(other),
+        }
+    }
+}
+
 impl Collected {
     /// Tells what it does: the cells, what left them, and the step.
     #[inline]

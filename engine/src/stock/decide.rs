@@ -99,48 +99,80 @@ fn move_stock(cx: &mut Decide<'_>, movements: Vec<Movement>, cause: &mut Option<
             Some(time) => if_past(cx, time, || field("occurred_at"))?,
             None => None,
         };
-        let now = cx.draft.now;
-        let cell = cx.draft.cell(sku, location);
-        let created = !cell.exists;
-        // A count knows of what happened up to it. What carries no time of its own happens now, after every count.
-        let counted = told_at.is_some_and(|time| time <= cell.counted_at);
-        let occurred_at = told_at.unwrap_or(now.after_count(cell.counted_at));
-        let before = cell.level;
-        let (level, absorbed) = match before.checked_add(StockChange::bring(movement.change)) {
-            // It is noted, and moves nothing that anybody counts.
-            _ if counted || !is_tracked => (before, true),
-            Some(level) if is_sale || !is_overcorrected(before, level) => (level, false),
-            // The cell is as low as it goes, and a till is never refused: the sale stands in the log, and the next
-            // count says what is there.
-            None if is_sale => (before, true),
-            Some(_) => return Err(overcorrected(field("quantity"))),
-            None => return Err(out_of_range(field("quantity"))),
-        };
-        let cell = cx.draft.touch(sku, location);
-        cell.level = level;
-        if !absorbed {
-            cell.moved.push((occurred_at, movement.change));
-        }
-        if movement.kind == MovementKind::Receipt && cx.draft.ledger.outlook(sku, location).is_some() {
-            receipts.push(Receipt {
-                sku,
-                location,
-                units: movement.change.max(0) as u32,
-                unplanned: movement.unplanned,
-                reference: movement.reference.clone(),
-            });
-        }
-        rows.push(Moved {
+        let told = ToldMovement {
             kind: movement.kind,
             change: movement.change,
-            occurred_at,
-            absorbed,
-            created,
+            told_at,
             reference: movement.reference,
-            cell: cx.draft.cell_after(sku, location),
-        });
+            unplanned: movement.unplanned,
+        };
+        rows.push(move_cell(cx, (sku, location), told, &mut receipts, &field)?);
     }
     log_moved(cx, cause, rows, &receipts)
+}
+
+/// A movement of one cell, as it was told.
+pub(crate) struct ToldMovement {
+    pub kind: MovementKind,
+    pub change: i64,
+    /// When it happened, where it was told and is not ahead of the log.
+    pub told_at: Option<Timestamp>,
+    pub reference: Option<String>,
+    /// Whether a receipt is of nothing that was known to come.
+    pub unplanned: bool,
+}
+
+/// Applies a movement to the draft. What came to a cell to which something is to come, or that is waited for, joins
+/// `receipts`.
+pub(crate) fn move_cell(
+    cx: &mut Decide<'_>,
+    (sku, location): (SkuId, LocationId),
+    movement: ToldMovement,
+    receipts: &mut Vec<Receipt>,
+    field: &dyn Fn(&str) -> String,
+) -> Result<Moved, Failure> {
+    let is_tracked = cx.state.catalogue.is_tracked(sku);
+    let is_sale = movement.kind == MovementKind::Sale;
+    let now = cx.draft.now;
+    let cell = cx.draft.cell(sku, location);
+    let created = !cell.exists;
+    // A count knows of what happened up to it. What carries no time of its own happens now, after every count.
+    let counted = movement.told_at.is_some_and(|time| time <= cell.counted_at);
+    let occurred_at = movement.told_at.unwrap_or(now.after_count(cell.counted_at));
+    let before = cell.level;
+    let (level, absorbed) = match before.checked_add(StockChange::bring(movement.change)) {
+        // It is noted, and moves nothing that anybody counts.
+        _ if counted || !is_tracked => (before, true),
+        Some(level) if is_sale || !is_overcorrected(before, level) => (level, false),
+        // The cell is as low as it goes, and a till is never refused: the sale stands in the log, and the next
+        // count says what is there.
+        None if is_sale => (before, true),
+        Some(_) => return Err(overcorrected(field("quantity"))),
+        None => return Err(out_of_range(field("quantity"))),
+    };
+    let cell = cx.draft.touch(sku, location);
+    cell.level = level;
+    if !absorbed {
+        cell.moved.push((occurred_at, movement.change));
+    }
+    if movement.kind == MovementKind::Receipt && cx.draft.ledger.outlook(sku, location).is_some() {
+        receipts.push(Receipt {
+            sku,
+            location,
+            units: movement.change.max(0) as u32,
+            unplanned: movement.unplanned,
+            reference: movement.reference.clone(),
+        });
+    }
+    Ok(Moved {
+        kind: movement.kind,
+        change: movement.change,
+        occurred_at,
+        absorbed,
+        created,
+        reference: movement.reference,
+        cell: cx.draft.cell_after(sku, location),
+    })
 }
 
 /// A movement of what is in quarantine, if it is one by which goods come to light, or leave it.
@@ -377,7 +409,11 @@ fn apply_finding(cx: &mut Decide<'_>, found: Finding, field: &dyn Fn(&str) -> St
 /// A caller's time, if it is not ahead of the log. Nobody has seen what is still to be: what carries a time of a clock
 /// that is a little fast carries none of its own, and happens now, so that it swallows nothing that comes after it and
 /// is swallowed by nothing that came before.
-fn if_past(cx: &Decide<'_>, time: Timestamp, field: impl Fn() -> String) -> Result<Option<Timestamp>, Failure> {
+pub(crate) fn if_past(
+    cx: &Decide<'_>,
+    time: Timestamp,
+    field: impl Fn() -> String,
+) -> Result<Option<Timestamp>, Failure> {
     // Where the log is held back, the clock may be right nevertheless.
     if time > cx.draft.now.plus_seconds(CLOCK_SKEW_SECONDS_MAX).plus_millis(cx.held_back_ms) {
         let reason = format!("is more than {CLOCK_SKEW_SECONDS_MAX} seconds in the future");

@@ -245,6 +245,23 @@ pub(crate) fn log_moved(
     rows: Vec<Moved>,
     receipts: &[Receipt],
 ) -> Decision {
+    let (received, wanted) = receive(cx, rows, receipts);
+    let event = if received.used.is_empty() && received.fills.is_empty() {
+        Event::from(stock::event::Event::Moved(received.rows))
+    } else {
+        supply::event::Event::Received(Box::new(received)).into()
+    };
+    let seq = cx.draft.log(cause.take(), event);
+    log_fills(cx, wanted);
+    Ok(Answer::Record(seq))
+}
+
+/// Units that are still to be given to those who wait, cell by cell.
+pub(crate) type Wanted = BTreeMap<(SkuId, LocationId), u32>;
+
+/// What movements come to, with the supply that they use up and the promises that they fill: to be logged, by itself or
+/// within what it is a part of; and what is left to be filled behind it, by [`log_fills`].
+pub(crate) fn receive(cx: &mut Decide<'_>, rows: Vec<Moved>, receipts: &[Receipt]) -> (Received, Wanted) {
     let (mut used, mut wanted) = (Vec::new(), BTreeMap::new());
     // Bounded by the rows of the request.
     for receipt in receipts {
@@ -269,18 +286,11 @@ pub(crate) fn log_moved(
         *wanted.entry((*sku, *location)).or_default() += units;
     }
     let fills = fill_some(cx, &mut wanted);
-    let event = if used.is_empty() && fills.is_empty() {
-        Event::from(stock::event::Event::Moved(rows))
-    } else {
-        supply::event::Event::Received(Box::new(Received { rows, used, fills })).into()
-    };
-    let seq = cx.draft.log(cause.take(), event);
-    log_fills(cx, wanted);
-    Ok(Answer::Record(seq))
+    (Received { rows, used, fills }, wanted)
 }
 
 /// Logs what is left to be filled. Bounded by those who wait for the cells, `cell_waits_max` each.
-fn log_fills(cx: &mut Decide<'_>, mut wanted: BTreeMap<(SkuId, LocationId), u32>) {
+pub(crate) fn log_fills(cx: &mut Decide<'_>, mut wanted: BTreeMap<(SkuId, LocationId), u32>) {
     loop {
         let fills = fill_some(cx, &mut wanted);
         if fills.is_empty() {

@@ -143,9 +143,23 @@ impl Placed {
     }
 }
 
+/// Promises units.
 pub(crate) fn make_promise(cx: &mut Decide<'_>, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
-    check_stands(cx, &reserve)?;
     let channel = channel_of(cx, &reserve, cause)?;
+    let event = promise(cx, reserve, channel, cause)?;
+    let seq = cx.draft.log(cause.take(), event);
+    Ok(Answer::Reservation(ReservationId(seq), seq))
+}
+
+/// What a promise through `channel` comes to, with its cells changed in the draft: to be logged, by itself or within what it
+/// is a part of. What makes room for it is logged before.
+pub(crate) fn promise(
+    cx: &mut Decide<'_>,
+    reserve: Reserve,
+    channel: ChannelId,
+    cause: &Option<Box<Cause>>,
+) -> Result<Event, Failure> {
+    check_stands(cx, &reserve)?;
     let released = released_by(cx, &reserve, channel)?;
     if !reserve.bounds.is_empty() {
         let caller = cause.as_ref().map_or(0, |cause| cause.caller);
@@ -220,7 +234,7 @@ pub(crate) fn make_promise(cx: &mut Decide<'_>, reserve: Reserve, cause: &mut Op
         true => placed.into_iter().map(|line| line.terms).collect(),
         false => Vec::new(),
     };
-    let event = match (is_arranged, on_terms) {
+    Ok(match (is_arranged, on_terms) {
         (true, _) => {
             let arranged = Arranged { promised: Promised { reserved, terms }, waits, orders };
             match others.is_empty() {
@@ -230,9 +244,7 @@ pub(crate) fn make_promise(cx: &mut Decide<'_>, reserve: Reserve, cause: &mut Op
         }
         (false, true) => Event::Promised(Box::new(Promised { reserved, terms })),
         (false, false) => Event::Reserved(Box::new(reserved)),
-    };
-    let seq = cx.draft.log(cause.take(), event);
-    Ok(Answer::Reservation(ReservationId(seq), seq))
+    })
 }
 
 /// The common case, without a plan: one line in one cell that has enough, and nothing else has a say in it. `None`

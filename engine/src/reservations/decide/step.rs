@@ -161,6 +161,29 @@ fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], collected: bool) -> Resu
     Ok(changes.iter().map(after).collect())
 }
 
+/// Hands over (`collected`), or gives back, units of a reservation by the numbers of its lines: the cells are changed in the
+/// draft, the step is to be logged.
+///
+/// # Errors
+/// A line that it does not have, or units that it does not have left.
+pub(crate) fn change_units(
+    cx: &mut Decide<'_>,
+    id: ReservationId,
+    units: &[(u16, u32)],
+    collected: bool,
+) -> Result<Few<LineChange>, Failure> {
+    let reservation = cx.draft.reservation(id).ok_or(Refusal::NotFound("reservation"))?;
+    let mut changes = Vec::new();
+    for (at, (number, units)) in units.iter().enumerate() {
+        let line = reservation.lines.get(usize::from(*number)).filter(|line| line.present() >= *units);
+        let Some(line) = line else {
+            return Err(Refusal::TooManyUnits { state: reservation.state, line: at, left: 0 }.into());
+        };
+        changes.push(Taken { number: *number, line: line.clone(), units: *units, present: *units });
+    }
+    change_lines(cx, &changes, collected)
+}
+
 /// A code that no open reservation has, from random bits that came from outside.
 fn pickup_code(cx: &Decide<'_>, entropy: u64) -> String {
     let taken = |code: &String| cx.state.reservations.code_is_taken(code);
