@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding;
 
+/// Bytes of the length before each record.
+pub const LENGTH_BYTES: usize = 4;
+
 /// Records that become durable together, encoded. They share one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
@@ -108,7 +111,7 @@ pub struct CodecError {
 #[inline(always)]
 fn split<'a>(rest: &mut &'a [u8], seq: Seq) -> Result<&'a [u8], CodecError> {
     let wrong = |what: &str| CodecError { seq, what: what.to_owned() };
-    let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| wrong("its length is cut off"))?;
+    let (length, after) = rest.split_first_chunk::<LENGTH_BYTES>().ok_or_else(|| wrong("its length is cut off"))?;
     let length = u32::from_le_bytes(*length) as usize;
     let (bytes, after) = after.split_at_checked(length).ok_or_else(|| wrong("it is cut off"))?;
     *rest = after;
@@ -151,10 +154,10 @@ impl BatchBuilder {
     pub fn push<T: Serialize>(&mut self, record: &T) -> Seq {
         let body = &mut self.batch.body;
         let at = body.len();
-        body.extend_from_slice(&[0; 4]);
+        body.extend_from_slice(&[0; LENGTH_BYTES]);
         encoding::append_record(body, record);
-        let length = u32::try_from(body.len() - at - 4).expect("limited above");
-        body.get_mut(at..at + 4).expect("just pushed").copy_from_slice(&length.to_le_bytes());
+        let length = u32::try_from(body.len() - at - LENGTH_BYTES).expect("limited above");
+        body.get_mut(at..at + LENGTH_BYTES).expect("just pushed").copy_from_slice(&length.to_le_bytes());
         self.batch.count += 1;
         self.batch.last_seq()
     }

@@ -25,7 +25,7 @@ pub mod private;
 mod recent;
 mod sled_log;
 
-pub use batch::{Batch, BatchBuilder, CodecError, decode_record};
+pub use batch::{Batch, BatchBuilder, CodecError, LENGTH_BYTES, decode_record};
 pub use copied::{LogWriter, Mended, mend};
 pub use encoding::{RECORD_BYTES_MAX, decode, encode};
 pub use log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};

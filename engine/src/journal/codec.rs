@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use anaquel_log::{Batch, BatchBuilder, CodecError, decode_record};
+use anaquel_log::{Batch, BatchBuilder, CodecError, LENGTH_BYTES, decode_record};
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -101,11 +101,12 @@ impl<'de> Deserialize<'de> for StoredCause {
 
 /// Adds a record to a batch and tells its `seq`.
 pub fn push_record(builder: &mut BatchBuilder, cause: &Option<Box<Cause>>, event: &Event) -> Seq {
+    let begins = builder.batch().body.len() + LENGTH_BYTES;
     let seq = builder.push(&StoredRef { cause: CauseRef(cause), event });
-    debug_assert_eq!(
-        record(builder.batch(), seq).ok().flatten().map(|read| (read.cause, read.event)).as_ref(),
-        Some(&(cause.clone(), event.clone())),
-        "what is logged reads back as it was"
+    debug_assert!(
+        read(builder.batch(), seq, builder.batch().body.get(begins..).unwrap_or(&[]))
+            .is_ok_and(|read| read.cause == *cause && read.event == *event),
+        "what is logged reads back as it was: {event:?}"
     );
     seq
 }
