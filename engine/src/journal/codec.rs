@@ -100,6 +100,7 @@ impl<'de> Deserialize<'de> for StoredCause {
 }
 
 /// Adds a record to a batch and tells its `seq`.
+#[inline]
 pub fn push_record(builder: &mut BatchBuilder, cause: &Option<Box<Cause>>, event: &Event) -> Seq {
     let begins = builder.batch().body.len() + LENGTH_BYTES;
     let seq = builder.push(&StoredRef { cause: CauseRef(cause), event });
