@@ -48,8 +48,8 @@ pub enum Effect<'a> {
     CountsConfirmed(&'a CountsConfirmed),
     /// On hand no longer covers what is promised (true), or does again. Owned by stock.
     Shortage(&'a CellAfter, bool),
-    /// Units of a reservation's line left a cell, in this row of the record, because they were handed over. Owned by stock.
-    HandedOver(u32, &'a LineChange),
+    /// Units of a reservation's line left a cell, in this row of the record. Owned by stock.
+    HandedOver(u32, &'a LineChange, Left),
     /// A promise was made, or went a step on. Owned by reservations.
     Promise(Step<'a>),
     /// Promises got units that they waited for, by reservation and line. Owned by reservations.
@@ -66,6 +66,15 @@ pub enum Effect<'a> {
     Described(Described<'a>),
     /// Units were asked for and refused, for a purpose where that is known. Owned by demand.
     Refused(Option<Purpose>, &'a LostDemand),
+}
+
+/// How promised units left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// They were sold: to whom they were promised.
+    Sold,
+    /// They were moved to another of our places, at this moment.
+    Moved(Timestamp),
 }
 
 /// A promise that was made.

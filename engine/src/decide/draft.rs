@@ -381,14 +381,19 @@ impl Draft {
 
     /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.
     pub fn log(&mut self, cause: Option<Box<Cause>>, event: impl Into<Event>) -> Seq {
+        self.flush_names(cause.as_deref());
+        self.push(cause, event.into())
+    }
+
+    /// Logs the names and quarantines that no record tells of yet: what is logged next has the next `seq`.
+    pub fn flush_names(&mut self, cause: Option<&Cause>) {
         if self.has_definitions() {
-            self.log_definitions(cause.as_deref().and_then(Cause::of_part));
+            self.log_definitions(cause.and_then(Cause::of_part));
         }
         if !self.unmade_quarantines.is_empty() {
             let made = std::mem::take(&mut self.unmade_quarantines);
-            self.push(cause.as_deref().and_then(Cause::of_part), catalogue::event::Event::QuarantinesMade(made).into());
+            self.push(cause.and_then(Cause::of_part), catalogue::event::Event::QuarantinesMade(made).into());
         }
-        self.push(cause, event.into())
     }
 
     /// Whether names were interned that no record has defined yet.

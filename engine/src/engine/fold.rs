@@ -76,7 +76,7 @@ impl Folder {
                     self.reservations.change(state, id, at, Progress::Step(step));
                 }
             }
-            Effect::HandedOver(row, line) => stock::fold::handed_over(state, at, row, line),
+            Effect::HandedOver(row, line, left) => stock::fold::handed_over(state, at, row, line, left),
             Effect::Moved(row, moved) => stock::fold::moved(state, at, row, moved),
             Effect::Counted(row, counted) => stock::fold::counted(state, at, row, counted),
             Effect::CountsConfirmed(confirmed) => stock::fold::counts_confirmed(&mut self.stock, state, confirmed),

@@ -4,7 +4,7 @@ use super::promise::{
     Arranged, Cancelled, Collected, Confirmed, Expired, Extended, PickupBySet, Promised, Readied, Rebound, Replaced,
     Reserved,
 };
-use crate::effect::{Effect, Made, Step};
+use crate::effect::{Effect, Left, Made, Step};
 use crate::kernel::repeat::{EntityKind::Reservation, Repeat};
 use crate::kernel::tagged::tagged;
 
@@ -48,7 +48,7 @@ impl Event {
             Self::Promised(promised) => promised.made().effects(to),
             Self::Arranged(arranged) => Made::arranged(arranged).effects(to),
             Self::Replaced(replaced) => replaced.made().effects(to),
-            Self::Collected(collected) => collected.effects(to),
+            Self::Collected(collected) => collected.effects(Left::Sold, to),
             Self::Cancelled(cancelled) => {
                 cancelled.lines.iter().for_each(|line| to(Effect::Cell(&line.cell, None)));
                 to(Effect::Promise(Step::Cancelled(cancelled)));
@@ -121,10 +121,10 @@ impl Event {
 impl Collected {
     /// Tells what it does: the cells, what left them, and the step.
     #[inline]
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, left: Left, to: &mut impl FnMut(Effect<'a>)) {
         for (row, line) in (0..).zip(&self.lines) {
             to(Effect::Cell(&line.cell, None));
-            to(Effect::HandedOver(row, line));
+            to(Effect::HandedOver(row, line, left));
         }
         to(Effect::Promise(Step::Collected(self)));
     }

@@ -4,7 +4,7 @@
 
 use super::confirmed::CountsConfirmed;
 use super::movement::{Counted, Moved, MovementKind};
-use crate::effect::At;
+use crate::effect::{At, Left};
 use crate::hash::{self, Part};
 use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::kernel::cell_after::CellAfter;
@@ -171,15 +171,21 @@ impl Writer {
     }
 }
 
-pub(crate) fn handed_over(state: &State, at: At<'_>, row: u32, line: &LineChange) {
+/// Promised units left a cell: late counts reckon with them, and what is sold counts in how fast the cell sells.
+pub(crate) fn handed_over(state: &State, at: At<'_>, row: u32, line: &LineChange, left: Left) {
     let CellAfter { sku, location, .. } = line.cell;
     let change = -i64::from(line.quantity);
     let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
     if state.catalogue.is_tracked(sku) {
-        let happened_at = at.time.after_count(counted_at);
+        let happened_at = match left {
+            Left::Sold => at.time.after_count(counted_at),
+            Left::Moved(time) => time.after_count(counted_at),
+        };
         state.movements.fold_moved(sku, location, (at.seq, row), happened_at, change);
     }
-    state.rates.fold_sold(sku, location, (at.seq, row), at.time, line.quantity);
+    if left == Left::Sold {
+        state.rates.fold_sold(sku, location, (at.seq, row), at.time, line.quantity);
+    }
 }
 
 pub(crate) fn moved(state: &State, at: At<'_>, row: u32, moved: &Moved) {

@@ -196,7 +196,7 @@ pub(super) fn changes(
             let difference = i64::from(row.counted) - i64::from(row.expected);
             add((row.cell.sku, row.cell.location), StockChange::bring(difference));
         }
-        Effect::HandedOver(_, line) => {
+        Effect::HandedOver(_, line, _) => {
             let units = -i64::from(line.quantity);
             add((line.cell.sku, line.cell.location), StockChange { on_hand: units, reserved: units });
         }
