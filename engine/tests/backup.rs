@@ -1,7 +1,4 @@
 //! Copies of a directory that an engine writes to, backups of it, and what is left where either is cut off.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +11,7 @@ use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
-use common::{ManualClock, START_MS, Shop, copy, hash};
+use crate::common::{ManualClock, START_MS, Shop, copy, hash};
 
 fn options() -> Options {
     Options {

@@ -1,6 +1,7 @@
 //! What a closed reservation costs in memory, measured by what the process holds.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+#[allow(dead_code, reason = "one test needs little of it")]
 mod common;
 
 use std::sync::mpsc;

@@ -2,9 +2,6 @@
 //! opens has everything that was acknowledged.
 //!
 //! `ANAQUEL_STEP=n` damages every nth byte; 1,999 if nothing is said.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +14,7 @@ use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::settings::Settings;
-use common::{ManualClock, START_MS, Shop, contents, hash, put_back};
+use crate::common::{ManualClock, START_MS, Shop, contents, hash, put_back};
 
 fn options() -> Options {
     Options {

@@ -1,8 +1,5 @@
 //! What one decision may cost, and what it may sell: quantities move at once, floors are kept by all, and what a group is
 //! told to have is granted.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::reservation;
 use std::sync::Arc;
@@ -13,18 +10,18 @@ use anaquel_engine::command::{Failure, Listener, Refusal, Short, Told};
 use anaquel_engine::event::Event;
 use anaquel_engine::level::Constraint;
 use anaquel_engine::settings::Settings;
-use common::life::{CHANNELS, GROUPS, Life, settle};
-use common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, keyed, level};
+use crate::common::life::{CHANNELS, GROUPS, Life, settle};
+use crate::common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, keyed, level};
 
 fn shop_with(settings: Settings) -> Shop {
-    Shop::on(Default::default(), common::ManualClock::at(START_MS), settings)
+    Shop::on(Default::default(), crate::common::ManualClock::at(START_MS), settings)
 }
 
 fn through(
     channel: &str,
     mut request: anaquel_engine::admission::ReserveRequest,
 ) -> anaquel_engine::admission::ReserveRequest {
-    request.channel = common::name(channel);
+    request.channel = crate::common::name(channel);
     request
 }
 

@@ -1,7 +1,4 @@
 //! The feed against a simple model: the log, added up event by event.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::catalogue;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +16,7 @@ use anaquel_engine::patch::Patch;
 use anaquel_engine::query::CellView;
 use anaquel_engine::rules::Effect;
 use anaquel_engine::settings::{FeedSettings, Settings};
-use common::{ManualClock, Numbers, START_MS, Shop, hold, name, rule, some_rule};
+use crate::common::{ManualClock, Numbers, START_MS, Shop, hold, name, rule, some_rule};
 
 type Place = (SkuId, LocationId);
 

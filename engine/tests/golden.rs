@@ -2,7 +2,6 @@
 //!
 //! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v6.hex`
 //! what came with formats 2 to 6. They are never changed again; another format gets a file of its own.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{
     ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails,

@@ -1,7 +1,4 @@
 //! Several holds are replaced by one, in one step: a guest's and one's own.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::admission::ReserveRequest;
 use anaquel_engine::command::{Failure, Refusal, RuleFields, SUPERSEDES_MAX, StepRequest};
@@ -11,7 +8,7 @@ use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation;
 use anaquel_engine::reservation::{Reservation, State};
 use anaquel_engine::rules::{Amount, Effect};
-use common::{START_MS, Shop, audit, hold, hold_in_group, hold_to_come, keyed, level, name, rule};
+use crate::common::{START_MS, Shop, audit, hold, hold_in_group, hold_to_come, keyed, level, name, rule};
 
 const DAY: u64 = 86_400;
 

@@ -1,13 +1,10 @@
 //! Random lives of a shop from several threads, with crashes in between, against the auditor: a second and simpler
 //! implementation that adds the log up by itself. The seed is printed; `ANAQUEL_SEED` runs one again.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::command::Failure;
 use anaquel_engine::settings::Settings;
-use common::life::Life;
-use common::{Numbers, Shop, audit};
+use crate::common::life::Life;
+use crate::common::{Numbers, Shop, audit};
 
 const THREADS: u64 = 4;
 const STEPS: u64 = 150;

@@ -1,7 +1,4 @@
 //! What a location takes no orders for: nobody is promised anything there, by any way, and nobody's promise is moved there.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::demand;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +11,7 @@ use anaquel_engine::level::Constraint;
 use anaquel_engine::pickup::PickupQuestion;
 use anaquel_engine::reservation::State;
 use anaquel_engine::rules::{Amount, Effect};
-use common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
+use crate::common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
 
 fn put(shop: &Shop, location: &str, pickup: bool, ship: bool) {
     let fields = LocationFields { pickup: Some(pickup).into(), ship: Some(ship).into(), ..LocationFields::default() };

@@ -1,7 +1,4 @@
 //! Retiring: what holds a thing, what becomes of its name, and who hears of it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::catalogue;
 use std::collections::BTreeSet;
@@ -18,7 +15,7 @@ use anaquel_engine::patch::Patch;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::verify;
-use common::{ManualClock, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
+use crate::common::{ManualClock, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
 
 fn open() -> Shop {
     Shop::strictly_on(MemoryDisk::default(), ManualClock::at(START_MS), Settings::default())

@@ -1,7 +1,4 @@
 //! Rules: which one wins, from when on, and that nobody is promised what they hold back.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::command::{Command, Failure, Precondition, Put, PutWhat, Refusal, RuleFields};
 use anaquel_engine::event::{Event, Purpose};
@@ -10,7 +7,7 @@ use anaquel_engine::level::Constraint;
 use anaquel_engine::rules;
 use anaquel_engine::rules::{Amount, Band, Effect, Fate};
 use anaquel_engine::settings::Settings;
-use common::{Numbers, START_MS, Shop, audit, hold, name, rule, some_rule};
+use crate::common::{Numbers, START_MS, Shop, audit, hold, name, rule, some_rule};
 
 fn set(shop: &Shop, id: &str, fields: RuleFields) -> Seq {
     shop.put_rule(id, Some(fields)).unwrap()

@@ -3,9 +3,6 @@
 //! that was acknowledged is in it, where it was, and the engine's state is what the log says.
 //!
 //! One client, one seed. `ANAQUEL_SEED=n` runs one seed again; `ANAQUEL_OPERATIONS=n` goes on for so many steps.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::command::Failure;
 use anaquel_engine::engine::Health;
@@ -13,8 +10,8 @@ use anaquel_engine::event::Record;
 use anaquel_engine::ids::Seq;
 use anaquel_engine::journal::memory::Fault;
 use anaquel_engine::settings::Settings;
-use common::life::{Life, settle};
-use common::{Numbers, Shop, audit};
+use crate::common::life::{Life, settle};
+use crate::common::{Numbers, Shop, audit};
 
 /// Steps of one life.
 const STEPS: u64 = 2_000;

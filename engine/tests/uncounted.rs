@@ -1,8 +1,5 @@
 //! SKUs that nobody counts: services, gift cards, digital goods. Their units come into being with a promise and are gone
 //! with it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::stock;
 use std::collections::BTreeMap;
@@ -27,7 +24,7 @@ use anaquel_engine::settings::Settings;
 use anaquel_engine::sourcing::{Policy, Question, Sources};
 use anaquel_engine::verify;
 use anaquel_engine::what_if;
-use common::{ManualClock, Numbers, START_MS, Shop, audit, hash, hold, hold_in_group, level, name, rule};
+use crate::common::{ManualClock, Numbers, START_MS, Shop, audit, hash, hold, hold_in_group, level, name, rule};
 
 fn says(tracked: bool) -> SkuFields {
     SkuFields { tracked: Patch::Set(tracked), ..SkuFields::default() }
@@ -99,7 +96,7 @@ fn units_come_into_being_with_a_promise_and_are_gone_with_it() {
     assert_eq!(shop.level("GIFT", "s1"), level(0, 0));
     // One that dies.
     shop.clock.advance(1_000_000);
-    common::life::settle(&shop);
+    crate::common::life::settle(&shop);
     assert_eq!(shop.level("GIFT", "s2"), level(0, 0));
     assert!(shop.engine.state().reservations.get(other.id).is_none_or(|known| !known.state.is_open()));
     assert_eq!(shop.engine.state().shortages(), []);
@@ -673,7 +670,7 @@ fn lives_lead_to_nothing_but_what_is_promised() {
             });
             // Whatever is due is over, so that nothing ends with the restart.
             shop.clock.advance(10_000);
-            common::life::settle(&shop);
+            crate::common::life::settle(&shop);
             shop.wait_until("nothing is in flight", || shop.engine.in_flight() == 0);
             let state = shop.engine.state();
             for text in ["s1", "s2"] {

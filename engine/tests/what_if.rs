@@ -1,7 +1,4 @@
 //! Replays of real demand under other rules and with other stock.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::demand;
 use std::sync::atomic::AtomicBool;
@@ -14,7 +11,7 @@ use anaquel_engine::patch::Patch;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::what_if::{Question, Report, Tally};
-use common::{ManualClock, Numbers, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule, some_rule};
+use crate::common::{ManualClock, Numbers, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule, some_rule};
 
 fn shop(lost_demand_seconds: u64) -> Shop {
     let settings = Settings { lost_demand_seconds, ..Settings::default() };

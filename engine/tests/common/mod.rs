@@ -1,6 +1,4 @@
 //! A small retailer on a log in memory, with a clock that a test moves by hand.
-#![allow(dead_code, reason = "each test file uses its own part of the harness")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 pub mod life;
 
