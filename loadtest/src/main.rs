@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
-use anaquel_loadtest::server::{Server, binary, verify};
+use anaquel_loadtest::server::{self, Server, verify};
 use anaquel_loadtest::{attack, backups, bare, copies, inject, kill, linear, peers, power, rate, replay, scenario};
 use clap::{Parser, Subcommand};
 
@@ -13,6 +13,9 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// The server's binary; without it, the one beside this one.
+    #[arg(long, global = true)]
+    server: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -200,13 +203,17 @@ enum Command {
 }
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Run(plan) => scenario::run(&plan).map(drop),
-        Command::Rate { connections, seconds, rounds } => rate::compare(&connections, seconds, rounds),
-        Command::Connections { connections, seconds, rounds } => rate::curve(&connections, seconds, rounds),
-        Command::Peers { seconds, rounds, only, out } => peers::run(&peers::Plan { seconds, rounds, only, out }),
+    let Cli { command, server } = Cli::parse();
+    let binary = || server::binary(server.as_deref());
+    match command {
+        Command::Run(plan) => scenario::run(&plan, server.as_deref()).map(drop),
+        Command::Rate { connections, seconds, rounds } => rate::compare(&binary()?, &connections, seconds, rounds),
+        Command::Connections { connections, seconds, rounds } => rate::curve(&binary()?, &connections, seconds, rounds),
+        Command::Peers { seconds, rounds, only, out } => {
+            peers::run(&peers::Plan { seconds, rounds, only, out }, &binary()?)
+        }
         Command::Attack(plan) => {
-            let report = attack::run(&plan)?;
+            let report = attack::run(&plan, server.as_deref())?;
             anyhow::ensure!(report.holds(), "a bound was missed");
             Ok(())
         }

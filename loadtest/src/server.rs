@@ -27,14 +27,24 @@ pub struct Server {
     pub address: SocketAddr,
 }
 
-/// The binary that stands beside this one, or in the folder above, as cargo lays them out.
+/// The server's binary: the one that is named, or else the one beside this binary or in the folder above, as cargo lays
+/// them out.
 ///
 /// # Errors
-/// It is not there: build it with `cargo build -p anaquel-server` and the same profile.
-pub fn binary() -> anyhow::Result<PathBuf> {
+/// There is none; the error says how to build it.
+pub fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(named) = named {
+        ensure!(named.is_file(), "--server: {} is no file", named.display());
+        return Ok(named.to_owned());
+    }
     let here = std::env::current_exe()?;
-    let found = here.ancestors().skip(1).take(2).map(|folder| folder.join("anaquel")).find(|path| path.is_file());
-    found.with_context(|| format!("no `anaquel` beside {}; build it: cargo build -p anaquel-server", here.display()))
+    let mut folders = here.ancestors().skip(1).take(2);
+    let found = folders.clone().map(|folder| folder.join("anaquel")).find(|path| path.is_file());
+    let release = if folders.any(|folder| folder.ends_with("release")) { "--release " } else { "" };
+    found.with_context(|| {
+        let here = here.display();
+        format!("no `anaquel` beside {here}; build it: cargo build {release}--package anaquel-server")
+    })
 }
 
 /// A port that is free right now.

@@ -1,12 +1,11 @@
 //! The decoders over the committed corpus and mutations of it; `server/fuzz/run` does it with coverage.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails shall say where")]
 
 #[path = "../fuzz/src/decoders.rs"]
-mod decoders;
+mod all;
 
 use std::path::Path;
 
-use decoders::DECODERS;
+use all::DECODERS;
 
 /// Mutations of each decoder's corpus.
 const MUTATIONS: u64 = 20_000;

@@ -7,7 +7,6 @@ pub mod imports;
 pub mod tls;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use anaquel_loadtest::client::{Answer, Client};
@@ -25,35 +24,18 @@ pub struct Shop {
     arguments: Vec<String>,
 }
 
-/// The binary under test, built with the profile of the tests.
+/// The binary under test, which cargo has built beside the tests: they are integration tests of its package.
 ///
 /// # Panics
-/// It cannot be built.
+/// It is not there.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| built("anaquel"))
+    BINARY.get_or_init(|| anaquel_loadtest::server::binary(None).unwrap())
 }
 
-/// The load test, for what it does in processes of its own.
-///
-/// # Panics
-/// It cannot be built.
-pub fn loadtest() -> &'static Path {
-    static LOADTEST: OnceLock<PathBuf> = OnceLock::new();
-    LOADTEST.get_or_init(|| built("anaquel-loadtest"))
-}
-
-fn built(name: &str) -> PathBuf {
-    let here = std::env::current_exe().unwrap();
-    let folder = here.parent().and_then(Path::parent).unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    // Of the whole workspace, since only then the features are those of the tests, and nothing is built twice.
-    build.args(["build", "--workspace", "--bin", name, "--quiet"]);
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success(), "{name} is built");
-    folder.join(name)
+/// The folder that the whole project lies in.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Data that is not part of the project. Where it is absent, a test that needs it says so and passes, except on CI.
@@ -61,7 +43,7 @@ fn built(name: &str) -> PathBuf {
 /// # Panics
 /// On CI, where it must be there.
 pub fn shared_data(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
+    let path = root().join("../shared/data").join(name);
     if path.exists() {
         return Some(path);
     }
