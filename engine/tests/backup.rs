@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::common::{ManualClock, START_MS, Shop, copy, hash};
 use anaquel_engine::backup::{self, Chain, Extra, RestoreError, Start, Until};
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
-use crate::common::{ManualClock, START_MS, Shop, copy, hash};
 
 fn options() -> Options {
     Options {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::common::*;
 use anaquel_engine::command::{Command, Failure, Outcome, Refusal, StepRequest};
 use anaquel_engine::engine::Recalled;
 use anaquel_engine::event::{Cause, IdempotencyKey};
@@ -11,7 +12,6 @@ use anaquel_engine::ids::{ReservationId, Seq, Timestamp};
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::reservation::{Filter, Reservation, State, Step};
 use anaquel_engine::settings::Settings;
-use crate::common::*;
 
 /// Nothing that is closed is kept whole.
 fn bare() -> Settings {

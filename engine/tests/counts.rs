@@ -1,10 +1,10 @@
 //! Counts are true at `counted_at`, in whatever order they and the movements around them arrive.
 
+use crate::common::{START_MS, Shop, audit, level, name};
 use anaquel_engine::command::{AsOf, Command, Count, Failure, Loaded, NameRef, Outcome, Refusal, Rows};
 use anaquel_engine::event::{Event, MovementKind};
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::stock;
-use crate::common::{START_MS, Shop, audit, level, name};
 use proptest::prelude::*;
 
 const HOUR: u64 = 3_600_000;

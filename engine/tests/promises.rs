@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::common::{Shop, hold, level, name};
 use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{Command, Failure, Outcome, Precondition, Put, PutWhat, Refusal, StepRequest};
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation::State;
-use crate::common::{Shop, hold, level, name};
 
 #[test]
 fn the_last_unit_is_sold_once() {

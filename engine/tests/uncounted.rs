@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::common::{ManualClock, Numbers, START_MS, Shop, audit, hash, hold, hold_in_group, level, name, rule};
 use anaquel_engine::advice::{TrialLine, TrialPlace};
 use anaquel_engine::catalogue::LocationKind;
 use anaquel_engine::command::{
@@ -24,7 +25,7 @@ use anaquel_engine::settings::Settings;
 use anaquel_engine::sourcing::{Policy, Question, Sources};
 use anaquel_engine::verify;
 use anaquel_engine::what_if;
-use crate::common::{ManualClock, Numbers, START_MS, Shop, audit, hash, hold, hold_in_group, level, name, rule};
+use anaquel_seeds::seeds;
 
 fn says(tracked: bool) -> SkuFields {
     SkuFields { tracked: Patch::Set(tracked), ..SkuFields::default() }
@@ -653,11 +654,8 @@ fn a_replay_knows_since_when_it_is_counted() {
 /// Random lives of it alone, from several threads, cut off and started again.
 #[test]
 fn lives_lead_to_nothing_but_what_is_promised() {
-    let first = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let first: u64 = first.unwrap_or_else(|| u64::from(std::process::id()) * 7919);
-    for seed in first..first + 4 {
-        println!("seed {seed}");
-        let mut numbers = Numbers(seed | 1);
+    for seed in seeds(&[], 4) {
+        let mut numbers = Numbers(seed.value() | 1);
         let mut shop = open();
         shop.put_group("g", &["s1", "s2"]);
         for _ in 0..2 {

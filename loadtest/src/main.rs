@@ -202,6 +202,13 @@ enum Command {
     },
 }
 
+/// The seed that is named, or a fresh one; told, so that `--seed` can repeat it.
+fn told(named: Option<u64>) -> u64 {
+    let seed = named.unwrap_or_else(anaquel_seeds::fresh);
+    println!("seed {seed}");
+    seed
+}
+
 fn main() -> anyhow::Result<()> {
     let Cli { command, server } = Cli::parse();
     let binary = || server::binary(server.as_deref());
@@ -249,8 +256,7 @@ fn main() -> anyhow::Result<()> {
             stalled::run(&binary()?, &temporary.path().join("data"), seconds)
         }
         Command::Gapless { changes, kills, subscribers, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let plan = gapless::Plan { changes, kills, subscribers, seed };
             let report = gapless::run(&binary()?, &temporary.path().join("data"), plan)?;
@@ -259,8 +265,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Linear { operations, callers, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             anyhow::ensure!(callers > 0, "--callers: at least one is needed");
             let temporary = tempfile::tempdir()?;
             let report = linear::run(&binary()?, &temporary.path().join("data"), operations, callers, seed)?;
@@ -269,8 +274,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Copies { copies, rate, slow_seconds, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let plan = copies::Plan { copies, rate, seed, slow_seconds };
             let report = copies::run(&binary()?, temporary.path(), plan)?;
@@ -279,8 +283,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backups { backups, rate, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let report = backups::run(&binary()?, temporary.path(), backups, rate, seed)?;
             println!("{report:#?}");
@@ -288,8 +291,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Power { rounds, seed, without_sync } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let report = power::run(&binary()?, temporary.path(), rounds, seed, without_sync)?;
             println!("{report:#?}");
@@ -304,8 +306,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Inject { calls, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             inject::is_possible()?;
             let temporary = tempfile::tempdir()?;
             let report = inject::run(&binary()?, temporary.path(), &inject::faults(), 1..=calls, seed)?;
@@ -314,8 +315,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Kill { rounds, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let report = kill::run(&binary()?, temporary.path(), rounds, seed)?;
             println!("{report:#?}");

@@ -69,8 +69,20 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub fn start_under(tool: &[&str], binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        // Between looking for a free port and listening on it, somebody else's connection may take it.
+        for _ in 0..4 {
+            match Self::try_to_start(tool, binary, data, arguments) {
+                Err(error) if error.to_string().contains("Address already in use") => {}
+                other => return other,
+            }
+        }
+        Self::try_to_start(tool, binary, data, arguments)
+    }
+
+    fn try_to_start(tool: &[&str], binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let address = free_address()?;
         let log = data.with_extension("log");
+        let said_before = std::fs::metadata(&log).map_or(0, |file| file.len());
         let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
         let mut words = tool.iter().map(OsStr::new).chain([binary.as_os_str()]);
         let mut command = Command::new(words.next().context("a program")?);
@@ -97,7 +109,9 @@ impl Server {
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                bail!("the server ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+                let said = std::fs::read(&log).unwrap_or_default();
+                let said = said.get(said_before as usize..).unwrap_or_default();
+                bail!("the server ended with {status}: {}", String::from_utf8_lossy(said));
             }
             ensure!(started.elapsed() < START_PATIENCE, "the server was not ready within {START_PATIENCE:?}");
             std::thread::sleep(Duration::from_millis(10));

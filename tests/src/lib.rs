@@ -1,7 +1,9 @@
 //! The harness: a shop of one's own, served by the real binary.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+pub mod calls;
 pub mod files;
+pub mod folder;
 pub mod house;
 pub mod imports;
 pub mod tls;
@@ -12,7 +14,8 @@ use std::sync::OnceLock;
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::Server;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+
+use crate::folder::{Folder, folder};
 
 /// A server on a directory of its own.
 pub struct Shop {
@@ -20,7 +23,7 @@ pub struct Shop {
     pub server: Server,
     /// A connection to it.
     pub client: Client,
-    folder: TempDir,
+    folder: Folder,
     arguments: Vec<String>,
 }
 
@@ -64,7 +67,7 @@ impl Shop {
     /// # Panics
     /// It does not start.
     pub fn with(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let server = Server::start(binary(), &folder.path().join("data"), arguments).unwrap();
         let client = server.client();
         Self { server, client, folder, arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect() }
@@ -107,7 +110,7 @@ impl Shop {
         Self::again(folder, arguments)
     }
 
-    fn again(folder: TempDir, arguments: Vec<String>) -> Self {
+    fn again(folder: Folder, arguments: Vec<String>) -> Self {
         let borrowed: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let server = Server::start(binary(), &folder.path().join("data"), &borrowed).unwrap();
         let client = server.client();
@@ -118,7 +121,7 @@ impl Shop {
     ///
     /// # Panics
     /// It does not end with 0.
-    pub fn stopped(self) -> (TempDir, PathBuf) {
+    pub fn stopped(self) -> (Folder, PathBuf) {
         let data = self.data();
         let Self { server, folder, .. } = self;
         server.stop().unwrap();

@@ -4,44 +4,22 @@ use std::collections::BTreeMap;
 
 use anaquel_loadtest::client::Answer;
 use anaquel_loadtest::server::verify;
+use anaquel_seeds::{Numbers, seed};
+use anaquel_tests::calls::put;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
-/// Numbers that a seed makes again.
-struct Numbers(u64);
-
-impl Numbers {
-    fn new() -> Self {
-        let seed = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-        eprintln!("ANAQUEL_SEED={seed}");
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.below(all.len() as u64) as usize]
-    }
-}
-
-fn put(shop: &mut Shop, path: &str, body: &Value) {
-    let answer = shop.client.put(path, body).unwrap();
-    assert_eq!(answer.status, 200, "{path}: {}", answer.json());
+fn one_of<'a>(numbers: &mut Numbers, all: &[&'a str]) -> &'a str {
+    all[numbers.below(all.len() as u64) as usize]
 }
 
 /// Stores, and groups of some of them.
 fn network(shop: &mut Shop, stores: &[&str], groups: &[(&str, &[&str])]) {
     for store in stores {
-        put(shop, &format!("/v1/locations/{store}"), &json!({"kind": "store"}));
+        put(&mut shop.client, &format!("/v1/locations/{store}"), &json!({"kind": "store"}));
     }
     for (group, of) in groups {
-        put(shop, &format!("/v1/groups/{group}"), &json!({"locations": of}));
+        put(&mut shop.client, &format!("/v1/groups/{group}"), &json!({"locations": of}));
     }
 }
 
@@ -163,8 +141,8 @@ fn every_way_of_asking_for_what_must_move_is_as_fast() {
 fn a_buffer_is_kept_where_others_make_room() {
     let mut shop = Shop::default();
     network(&mut shop, &["a", "b"], &[("g", &["a", "b"]), ("gb", &["b"])]);
-    put(&mut shop, "/v1/channels/mkt", &json!({"buffer": 2}));
-    put(&mut shop, "/v1/channels/pos", &json!({"buffer": 0}));
+    put(&mut shop.client, "/v1/channels/mkt", &json!({"buffer": 2}));
+    put(&mut shop.client, "/v1/channels/pos", &json!({"buffer": 0}));
     for factor in [1, 1000, 40_000_000] {
         let sku = format!("K{factor}");
         shop.receive(&sku, "a", 10 * factor);
@@ -190,8 +168,8 @@ fn a_buffer_is_kept_where_others_make_room() {
 fn a_buffer_is_kept_by_lines_that_name_their_places() {
     let mut shop = Shop::default();
     network(&mut shop, &["a", "b"], &[("g", &["a", "b"]), ("gb", &["b"])]);
-    put(&mut shop, "/v1/channels/pos", &json!({"buffer": 2}));
-    put(&mut shop, "/v1/channels/mkt", &json!({"buffer": 0}));
+    put(&mut shop.client, "/v1/channels/pos", &json!({"buffer": 2}));
+    put(&mut shop.client, "/v1/channels/mkt", &json!({"buffer": 0}));
     shop.receive("K", "a", 10);
     promised(&mut shop, "mkt", &json!([{"sku": "K", "group": "g", "quantity": 4}]));
     shop.receive("K", "b", 7);
@@ -212,7 +190,8 @@ fn a_buffer_is_kept_by_lines_that_name_their_places() {
 #[test]
 fn random_mixes_keep_every_floor() {
     const STORES: [&str; 5] = ["a", "b", "c", "d", "e"];
-    let mut numbers = Numbers::new();
+    let seed = seed();
+    let mut numbers = Numbers::new(seed.value());
     let mut shop = Shop::default();
     network(
         &mut shop,
@@ -221,10 +200,10 @@ fn random_mixes_keep_every_floor() {
     );
     let channels = ["pos", "web", "mkt", "app"];
     for (buffer, channel) in channels.iter().enumerate() {
-        put(&mut shop, &format!("/v1/channels/{channel}"), &json!({"buffer": buffer}));
+        put(&mut shop.client, &format!("/v1/channels/{channel}"), &json!({"buffer": buffer}));
     }
     put(
-        &mut shop,
+        &mut shop.client,
         "/v1/rules/floor",
         &json!({"kind": "safety_stock", "units": 2, "channels": ["web"], "locations": ["b", "c"]}),
     );
@@ -234,10 +213,10 @@ fn random_mixes_keep_every_floor() {
         let factor = [1, 1, 1, 100_000_000][nth % 4];
         let mut open: Vec<(Value, &str)> = Vec::new();
         for _ in 0..16 {
-            let channel = numbers.of(&channels);
+            let channel = one_of(&mut numbers, &channels);
             if numbers.below(3) == 0 {
                 let quantity = (1 + numbers.below(6)) as i64 * factor;
-                shop.receive(&sku, numbers.of(&STORES), quantity.min(100_000_000));
+                shop.receive(&sku, one_of(&mut numbers, &STORES), quantity.min(100_000_000));
             }
             if numbers.below(6) == 0 && !open.is_empty() {
                 let at = numbers.below(open.len() as u64) as usize;
@@ -248,8 +227,8 @@ fn random_mixes_keep_every_floor() {
                 .map(|_| {
                     let quantity = (1 + numbers.below(5)) as i64 * factor - numbers.below(factor.min(3) as u64) as i64;
                     match numbers.below(2) {
-                        0 => json!({"sku": sku, "location": numbers.of(&STORES), "quantity": quantity}),
-                        _ => json!({"sku": sku, "group": numbers.of(&["g-ab", "g-bc", "g-cde", "g-all"]), "quantity": quantity}),
+                        0 => json!({"sku": sku, "location": one_of(&mut numbers, &STORES), "quantity": quantity}),
+                        _ => json!({"sku": sku, "group": one_of(&mut numbers, &["g-ab", "g-bc", "g-cde", "g-all"]), "quantity": quantity}),
                     }
                 })
                 .collect();
@@ -272,7 +251,7 @@ fn random_mixes_keep_every_floor() {
             }
             // A refused hold that should have been replaced is still there; it is not looked for again.
         }
-        let (group, channel) = (numbers.of(&["g-ab", "g-cde", "g-all"]), numbers.of(&channels));
+        let (group, channel) = (one_of(&mut numbers, &["g-ab", "g-cde", "g-all"]), one_of(&mut numbers, &channels));
         let most = told(&mut shop, &sku, group, channel).min(1_000_000_000);
         if most > 0 {
             promised(&mut shop, channel, &json!([{"sku": sku, "group": group, "quantity": most}]));

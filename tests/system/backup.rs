@@ -2,29 +2,20 @@
 //! more of it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anaquel_loadtest::server::{Server, run, verify};
 use anaquel_loadtest::{backups, copies};
+use anaquel_seeds::seed;
+use anaquel_tests::calls::said;
+use anaquel_tests::folder::folder;
 use anaquel_tests::house::{House, ask};
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
-/// Printed; with `ANAQUEL_SEED` set, it is that one.
-fn seed() -> u64 {
-    let seed = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) * 7919);
-    eprintln!("seed {seed}");
-    seed
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 fn ran(arguments: &[&str]) -> String {
@@ -64,8 +55,9 @@ fn every_copy_of_a_running_directory_opens() {
         eprintln!("skipped: rsync is absent");
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let plan = copies::Plan { copies: 8, rate: 200, seed: seed(), slow_seconds: 1 };
+    let folder = folder();
+    let seed = seed();
+    let plan = copies::Plan { copies: 8, rate: 200, seed: seed.value(), slow_seconds: 1 };
     let report = copies::run(binary(), folder.path(), plan).unwrap();
     assert!(report.copies == 8 && report.slow == 2 && report.writes > 100, "{report:?}");
 }
@@ -73,8 +65,9 @@ fn every_copy_of_a_running_directory_opens() {
 /// By URL and from beside it, with a kill after each.
 #[test]
 fn every_backup_of_a_server_that_is_killed_restores_to_its_state_hash() {
-    let folder = tempfile::tempdir().unwrap();
-    let report = backups::run(binary(), folder.path(), 6, 200, seed()).unwrap();
+    let folder = folder();
+    let seed = seed();
+    let report = backups::run(binary(), folder.path(), 6, 200, seed.value()).unwrap();
     assert!(report.backups == 6 && report.kills >= 6 && report.writes > 20, "{report:?}");
 }
 
@@ -83,7 +76,7 @@ fn a_backup_by_url_is_the_shop_of_its_seq_and_the_next_holds_what_came_since() {
     let mut shop = Shop::default();
     shop.receive("A", "s1", 9);
     let before = shop.reserved("A", "s1", 2);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (kept, url) = (folder.path().join("kept"), format!("http://{}", shop.server.address));
     let first = ran(&["backup", text(&kept), "--url", &url]);
     assert!(first.contains("the shop built from it has this state hash"), "{first}");
@@ -206,7 +199,7 @@ fn what_is_cut_off_looks_like_nothing_that_is_whole() {
         shop.receive(&format!("S-{n}"), "s1", 9);
         shop.reserved(&format!("S-{n}"), "s1", 1);
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (kept, target) = (folder.path().join("kept"), folder.path().join("restored"));
     let url = format!("http://{}", shop.server.address);
     let data = shop.data();

@@ -1,6 +1,7 @@
 //! Bad input gets the answer of the contract, and the log holds nothing of it.
 
 use anaquel_tests::Shop;
+use anaquel_tests::folder::folder;
 use serde_json::{Value, json};
 
 /// Sends `body` and expects `status`, `slug` and a detail that names `field`; and that nothing was logged.
@@ -191,7 +192,7 @@ fn bodies_that_are_too_large_or_of_another_kind() {
 #[test]
 fn a_connection_that_says_nothing_is_closed() {
     use std::io::{Read, Write};
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let config = folder.path().join("anaquel.toml");
     std::fs::write(&config, "[limits]\nheader_seconds = 1\n").unwrap();
     let shop = Shop::with(&["--config", config.to_str().unwrap()]);

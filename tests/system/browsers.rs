@@ -11,6 +11,7 @@ use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::free_address;
 use anaquel_loadtest::socket::Socket;
 use anaquel_tests::Shop;
+use anaquel_tests::folder::folder;
 use anaquel_tests::house::{House, bearer};
 use serde_json::{Value, json};
 
@@ -307,7 +308,7 @@ await fetch("/told", { method: "POST", body: JSON.stringify(told) });
 
 /// What the page tells that a browser was sent to.
 fn browsed(browser: &Path, pages: &PageServer, server: SocketAddr, key: Option<&str>) -> Value {
-    let profile = tempfile::tempdir().unwrap();
+    let profile = folder();
     let key = key.map(|key| format!("&key={key}")).unwrap_or_default();
     let url = format!("http://{}/?server=http://{server}{key}", pages.address);
     let mut command = Command::new(browser);
@@ -409,7 +410,7 @@ fn the_client_works_in_node() {
     let rows: String = (0..3000).map(|at| format!("B,store-{at},{at}\n")).collect();
     let csv = format!("sku,location,on_hand\n{rows}");
     assert_eq!(shop.client.import("/v1/import/stock?create=true", csv.as_bytes()).unwrap().status, 200);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let script = format!(
         "{PRELUDE}
 const stream = new Anaquel(server);
@@ -465,7 +466,7 @@ fn the_client_tells_a_refused_key_and_ends() {
     let key = house.key("page", &["read", "reserve"], &[]);
     let blind = house.key("blind", &["stock"], &[]);
     let server = house.serve(&[]);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let script = format!(
         "{PRELUDE}
 const stream = new Anaquel(server, {{ key }});
@@ -515,7 +516,7 @@ fn the_client_says_that_nobody_answers_and_settles_what_is_pending() {
     let mut shop = Shop::default();
     shop.receive("A", "s1", 9);
     let nobody = free_address().unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     std::fs::write(folder.path().join("anaquel.mjs"), get(shop.server.address, "/anaquel.js", &[]).body).unwrap();
     let script = format!(
         "{PRELUDE}
@@ -592,7 +593,7 @@ fn the_client_has_types() {
     }
     // Where there is a compiler, it takes them.
     let Some(compiler) = program(&["tsc"]) else { return };
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     std::fs::write(folder.path().join("anaquel.d.ts"), types).unwrap();
     let source = folder.path().join("use.ts");
     std::fs::write(&source, include_str!("../browser/use.ts")).unwrap();

@@ -2,11 +2,12 @@
 
 use anaquel_loadtest::client::Answer;
 use anaquel_tests::Shop;
+use anaquel_tests::folder::{Folder, folder};
 use serde_json::{Value, json};
 
 /// A shop with settings of its own.
-fn shop(settings: &str) -> (tempfile::TempDir, Shop) {
-    let folder = tempfile::tempdir().unwrap();
+fn shop(settings: &str) -> (Folder, Shop) {
+    let folder = folder();
     let path = folder.path().join("settings.toml");
     std::fs::write(&path, settings).unwrap();
     let shop = Shop::with(&["--config", path.to_str().unwrap()]);

@@ -1,19 +1,15 @@
 //! What one decision may cost and sell, as a client sees it: quantities move at once, buffers are kept by everybody, what a
 //! group is told to have is granted, and a journal thread that does not come round is told.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anaquel_loadtest::client::Answer;
 use anaquel_loadtest::server::{Server, run, verify};
+use anaquel_tests::calls::put;
+use anaquel_tests::folder::folder;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
-
-fn put(shop: &mut Shop, path: &str, body: &Value) {
-    let answer = shop.client.put(path, body).unwrap();
-    assert_eq!(answer.status, 200, "{path}: {}", answer.json());
-}
 
 fn reserve(shop: &mut Shop, channel: &str, lines: &Value) -> Answer {
     let body = json!({"channel": channel, "ttl_seconds": 3600, "lines": lines});
@@ -40,10 +36,10 @@ fn stop_and_verify(shop: Shop) {
 fn a_large_quantity_moves_along_two_hops_at_once() {
     let mut shop = Shop::default();
     for place in ["a", "b", "c"] {
-        put(&mut shop, &format!("/v1/locations/{place}"), &json!({"kind": "store"}));
+        put(&mut shop.client, &format!("/v1/locations/{place}"), &json!({"kind": "store"}));
     }
-    put(&mut shop, "/v1/groups/g1", &json!({"locations": ["a", "b"]}));
-    put(&mut shop, "/v1/groups/g2", &json!({"locations": ["b", "c"]}));
+    put(&mut shop.client, "/v1/groups/g1", &json!({"locations": ["a", "b"]}));
+    put(&mut shop.client, "/v1/groups/g2", &json!({"locations": ["b", "c"]}));
     let units = 1_000_000_000;
     shop.receive("K", "a", units);
     assert_eq!(reserve(&mut shop, "web", &line("group", "g1", 1_000_000_000)).status, 201);
@@ -61,12 +57,12 @@ fn a_large_quantity_moves_along_two_hops_at_once() {
 fn a_group_is_told_to_have_what_it_gives_and_buffers_are_kept() {
     let mut shop = Shop::default();
     for place in ["a", "b"] {
-        put(&mut shop, &format!("/v1/locations/{place}"), &json!({"kind": "store"}));
+        put(&mut shop.client, &format!("/v1/locations/{place}"), &json!({"kind": "store"}));
     }
-    put(&mut shop, "/v1/groups/g", &json!({"locations": ["a", "b"]}));
-    put(&mut shop, "/v1/channels/mkt", &json!({"buffer": 2}));
-    put(&mut shop, "/v1/channels/pos", &json!({"buffer": 0}));
-    put(&mut shop, "/v1/channels/app", &json!({"buffer": 0}));
+    put(&mut shop.client, "/v1/groups/g", &json!({"locations": ["a", "b"]}));
+    put(&mut shop.client, "/v1/channels/mkt", &json!({"buffer": 2}));
+    put(&mut shop.client, "/v1/channels/pos", &json!({"buffer": 0}));
+    put(&mut shop.client, "/v1/channels/app", &json!({"buffer": 0}));
     shop.receive("K", "a", 10);
     assert_eq!(reserve(&mut shop, "pos", &line("group", "g", 4)).status, 201);
     shop.receive("K", "b", 10);
@@ -80,7 +76,7 @@ fn a_group_is_told_to_have_what_it_gives_and_buffers_are_kept() {
     assert_eq!(reserve(&mut shop, "mkt", &line("group", "g", 12)).status, 201);
     assert_eq!((told(&mut shop, "g", "mkt"), told(&mut shop, "g", "pos")), (0, 4));
     // A quota has its say in what a group is told to have.
-    put(&mut shop, "/v1/rules/own", &json!({"kind": "quota", "units": 3, "channels": ["app"]}));
+    put(&mut shop.client, "/v1/rules/own", &json!({"kind": "quota", "units": 3, "channels": ["app"]}));
     assert_eq!(told(&mut shop, "g", "pos"), 1);
     assert_eq!(reserve(&mut shop, "pos", &line("group", "g", 2)).status, 409);
     assert_eq!(reserve(&mut shop, "pos", &line("group", "g", 1)).status, 201);
@@ -89,14 +85,14 @@ fn a_group_is_told_to_have_what_it_gives_and_buffers_are_kept() {
 
 #[test]
 fn a_promise_of_too_many_places_is_refused_by_its_limit() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let config = folder.path().join("anaquel.toml");
     std::fs::write(&config, "[limits]\nreservation_group_cells = 3\nplan_promises = 2\n").unwrap();
     let mut shop = Shop::with(&["--config", config.to_str().unwrap()]);
     for place in ["a", "b"] {
-        put(&mut shop, &format!("/v1/locations/{place}"), &json!({"kind": "store"}));
+        put(&mut shop.client, &format!("/v1/locations/{place}"), &json!({"kind": "store"}));
     }
-    put(&mut shop, "/v1/groups/g", &json!({"locations": ["a", "b"]}));
+    put(&mut shop.client, "/v1/groups/g", &json!({"locations": ["a", "b"]}));
     shop.receive("K", "a", 5);
     let two = json!([{"sku": "K", "group": "g", "quantity": 1}, {"sku": "K", "group": "g", "quantity": 1}]);
     let refused = reserve(&mut shop, "web", &two);
@@ -127,7 +123,7 @@ fn a_promise_of_too_many_places_is_refused_by_its_limit() {
 /// units of a cell that its channel leaves to others.
 #[test]
 fn a_log_with_a_known_fault_is_served_and_verified_by_name() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let archive = anaquel_tests::root().join("tests/data/floor-kept-too-little.tar.gz");
     assert!(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder.path()).status().unwrap().success());
     let data = folder.path().join("data");
@@ -149,7 +145,7 @@ fn a_log_with_a_known_fault_is_served_and_verified_by_name() {
 
 #[test]
 fn a_turn_that_takes_long_is_told_while_it_lasts() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let config = folder.path().join("anaquel.toml");
     std::fs::write(&config, "[journal]\nslow_turn_ms = 4\nstuck_turn_ms = 12\n").unwrap();
     let mut shop = Shop::with(&["--config", config.to_str().unwrap()]);

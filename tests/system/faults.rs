@@ -11,6 +11,7 @@ use anaquel_loadtest::client::Client;
 use anaquel_loadtest::inject::{self, Fault};
 use anaquel_loadtest::server::{Server, verify};
 use anaquel_tests::binary;
+use anaquel_tests::folder::{Folder, folder};
 use serde_json::{Value, json};
 
 /// Longer than anything here takes on a busy machine.
@@ -28,8 +29,8 @@ fn on_hand(client: &mut Client) -> i64 {
 }
 
 /// A folder for a server and its settings.
-fn folder(settings: &str) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
+fn folder_with(settings: &str) -> (Folder, String) {
+    let folder = folder();
     let path = folder.path().join("anaquel.toml");
     std::fs::write(&path, settings).unwrap();
     let path = path.to_str().unwrap().to_owned();
@@ -67,7 +68,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_takes_no_writes_and_loses_none() {
-    let (folder, settings) = folder("[journal]\nreserve_bytes = 1048576\n");
+    let (folder, settings) = folder_with("[journal]\nreserve_bytes = 1048576\n");
     let Some(disk) = SmallDisk::mount(&folder.path().join("disk")) else { return };
     let data = disk.0.join("data");
     let server = Server::start(binary(), &data, &["--config", &settings]).unwrap();
@@ -105,7 +106,7 @@ fn a_full_disk_takes_no_writes_and_loses_none() {
 
 #[test]
 fn without_descriptors_those_who_are_in_are_served() {
-    let (folder, _) = folder("");
+    let (folder, _) = folder_with("");
     let data = folder.path().join("data");
     let server = Server::start_under(&["prlimit", "--nofile=64:64"], binary(), &data, &[]).unwrap();
     let mut inside = server.client();
@@ -125,7 +126,7 @@ fn without_descriptors_those_who_are_in_are_served() {
 /// It dies of it, since what it knows may not fit half; what was acknowledged is there when it comes back.
 #[test]
 fn without_memory_nothing_is_lost() {
-    let (folder, _) = folder("");
+    let (folder, _) = folder_with("");
     let data = folder.path().join("data");
     // Enough to come up; not enough for what follows.
     let server = Server::start_under(&["prlimit", "--data=250000000"], binary(), &data, &[]).unwrap();
@@ -156,7 +157,7 @@ fn a_slow_disk_is_only_slow() {
         eprintln!("not run: {error:#}");
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let slow = Fault { call: "fdatasync", file: None, effect: "delay_exit=20000:when=1+" };
     let report = inject::run(binary(), folder.path(), &[slow], 1..=2, 7).unwrap();
     assert!(report.kills.acknowledged > 0 && report.kills.ended == 0, "{report:?}");
@@ -169,7 +170,7 @@ fn more_than_it_bears_is_refused_at_once() {
         eprintln!("not run: {error:#}");
         return;
     }
-    let (folder, settings) = folder("[limits]\nin_flight = 8\n");
+    let (folder, settings) = folder_with("[limits]\nin_flight = 8\n");
     let data = folder.path().join("data");
     let slow = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync"];
     let slow = [&slow[..], &["-e", "inject=fdatasync:delay_exit=50000:when=1+"]].concat();
@@ -199,7 +200,7 @@ fn more_than_it_bears_is_refused_at_once() {
 
 #[test]
 fn who_never_finishes_a_request_is_let_go() {
-    let (folder, settings) = folder("[limits]\nheader_seconds = 1\n");
+    let (folder, settings) = folder_with("[limits]\nheader_seconds = 1\n");
     let server = Server::start(binary(), &folder.path().join("data"), &["--config", &settings]).unwrap();
     let heads: Vec<TcpStream> =
         (0..300).map(|_| begin(server.address, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nX-")).collect();
@@ -245,7 +246,7 @@ fn ended(read: std::io::Result<usize>) -> bool {
 
 #[test]
 fn who_never_reads_costs_the_others_nothing() {
-    let (folder, _) = folder("");
+    let (folder, _) = folder_with("");
     let server = Server::start(binary(), &folder.path().join("data"), &["--demo"]).unwrap();
     let mut client = server.client();
     let resident = |pid: u32| {

@@ -5,7 +5,10 @@ use std::io::Write;
 
 use anaquel_loadtest::client::Answer;
 use anaquel_loadtest::server::run;
+use anaquel_seeds::{Seed, seed};
+use anaquel_tests::calls::counts;
 use anaquel_tests::files::{KINDS, export, goes_round};
+use anaquel_tests::folder::folder;
 use anaquel_tests::{Shop, binary};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -28,10 +31,6 @@ fn lines_in(shop: &mut Shop, path: &str, body: &str) -> Value {
     let answer = sent(shop, path, NDJSON, body.as_bytes());
     assert_eq!(answer.status, 200, "{path} {}", answer.json());
     answer.json()
-}
-
-fn counts(told: &Value) -> (u64, u64, u64) {
-    (told["accepted"].as_u64().unwrap(), told["unchanged"].as_u64().unwrap(), told["rejected"].as_u64().unwrap())
 }
 
 /// The line, the field and the reason of an error.
@@ -268,7 +267,7 @@ fn each_surface_speaks_of_its_own_flags() {
     assert_eq!(shop.cell("B", "L1").0, 3);
     // The same without a server, packed, and with a file of rejects.
     let many = "sku,location,on_hand\n".to_owned() + &"nobody,L1,5\n".repeat(1500) + "A,L1,9\n";
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let (file, rejects) = (folder.path().join("many.csv.gz"), folder.path().join("rejects.csv"));
     std::fs::write(&file, packed(&many)).unwrap();
     let (file, rejects) = (file.to_str().unwrap(), rejects.to_str().unwrap());
@@ -293,7 +292,7 @@ fn each_surface_speaks_of_its_own_flags() {
 /// Packed files, also where they are larger than they look, cut off, or packed in another way.
 #[test]
 fn packed_imports_are_read_within_bounds() {
-    let config = tempfile::tempdir().unwrap();
+    let config = folder();
     let file = config.path().join("anaquel.toml");
     std::fs::write(&file, "[limits]\nimport_bytes = 1000000\n").unwrap();
     let mut shop = Shop::with(&["--config", file.to_str().unwrap()]);
@@ -524,13 +523,10 @@ fn long_lines_and_stock_below_zero_come_in_as_they_went_out() {
     goes_round(&mut shop);
 }
 
-/// Numbers that a seed makes again.
-fn runner() -> TestRunner {
-    let given = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse::<u64>().ok());
-    let seed = given.unwrap_or_else(|| u64::from(std::process::id()) * 7919);
-    println!("ANAQUEL_SEED={seed}");
+/// What draws values from strategies, the same from the same seed.
+fn runner(seed: &Seed) -> TestRunner {
     let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    bytes[..8].copy_from_slice(&seed.value().to_le_bytes());
     TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }
 
@@ -564,7 +560,8 @@ fn outside_id() -> impl Strategy<Value = String> {
 /// F3: a property over the values that the API takes, of every kind of file.
 #[test]
 fn whatever_the_api_takes_goes_out_and_comes_in_again() {
-    let mut runner = runner();
+    let seed = seed();
+    let mut runner = runner(&seed);
     let mut shop = Shop::default();
     let put = |shop: &mut Shop, path: &str, body: &Value| {
         let answer = shop.client.put(path, body).unwrap();
@@ -700,7 +697,7 @@ fn every_kind_is_loaded_and_written_by_the_command_line() {
     let rule = json!({"kind": "safety_stock", "units": 1, "attributes": ["size=XL;L"]});
     assert_eq!(shop.client.put("/v1/rules/r2", &rule).unwrap().status, 200);
     let url = format!("http://{}", shop.server.address);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     for kind in KINDS {
         let file = folder.path().join(format!("{kind}.csv"));
         let file = file.to_str().unwrap();

@@ -3,13 +3,13 @@
 
 use anaquel_loadtest::live::gapless::{Plan, run};
 use anaquel_tests::binary;
+use anaquel_tests::folder::folder;
 
 #[test]
 fn nothing_is_missed_and_nothing_is_told_twice() {
-    let folder = tempfile::tempdir().unwrap();
-    let seed = u64::from(std::process::id());
-    println!("seed {seed}");
-    let plan = Plan { changes: 150_000, kills: 4, subscribers: 6, seed };
+    let folder = folder();
+    let seed = anaquel_seeds::seed();
+    let plan = Plan { changes: 150_000, kills: 4, subscribers: 6, seed: seed.value() };
     let report = run(binary(), &folder.path().join("data"), plan).unwrap();
     println!("{report:?}");
     assert_eq!(report.kills, 4);

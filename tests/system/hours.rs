@@ -6,24 +6,14 @@ use std::time::{Duration, Instant};
 
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::{Server, verify};
+use anaquel_tests::calls::{get, put};
+use anaquel_tests::folder::folder;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
-
-fn put(client: &mut Client, path: &str, body: &Value) -> Value {
-    let answer = client.put(path, body).unwrap();
-    assert_eq!(answer.status, 200, "PUT {path}: {}", answer.json());
-    answer.json()
-}
 
 fn put_keyed(client: &mut Client, path: &str, key: &str, body: &Value) -> Answer {
     let headers = [("Content-Type", "application/json"), ("Idempotency-Key", key)];
     client.send("PUT", path, &headers, body.to_string().as_bytes()).unwrap()
-}
-
-fn get(client: &mut Client, path: &str) -> Value {
-    let answer = client.get(path).unwrap();
-    assert_eq!(answer.status, 200, "GET {path}: {}", answer.json());
-    answer.json()
 }
 
 fn import(client: &mut Client, kind: &str, rows: &str) -> Value {
@@ -672,7 +662,7 @@ fn under_other_clocks_and_zones_everything_is_the_same() {
             ["Europe/Madrid", "America/Mexico_City", "America/Santiago", "Australia/Sydney", "Australia/Lord_Howe"]
         {
             println!("{date} {zone}");
-            let folder = tempfile::tempdir().unwrap();
+            let folder = folder();
             let data = folder.path().join("data");
             let (zone, preload) = (format!("TZ={zone}"), format!("LD_PRELOAD={preload}"));
             let date = format!("FAKETIME={date}");

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::{Server, verify};
+use anaquel_tests::calls::send;
+use anaquel_tests::folder::folder;
 use anaquel_tests::house::{House, ask, bearer};
 use anaquel_tests::{Shop, binary};
 use flate2::Compression;
@@ -17,12 +19,6 @@ use serde_json::{Value, json};
 
 /// How long anything that is waited for may take.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn send(client: &mut Client, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
-    let headers: Vec<_> = headers.iter().copied().chain([("Content-Type", "application/json")]).collect();
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    client.send(method, path, &headers, body.as_bytes()).unwrap()
-}
 
 fn told(answer: &Answer) -> (u16, String) {
     (answer.status, answer.slug())
@@ -534,7 +530,7 @@ fn lists_are_set_from_the_environment_with_commas() {
         assert!(flat.contains(expected), "{expected} in {set}");
     }
     // Stronger than the file, also where nothing is left.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let file = folder.path().join("anaquel.toml");
     std::fs::write(&file, "trusted_proxies = [\"10.0.0.1\"]\n[auth]\norigins = [\"https://c.example\"]\n").unwrap();
     let file = ["--config", file.to_str().unwrap()];
@@ -545,7 +541,6 @@ fn lists_are_set_from_the_environment_with_commas() {
         ("ANAQUEL_AUTH__ORIGINS", "https://a.example,b.example", "auth.origins: \"b.example\""),
         ("ANAQUEL_TRUSTED_PROXIES", "10.0.0.0/33", "trusted_proxies: \"10.0.0.0/33\""),
     ] {
-        let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new(binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder.path().join("data")).env(name, value);
         let output = command.output().unwrap();

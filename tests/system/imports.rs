@@ -45,7 +45,7 @@ fn manifests(folder: &Path) -> Vec<PathBuf> {
 /// The log's store and its encoding can be replaced without a line elsewhere: nobody else can name them.
 #[test]
 fn only_the_log_names_its_store_and_its_encoding() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = anaquel_tests::root();
     let names = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).unwrap();
         let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'));

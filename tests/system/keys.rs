@@ -4,18 +4,13 @@
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::Server;
 use anaquel_loadtest::socket::Socket;
+use anaquel_tests::calls::send;
 use anaquel_tests::house::House;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
 const SOON: &str = "2100-01-05T09:00:00.000Z";
 const LATER: &str = "2100-02-01T09:00:00.000Z";
-
-fn send(client: &mut Client, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
-    let headers: Vec<_> = headers.iter().copied().chain([("Content-Type", "application/json")]).collect();
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    client.send(method, path, &headers, body.as_bytes()).unwrap()
-}
 
 fn keyed(client: &mut Client, method: &str, path: &str, key: &str, body: &Value) -> Answer {
     send(client, method, path, &[("Idempotency-Key", key)], body)

@@ -1,19 +1,13 @@
 //! Kill -9, failing disks and power cuts under load; `anaquel-loadtest kill`, `inject` and `power` do more of it.
 
-/// Printed; with `ANAQUEL_SEED` set, it is that one.
-fn seed() -> u64 {
-    let seed = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) * 7919);
-    eprintln!("seed {seed}");
-    seed
-}
+use anaquel_tests::folder::folder;
 
 /// Twenty rounds.
 #[test]
 fn no_acknowledged_write_is_lost_in_twenty_kills() {
-    let seed = seed();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let report = anaquel_loadtest::kill::run(anaquel_tests::binary(), folder.path(), 20, seed);
+    let seed = anaquel_seeds::seed();
+    let folder = folder();
+    let report = anaquel_loadtest::kill::run(anaquel_tests::binary(), folder.path(), 20, seed.value());
     let report = report.expect("no promise is broken");
     assert!(report.acknowledged > 100 && report.ended == 0, "{report:?}");
 }
@@ -26,10 +20,10 @@ fn no_acknowledged_write_is_lost_where_calls_to_the_disk_fail() {
         eprintln!("not run: {error:#}");
         return;
     }
-    let seed = seed();
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let seed = anaquel_seeds::seed();
+    let folder = folder();
     let faults = anaquel_loadtest::inject::faults();
-    let done = anaquel_loadtest::inject::run(anaquel_tests::binary(), folder.path(), &faults, 1..=2, seed);
+    let done = anaquel_loadtest::inject::run(anaquel_tests::binary(), folder.path(), &faults, 1..=2, seed.value());
     let report = done.expect("what was acknowledged is there");
     assert!(report.kills.acknowledged > 0 && report.kills.rounds == 2 * faults.len() as u64, "{report:?}");
 }
@@ -42,10 +36,10 @@ fn no_acknowledged_write_is_lost_in_thirty_power_cuts() {
         eprintln!("not run: {error:#}");
         return;
     }
-    let seed = seed();
+    let seed = anaquel_seeds::seed();
     for without_sync in [true, false] {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let done = anaquel_loadtest::power::run(anaquel_tests::binary(), folder.path(), 30, seed, without_sync);
+        let folder = folder();
+        let done = anaquel_loadtest::power::run(anaquel_tests::binary(), folder.path(), 30, seed.value(), without_sync);
         let report = done.expect("what was acknowledged is there, if it was flushed");
         assert!(report.acknowledged > 0 && (without_sync || report.rounds == 30), "{report:?}");
     }

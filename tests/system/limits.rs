@@ -10,8 +10,8 @@ use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::Server;
 use anaquel_loadtest::socket::{Mirror, Socket};
 use anaquel_tests::binary;
+use anaquel_tests::folder::{Folder, folder};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,12 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct House {
     server: Server,
     client: Client,
-    _folder: TempDir,
+    _folder: Folder,
 }
 
 /// A server with settings of its own, and so many SKUs in so many places.
 fn house(settings: &str, skus: usize, places: usize) -> House {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("anaquel.toml");
     std::fs::write(&path, settings).unwrap();
     let server = Server::start(binary(), &folder.path().join("data"), &["--config", path.to_str().unwrap()]).unwrap();

@@ -1,6 +1,7 @@
 //! Files in and out: good ones, bad ones, real ones.
 
 use anaquel_loadtest::server::run;
+use anaquel_tests::calls::counts;
 use anaquel_tests::{Shop, binary, shared_data};
 use serde_json::{Value, json};
 
@@ -8,10 +9,6 @@ fn import(shop: &mut Shop, path: &str, body: &[u8]) -> Value {
     let answer = shop.client.import(path, body).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.json());
     answer.json()
-}
-
-fn counts(told: &Value) -> (u64, u64, u64) {
-    (told["accepted"].as_u64().unwrap(), told["unchanged"].as_u64().unwrap(), told["rejected"].as_u64().unwrap())
 }
 
 #[test]

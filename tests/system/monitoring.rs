@@ -1,7 +1,7 @@
 //! What operators see: metrics, the dashboard and the alert rules made of them, and the log.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 

@@ -3,6 +3,7 @@
 use anaquel_loadtest::client::Answer;
 use anaquel_loadtest::server::Server;
 use anaquel_loadtest::socket::Socket;
+use anaquel_tests::folder::folder;
 use anaquel_tests::house::House;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ fn an_undeclared_channel_is_refused_wherever_one_is_named() {
 
 #[test]
 fn a_setting_accepts_undeclared_channels() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let config = folder.path().join("anaquel.toml");
     std::fs::write(&config, "[channels]\nundeclared = \"accept\"\n").unwrap();
     let arguments = ["--config", config.to_str().unwrap()];

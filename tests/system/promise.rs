@@ -3,13 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anaquel_tests::Shop;
+use anaquel_tests::calls::put;
 use serde_json::{Value, json};
-
-fn put(shop: &mut Shop, path: &str, body: &Value) -> Value {
-    let answer = shop.client.put(path, body).unwrap();
-    assert_eq!(answer.status, 200, "{path}: {}", answer.json());
-    answer.json()
-}
 
 fn reserve(shop: &mut Shop, channel: &str, line: Value) -> anaquel_loadtest::client::Answer {
     shop.client.post("/v1/reservations", &json!({"channel": channel, "lines": [line]})).unwrap()
@@ -20,9 +15,9 @@ fn a_rule_is_in_force_from_the_seq_of_its_answer_and_explains_itself() {
     let mut shop = Shop::default();
     shop.declare_channels(&["web"]);
     shop.receive("A", "s1", 10);
-    put(&mut shop, "/v1/rules/all", &json!({"kind": "safety_stock", "units": 1}));
+    put(&mut shop.client, "/v1/rules/all", &json!({"kind": "safety_stock", "units": 1}));
     let set = put(
-        &mut shop,
+        &mut shop.client,
         "/v1/rules/web-a",
         &json!({"kind": "safety_stock", "percent": 35, "skus": ["A"], "channels": ["web"]}),
     );
@@ -82,7 +77,7 @@ fn a_refusal_names_what_would_succeed() {
     let mut shop = Shop::default();
     for (store, latitude) in [("near", 40.5), ("far", 48.0), ("here", 40.4)] {
         put(
-            &mut shop,
+            &mut shop.client,
             &format!("/v1/locations/{store}"),
             &json!({"latitude": latitude, "longitude": -3.7, "ship": store == "far"}),
         );
@@ -103,7 +98,7 @@ fn a_refusal_names_what_would_succeed() {
     assert_eq!(others, [(json!("near"), json!(false)), (json!("far"), json!(true))], "the nearest first");
     assert_eq!(line["would_succeed"]["locations"][0]["distance_km"], 11.1);
     // No pickup finder may show a store that its channel may not sell from.
-    put(&mut shop, "/v1/rules/no", &json!({"kind": "access", "allow": false, "locations": ["near"]}));
+    put(&mut shop.client, "/v1/rules/no", &json!({"kind": "access", "allow": false, "locations": ["near"]}));
     let refused = reserve(&mut shop, "web", json!({"sku": "A", "location": "here", "quantity": 3})).json();
     assert_eq!(refused["lines"][0]["would_succeed"]["locations"][0]["location"], "far");
     let refused = reserve(&mut shop, "web", json!({"sku": "A", "location": "near", "quantity": 3})).json();
@@ -117,7 +112,11 @@ fn rules_by_date_turn_on_time_and_are_pushed() {
     let start = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1500);
     let mut socket = anaquel_loadtest::socket::Socket::connect(shop.server.address).unwrap();
     socket.send(&json!({"op": "subscribe", "id": "s", "skus": ["A"], "channel": "app"})).unwrap();
-    put(&mut shop, "/v1/rules/sale", &json!({"kind": "safety_stock", "units": 7, "starts_at": start.to_string()}));
+    put(
+        &mut shop.client,
+        "/v1/rules/sale",
+        &json!({"kind": "safety_stock", "units": 7, "starts_at": start.to_string()}),
+    );
     let deadline = Instant::now() + Duration::from_secs(20);
     let item = loop {
         assert!(Instant::now() < deadline, "it never turned");
@@ -204,7 +203,7 @@ fn a_private_channel_is_told_bands_and_never_numbers() {
     shop.declare_channels(&["web", "marketplace"]);
     shop.receive("A", "s1", 6);
     put(
-        &mut shop,
+        &mut shop.client,
         "/v1/rules/shy",
         &json!({"kind": "band", "few_left": 5, "exact": false, "channels": ["marketplace"]}),
     );
@@ -232,7 +231,7 @@ fn a_promise_of_the_network_is_bound_moved_and_handed_over() {
     for store in ["a", "b", "c"] {
         shop.receive("A", store, 2);
     }
-    put(&mut shop, "/v1/groups/g", &json!({"locations": ["a", "b"]}));
+    put(&mut shop.client, "/v1/groups/g", &json!({"locations": ["a", "b"]}));
     let made = reserve(&mut shop, "web", json!({"sku": "A", "group": "g", "quantity": 3}));
     assert_eq!(made.status, 201, "{}", made.json());
     let made = made.json();
@@ -302,7 +301,11 @@ fn a_quota_keeps_a_share_and_says_whose() {
     let mut shop = Shop::default();
     shop.declare_channels(&["web", "app"]);
     shop.receive("A", "s1", 10);
-    put(&mut shop, "/v1/rules/app-share", &json!({"kind": "quota", "units": 4, "channels": ["app"], "skus": ["A"]}));
+    put(
+        &mut shop.client,
+        "/v1/rules/app-share",
+        &json!({"kind": "quota", "units": 4, "channels": ["app"], "skus": ["A"]}),
+    );
     let refused = reserve(&mut shop, "web", json!({"sku": "A", "location": "s1", "quantity": 7})).json();
     let line = &refused["lines"][0];
     assert_eq!(
@@ -327,7 +330,7 @@ fn the_whole_basket_is_found_at_the_nearest_store_that_has_it() {
     ] {
         let mut body = json!({"latitude": latitude, "longitude": -3.70, "timezone": "Europe/Madrid", "hours": hours, "pickup_cutoff": "18:00", "pickup_minutes": 120});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        put(&mut shop, &format!("/v1/locations/{store}"), &body);
+        put(&mut shop.client, &format!("/v1/locations/{store}"), &body);
     }
     for (sku, store, units) in [
         ("A", "near", 5),
@@ -360,7 +363,7 @@ fn the_whole_basket_is_found_at_the_nearest_store_that_has_it() {
     );
     assert_eq!(found["items"][0]["distance_km"], 10.0);
     // With a neighbour to bring it, the near one can, too, an hour of transport later.
-    put(&mut shop, "/v1/groups/madrid", &json!({"locations": ["near", "next"]}));
+    put(&mut shop.client, "/v1/groups/madrid", &json!({"locations": ["near", "next"]}));
     let found = shop.client.get(path).unwrap().json();
     let near = &found["items"][1];
     assert_eq!(
@@ -370,7 +373,7 @@ fn the_whole_basket_is_found_at_the_nearest_store_that_has_it() {
     assert_eq!(near["lines"][1]["from"], "next");
     // A store that the channel may not sell from is never shown, nor one that is empty.
     put(
-        &mut shop,
+        &mut shop.client,
         "/v1/rules/no",
         &json!({"kind": "access", "allow": false, "locations": ["next"], "channels": ["web"]}),
     );

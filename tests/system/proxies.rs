@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anaquel_loadtest::server::free_address;
+use anaquel_tests::folder::folder;
 use anaquel_tests::{Shop, binary, tls};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::CertificateDer;
@@ -49,7 +50,7 @@ fn passes_on(name: &str, start: impl FnOnce(&Path, SocketAddr, SocketAddr) -> Co
         eprintln!("skipped: {name} is absent");
         return;
     }
-    let settings = tempfile::tempdir().unwrap();
+    let settings = folder();
     let config = settings.path().join("anaquel.toml");
     std::fs::write(&config, "[auth]\nhosts = [\"stock.example\"]\n").unwrap();
     let shop = Shop::with(&["--config", config.to_str().unwrap()]);

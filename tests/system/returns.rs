@@ -1,6 +1,7 @@
 //! What comes back: to the shelf, or to the quarantine of its place, where nobody is promised it.
 
 use anaquel_loadtest::server::verify;
+use anaquel_tests::calls::get;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
@@ -10,12 +11,6 @@ fn returned(shop: &mut Shop, condition: &str, quantity: u32) -> Value {
     let answer = shop.client.post("/v1/stock/movements", &json!({"movements": [movement]})).unwrap();
     assert_eq!(answer.status, 200, "{}", answer.json());
     answer.json()["items"][0].clone()
-}
-
-fn get(shop: &mut Shop, path: &str) -> Value {
-    let answer = shop.client.get(path).unwrap();
-    assert_eq!(answer.status, 200, "{path} {}", answer.json());
-    answer.json()
 }
 
 #[test]
@@ -43,11 +38,11 @@ fn what_somebody_has_to_look_at_is_promised_to_nobody() {
     };
     let both = vec!["s1".to_owned(), quarantine.clone()];
     for path in ["/v1/availability?sku=A", "/v1/stock?sku=A", "/v1/locations"] {
-        assert_eq!(places(&get(&mut shop, path)), ["s1"], "{path}");
+        assert_eq!(places(&get(&mut shop.client, path)), ["s1"], "{path}");
         let asked = format!("{path}{}quarantine=true", if path.contains('?') { '&' } else { '?' });
-        assert_eq!(places(&get(&mut shop, &asked)), both, "{asked}");
+        assert_eq!(places(&get(&mut shop.client, &asked)), both, "{asked}");
     }
-    let shown = get(&mut shop, &format!("/v1/locations/{quarantine}"));
+    let shown = get(&mut shop.client, &format!("/v1/locations/{quarantine}"));
     assert_eq!((&shown["kind"], &shown["quarantine_of"]), (&json!("quarantine"), &json!("s1")));
     for kind in ["stock", "locations", "groups"] {
         let file = shop.client.get(&format!("/v1/export/{kind}")).unwrap().body;
@@ -89,13 +84,13 @@ fn what_somebody_has_to_look_at_is_promised_to_nobody() {
     assert_eq!(shop.client.post("/v1/stock/movements", &bad(damage)).unwrap().status, 200);
     let count = json!({"counts": [{"sku": "A", "location": quarantine, "on_hand": 3}, {"sku": "B", "location": quarantine, "on_hand": 1}]});
     assert_eq!(shop.client.post("/v1/stock/counts", &count).unwrap().status, 200);
-    let hash = get(&mut shop, "/v1/info")["state_hash"].clone();
+    let hash = get(&mut shop.client, "/v1/info")["state_hash"].clone();
     let shop = shop.killed_and_restarted();
     let mut shop = shop.restarted();
-    assert_eq!(get(&mut shop, "/v1/info")["state_hash"], hash);
+    assert_eq!(get(&mut shop.client, "/v1/info")["state_hash"], hash);
     assert_eq!((shop.cell("A", &quarantine), shop.cell("B", &quarantine)), ((3, 0, 0), (1, 0, 0)));
     assert_eq!(returned(&mut shop, "inspect", 1)["location"], quarantine.as_str());
-    let hash = get(&mut shop, "/v1/info")["state_hash"].clone();
+    let hash = get(&mut shop.client, "/v1/info")["state_hash"].clone();
     let (_folder, data) = shop.stopped();
     assert_eq!(hash, *verify(binary(), &data).unwrap());
 }

@@ -1,6 +1,7 @@
 //! Every scenario of the load test, small: it ends with an audit of every answer, or fails.
 
 use anaquel_loadtest::scenario::{Plan, Report, run};
+use anaquel_tests::folder::folder;
 use anaquel_tests::shared_data;
 use clap::Parser;
 
@@ -23,7 +24,7 @@ fn counts(report: &Report, kind: &str) -> (u64, u64) {
 
 #[test]
 fn an_ordinary_day_over_http_and_over_sockets() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder();
     let out = folder.path().to_str().expect("a path that is text");
     for protocol in ["http", "socket"] {
         let report =

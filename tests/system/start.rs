@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anaquel_loadtest::server::{Server, run, verify};
+use anaquel_tests::folder::folder;
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
@@ -135,7 +136,7 @@ fn the_data_directory_is_for_its_owner_only() {
 /// The log of the folder ended long ago, as after a clock that is far ahead.
 #[test]
 fn what_is_believed_of_the_clock_is_told_and_an_operator_can_say_better() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let archive = anaquel_tests::root().join("tests/data/format-3.tar.gz");
     assert!(Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(folder.path()).status().unwrap().success());
     let data = folder.path().join("data");

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anaquel_loadtest::socket::{Heard, Mirror, PATIENCE, Socket};
 use anaquel_tests::Shop;
+use anaquel_tests::folder::folder;
 use serde_json::{Value, json};
 
 fn connect(shop: &Shop) -> Socket {
@@ -350,7 +351,7 @@ fn what_breaks_the_protocol_is_told_and_ends_the_socket() {
 
 #[test]
 fn limits_are_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let file = folder.path().join("anaquel.toml");
     std::fs::write(&file, "[stream]\nsockets = 2\nsubscriptions = 2\nkeys = 6\nsubscription_keys = 4\nhello_seconds = 1\nheartbeat_seconds = 1\n").unwrap();
     let mut shop = Shop::with(&["--config", file.to_str().unwrap()]);

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use anaquel_loadtest::client::Client;
 use anaquel_loadtest::server::free_address;
 use anaquel_tests::binary;
+use anaquel_tests::calls::said;
+use anaquel_tests::folder::folder;
 use anaquel_tests::house::House;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
@@ -21,10 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn anaquel(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(binary());
     command.current_dir(folder).args(arguments).env_remove("ANAQUEL_KEY").output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 fn succeeds(folder: &Path, arguments: &[&str]) -> String {
@@ -210,7 +208,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_directory_is_made_by_serve_alone() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let folder = folder.path();
     std::fs::write(folder.join("skus.csv"), "sku\nA\n").unwrap();
     std::fs::create_dir(folder.join("photos")).unwrap();
@@ -249,7 +247,7 @@ fn a_directory_is_made_by_serve_alone() {
 
 #[test]
 fn serve_makes_its_directory_when_everything_else_is_right() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let folder = folder.path();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
@@ -361,7 +359,7 @@ fn a_watcher_says_what_it_waits_for_and_ends_where_it_is_refused() {
 
 #[test]
 fn manual_pages_and_completions_are_made_of_the_commands_themselves() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let folder = folder.path();
     succeeds(folder, &["man", "pages/man1"]);
     let pages = names(&folder.join("pages/man1"));
@@ -380,7 +378,7 @@ fn manual_pages_and_completions_are_made_of_the_commands_themselves() {
 
 #[test]
 fn a_reader_that_leaves_early_is_no_failure() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     for arguments in [&["completions", "bash"][..], &["man"]] {
         let mut running = Running::start(folder.path(), arguments, None);
         drop(running.0.stdout.take());

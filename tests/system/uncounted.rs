@@ -2,23 +2,12 @@
 
 use anaquel_loadtest::server::verify;
 use anaquel_loadtest::socket::Socket;
+use anaquel_tests::calls::{get, put};
 use anaquel_tests::{Shop, binary};
 use serde_json::{Value, json};
 
 /// What one line may ask for.
 const MOST: u64 = 1_000_000_000;
-
-fn get(shop: &mut Shop, path: &str) -> Value {
-    let answer = shop.client.get(path).unwrap();
-    assert_eq!(answer.status, 200, "{path} {}", answer.json());
-    answer.json()
-}
-
-fn put(shop: &mut Shop, path: &str, body: &Value) -> Value {
-    let answer = shop.client.put(path, body).unwrap();
-    assert_eq!(answer.status, 200, "{path} {}", answer.json());
-    answer.json()
-}
 
 fn refused(shop: &mut Shop, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let answer = if method == "PUT" { shop.client.put(path, body) } else { shop.client.post(path, body) }.unwrap();
@@ -42,15 +31,15 @@ fn opened() -> Shop {
 #[test]
 fn a_sku_says_whether_it_is_counted_and_is_set_under_its_tag_and_its_key() {
     let mut shop = opened();
-    assert_eq!(get(&mut shop, "/v1/skus/GIFT")["tracked"], false);
-    assert_eq!(get(&mut shop, "/v1/skus/TEE")["tracked"], true);
-    let set = put(&mut shop, "/v1/skus/WRAP", &json!({"name": "Wrapping", "tracked": false}));
+    assert_eq!(get(&mut shop.client, "/v1/skus/GIFT")["tracked"], false);
+    assert_eq!(get(&mut shop.client, "/v1/skus/TEE")["tracked"], true);
+    let set = put(&mut shop.client, "/v1/skus/WRAP", &json!({"name": "Wrapping", "tracked": false}));
     assert_eq!((&set["tracked"], &set["name"]), (&json!(false), &json!("Wrapping")));
     // Left out it stays as it is; null is what holds where nobody said anything.
-    assert_eq!(put(&mut shop, "/v1/skus/WRAP", &json!({"unit": "piece"}))["tracked"], false);
+    assert_eq!(put(&mut shop.client, "/v1/skus/WRAP", &json!({"unit": "piece"}))["tracked"], false);
     let before = shop.client.get("/v1/skus/WRAP").unwrap();
     let tag = before.header("etag").unwrap().to_owned();
-    assert_eq!(put(&mut shop, "/v1/skus/WRAP", &json!({"tracked": null}))["tracked"], true);
+    assert_eq!(put(&mut shop.client, "/v1/skus/WRAP", &json!({"tracked": null}))["tracked"], true);
     let after = shop.client.get("/v1/skus/WRAP").unwrap();
     assert_ne!(after.header("etag"), Some(tag.as_str()), "that is another version");
     let json_of = [("Content-Type", "application/json")];
@@ -58,15 +47,15 @@ fn a_sku_says_whether_it_is_counted_and_is_set_under_its_tag_and_its_key() {
     assert_eq!(shop.client.send("PUT", "/v1/skus/WRAP", &stale, br#"{"tracked":false}"#).unwrap().status, 412);
     let keyed = [json_of[0], ("Idempotency-Key", "k-1")];
     let first = shop.client.send("PUT", "/v1/skus/WRAP", &keyed, br#"{"tracked":false}"#).unwrap();
-    put(&mut shop, "/v1/skus/WRAP", &json!({"tracked": true}));
+    put(&mut shop.client, "/v1/skus/WRAP", &json!({"tracked": true}));
     let mut shop = shop.killed_and_restarted();
     let again = shop.client.send("PUT", "/v1/skus/WRAP", &keyed, br#"{"tracked":false}"#).unwrap();
     assert_eq!((again.status, again.json()), (200, first.json()), "a repeat is told what was told first");
     assert_eq!(first.json()["tracked"], false);
-    assert_eq!(get(&mut shop, "/v1/skus/WRAP")["tracked"], true);
+    assert_eq!(get(&mut shop.client, "/v1/skus/WRAP")["tracked"], true);
     let (status, problem) = refused(&mut shop, "PUT", "/v1/skus/WRAP", &json!({"tracked": "no"}));
     assert!(status == 400 && problem["detail"].as_str().unwrap().contains("tracked"), "{problem}");
-    let kinds: Vec<String> = get(&mut shop, "/v1/events?limit=100")["items"]
+    let kinds: Vec<String> = get(&mut shop.client, "/v1/events?limit=100")["items"]
         .as_array()
         .unwrap()
         .iter()
@@ -80,15 +69,15 @@ fn a_sku_says_whether_it_is_counted_and_is_set_under_its_tag_and_its_key() {
 #[test]
 fn it_is_there_wherever_somebody_declared_the_place_and_never_short() {
     let mut shop = opened();
-    put(&mut shop, "/v1/rules/keep", &json!({"kind": "safety_stock", "percent": 100}));
-    put(&mut shop, "/v1/channels/web", &json!({"buffer": 5}));
-    let told = get(&mut shop, "/v1/availability?sku=GIFT&location=s1&location=nowhere&channel=web");
+    put(&mut shop.client, "/v1/rules/keep", &json!({"kind": "safety_stock", "percent": 100}));
+    put(&mut shop.client, "/v1/channels/web", &json!({"buffer": 5}));
+    let told = get(&mut shop.client, "/v1/availability?sku=GIFT&location=s1&location=nowhere&channel=web");
     assert_eq!(
         told["items"],
         json!([{"sku": "GIFT", "tracked": false, "location": "s1", "on_hand": 0, "reserved": 0, "safety_stock": 0, "buffer": 0,
                 "available": MOST, "band": "in_stock", "availability": "InStock"}])
     );
-    let group = get(&mut shop, "/v1/availability?sku=GIFT&sku=TEE&group=all&channel=web");
+    let group = get(&mut shop.client, "/v1/availability?sku=GIFT&sku=TEE&group=all&channel=web");
     let (card, tee) = (&group["items"][0], &group["items"][1]);
     assert_eq!(
         (&card["tracked"], &card["available"], &card["locations"], &card["availability"]),
@@ -101,19 +90,23 @@ fn it_is_there_wherever_somebody_declared_the_place_and_never_short() {
         shop.client.post("/v1/reservations", &json!({"channel": "web", "purpose": "pickup", "lines": lines})).unwrap();
     assert_eq!(held.status, 201, "{}", held.json());
     assert_eq!(shop.cell("GIFT", "s1"), (40, 40, MOST as i64));
-    assert_eq!(get(&mut shop, "/v1/stock?location=s1")["items"][0]["tracked"], false);
+    assert_eq!(get(&mut shop.client, "/v1/stock?location=s1")["items"][0]["tracked"], false);
     assert_eq!(shop.step(&held.json(), "confirm", &json!({})).status, 200);
     assert_eq!(shop.step(&held.json(), "ready", &json!({})).status, 200);
     assert_eq!(shop.step(&held.json(), "collect", &json!({})).status, 200);
     assert_eq!(shop.cell("GIFT", "s1"), (0, 0, MOST as i64));
-    assert_eq!(get(&mut shop, "/v1/shortages")["items"], json!([]));
+    assert_eq!(get(&mut shop.client, "/v1/shortages")["items"], json!([]));
     // What bars a promise bars this one, too, and reads say so.
     let no_pickup =
         json!({"channel": "web", "purpose": "pickup", "lines": [{"sku": "GIFT", "location": "dc", "quantity": 1}]});
     let (status, problem) = refused(&mut shop, "POST", "/v1/reservations", &no_pickup);
     assert_eq!((status, &problem["lines"][0]["constraint"]), (409, &json!("access")), "{problem}");
-    put(&mut shop, "/v1/rules/no", &json!({"kind": "access", "allow": false, "skus": ["GIFT"], "locations": ["s1"]}));
-    let denied = get(&mut shop, "/v1/availability?sku=GIFT&location=s1");
+    put(
+        &mut shop.client,
+        "/v1/rules/no",
+        &json!({"kind": "access", "allow": false, "skus": ["GIFT"], "locations": ["s1"]}),
+    );
+    let denied = get(&mut shop.client, "/v1/availability?sku=GIFT&location=s1");
     assert_eq!(
         (&denied["items"][0]["available"], &denied["items"][0]["availability"]),
         (&json!(0), &json!("OutOfStock"))
@@ -187,7 +180,7 @@ fn it_changes_only_while_nothing_holds_units() {
     );
     assert_eq!(problem["held_by"]["reservations"]["count"], 1);
     assert!(problem["detail"].as_str().unwrap().contains("count it to 0"), "{problem}");
-    assert_eq!(get(&mut shop, "/v1/skus/TEE")["name"], "Tee", "nothing of it is set");
+    assert_eq!(get(&mut shop.client, "/v1/skus/TEE")["name"], "Tee", "nothing of it is set");
     let told = shop.client.import("/v1/import/skus", b"sku,tracked\nTEE,false\nNEW,false\n").unwrap().json();
     assert_eq!((&told["accepted"], &told["rejected"]), (&json!(1), &json!(1)), "{told}");
     assert_eq!((&told["errors"][0]["line"], &told["errors"][0]["field"]), (&json!(2), &json!("tracked")), "{told}");
@@ -197,7 +190,7 @@ fn it_changes_only_while_nothing_holds_units() {
     let headers = [("Content-Type", "application/x-ndjson")];
     let told = shop.client.send("POST", "/v1/import/skus", &headers, rows).unwrap().json();
     assert_eq!((&told["accepted"], &told["unchanged"]), (&json!(1), &json!(1)), "{told}");
-    assert_eq!(get(&mut shop, "/v1/skus/JSON")["tracked"], false);
+    assert_eq!(get(&mut shop.client, "/v1/skus/JSON")["tracked"], false);
 }
 
 #[test]
@@ -217,7 +210,7 @@ fn places_are_chosen_for_what_is_counted_and_it_goes_along() {
     let alone = json!({"lines": [{"sku": "GIFT", "quantity": 1}], "channel": "web", "policy": "nearest", "destination": {"latitude": 40.4, "longitude": -3.7}});
     let alone = shop.client.post("/v1/sourcing", &alone).unwrap();
     assert_eq!(alone.json()["shipments"][0]["location"], "s1", "{}", alone.json());
-    let found = get(&mut shop, "/v1/pickup?sku=GIFT&sku=TEE&near=40.4,-3.7");
+    let found = get(&mut shop.client, "/v1/pickup?sku=GIFT&sku=TEE&near=40.4,-3.7");
     let places: Vec<_> = found["items"].as_array().unwrap().iter().map(|place| place["location"].clone()).collect();
     assert_eq!(places, ["s2"], "{found}");
     let (_folder, data) = shop.stopped();
@@ -246,7 +239,7 @@ fn a_stream_tells_of_it_as_reads_do() {
     assert_eq!((of(&delta), &delta["items"][0]["reserved"]), (vec![there("s1")], &json!(3)), "{delta}");
     assert_eq!(shop.step(&held, "cancel", &json!({})).status, 200);
     assert_eq!(of(&socket.message().unwrap()), [there("s1")]);
-    put(&mut shop, "/v1/skus/GIFT", &json!({"tracked": true}));
+    put(&mut shop.client, "/v1/skus/GIFT", &json!({"tracked": true}));
     let (mut removed, mut items) = (Vec::new(), Vec::new());
     while items.is_empty() || removed.is_empty() {
         let delta = socket.message().unwrap();

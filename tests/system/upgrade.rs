@@ -13,11 +13,11 @@ use std::process::Command;
 use anaquel_loadtest::client::Client;
 use anaquel_loadtest::server::{Server, verify};
 use anaquel_tests::binary;
+use anaquel_tests::folder::{Folder, folder};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-fn unpack(archive: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+fn unpack(archive: &str) -> Folder {
+    let folder = folder();
     let archive = anaquel_tests::root().join("tests/data").join(archive);
     let unpacked = Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(folder.path()).status().unwrap();
     assert!(unpacked.success());

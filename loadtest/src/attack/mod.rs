@@ -99,7 +99,7 @@ pub struct Plan {
 /// # Errors
 /// The server does not start, the attackers' process does not, or the shop was told something that is not true.
 pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
-    let seed = plan.seed.unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = plan.seed.unwrap_or_else(anaquel_seeds::fresh);
     eprintln!("seed {seed}");
     ensure!((6..=86_400).contains(&plan.seconds), "--seconds: 6 to 86,400");
     ensure!((1..=5000).contains(&plan.connections), "--connections: 1 to 5,000");

@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::audit::{Auditor, When};
 use crate::client::Client;
-use crate::numbers::Numbers;
 use crate::server::{Server, binary, verify};
 use crate::stock::{CELLS, SKU, fill};
 use crate::tills::Tills;
@@ -64,7 +64,7 @@ struct Own {
 /// # Errors
 /// An answer that is neither success nor a proper refusal, or the first thing that the log does not bear out.
 pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
-    let seed = plan.seed.unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = plan.seed.unwrap_or_else(anaquel_seeds::fresh);
     eprintln!("seed {seed}");
     ensure!((1..=20_000).contains(&plan.connections), "--connections: 1 to 20,000");
     ensure!((1..=86_400).contains(&plan.seconds), "--seconds: 1 to 86,400");
