@@ -32,6 +32,7 @@ mod names;
 mod openapi;
 mod promise;
 mod proxies;
+mod repeats;
 mod returns;
 mod round_trips;
 mod scenarios;
