@@ -553,7 +553,7 @@ fn an_unknown_format_is_refused_by_number() {
 
 /// Writes the file of the current format, when a new one is made.
 #[test]
-#[ignore = "run by hand when a format is added: cargo test --workspace --test golden -- --ignored"]
+#[ignore = "run by hand when a format is added: cargo test --workspace --test engine golden:: -- --ignored"]
 fn write_golden_file() {
     std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v6.hex"), hex(&encoded(events_of_v6()))).unwrap();
 }
