@@ -49,6 +49,42 @@ fn every_test_that_is_named_is_there() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
+/// The binaries of tests, and where their files are: those that have only one file have none here.
+const BINARIES: [(&str, Option<&str>); 6] = [
+    ("engine", Some("engine/tests")),
+    ("system", Some("tests/system")),
+    ("server", Some("server/tests")),
+    ("loadtest", Some("loadtest/tests")),
+    ("closed_memory", None),
+    ("month", None),
+];
+
+#[test]
+fn every_command_runs_a_test_that_is_there() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for file in files(".md") {
+        let text = fs::read_to_string(&file).unwrap();
+        for command in text.split("cargo test").skip(1).map(|rest| rest.split(['`', '\n', '#']).next().unwrap()) {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let named = words.windows(2).filter(|pair| pair[0] == "--test").map(|pair| pair[1]);
+            let named: Vec<_> = named.map(|name| (name, BINARIES.iter().find(|(known, _)| *known == name))).collect();
+            wrong.extend(named.iter().filter(|(_, known)| known.is_none()).map(|(name, _)| format!("--test {name}")));
+            let folders: Vec<&str> =
+                named.iter().filter_map(|(_, known)| known.and_then(|(_, folder)| *folder)).collect();
+            for path in words.iter().filter(|word| word.contains("::") && !folders.is_empty()) {
+                let module = path.split("::").next().unwrap();
+                // A word in capitals stands for any name.
+                let is_there = folders.iter().any(|folder| root().join(folder).join(format!("{module}.rs")).is_file());
+                if !is_there && module.chars().any(char::is_lowercase) {
+                    wrong.push(format!("{path} in {folders:?}"));
+                }
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 15 && wrong.is_empty(), "{seen} seen: {wrong:?}");
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let mut missing = Vec::new();
