@@ -30,7 +30,7 @@ fn hold(engine: &Engine) {
         while engine.in_flight() > 8192 {
             std::thread::yield_now();
         }
-        let place = request(numbers.below(SKUS), numbers.below(LOCATIONS));
+        let place = request(numbers.pick(SKUS), numbers.pick(LOCATIONS));
         let told = Box::new(|outcome: Result<_, _>| assert!(outcome.is_ok(), "there is enough"));
         engine.reserve(ReserveRequest { ttl_seconds: TTL_SECONDS, ..place }, None, told);
     }

@@ -16,6 +16,7 @@ use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
+pub use anaquel_seeds::Numbers;
 
 /// The clock of a process that measures.
 pub struct Monotonic(Instant);
@@ -29,27 +30,6 @@ impl Default for Monotonic {
 impl Clock for Monotonic {
     fn now(&self) -> Timestamp {
         Timestamp(1_800_000_000_000 + self.0.elapsed().as_millis() as u64)
-    }
-}
-
-/// Numbers that look random (xorshift): cheap enough not to be what is measured.
-#[derive(Debug, Clone)]
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    /// The next one.
-    #[inline]
-    pub fn draw(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// One below `bound`.
-    #[inline]
-    pub fn below(&mut self, bound: u32) -> u32 {
-        ((u128::from(self.draw()) * u128::from(bound)) >> 64) as u32
     }
 }
 

@@ -145,20 +145,20 @@ fn admission() {
     };
     for _ in 0..ROUNDS {
         bare.push(rate(|numbers, _| {
-            let (sku, location) = (numbers.below(SKUS), numbers.below(LOCATIONS));
+            let (sku, location) = (numbers.pick(SKUS), numbers.pick(LOCATIONS));
             if let Some(word) = words.get((sku * LOCATIONS + location) as usize) {
                 take_and_give(word);
             }
         }));
         bare_apart.push(rate(|numbers, _| {
-            let (sku, location) = (numbers.below(SKUS), numbers.below(LOCATIONS));
+            let (sku, location) = (numbers.pick(SKUS), numbers.pick(LOCATIONS));
             if let Some([.., word]) = apart.get((sku * LOCATIONS + location) as usize) {
                 take_and_give(word);
             }
         }));
         spread.push(rate(|numbers, reserve| {
             if let Some(line) = reserve.lines.first_mut() {
-                (line.sku, line.location) = (SkuId(numbers.below(SKUS)), LocationId(numbers.below(LOCATIONS)));
+                (line.sku, line.location) = (SkuId(numbers.pick(SKUS)), LocationId(numbers.pick(LOCATIONS)));
             }
             let taken = state.admit_lines(reserve).unwrap_or_default();
             state.give_back(&taken);
@@ -203,7 +203,7 @@ fn durable() -> anyhow::Result<()> {
     let (first_bytes, first_records) = (bytes(&engine), records(&engine));
     let prepared: Vec<ReserveRequest> = {
         let mut numbers = Numbers(42);
-        (0..65_536).map(|_| request(numbers.below(SKUS), numbers.below(LOCATIONS))).collect()
+        (0..65_536).map(|_| request(numbers.pick(SKUS), numbers.pick(LOCATIONS))).collect()
     };
     for _ in 0..ROUNDS {
         let in_flight = Arc::new(AtomicUsize::new(0));
@@ -307,7 +307,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
         );
     };
     for _ in 0..OPEN {
-        submit(&engine, request(numbers.below(skus), numbers.below(LOCATIONS)));
+        submit(&engine, request(numbers.pick(skus), numbers.pick(LOCATIONS)));
     }
     while in_flight.load(Ordering::Relaxed) > 0 {
         std::thread::yield_now();
@@ -320,7 +320,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
         let (tx, rx) = crossbeam::channel::unbounded();
         for _ in 0..8192 {
             let tx = tx.clone();
-            let request = request(numbers.below(skus), numbers.below(LOCATIONS));
+            let request = request(numbers.pick(skus), numbers.pick(LOCATIONS));
             engine.reserve(
                 request,
                 None,
@@ -382,7 +382,7 @@ fn expiry() -> anyhow::Result<()> {
             let (tx, rx) = crossbeam::channel::unbounded();
             let now = left.min(20_000);
             for _ in 0..now {
-                let (tx, place) = (tx.clone(), request(numbers.below(SKUS), numbers.below(LOCATIONS)));
+                let (tx, place) = (tx.clone(), request(numbers.pick(SKUS), numbers.pick(LOCATIONS)));
                 let request = ReserveRequest { ttl_seconds, ..place };
                 engine.reserve(
                     request,
@@ -431,7 +431,7 @@ fn feed() -> anyhow::Result<()> {
             let subscriptions: Result<Vec<_>, _> = (0..*crowd)
                 .map(|_| {
                     // The second half is followed; the first half changes.
-                    let skus = (0..TRACKED).map(|_| name("sku", SKUS / 2 + numbers.below(SKUS / 2))).collect();
+                    let skus = (0..TRACKED).map(|_| name("sku", SKUS / 2 + numbers.pick(SKUS / 2))).collect();
                     let selection = Selection { skus, locations: vec![name("location", 0)], ..Selection::default() };
                     let mut live =
                         engine.feed().subscribe(selection, Mode::Conflated, Start::Fresh, Arc::new(|| {}))?;
@@ -444,7 +444,7 @@ fn feed() -> anyhow::Result<()> {
             let started = Instant::now();
             for _ in 0..CHANGES {
                 engine.reserve(
-                    request(numbers.below(SKUS / 2), 0),
+                    request(numbers.pick(SKUS / 2), 0),
                     None,
                     Box::new(|_: anaquel_engine::command::Told| {}),
                 );

@@ -163,8 +163,8 @@ fn sell(engine: &Engine, numbers: &mut Numbers, orders: u64, keys: &mut u128) ->
         let these = (orders - first).min(4096);
         let carts: Vec<ReserveRequest> = (0..these)
             .map(|n| {
-                let mut cart = request(numbers.below(SKUS), numbers.below(LOCATIONS));
-                let customer = if n % 3 == 0 { "guest".to_owned() } else { format!("c-{}", numbers.below(1 << 30)) };
+                let mut cart = request(numbers.pick(SKUS), numbers.pick(LOCATIONS));
+                let customer = if n % 3 == 0 { "guest".to_owned() } else { format!("c-{}", numbers.pick(1 << 30)) };
                 cart.customer = Some(customer.as_str().into());
                 cart
             })

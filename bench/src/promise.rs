@@ -38,7 +38,7 @@ pub fn rules() -> anyhow::Result<()> {
             let state = engine.state();
             rates.push(rate(|numbers, reserve| {
                 if let Some(line) = reserve.lines.first_mut() {
-                    (line.sku, line.location) = (SkuId(numbers.below(SKUS)), LocationId(numbers.below(LOCATIONS)));
+                    (line.sku, line.location) = (SkuId(numbers.pick(SKUS)), LocationId(numbers.pick(LOCATIONS)));
                 }
                 let taken = state.admit_lines(reserve).unwrap_or_default();
                 state.give_back(&taken);
@@ -51,7 +51,7 @@ pub fn rules() -> anyhow::Result<()> {
             let mut numbers = Numbers(11);
             let started = Instant::now();
             for _ in 0..READS {
-                let (_, cells) = engine.state().availability(&[SkuId(numbers.below(SKUS))], None, Some(ChannelId(0)));
+                let (_, cells) = engine.state().availability(&[SkuId(numbers.pick(SKUS))], None, Some(ChannelId(0)));
                 assert_eq!(cells.len(), LOCATIONS as usize);
             }
             times.push(started.elapsed().as_secs_f64() / f64::from(READS) * 1e6);
@@ -75,7 +75,7 @@ fn promises(engine: &Engine) -> anyhow::Result<f64> {
     const IN_FLIGHT: u64 = 1_024;
     let (done, refused) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut numbers = Numbers(23);
-    let requests: Vec<_> = (0..PROMISES).map(|_| request(numbers.below(SKUS), numbers.below(LOCATIONS))).collect();
+    let requests: Vec<_> = (0..PROMISES).map(|_| request(numbers.pick(SKUS), numbers.pick(LOCATIONS))).collect();
     let started = Instant::now();
     for (nth, request) in (0..).zip(requests) {
         while nth - done.load(Ordering::Relaxed) >= IN_FLIGHT {
@@ -127,7 +127,7 @@ fn changes(engine: &Engine) -> anyhow::Result<()> {
             let mut numbers = Numbers(5);
             while !stop.load(Ordering::Relaxed) {
                 let started = Instant::now();
-                let request = anaquel_bench::request(numbers.below(SKUS), numbers.below(LOCATIONS));
+                let request = anaquel_bench::request(numbers.pick(SKUS), numbers.pick(LOCATIONS));
                 let _ = engine.run(|engine, done| engine.reserve(request, None, done));
                 longest.fetch_max(started.elapsed().as_micros() as u64, Ordering::Relaxed);
                 made.fetch_add(1, Ordering::Relaxed);
@@ -195,8 +195,8 @@ pub fn pickup(file: &Path) -> anyhow::Result<()> {
     for (what, radius_km) in [("within 30 km", Some(30.0)), ("within 300 km", Some(300.0)), ("anywhere", None)] {
         let (mut numbers, mut times, mut found) = (Numbers(3), Vec::new(), 0);
         for _ in 0..BASKETS {
-            let basket = (0..20).map(|_| (SkuId(numbers.below(CARRIED)), 1 + numbers.below(4))).collect();
-            let near = places.get(numbers.below(places.len() as u32) as usize).copied();
+            let basket = (0..20).map(|_| (SkuId(numbers.pick(CARRIED)), 1 + numbers.pick(4))).collect();
+            let near = places.get(numbers.pick(places.len() as u32) as usize).copied();
             let now = Timestamp(1_800_000_000_000);
             let question = PickupQuestion { basket, near, radius_km, channel: None, now, since: now, limit: 20 };
             let started = Instant::now();
@@ -227,8 +227,8 @@ pub fn sourcing(file: &Path) -> anyhow::Result<()> {
         let (mut numbers, mut times, mut used) = (Numbers(3), Vec::new(), 0);
         for _ in 0..ORDERS {
             let question = Question {
-                lines: (0..20).map(|_| (SkuId(numbers.below(CARRIED)), 1 + numbers.below(8), None)).collect(),
-                near: places.get(numbers.below(places.len() as u32) as usize).copied(),
+                lines: (0..20).map(|_| (SkuId(numbers.pick(CARRIED)), 1 + numbers.pick(8), None)).collect(),
+                near: places.get(numbers.pick(places.len() as u32) as usize).copied(),
                 sources: Sources::Shipping,
                 channel: None,
                 purpose: Purpose::Delivery,

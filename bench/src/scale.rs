@@ -133,7 +133,7 @@ fn reserve(engine: &Engine, skus: u32) -> f64 {
             done.fetch_add(usize::from(outcome.is_ok()), Ordering::Relaxed);
             in_flight.fetch_sub(1, Ordering::Relaxed);
         });
-        engine.reserve(request(numbers.below(skus), numbers.below(LOCATIONS)), None, told);
+        engine.reserve(request(numbers.pick(skus), numbers.pick(LOCATIONS)), None, told);
     }
     while in_flight.load(Ordering::Relaxed) > 0 {
         std::thread::yield_now();
@@ -147,7 +147,7 @@ fn read(engine: &Engine, skus: u32) -> f64 {
     let state = engine.state();
     let started = Instant::now();
     for _ in 0..READS {
-        black_box(state.availability(&[SkuId(numbers.below(skus))], None, None));
+        black_box(state.availability(&[SkuId(numbers.pick(skus))], None, None));
     }
     started.elapsed().as_secs_f64() * 1e6 / f64::from(READS)
 }

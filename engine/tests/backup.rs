@@ -1,20 +1,17 @@
 //! Copies of a directory that an engine writes to, backups of it, and what is left where either is cut off.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::common::{ManualClock, START_MS, Shop, copy, hash};
 use anaquel_engine::backup::{self, Chain, Extra, RestoreError, Start, Until};
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
-use common::{ManualClock, START_MS, Shop, copy, hash};
 
 fn options() -> Options {
     Options {

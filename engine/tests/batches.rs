@@ -1,8 +1,6 @@
 //! Decisions that rest on one another within one batch.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-mod common;
-
+use crate::common::{START_MS, Shop, hold, level, name};
 use anaquel_engine::command::{
     Command, Failure, LocationFields, NameRef, Precondition, Put, PutWhat, Refusal, Row, Rows, SkuFields,
 };
@@ -10,7 +8,6 @@ use anaquel_engine::event::MovementKind;
 use anaquel_engine::journal::memory::Fault;
 use anaquel_engine::patch::Patch;
 use anaquel_engine::reservation::State;
-use common::{START_MS, Shop, hold, level, name};
 
 #[test]
 fn a_late_count_knows_of_a_hand_over_in_its_own_batch() {

@@ -1,11 +1,9 @@
 //! Reservations that are over: what memory keeps of them, what the log tells, and what is told of those that left early.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::common::*;
 use anaquel_engine::command::{Command, Failure, Outcome, Refusal, StepRequest};
 use anaquel_engine::engine::Recalled;
 use anaquel_engine::event::{Cause, IdempotencyKey};
@@ -14,7 +12,6 @@ use anaquel_engine::ids::{ReservationId, Seq, Timestamp};
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::reservation::{Filter, Reservation, State, Step};
 use anaquel_engine::settings::Settings;
-use common::*;
 
 /// Nothing that is closed is kept whole.
 fn bare() -> Settings {

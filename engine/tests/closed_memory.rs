@@ -1,6 +1,7 @@
 //! What a closed reservation costs in memory, measured by what the process holds.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+#[allow(dead_code, reason = "one test needs little of it")]
 mod common;
 
 use std::sync::mpsc;
@@ -90,7 +91,7 @@ fn held(count: u64, settings: Settings) -> (i64, Shop) {
 /// With `ANAQUEL_CLOSED` any number, such as 1,000,000.
 #[test]
 fn a_closed_reservation_costs_at_most_200_bytes() {
-    let count = std::env::var("ANAQUEL_CLOSED").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let count = anaquel_seeds::number("ANAQUEL_CLOSED").unwrap_or(100_000);
     let none = Settings { recent_reservation_bytes: 0, closed_reservation_bytes: 0, ..Settings::default() };
     let all = Settings { recent_reservation_bytes: 0, closed_reservation_bytes: 1 << 40, ..Settings::default() };
     // The log and all else is the same in all three, and nothing is given back in between; the first one warms up.

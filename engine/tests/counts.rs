@@ -1,13 +1,10 @@
 //! Counts are true at `counted_at`, in whatever order they and the movements around them arrive.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-mod common;
-
+use crate::common::{START_MS, Shop, audit, level, name};
 use anaquel_engine::command::{AsOf, Command, Count, Failure, Loaded, NameRef, Outcome, Refusal, Rows};
 use anaquel_engine::event::{Event, MovementKind};
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::stock;
-use common::{START_MS, Shop, audit, level, name};
 use proptest::prelude::*;
 
 const HOUR: u64 = 3_600_000;
@@ -144,7 +141,7 @@ fn a_count_of_the_future_swallows_no_sale() {
         let later = shop.sell_at("A", "s1", 1, now + 1);
         assert!(!later.absorbed, "what happens after it stays in force");
         shop.check_promises();
-        common::audit(&shop);
+        crate::common::audit(&shop);
     }
 }
 
@@ -200,7 +197,7 @@ fn a_till_is_not_refused_at_the_floor_of_a_cell() {
         assert!(matches!(&refused, Failure::Refused(Refusal::Invalid { reason, .. }) if reason.contains("2000000000")));
     }
     shop.check_promises();
-    common::audit(&shop);
+    crate::common::audit(&shop);
 }
 
 proptest! {

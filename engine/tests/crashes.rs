@@ -1,11 +1,9 @@
 //! What if the process dies here; what if it comes twice: every write path, on a disk that loses what was not synced.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::catalogue;
 use std::sync::Arc;
 
+use crate::common::{ManualClock, START_MS, Shop, hold, keyed, level, name};
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Failure, Outcome, StepRequest};
 use anaquel_engine::event::{Event, MovementKind};
@@ -16,7 +14,6 @@ use anaquel_engine::recovery::Options;
 use anaquel_engine::reservation::State;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Health, verify};
-use common::{ManualClock, START_MS, Shop, hold, keyed, level, name};
 
 fn hash(engine: &Engine) -> (u64, String) {
     engine.state().view.read(|| engine.state().hash.show())

@@ -2,9 +2,6 @@
 //! opens has everything that was acknowledged.
 //!
 //! `ANAQUEL_STEP=n` damages every nth byte; 1,999 if nothing is said.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,12 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::common::{ManualClock, START_MS, Shop, contents, hash, put_back};
 use anaquel_engine::Engine;
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::settings::Settings;
-use common::{ManualClock, START_MS, Shop, contents, hash, put_back};
 
 fn options() -> Options {
     Options {
@@ -82,7 +79,7 @@ impl Damage {
 }
 
 fn damaged_everywhere(images: bool) {
-    let step: usize = std::env::var("ANAQUEL_STEP").ok().and_then(|step| step.parse().ok()).unwrap_or(1999);
+    let step = anaquel_seeds::number("ANAQUEL_STEP").unwrap_or(1999) as usize;
     let (whole, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
     let true_state = a_shop(whole.path(), images, &clock);
     let (mut told, mut tried, mut later): (BTreeMap<String, u32>, u32, u32) = Default::default();

@@ -1,30 +1,28 @@
 //! What one decision may cost, and what it may sell: quantities move at once, floors are kept by all, and what a group is
 //! told to have is granted.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::reservation;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::common::life::{CHANNELS, GROUPS, Life, settle};
+use crate::common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, keyed, level};
 use anaquel_engine::command::{Failure, Listener, Refusal, Short, Told};
 use anaquel_engine::event::Event;
 use anaquel_engine::level::Constraint;
 use anaquel_engine::settings::Settings;
-use common::life::{CHANNELS, GROUPS, Life, settle};
-use common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, keyed, level};
+use anaquel_seeds::seeds;
 
 fn shop_with(settings: Settings) -> Shop {
-    Shop::on(Default::default(), common::ManualClock::at(START_MS), settings)
+    Shop::on(Default::default(), crate::common::ManualClock::at(START_MS), settings)
 }
 
 fn through(
     channel: &str,
     mut request: anaquel_engine::admission::ReserveRequest,
 ) -> anaquel_engine::admission::ReserveRequest {
-    request.channel = common::name(channel);
+    request.channel = crate::common::name(channel);
     request
 }
 
@@ -103,10 +101,8 @@ fn a_cell_keeps_the_floors_of_all_who_take_from_it() {
 
 #[test]
 fn what_a_group_is_told_to_have_is_granted() {
-    let (first, seeds) = seeds(20);
-    for seed in first..first + seeds {
-        println!("seed {seed}");
-        let mut numbers = Numbers(seed.wrapping_mul(2) | 1);
+    for seed in seeds(&[], 20) {
+        let mut numbers = Numbers(seed.value().wrapping_mul(2) | 1);
         let shop = Shop::open();
         let life = Life::begin(&shop);
         for _ in 0..60 {
@@ -136,15 +132,6 @@ fn what_a_group_is_told_to_have_is_granted() {
         }
         shop.check_promises();
         audit(&shop);
-    }
-}
-
-/// The first seed, and how many there are: `ANAQUEL_SEED` runs one again, `ANAQUEL_SEEDS` so many.
-fn seeds(default: u64) -> (u64, u64) {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    match number("ANAQUEL_SEED") {
-        Some(seed) => (seed, 1),
-        None => (u64::from(std::process::id()) * 6151, number("ANAQUEL_SEEDS").unwrap_or(default)),
     }
 }
 

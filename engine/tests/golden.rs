@@ -2,7 +2,6 @@
 //!
 //! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v6.hex`
 //! what came with formats 2 to 6. They are never changed again; another format gets a file of its own.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{
     BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,
@@ -554,7 +553,7 @@ fn an_unknown_format_is_refused_by_number() {
 
 /// Writes the file of the current format, when a new one is made.
 #[test]
-#[ignore = "run by hand when a format is added: cargo test --workspace --test golden -- --ignored"]
+#[ignore = "run by hand when a format is added: cargo test --workspace --test engine golden:: -- --ignored"]
 fn write_golden_file() {
     std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v6.hex"), hex(&encoded(events_of_v6()))).unwrap();
 }

@@ -1,11 +1,9 @@
 //! Promises of the network: asked of a group, held somewhere in it, bound later.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::reservation;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::common::{Shop, audit, hold, hold_in_group, name, rule};
 use anaquel_engine::admission::Place;
 use anaquel_engine::command::{Failure, Rebind, Refusal, StepRequest};
 use anaquel_engine::event::Event;
@@ -14,7 +12,6 @@ use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
-use common::{Shop, audit, hold, hold_in_group, name, rule};
 
 fn places(shop: &Shop, reservation: &Reservation) -> Vec<(String, u32)> {
     let names = &shop.engine.state().catalogue.locations;
@@ -214,7 +211,8 @@ fn a_flash_sale_under_quotas_sells_each_channel_its_share() {
 #[test]
 fn spill_over_takes_what_nobody_has_a_share_of_and_a_fence_does_not() {
     for (spill_over, expected) in [(true, 60), (false, 50)] {
-        let shop = Shop::on(Default::default(), common::ManualClock::at(common::START_MS), Settings::default());
+        let shop =
+            Shop::on(Default::default(), crate::common::ManualClock::at(crate::common::START_MS), Settings::default());
         shop.receive("A", "s0", 100);
         for (channel, units) in [("web", 50), ("app", 40)] {
             let quota = Effect::Quota { share: Amount::Units(units), minimum: 0, spill_over };

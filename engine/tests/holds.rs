@@ -1,8 +1,6 @@
 //! Several holds are replaced by one, in one step: a guest's and one's own.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-mod common;
-
+use crate::common::{START_MS, Shop, audit, hold, hold_in_group, hold_to_come, keyed, level, name, rule};
 use anaquel_engine::admission::ReserveRequest;
 use anaquel_engine::command::{Failure, Refusal, RuleFields, SUPERSEDES_MAX, StepRequest};
 use anaquel_engine::event::{Event, Purpose};
@@ -11,7 +9,6 @@ use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation;
 use anaquel_engine::reservation::{Reservation, State};
 use anaquel_engine::rules::{Amount, Effect};
-use common::{START_MS, Shop, audit, hold, hold_in_group, hold_to_come, keyed, level, name, rule};
 
 const DAY: u64 = 86_400;
 

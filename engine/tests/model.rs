@@ -1,13 +1,11 @@
 //! Random lives of a shop from several threads, with crashes in between, against the auditor: a second and simpler
-//! implementation that adds the log up by itself. The seed is printed; `ANAQUEL_SEED` runs one again.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+//! implementation that adds the log up by itself. `ANAQUEL_SEED` runs a seed again.
 
-mod common;
-
+use crate::common::life::Life;
+use crate::common::{Numbers, Shop, audit};
 use anaquel_engine::command::Failure;
 use anaquel_engine::settings::Settings;
-use common::life::Life;
-use common::{Numbers, Shop, audit};
+use anaquel_seeds::seeds;
 
 const THREADS: u64 = 4;
 const STEPS: u64 = 150;
@@ -24,12 +22,8 @@ fn live(shop: &Shop, life: &Life, mut numbers: Numbers) {
 
 #[test]
 fn no_interleaving_breaks_a_promise() {
-    let given = std::env::var("ANAQUEL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let first: u64 = given.unwrap_or_else(|| u64::from(std::process::id()) * 7919);
-    let rounds = if given.is_some() { 1 } else { 12 };
-    for seed in first..first + rounds {
-        println!("seed {seed}");
-        let mut numbers = Numbers(seed | 1);
+    for seed in seeds(&[], 12) {
+        let mut numbers = Numbers(seed.value() | 1);
         let mut shop = Shop::open();
         let mut life = Life::begin(&shop);
         life.give(&shop);

@@ -1,7 +1,4 @@
 //! Names that nobody declared: how many there may be, who made them up, and ids that come back.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::catalogue;
 use std::path::Path;
@@ -9,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::common::{ManualClock, START_MS, Shop, audit, hold, name, rule, share_of};
 use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{
     Command, Failure, LocationFields, Outcome, Precondition, Put, PutWhat, Refusal, RuleFields, SkuFields,
@@ -22,7 +20,6 @@ use anaquel_engine::reservation::State;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::{NameSettings, Settings};
 use anaquel_engine::{Engine, verify};
-use common::{ManualClock, START_MS, Shop, audit, hold, name, rule, share_of};
 
 fn strict(names: NameSettings) -> Shop {
     let settings = Settings { names, ..Settings::default() };

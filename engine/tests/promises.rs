@@ -1,17 +1,14 @@
 //! The promises of the engine, one fact a test: never oversold, whatever comes first, twice, or at once.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::common::{Shop, hold, level, name};
 use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{Command, Failure, Outcome, Precondition, Put, PutWhat, Refusal, StepRequest};
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation::State;
-use common::{Shop, hold, level, name};
 
 #[test]
 fn the_last_unit_is_sold_once() {
@@ -242,7 +239,7 @@ fn an_order_nobody_fetches_expires_at_its_pickup_by() {
     let shop = Shop::open();
     shop.receive("A", "s1", 2);
     let order = shop.reserve(&[("A", "s1", 2)]);
-    let by = Timestamp(common::START_MS + 10_000);
+    let by = Timestamp(crate::common::START_MS + 10_000);
     shop.try_step(order.id, StepRequest::Confirm { pickup_by: Some(by), order: Some("W-1".into()) }).unwrap();
     let one = vec![shop.units("A", "s1", 1)];
     shop.try_step(order.id, StepRequest::Collect { lines: Some(one), pickup_code: None }).unwrap();
@@ -260,7 +257,7 @@ fn an_extension_is_capped() {
     let cap = held.created_at.plus_seconds(shop.engine.settings().hold_seconds_max);
     shop.clock.advance(60_000);
     let extended = shop.try_step(held.id, StepRequest::Extend { ttl_seconds: 100 }).unwrap();
-    assert_eq!(extended.expires_at, Timestamp(common::START_MS + 160_000));
+    assert_eq!(extended.expires_at, Timestamp(crate::common::START_MS + 160_000));
     let extended = shop.try_step(held.id, StepRequest::Extend { ttl_seconds: 2_678_400 }).unwrap();
     assert_eq!(extended.expires_at, cap);
 }
@@ -328,7 +325,7 @@ fn a_refused_batch_of_movements_changes_nothing() {
 #[test]
 fn too_many_writes_in_flight_are_refused_before_anything_is_taken() {
     let settings = anaquel_engine::settings::Settings { in_flight_max: 0, ..Default::default() };
-    let shop = Shop::on(Default::default(), common::ManualClock::at(common::START_MS), settings);
+    let shop = Shop::on(Default::default(), crate::common::ManualClock::at(crate::common::START_MS), settings);
     let refused = shop.try_move(vec![shop.movement(MovementKind::Receipt, "A", "s1", 1)]).unwrap_err();
     assert!(matches!(refused, Failure::Overloaded(_)));
     assert_eq!(shop.engine.in_flight(), 0);

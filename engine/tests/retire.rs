@@ -1,12 +1,10 @@
 //! Retiring: what holds a thing, what becomes of its name, and who hears of it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use anaquel_engine::catalogue;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::common::{ManualClock, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
 use anaquel_engine::catalogue::ChannelDetails;
 use anaquel_engine::command::{Failure, LocationFields, Outcome, PutWhat, Refusal, RuleFields, SkuFields};
 use anaquel_engine::event::{Event, MovementKind, Purpose, ThingKind};
@@ -18,7 +16,6 @@ use anaquel_engine::patch::Patch;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::verify;
-use common::{ManualClock, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
 
 fn open() -> Shop {
     Shop::strictly_on(MemoryDisk::default(), ManualClock::at(START_MS), Settings::default())

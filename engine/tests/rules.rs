@@ -1,8 +1,6 @@
 //! Rules: which one wins, from when on, and that nobody is promised what they hold back.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-mod common;
-
+use crate::common::{Numbers, START_MS, Shop, audit, hold, name, rule, some_rule};
 use anaquel_engine::command::{Command, Failure, Precondition, Put, PutWhat, Refusal, RuleFields};
 use anaquel_engine::event::{Event, Purpose};
 use anaquel_engine::ids::{LocationId, Seq, SkuId, Timestamp};
@@ -10,7 +8,7 @@ use anaquel_engine::level::Constraint;
 use anaquel_engine::rules;
 use anaquel_engine::rules::{Amount, Band, Effect, Fate};
 use anaquel_engine::settings::Settings;
-use common::{Numbers, START_MS, Shop, audit, hold, name, rule, some_rule};
+use anaquel_seeds::seed;
 
 fn set(shop: &Shop, id: &str, fields: RuleFields) -> Seq {
     shop.put_rule(id, Some(fields)).unwrap()
@@ -246,9 +244,8 @@ fn assert_whole_is_its_parts(shop: &Shop, locations: u32) {
 
 #[test]
 fn a_sku_in_all_stores_is_the_sku_in_each_store() {
-    let seed = u64::from(std::process::id()) * 31 + 1;
-    println!("seed {seed}");
-    let mut numbers = Numbers(seed);
+    let seed = seed();
+    let mut numbers = Numbers::new(seed.value());
     for _ in 0..12 {
         let shop = Shop::open();
         for n in 0..6 {

@@ -2,19 +2,17 @@
 //! with any part of what was not synced kept. After each failure the log is added up again by the auditor, every write
 //! that was acknowledged is in it, where it was, and the engine's state is what the log says.
 //!
-//! One client, one seed. `ANAQUEL_SEED=n` runs one seed again; `ANAQUEL_OPERATIONS=n` goes on for so many steps.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+//! One client, one seed. `ANAQUEL_SEED=n` lives one life again, `ANAQUEL_SEEDS=n` so many of 2,000 steps.
 
-mod common;
-
+use crate::common::life::{Life, settle};
+use crate::common::{Numbers, Shop, audit};
 use anaquel_engine::command::Failure;
 use anaquel_engine::engine::Health;
 use anaquel_engine::event::Record;
 use anaquel_engine::ids::Seq;
 use anaquel_engine::journal::memory::Fault;
 use anaquel_engine::settings::Settings;
-use common::life::{Life, settle};
-use common::{Numbers, Shop, audit};
+use anaquel_seeds::seeds;
 
 /// Steps of one life.
 const STEPS: u64 = 2_000;
@@ -30,19 +28,11 @@ struct Told {
     kept: u64,
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
-}
-
 #[test]
 fn what_was_acknowledged_survives_every_failure_of_the_disk() {
-    let seed = number("ANAQUEL_SEED");
-    let steps = number("ANAQUEL_OPERATIONS").unwrap_or(if seed.is_some() { STEPS } else { 20_000 });
-    let first = seed.unwrap_or_else(|| u64::from(std::process::id()) * 104_729);
     let mut told = Told::default();
-    for seed in (first..).take(steps.div_ceil(STEPS) as usize) {
-        println!("seed {seed}");
-        live(seed, &mut told);
+    for seed in seeds(&[], 20_000 / STEPS) {
+        live(seed.value(), &mut told);
     }
     println!("{told:?}");
     assert!(told.crashes > 0 && told.faults > 0 && told.refused > 0, "nothing failed: {told:?}");

@@ -1,15 +1,12 @@
 //! Where each unit of an order comes from: each policy, its limits, and what it costs.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-mod common;
-
+use crate::common::{START_MS, Shop, hold, name, rule};
 use anaquel_engine::catalogue::LocationKind;
 use anaquel_engine::command::{Command, LocationFields, Precondition, Put, PutWhat};
 use anaquel_engine::event::Purpose;
 use anaquel_engine::ids::{ChannelId, LocationId, SkuId, Timestamp};
 use anaquel_engine::rules::Effect;
 use anaquel_engine::sourcing::{Answer, Plan, Policy, Question, Sources};
-use common::{START_MS, Shop, hold, name, rule};
 
 /// A degree north is 111 km.
 fn place(shop: &Shop, location: &str, north: f64, kind: LocationKind) {

@@ -1,13 +1,11 @@
 //! What a start reads, what it believes, and whose log it is.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::common::{ManualClock, START_MS, Shop, contents, copy, hash, hold, level, put_back};
 use anaquel_engine::command::StepRequest;
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::journal::LogOptions;
@@ -16,7 +14,6 @@ use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::reservation::State;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
-use common::{ManualClock, START_MS, Shop, contents, copy, hash, hold, level, put_back};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;

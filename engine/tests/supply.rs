@@ -1,8 +1,6 @@
 //! What is to come: promised up to its quantity, for a date, filled in the order of the promises, and told when it fails.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-mod common;
-
+use crate::common::{START_MS, Shop, audit, hold, hold_in_group, hold_to_come, keyed, name, rule};
 use anaquel_engine::admission::MovementRequest;
 use anaquel_engine::command::{Failure, Refusal, StepRequest};
 use anaquel_engine::event::{Event, MovementKind, Purpose};
@@ -11,7 +9,6 @@ use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::reservation::{Reservation, State};
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::supply;
-use common::{START_MS, Shop, audit, hold, hold_in_group, hold_to_come, keyed, name, rule};
 
 const DAY: u64 = 86_400;
 

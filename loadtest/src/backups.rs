@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
 
-use crate::numbers::Numbers;
 use crate::server::{Server, run as run_binary, verify};
 use crate::writers::{Writers, open_stock};
 

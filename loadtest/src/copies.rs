@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, bail, ensure};
 
-use crate::numbers::Numbers;
 use crate::server::{Server, run as run_binary};
 use crate::writers::{Writers, open_stock};
 

@@ -11,11 +11,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::numbers::Numbers;
 use crate::server::{Server, verify};
 
 const WORKERS: u64 = 8;

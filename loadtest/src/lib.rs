@@ -14,7 +14,6 @@ pub mod kill;
 pub mod linear;
 pub mod live;
 mod machine;
-pub mod numbers;
 pub mod out;
 pub mod peers;
 pub mod pipeline;

@@ -6,12 +6,12 @@
 
 use std::path::Path;
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use crate::audit::{Auditor, Cell, Level, When, Witness};
 use crate::client::Client;
-use crate::numbers::Numbers;
 use crate::server::{Server, verify};
 
 /// How the SKUs begin.

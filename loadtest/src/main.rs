@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anaquel_loadtest::live::{fanout, gapless, stalled};
-use anaquel_loadtest::server::{Server, binary, verify};
+use anaquel_loadtest::server::{self, Server, verify};
 use anaquel_loadtest::{attack, backups, bare, copies, inject, kill, linear, peers, power, rate, replay, scenario};
 use clap::{Parser, Subcommand};
 
@@ -13,6 +13,9 @@ use clap::{Parser, Subcommand};
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// The server's binary; without it, the one beside this one.
+    #[arg(long, global = true)]
+    server: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -199,14 +202,25 @@ enum Command {
     },
 }
 
+/// The seed that is named, or a fresh one; told, so that `--seed` can repeat it.
+fn told(named: Option<u64>) -> u64 {
+    let seed = named.unwrap_or_else(anaquel_seeds::fresh);
+    println!("seed {seed}");
+    seed
+}
+
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Run(plan) => scenario::run(&plan).map(drop),
-        Command::Rate { connections, seconds, rounds } => rate::compare(&connections, seconds, rounds),
-        Command::Connections { connections, seconds, rounds } => rate::curve(&connections, seconds, rounds),
-        Command::Peers { seconds, rounds, only, out } => peers::run(&peers::Plan { seconds, rounds, only, out }),
+    let Cli { command, server } = Cli::parse();
+    let binary = || server::binary(server.as_deref());
+    match command {
+        Command::Run(plan) => scenario::run(&plan, server.as_deref()).map(drop),
+        Command::Rate { connections, seconds, rounds } => rate::compare(&binary()?, &connections, seconds, rounds),
+        Command::Connections { connections, seconds, rounds } => rate::curve(&binary()?, &connections, seconds, rounds),
+        Command::Peers { seconds, rounds, only, out } => {
+            peers::run(&peers::Plan { seconds, rounds, only, out }, &binary()?)
+        }
         Command::Attack(plan) => {
-            let report = attack::run(&plan)?;
+            let report = attack::run(&plan, server.as_deref())?;
             anyhow::ensure!(report.holds(), "a bound was missed");
             Ok(())
         }
@@ -242,8 +256,7 @@ fn main() -> anyhow::Result<()> {
             stalled::run(&binary()?, &temporary.path().join("data"), seconds)
         }
         Command::Gapless { changes, kills, subscribers, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let plan = gapless::Plan { changes, kills, subscribers, seed };
             let report = gapless::run(&binary()?, &temporary.path().join("data"), plan)?;
@@ -252,8 +265,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Linear { operations, callers, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             anyhow::ensure!(callers > 0, "--callers: at least one is needed");
             let temporary = tempfile::tempdir()?;
             let report = linear::run(&binary()?, &temporary.path().join("data"), operations, callers, seed)?;
@@ -262,8 +274,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Copies { copies, rate, slow_seconds, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let plan = copies::Plan { copies, rate, seed, slow_seconds };
             let report = copies::run(&binary()?, temporary.path(), plan)?;
@@ -272,8 +283,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Backups { backups, rate, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let report = backups::run(&binary()?, temporary.path(), backups, rate, seed)?;
             println!("{report:#?}");
@@ -281,8 +291,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Power { rounds, seed, without_sync } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let report = power::run(&binary()?, temporary.path(), rounds, seed, without_sync)?;
             println!("{report:#?}");
@@ -297,8 +306,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Inject { calls, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             inject::is_possible()?;
             let temporary = tempfile::tempdir()?;
             let report = inject::run(&binary()?, temporary.path(), &inject::faults(), 1..=calls, seed)?;
@@ -307,8 +315,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Kill { rounds, seed } => {
-            let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
-            println!("seed {seed}");
+            let seed = told(seed);
             let temporary = tempfile::tempdir()?;
             let report = kill::run(&binary()?, temporary.path(), rounds, seed)?;
             println!("{report:#?}");

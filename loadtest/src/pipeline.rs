@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::numbers::Numbers;
 use crate::stock::Demand;
 
 /// Answers a second, and answers, with `window` reservations under way on each of `sockets`.

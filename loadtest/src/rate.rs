@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 
 use crate::bare::BareServer;
 use crate::http::{Ask, Measured, drive, drive_at, median};
-use crate::server::{Server, binary};
+use crate::server::Server;
 use crate::stock::{Demand, LOCATIONS, fill};
 
 const RESERVE: Ask = Ask::Reserve(Demand::Spread);
@@ -21,9 +21,9 @@ const RESERVE: Ask = Ask::Reserve(Demand::Spread);
 ///
 /// # Errors
 /// A server does not start, or an answer is not 2xx.
-pub fn compare(connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Result<()> {
+pub fn compare(binary: &Path, connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let server = Server::start(&binary()?, &folder.path().join("data"), &[])?;
+    let server = Server::start(binary, &folder.path().join("data"), &[])?;
     fill(server.client())?;
     let bare = BareServer::start()?;
     println!("{rounds} interleaved rounds of {seconds} s, medians");
@@ -60,9 +60,9 @@ pub fn compare(connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Re
 ///
 /// # Errors
 /// A server does not start, a connection is refused, or an answer is not 2xx.
-pub fn curve(connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Result<()> {
+pub fn curve(binary: &Path, connections: &[usize], seconds: u64, rounds: usize) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let server = Server::start(&binary()?, &folder.path().join("data"), &[])?;
+    let server = Server::start(binary, &folder.path().join("data"), &[])?;
     fill(server.client())?;
     let bare = BareServer::start()?;
     println!("durable reservations over HTTP, one a request, {rounds} interleaved rounds of {seconds} s, medians");

@@ -27,14 +27,24 @@ pub struct Server {
     pub address: SocketAddr,
 }
 
-/// The binary that stands beside this one, or in the folder above, as cargo lays them out.
+/// The server's binary: the one that is named, or else the one beside this binary or in the folder above, as cargo lays
+/// them out.
 ///
 /// # Errors
-/// It is not there: build it with `cargo build -p anaquel-server` and the same profile.
-pub fn binary() -> anyhow::Result<PathBuf> {
+/// There is none; the error says how to build it.
+pub fn binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(named) = named {
+        ensure!(named.is_file(), "--server: {} is no file", named.display());
+        return Ok(named.to_owned());
+    }
     let here = std::env::current_exe()?;
-    let found = here.ancestors().skip(1).take(2).map(|folder| folder.join("anaquel")).find(|path| path.is_file());
-    found.with_context(|| format!("no `anaquel` beside {}; build it: cargo build -p anaquel-server", here.display()))
+    let mut folders = here.ancestors().skip(1).take(2);
+    let found = folders.clone().map(|folder| folder.join("anaquel")).find(|path| path.is_file());
+    let release = if folders.any(|folder| folder.ends_with("release")) { "--release " } else { "" };
+    found.with_context(|| {
+        let here = here.display();
+        format!("no `anaquel` beside {here}; build it: cargo build {release}--package anaquel-server")
+    })
 }
 
 /// A port that is free right now.
@@ -59,8 +69,20 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub fn start_under(tool: &[&str], binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
+        // Between looking for a free port and listening on it, somebody else's connection may take it.
+        for _ in 0..4 {
+            match Self::try_to_start(tool, binary, data, arguments) {
+                Err(error) if error.to_string().contains("Address already in use") => {}
+                other => return other,
+            }
+        }
+        Self::try_to_start(tool, binary, data, arguments)
+    }
+
+    fn try_to_start(tool: &[&str], binary: &Path, data: &Path, arguments: &[&str]) -> anyhow::Result<Self> {
         let address = free_address()?;
         let log = data.with_extension("log");
+        let said_before = std::fs::metadata(&log).map_or(0, |file| file.len());
         let log_file = std::fs::File::options().create(true).append(true).open(&log)?;
         let mut words = tool.iter().map(OsStr::new).chain([binary.as_os_str()]);
         let mut command = Command::new(words.next().context("a program")?);
@@ -87,7 +109,9 @@ impl Server {
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                bail!("the server ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+                let said = std::fs::read(&log).unwrap_or_default();
+                let said = said.get(said_before as usize..).unwrap_or_default();
+                bail!("the server ended with {status}: {}", String::from_utf8_lossy(said));
             }
             ensure!(started.elapsed() < START_PATIENCE, "the server was not ready within {START_PATIENCE:?}");
             std::thread::sleep(Duration::from_millis(10));

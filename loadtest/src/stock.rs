@@ -1,9 +1,9 @@
 //! The retailer that rates are measured on, and what is asked of it.
 
+use anaquel_seeds::Numbers;
 use anyhow::ensure;
 
 use crate::client::Client;
-use crate::numbers::Numbers;
 
 /// SKUs.
 pub const SKUS: u64 = 500;

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::numbers::Numbers;
 
 /// Connections that write.
 const WRITERS: u64 = 16;

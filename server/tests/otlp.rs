@@ -1,6 +1,4 @@
-//! Traces reach a collector: cargo test --package anaquel-server --features otlp --test otlp
-#![cfg(feature = "otlp")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+//! Traces reach a collector: `cargo test --workspace --features anaquel-server/otlp --test server otlp::`
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

@@ -6,18 +6,18 @@ use std::process::Command;
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::Server;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::binary;
+use crate::folder::{Folder, folder};
 
 /// A data directory, and who may come in.
 pub struct House {
-    folder: TempDir,
+    folder: Folder,
 }
 
 impl Default for House {
     fn default() -> Self {
-        let house = Self { folder: tempfile::tempdir().unwrap() };
+        let house = Self { folder: folder() };
         // Keys are made before any server has it open; only a server makes a directory for them.
         std::fs::create_dir(house.data()).unwrap();
         house

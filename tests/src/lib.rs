@@ -1,19 +1,21 @@
 //! The harness: a shop of one's own, served by the real binary.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
+pub mod calls;
 pub mod files;
+pub mod folder;
 pub mod house;
 pub mod imports;
 pub mod tls;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use anaquel_loadtest::client::{Answer, Client};
 use anaquel_loadtest::server::Server;
 use serde_json::{Value, json};
-use tempfile::TempDir;
+
+use crate::folder::{Folder, folder};
 
 /// A server on a directory of its own.
 pub struct Shop {
@@ -21,39 +23,22 @@ pub struct Shop {
     pub server: Server,
     /// A connection to it.
     pub client: Client,
-    folder: TempDir,
+    folder: Folder,
     arguments: Vec<String>,
 }
 
-/// The binary under test, built with the profile of the tests.
+/// The binary under test, which cargo has built beside the tests: they are integration tests of its package.
 ///
 /// # Panics
-/// It cannot be built.
+/// It is not there.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| built("anaquel"))
+    BINARY.get_or_init(|| anaquel_loadtest::server::binary(None).unwrap())
 }
 
-/// The load test, for what it does in processes of its own.
-///
-/// # Panics
-/// It cannot be built.
-pub fn loadtest() -> &'static Path {
-    static LOADTEST: OnceLock<PathBuf> = OnceLock::new();
-    LOADTEST.get_or_init(|| built("anaquel-loadtest"))
-}
-
-fn built(name: &str) -> PathBuf {
-    let here = std::env::current_exe().unwrap();
-    let folder = here.parent().and_then(Path::parent).unwrap();
-    let mut build = Command::new(env!("CARGO"));
-    // Of the whole workspace, since only then the features are those of the tests, and nothing is built twice.
-    build.args(["build", "--workspace", "--bin", name, "--quiet"]);
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    assert!(build.status().unwrap().success(), "{name} is built");
-    folder.join(name)
+/// The folder that the whole project lies in.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Data that is not part of the project. Where it is absent, a test that needs it says so and passes, except on CI.
@@ -61,7 +46,7 @@ fn built(name: &str) -> PathBuf {
 /// # Panics
 /// On CI, where it must be there.
 pub fn shared_data(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
+    let path = root().join("../shared/data").join(name);
     if path.exists() {
         return Some(path);
     }
@@ -82,7 +67,7 @@ impl Shop {
     /// # Panics
     /// It does not start.
     pub fn with(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder();
         let server = Server::start(binary(), &folder.path().join("data"), arguments).unwrap();
         let client = server.client();
         Self { server, client, folder, arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect() }
@@ -125,7 +110,7 @@ impl Shop {
         Self::again(folder, arguments)
     }
 
-    fn again(folder: TempDir, arguments: Vec<String>) -> Self {
+    fn again(folder: Folder, arguments: Vec<String>) -> Self {
         let borrowed: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let server = Server::start(binary(), &folder.path().join("data"), &borrowed).unwrap();
         let client = server.client();
@@ -136,7 +121,7 @@ impl Shop {
     ///
     /// # Panics
     /// It does not end with 0.
-    pub fn stopped(self) -> (TempDir, PathBuf) {
+    pub fn stopped(self) -> (Folder, PathBuf) {
         let data = self.data();
         let Self { server, folder, .. } = self;
         server.stop().unwrap();

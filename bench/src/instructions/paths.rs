@@ -47,7 +47,7 @@ fn admit(engine: &Engine, times: u64, skus: u32, locations: u32) {
     let (mut numbers, mut reserve) = (Numbers(5), one(0, 0));
     let mut each = || {
         if let Some(line) = reserve.lines.first_mut() {
-            (line.sku, line.location) = (SkuId(numbers.below(skus)), LocationId(numbers.below(locations)));
+            (line.sku, line.location) = (SkuId(numbers.pick(skus)), LocationId(numbers.pick(locations)));
         }
         let taken = engine.state().admit_lines(&reserve).unwrap_or_default();
         engine.state().give_back(&taken);
@@ -79,7 +79,7 @@ fn ruled() -> anyhow::Result<Engine> {
 
 fn read(engine: &Engine, times: u64, skus: u32) {
     let mut numbers = Numbers(5);
-    let mut each = || black_box(engine.state().availability(&[SkuId(numbers.below(skus))], None, Some(ChannelId(0))));
+    let mut each = || black_box(engine.state().availability(&[SkuId(numbers.pick(skus))], None, Some(ChannelId(0))));
     settle(engine);
     (0..10 * times).for_each(|_| drop(each()));
     measured(|| (0..times).for_each(|_| drop(each())));

@@ -151,7 +151,7 @@ pub fn reservation(times: u64) -> anyhow::Result<()> {
     let shop = Shop::new(LOCATIONS)?;
     let mut numbers = Numbers(5);
     let mut one = || {
-        let (sku, location) = (name("sku", numbers.below(SKUS)), name("location", numbers.below(LOCATIONS)));
+        let (sku, location) = (name("sku", numbers.pick(SKUS)), name("location", numbers.pick(LOCATIONS)));
         let line = format!(r#"{{"sku":"{sku}","location":"{location}","quantity":1}}"#);
         let body = format!(r#"{{"channel":"{CHANNEL}","customer":"c-81","lines":[{line}]}}"#);
         shop.request(Method::POST, "/v1/reservations", body)
@@ -165,7 +165,7 @@ pub fn availability_of_a_cell(times: u64) -> anyhow::Result<()> {
     let shop = Shop::new(LOCATIONS)?;
     let mut numbers = Numbers(5);
     let mut one = || {
-        let (sku, location) = (name("sku", numbers.below(SKUS)), name("location", numbers.below(LOCATIONS)));
+        let (sku, location) = (name("sku", numbers.pick(SKUS)), name("location", numbers.pick(LOCATIONS)));
         let path = format!("/v1/availability?sku={sku}&location={location}");
         shop.request(Method::GET, &path, String::new())
     };
@@ -177,7 +177,7 @@ pub fn availability_of_a_sku(times: u64) -> anyhow::Result<()> {
     let shop = Shop::new(200)?;
     let mut numbers = Numbers(5);
     let mut one = || {
-        let path = format!("/v1/availability?sku={}", name("sku", numbers.below(SKUS)));
+        let path = format!("/v1/availability?sku={}", name("sku", numbers.pick(SKUS)));
         shop.request(Method::GET, &path, String::new())
     };
     let requests = (0..times + WARM as u64).map(|_| one()).collect::<anyhow::Result<_>>()?;

@@ -30,7 +30,7 @@ pub fn replay(records: u64) -> anyhow::Result<()> {
     engine.run(|engine, done| engine.reserve(request(0, 0), None, done))?;
     let house = House::of(engine, clock.clone())?;
     let (before, mut numbers) = (first(&house.engine), Numbers(5));
-    let mut place = || (numbers.below(SKUS), numbers.below(LOCATIONS));
+    let mut place = || (numbers.pick(SKUS), numbers.pick(LOCATIONS));
     for _ in 0..ROUNDS {
         let from = first(&house.engine);
         house.together(|engine| {

@@ -31,7 +31,7 @@ fn house(skus: u32, on_hand: i32) -> anyhow::Result<House> {
 /// Requests of one line for places that look random, so many.
 fn requests(times: u64) -> Vec<ReserveRequest> {
     let mut numbers = Numbers(5);
-    (0..times).map(|_| request(numbers.below(SKUS), numbers.below(LOCATIONS))).collect()
+    (0..times).map(|_| request(numbers.pick(SKUS), numbers.pick(LOCATIONS))).collect()
 }
 
 /// A house in which a channel is known, and a reservation was made.
@@ -139,7 +139,7 @@ pub fn moved(sku: u32, location: u32, kind: MovementKind, change: i64) -> Moveme
 pub fn movement(times: u64) -> anyhow::Result<()> {
     let house = opened(SKUS, 1_000_000)?;
     let mut numbers = Numbers(5);
-    let mut sold = || moved(numbers.below(SKUS), numbers.below(LOCATIONS), MovementKind::Sale, -1);
+    let mut sold = || moved(numbers.pick(SKUS), numbers.pick(LOCATIONS), MovementKind::Sale, -1);
     let all: Vec<_> = (0..times).map(|_| vec![sold()]).collect();
     each(&house, all, |engine, rows| engine.move_stock(rows, None, told()));
     Ok(())

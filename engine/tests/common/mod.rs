@@ -1,6 +1,4 @@
 //! A small retailer on a log in memory, with a clock that a test moves by hand.
-#![allow(dead_code, reason = "each test file uses its own part of the harness")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 pub mod life;
 
@@ -26,6 +24,7 @@ use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::{NameSettings, Settings};
 use anaquel_engine::verify::Auditor;
 use anaquel_engine::{Clock, Engine};
+pub use anaquel_seeds::Numbers;
 
 /// Every file of a directory, and what is in it.
 pub fn contents(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
@@ -81,18 +80,6 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// Xorshift: numbers that a seed makes again.
-pub struct Numbers(pub u64);
-
-impl Numbers {
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
 
 use super::network::Network;
@@ -15,7 +16,6 @@ use super::routes::Maker;
 use super::shapes::{Attacker, Kit, SHAPES, Shape, Who};
 use super::tally::Tally;
 use crate::client::Client;
-use crate::numbers::Numbers;
 
 /// After so long the attackers think of something else: each of its own, or all of the same.
 const SLOT: Duration = Duration::from_secs(5);

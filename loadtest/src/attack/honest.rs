@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use anyhow::Context;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,6 @@ use tokio::task::JoinSet;
 use super::network::{SHOP_SKUS, SHOP_STORES, shop_cell};
 use crate::audit::{Cell, Level, Witness};
 use crate::http::Connection;
-use crate::numbers::Numbers;
 
 /// Connections of the shop.
 const CONNECTIONS: usize = 32;

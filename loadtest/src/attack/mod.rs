@@ -27,7 +27,7 @@ mod tally;
 mod watch;
 mod wire;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -86,9 +86,6 @@ pub struct Plan {
     /// How many times its 99th percentile the shop may take; 0 for any.
     #[arg(long, default_value_t = 5.0)]
     pub p99_ratio: f64,
-    /// The server's binary, where it is not beside this one.
-    #[arg(long)]
-    pub server: Option<PathBuf>,
     /// Settings of the server.
     #[arg(long)]
     pub config: Option<PathBuf>,
@@ -97,12 +94,12 @@ pub struct Plan {
     pub out: Option<PathBuf>,
 }
 
-/// Attacks a server of its own, and tells what it came to.
+/// Attacks a server of its own, by the binary that is named or the one beside this, and tells what it came to.
 ///
 /// # Errors
 /// The server does not start, the attackers' process does not, or the shop was told something that is not true.
-pub fn run(plan: &Plan) -> anyhow::Result<Report> {
-    let seed = plan.seed.unwrap_or_else(|| u64::from(std::process::id()));
+pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
+    let seed = plan.seed.unwrap_or_else(anaquel_seeds::fresh);
     eprintln!("seed {seed}");
     ensure!((6..=86_400).contains(&plan.seconds), "--seconds: 6 to 86,400");
     ensure!((1..=5000).contains(&plan.connections), "--connections: 1 to 5,000");
@@ -113,7 +110,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
         ensure!(rows().contains(&row.as_str()), "--only: {row} is none of {}", rows().join(", "));
     }
     crate::out::prepare(plan.out.as_deref())?;
-    let binary = plan.server.clone().map_or_else(binary, Ok)?;
+    let binary = binary(server)?;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let keys = Keys::make(&binary, &data)?;

@@ -1,12 +1,12 @@
 //! Every route of the served OpenAPI document, with values that it allows and values that it does not, as bytes that only
 //! need to be sent. What is not named by a schema is made up from the name of the field.
 
+use anaquel_seeds::Numbers;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 
 use super::network::{BAITS, CHANNEL, MIXES, Network, TRIPLES, VOIDS, shop_cell};
 use super::wire::request;
-use crate::numbers::Numbers;
 
 /// How deep bodies go.
 const DEPTH: u32 = 6;

@@ -29,7 +29,7 @@ use std::time::Duration;
 use super::network::{BAITS, CHANNEL, MIXES, Network, PLENTY, TRIPLES, VOIDS};
 use super::tally::Tally;
 use super::wire::{Line, handshake, message, request, windowless};
-use crate::numbers::Numbers;
+use anaquel_seeds::Numbers;
 
 /// Requests that go out in one piece.
 const PIPELINED: u64 = 16;

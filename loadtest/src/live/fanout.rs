@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use super::pacer::reserve;
 use super::swarm::Swarm;
 use super::{resident, stock};
-use crate::numbers::Numbers;
 use crate::server::Server;
+use anaquel_seeds::Numbers;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy)]

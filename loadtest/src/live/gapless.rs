@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
 use super::stock;
 use crate::client::Client;
-use crate::numbers::Numbers;
 use crate::server::Server;
 use crate::socket::{Heard, Mirror, PATIENCE, Socket};
 

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::swarm::{Acknowledged, connect};
-use crate::numbers::Numbers;
 
 /// Sockets that reservations go over.
 const SOCKETS: u64 = 4;

@@ -20,7 +20,7 @@ use crate::bare::BareServer;
 use crate::http::{self, Ask};
 use crate::interrupt::Interrupt;
 use crate::pipeline;
-use crate::server::{Server, binary, verify};
+use crate::server::{Server, verify};
 use crate::stock::{Demand, fill};
 pub use plan::Plan;
 use postgres::Postgres;
@@ -39,14 +39,14 @@ struct Contender<'a> {
 ///
 /// # Errors
 /// One of them fails, or does not have in its books what it said.
-pub fn run(plan: &Plan) -> anyhow::Result<()> {
+pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
     crate::out::prepare(plan.out.as_deref())?;
     let interrupt = Interrupt::listen()?;
     let folder = tempfile::tempdir()?;
     // PostgreSQL runs as its own user, who must get through.
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     let data = folder.path().join("anaquel");
-    let server = Server::start(&binary()?, &data, &[])?;
+    let server = Server::start(binary, &data, &[])?;
     fill(server.client())?;
     let (stocked, answers) = (seq(&server)?, Cell::new(0));
     let bare = BareServer::start()?;
@@ -86,7 +86,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
     }
     let made = seq(&server)? - stocked;
     ensure!(made >= answers.get(), "{} reservations were answered, and {made} are in the log", answers.get());
-    audit(server, &data)
+    audit(server, binary, &data)
 }
 
 /// Measures round by round into `report`, until it is interrupted.
@@ -203,9 +203,9 @@ fn of_postgres(seconds: u64, postgres: &Postgres) -> anyhow::Result<Vec<Contende
 }
 
 /// Adds the server's own log up again.
-fn audit(server: Server, data: &Path) -> anyhow::Result<()> {
+fn audit(server: Server, binary: &Path, data: &Path) -> anyhow::Result<()> {
     server.stop()?;
-    let hash = verify(&binary()?, data)?;
+    let hash = verify(binary, data)?;
     eprintln!("verify agrees with every promise: {hash}");
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::Semaphore;
@@ -16,7 +17,6 @@ use super::pattern::Chooser;
 use super::schedule::Schedule;
 use super::shopper::{Script, Shopper};
 use crate::audit::Witness;
-use crate::numbers::Numbers;
 
 /// Requests are released this far apart at the least; what is due earlier waits so long at the most.
 const TICK: Duration = Duration::from_micros(100);

@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::audit::{Auditor, When};
 use crate::client::Client;
-use crate::numbers::Numbers;
 use crate::server::{Server, binary, verify};
 use crate::stock::{CELLS, SKU, fill};
 use crate::tills::Tills;
@@ -63,14 +63,14 @@ struct Own {
 ///
 /// # Errors
 /// An answer that is neither success nor a proper refusal, or the first thing that the log does not bear out.
-pub fn run(plan: &Plan) -> anyhow::Result<Report> {
-    let seed = plan.seed.unwrap_or_else(|| u64::from(std::process::id()));
+pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
+    let seed = plan.seed.unwrap_or_else(anaquel_seeds::fresh);
     eprintln!("seed {seed}");
     ensure!((1..=20_000).contains(&plan.connections), "--connections: 1 to 20,000");
     ensure!((1..=86_400).contains(&plan.seconds), "--seconds: 1 to 86,400");
     ensure!(plan.speed > 0.0, "--speed: more than 0");
     crate::out::prepare(plan.out.as_deref())?;
-    let target = Target::of(plan)?;
+    let target = Target::of(plan, server)?;
     let mut client = Client::new(target.address);
     let (script, schedule) = prepare(plan, &mut client)?;
     let skus = if matches!(script, Script::Baskets(_)) { "" } else { SKU };
@@ -178,12 +178,12 @@ fn sold_out(client: &mut Client, recorder: &Recorder, units: u64, length: Durati
 }
 
 impl Target {
-    fn of(plan: &Plan) -> anyhow::Result<Self> {
+    fn of(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(address) = plan.address {
             ensure!(address.ip().is_loopback(), "--address: load is for this machine only, and {address} is another");
             return Ok(Self { address, own: None });
         }
-        let (binary, folder) = (binary()?, tempfile::tempdir()?);
+        let (binary, folder) = (binary(server)?, tempfile::tempdir()?);
         let server = Server::start(&binary, &folder.path().join("data"), &[])?;
         Ok(Self { address: server.address, own: Some(Own { server, binary, folder }) })
     }

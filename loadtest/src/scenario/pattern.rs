@@ -2,9 +2,8 @@
 
 use std::str::FromStr;
 
+use anaquel_seeds::Numbers;
 use anyhow::{Context, ensure};
-
-use crate::numbers::Numbers;
 
 /// How demand is spread over cells: `uniform`, `zipf` or `zipf:1.2`, or `hot` for one cell that all want.
 #[derive(Debug, Clone, Copy, PartialEq)]

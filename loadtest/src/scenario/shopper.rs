@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use anaquel_seeds::Numbers;
 use anyhow::{bail, ensure};
 
 use super::link::{Ask, Link, Reply};
 use super::measure::{Kind, Outcome, Recorder};
 use super::pattern::Chooser;
 use crate::audit::Witness;
-use crate::numbers::Numbers;
 use crate::stock::{LOCATIONS, name_cell};
 use crate::tills::Basket;
 

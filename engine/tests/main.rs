@@ -1,0 +1,30 @@
+//! Everything that the engine's public interface shows, in one binary: `common` is compiled and linked once.
+//!
+//! One file: `cargo test --workspace --test engine golden::`. What needs a process of its own is none of these: see
+//! `Cargo.toml`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+mod backup;
+mod batches;
+mod closed;
+mod common;
+mod counts;
+mod crashes;
+mod damage;
+mod decisions;
+mod feed;
+mod golden;
+mod groups;
+mod holds;
+mod model;
+mod names;
+mod places;
+mod promises;
+mod retire;
+mod rules;
+mod simulation;
+mod sourcing;
+mod start;
+mod supply;
+mod uncounted;
+mod what_if;

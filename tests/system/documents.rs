@@ -1,0 +1,105 @@
+//! What the documents name is there: tests by their names, files by their links.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+fn root() -> PathBuf {
+    anaquel_tests::root()
+}
+
+/// All files of the project with an ending, those of builds left out.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let (mut found, mut left) = (Vec::new(), vec![root()]);
+    while let Some(folder) = left.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && !["target", "node_modules", ".git"].contains(&name.as_str()) {
+                left.push(path);
+            } else if name.ends_with(ending) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_test_that_is_named_is_there() {
+    let mut functions = BTreeSet::new();
+    for file in files(".rs") {
+        let text = fs::read_to_string(file).unwrap();
+        functions.extend(text.split("fn ").skip(1).map(|rest| {
+            let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
+            rest[..end].to_owned()
+        }));
+    }
+    let text = fs::read_to_string(root().join("tests/README.md")).unwrap();
+    let named: BTreeSet<&str> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| {
+            name.matches('_').count() >= 3 && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+        })
+        .collect();
+    assert!(named.len() > 150, "only {} are named", named.len());
+    let missing: Vec<_> = named.iter().filter(|name| !functions.contains(**name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The binaries of tests, and where their files are: those that have only one file have none here.
+const BINARIES: [(&str, Option<&str>); 6] = [
+    ("engine", Some("engine/tests")),
+    ("system", Some("tests/system")),
+    ("server", Some("server/tests")),
+    ("loadtest", Some("loadtest/tests")),
+    ("closed_memory", None),
+    ("month", None),
+];
+
+#[test]
+fn every_command_runs_a_test_that_is_there() {
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for file in files(".md") {
+        let text = fs::read_to_string(&file).unwrap();
+        for command in text.split("cargo test").skip(1).map(|rest| rest.split(['`', '\n', '#']).next().unwrap()) {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let named = words.windows(2).filter(|pair| pair[0] == "--test").map(|pair| pair[1]);
+            let named: Vec<_> = named.map(|name| (name, BINARIES.iter().find(|(known, _)| *known == name))).collect();
+            wrong.extend(named.iter().filter(|(_, known)| known.is_none()).map(|(name, _)| format!("--test {name}")));
+            let folders: Vec<&str> =
+                named.iter().filter_map(|(_, known)| known.and_then(|(_, folder)| *folder)).collect();
+            for path in words.iter().filter(|word| word.contains("::") && !folders.is_empty()) {
+                let module = path.split("::").next().unwrap();
+                // A word in capitals stands for any name.
+                let is_there = folders.iter().any(|folder| root().join(folder).join(format!("{module}.rs")).is_file());
+                if !is_there && module.chars().any(char::is_lowercase) {
+                    wrong.push(format!("{path} in {folders:?}"));
+                }
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 15 && wrong.is_empty(), "{seen} seen: {wrong:?}");
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut missing = Vec::new();
+    for file in files(".md") {
+        let text = fs::read_to_string(&file).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap();
+            // Pages of the server are not files, nor is what lies elsewhere.
+            if path.is_empty() || path.contains("://") || path.starts_with('/') || path.contains(char::is_whitespace) {
+                continue;
+            }
+            if !file.parent().unwrap().join(path).exists() {
+                missing.push(format!("{}: {target}", file.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}

@@ -1,0 +1,53 @@
+//! Whole-system tests, in one binary: they start the real server and know nothing of its insides.
+//!
+//! They belong to the package of the server, so that cargo builds what they start. One file:
+//! `cargo test --workspace --test system loading::`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
+
+mod attacks;
+mod backup;
+mod bad_input;
+mod browsers;
+mod closed;
+mod contract;
+mod decisions;
+mod defaults;
+mod documents;
+mod door;
+mod faults;
+mod files;
+mod foreign;
+mod gapless;
+mod holds;
+mod hours;
+mod http;
+mod imports;
+mod keys;
+mod kills;
+mod limits;
+mod linear;
+mod loading;
+mod monitoring;
+mod names;
+mod openapi;
+mod promise;
+mod proxies;
+mod repeats;
+mod returns;
+mod round_trips;
+mod scenarios;
+mod secrets;
+mod sourcing;
+mod start;
+mod stream;
+mod supply;
+mod tools;
+mod uncounted;
+mod upgrade;
+mod what_if;
+
+#[test]
+fn the_server_that_is_started_is_the_one_that_cargo_built() {
+    let built = std::path::Path::new(env!("CARGO_BIN_EXE_anaquel")).canonicalize().unwrap();
+    assert_eq!(anaquel_tests::binary().canonicalize().unwrap(), built);
+}

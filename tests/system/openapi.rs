@@ -1,0 +1,286 @@
+//! The OpenAPI document against the answers of the server that serves it: every call is made with the document's own
+//! examples on the demo's data, and every member of every answer is described.
+
+use std::collections::BTreeSet;
+
+use anaquel_loadtest::client::Answer;
+use anaquel_tests::Shop;
+use serde_json::{Value, json};
+
+const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
+
+fn document(shop: &mut Shop) -> Value {
+    shop.client.get("/openapi.json").unwrap().json()
+}
+
+/// Every call of the document: method and path.
+fn calls(document: &Value) -> Vec<(String, String)> {
+    let paths = document["paths"].as_object().unwrap();
+    let of = |(path, item): (&String, &Value)| -> Vec<(String, String)> {
+        item.as_object().unwrap().keys().map(|method| (method.to_uppercase(), path.clone())).collect()
+    };
+    paths.iter().flat_map(of).collect()
+}
+
+#[test]
+fn every_call_says_what_it_does_and_answers() {
+    let mut shop = Shop::default();
+    let document = document(&mut shop);
+    assert_eq!(document["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+    assert!(document["servers"].as_array().is_some_and(|servers| !servers.is_empty()));
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, call) in item.as_object().unwrap() {
+            assert!(METHODS.contains(&method.as_str()), "{method} {path}");
+            for word in ["summary", "description", "operationId"] {
+                assert!(call[word].as_str().is_some_and(|text| !text.is_empty()), "{method} {path} has no {word}");
+            }
+            for (status, answer) in call["responses"].as_object().unwrap() {
+                let described = answer["description"].as_str().is_some_and(|text| !text.is_empty());
+                assert!(described, "{method} {path}: {status} has no description");
+                if status.starts_with('2') {
+                    let content = answer["content"].as_object();
+                    let has_schema = content.is_some_and(|all| all.values().all(|one| one["schema"].is_object()));
+                    assert!(has_schema, "{method} {path}: {status} has no schema");
+                }
+            }
+            let body = call.pointer("/requestBody/content/application~1json");
+            assert!(body.is_none_or(|body| body.get("example").is_some()), "{method} {path}: no example of a body");
+        }
+    }
+    let text = document.to_string();
+    for reference in text.split("\"#/").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.pointer(&format!("/{reference}")).is_some(), "{reference} refers to nothing");
+    }
+}
+
+/// A walk through the whole API.
+struct Walk {
+    shop: Shop,
+    document: Value,
+    made: BTreeSet<(String, String)>,
+    wrong: Vec<String>,
+}
+
+impl Walk {
+    /// Makes a call with the document's examples, or with what stands in their place; `values` fills the path and what
+    /// follows it.
+    fn call(&mut self, method: &str, path: &str, values: &[&str], query: &str, body: Option<Value>) -> Value {
+        let call = self.document["paths"][path][method.to_lowercase()].clone();
+        assert!(call.is_object(), "{method} {path} is not in the document");
+        self.made.insert((method.to_owned(), path.to_owned()));
+        let mut actual = path.to_owned();
+        for value in values {
+            let (from, to) = (actual.find('{').unwrap(), actual.find('}').unwrap());
+            actual.replace_range(from..=to, value);
+        }
+        let example = call.pointer("/requestBody/content/application~1json/example");
+        let body = body.or_else(|| example.cloned());
+        let answer = match &body {
+            Some(body) => {
+                let json = [("Content-Type", "application/json")];
+                self.shop.client.send(method, &format!("{actual}{query}"), &json, body.to_string().as_bytes()).unwrap()
+            }
+            None => self.shop.client.send(method, &format!("{actual}{query}"), &[], b"").unwrap(),
+        };
+        self.check(&format!("{method} {path}"), &call, &answer);
+        if answer.header("content-type").is_some_and(|kind| kind.contains("json")) {
+            answer.json()
+        } else {
+            Value::Null
+        }
+    }
+
+    /// The answer is one that the document tells of, and every member of it is described.
+    fn check(&mut self, call: &str, operation: &Value, answer: &Answer) {
+        let told = &operation["responses"][answer.status.to_string()];
+        assert!(told.is_object(), "{call}: {} is not told: {}", answer.status, String::from_utf8_lossy(&answer.body));
+        assert!(answer.status < 300, "{call}: {}", String::from_utf8_lossy(&answer.body));
+        let kind = answer.header("content-type").unwrap().split(';').next().unwrap();
+        let content = &told["content"][kind];
+        assert!(content.is_object(), "{call}: {kind} is not told");
+        for (name, _) in told["headers"].as_object().into_iter().flatten().filter(|(name, _)| *name == "ETag") {
+            assert!(answer.header(&name.to_lowercase()).is_some(), "{call}: has no {name}");
+        }
+        if kind != "application/json" {
+            return;
+        }
+        let value = answer.json();
+        let mut schema = content["schema"].clone();
+        schema["components"] = self.document["components"].clone();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let wrong: Vec<String> =
+            validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        self.wrong.extend(wrong.iter().map(|wrong| format!("{call}: {wrong}")));
+        let mut unknown = Vec::new();
+        undescribed(&self.document, &content["schema"], &value, call, &mut unknown);
+        self.wrong.extend(unknown.iter().map(|unknown| format!("not described: {unknown}")));
+    }
+}
+
+/// Members of `value` that `schema` says nothing of.
+fn undescribed(document: &Value, schema: &Value, value: &Value, at: &str, unknown: &mut Vec<String>) {
+    let mut parts = Vec::new();
+    collect(document, schema, &mut parts);
+    match value {
+        Value::Array(items) => {
+            for part in parts.iter().filter_map(|part| part.get("items")) {
+                items.iter().for_each(|item| undescribed(document, part, item, at, unknown));
+            }
+        }
+        Value::Object(members) => {
+            let open = |part: &Value| part.get("additionalProperties").is_some_and(|more| *more != json!(false));
+            if parts.iter().any(open) || parts.iter().all(|part| part.get("properties").is_none()) {
+                return;
+            }
+            for (name, value) in members {
+                match parts.iter().find_map(|part| part["properties"].get(name)) {
+                    Some(schema) => undescribed(document, schema, value, &format!("{at}.{name}"), unknown),
+                    None => unknown.push(format!("{at}.{name}")),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A schema, and what it is made of.
+fn collect(document: &Value, schema: &Value, parts: &mut Vec<Value>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return collect(document, document.pointer(reference.trim_start_matches('#')).unwrap(), parts);
+    }
+    parts.push(schema.clone());
+    for of in ["allOf", "oneOf", "anyOf"] {
+        schema[of].as_array().into_iter().flatten().for_each(|part| collect(document, part, parts));
+    }
+}
+
+#[test]
+fn every_answer_is_as_the_document_says() {
+    let mut shop = Shop::with(&["--demo"]);
+    let document = document(&mut shop);
+    let mut walk = Walk { shop, document, made: BTreeSet::new(), wrong: Vec::new() };
+    for path in ["/healthz", "/readyz", "/metrics", "/v1/info", "/v1/backup"] {
+        walk.call("GET", path, &[], "", None);
+    }
+    for path in ["/v1/skus", "/v1/locations", "/v1/groups", "/v1/channels", "/v1/rules"] {
+        walk.call("GET", path, &[], "?limit=5", None);
+    }
+    for (path, id) in [
+        ("/v1/skus/{sku}", "SHIRT-GREEN-M"),
+        ("/v1/locations/{location}", "es-900"),
+        ("/v1/groups/{group}", "madrid"),
+        ("/v1/channels/{channel}", "kiosk"),
+        ("/v1/rules/{rule}", "outlets-keep-two"),
+    ] {
+        walk.call("PUT", path, &[id], "", None);
+        walk.call("GET", path, &[id], "", None);
+    }
+    let nobody = json!({"locations": []});
+    walk.call("PUT", "/v1/groups/{group}", &["madrid"], "", Some(nobody));
+    for (path, id) in [
+        ("/v1/skus/{sku}", "SHIRT-GREEN-M"),
+        ("/v1/locations/{location}", "es-900"),
+        ("/v1/groups/{group}", "madrid"),
+        ("/v1/channels/{channel}", "kiosk"),
+    ] {
+        walk.call("DELETE", path, &[id], "", None);
+    }
+    let found = json!({"movements": [{"kind": "receipt", "sku": "MADE-UP", "location": "nowhere", "quantity": 1}]});
+    walk.call("POST", "/v1/stock/movements", &[], "", Some(found));
+    for path in ["/v1/skus", "/v1/locations"] {
+        let page = walk.call("GET", path, &[], "?declared=false", None);
+        assert_eq!(page["items"][0]["declared"], false, "{page}");
+    }
+    let a_sku = "?sku=TSHIRT-RED-M";
+    walk.call("GET", "/v1/availability", &[], &format!("{a_sku}&channel=web"), None);
+    walk.call("GET", "/v1/availability", &[], &format!("{a_sku}&group=spain&channel=web"), None);
+    walk.call("POST", "/v1/availability/query", &[], "", None);
+    walk.call("GET", "/v1/stock", &[], a_sku, None);
+    walk.call("GET", "/v1/rules/explain", &[], &format!("{a_sku}&location=es-002&channel=web"), None);
+    walk.call("GET", "/v1/pickup", &[], &format!("{a_sku}:2&near=40.41,-3.70&channel=web"), None);
+    walk.call("GET", "/v1/prices", &[], a_sku, None);
+
+    let reserve = "/v1/reservations";
+    let held = walk.call("POST", reserve, &[], "", None)["id"].as_str().unwrap().to_owned();
+    for step in ["extend", "confirm", "ready"] {
+        walk.call("POST", &format!("/v1/reservations/{{id}}/{step}"), &[&held], "", None);
+    }
+    walk.call("PUT", "/v1/reservations/{id}/pickup-by", &[&held], "", None);
+    walk.call("POST", "/v1/reservations/{id}/collect", &[&held], "", None);
+    let other = walk.call("POST", reserve, &[], "", None)["id"].as_str().unwrap().to_owned();
+    walk.call("POST", "/v1/reservations/{id}/cancel", &[&other], "", None);
+    let of_group = json!({"channel": "web", "lines": [{"sku": "TSHIRT-RED-M", "group": "spain", "quantity": 1}]});
+    let of_group = walk.call("POST", reserve, &[], "", Some(of_group))["id"].as_str().unwrap().to_owned();
+    walk.call("POST", "/v1/reservations/{id}/rebind", &[&of_group], "", None);
+    walk.call("POST", "/v1/reservations/{id}/bind", &[&of_group], "", None);
+    for id in [&held, &other, &of_group] {
+        walk.call("GET", "/v1/reservations/{id}", &[id], "", None);
+    }
+    walk.call("GET", reserve, &[], "?limit=3", None);
+    walk.call("POST", "/v1/sourcing", &[], "", None);
+    let order = json!({"channel": "web", "destination": {"location": "es-002"}, "lines": [{"sku": "TSHIRT-RED-M", "quantity": 2}]});
+    walk.call("POST", "/v1/sourcing", &[], "", Some(order));
+
+    walk.call("POST", "/v1/stock/movements", &[], "", None);
+    walk.call("POST", "/v1/stock/counts", &[], "", None);
+    walk.call("PUT", "/v1/supply", &[], "", None);
+    let waits = json!({"channel": "web", "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 140, "latest": "2035-02-01T00:00:00Z"}]});
+    let waiting = walk.call("POST", reserve, &[], "", Some(waits))["id"].as_str().unwrap().to_owned();
+    let fewer = json!({"supplies": [{"supply": "PO-4711", "sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 1, "expected_at": "2035-03-10T09:00:00Z"}]});
+    walk.call("PUT", "/v1/supply", &[], "", Some(fewer));
+    let broken =
+        json!({"movements": [{"kind": "damage", "sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 100}]});
+    walk.call("POST", "/v1/stock/movements", &[], "", Some(broken));
+    let short = walk.call("GET", "/v1/shortages", &[], "", None);
+    assert!(!short["items"][0]["promises"].as_array().unwrap().is_empty(), "{short}");
+    assert!(!short["items"][0]["waiting"].as_array().unwrap().is_empty(), "{short}");
+    walk.call("GET", "/v1/supply", &[], "", None);
+    walk.call("GET", "/v1/reservations/{id}", &[&waiting], "", None);
+
+    walk.call("GET", "/v1/events", &[], "?after=0&limit=1000", None);
+    walk.call("POST", "/v1/what-if", &[], "", None);
+    walk.call("POST", "/v1/clock/trust", &[], "", None);
+    for kind in ["skus", "locations", "groups", "stock", "rules", "supply"] {
+        walk.call("GET", "/v1/export/{kind}", &[kind], "", None);
+    }
+    let file = b"sku,location,on_hand\nTSHIRT-RED-M,es-002,9\nTSHIRT-RED-M,es-002,x\n";
+    let answer = walk.shop.client.send("POST", "/v1/import/stock", &[("Content-Type", "text/csv")], file).unwrap();
+    let import = walk.document["paths"]["/v1/import/{kind}"]["post"].clone();
+    walk.check("POST /v1/import/{kind}", &import, &answer);
+    walk.made.insert(("POST".to_owned(), "/v1/import/{kind}".to_owned()));
+    walk.call("DELETE", "/v1/rules/{rule}", &["outlets-keep-two"], "", None);
+
+    assert!(walk.wrong.is_empty(), "{:#?}", walk.wrong);
+    let streams = ["/v1/stream", "/v1/stream/sse"];
+    let all = calls(&walk.document).into_iter().filter(|(_, path)| !streams.contains(&path.as_str()));
+    let left: Vec<_> = all.filter(|call| !walk.made.contains(call)).collect();
+    assert!(left.is_empty(), "calls that nobody made: {left:?}");
+}
+
+#[test]
+fn a_refusal_is_as_the_document_says() {
+    let mut shop = Shop::with(&["--demo"]);
+    let document = document(&mut shop);
+    let body = json!({"channel": "web", "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 100_000}]});
+    let unknown =
+        json!({"channel": "web", "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 1}], "colour": 1});
+    let reserve = ("POST", "/v1/reservations", "/v1/reservations");
+    for ((method, path, actual), body, status) in [
+        (reserve, body, 409),
+        (reserve, unknown, 400),
+        (("DELETE", "/v1/skus/{sku}", "/v1/skus/TSHIRT-RED-M"), json!({}), 409),
+        (("DELETE", "/v1/locations/{location}", "/v1/locations/es-002"), json!({}), 409),
+    ] {
+        let json_type = [("Content-Type", "application/json")];
+        let answer = shop.client.send(method, actual, &json_type, body.to_string().as_bytes()).unwrap();
+        assert_eq!(answer.status, status);
+        let told = &document["paths"][path][method.to_lowercase()]["responses"][status.to_string()];
+        let mut schema = told["content"]["application/problem+json"]["schema"].clone();
+        let mut unknown = Vec::new();
+        undescribed(&document, &schema, &answer.json(), "problem", &mut unknown);
+        assert!(unknown.is_empty(), "not described: {unknown:?}");
+        schema["components"] = document["components"].clone();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        assert!(validator.is_valid(&answer.json()), "{:#}", answer.json());
+    }
+}
