@@ -47,6 +47,28 @@ pub(crate) struct Audited {
     pub orders: Few<OrderDay>,
 }
 
+/// Makes what the auditor knows of the stores of subjects.
+macro_rules! audits {
+    (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
+        /// What the auditor knows of what subjects keep.
+        #[derive(Debug, Default)]
+        pub(crate) struct Audits { $(pub $module: crate::$module::audit::Audit,)* }
+
+        impl Audits {
+            fn start_from(&mut self, _state: &State) {
+                $(self.$module.start_from(_state);)*
+            }
+
+            fn compare(&self, _state: &State) -> Result<(), String> {
+                $(self.$module.compare(_state)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+crate::subjects::stores!(audits);
+
 /// Everything that the auditor knows after the records that it checked.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
@@ -54,6 +76,8 @@ pub(crate) struct Books {
     pub rules: RuleAudit,
     pub supply: SupplyAudit,
     pub reservations: BTreeMap<ReservationId, Audited>,
+    /// What subjects keep that nobody else changes.
+    pub own: Audits,
     pub channels: BTreeMap<ChannelId, Name>,
     pub quarantines: BTreeMap<LocationId, LocationId>,
     /// What is retired.
@@ -138,6 +162,7 @@ impl Books {
         self.quarantines = state.catalogue.all_quarantines().into_iter().collect();
         self.rules.start_from(state);
         self.supply.start_from(state);
+        self.own.start_from(state);
         for reservation in state.reservations.whole() {
             self.reservations.insert(reservation.id, Audited::from(reservation.as_ref()));
         }
@@ -185,6 +210,7 @@ impl Books {
         }
         self.rules.compare(&counted)?;
         self.supply.compare(state)?;
+        self.own.compare(state)?;
         for (id, audited) in &self.reservations {
             let known = state.reservations.get(*id).map(|reservation| Audited::from(reservation.as_ref()));
             let differs = |known: &Audited| {

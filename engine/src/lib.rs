@@ -37,6 +37,7 @@ pub mod rules;
 pub mod settings;
 pub mod state;
 pub mod stock;
+mod subjects;
 pub mod supply;
 mod sync;
 pub mod told;

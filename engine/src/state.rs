@@ -47,6 +47,20 @@ impl From<&Settings> for Bounds {
     }
 }
 
+/// Makes the stores of the subjects that have one.
+macro_rules! kept {
+    (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
+        /// What subjects keep that nobody else changes.
+        #[derive(Debug, Default)]
+        pub struct Stores {
+            $(#[allow(missing_docs, reason = "told by its type")]
+            pub $module: crate::$module::Store,)*
+        }
+    };
+}
+
+crate::subjects::stores!(kept);
+
 /// The durable view of everything. Reads use it alone; only the journal thread writes it.
 #[derive(Debug)]
 pub struct State {
@@ -66,6 +80,8 @@ pub struct State {
     pub places: PlaceTable,
     /// How fast things sell.
     pub rates: DemandRates,
+    /// What subjects keep that nobody else changes.
+    pub own: Stores,
     /// What was refused since it was last noted.
     pub lost: Lost,
     /// What is promised on terms, counted.
@@ -102,6 +118,7 @@ impl State {
             idempotency: IdempotencyTable::new(settings.idempotency_bytes),
             places: PlaceTable::default(),
             rates: DemandRates::default(),
+            own: Stores::default(),
             lost: Lost::default(),
             ledger: RwLock::default(),
             has_terms: AtomicBool::new(false),

@@ -861,7 +861,7 @@ impl Catalogue {
     #[inline]
     pub fn takes(&self, location: LocationId, purpose: Purpose) -> bool {
         let bar = match purpose {
-            Purpose::Cart => return true,
+            Purpose::Cart | Purpose::Transfer => return true,
             Purpose::Pickup => NO_PICKUP,
             Purpose::Delivery => NO_SHIP,
         };

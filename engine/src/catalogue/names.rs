@@ -33,6 +33,10 @@ pub struct MadeUp {
     pub names: Definitions,
 }
 
+/// The channel through which units are promised that move between our places. Nobody declares it, rules may name it, and no
+/// caller asks through it.
+pub const TRANSFER_CHANNEL: &str = "transfer";
+
 /// A kind of things that are retired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ThingKind {

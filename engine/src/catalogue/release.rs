@@ -8,13 +8,13 @@
 //! SKUs and locations that are made up have a cell, and cells never move: their ids stay, and their number is bounded.
 
 use super::event::Event;
-use super::names::Definitions;
+use super::names::{Definitions, TRANSFER_CHANNEL};
 use crate::decide::Decide;
 use crate::decide::draft::Answer;
 use crate::ids::{ChannelId, Seq};
 use crate::kernel::cause::Cause;
 use crate::kernel::name_ref::NameRef;
-use crate::refusal::Failure;
+use crate::refusal::{Failure, Refusal};
 use crate::reservations::command::Reserve;
 
 /// The channel that a promise is asked for through.
@@ -28,6 +28,9 @@ pub(crate) fn channel_of(
         // The id may have gone back since the command was queued.
         NameRef::Known(_) | NameRef::New(_) => cx.draft.known_channel(&reserve.channel_name),
     };
+    if reserve.channel_name.as_str() == TRANSFER_CHANNEL {
+        return Err(Refusal::invalid("channel", "is kept for goods that move between our places").into());
+    }
     if !cx.draft.takes_channel(known) {
         return Err(cx.state.catalogue.undeclared_channel("channel", &reserve.channel_name).into());
     }

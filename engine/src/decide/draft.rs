@@ -224,6 +224,33 @@ impl<I: Copy + Eq + std::hash::Hash + Into<u32>, D> Fresh<I, D> {
     }
 }
 
+/// Makes what a batch in the making knows of the stores of subjects.
+macro_rules! drafts {
+    (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
+        /// What the batch made of what subjects keep.
+        #[derive(Debug, Default)]
+        pub(crate) struct Drafts { $(pub $module: crate::$module::draft::Draft,)* }
+
+        impl Drafts {
+            /// Forgets everything: another batch begins.
+            fn restart(&mut self) {
+                $(self.$module.restart();)*
+            }
+
+            /// Lets later decisions of the batch see what an event does.
+            #[inline]
+            fn stage(&mut self, _state: &State, record: &Record) {
+                match &record.event {
+                    $(Event::$event(event) => self.$module.stage(_state, record.at(), event),)*
+                    $(Event::$effects(_) => {})*
+                }
+            }
+        }
+    };
+}
+
+crate::subjects::stores!(drafts);
+
 /// The batch in the making.
 pub(crate) struct Draft {
     pub state: Arc<State>,
@@ -245,6 +272,8 @@ pub(crate) struct Draft {
     /// The oldest record of the log: an id that was given back before it may get another name.
     pub log_from: Seq,
     names: NameSettings,
+    /// What it made of what subjects keep.
+    pub own: Drafts,
     /// What is promised on terms, this batch included.
     pub ledger: Ledger,
     /// The members of groups, those first that fewest groups share.
@@ -315,6 +344,7 @@ impl Draft {
             revived: Definitions::default(),
             log_from: 0,
             names,
+            own: Drafts::default(),
             ledger: state_ledger,
             members: FxHashMap::default(),
             made: BTreeSet::new(),
@@ -360,6 +390,7 @@ impl Draft {
         self.touched.clear();
         empty(&mut self.reservations);
         self.redated.clear();
+        self.own.restart();
         self.holds.restart();
         empty(&mut self.missing);
         empty(&mut self.quarantines);
@@ -500,6 +531,7 @@ impl Draft {
         if self.ledger.has_outlooks() {
             record.event.effects(|effect| self.note_redated(effect));
         }
+        self.own.stage(&self.state, &record);
         self.records.push(record);
         seq
     }

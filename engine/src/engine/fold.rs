@@ -44,26 +44,10 @@ impl Folder {
     pub fn fold(&mut self, state: &State, record: &Record) {
         let at = record.at();
         record.event.effects(|effect| self.fold_effect(state, at, effect));
-        self.fold_own(state, record);
+        fold_own(state, record);
         self.reservations.end_record(state, at.seq);
         fold_key(state, at);
         state.set_last_time(at.time);
-    }
-
-    /// What an event does to its own subject alone, beside its effects.
-    #[inline]
-    fn fold_own(&mut self, _state: &State, record: &Record) {
-        match &record.event {
-            // All that these do is an effect.
-            Event::Reservations(_)
-            | Event::Stock(_)
-            | Event::Catalogue(_)
-            | Event::Supply(_)
-            | Event::Rules(_)
-            | Event::Demand(_)
-            | Event::Imports(_)
-            | Event::Told(_) => {}
-        }
     }
 
     #[inline]
@@ -116,6 +100,21 @@ impl Folder {
         state.reservations.restored();
     }
 }
+
+/// Makes the fold of what only an event's own subject keeps, beside its effects.
+macro_rules! folds {
+    (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
+        #[inline]
+        fn fold_own(_state: &State, record: &Record) {
+            match &record.event {
+                $(Event::$event(event) => crate::$module::fold::fold(_state, record.at(), event),)*
+                $(Event::$effects(_) => {})*
+            }
+        }
+    };
+}
+
+crate::subjects::stores!(folds);
 
 fn fold_key(state: &State, at: At<'_>) {
     let Some(cause) = at.cause else { return };

@@ -17,6 +17,8 @@ pub enum Purpose {
     Pickup,
     /// To be sent.
     Delivery,
+    /// To be moved to another of our places.
+    Transfer,
 }
 
 impl Purpose {
@@ -26,6 +28,7 @@ impl Purpose {
             Self::Cart => "cart",
             Self::Pickup => "pickup",
             Self::Delivery => "delivery",
+            Self::Transfer => "transfer",
         }
     }
 }

@@ -6,10 +6,12 @@ use super::command::{Command, RuleFields};
 use super::event::Event;
 use super::set::RuleSet;
 use super::{Conditions, Effect, Rule, RuleId};
+use crate::catalogue::names::TRANSFER_CHANNEL;
 use crate::decide::{Decide, Decision, effect_of};
 use crate::engine::admission::{all_known, each_known};
 use crate::ids::Name;
 use crate::kernel::cause::Cause;
+use crate::kernel::name_ref::NameRef;
 use crate::kernel::version::{Precondition, Version};
 use crate::refusal::{Failure, Refusal};
 use crate::told::Thing;
@@ -77,6 +79,9 @@ pub(crate) fn describe_rule(
 ) -> Result<Option<RuleSet>, Failure> {
     let RuleFields { effect, starts_at, ends_at, .. } = fields;
     let channels = fields.channels.clone();
+    if channels.iter().any(|name| name.as_str() == TRANSFER_CHANNEL) {
+        cx.draft.intern_channel(&NameRef::New(Name::from(TRANSFER_CHANNEL.to_owned())));
+    }
     if let Some((start, end)) = starts_at.zip(ends_at).filter(|(start, end)| start >= end) {
         let reason = format!("is not after starts_at ({} ms against {} ms)", end.0, start.0);
         return Err(Refusal::invalid("ends_at", reason).into());
@@ -99,7 +104,7 @@ pub(crate) fn describe_rule(
     }
     // What a rule says already stays as it is, also where its channel was never declared.
     for (at, name) in channels.iter().enumerate() {
-        if !cx.draft.takes_channel(cx.draft.known_channel(name)) {
+        if name.as_str() != TRANSFER_CHANNEL && !cx.draft.takes_channel(cx.draft.known_channel(name)) {
             let field = format!("channels[{at}]");
             return Err(cx.state.catalogue.undeclared_channel(&field, name).into());
         }

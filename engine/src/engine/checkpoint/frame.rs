@@ -1,6 +1,6 @@
 //! The frames of all subjects, in one list; and those of the checkpoint itself.
 
-use std::fmt;
+use std::{fmt, io};
 
 use serde::de::{EnumAccess, Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::summary::Summary;
 use crate::kernel::idempotency::{Done, KeptKeys};
 use crate::kernel::tagged::tagged;
+use crate::state::State;
 use crate::{catalogue, demand, reservations, rules, stock, supply};
 
 /// Frames of the checkpoint itself, and of keys.
@@ -75,15 +76,50 @@ macro_rules! frames {
 /// Reads a frame by its tag.
 struct Tagged;
 
-frames! {
-    Stock(stock::frames::Frame),
-    Reservations(reservations::frames::Frame),
-    Catalogue(catalogue::frames::Frame),
-    Supply(supply::frames::Frame),
-    Rules(rules::frames::Frame),
-    Demand(demand::frames::Frame),
-    Own(own::Frame),
+/// Makes the list of all frames, and how those of subjects with a store of their own are saved and restored.
+macro_rules! all_frames {
+    (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
+        frames! {
+            Stock(stock::frames::Frame),
+            Reservations(reservations::frames::Frame),
+            Catalogue(catalogue::frames::Frame),
+            Supply(supply::frames::Frame),
+            Rules(rules::frames::Frame),
+            Demand(demand::frames::Frame),
+            Own(own::Frame),
+            $($event(crate::$module::frames::Frame),)*
+        }
+
+        /// Saves what subjects keep that nobody else changes.
+        ///
+        /// # Errors
+        /// What `put` said.
+        pub(super) fn save_own(
+            _state: &State,
+            _put: &mut dyn FnMut(Frame) -> io::Result<()>,
+        ) -> io::Result<()> {
+            $(crate::$module::frames::save(_state, &mut |frame| _put(frame.into()))?;)*
+            Ok(())
+        }
+
+        /// Puts back a frame of such a subject.
+        pub(super) fn restore_own(_state: &State, frame: Frame) {
+            match frame {
+                $(Frame::$event(frame) => crate::$module::frames::restore(_state, frame),)*
+                // These have writers of their own.
+                Frame::Stock(_)
+                | Frame::Reservations(_)
+                | Frame::Catalogue(_)
+                | Frame::Supply(_)
+                | Frame::Rules(_)
+                | Frame::Demand(_)
+                | Frame::Own(_) => {}
+            }
+        }
+    };
 }
+
+crate::subjects::stores!(all_frames);
 
 impl<'de> Deserialize<'de> for Frame {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

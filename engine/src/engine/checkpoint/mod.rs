@@ -151,6 +151,8 @@ fn save_all(state: &State, writer: &mut Writer<'_>) -> io::Result<(u64, u64)> {
     demand::frames::save(state, &mut |frame| writer.frame(frame))?;
     // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
     reservations::frames::save_quotas(state, &mut |frame| writer.frame(frame))?;
+    // Behind everything that it rests on.
+    frame::save_own(state, &mut |frame| writer.frame(frame))?;
     // Keys last: what their answers rest on is in the checkpoint, too.
     let mut from = 0;
     while let Some((page, next)) = state.idempotency.page(from) {
@@ -265,6 +267,7 @@ pub(crate) fn load_from(
                 return Ok(summary);
             }
             Frame::Own(own::Frame::End(_)) => return Err(wrong("its end belongs to another image".into())),
+            frame => frame::restore_own(state, frame),
         }
     }
 }

@@ -168,20 +168,19 @@ impl Auditor {
     }
 }
 
-/// What an event does to its own subject alone, beside its effects.
-fn check_own(_books: &mut Books, record: &Record) -> Result<(), String> {
-    match &record.event {
-        // All that these do is an effect.
-        Event::Reservations(_)
-        | Event::Stock(_)
-        | Event::Catalogue(_)
-        | Event::Supply(_)
-        | Event::Rules(_)
-        | Event::Demand(_)
-        | Event::Imports(_)
-        | Event::Told(_) => Ok(()),
-    }
+/// Makes the check of what only an event's own subject keeps, beside its effects.
+macro_rules! checks {
+    (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
+        fn check_own(_books: &mut Books, record: &Record) -> Result<(), String> {
+            match &record.event {
+                $(Event::$event(event) => crate::$module::audit::check(_books, record.at(), event),)*
+                $(Event::$effects(_) => Ok(()),)*
+            }
+        }
+    };
 }
+
+crate::subjects::stores!(checks);
 
 fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stated) -> Result<(), String> {
     match effect {

@@ -200,7 +200,7 @@ fn code_fits(reservation: &Reservation, shown: Option<&str>, is_demanded: bool) 
         let needs_one = match reservation.purpose {
             Purpose::Pickup => true,
             Purpose::Cart => has_one,
-            Purpose::Delivery => false,
+            Purpose::Delivery | Purpose::Transfer => false,
         };
         return match is_demanded && needs_one {
             true => Err(Refusal::PickupCodeRequired { has_one }.into()),
