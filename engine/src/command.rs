@@ -31,6 +31,7 @@ use crate::rules::command as rules;
 use crate::state::State;
 use crate::stock::command as stock;
 use crate::supply::command as supply;
+use crate::transfers::command as transfers;
 
 /// Lists the subjects: what each match over all commands comes from.
 macro_rules! subjects {
@@ -96,6 +97,8 @@ subjects! {
     Imports(imports),
     /// Of demand that was refused.
     Demand(demand),
+    /// Of transfers and of replenishment.
+    Transfers(transfers),
 }
 
 impl Command {

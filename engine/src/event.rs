@@ -45,6 +45,7 @@ use crate::rules::event as rules;
 use crate::stock::event as stock;
 use crate::supply::event as supply;
 use crate::told::event as told;
+use crate::transfers::event as transfers;
 
 /// One logged event with its place, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,6 +148,8 @@ subjects! {
     Imports(imports),
     /// Of what callers were told.
     Told(told),
+    /// Of transfers and of replenishment.
+    Transfers(transfers),
 }
 
 impl<'de> Deserialize<'de> for Event {

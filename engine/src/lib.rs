@@ -41,6 +41,7 @@ mod subjects;
 pub mod supply;
 mod sync;
 pub mod told;
+pub mod transfers;
 
 pub use anaquel_cells::{ids, level, matrix, view};
 pub use anaquel_log::histogram;

@@ -44,6 +44,8 @@ pub enum Thing {
     Retired(ThingKind, Name),
     /// A SKU that nobody counts; any other is a [`Thing::Sku`].
     Uncounted(SkuId, SkuDetails),
+    /// Of transfers and of replenishment.
+    Transfers(Box<crate::transfers::Told>),
 }
 
 /// A location, with everything that is said of it.

@@ -308,6 +308,7 @@ impl Sequencer {
             Command::Rules(command) => rules::decide::decide(cx, command, &mut cause),
             Command::Imports(command) => imports::decide::decide(cx, command, &mut cause),
             Command::Demand(command) => demand::decide::decide(cx, command),
+            Command::Transfers(command) => crate::transfers::decide::decide(cx, command, &mut cause),
         };
         match decision {
             Ok(answer) => {
@@ -450,7 +451,9 @@ impl Outcome {
             Event::Imports(event) => Some(event.outcome(seq)),
             Event::Told(event) => Some(event.outcome()),
             // Their repeats are answered by what was told, or by a reservation.
-            Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) => None,
+            Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) | Event::Transfers(_) => {
+                None
+            }
         }
     }
 }

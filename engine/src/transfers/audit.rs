@@ -1,0 +1,217 @@
+//! Checking transfers, from the events alone: at every record each line's equation holds, what arrives left before or is
+//! surplus, and what moves stock moved it where the transfer says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::{Arrived, Content, Event, Readied};
+use super::transfer::{Transfer, TransferId, supply_name};
+use crate::audit::Books;
+use crate::effect::At;
+use crate::ids::{LocationId, SkuId};
+use crate::state::State;
+use crate::stock::movement::Moved;
+use crate::supply::received::SupplySet;
+
+/// One line as the auditor adds it up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Line {
+    sku: SkuId,
+    shipped: u64,
+    surplus: u64,
+    /// Units that arrived, damaged or not.
+    arrived: u64,
+    /// Units that are given up, or went back.
+    gone: u64,
+}
+
+impl Line {
+    fn new(sku: SkuId) -> Self {
+        Self { sku, shipped: 0, surplus: 0, arrived: 0, gone: 0 }
+    }
+
+    /// Units that are on their way.
+    fn outstanding(&self) -> Result<u64, String> {
+        let (came, went) = (self.shipped + self.surplus, self.arrived + self.gone);
+        came.checked_sub(went).ok_or_else(|| format!("{went} units of a transfer's line are accounted for, of {came}"))
+    }
+}
+
+impl From<&Transfer> for Audited {
+    fn from(transfer: &Transfer) -> Self {
+        let line = |line: &super::TransferLine| Line {
+            sku: line.sku,
+            shipped: line.shipped.into(),
+            surplus: line.surplus.into(),
+            arrived: u64::from(line.received) + u64::from(line.damaged),
+            gone: u64::from(line.missing) + u64::from(line.returned),
+        };
+        Self {
+            from: transfer.content.from,
+            to: transfer.content.to,
+            lines: transfer.lines.iter().map(line).collect(),
+            left: transfer.shipped_at.is_some(),
+        }
+    }
+}
+
+/// One transfer as the auditor keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Audited {
+    from: LocationId,
+    to: LocationId,
+    lines: Vec<Line>,
+    /// Whether its units left.
+    left: bool,
+}
+
+/// What the auditor knows of transfers.
+#[derive(Debug, Default)]
+pub(crate) struct Audit(BTreeMap<TransferId, Audited>);
+
+impl Audit {
+    /// Starts from what a checkpoint says.
+    pub fn start_from(&mut self, state: &State) {
+        let all = state.own.transfers.all();
+        self.0 = all.iter().map(|transfer| (transfer.id, Audited::from(transfer.as_ref()))).collect();
+    }
+
+    /// Compares with what the engine's own fold of the log holds.
+    ///
+    /// # Errors
+    /// The transfer that differs.
+    pub fn compare(&self, state: &State) -> Result<(), String> {
+        let all = state.own.transfers.all();
+        if self.0.len() != all.len() {
+            return Err(format!("memory has {} transfers, and the log {}", all.len(), self.0.len()));
+        }
+        match all.iter().find(|transfer| self.0.get(&transfer.id) != Some(&Audited::from(transfer.as_ref()))) {
+            Some(transfer) => Err(format!("memory and log disagree on transfer {}", transfer.name)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Checks what an event says of transfers; what it does to stock, promises and supply is checked with those.
+///
+/// # Errors
+/// What is wrong, with both numbers.
+pub(crate) fn check(books: &mut Books, at: At<'_>, event: &Event) -> Result<(), String> {
+    let quarantines = books.quarantines.clone();
+    let all = &mut books.own.transfers.0;
+    let Some(id) = event.transfer() else {
+        if let Event::Drafted(drafted) = event {
+            let id = TransferId(at.seq);
+            let audited = drafted_as(&drafted.content)?;
+            if let Some(ready) = &drafted.ready {
+                check_ready(id, &audited, ready)?;
+            }
+            all.insert(id, audited);
+        }
+        return Ok(());
+    };
+    let known = all.get_mut(&id).ok_or("a transfer changed that is not there")?;
+    match event {
+        Event::Redrafted(event) => *known = drafted_as(&event.content)?,
+        Event::Readied(ready) => check_ready(id, known, ready)?,
+        Event::Shipped(event) => {
+            if std::mem::replace(&mut known.left, true) {
+                return Err("a transfer left twice".into());
+            }
+            for (number, units) in &event.lines {
+                let line = known.lines.get_mut(usize::from(*number)).ok_or("a line left that is not there")?;
+                line.shipped += u64::from(*units);
+            }
+            let shipped: u64 = event.lines.iter().map(|(_, units)| u64::from(*units)).sum();
+            let collected = event.collected.iter().flat_map(|collected| &collected.lines);
+            let mut taken = 0;
+            for line in collected {
+                if line.cell.location != known.from {
+                    return Err("units of a transfer left another place".into());
+                }
+                taken += u64::from(line.quantity);
+            }
+            if taken > shipped {
+                return Err(format!("{taken} units were taken for a transfer of {shipped}"));
+            }
+            check_supplies(id, known.to, &event.supplies)?;
+        }
+        Event::Received(event) => {
+            let quarantine = quarantines.iter().find(|(_, of)| **of == known.to).map(|(inside, _)| *inside);
+            for row in &event.lines {
+                let Arrived { line, sku, received, damaged, surplus, missing } = *row;
+                if usize::from(line) == known.lines.len() {
+                    known.lines.push(Line::new(sku));
+                }
+                let of = known.lines.get_mut(usize::from(line)).filter(|of| of.sku == sku);
+                let of = of.ok_or("units arrived on a line that is not there")?;
+                of.surplus += u64::from(surplus);
+                of.arrived += u64::from(received) + u64::from(damaged);
+                of.gone += u64::from(missing);
+                of.outstanding()?;
+                let told = |at: Option<LocationId>| moved(&event.receipt.rows, sku, at);
+                if told(Some(known.to)) != i64::from(received) || told(quarantine) != i64::from(damaged) {
+                    return Err("what arrived of a transfer is not what came to its place".into());
+                }
+            }
+            check_supplies(id, known.to, &event.ended)?;
+        }
+        Event::Cancelled(event) => {
+            for row in &event.lines {
+                let of = known.lines.get_mut(usize::from(row.line)).ok_or("a line went back that is not there")?;
+                of.gone += u64::from(row.returned) + u64::from(row.missing);
+                if of.outstanding()? != 0 {
+                    return Err("a transfer was cancelled with units on their way".into());
+                }
+                if moved(&event.receipt.rows, of.sku, Some(known.from)) != i64::from(row.returned) {
+                    return Err("what went back of a transfer is not what came to its place".into());
+                }
+            }
+            check_supplies(id, known.to, &event.ended)?;
+        }
+        Event::Drafted(_) | Event::PolicySet(_) | Event::RunMade(_) => {}
+    }
+    Ok(())
+}
+
+fn drafted_as(content: &Content) -> Result<Audited, String> {
+    let skus: BTreeSet<SkuId> = content.lines.iter().map(|(sku, _)| *sku).collect();
+    if content.from == content.to || skus.len() != content.lines.len() {
+        return Err("a transfer goes nowhere, or names a SKU twice".into());
+    }
+    let lines = content.lines.iter().map(|(sku, _)| Line::new(*sku)).collect();
+    Ok(Audited { from: content.from, to: content.to, lines, left: false })
+}
+
+fn check_ready(id: TransferId, known: &Audited, ready: &Readied) -> Result<(), String> {
+    let promised = &ready.promise.promised.reserved.lines;
+    let skus = known.lines.iter().map(|line| line.sku);
+    if !promised.iter().map(|line| line.cell.sku).eq(skus) {
+        return Err("a transfer's promise has other lines".into());
+    }
+    if promised.iter().any(|line| line.cell.location != known.from) {
+        return Err("units were promised for a transfer at another place".into());
+    }
+    check_supplies(id, known.to, &ready.supplies)?;
+    for supply in &ready.supplies {
+        let line = promised.iter().find(|line| line.cell.sku == supply.cell.sku);
+        if line.map(|line| line.quantity) != Some(supply.open) {
+            return Err("a transfer is to come with other units than are promised for it".into());
+        }
+    }
+    Ok(())
+}
+
+/// Supply of a transfer comes to its place, under its name.
+fn check_supplies(id: TransferId, to: LocationId, supplies: &[SupplySet]) -> Result<(), String> {
+    let name = supply_name(id);
+    match supplies.iter().all(|supply| supply.name == name && supply.cell.location == to) {
+        true => Ok(()),
+        false => Err("a transfer changed supply that is not its own".into()),
+    }
+}
+
+/// Units that rows brought to a place.
+fn moved(rows: &[Moved], sku: SkuId, at: Option<LocationId>) -> i64 {
+    let mine = rows.iter().filter(|row| row.cell.sku == sku && Some(row.cell.location) == at);
+    mine.map(|row| row.change).sum()
+}

@@ -1,0 +1,54 @@
+//! Transfers as the batch in the making leaves them.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::event::Event;
+use super::transfer::{Transfer, TransferId};
+use crate::effect::At;
+use crate::ids::Name;
+use crate::state::State;
+
+/// Transfers that the batch made or changed.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    changed: FxHashMap<TransferId, Transfer>,
+    made: FxHashMap<Name, TransferId>,
+}
+
+impl Draft {
+    /// Forgets everything: another batch begins.
+    pub fn restart(&mut self) {
+        if !self.changed.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// Lets later decisions of the batch see what an event does.
+    pub fn stage(&mut self, state: &State, at: At<'_>, event: &Event) {
+        if let Event::Drafted(drafted) = event {
+            let made = Transfer::made(at, drafted);
+            self.made.insert(made.name.clone(), made.id);
+            self.changed.insert(made.id, made);
+        }
+        let Some(id) = event.transfer() else { return };
+        if !self.changed.contains_key(&id)
+            && let Some(durable) = state.own.transfers.get(id)
+        {
+            self.changed.insert(id, Arc::unwrap_or_clone(durable));
+        }
+        if let Some(transfer) = self.changed.get_mut(&id) {
+            transfer.apply(at, event);
+        }
+    }
+
+    /// A transfer as the batch so far leaves it.
+    pub fn named(&self, state: &State, name: &Name) -> Option<Transfer> {
+        if let Some(id) = self.made.get(name) {
+            return self.changed.get(id).cloned();
+        }
+        let durable = state.own.transfers.named(name.as_str())?;
+        Some(self.changed.get(&durable.id).cloned().unwrap_or_else(|| Arc::unwrap_or_clone(durable)))
+    }
+}

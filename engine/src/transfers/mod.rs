@@ -1,0 +1,21 @@
+//! Transfers: goods on their way between two of our places, and the replenishment that proposes them.
+//!
+//! Until a transfer leaves, its units are promised at the place that they are at (channel `transfer`); from the same record
+//! on they are supply of the place that they go to. So a unit is never promised at both ends.
+
+pub(crate) mod audit;
+pub mod command;
+pub(crate) mod decide;
+pub(crate) mod draft;
+pub mod event;
+pub(crate) mod fold;
+pub(crate) mod frames;
+pub mod plan;
+pub mod policy;
+mod store;
+mod told;
+mod transfer;
+
+pub use store::{Filter, Store};
+pub use told::Told;
+pub use transfer::{Happened, Reason, Transfer, TransferId, TransferLine, TransferState};

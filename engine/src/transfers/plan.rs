@@ -1,0 +1,1 @@
+//! Replenishment, worked out beside the writer.

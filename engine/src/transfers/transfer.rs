@@ -1,0 +1,339 @@
+//! A transfer and its life, as a plain value: goods on their way between two of our places.
+//!
+//! ```text
+//!     draft ──ready──► ready ──ship──► in_transit ──receive──► partially_received ──► received
+//!       │                │                  │                          │
+//!       └────cancel──────┴──► cancelled ◄───┘ (nothing arrived)        └─ cancel ─► received
+//! ```
+//!
+//! For every line `shipped + surplus = received + damaged + missing + returned + outstanding`, at every record.
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Cancelled, Content, Drafted, Event, Readied, Received, Shipped};
+use crate::effect::At;
+use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+
+/// Changes of one transfer that are told: the newest.
+const HISTORY_MAX: usize = 200;
+
+/// A transfer's identity: the `seq` of the record that made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TransferId(pub Seq);
+
+/// Where a transfer is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TransferState {
+    /// Thought of: nothing is promised.
+    Draft,
+    /// Its units are promised at the place that they leave.
+    Ready,
+    /// They left.
+    InTransit,
+    /// Some of them arrived.
+    PartiallyReceived,
+    /// Nothing of it is outstanding.
+    Received,
+    /// It came to nothing.
+    Cancelled,
+}
+
+impl TransferState {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Draft, Self::Ready, Self::InTransit, Self::PartiallyReceived, Self::Received, Self::Cancelled];
+
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Ready => "ready",
+            Self::InTransit => "in_transit",
+            Self::PartiallyReceived => "partially_received",
+            Self::Received => "received",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether it may still change.
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Received | Self::Cancelled)
+    }
+}
+
+/// Why goods are moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Reason {
+    /// Somebody asked for it.
+    OnDemand,
+    /// A place runs short.
+    Replenishment,
+    /// A place has too much.
+    Rebalance,
+    /// It goes back to where it came from.
+    Return,
+    /// An order waits for it.
+    Order,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::OnDemand, Self::Replenishment, Self::Rebalance, Self::Return, Self::Order];
+
+    /// Its name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnDemand => "on_demand",
+            Self::Replenishment => "replenishment",
+            Self::Rebalance => "rebalance",
+            Self::Return => "return",
+            Self::Order => "order",
+        }
+    }
+}
+
+/// One line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferLine {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Units asked for.
+    pub quantity: u32,
+    /// Units promised at the place that they leave, and not shipped.
+    pub reserved: u32,
+    /// Units that left.
+    pub shipped: u32,
+    /// Units that arrived on the shelf.
+    pub received: u32,
+    /// Units that arrived damaged.
+    pub damaged: u32,
+    /// Units that never arrived.
+    pub missing: u32,
+    /// Units that went back to the place that they left.
+    pub returned: u32,
+    /// Units that arrived and were never shipped.
+    pub surplus: u32,
+}
+
+impl TransferLine {
+    /// A line of which nothing happened yet.
+    pub fn new(sku: SkuId, quantity: u32) -> Self {
+        let [reserved, shipped, received, damaged, missing, returned, surplus] = [0; 7];
+        Self { sku, quantity, reserved, shipped, received, damaged, missing, returned, surplus }
+    }
+
+    /// Units that are on their way; `None` where more is accounted for than ever was there.
+    pub fn checked_outstanding(&self) -> Option<u32> {
+        let came = u64::from(self.shipped) + u64::from(self.surplus);
+        let gone = [self.received, self.damaged, self.missing, self.returned].into_iter().map(u64::from).sum::<u64>();
+        came.checked_sub(gone).and_then(|left| u32::try_from(left).ok())
+    }
+
+    /// Units that are on their way.
+    pub fn outstanding(&self) -> u32 {
+        self.checked_outstanding().unwrap_or(0)
+    }
+}
+
+/// One step of a transfer's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happened {
+    /// The record.
+    pub seq: Seq,
+    /// When.
+    pub time: Timestamp,
+    /// What: the kind of the event on the wire.
+    pub kind: Box<str>,
+    /// Through which channel it was asked for.
+    pub channel: Option<Name>,
+    /// Where it happened.
+    pub location: Option<LocationId>,
+    /// Who asked.
+    pub actor: Option<Box<str>>,
+}
+
+/// A transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transfer {
+    /// Its identity.
+    pub id: TransferId,
+    /// What callers call it.
+    pub name: Name,
+    /// A digest of what it was asked for with: the same again is the same transfer.
+    pub digest: u64,
+    /// Where it is in its life.
+    pub state: TransferState,
+    /// What was asked for.
+    pub content: Content,
+    /// What became of it, line by line.
+    pub lines: Vec<TransferLine>,
+    /// The promise at the place that it leaves, once it is ready; and which line of it each line is, where it got any.
+    pub reservation: Option<ReservationId>,
+    /// When it is expected.
+    pub expected_at: Option<Timestamp>,
+    /// When it left.
+    pub shipped_at: Option<Timestamp>,
+    /// When the last of it arrived, was given up, or went back.
+    pub received_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// How the carrier calls it.
+    pub tracking: Option<Box<str>>,
+    /// Documents of arrivals that counted.
+    pub references: Vec<Box<str>>,
+    /// What happened, oldest first: the newest 200.
+    pub history: Vec<Happened>,
+    /// The `seq` of its last change.
+    pub version: Seq,
+}
+
+impl Transfer {
+    /// The transfer that a record made.
+    pub fn made(at: At<'_>, of: &Drafted) -> Self {
+        let mut made = Self {
+            id: TransferId(at.seq),
+            name: of.name.clone(),
+            digest: of.digest,
+            state: TransferState::Draft,
+            content: of.content.clone(),
+            lines: lines_of(&of.content),
+            reservation: None,
+            expected_at: of.content.expected_at,
+            shipped_at: None,
+            received_at: None,
+            created_at: at.time,
+            tracking: None,
+            references: Vec::new(),
+            history: Vec::new(),
+            version: at.seq,
+        };
+        if let Some(ready) = &of.ready {
+            made.get_ready(at, ready);
+        }
+        made.happened(at, "transfer_drafted", None);
+        made
+    }
+
+    /// Applies a later record to it; one that it knows changes nothing.
+    pub fn apply(&mut self, at: At<'_>, event: &Event) {
+        if at.seq <= self.version {
+            return;
+        }
+        self.version = at.seq;
+        match event {
+            // Nothing is made twice.
+            Event::Drafted(_) => {}
+            Event::Redrafted(redrafted) => {
+                self.content = redrafted.content.clone();
+                self.lines = lines_of(&redrafted.content);
+                self.expected_at = redrafted.content.expected_at;
+                self.happened(at, "transfer_redrafted", None);
+            }
+            Event::Readied(ready) => {
+                self.get_ready(at, ready);
+                self.happened(at, "transfer_ready", Some(self.content.from));
+            }
+            Event::Shipped(shipped) => {
+                self.ship(shipped);
+                self.happened(at, "transfer_shipped", Some(self.content.from));
+            }
+            Event::Received(received) => {
+                self.receive(at, received);
+                self.happened(at, "transfer_received", Some(self.content.to));
+            }
+            Event::Cancelled(cancelled) => {
+                self.cancel(at, cancelled);
+                self.happened(at, "transfer_cancelled", None);
+            }
+            Event::PolicySet(_) | Event::RunMade(_) => {}
+        }
+    }
+
+    fn get_ready(&mut self, at: At<'_>, ready: &Readied) {
+        self.state = TransferState::Ready;
+        self.reservation = Some(ReservationId(at.seq));
+        self.expected_at = ready.expected_at;
+        for (line, promised) in self.lines.iter_mut().zip(&ready.promise.promised.reserved.lines) {
+            line.reserved = promised.quantity;
+        }
+    }
+
+    fn ship(&mut self, shipped: &Shipped) {
+        self.state = TransferState::InTransit;
+        self.shipped_at = Some(shipped.occurred_at);
+        self.expected_at = shipped.expected_at;
+        self.tracking.clone_from(&shipped.tracking);
+        for line in &mut self.lines {
+            line.reserved = 0;
+        }
+        for (number, units) in &shipped.lines {
+            if let Some(line) = self.lines.get_mut(usize::from(*number)) {
+                line.shipped += units;
+            }
+        }
+    }
+
+    fn receive(&mut self, at: At<'_>, received: &Received) {
+        for row in &received.lines {
+            let number = usize::from(row.line);
+            if number >= self.lines.len() {
+                self.lines.push(TransferLine::new(row.sku, 0));
+            }
+            if let Some(line) = self.lines.get_mut(number) {
+                line.received += row.received;
+                line.damaged += row.damaged;
+                line.surplus += row.surplus;
+                line.missing += row.missing;
+            }
+        }
+        self.references.extend(received.reference.clone());
+        let is_over = received.closes || self.outstanding() == 0;
+        self.state = if is_over { TransferState::Received } else { TransferState::PartiallyReceived };
+        if is_over {
+            self.received_at = Some(received.occurred_at.max(self.shipped_at.unwrap_or(at.time)));
+        }
+    }
+
+    fn cancel(&mut self, at: At<'_>, cancelled: &Cancelled) {
+        let had_arrived = self.state == TransferState::PartiallyReceived;
+        for line in &mut self.lines {
+            line.reserved = 0;
+        }
+        for row in &cancelled.lines {
+            if let Some(line) = self.lines.get_mut(usize::from(row.line)) {
+                line.returned += row.returned;
+                line.missing += row.missing;
+            }
+        }
+        self.state = if had_arrived { TransferState::Received } else { TransferState::Cancelled };
+        self.received_at = had_arrived.then_some(at.time);
+    }
+
+    fn happened(&mut self, at: At<'_>, kind: &str, location: Option<LocationId>) {
+        let channel = at.cause.and_then(|cause| cause.channel.clone());
+        let actor = at.cause.and_then(|cause| cause.actor.as_deref()).map(Into::into);
+        if self.history.len() >= HISTORY_MAX {
+            self.history.remove(0);
+        }
+        self.history.push(Happened { seq: at.seq, time: at.time, kind: kind.into(), channel, location, actor });
+    }
+
+    /// Units of all lines that are on their way.
+    pub fn outstanding(&self) -> u64 {
+        self.lines.iter().map(|line| u64::from(line.outstanding())).sum()
+    }
+
+    /// What its supply is called at the place that it goes to; with the cell, its identity.
+    pub fn supply_name(&self) -> Name {
+        supply_name(self.id)
+    }
+}
+
+/// What the supply of a transfer is called.
+pub(super) fn supply_name(id: TransferId) -> Name {
+    Name::from(format!("transfer:{}", id.0))
+}
+
+fn lines_of(content: &Content) -> Vec<TransferLine> {
+    content.lines.iter().map(|(sku, quantity)| TransferLine::new(*sku, *quantity)).collect()
+}
