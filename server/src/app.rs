@@ -14,18 +14,20 @@ use anaquel_engine::settings::PromiseLimits;
 use anaquel_engine::{Clock, Engine};
 use tokio::sync::{oneshot, watch};
 
-use crate::budget::answers::{Answers, Held};
-use crate::budget::aside::Aside;
-use crate::budget::pace::Pace;
-use crate::budget::{Payer, link::Links};
-use crate::caller::Caller;
-use crate::codes::Codes;
+use crate::auth::Door;
+use crate::auth::caller::Caller;
 use crate::config::{Config, LimitsConfig};
-use crate::door::Door;
-use crate::problem::{Problem, Slug};
+use crate::http::budget::Payer;
+use crate::http::budget::answers::{Answers, Held};
+use crate::http::budget::aside::Aside;
+use crate::http::budget::link::Links;
+use crate::http::budget::pace::Pace;
+use crate::http::problem::{Problem, Slug};
 use crate::stream::Streams;
+use crate::subjects::reservations::codes::Codes;
 use crate::telemetry::machine::Machine;
-use crate::telemetry::traces::{self, Traces};
+use crate::telemetry::traces;
+use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
 
 /// How long a read with `min_seq` waits for it.

@@ -23,18 +23,19 @@ use tokio_util::either::Either;
 use tower::{Service, ServiceExt};
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
-use crate::budget::ALWAYS_ANSWERED;
-use crate::budget::link::{Link, Place};
-use crate::budget::watched::{Tracked, Watched};
+use crate::auth::Door;
+use crate::auth::principal::Peer;
+use crate::auth::tls::Tls;
 use crate::config::{Config, Sync};
-use crate::door::Door;
-use crate::door::guard;
-use crate::door::tls::Tls;
-use crate::door::visitor::Peer;
-use crate::problem::{Problem, Slug};
+use crate::http::budget::ALWAYS_ANSWERED;
+use crate::http::budget::link::{Link, Place};
+use crate::http::budget::watched::{Tracked, Watched};
+use crate::http::middleware::admission as guard;
+use crate::http::problem::{Problem, Slug};
+use crate::http::router as api;
 use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
-use crate::{api, demo, telemetry};
+use crate::{demo, telemetry};
 
 /// Connections that wait to be taken in; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;

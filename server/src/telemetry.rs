@@ -17,9 +17,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::app::App;
+use crate::auth::failures::Failures;
 use crate::config::{LogConfig, LogFormat};
-use crate::door::failures::Failures;
-use machine::Machine;
+use crate::telemetry::machine::Machine;
 
 /// Histograms drain into their buckets this often; without it they would grow without end.
 const UPKEEP: Duration = Duration::from_secs(5);

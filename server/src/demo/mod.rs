@@ -15,9 +15,9 @@ use anaquel_engine::ids::Name;
 use anaquel_engine::patch::Patch;
 use anyhow::Context;
 
-use numbers::Numbers;
-use places::{PLACES, Place};
-use products::{Variant, variants};
+use crate::demo::numbers::Numbers;
+use crate::demo::places::{PLACES, Place};
+use crate::demo::products::{Variant, variants};
 
 const SEED: u64 = 0x0A7A_90E1;
 

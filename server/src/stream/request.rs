@@ -8,21 +8,23 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::envelope::Envelope;
-use super::frame::ClientId;
 use crate::app::App;
-use crate::budget::{Payer, Who};
-use crate::caller::Caller;
-use crate::door::Scope;
-use crate::door::visitor::Visitor;
-use crate::extract::{bind_key, fingerprint_of, read_key};
-use crate::ops::{self, Reply, StepBody};
-use crate::problem::Problem;
-use crate::wire::objects::{self, Objects};
-use crate::wire::reservation::{
+use crate::auth::Scope;
+use crate::auth::caller::Caller;
+use crate::auth::principal::Visitor;
+use crate::http::budget::{Payer, Who};
+use crate::http::extract::{bind_key, fingerprint_of, read_key};
+use crate::http::problem::Problem;
+use crate::http::reply::Reply;
+use crate::stream::envelope::Envelope;
+use crate::stream::frame::ClientId;
+use crate::subjects::reservations::bodies::{
     BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
 };
-use crate::wire::stock::{AvailabilityBody, CountsBody, MovementsBody};
+use crate::subjects::reservations::ops::StepBody;
+use crate::subjects::stock::bodies::{AvailabilityBody, CountsBody, MovementsBody};
+use crate::wire::objects;
+use crate::wire::objects::Objects;
 use crate::wire::strict::Object;
 use crate::wire::{name, sku_name};
 
@@ -102,7 +104,7 @@ pub fn read(key_required: bool, visitor: Option<&Visitor>, text: &str) -> (Optio
         }
         return (Some(id), Ok(Request::Command(Command { caller, what: What::Reserve(body) })));
     }
-    let mut members: Map<String, Value> = match crate::extract::parse_json(text.as_bytes()) {
+    let mut members: Map<String, Value> = match crate::http::extract::parse_json(text.as_bytes()) {
         Ok(Object(members)) => members,
         Err(problem) => return (None, Err(problem)),
     };
@@ -302,7 +304,7 @@ impl Command {
         let Self { caller, what } = self;
         let caller = Caller { who: payer.who, ..caller };
         match what {
-            What::Reserve(body) => ops::reserve(&app, &caller, body).await,
+            What::Reserve(body) => crate::subjects::reservations::ops::reserve(&app, &caller, body).await,
             // On the heap, so that the room for whatever is asked for seldom is not moved about with every reservation.
             What::Other { op, reservation, body } => {
                 Box::pin(other(&app, &caller, &payer, op, &reservation, body)).await
@@ -320,7 +322,7 @@ async fn other(
     body: Value,
 ) -> Result<Reply, Problem> {
     match op {
-        Op::Reserve => ops::reserve(app, caller, from_value(body)?).await,
+        Op::Reserve => crate::subjects::reservations::ops::reserve(app, caller, from_value(body)?).await,
         Op::Confirm => step::<ConfirmBody>(app, caller, reservation, body).await,
         Op::Ready => step::<ReadyBody>(app, caller, reservation, body).await,
         Op::Collect => step::<CollectBody>(app, caller, reservation, body).await,
@@ -329,14 +331,22 @@ async fn other(
         Op::PickupBy => step::<PickupByBody>(app, caller, reservation, body).await,
         Op::Bind => step::<BindBody>(app, caller, reservation, body).await,
         Op::Rebind => step::<RebindBody>(app, caller, reservation, body).await,
-        Op::Movements => ops::movements(app, caller, from_value::<MovementsBody>(body)?).await,
-        Op::Counts => ops::counts(app, caller, from_value::<CountsBody>(body)?).await,
-        Op::Availability => ops::availability(app, caller, payer, from_value::<AvailabilityBody>(body)?).await,
+        Op::Movements => crate::subjects::stock::ops::movements(app, caller, from_value::<MovementsBody>(body)?).await,
+        Op::Counts => crate::subjects::stock::ops::counts(app, caller, from_value::<CountsBody>(body)?).await,
+        Op::Availability => {
+            crate::subjects::stock::availability::availability(
+                app,
+                caller,
+                payer,
+                from_value::<AvailabilityBody>(body)?,
+            )
+            .await
+        }
     }
 }
 
 async fn step<T: StepBody>(app: &App, caller: &Caller, reservation: &str, body: Value) -> Result<Reply, Problem> {
-    ops::step(app, caller, reservation, from_value::<T>(body)?).await
+    crate::subjects::reservations::ops::step(app, caller, reservation, from_value::<T>(body)?).await
 }
 
 fn body<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> {

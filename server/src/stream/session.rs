@@ -7,13 +7,14 @@ use anaquel_engine::feed::{Cursor, Message, Mode, Selection, Share, Start, Subsc
 use anaquel_engine::ids::Seq;
 use futures_util::future::BoxFuture;
 
-use super::frame::{self, ClientId, Frame};
-use super::mailbox::Mailbox;
-use super::streams::exceeded;
 use crate::app::App;
-use crate::budget::Who;
-use crate::budget::aside::Turn;
-use crate::problem::{Problem, Slug};
+use crate::http::budget::Who;
+use crate::http::budget::aside::Turn;
+use crate::http::problem::{Problem, Slug};
+use crate::stream::frame;
+use crate::stream::frame::{ClientId, Frame};
+use crate::stream::mailbox::Mailbox;
+use crate::stream::streams::exceeded;
 use crate::wire;
 
 /// What one subscription may tell before the next has its turn.

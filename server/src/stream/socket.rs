@@ -15,19 +15,21 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use http::{HeaderMap, Uri};
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
-use super::frame::{self, ClientId};
-use super::measures::Measures;
-use super::request::{self, Command, Request};
-use super::session::{Session, Told};
-use super::streams::exceeded;
-use super::streams::{Entered, stopped};
 use crate::app::App;
-use crate::budget::Payer;
-use crate::budget::answers::Held;
+use crate::auth::principal::{PROTOCOL, Peer, Visitor};
 use crate::config::StreamConfig;
-use crate::door::visitor::{PROTOCOL, Peer, Visitor};
-use crate::ops::Reply;
-use crate::problem::{Problem, Slug};
+use crate::http::budget::Payer;
+use crate::http::budget::answers::Held;
+use crate::http::problem::{Problem, Slug};
+use crate::http::reply::Reply;
+use crate::stream::frame;
+use crate::stream::frame::ClientId;
+use crate::stream::measures::Measures;
+use crate::stream::request;
+use crate::stream::request::{Command, Request};
+use crate::stream::session::{Session, Told};
+use crate::stream::streams::exceeded;
+use crate::stream::streams::{Entered, stopped};
 
 /// Bytes kept for reading and for writing. The defaults of the library, 128 KiB each, would be most of what an idle
 /// socket costs.

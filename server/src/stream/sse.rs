@@ -15,16 +15,16 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
-use super::frame::{ClientId, Frame};
-use super::measures::Measures;
-use super::request::{mode, read_cursor, selection};
-use super::session::{Session, Told};
-use super::streams::{Entered, stopped};
 use crate::app::App;
-use crate::budget::Payer;
-use crate::door::visitor::Visitor;
-use crate::extract::Params;
-use crate::problem::Problem;
+use crate::auth::principal::Visitor;
+use crate::http::budget::Payer;
+use crate::http::extract::Params;
+use crate::http::problem::Problem;
+use crate::stream::frame::{ClientId, Frame};
+use crate::stream::measures::Measures;
+use crate::stream::request::{mode, read_cursor, selection};
+use crate::stream::session::{Session, Told};
+use crate::stream::streams::{Entered, stopped};
 
 /// How long a browser waits before it connects again.
 const RETRY_MS: u64 = 1000;

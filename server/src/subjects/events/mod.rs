@@ -1,0 +1,4 @@
+//! The log, record by record.
+
+pub mod routes;
+pub mod views;

@@ -1,0 +1,4 @@
+//! Health, metrics, the build, the clock, backups.
+
+pub mod backup;
+pub mod routes;

@@ -1,0 +1,3 @@
+//! Where a SKU can be picked up, and when.
+
+pub mod routes;

@@ -1,0 +1,4 @@
+//! Rules, and why one is in force.
+
+pub mod bodies;
+pub mod routes;

@@ -1,0 +1,4 @@
+//! Inbound supply.
+
+pub mod bodies;
+pub mod routes;

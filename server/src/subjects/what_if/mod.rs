@@ -1,0 +1,4 @@
+//! What rules and stock would have changed.
+
+pub mod bodies;
+pub mod routes;
