@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use anaquel_engine::event::ImportKind;
 use anaquel_engine::feed::Cursor;
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
@@ -16,13 +15,13 @@ use anaquel_server::auth::caller::Caller;
 use anaquel_server::auth::keys::KeyFile;
 use anaquel_server::config::Config;
 use anaquel_server::files::numbers::Decimal;
-use anaquel_server::files::plan::{Format, Plan, Reading, Surface};
+use anaquel_server::files::plan::{Format, ImportPlan, Reading, Surface};
 use anaquel_server::files::rejects::Rejects;
 use anaquel_server::files::table::{Field, Part, Table};
 use anaquel_server::files::{csv, load};
 use anaquel_server::http::extract::{Params, parse_json, read_key};
 use anaquel_server::stream::read_message;
-use anaquel_server::subjects::{catalogue, reservations, rules, sourcing, stock, supply, what_if};
+use anaquel_server::subjects::{catalogue, file_kinds, reservations, rules, sourcing, stock, supply, what_if};
 
 /// A decoder, by the name of its corpus.
 pub type Decoder = (&'static str, fn(&[u8]));
@@ -131,10 +130,8 @@ fn imports(bytes: &[u8]) {
     static SHOP: Mutex<(Option<Engine>, u32)> = Mutex::new((None, 0));
     const FILES_MAX: u32 = 2_000;
     let Some((how, file)) = bytes.split_first() else { return };
-    use ImportKind::{Channels, Groups, Locations, Prices, Rules, Skus, Stock, Supply};
-    let kinds = [Locations, Groups, Skus, Stock, Prices, Rules, Supply, Channels];
-    let Some(kind) = kinds.get(usize::from(how % 8)).copied() else { return };
-    let plan = Plan {
+    let Some(kind) = file_kinds().get(usize::from(how % 8)).copied() else { return };
+    let plan = ImportPlan {
         kind,
         format: if how & 8 == 0 { Format::Csv } else { Format::Ndjson },
         atomic: how & 16 != 0,

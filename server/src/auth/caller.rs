@@ -8,7 +8,7 @@ use axum::extract::FromRequestParts;
 use http::Extensions;
 use http::request::Parts;
 
-use crate::auth::principal::Visitor;
+use crate::auth::principal::Principal;
 use crate::auth::rates::network;
 use crate::auth::{Scope, digest};
 use crate::http::budget::{Payer, Who};
@@ -19,9 +19,10 @@ use crate::http::problem::Problem;
 pub struct Caller {
     pub idempotency: Option<IdempotencyKey>,
     pub trace: Option<String>,
-    /// Who it is; none where the door stands open.
-    pub visitor: Option<Visitor>,
-    /// Whose share its keys count against: a digest of who it is, or, where the door stands open, of where it is.
+    /// The principal; `None` if the server authenticates nobody.
+    pub principal: Option<Principal>,
+    /// Whose share its keys count against: a digest of the principal, or of the address if the server
+    /// authenticates nobody.
     pub share: u64,
     /// Whose turns it takes.
     pub who: Who,
@@ -38,32 +39,32 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 impl Caller {
     /// What goes into the record; nothing where there is nothing to tell.
     pub fn cause(&self) -> Option<Box<Cause>> {
-        let Self { idempotency, trace, visitor, share, who: _ } = self;
-        if idempotency.is_none() && trace.is_none() && visitor.is_none() {
+        let Self { idempotency, trace, principal, share, who: _ } = self;
+        if idempotency.is_none() && trace.is_none() && principal.is_none() {
             return None;
         }
         Some(Box::new(Cause {
             idempotency: idempotency.clone(),
             trace: trace.clone(),
-            actor: visitor.as_ref().map(|visitor| visitor.identity.name.clone()),
-            origin: visitor.as_ref().map(Visitor::origin),
+            actor: principal.as_ref().map(|principal| principal.identity.name.clone()),
+            origin: principal.as_ref().map(Principal::origin),
             caller: *share,
             ..Cause::default()
         }))
     }
 
-    /// Who the guard let in, and whose turns that takes, with nothing else said.
-    pub fn new(visitor: Option<Visitor>, who: Who) -> Self {
-        let share = visitor.as_ref().map_or(0, |visitor| visitor.identity.share);
-        Self { visitor, share, who, ..Self::default() }
+    /// A principal, with no idempotency key and no trace.
+    pub fn new(principal: Option<Principal>, who: Who) -> Self {
+        let share = principal.as_ref().map_or(0, |principal| principal.identity.share);
+        Self { principal, share, who, ..Self::default() }
     }
 
     /// Who is behind a request.
     pub fn of(extensions: &Extensions) -> Self {
-        Self::new(extensions.get::<Visitor>().cloned(), Payer::of(extensions).who)
+        Self::new(extensions.get::<Principal>().cloned(), Payer::of(extensions).who)
     }
 
-    /// The same with a key. Where the door stands open, its share is that of its address.
+    /// The same with a key. If the server authenticates nobody, the share is that of the address.
     #[must_use]
     pub fn with_key(self, idempotency: Option<IdempotencyKey>, address: Option<IpAddr>) -> Self {
         let share = match (self.share, &idempotency, address) {
@@ -75,7 +76,7 @@ impl Caller {
 
     /// Whether it is bound to channels or locations.
     pub fn is_bound(&self) -> bool {
-        self.visitor.as_ref().is_some_and(|visitor| visitor.identity.is_bound())
+        self.principal.as_ref().is_some_and(|principal| principal.identity.is_bound())
     }
 
     /// Whether it has one of these scopes.
@@ -83,22 +84,22 @@ impl Caller {
     /// # Errors
     /// `forbidden`, naming what is needed.
     pub fn may(&self, scopes: &[Scope]) -> Result<(), Problem> {
-        self.visitor.as_ref().map_or(Ok(()), |visitor| visitor.identity.may(scopes))
+        self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may(scopes))
     }
 
     /// Whether it speaks for a channel.
     ///
     /// # Errors
     /// `forbidden`, naming the field.
-    pub fn speaks_for(&self, field: &str, channel: Option<&str>) -> Result<(), Problem> {
-        self.visitor.as_ref().map_or(Ok(()), |visitor| visitor.identity.speaks_for(field, channel))
+    pub fn may_use_channel(&self, field: &str, channel: Option<&str>) -> Result<(), Problem> {
+        self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may_use_channel(field, channel))
     }
 
     /// Whether it acts at a location.
     ///
     /// # Errors
     /// `forbidden`, naming the field.
-    pub fn acts_at(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
-        self.visitor.as_ref().map_or(Ok(()), |visitor| visitor.identity.acts_at(field, location))
+    pub fn may_use_location(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
+        self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may_use_location(field, location))
     }
 }

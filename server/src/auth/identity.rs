@@ -123,7 +123,7 @@ impl Identity {
     ///
     /// # Errors
     /// `forbidden`, naming the field and the channels that would do.
-    pub fn speaks_for(&self, field: &str, channel: Option<&str>) -> Result<(), Problem> {
+    pub fn may_use_channel(&self, field: &str, channel: Option<&str>) -> Result<(), Problem> {
         bound(field, channel, &self.channels, "channel")
     }
 
@@ -131,7 +131,7 @@ impl Identity {
     ///
     /// # Errors
     /// `forbidden`, naming the field and the locations that would do.
-    pub fn acts_at(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
+    pub fn may_use_location(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
         bound(field, location, &self.locations, "location")
     }
 }
@@ -165,10 +165,10 @@ mod tests {
     #[test]
     fn a_bound_caller_is_bound() {
         let till = Identity { locations: vec!["s14".into()], scopes: vec![Scope::Stock], ..Identity::default() };
-        assert!(till.acts_at("location", Some("s14")).is_ok());
-        assert!(till.acts_at("location", Some("s15")).is_err());
-        assert!(till.acts_at("location", None).is_err(), "no place is not its place");
-        assert!(till.speaks_for("channel", Some("anything")).is_ok());
+        assert!(till.may_use_location("location", Some("s14")).is_ok());
+        assert!(till.may_use_location("location", Some("s15")).is_err());
+        assert!(till.may_use_location("location", None).is_err(), "no place is not its place");
+        assert!(till.may_use_channel("channel", Some("anything")).is_ok());
         assert!(till.may(&[Scope::Stock]).is_ok() && till.may(&[Scope::Read, Scope::Stock]).is_ok());
         assert!(till.may(&[Scope::Read]).is_err() && till.may(&[]).is_err());
         let admin = Identity { scopes: vec![Scope::Admin], ..Identity::default() };

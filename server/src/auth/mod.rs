@@ -1,18 +1,19 @@
-//! The door: who may come in, and what they may do.
+//! Authentication and authorisation: who a caller is, and what they may do.
 //!
 //! - [`identity`]: scopes, and the channels and locations that a caller is bound to
 //! - [`keys`]: API keys, hashed in a file that the command line changes and the server watches
 //! - [`tokens`]: JWTs, signed by a key of a JWKS file
-//! - [`failures`]: who was not let in, counted and written down
-//! - [`guard`]: every request passes it; which scope a route needs stands in the OpenAPI document, and nowhere else
+//! - [`failures`]: failed authentications, counted and logged
 //! - [`rates`]: requests a second, by address and by key
 //! - [`hosts`]: which names the server answers to
 //! - [`origins`]: which pages may open sockets, and write
 //! - [`proxies`]: whom a request comes from that passed a proxy of one's own
 //! - [`tls`]: the certificate, read anew when it changes
-//! - [`visitor`]: who was let in, as the rest of the server knows it
+//! - [`principal`]: the authenticated caller of a request
+//! - [`caller`]: the principal with its idempotency key and its share
+//! - [`sight`]: which rules, channels and numbers a caller sees
 //!
-//! As long as there is no key and no JWKS file, the door stands open, and the server listens on loopback only.
+//! Without keys and without a JWKS file the server authenticates nobody, and listens on loopback only.
 
 pub mod caller;
 pub mod failures;
@@ -41,19 +42,18 @@ use crate::auth::hosts::Hosts;
 pub use crate::auth::identity::{Identity, Scope, digest};
 use crate::auth::keys::{KeyFile, TOKEN_PREFIX};
 use crate::auth::origins::Origins;
+use crate::auth::principal::Principal;
 use crate::auth::proxies::Proxies;
 use crate::auth::rates::Rates;
+use crate::auth::tokens::Tokens;
 use crate::config::{AuthConfig, Config};
 use crate::http::problem::{Problem, Slug};
-
-use crate::auth::principal::Visitor;
-use crate::auth::tokens::Tokens;
 
 /// How often the files are looked at: a key is out soon after.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Everything that decides who may come in.
-pub struct Door {
+/// Everything that authenticates callers: keys, tokens, origins, hosts, proxies and rate limits.
+pub struct Auth {
     keys_path: PathBuf,
     auth: AuthConfig,
     known: ArcSwap<Known>,
@@ -75,13 +75,13 @@ struct Known {
     tokens: Option<Tokens>,
 }
 
-impl Door {
+impl Auth {
     /// Reads the files that `config` names.
     ///
     /// # Errors
     /// One of them is not what it should be.
     pub fn open(config: &Config) -> anyhow::Result<Self> {
-        let door = Self {
+        let auth = Self {
             keys_path: config.auth.keys_path(&config.data),
             auth: config.auth.clone(),
             known: ArcSwap::default(),
@@ -94,11 +94,11 @@ impl Door {
             rates: Rates::new(&config.limits),
         };
         // What changes while they are read is read again.
-        *door.seen() = door.stamps();
-        door.known.store(Arc::new(door.read()?));
-        let is_missing = config.auth.keys.is_some() && door.known.load().keys.is_none();
-        anyhow::ensure!(!is_missing, "auth.keys: there is no {}; anaquel keys add makes it", door.keys_path.display());
-        Ok(door)
+        *auth.seen() = auth.stamps();
+        auth.known.store(Arc::new(auth.read()?));
+        let is_missing = config.auth.keys.is_some() && auth.known.load().keys.is_none();
+        anyhow::ensure!(!is_missing, "auth.keys: there is no {}; anaquel keys add makes it", auth.keys_path.display());
+        Ok(auth)
     }
 
     fn read(&self) -> anyhow::Result<Known> {
@@ -154,9 +154,10 @@ impl Door {
         identity.map_or(Ok(()), |identity| self.rates.check_identity(identity))
     }
 
-    /// Whether somebody who was let in may stay: a key may have been revoked, a token expired, the door locked.
-    pub fn lets_stay(&self, visitor: Option<&Visitor>) -> bool {
-        visitor.map_or_else(|| !self.is_locked(), |visitor| self.still_admits(&visitor.identity))
+    /// Whether a principal is still valid: its key may have been revoked, its token may have expired, or the server may have
+    /// begun to ask for keys.
+    pub fn is_still_valid(&self, principal: Option<&Principal>) -> bool {
+        principal.map_or_else(|| !self.is_locked(), |principal| self.still_admits(&principal.identity))
     }
 
     fn still_admits(&self, identity: &Identity) -> bool {
@@ -184,7 +185,7 @@ impl Door {
             let is_new = std::mem::replace(&mut complained, now) != now;
             match self.read() {
                 Ok(mut known) => {
-                    // A door that was locked does not open because a file is gone.
+                    // A server that asks for keys does not stop asking because the file is gone.
                     if known.keys.is_none() && self.known.load().keys.is_some() {
                         tracing::error!(path = %self.keys_path.display(), "the file of keys is gone; those known before stay");
                         known.keys.clone_from(&self.known.load().keys);

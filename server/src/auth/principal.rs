@@ -1,4 +1,4 @@
-//! Who asks, as the rest of the server knows it.
+//! The authenticated caller of a request, and its connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,16 +16,16 @@ pub const PROTOCOL_KEY: &str = "anaquel.key.";
 #[derive(Debug, Clone)]
 pub struct Peer(pub SocketAddr, pub Arc<Link>);
 
-/// What the guard found out about a request.
+/// Who sent a request, and under which id it is logged.
 #[derive(Debug, Clone)]
-pub struct Visitor {
+pub struct Principal {
     pub identity: Arc<Identity>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) request: String,
 }
 
-impl Visitor {
-    /// The same visitor with one of the requests of a socket.
+impl Principal {
+    /// The same principal with one of the requests of a socket.
     pub fn asking(&self, message: &str) -> Self {
         Self { request: format!("{}/{message}", self.request), ..self.clone() }
     }

@@ -29,7 +29,7 @@ impl<'a> Sight<'a> {
     /// What a caller sees where no channel is named: who is bound to channels sees what those see.
     pub fn of(engine: &'a Engine, caller: &'a Caller) -> Self {
         let catalogue = &engine.state().catalogue;
-        let identity = caller.visitor.as_ref().map(|visitor| visitor.identity.as_ref());
+        let identity = caller.principal.as_ref().map(|principal| principal.identity.as_ref());
         let names = identity.map_or(&[][..], |identity| &identity.channels);
         let places = identity.map_or(&[][..], |identity| &identity.locations);
         // A name that nobody declared yet is bound to all the same: to nothing.

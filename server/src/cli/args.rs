@@ -1,14 +1,17 @@
 //! The command line: what can be said, and what it means.
 
-use anaquel_engine::settings::PromiseLimits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use anaquel_engine::settings::PromiseLimits;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::auth::Scope;
+use crate::files::kind::FileKind;
 use crate::files::numbers::Decimal;
 use crate::files::plan::Reading;
+use crate::subjects;
 
 /// Real-time stock availability: how many of this can be promised, here, now.
 #[derive(Debug, Parser)]
@@ -154,17 +157,10 @@ pub enum KeysCommand {
     },
 }
 
-/// What can be loaded and written out.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Kind {
-    Locations,
-    Groups,
-    Skus,
-    Stock,
-    Prices,
-    Rules,
-    Supply,
-    Channels,
+/// Reads a kind of file.
+fn file_kinds() -> impl TypedValueParser<Value = &'static FileKind> {
+    let names = subjects::file_kinds().map(|kind| kind.kind.as_str());
+    PossibleValuesParser::new(names).try_map(|name| subjects::file_kind(&name).ok_or("no such kind"))
 }
 
 #[derive(Debug, Args)]
@@ -184,7 +180,8 @@ pub struct Target {
 #[derive(Debug, Args)]
 pub struct ImportArgs {
     /// What the file holds.
-    pub kind: Kind,
+    #[arg(value_parser = file_kinds())]
+    pub kind: &'static FileKind,
     /// The file; `-` for standard input.
     pub file: PathBuf,
     #[command(flatten)]
@@ -224,7 +221,8 @@ pub struct ImportArgs {
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// What to write out.
-    pub kind: Kind,
+    #[arg(value_parser = file_kinds())]
+    pub kind: &'static FileKind,
     /// The file; standard output if left out.
     pub file: Option<PathBuf>,
     #[command(flatten)]
@@ -341,21 +339,6 @@ pub struct InspectArgs {
     /// Only what the directory holds.
     #[arg(long)]
     pub summary: bool,
-}
-
-impl From<Kind> for anaquel_engine::event::ImportKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Locations => Self::Locations,
-            Kind::Groups => Self::Groups,
-            Kind::Skus => Self::Skus,
-            Kind::Stock => Self::Stock,
-            Kind::Prices => Self::Prices,
-            Kind::Rules => Self::Rules,
-            Kind::Supply => Self::Supply,
-            Kind::Channels => Self::Channels,
-        }
-    }
 }
 
 /// What a key may ask for, and have open; where nothing is said, what the settings say of every key.

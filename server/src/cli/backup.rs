@@ -6,40 +6,17 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anaquel_engine::backup::{self, BackupError, Chain, Extra, Head, RestoreError, Start, Until};
+use anaquel_engine::backup::{self, BackupError, Chain, Head, RestoreError, Start, Until};
 use anyhow::Context;
 
 use crate::cli::args::{BackupArgs, RestoreArgs};
 use crate::cli::client;
 use crate::cli::remote::{FLAGS, Remote};
 use crate::config::Config;
-
-/// How a backup's name ends.
-const ENDING: &str = "backup";
+use crate::subjects::operating::backup::{ENDING, file_name, key_file};
 
 /// How the name of one ends that is not whole yet.
 const UNFINISHED: &str = "unfinished";
-
-/// What a backup is called: of what, up to which record.
-pub fn file_name(head: &Head) -> String {
-    if head.is_whole() {
-        format!("{:020}-whole.{ENDING}", head.seq)
-    } else {
-        format!("{:020}-after-{:020}.{ENDING}", head.seq, head.after)
-    }
-}
-
-/// The file of keys at `path`, if there is one, as it goes into a backup.
-///
-/// # Errors
-/// It cannot be read.
-pub fn key_file(path: &Path) -> io::Result<Vec<Extra>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(vec![Extra { name: "keys.json".to_owned(), bytes }]),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    }
-}
 
 /// Takes a backup.
 ///

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anaquel_engine::command::Outcome;
-use anaquel_engine::event::ImportKind;
 use anyhow::Context;
 use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,15 +13,14 @@ use serde_json::Value;
 
 use crate::auth::caller::Caller;
 use crate::cli::args::{ExportArgs, ImportArgs};
-use crate::cli::client;
 use crate::cli::output::output;
 use crate::cli::remote::Remote;
-use crate::cli::target as place;
-use crate::cli::target::Place;
+use crate::cli::target::DataLocation;
+use crate::cli::{client, target as place};
 use crate::files::export::Texts;
 use crate::files::load;
 use crate::files::numbers::Decimal;
-use crate::files::plan::{Format, Plan, Reading, Surface};
+use crate::files::plan::{Format, ImportPlan, Reading, Surface};
 use crate::files::rejects::Rejects;
 use crate::http::problem::Problem;
 
@@ -37,7 +35,7 @@ const ERRORS_SHOWN: usize = 20;
 /// # Errors
 /// The file cannot be read, or the engine does not take it.
 pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
-    let kind = ImportKind::from(args.kind);
+    let kind = args.kind;
     let reading = Reading {
         delimiter: args.delimiter,
         decimal: args.decimal,
@@ -46,15 +44,15 @@ pub fn import(args: ImportArgs) -> anyhow::Result<ExitCode> {
         ignore_unknown: args.ignore_unknown,
     };
     let (atomic, create, raw, atomic_rows) = (args.atomic, args.create, args.raw, ATOMIC_ROWS_MAX);
-    let place = Place::of(&args.target, true)?;
+    let place = DataLocation::of(&args.target, true)?;
     let (input, bytes) = open(&args.file)?;
     let progress = progress(bytes);
     let mut input = BufReader::new(unpacked(BufReader::new(progress.wrap_read(input)))?);
     let format = format_of(&args.file, input.fill_buf().with_context(|| args.file.display().to_string())?);
-    let plan = Plan { kind, format, atomic, create, raw, atomic_rows, reading, surface: Surface::CommandLine };
+    let plan = ImportPlan { kind, format, atomic, create, raw, atomic_rows, reading, surface: Surface::CommandLine };
     let result = match &place {
-        Place::Server(remote) => import_to_server(remote, &args, &plan, input),
-        Place::Directory(data) => import_here(data, &plan, input, args.rejects.as_deref()),
+        DataLocation::Server(remote) => import_to_server(remote, &args, &plan, input),
+        DataLocation::Directory(data) => import_here(data, &plan, input, args.rejects.as_deref()),
     };
     progress.finish_and_clear();
     match result {
@@ -87,7 +85,12 @@ fn unpacked(mut input: impl BufRead + Send + 'static) -> io::Result<Box<dyn Read
     Ok(if is_packed { Box::new(MultiGzDecoder::new(input)) } else { Box::new(input) })
 }
 
-fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: impl Read + Send) -> anyhow::Result<Value> {
+fn import_to_server(
+    remote: &Remote,
+    args: &ImportArgs,
+    plan: &ImportPlan,
+    input: impl Read + Send,
+) -> anyhow::Result<Value> {
     let media_type = if plan.format == Format::Csv { "text/csv" } else { "application/x-ndjson" };
     let mut query = form_urlencoded::Serializer::new(String::new());
     let flags = [
@@ -113,7 +116,7 @@ fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: impl
             query.append_pair(name, &format!("{column}={said}"));
         }
     }
-    let path = format!("/v1/import/{}?{}", plan.kind.as_str(), query.finish());
+    let path = format!("/v1/import/{}?{}", plan.kind.kind.as_str(), query.finish());
     let answer = client::post(remote, &path, media_type, input);
     let told = match &answer {
         Ok(answer) => Some(answer),
@@ -126,7 +129,7 @@ fn import_to_server(remote: &Remote, args: &ImportArgs, plan: &Plan, input: impl
     answer
 }
 
-fn import_here(data: &Path, plan: &Plan, input: impl BufRead, rejects: Option<&Path>) -> anyhow::Result<Value> {
+fn import_here(data: &Path, plan: &ImportPlan, input: impl BufRead, rejects: Option<&Path>) -> anyhow::Result<Value> {
     let mut rejected = match rejects {
         Some(path) => Some(BufWriter::new(File::create(path).with_context(|| path.display().to_string())?)),
         None => None,
@@ -146,14 +149,16 @@ fn import_here(data: &Path, plan: &Plan, input: impl BufRead, rejects: Option<&P
 /// # Errors
 /// The data cannot be read, or the file not written.
 pub fn export(args: ExportArgs) -> anyhow::Result<ExitCode> {
-    let kind = ImportKind::from(args.kind);
+    let kind = args.kind;
     let texts = if args.raw { Texts::Raw } else { Texts::Guarded };
-    let place = Place::of(&args.target, false)?;
+    let place = DataLocation::of(&args.target, false)?;
     let write = |out: &mut dyn Write| match &place {
-        Place::Server(remote) => client::get(remote, &format!("/v1/export/{}?raw={}", kind.as_str(), args.raw), out),
-        Place::Directory(data) => {
+        DataLocation::Server(remote) => {
+            client::get(remote, &format!("/v1/export/{}?raw={}", kind.kind.as_str(), args.raw), out)
+        }
+        DataLocation::Directory(data) => {
             let engine = place::open(data)?;
-            Ok(crate::files::export::export(&engine, kind, texts, &mut &mut *out).map(drop)?)
+            Ok((kind.export)(&engine, texts, out).map(drop)?)
         }
     };
     match &args.file {

@@ -10,14 +10,14 @@ use crate::cli::remote::{FLAGS, Remote};
 use crate::config::Config;
 
 /// Where that is.
-pub enum Place {
+pub enum DataLocation {
     /// A running server.
     Server(Remote),
     /// A data directory.
     Directory(PathBuf),
 }
 
-impl Place {
+impl DataLocation {
     /// What `target` names; where it names nothing, the data directory that a server would have by itself, if it is one.
     /// `writes` says that an empty directory will do as well. No directory is ever made here.
     ///

@@ -7,14 +7,13 @@ use std::io::BufRead;
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Command, Failure, Loaded, Outcome, Refusal, Rows};
-use anaquel_engine::event::{ImportKind, Imported, RowError};
+use anaquel_engine::event::{Imported, RowError};
 use anaquel_engine::ids::Seq;
 
 use crate::auth::caller::Caller;
 use crate::files::columns::{self, Collector, Columns};
-use crate::files::plan::{CHUNK_BYTES, ROWS_PER_CHUNK, shortened};
-pub use crate::files::plan::{CLIENT, Format, Plan, Reading, Surface, parse_kind};
-pub use crate::files::rejects::Rejects;
+use crate::files::plan::{CHUNK_BYTES, Format, ImportPlan, ROWS_PER_CHUNK, shortened};
+use crate::files::rejects::Rejects;
 use crate::files::table::{Lines, Part, Table};
 use crate::http::problem::{Problem, Slug};
 
@@ -76,7 +75,7 @@ impl From<LoadError> for Problem {
 pub fn load(
     engine: &Engine,
     caller: &Caller,
-    plan: &Plan,
+    plan: &ImportPlan,
     input: impl BufRead,
     rejects: Option<&mut Rejects<'_>>,
 ) -> Result<Box<Imported>, LoadError> {
@@ -123,7 +122,7 @@ pub fn load(
 struct Loading<'a, 'b> {
     engine: &'a Engine,
     caller: &'a Caller,
-    plan: &'a Plan,
+    plan: &'a ImportPlan,
     summary: Box<Imported>,
     collector: Collector,
     /// Bytes of the rows that were collected.
@@ -135,11 +134,11 @@ impl<'a, 'b> Loading<'a, 'b> {
     fn new(
         engine: &'a Engine,
         caller: &'a Caller,
-        plan: &'a Plan,
+        plan: &'a ImportPlan,
         delimiter: Option<u8>,
         rejects: Option<&'a mut Rejects<'b>>,
     ) -> Result<Self, LoadError> {
-        let nothing = Imported { kind: plan.kind, accepted: 0, unchanged: 0, rejected: 0, errors: Vec::new() };
+        let nothing = Imported { kind: plan.kind.kind, accepted: 0, unchanged: 0, rejected: 0, errors: Vec::new() };
         let collector = Collector::new(plan, delimiter)?;
         Ok(Self { engine, caller, plan, summary: Box::new(nothing), collector, collected: 0, rejects })
     }
@@ -219,7 +218,7 @@ impl<'a, 'b> Loading<'a, 'b> {
     /// What the engine says of a row, with what can be done about it here.
     fn advised(&self, mut error: RowError) -> RowError {
         let is_of_cell = matches!(error.field.as_deref(), Some("sku" | "location"));
-        if self.plan.kind == ImportKind::Stock && is_of_cell && error.reason.ends_with(UNKNOWN) {
+        if self.plan.kind.creates && is_of_cell && error.reason.ends_with(UNKNOWN) {
             error.reason.push_str(&format!(", or pass {}", self.plan.surface.option("create", "true")));
         }
         error

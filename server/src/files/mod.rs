@@ -5,18 +5,21 @@
 //! - [`load`]: lines to rows, rows to the engine in chunks, and what became of each
 //! - [`plan`]: what an import is asked for
 //! - [`table`], [`csv`], [`numbers`]: rows of delimited files, cells, numbers
-//! - [`columns`]: the columns of a file, and the rows that are read from them
+//! - [`kind`]: what a subject says of a kind of file
+//! - [`columns`], [`cells`]: the columns of a file, and the rows that are read from them
 //! - [`rejects`]: rejected rows as a file
 //! - [`as_of`]: which record an exported row reflects
 
 pub mod as_of;
+pub mod cells;
 pub mod columns;
 pub mod csv;
 pub mod export;
-pub mod export_route;
+pub mod kind;
 pub mod load;
 pub mod numbers;
 pub mod plan;
 pub mod rejects;
 pub mod routes;
 pub mod table;
+pub mod words;

@@ -1,7 +1,6 @@
 //! What is to be loaded, and how it is read.
 
-use anaquel_engine::event::ImportKind;
-
+use crate::files::kind::FileKind;
 use crate::files::numbers::Decimal;
 
 /// Rows in one command: one wait for the disk each.
@@ -24,8 +23,8 @@ pub enum Format {
 
 /// What is to be loaded, and how.
 #[derive(Debug, Clone)]
-pub struct Plan {
-    pub kind: ImportKind,
+pub struct ImportPlan {
+    pub kind: &'static FileKind,
     pub format: Format,
     /// One bad row refuses all.
     pub atomic: bool,
@@ -136,12 +135,6 @@ impl Surface {
             (Self::CommandLine, value) => format!("--{} {value}", name.replace('_', "-")),
         }
     }
-}
-
-/// Reads a kind.
-pub fn parse_kind(text: &str) -> Option<ImportKind> {
-    use ImportKind::{Channels, Groups, Locations, Prices, Rules, Skus, Stock, Supply};
-    [Locations, Groups, Skus, Stock, Prices, Rules, Supply, Channels].into_iter().find(|kind| kind.as_str() == text)
 }
 
 /// A text of an error, no longer than it may be.

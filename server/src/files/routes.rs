@@ -8,31 +8,30 @@ use anaquel_engine::event::Imported;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::response::Response;
-use futures_util::StreamExt;
-use http::header;
+use futures_util::{StreamExt, stream};
+use http::{HeaderValue, Uri, header};
 use serde_json::Value;
 use tokio::sync::mpsc;
-
-use super::export_route;
-use crate::app::{App, Executed};
-use crate::auth::caller::Caller;
-use crate::files::load;
-use crate::files::load::LoadError;
-use crate::files::plan::{Format, Plan, Reading, Surface};
-use crate::files::rejects::Rejects;
-use crate::http::budget::Payer;
-use crate::http::encoding::{Encoding, Unpacked};
-use crate::http::extract;
-use crate::http::extract::{Params, PathId};
-use crate::http::json_reply::{json_answer, replayed};
-use crate::http::problem::{Problem, Slug};
-use crate::http::reply::unexpected;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::app::{App, Executed};
+use crate::auth::caller::Caller;
+use crate::files::export::Texts;
+use crate::files::load::{self, LoadError};
+use crate::files::plan::{Format, ImportPlan, Reading, Surface};
+use crate::files::rejects::Rejects;
+use crate::http::budget::Payer;
+use crate::http::encoding::{Encoding, Unpacked};
+use crate::http::extract::{self, Params, PathId};
+use crate::http::pieces::{PIECE_BYTES, PieceWriter};
+use crate::http::problem::{Problem, Slug};
+use crate::http::reply::{json_answer, replayed, unexpected};
+use crate::subjects;
+
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(import)).routes(routes!(export_route::export))
+    OpenApiRouter::new().routes(routes!(import)).routes(routes!(export))
 }
 
 /// How long the next piece of a body may take to arrive.
@@ -71,7 +70,7 @@ const PIECES: usize = 8;
     )
 )]
 pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Request) -> Result<Response, Problem> {
-    let kind = crate::files::plan::parse_kind(&kind).ok_or_else(|| Problem::not_found("kind of import"))?;
+    let kind = subjects::file_kind(&kind).ok_or_else(|| Problem::not_found("kind of import"))?;
     let (parts, body) = request.into_parts();
     let mut params = Params::parse(parts.uri.query().unwrap_or_default());
     let (atomic, create, raw) = (params.flag("atomic")?, params.flag("create")?, params.flag("raw")?);
@@ -81,7 +80,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     let encoding = match Encoding::of(&parts.headers) {
         Ok(encoding) => encoding,
         Err(problem) => {
-            extract::let_go(&parts.headers, body);
+            extract::discard_beside(&parts.headers, body);
             return Err(problem);
         }
     };
@@ -89,7 +88,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         "text/csv" => Format::Csv,
         "application/x-ndjson" => Format::Ndjson,
         _ => {
-            extract::let_go(&parts.headers, body);
+            extract::discard_beside(&parts.headers, body);
             let detail = "Content-Type: send text/csv or application/x-ndjson";
             return Err(Problem::new(Slug::UnsupportedMediaType, detail));
         }
@@ -100,18 +99,18 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
     }
     let limit = app.config.limits.import_bytes;
     if extract::announced(&parts.headers).is_some_and(|length| length > limit) {
-        extract::let_go(&parts.headers, body);
+        extract::discard_beside(&parts.headers, body);
         return Err(extract::too_large("an import", limit, LIMIT, parts.version));
     }
     let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let (atomic_rows, surface) = (app.config.limits.import_atomic_rows, Surface::of_user_agent(agent));
-    let plan = Plan { kind, format, atomic, create, raw, atomic_rows, reading, surface };
+    let plan = ImportPlan { kind, format, atomic, create, raw, atomic_rows, reading, surface };
 
     // Each takes a thread for as long as its sender likes.
     let turn = match app.files.turn(Payer::of(&parts.extensions).who).await {
         Ok(turn) => turn,
         Err(problem) => {
-            extract::let_go(&parts.headers, body);
+            extract::discard_beside(&parts.headers, body);
             return Err(problem);
         }
     };
@@ -129,7 +128,7 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
         let unpacked = Unpacked::new(Pieces::new(received), encoding, limit);
         let mut reader = BufReader::with_capacity(64 << 10, unpacked);
         let bind = |hash| {
-            let who = caller.visitor.as_ref().map(|visitor| visitor.identity.as_ref());
+            let who = caller.principal.as_ref().map(|principal| principal.identity.as_ref());
             key.clone().map(|key| extract::bind_key(key, who, parts.method.as_str(), parts.uri.path(), hash))
         };
         // A file that was loaded before is only read, to see whether it is the same.
@@ -170,14 +169,16 @@ pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Reque
             other => Err(LoadError::Refused(unexpected(&other))),
         }
     });
-    let loaded = loaded.await.map_err(|_| Problem::new(Slug::Internal, "the import ended in a defect"))?;
+    let loaded = loaded
+        .await
+        .map_err(|_| Problem::new(Slug::Internal, "internal error while the file was imported; see the server log"))?;
     let (seq, imported, first) = loaded.map_err(|error| match error {
         LoadError::Read(error) if error.kind() == ErrorKind::FileTooLarge => {
             extract::too_large("an import", limit, LIMIT, version)
         }
         error => error.into(),
     })?;
-    let mut answer = crate::files::load::summary(&imported, seq);
+    let mut answer = load::summary(&imported, seq);
     // The rows themselves are not kept: a repeat tells the errors alone.
     if let (Some(Some((text, left_out))), Value::Object(members)) = (&first, &mut answer) {
         members.insert("rejects".into(), text.as_str().into());
@@ -260,5 +261,51 @@ impl Read for Pieces {
         head.copy_from_slice(&piece);
         self.hash.update(&piece);
         Ok(length)
+    }
+}
+
+/// Write out what an import reads.
+#[utoipa::path(
+    get, path = "/v1/export/{kind}", tag = "loading", security(("key" = ["ops"])),
+    params(
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels"),
+        ("raw" = Option<bool>, Query, description = "Texts as they are; without it, none is written so that a spreadsheet would run it, and the import reads them back")
+    ),
+    responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),
+              (status = 404, description = "not-found"))
+)]
+pub async fn export(State(app): State<App>, payer: Payer, PathId(kind): PathId, uri: Uri) -> Result<Response, Problem> {
+    let kind = subjects::file_kind(&kind).ok_or_else(|| Problem::not_found("kind of export"))?;
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let texts = if params.flag("raw")? { Texts::Raw } else { Texts::Guarded };
+    params.done()?;
+    let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
+    // Each takes a thread for as long as its reader likes.
+    let turn = app.files.turn(payer.who).await?;
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let _breaks_off = BreaksOff(pieces.clone());
+        let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, PieceWriter(pieces));
+        // A reader that went away ends the export.
+        let _ = (kind.export)(&app.engine, texts, &mut out).and_then(|_| std::io::Write::flush(&mut out));
+    });
+    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
+    let mut response = Response::new(Body::from_stream(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    Ok(response)
+}
+
+/// An export that ends in a defect says so in a last line, and breaks off: nobody takes it for the whole.
+struct BreaksOff(mpsc::Sender<std::io::Result<Bytes>>);
+
+impl Drop for BreaksOff {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("an export panicked");
+            let line = Bytes::from_static(b"\n#error,the export is incomplete: internal error; see the server log\n");
+            if self.0.blocking_send(Ok(line)).is_ok() {
+                let _ = self.0.blocking_send(Err(std::io::Error::other("internal error during the export")));
+            }
+        }
     }
 }

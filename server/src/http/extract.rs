@@ -21,14 +21,12 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::auth::Identity;
 use crate::auth::caller::Caller;
-use crate::auth::principal::{Peer, Visitor};
+use crate::auth::principal::{Peer, Principal};
 use crate::http::budget::Payer;
 use crate::http::budget::answers::{Held, SMALL_BYTES};
-use crate::http::encoding;
-use crate::http::encoding::Encoding;
+use crate::http::encoding::{self, Encoding};
 use crate::http::problem::{Problem, Slug};
-use crate::wire::objects;
-use crate::wire::objects::Objects;
+use crate::wire::objects::{self, Objects};
 use crate::wire::whole;
 
 /// How long a body may take to arrive.
@@ -103,7 +101,7 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// Lets go of a body whose request is refused. The answer does not wait for it: what is left is read beside it, within
 /// bounds, since a client that is still sending would otherwise see its connection break instead of the answer. Whoever
 /// asked first whether to send it (`Expect: 100-continue`) has its answer, and sends nothing.
-pub fn let_go(headers: &HeaderMap, body: Body) {
+pub fn discard_beside(headers: &HeaderMap, body: Body) {
     if !headers.contains_key(header::EXPECT) {
         tokio::spawn(discard(body));
     }
@@ -188,7 +186,7 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
         Ok(_) => announced.is_some_and(|length| length > limit as u64).then(too_large),
     };
     if let Some(problem) = refused {
-        let_go(headers, body);
+        discard_beside(headers, body);
         return Err(problem);
     }
     let mut wanted = announced.and_then(|length| usize::try_from(length).ok()).filter(|length| *length > SMALL_BYTES);
@@ -203,7 +201,7 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
                 Ok(held) => (room, until) = (Some(held), until + began.elapsed()),
                 Err(problem) => {
                     drop(whole);
-                    let_go(headers, body);
+                    discard_beside(headers, body);
                     return Err(problem);
                 }
             }
@@ -217,7 +215,7 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
             Ok(true) => break,
             Ok(false) if whole.len() > limit => {
                 drop((whole, room));
-                let_go(headers, body);
+                discard_beside(headers, body);
                 return Err(too_large());
             }
             Ok(false) => wanted = Some(limit),
@@ -259,7 +257,8 @@ async fn unpacked(
     }
     let larger = app.answers.reserve(&Payer::of(&parts.extensions), limit).await?;
     let unpacked = tokio::task::spawn_blocking(move || encoding::unpack(&packed, Encoding::Gzip, limit)).await;
-    let unpacked = unpacked.map_err(|_| Problem::new(Slug::Internal, "unpacking ended in a defect"))?;
+    let unpacked = unpacked
+        .map_err(|_| Problem::new(Slug::Internal, "internal error while the body was unpacked; see the server log"))?;
     drop(room);
     Ok((unpacked.map_err(problem)?.into(), Some(larger)))
 }
@@ -269,7 +268,7 @@ pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> 
     let caller = Caller::of(&parts.extensions);
     let idempotency = match key(&parts.headers)? {
         Some(key) => {
-            let who = caller.visitor.as_ref().map(|visitor| visitor.identity.as_ref());
+            let who = caller.principal.as_ref().map(|principal| principal.identity.as_ref());
             Some(bind_key(key, who, parts.method.as_str(), parts.uri.path(), fingerprint(body)))
         }
         // To remove what is gone already does no harm.
@@ -283,8 +282,8 @@ pub fn caller(app: &App, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> 
 }
 
 /// Who the guard found to be asking.
-pub fn visitor(parts: &Parts) -> Option<Visitor> {
-    parts.extensions.get::<Visitor>().cloned()
+pub fn principal(parts: &Parts) -> Option<Principal> {
+    parts.extensions.get::<Principal>().cloned()
 }
 
 /// Where the request came from.

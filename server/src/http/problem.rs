@@ -1,4 +1,4 @@
-//! Bad news on the wire: RFC 9457 problem documents, one slug a kind.
+//! Error responses (RFC 9457): one slug a kind.
 //!
 //! Every error of the API passes through here; the slugs and their status codes stand in one table.
 

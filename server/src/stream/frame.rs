@@ -12,9 +12,8 @@ use crate::http::problem::Problem;
 use crate::http::reply::Reply;
 use crate::stream::measures::Measures;
 use crate::stream::streams::exceeded;
-use crate::subjects::stock::bodies::write_array;
 use crate::subjects::stock::cell::CellWriter;
-use crate::wire::put::put;
+use crate::wire::put::{put, write_array};
 
 /// The id of a subscription or a request, as the client chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]

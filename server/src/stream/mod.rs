@@ -9,15 +9,16 @@ mod envelope;
 mod frame;
 mod mailbox;
 mod measures;
+pub mod operation;
 mod request;
 mod session;
 mod socket;
 mod sse;
 mod streams;
+pub mod words;
 
 pub use request::read as read_message;
 pub use streams::Streams;
-
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

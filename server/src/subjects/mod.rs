@@ -14,6 +14,9 @@ pub mod what_if;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::files::kind::FileKind;
+use crate::http::document::words::Words;
+use crate::stream::operation::Operation;
 
 /// The routes of all subjects.
 pub fn router() -> OpenApiRouter<App> {
@@ -28,4 +31,46 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(what_if::routes::routes())
         .merge(events::routes::routes())
         .merge(operating::routes::routes())
+}
+
+/// The operations of the socket of all subjects.
+pub fn operations() -> impl Iterator<Item = &'static Operation> {
+    [reservations::ops::OPERATIONS, stock::ops::OPERATIONS].into_iter().flatten()
+}
+
+/// The kinds of files of all subjects.
+pub fn file_kinds() -> [&'static FileKind; 8] {
+    use catalogue::import::{CHANNELS, GROUPS, LOCATIONS, PRICES, SKUS};
+
+    [
+        &LOCATIONS,
+        &GROUPS,
+        &SKUS,
+        &stock::import::STOCK,
+        &supply::import::SUPPLY,
+        &PRICES,
+        &rules::import::RULES,
+        &CHANNELS,
+    ]
+}
+
+/// The kind of file that has a name.
+pub fn file_kind(name: &str) -> Option<&'static FileKind> {
+    file_kinds().into_iter().find(|kind| kind.kind.as_str() == name)
+}
+
+/// What all subjects put into the OpenAPI document.
+pub fn words() -> [&'static Words; 10] {
+    [
+        &stock::words::WORDS,
+        &supply::words::WORDS,
+        &reservations::words::WORDS,
+        &sourcing::words::WORDS,
+        &pickup::words::WORDS,
+        &catalogue::words::WORDS,
+        &rules::words::WORDS,
+        &what_if::words::WORDS,
+        &events::words::WORDS,
+        &operating::words::WORDS,
+    ]
 }

@@ -4,7 +4,8 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -64,25 +65,25 @@ struct Used {
     all: usize,
     by_caller: Shares<Who>,
     /// In the order in which they came.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<QueuedAnswer>,
     waiting_of: Shares<Who>,
 }
 
 /// An answer that waits for room.
 #[derive(Debug)]
-struct Waiting {
+struct QueuedAnswer {
     payer: Payer,
     bytes: usize,
     room: oneshot::Sender<Arc<Held>>,
 }
 
 /// A place among those who wait, given up when this is dropped.
-struct Place<'a> {
+struct QueueSlot<'a> {
     answers: &'a Answers,
     who: Who,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         let mut used = lock(&self.answers.held);
         used.waiting_of.take(self.who, 1);
@@ -144,11 +145,11 @@ impl Answers {
                 return Err(overloaded(limit));
             }
             let (room, waits) = oneshot::channel();
-            used.waiting.push_back(Waiting { payer: payer.clone(), bytes, room });
+            used.waiting.push_back(QueuedAnswer { payer: payer.clone(), bytes, room });
             used.waiting_of.add(payer.who, 1);
             (limit, waits)
         };
-        let place = Place { answers: self, who: payer.who };
+        let place = QueueSlot { answers: self, who: payer.who };
         handed(waits, place, self.wait).await.ok_or_else(|| overloaded(limit))
     }
 
@@ -214,7 +215,7 @@ impl Answers {
                 at += 1;
                 continue;
             }
-            let Some(Waiting { payer, bytes, room }) = used.waiting.remove(at) else { break };
+            let Some(QueuedAnswer { payer, bytes, room }) = used.waiting.remove(at) else { break };
             if room.is_closed() {
                 continue;
             }

@@ -30,15 +30,15 @@ pub struct Aside {
     waiting_max: usize,
     /// How long a read waits for its turn.
     wait: Duration,
-    line: Mutex<Line>,
+    line: Mutex<AsideQueue>,
 }
 
 #[derive(Debug, Default)]
-struct Line {
+struct AsideQueue {
     running: usize,
     running_of: Shares<Who>,
     /// Those of each caller that wait, in order.
-    waiting: HashMap<Who, VecDeque<oneshot::Sender<Turn>>>,
+    waiting: HashMap<Who, VecDeque<oneshot::Sender<AsideTurn>>>,
     /// The callers of those, in the order in which they have their turns.
     callers: VecDeque<Who>,
     waiting_of: Shares<Who>,
@@ -46,8 +46,8 @@ struct Line {
     waiting_in_all: usize,
 }
 
-impl Line {
-    fn wait(&mut self, who: Who, turn: oneshot::Sender<Turn>) {
+impl AsideQueue {
+    fn wait(&mut self, who: Who, turn: oneshot::Sender<AsideTurn>) {
         let mine = self.waiting.entry(who).or_default();
         if mine.is_empty() {
             self.callers.push_back(who);
@@ -72,7 +72,7 @@ impl Line {
 
     /// Whoever of the next caller that has not more than its share waits longest; that caller goes behind the others.
     /// Bounded by those who wait.
-    fn next(&mut self, most_of_one: usize) -> Option<(Who, oneshot::Sender<Turn>)> {
+    fn next(&mut self, most_of_one: usize) -> Option<(Who, oneshot::Sender<AsideTurn>)> {
         let at = self.callers.iter().position(|who| self.running_of.of(*who) < most_of_one)?;
         let who = self.callers.remove(at)?;
         let mine = self.waiting.get_mut(&who)?;
@@ -89,12 +89,12 @@ impl Line {
 
 /// A turn; the next one has it when this is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub struct AsideTurn {
     aside: Arc<Aside>,
     who: Who,
 }
 
-impl Drop for Turn {
+impl Drop for AsideTurn {
     fn drop(&mut self) {
         let mut line = lock(&self.aside.line);
         line.running -= 1;
@@ -104,12 +104,12 @@ impl Drop for Turn {
 }
 
 /// A place in the line, given up when this is dropped.
-struct Place<'a> {
+struct QueueSlot<'a> {
     aside: &'a Aside,
     who: Who,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         lock(&self.aside.line).leave(self.who);
     }
@@ -137,7 +137,7 @@ impl Aside {
     ///
     /// # Errors
     /// `overloaded`, naming the limit, where too many wait, or too many of the same caller, or it takes too long.
-    pub async fn turn(self: &Arc<Self>, who: Who) -> Result<Turn, Problem> {
+    pub async fn turn(self: &Arc<Self>, who: Who) -> Result<AsideTurn, Problem> {
         let waits = {
             let mut line = lock(&self.line);
             if line.running < self.most && line.running_of.of(who) < self.most_of_one {
@@ -151,7 +151,7 @@ impl Aside {
             line.wait(who, turn);
             waits
         };
-        handed(waits, Place { aside: self, who }, self.wait).await.ok_or_else(|| self.overloaded())
+        handed(waits, QueueSlot { aside: self, who }, self.wait).await.ok_or_else(|| self.overloaded())
     }
 
     /// Does `work` in a turn of `who`. Once begun, it is done to its end, and keeps its turn until then.
@@ -169,19 +169,19 @@ impl Aside {
             work()
         });
         done.await.map_err(|error| {
-            tracing::error!(%error, "a long read ended in a defect");
-            Problem::new(Slug::Internal, "this is a defect; the log tells more")
+            tracing::error!(%error, "a long read panicked");
+            Problem::new(Slug::Internal, "internal error; see the server log")
         })
     }
 
-    fn begin(self: &Arc<Self>, line: &mut Line, who: Who) -> Turn {
+    fn begin(self: &Arc<Self>, line: &mut AsideQueue, who: Who) -> AsideTurn {
         line.running += 1;
         line.running_of.add(who, 1);
-        Turn { aside: Arc::clone(self), who }
+        AsideTurn { aside: Arc::clone(self), who }
     }
 
     /// Callers have their turns one after the other, however many of each wait. Bounded by those who wait.
-    fn next(self: &Arc<Self>, mut line: std::sync::MutexGuard<'_, Line>) {
+    fn next(self: &Arc<Self>, mut line: std::sync::MutexGuard<'_, AsideQueue>) {
         let mut given_back = Vec::new();
         while line.running < self.most {
             let Some((who, waiting)) = line.next(self.most_of_one) else { break };
@@ -245,8 +245,9 @@ mod tests {
         let refused = aside.turn(Who(2)).await.unwrap_err();
         assert_eq!(refused.status(), 503);
         drop(tokio::time::timeout(Duration::from_millis(5), aside.turn(Who(2))).await);
-        let left =
-            |line: &Line| (line.waiting.len(), line.callers.len(), line.waiting_in_all, line.waiting_of.of(Who(2)));
+        let left = |line: &AsideQueue| {
+            (line.waiting.len(), line.callers.len(), line.waiting_in_all, line.waiting_of.of(Who(2)))
+        };
         assert_eq!(left(&lock(&aside.line)), (0, 0, 0, 0));
         drop(first);
         assert_eq!(aside.run(Who(2), || 7).await.unwrap(), 7);

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -196,7 +197,7 @@ struct Open {
 
 /// A connection's place; it is free again when this is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct ConnectionSlot {
     links: Arc<Links>,
     id: u64,
     pub link: Arc<Link>,
@@ -204,7 +205,7 @@ pub struct Place {
     pub is_beyond: bool,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut open = lock(&self.links.open);
         if self.is_beyond {
@@ -297,12 +298,12 @@ impl Links {
     }
 
     /// A place for somebody who just came. Where there is none, whoever does nothing with theirs goes.
-    pub fn enter(self: &Arc<Self>, address: IpAddr) -> Place {
+    pub fn enter(self: &Arc<Self>, address: IpAddr) -> ConnectionSlot {
         self.enter_as(address, false)
     }
 
     /// The same; a trusted proxy brings many callers, and is bound by the number of all connections only.
-    pub fn enter_as(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> Place {
+    pub fn enter_as(self: &Arc<Self>, address: IpAddr, is_proxy: bool) -> ConnectionSlot {
         let address = network(address);
         let mut open = lock(&self.open);
         let (mine, all) = (open.by_address.of(address), open.links.len());
@@ -334,7 +335,7 @@ impl Links {
             }
         }
         drop(open);
-        Place { links: Arc::clone(self), id, link, is_beyond: !has_room }
+        ConnectionSlot { links: Arc::clone(self), id, link, is_beyond: !has_room }
     }
 
     /// Somebody who does nothing with their connection goes: there are no descriptors left.
@@ -397,7 +398,7 @@ mod tests {
     #[test]
     fn one_address_leaves_room_for_others() {
         let links = links(40, 0);
-        let busy = |place: &Place| Busy::new(Arc::clone(&place.link));
+        let busy = |place: &ConnectionSlot| Busy::new(Arc::clone(&place.link));
         let mine: Vec<_> = (0..100).map(|_| links.enter(address(1))).collect();
         let at_work: Vec<_> = mine.iter().map(busy).collect();
         assert_eq!(mine.iter().filter(|place| !place.is_beyond).count(), 32);
@@ -434,7 +435,7 @@ mod tests {
         assert_eq!(lock(&links.open).reserve_of.of(address(1)), 0);
     }
 
-    fn is_in_reserve(links: &Links, place: &Place) -> bool {
+    fn is_in_reserve(links: &Links, place: &ConnectionSlot) -> bool {
         lock(&links.open).reserve.iter().any(|(id, _)| *id == place.id)
     }
 

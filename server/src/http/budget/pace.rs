@@ -5,7 +5,8 @@
 //! rest find a thread soon again. Nothing is ever refused here.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -85,7 +86,7 @@ impl Pace {
         wait(self.enter(who, false)).await
     }
 
-    /// The same of a request that is refused at the door: it waits with those of one who crowds.
+    /// The same of a request that is refused before authentication: it waits with those of one who crowds.
     pub async fn refuse(&self, who: Who) -> UnderWay<'_> {
         wait(self.enter(who, true)).await
     }

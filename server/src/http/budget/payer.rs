@@ -11,7 +11,7 @@ use http::Extensions;
 use http::request::Parts;
 
 use crate::auth::Identity;
-use crate::auth::principal::{Peer, Visitor};
+use crate::auth::principal::{Peer, Principal};
 use crate::auth::rates::network;
 use crate::http::budget::link::Link;
 
@@ -44,7 +44,7 @@ impl Payer {
     /// The one behind a request.
     pub fn of(extensions: &Extensions) -> Self {
         let peer = extensions.get::<Peer>();
-        let identity = extensions.get::<Visitor>().map(|visitor| visitor.identity.as_ref());
+        let identity = extensions.get::<Principal>().map(|principal| principal.identity.as_ref());
         let who = Who::new(identity, peer.map(|Peer(address, _)| address.ip()));
         Self { who, link: peer.map(|Peer(_, link)| Arc::clone(link)) }
     }

@@ -7,11 +7,13 @@
 mod answers;
 #[allow(clippy::indexing_slicing, reason = "a name that a JSON object lacks is added to it")]
 mod records;
+pub mod words;
 
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use crate::http::document::words::Words;
 use crate::http::middleware::admission::SCHEME;
 use crate::wire::TEXT_BYTES_MAX;
 
@@ -51,8 +53,11 @@ impl utoipa::Modify for KeyScheme {
     }
 }
 
+#[cfg(test)]
+pub use records::schemas;
+
 /// The document as it is served.
-pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
+pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     let words = words();
     if let Some(schemas) = object(&mut document, "/components/schemas") {
@@ -63,7 +68,7 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
             bound_members(schema, name, &words);
         }
         // These say themselves what they hold: an answer may tell what a body may not ask for.
-        schemas.extend(records::schemas());
+        schemas.extend(records::schemas(subjects));
         schemas.insert("Problem".to_owned(), problem());
     }
     if let Some(document) = document.as_object_mut() {
@@ -87,7 +92,7 @@ pub fn complete(document: &utoipa::openapi::OpenApi) -> Value {
             operation["security"] = json!([]);
         }
         problems(operation);
-        answers::complete(method, path, operation);
+        answers::complete(subjects, method, path, operation);
     });
     drop_unused(&mut document);
     for (call, id) in [("/v1/reservations", "/id"), ("/v1/sourcing", "/reservation/id")] {

@@ -1,4 +1,4 @@
-//! Every request passes here: is it too much, who asks, may they, and under which id it is written down.
+//! Admission of a request: rate limits, host, origin, authentication, scopes, and the request id.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::{OpenApi, RefOr};
 
 use crate::app::App;
-use crate::auth::principal::{PROTOCOL_KEY, Peer, Visitor};
+use crate::auth::principal::{PROTOCOL_KEY, Peer, Principal};
 use crate::auth::{Identity, Scope};
 use crate::http::extract;
 use crate::http::problem::Problem;
@@ -92,10 +92,10 @@ impl Needs {
         };
         if self.takes_location && !identity.locations.is_empty() {
             // What happens at its location is its own, whatever the channel.
-            return identity.acts_at("location", named("location").as_deref());
+            return identity.may_use_location("location", named("location").as_deref());
         }
         if self.takes_channel && !identity.channels.is_empty() {
-            return identity.speaks_for("channel", named("channel").as_deref());
+            return identity.may_use_channel("channel", named("channel").as_deref());
         }
         Ok(())
     }
@@ -116,43 +116,43 @@ fn scopes(operation: &Operation) -> Vec<Scope> {
     // The requirement has no accessor; its JSON is its interface.
     let values = requirements.filter_map(|requirement| serde_json::to_value(requirement).ok());
     let listed = values.filter_map(|value| value.get(SCHEME)?.as_array().cloned()).flatten();
-    // A scope that nobody has is no open door.
+    // A scope that does not exist needs an administrator.
     listed.map(|scope| scope.as_str().and_then(|scope| scope.parse().ok()).unwrap_or(Scope::Admin)).collect()
 }
 
-/// Lets a request in, with the visitor among its extensions; the id that its answer carries.
+/// Admits a request: puts its principal into the extensions, and returns the id that the response carries.
 ///
 /// # Errors
 /// Why it may not come in.
 pub fn admit(app: &App, routes: &Routes, request: &mut Request) -> Result<Option<HeaderValue>, Problem> {
-    let Some(visitor) = look(app, routes, request)? else { return Ok(None) };
-    let id = HeaderValue::from_str(&visitor.request).ok();
-    request.extensions_mut().insert(visitor);
+    let Some(principal) = look(app, routes, request)? else { return Ok(None) };
+    let id = HeaderValue::from_str(&principal.request).ok();
+    request.extensions_mut().insert(principal);
     Ok(id)
 }
 
-/// Who asks; nobody in particular, where the door stands open.
-fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>, Problem> {
-    // Once, so that all of it is about the same door.
-    let is_locked = app.door.is_locked();
+/// The principal of a request; `None` if the server authenticates nobody.
+fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Principal>, Problem> {
+    // Read once, so that all checks of this request see the same answer.
+    let is_locked = app.auth.is_locked();
     if !ALIVE.contains(&request.uri().path()) {
-        app.door.hosts.check(request.version(), request.uri(), request.headers(), is_locked)?;
+        app.auth.hosts.check(request.version(), request.uri(), request.headers(), is_locked)?;
     }
     let peer = request.extensions().get::<Peer>().map(|Peer(peer, _)| *peer);
     let path = request.extensions().get::<MatchedPath>();
     let needed = path.and_then(|path| routes.needed(request.method(), path.as_str()));
     if needed.is_some() {
-        app.door.has_room_for(peer.map(|peer| peer.ip()), None)?;
+        app.auth.has_room_for(peer.map(|peer| peer.ip()), None)?;
     }
     if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
-        app.door.origins.check(request.uri(), request.headers(), is_locked)?;
+        app.auth.origins.check(request.uri(), request.headers(), is_locked)?;
     }
     let Some(needed) = needed.filter(|_| is_locked) else { return Ok(None) };
     let route = path.map_or("none", MatchedPath::as_str);
-    let identity = app.door.admit(token(request.headers()), peer.map(|peer| peer.ip()), route)?;
-    app.door.has_room_for(None, Some(&identity))?;
+    let identity = app.auth.admit(token(request.headers()), peer.map(|peer| peer.ip()), route)?;
+    app.auth.has_room_for(None, Some(&identity))?;
     needed.check(&identity, request.uri().query().unwrap_or_default())?;
-    Ok(Some(Visitor {
+    Ok(Some(Principal {
         identity: Arc::new(identity),
         address: peer.map(|peer| peer.ip()),
         request: request_id(request.headers()),
@@ -164,7 +164,7 @@ fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Visitor>
 pub async fn refuse(request: Request, problem: Problem) -> Response {
     let (parts, body) = request.into_parts();
     if (1..=DISCARDED_BYTES_MAX).contains(&extract::announced(&parts.headers).unwrap_or(0)) {
-        extract::let_go(&parts.headers, body);
+        extract::discard_beside(&parts.headers, body);
     }
     problem.into_response()
 }

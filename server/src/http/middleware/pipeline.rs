@@ -22,12 +22,11 @@ use tower::{Layer, Service};
 
 use crate::app::App;
 use crate::auth::Identity;
-use crate::auth::principal::{Peer, Visitor};
+use crate::auth::principal::{Peer, Principal};
 use crate::http::budget::answers::large;
 use crate::http::budget::link::Busy;
 use crate::http::budget::{ALWAYS_ANSWERED, Payer, Who};
-use crate::http::middleware::admission as guard;
-use crate::http::middleware::admission::Routes;
+use crate::http::middleware::admission::{self, Routes};
 use crate::http::middleware::cors::Cors;
 use crate::http::middleware::packing;
 use crate::http::problem::{Problem, Slug};
@@ -43,7 +42,7 @@ pub struct Pipeline {
 impl Pipeline {
     /// Lets in whom `routes` allow.
     pub fn new(app: App, routes: Routes) -> Self {
-        let cors = Arc::new(Cors::new(&app.door.origins));
+        let cors = Arc::new(Cors::new(&app.auth.origins));
         Self { app, routes: Arc::new(routes), cors }
     }
 }
@@ -92,13 +91,14 @@ where
         let link = request.extensions().get::<Peer>().map(|Peer(_, link)| Arc::clone(link));
         let busy = link.map(Busy::new);
         let begun = catch_unwind(AssertUnwindSafe(|| {
-            match guard::admit(&self.pipeline.app, &self.pipeline.routes, &mut request) {
+            match admission::admit(&self.pipeline.app, &self.pipeline.routes, &mut request) {
                 Ok(request_id) => {
-                    let identity = request.extensions().get::<Visitor>().map(|visitor| Arc::clone(&visitor.identity));
+                    let identity =
+                        request.extensions().get::<Principal>().map(|principal| Arc::clone(&principal.identity));
                     Ok((request_id, identity, self.inner.call(request)))
                 }
                 // On the heap, so that the answers of others take no room for it.
-                Err(problem) => Err(Box::pin(guard::refuse(request, problem))),
+                Err(problem) => Err(Box::pin(admission::refuse(request, problem))),
             }
         }));
         let pipeline = self.pipeline.clone();
@@ -121,7 +121,7 @@ where
                         }
                     };
                     if let Some(id) = request_id {
-                        response.headers_mut().insert(guard::REQUEST_ID, id);
+                        response.headers_mut().insert(admission::REQUEST_ID, id);
                     }
                     response
                 }
@@ -158,7 +158,7 @@ fn defect(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<&str>().copied();
     let message = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
     tracing::error!(panic = message, "a handler panicked");
-    Problem::new(Slug::Internal, "this is a defect; the log tells more").into_response()
+    Problem::new(Slug::Internal, "internal error; see the server log").into_response()
 }
 
 /// What is kept of a request until it is answered.

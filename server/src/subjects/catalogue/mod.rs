@@ -2,4 +2,7 @@
 
 pub mod bodies;
 pub mod hours;
+pub mod import;
 pub mod routes;
+pub mod views;
+pub mod words;

@@ -11,21 +11,19 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
 use crate::auth::sight::Sight;
 use crate::http::budget::Payer;
 use crate::http::conditions;
-use crate::http::extract;
-use crate::http::extract::{Params, PathId};
-use crate::http::json_reply::{json_answer, replayed};
+use crate::http::extract::{self, Params, PathId};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
-use crate::http::reply::unexpected;
-use crate::subjects::catalogue::bodies as words;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use crate::http::reply::{json_answer, replayed, unexpected};
+use crate::subjects::catalogue::{bodies as words, views};
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -167,7 +165,7 @@ pub(crate) fn done(app: &App, caller: &Caller, executed: Executed) -> Result<Don
     let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
         return Err(unexpected(&executed.outcome));
     };
-    let mut item = words::thing(&app.engine, thing, &Sight::of(&app.engine, caller));
+    let mut item = views::thing(&app.engine, thing, &Sight::of(&app.engine, caller));
     if let Value::Object(members) = &mut item {
         members.insert("seq".into(), (*seq).into());
     }
@@ -214,7 +212,7 @@ pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result
     let ids = Ids::of(&catalogue.skus, &mut params)?;
     let Some(gtin) = params.one("gtin")? else {
         let is_there = |engine: &Engine, id: u32| engine.state().catalogue.skus.is_live(SkuId(id));
-        return list(&app, &payer, params, ids, is_there, |engine, id| words::sku(engine, SkuId(id)).1).await;
+        return list(&app, &payer, params, ids, is_there, |engine, id| views::sku(engine, SkuId(id)).1).await;
     };
     let gtin = Gtin::parse(gtin.trim()).map_err(|error| Problem::invalid("gtin", error))?;
     let (after, limit) = (params.number::<u32>("after")?, params.limit()?);
@@ -225,7 +223,7 @@ pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result
         let mut page = Page::new(app);
         let more = found.len() > limit;
         for sku in found.into_iter().take(limit) {
-            if !page.add(words::sku(&app.engine, sku).1) {
+            if !page.add(views::sku(&app.engine, sku).1) {
                 break;
             }
             page.is_at(sku.0.to_string());
@@ -240,7 +238,7 @@ pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result
     responses((status = 200, body = words::SkuBody), (status = 404, description = "not-found")))]
 pub async fn get_sku(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.skus.id(&id).ok_or_else(|| Problem::not_found("SKU"))?;
-    read(&headers, app.engine.state().view.read(|| words::sku(&app.engine, found)).1)
+    read(&headers, app.engine.state().view.read(|| views::sku(&app.engine, found)).1)
 }
 
 /// Set a SKU. A field that is left out stays as it is, `null` takes it out.
@@ -283,7 +281,7 @@ pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> R
         let location = LocationId(id);
         catalogue.locations.is_live(location) && (quarantine || catalogue.quarantine_of(location).is_none())
     };
-    list(&app, &payer, params, ids, is_there, |engine, id| words::location(engine, LocationId(id)).1).await
+    list(&app, &payer, params, ids, is_there, |engine, id| views::location(engine, LocationId(id)).1).await
 }
 
 /// One location.
@@ -291,7 +289,7 @@ pub async fn list_locations(State(app): State<App>, payer: Payer, uri: Uri) -> R
     responses((status = 200, body = words::LocationBody), (status = 404, description = "not-found")))]
 pub async fn get_location(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.locations.id(&id).ok_or_else(|| Problem::not_found("location"))?;
-    read(&headers, app.engine.state().view.read(|| words::location(&app.engine, found)).1)
+    read(&headers, app.engine.state().view.read(|| views::location(&app.engine, found)).1)
 }
 
 /// Set a location. A field that is left out stays as it is, `null` takes it out.
@@ -330,7 +328,7 @@ pub async fn delete_location(
 pub async fn list_groups(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
     let groups = &app.engine.state().catalogue.groups;
     let is_there = |engine: &Engine, id: u32| engine.state().catalogue.groups.is_live(GroupId(id));
-    let item = |engine: &Engine, id: u32| words::group(engine, GroupId(id)).1;
+    let item = |engine: &Engine, id: u32| views::group(engine, GroupId(id)).1;
     let params = Params::parse(uri.query().unwrap_or_default());
     list(&app, &payer, params, Ids::Below(groups.count()), is_there, item).await
 }
@@ -340,7 +338,7 @@ pub async fn list_groups(State(app): State<App>, payer: Payer, uri: Uri) -> Resu
     responses((status = 200, body = words::GroupBody), (status = 404, description = "not-found")))]
 pub async fn get_group(State(app): State<App>, headers: HeaderMap, PathId(id): PathId) -> Result<Response, Problem> {
     let found = app.engine.state().catalogue.groups.id(&id).ok_or_else(|| Problem::not_found("group"))?;
-    read(&headers, app.engine.state().view.read(|| words::group(&app.engine, found)).1)
+    read(&headers, app.engine.state().view.read(|| views::group(&app.engine, found)).1)
 }
 
 /// Set a group's members. Left out they stay as they are.
@@ -379,21 +377,21 @@ pub async fn list_channels(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let channels = &app.engine.state().catalogue.channels;
-    if let Some(visitor) = caller.visitor.filter(|visitor| !visitor.identity.channels.is_empty()) {
+    if let Some(principal) = caller.principal.filter(|principal| !principal.identity.channels.is_empty()) {
         // Its own channels, one after the other; where they stand among all is not told.
-        let mut own: Vec<_> = visitor.identity.channels.iter().filter_map(|name| channels.id(name)).collect();
+        let mut own: Vec<_> = principal.identity.channels.iter().filter_map(|name| channels.id(name)).collect();
         own.sort_unstable();
         own.dedup();
         let count = own.len() as u32;
         let item = move |engine: &Engine, at: u32| {
-            own.get(at as usize).map(|id| words::channel(engine, *id).1).unwrap_or_default()
+            own.get(at as usize).map(|id| views::channel(engine, *id).1).unwrap_or_default()
         };
         let is_there = |_: &Engine, _: u32| true;
         let params = Params::parse(uri.query().unwrap_or_default());
         return list(&app, &payer, params, Ids::Below(count), is_there, item).await;
     }
     let is_there = |engine: &Engine, id: u32| engine.state().catalogue.channels.is_live(ChannelId(id));
-    let item = |engine: &Engine, id: u32| words::channel(engine, ChannelId(id)).1;
+    let item = |engine: &Engine, id: u32| views::channel(engine, ChannelId(id)).1;
     let params = Params::parse(uri.query().unwrap_or_default());
     list(&app, &payer, params, Ids::Below(channels.count()), is_there, item).await
 }
@@ -410,7 +408,7 @@ pub async fn get_channel(
     let found = app.engine.state().catalogue.channels.id(&id);
     let found = found.filter(|_| Sight::of(&app.engine, &caller).has_channel(&id));
     let found = found.ok_or_else(|| Problem::not_found("channel"))?;
-    read(&headers, app.engine.state().view.read(|| words::channel(&app.engine, found)).1)
+    read(&headers, app.engine.state().view.read(|| views::channel(&app.engine, found)).1)
 }
 
 /// Set what holds for a channel. A field that is left out stays as it is, `null` takes it out.
@@ -451,6 +449,6 @@ pub async fn prices(State(app): State<App>, caller: Caller, uri: Uri) -> Result<
     let prices = catalogue.prices(id).map(|prices| prices.details.clone()).unwrap_or_default();
     // What another channel asks for it is that channel's.
     let seen = prices.iter().filter(|price| price.channel.as_ref().is_none_or(|of| sight.has_channel(of.as_str())));
-    let items: Vec<Value> = seen.map(|price| words::price(&sku, price)).collect();
+    let items: Vec<Value> = seen.map(|price| views::price(&sku, price)).collect();
     Ok(json_answer(&json!({"items": items, "next": null})))
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::auth::sight::Sight;
 use crate::http::problem::row_error;
-use crate::subjects::stock::bodies::cell_after;
+use crate::subjects::stock::views::cell_after;
 use crate::wire::time;
 
 /// A record, whole.
@@ -143,7 +143,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         Event::RulesSet(rows) => {
             let row = |set: &anaquel_engine::event::RuleSet| match &set.rule {
                 Some(rule) => {
-                    let mut item = crate::subjects::rules::bodies::rule(engine, set.name.as_str(), rule);
+                    let mut item = crate::subjects::rules::views::rule(engine, set.name.as_str(), rule);
                     item.insert("in_force".into(), set.in_force.into());
                     Value::Object(item)
                 }
@@ -165,7 +165,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
                 _ => (Vec::new(), None),
             };
             let row = |row: &anaquel_engine::event::Moved| {
-                let mut item = crate::subjects::stock::bodies::moved(engine, row, &Sight::everything(engine));
+                let mut item = crate::subjects::stock::views::moved(engine, row, &Sight::everything(engine));
                 if let Value::Object(members) = &mut item {
                     members.insert("movement".into(), row.kind.as_str().into());
                     members.insert("quantity".into(), row.change.into());
@@ -198,7 +198,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         }
         Event::Counted(rows) => {
             let row = |row: &anaquel_engine::event::Counted| {
-                let mut item = crate::subjects::stock::bodies::counted_row(engine, row, &Sight::everything(engine));
+                let mut item = crate::subjects::stock::views::counted_row(engine, row, &Sight::everything(engine));
                 if let Value::Object(members) = &mut item {
                     members.insert("safety_stock".into(), row.cell.safety_stock.into());
                 }
@@ -316,7 +316,7 @@ fn describe(engine: &Engine, event: &Event) -> (&'static str, Value) {
         }
         Event::Told(told) => (
             "told",
-            json!({"of": told.seq, "answer": crate::subjects::catalogue::bodies::thing(engine, &told.thing, &Sight::everything(engine))}),
+            json!({"of": told.seq, "answer": crate::subjects::catalogue::views::thing(engine, &told.thing, &Sight::everything(engine))}),
         ),
         Event::Rebound(event) => {
             let moved = |moved: &anaquel_engine::event::Move| {

@@ -1,6 +1,8 @@
 //! A backup of the running server, as it is made.
 
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
 
 use anaquel_engine::backup::{BackupError, Extra, Head, Start};
 use anaquel_engine::ids::{Epoch, Seq};
@@ -12,10 +14,34 @@ use http::{HeaderName, HeaderValue, Uri, header};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app::App;
-use crate::files::export_route::{PIECE_BYTES, Pieces};
 use crate::http::budget::Payer;
 use crate::http::extract::Params;
+use crate::http::pieces::{PIECE_BYTES, PieceWriter};
 use crate::http::problem::{Problem, Slug};
+
+/// How a backup's name ends.
+pub const ENDING: &str = "backup";
+
+/// What a backup is called: of what, up to which record.
+pub fn file_name(head: &Head) -> String {
+    if head.is_whole() {
+        format!("{:020}-whole.{ENDING}", head.seq)
+    } else {
+        format!("{:020}-after-{:020}.{ENDING}", head.seq, head.after)
+    }
+}
+
+/// The file of keys at `path`, if there is one, as it goes into a backup.
+///
+/// # Errors
+/// It cannot be read.
+pub fn key_file(path: &Path) -> io::Result<Vec<Extra>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(vec![Extra { name: "keys.json".to_owned(), bytes }]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
 
 /// What a backup is, as a media type.
 const MEDIA_TYPE: &str = "application/octet-stream";
@@ -62,9 +88,9 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
         let _turn = turn;
         let _breaks_off = BreaksOff(pieces.clone());
         let mut tell = Some(tell);
-        let written = key_file(&app).map_err(BackupError::from).and_then(|extra| {
+        let written = keys_of(&app).map_err(BackupError::from).and_then(|extra| {
             let mut begun = |head: &Head| drop(tell.take().map(|tell| tell.send(Ok(head.clone()))));
-            let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, Pieces(pieces.clone()));
+            let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, PieceWriter(pieces.clone()));
             let written = app.engine.back_up(start, &extra, &mut begun, &mut out);
             written.and_then(|head| Ok(out.flush().map(|()| head)?))
         });
@@ -79,14 +105,14 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
             }
         }
     });
-    let broken = |_| Problem::new(Slug::Internal, "this is a defect; the log tells more");
+    let broken = |_| Problem::new(Slug::Internal, "internal error; see the server log");
     let head = told.await.map_err(broken)??;
     let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(HeaderName::from_static("anaquel-seq"), head.seq.into());
-    let name = format!("attachment; filename=\"{}\"", crate::cli::backup::file_name(&head));
+    let name = format!("attachment; filename=\"{}\"", file_name(&head));
     for (header, value) in
         [(HeaderName::from_static("anaquel-state-hash"), &head.hash), (header::CONTENT_DISPOSITION, &name)]
     {
@@ -104,8 +130,8 @@ fn read_epoch(text: &str) -> Result<Epoch, Problem> {
 }
 
 /// The file of keys, if there is one.
-fn key_file(app: &App) -> std::io::Result<Vec<Extra>> {
-    crate::cli::backup::key_file(&app.config.auth.keys_path(&app.config.data))
+fn keys_of(app: &App) -> std::io::Result<Vec<Extra>> {
+    key_file(&app.config.auth.keys_path(&app.config.data))
 }
 
 fn problem(error: BackupError) -> Problem {
@@ -125,8 +151,8 @@ struct BreaksOff(mpsc::Sender<std::io::Result<Bytes>>);
 impl Drop for BreaksOff {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!("a backup ended in a defect");
-            let _ = self.0.blocking_send(Err(std::io::Error::other("the backup ended in a defect")));
+            tracing::error!("a backup panicked");
+            let _ = self.0.blocking_send(Err(std::io::Error::other("internal error during the backup")));
         }
     }
 }

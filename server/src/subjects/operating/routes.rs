@@ -6,14 +6,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::backup;
 use crate::app::App;
-use crate::http::json_reply::json_answer;
 use crate::http::problem::{Problem, Slug};
+use crate::http::reply::json_answer;
 use crate::wire;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {

@@ -6,19 +6,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::Uri;
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::sight::Sight;
 use crate::http::budget::Payer;
 use crate::http::budget::answers::SMALL_BYTES;
 use crate::http::extract::Params;
-use crate::http::json_reply::ok;
 use crate::http::problem::Problem;
-use crate::http::reply::Reply;
+use crate::http::reply::{Reply, ok};
 use crate::subjects::catalogue::bodies::coordinates;
 use crate::wire::{asking_channel, parse_time, quantity, sku_name, time};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {

@@ -5,11 +5,11 @@ use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::command::{LineUnits, Rebind, SUPERSEDES_MAX, StepRequest};
 use anaquel_engine::event::{Few, Purpose};
 use anaquel_engine::ids::ReservationId;
+use anaquel_engine::reservation::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
-use crate::subjects::reservations::states::parse_purpose;
 use crate::subjects::reservations::supersedes::Supersedes;
 use crate::wire::{name, optional_name, parse_time, quantity, sku_name};
 
@@ -393,4 +393,20 @@ fn units(engine: &Engine, lines: Vec<UnitsBody>) -> Result<Vec<LineUnits>, Probl
         Ok(LineUnits { sku, location, quantity })
     };
     each_line(lines, read)
+}
+
+/// Reads a state.
+pub fn parse_state(text: &str) -> Result<State, Problem> {
+    let states = [State::Held, State::Confirmed, State::Ready, State::Collected, State::Cancelled, State::Expired];
+    states.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
+        Problem::invalid("state", format!("{text:?} is not held, confirmed, ready, collected, cancelled or expired"))
+    })
+}
+
+/// Reads a purpose.
+pub fn parse_purpose(text: &str) -> Result<Purpose, Problem> {
+    [Purpose::Cart, Purpose::Pickup, Purpose::Delivery]
+        .into_iter()
+        .find(|purpose| purpose.as_str() == text)
+        .ok_or_else(|| Problem::invalid("purpose", format!("{text:?} is not cart, pickup or delivery")))
 }

@@ -124,8 +124,8 @@ impl Memory {
 
 /// A wrong code was tried: for the log and the metrics.
 pub fn note_wrong(caller: &Caller, what: &str, tries: u32, most: u32) {
-    let origin = caller.visitor.as_ref().map(|visitor| visitor.origin());
-    let actor = caller.visitor.as_ref().map_or("", |visitor| visitor.identity.name.as_str());
+    let origin = caller.principal.as_ref().map(|principal| principal.origin());
+    let actor = caller.principal.as_ref().map_or("", |principal| principal.identity.name.as_str());
     let (key, address, request) = origin.map(|of| (of.key, of.address, of.request)).unwrap_or_default();
     metrics::counter!("anaquel_wrong_pickup_codes_total").increment(1);
     tracing::warn!(tried = what, actor, key, address, request, tries, most, "a wrong pickup code");

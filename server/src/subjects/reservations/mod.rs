@@ -6,6 +6,6 @@ pub mod ops;
 pub mod recall;
 pub mod refusal;
 pub mod routes;
-pub mod states;
 pub mod supersedes;
 pub mod views;
+pub mod words;

@@ -11,28 +11,66 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::app::App;
+use crate::auth::Scope;
 use crate::auth::caller::Caller;
 use crate::auth::sight::{Sight, tells_numbers};
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::{Reply, unexpected};
+use crate::stream::operation::{Method, Operation, as_they_are};
 use crate::subjects::reservations::bodies::{
     BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
 };
-use crate::subjects::reservations::codes;
-use crate::subjects::reservations::codes::Tried;
+use crate::subjects::reservations::codes::{self, Tried};
 use crate::subjects::reservations::recall::{handles, reservation};
 use crate::subjects::reservations::refusal;
 use crate::subjects::reservations::views::write_record;
+
+/// Its operations of the socket.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "reserve",
+        label: "reserve",
+        scope: Scope::Reserve,
+        route: Some((Method::Post, "/v1/reservations")),
+        parse: as_they_are,
+        run: |mut asked| Box::pin(async move { reserve(asked.app, asked.caller, asked.body()?).await }),
+    },
+    step_by_socket::<ConfirmBody>("confirm", Scope::Reserve, "/v1/reservations/{id}/confirm"),
+    step_by_socket::<ReadyBody>("ready", Scope::Fulfil, "/v1/reservations/{id}/ready"),
+    step_by_socket::<CollectBody>("collect", Scope::Fulfil, "/v1/reservations/{id}/collect"),
+    step_by_socket::<CancelBody>("cancel", Scope::Reserve, "/v1/reservations/{id}/cancel"),
+    step_by_socket::<ExtendBody>("extend", Scope::Reserve, "/v1/reservations/{id}/extend"),
+    Operation {
+        label: "pickup-by",
+        route: Some((Method::Put, "/v1/reservations/{id}/pickup-by")),
+        ..step_by_socket::<PickupByBody>("pickup_by", Scope::Reserve, "")
+    },
+    step_by_socket::<BindBody>("bind", Scope::Reserve, "/v1/reservations/{id}/bind"),
+    step_by_socket::<RebindBody>("rebind", Scope::Reserve, "/v1/reservations/{id}/rebind"),
+];
+
+const fn step_by_socket<T: StepBody + Send>(name: &'static str, scope: Scope, path: &'static str) -> Operation {
+    Operation {
+        name,
+        label: name,
+        scope,
+        route: Some((Method::Post, path)),
+        parse: as_they_are,
+        run: |mut asked| {
+            Box::pin(async move { step(asked.app, asked.caller, asked.reservation, asked.body::<T>()?).await })
+        },
+    }
+}
 
 /// Promises units.
 ///
 /// # Errors
 /// What was short, what is wrong with the request, or why nothing is written now.
 pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Reply, Problem> {
-    caller.speaks_for("channel", Some(&body.channel))?;
+    caller.may_use_channel("channel", Some(&body.channel))?;
     if caller.is_bound() {
         for (at, line) in body.lines.iter().enumerate() {
-            caller.acts_at(&format!("lines[{at}].location"), line.location.as_deref())?;
+            caller.may_use_location(&format!("lines[{at}].location"), line.location.as_deref())?;
         }
     }
     if caller.is_bound() {
@@ -175,7 +213,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
     handles_id(app, caller, id).await?;
     if let StepRequest::Rebind { .. } | StepRequest::Bind { .. } = &step {
         // They may move units to any place.
-        caller.acts_at("reservation", None)?;
+        caller.may_use_location("reservation", None)?;
     }
     let some_units = |lines: &[Rebind]| lines.iter().any(|line| line.quantity.is_some());
     let some_lines = match &step {

@@ -43,16 +43,16 @@ pub fn handles(app: &App, caller: &Caller, reservation: &Reservation) -> Result<
 }
 
 fn has_to_do(app: &App, caller: &Caller, reservation: &Reservation) -> Result<(), Problem> {
-    let Some(visitor) = &caller.visitor else { return Ok(()) };
+    let Some(principal) = &caller.principal else { return Ok(()) };
     let catalogue = &app.engine.state().catalogue;
-    if visitor.identity.locations.is_empty() {
-        return caller.speaks_for("channel", Some(catalogue.channels.name(reservation.channel).as_str()));
+    if principal.identity.locations.is_empty() {
+        return caller.may_use_channel("channel", Some(catalogue.channels.name(reservation.channel).as_str()));
     }
     // What was given back whole stands nowhere any more, unless all of it was: then it is whose it was.
     let stands = |line: &&Line| line.outstanding() > 0 || line.collected > 0;
     let is_over = !reservation.lines.iter().any(|line| stands(&line));
     for line in reservation.lines.iter().filter(|line| is_over || stands(line)) {
-        caller.acts_at("location", Some(catalogue.locations.name(line.location).as_str()))?;
+        caller.may_use_location("location", Some(catalogue.locations.name(line.location).as_str()))?;
     }
     Ok(())
 }

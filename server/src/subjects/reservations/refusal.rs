@@ -99,7 +99,7 @@ impl Looks {
         let locations = &engine.state().catalogue.locations;
         let is_bound = asked.caller.is_bound();
         let may = |location: LocationId| {
-            !is_bound || asked.caller.acts_at("location", Some(locations.name(location).as_str())).is_ok()
+            !is_bound || asked.caller.may_use_location("location", Some(locations.name(location).as_str())).is_ok()
         };
         engine.state().alternatives(line.sku, near, line.quantity, self.channel, asked.purpose, TRIED, may)
     }

@@ -8,25 +8,24 @@ use anaquel_engine::reservation::Filter;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::http::budget::Payer;
-use crate::http::extract;
-use crate::http::extract::{JsonRequest, Params, PathId};
-use crate::http::json_reply::ok;
+use crate::http::extract::{self, JsonRequest, Params, PathId};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
+use crate::http::reply::ok;
 use crate::subjects::reservations::bodies::{
     BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
+    parse_state,
 };
 use crate::subjects::reservations::codes::{Tried, closed, lists_codes, note_wrong, tells_code};
 use crate::subjects::reservations::ops::{StepBody, find};
 use crate::subjects::reservations::recall::handles;
-use crate::subjects::reservations::states::parse_state;
 use crate::subjects::reservations::views::ReservationView;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -139,7 +138,8 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         pickup_code,
     };
     // Who hands over may look up what a customer shows, and not go through all codes.
-    let share = caller.visitor.as_ref().filter(|_| filter.pickup_code.is_some()).map(|visitor| visitor.identity.share);
+    let share =
+        caller.principal.as_ref().filter(|_| filter.pickup_code.is_some()).map(|principal| principal.identity.share);
     let looks_up = match share.map(Tried::LookUp) {
         Some(what) => {
             let begun = app.codes.begin(what, Instant::now());

@@ -7,8 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::subjects::stock::bodies as stock;
-use crate::wire::put::{Id, put};
+use crate::wire::put::{Id, put, write_array};
 use crate::wire::time;
 
 /// The record of a reservation.
@@ -90,9 +89,9 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
         out.push('}');
     };
     if reservation.lines.iter().any(|line| line.unbound().is_some()) {
-        stock::write_array(&mut out, &public_lines(reservation), write_line);
+        write_array(&mut out, &public_lines(reservation), write_line);
     } else {
-        stock::write_array(&mut out, &reservation.lines, write_line);
+        write_array(&mut out, &reservation.lines, write_line);
     }
     text(&mut out, "created_at", Some(&time(reservation.created_at)));
     let was_held = !matches!(state, State::Confirmed | State::Ready | State::Collected);

@@ -7,20 +7,20 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Uri};
 use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::auth::sight::Sight;
 use crate::http::budget::Payer;
 use crate::http::extract::{Params, PathId};
-use crate::http::json_reply::{json_answer, replayed};
 use crate::http::page::Page;
 use crate::http::problem::Problem;
+use crate::http::reply::{json_answer, replayed};
 use crate::subjects::catalogue::routes::{path_name, put, put_now, read};
-use crate::subjects::rules::bodies as words;
+use crate::subjects::rules::{bodies as words, views};
 use crate::wire::asking_channel;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -44,7 +44,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         rules.truncate(limit);
         let mut page = Page::new(app);
         for standing in &rules {
-            if !page.add(sight.trim(words::standing(&app.engine, standing).1)) {
+            if !page.add(sight.trim(views::standing(&app.engine, standing).1)) {
                 break;
             }
             page.is_at(standing.name.to_string());
@@ -65,7 +65,7 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let sight = Sight::of(&app.engine, &caller);
     let standing = app.engine.state().rules.get(&id).filter(|standing| sight.concerns(&standing.rule));
-    let (version, item) = words::standing(&app.engine, &*standing.ok_or_else(|| Problem::not_found("rule"))?);
+    let (version, item) = views::standing(&app.engine, &*standing.ok_or_else(|| Problem::not_found("rule"))?);
     read(&headers, (version, sight.trim(item)))
 }
 
@@ -152,7 +152,7 @@ fn explained(
         rules.iter().find(wins)
     };
     let told = |kind: Kind| match winner(kind) {
-        Some(rule) if is_seen(rule) => sight.trim(words::explained(&app.engine, rule)),
+        Some(rule) if is_seen(rule) => sight.trim(views::explained(&app.engine, rule)),
         _ => Value::Null,
     };
     let denied = winner(Kind::Access).filter(|rule| rule.standing.rule.effect.denies()).map(|rule| &rule.standing.name);
@@ -161,7 +161,7 @@ fn explained(
     let mut items = Vec::new();
     let seen: Vec<_> = rules.iter().filter(|rule| is_seen(rule)).collect();
     for rule in &seen {
-        let item = sight.trim(words::explained(&app.engine, rule));
+        let item = sight.trim(views::explained(&app.engine, rule));
         bytes += item.to_string().len();
         if bytes > app.config.limits.page_bytes && !items.is_empty() {
             break;
@@ -179,7 +179,7 @@ fn explained(
             "backorder": told(Kind::Backorder), "preorder": told(Kind::Preorder), "capacity": told(Kind::Capacity),
             "pickup_only": told(Kind::PickupOnly),
         },
-        "result": words::outcome(cell.as_ref(), buffer, denied, winner(Kind::Band)),
+        "result": views::outcome(cell.as_ref(), buffer, denied, winner(Kind::Band)),
         "rules": items,
     });
     if let (true, Value::Object(members)) = (left_out > 0, &mut answer) {

@@ -6,3 +6,5 @@ pub mod bodies;
 mod followed;
 pub mod ops;
 pub mod routes;
+pub mod views;
+pub mod words;

@@ -21,8 +21,8 @@ use crate::http::problem::Problem;
 use crate::http::reply::{Reply, unexpected};
 use crate::subjects::reservations::refusal;
 use crate::subjects::reservations::views::write_record;
-use crate::subjects::sourcing::bodies as words;
 use crate::subjects::sourcing::bodies::{Order, SourcingBody};
+use crate::subjects::sourcing::{bodies as words, views};
 
 /// How often a plan is made anew where somebody else was faster, or a quota keeps what seemed to be there.
 const ATTEMPTS: usize = 8;
@@ -59,10 +59,12 @@ pub async fn source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
 }
 
 async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Reply, Problem> {
-    caller.speaks_for("channel", Some(&body.channel))?;
+    caller.may_use_channel("channel", Some(&body.channel))?;
     match &body.locations {
-        Some(locations) => locations.iter().try_for_each(|location| caller.acts_at("locations", Some(location)))?,
-        None => caller.acts_at("locations", None)?,
+        Some(locations) => {
+            locations.iter().try_for_each(|location| caller.may_use_location("locations", Some(location)))?
+        }
+        None => caller.may_use_location("locations", None)?,
     }
     let order = body.into_order(&app.engine)?;
     if order.dry_run {
@@ -98,7 +100,7 @@ async fn try_source(app: &App, caller: &Caller, body: SourcingBody) -> Result<Re
                 let Outcome::Reservation(reservation) = &executed.outcome else {
                     return Err(unexpected(&executed.outcome));
                 };
-                let shipments = words::shipments(&app.engine, &order, reservation);
+                let shipments = views::shipments(&app.engine, &order, reservation);
                 let record = write_record(&app.engine, reservation);
                 let body = format!(r#"{{"reservation":{record},"shipments":{shipments}}}"#);
                 let reply = Reply::new(StatusCode::CREATED, body).replayed(executed.replayed);
@@ -155,7 +157,7 @@ fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
     if !will_do(order, &answer) {
         return Err(explain(engine, order, &short(engine, order, &order.question, answer)));
     }
-    let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| words::plan(engine, order, plan));
+    let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| views::plan(engine, order, plan));
     let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
     Ok(Reply::ok(json!({"seq": seq, "plan": best, "runner_up": runner_up}).to_string()))
 }

@@ -105,7 +105,7 @@ fn bands(band: Band) -> &'static str {
 mod tests {
     use super::*;
     use crate::app::App;
-    use crate::subjects::rules::bodies::item_availability;
+    use crate::subjects::rules::views::item_availability;
     use anaquel_engine::admission::MovementRequest;
     use anaquel_engine::event::MovementKind;
     use anaquel_engine::ids::Name;

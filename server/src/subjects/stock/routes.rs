@@ -6,21 +6,20 @@ use anaquel_engine::reservation::Reservation;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::Uri;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::auth::sight::Sight;
 use crate::http::budget::Payer;
-use crate::http::extract;
-use crate::http::extract::{JsonRequest, Params};
+use crate::http::extract::{self, JsonRequest, Params};
 use crate::http::page::{Page, list, read_cell_cursor};
 use crate::http::problem::Problem;
-use crate::subjects::stock::bodies as words;
 use crate::subjects::stock::cell::CellWriter;
+use crate::subjects::stock::{bodies as words, views};
 use crate::wire;
-use crate::wire::put::put;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use crate::wire::put::{put, write_array};
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -62,9 +61,7 @@ pub async fn availability(State(app): State<App>, payer: Payer, uri: Uri) -> Res
     app.wait_for(min_seq).await?;
     let body = words::AvailabilityBody { skus, locations, groups, channel, quarantine };
     // Whose channel it is, the guard has seen.
-    Ok(crate::subjects::stock::availability::availability(&app, &Caller::default(), &payer, body)
-        .await?
-        .into_response())
+    Ok(crate::subjects::stock::ops::availability(&app, &Caller::default(), &payer, body).await?.into_response())
 }
 
 /// The same for many: a listing page in one call.
@@ -81,7 +78,7 @@ pub async fn availability_query(State(app): State<App>, request: Request) -> Res
     let min_seq = params.number("min_seq")?;
     params.done()?;
     app.wait_for(min_seq).await?;
-    Ok(crate::subjects::stock::availability::availability(&app, &caller, &payer, body).await?.into_response())
+    Ok(crate::subjects::stock::ops::availability(&app, &caller, &payer, body).await?.into_response())
 }
 
 /// All cells of a place or of a SKU.
@@ -144,7 +141,7 @@ fn stock_page(
     let mut out = String::with_capacity(64 + cells.len() * 140);
     put!(&mut out, r#"{"seq":"#, seq, r#","items":"#);
     let mut writer = CellWriter::new(engine);
-    words::write_array(&mut out, &cells, |out, cell| writer.whole_cell(out, cell));
+    write_array(&mut out, &cells, |out, cell| writer.whole_cell(out, cell));
     match next {
         Some(next) => put!(&mut out, r#","next":""#, next, r#""}"#),
         None => put!(&mut out, r#","next":null}"#),
@@ -217,8 +214,8 @@ pub async fn shortages(State(app): State<App>, caller: Caller, payer: Payer, uri
         let mut page = Page::new(app);
         for shortage in &short {
             let cell = &shortage.cell;
-            if caller.acts_at("location", Some(locations.name(cell.location).as_str())).is_ok()
-                && !page.add(words::shortage(&app.engine, shortage, is_told, &sight))
+            if caller.may_use_location("location", Some(locations.name(cell.location).as_str())).is_ok()
+                && !page.add(views::shortage(&app.engine, shortage, is_told, &sight))
             {
                 break;
             }

@@ -5,20 +5,19 @@ use anaquel_engine::reservation::Reservation;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::Uri;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
 use crate::auth::sight::Sight;
 use crate::http::budget::Payer;
-use crate::http::extract;
-use crate::http::extract::Params;
-use crate::http::json_reply::{json_answer, replayed};
+use crate::http::extract::{self, Params};
 use crate::http::page::{Page, read_cell_cursor};
 use crate::http::problem::Problem;
-use crate::subjects::supply::bodies as words;
+use crate::http::reply::{json_answer, replayed};
+use crate::subjects::supply::{bodies as words, views};
 use crate::wire;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -45,7 +44,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     let request = extract::json::<words::SuppliesBody>(&app, request).await?;
     request.params.done()?;
     for (at, supply) in request.body.supplies.iter().enumerate() {
-        request.caller.acts_at(&format!("supplies[{at}].location"), Some(&supply.location))?;
+        request.caller.may_use_location(&format!("supplies[{at}].location"), Some(&supply.location))?;
     }
     let rows = request.body.into_rows(&app.engine)?;
     let submit = |engine: &anaquel_engine::Engine, cause, done: anaquel_engine::command::Completion| {
@@ -85,7 +84,7 @@ pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri
         let sight = Sight::of(&app.engine, &caller);
         let mut page = Page::new(app);
         for expected in &found {
-            if !page.add(words::expected(&app.engine, expected, is_told, &sight)) {
+            if !page.add(views::expected(&app.engine, expected, is_told, &sight)) {
                 break;
             }
             page.is_at(format!("{}-{}", expected.sku.0, expected.location.0));

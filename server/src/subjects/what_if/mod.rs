@@ -2,3 +2,5 @@
 
 pub mod bodies;
 pub mod routes;
+pub mod views;
+pub mod words;

@@ -7,14 +7,15 @@ use anaquel_engine::journal::ReadError;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use tokio::sync::Semaphore;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::http::extract;
-use crate::http::json_reply::json_answer;
 use crate::http::problem::{Problem, Slug};
-use crate::subjects::what_if::bodies::{WhatIfBody, report};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use crate::http::reply::json_answer;
+use crate::subjects::what_if::bodies::WhatIfBody;
+use crate::subjects::what_if::views::report;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
