@@ -26,5 +26,5 @@ use crate::http::problem::{Problem, Slug};
 /// # Errors
 /// The system gives none.
 pub fn random() -> Result<u64, Problem> {
-    getrandom::u64().map_err(|_| Problem::new(Slug::Internal, "the system gives no random numbers"))
+    getrandom::u64().map_err(|_| Problem::new(Slug::Internal, "the operating system has no random numbers"))
 }

@@ -131,7 +131,7 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
     let listener = socket.listen(BACKLOG).with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
     if !auth.is_locked() {
-        tracing::warn!(%address, "there are no keys: whoever reaches this address may read and write; anaquel keys add makes one");
+        tracing::warn!(%address, "there are no keys: everyone who reaches this address can read and write; `anaquel keys add` makes a key");
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     tracing::info!(%address, docs = format!("{scheme}://{address}/docs"), locked = auth.is_locked(), "listening");
@@ -175,7 +175,7 @@ fn may_listen(config: &Config, auth: &Auth, has_tls: bool) -> anyhow::Result<()>
         (true, _) => "TLS (tls.certificate and tls.key)",
     };
     anyhow::bail!(
-        "listen: {} can be reached from other machines; that needs {missing}, or --insecure to serve whoever comes",
+        "listen: {} can be reached from other machines; that needs {missing}, or --insecure to serve every caller",
         config.listen
     )
 }

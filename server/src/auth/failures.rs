@@ -68,7 +68,7 @@ impl Failures {
     pub fn describe() {
         metrics::describe_counter!(
             "anaquel_auth_failures_total",
-            "Requests and sockets of nobody who is known, by reason"
+            "Requests and sockets whose authentication failed, by reason"
         );
         for reason in [Reason::NoKey, Reason::BadKey, Reason::BadToken] {
             metrics::counter!("anaquel_auth_failures_total", "reason" => reason.label()).absolute(0);

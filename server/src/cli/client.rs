@@ -7,7 +7,8 @@ use anyhow::Context;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, StreamBody, combinators::BoxBody};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::Frame;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -15,7 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::remote::Remote;
 use crate::config::KEY_VARIABLE;
-use crate::files::plan::CLIENT;
+use crate::files::surface::CLIENT;
 use crate::http::problem::Problem;
 
 /// Bytes of a file that are read at a time.

@@ -20,8 +20,9 @@ use crate::cli::{client, target as place};
 use crate::files::export::Texts;
 use crate::files::load;
 use crate::files::numbers::Decimal;
-use crate::files::plan::{Format, ImportPlan, Reading, Surface};
+use crate::files::plan::{Format, ImportPlan, Reading};
 use crate::files::rejects::Rejects;
+use crate::files::surface::Surface;
 use crate::http::problem::Problem;
 
 /// Rows of an atomic import into a directory that nobody else has open.

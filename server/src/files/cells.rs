@@ -7,7 +7,7 @@ use anaquel_engine::level::LINE_QUANTITY_MAX;
 
 use crate::files::csv;
 use crate::files::numbers::{self, Decimal};
-use crate::files::plan::Surface;
+use crate::files::surface::Surface;
 use crate::wire::{self, TEXT_BYTES_MAX};
 
 /// The cells of one row by column, the empty ones left out.

@@ -3,7 +3,7 @@
 //!
 //! - [`routes`]: `/v1/import/{kind}` and `/v1/export/{kind}`
 //! - [`load`]: lines to rows, rows to the engine in chunks, and what became of each
-//! - [`plan`]: what an import is asked for
+//! - [`plan`], [`surface`]: what an import is asked for, and where
 //! - [`table`], [`csv`], [`numbers`]: rows of delimited files, cells, numbers
 //! - [`kind`]: what a subject says of a kind of file
 //! - [`columns`], [`cells`]: the columns of a file, and the rows that are read from them
@@ -21,5 +21,6 @@ pub mod numbers;
 pub mod plan;
 pub mod rejects;
 pub mod routes;
+pub mod surface;
 pub mod table;
 pub mod words;

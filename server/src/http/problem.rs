@@ -69,7 +69,7 @@ impl Slug {
         const FIELD: OwnField = ("field", "the field, header or parameter that it is about, as a path");
         match self {
             Self::InvalidRequest => (
-                "Something in the request cannot be, or is not known here. Nothing was done, and nothing of it was kept.",
+                "The request is invalid: the server does not accept or does not know a part of it. Nothing was done, and nothing of it was kept.",
                 "Read detail: it names the field and what may stand there. Sent again unchanged, it is refused again.",
                 &[
                     FIELD,
@@ -80,22 +80,22 @@ impl Slug {
                 ],
             ),
             Self::Unauthorized => (
-                "The server asks for a key, and none came, or one that it does not take: unknown, revoked, or expired.",
+                "The server needs a key. The request has none, or one that is unknown, revoked or expired.",
                 "Send Authorization: Bearer and a key of anaquel keys add, or a token. A browser's socket sends the subprotocols anaquel and anaquel.key.KEY.",
                 &[],
             ),
             Self::Forbidden => (
-                "Who asks is known, or need not be, and may not do this: the scope is another, the key is bound to other channels or locations, the page is of an origin that is not listed, the host is a name that the server does not answer to, or the pickup code is wrong.",
-                "Use a key with the scope that is named, or have the origin or the host added to the settings.",
+                "The caller may not do this: the key lacks the scope, the key is bound to other channels or locations, the origin of the page is not listed, the server does not answer to the host name, or the pickup code is wrong.",
+                "Use a key with the scope that is named, or add the origin or the host to the settings.",
                 &[("scope", "the scopes that would do"), FIELD, LIMIT],
             ),
             Self::NotFound => (
-                "There is no such thing, or none that this caller may see.",
+                "It does not exist, or this caller may not see it.",
                 "Check the id, and that it is percent-encoded in the path.",
                 &[FIELD],
             ),
             Self::MethodNotAllowed => {
-                ("The path exists, and does not take this method.", "See Allow in the answer, and /docs.", &[])
+                ("The path exists, but does not support this method.", "See Allow in the response, and /docs.", &[])
             }
             Self::Timeout => (
                 "The body did not arrive in time. Nothing was done.",
@@ -103,7 +103,7 @@ impl Slug {
                 &[],
             ),
             Self::InsufficientStock => (
-                "Not all of what was asked for can be promised, so nothing was.",
+                "The server cannot promise all lines, so it promises none.",
                 "Each line says what is available and what was short; would_succeed, where it is there, is what to ask for instead.",
                 &[(
                     "lines",
@@ -111,19 +111,19 @@ impl Slug {
                 )],
             ),
             Self::WrongState => (
-                "The reservation is in a state from which there is no way to what was asked for, such as confirm after it expired.",
-                "Read the reservation; where it is over, reserve anew.",
+                "The state of the reservation does not allow this step, such as confirm after it expired.",
+                "Read the reservation; if it is over, make a new one.",
                 &[("state", "the state that it is in"), LIMIT],
             ),
             Self::Gone => (
-                "It was there, and is kept no longer: the log, closed reservations and idempotency keys have retentions.",
+                "It existed, and is no longer kept: the log, closed reservations and idempotency keys have retentions.",
                 "Start from a snapshot or an export. What an idempotency key did is done, and is not done again.",
                 &[("oldest", "the oldest record that is kept"), ("seq", "the record of what was done")],
             ),
             Self::StaleVersion => (
                 "The thing is not what the precondition says: it changed since it was read, or exists already. Nothing was done.",
                 "Read it again, with its ETag, make the change anew, and send it with that tag in If-Match.",
-                &[("version", "the version that it has now; 0 where it does not exist or nobody declared it")],
+                &[("version", "the version that it has now; 0 if it does not exist or is not declared")],
             ),
             Self::PayloadTooLarge => (
                 "The body is larger than it may be, packed or unpacked. It is refused as soon as that is known, and the connection may end with the answer.",
@@ -146,18 +146,18 @@ impl Slug {
                 &[LIMIT, MOST, FIELD],
             ),
             Self::Internal => (
-                "A defect of the server. The log tells more, under the request's id.",
-                "Send it again with the same idempotency key; if it stays, tell the operator.",
+                "Internal error of the server. See the server log, under the id of the request (X-Request-Id).",
+                "Send it again with the same idempotency key; if it fails again, tell the operator.",
                 &[("damaged_seq", "the record of the log that cannot be read")],
             ),
             Self::ReadOnly => (
-                "The server takes no writes now: its disk is full or failed, or it is stopping. Reads go on.",
-                "Come again after Retry-After seconds, with the same idempotency key. Where outcome is unknown, the write was under way, and its key tells later what became of it.",
+                "The server takes no writes now: its disk is full or failed, or it is stopping. Reads still work.",
+                "Try again after Retry-After seconds, with the same idempotency key. If outcome is unknown, the write was under way: the same key tells its result later.",
                 &[("outcome", "unknown, where it is not known whether the write was done")],
             ),
             Self::Overloaded => (
-                "Too much is going on right now, in all or by this caller.",
-                "Come again after Retry-After seconds, with the same idempotency key; limit names the setting.",
+                "The server is overloaded, or this caller is.",
+                "Try again after Retry-After seconds, with the same idempotency key; limit names the setting.",
                 &[LIMIT, MOST],
             ),
         }
@@ -166,35 +166,27 @@ impl Slug {
     /// Slug, status and title.
     pub fn describe(self) -> (&'static str, StatusCode, &'static str) {
         match self {
-            Self::InvalidRequest => ("invalid-request", StatusCode::BAD_REQUEST, "The request is not valid"),
-            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "Say who you are"),
-            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "This may not be done"),
-            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "There is no such thing"),
-            Self::MethodNotAllowed => {
-                ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "This path does not take that method")
-            }
-            Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "The request took too long to arrive"),
-            Self::InsufficientStock => ("insufficient-stock", StatusCode::CONFLICT, "There is not enough stock"),
-            Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "Its state does not allow this"),
-            Self::Gone => ("gone", StatusCode::GONE, "The log no longer has this"),
-            Self::StaleVersion => {
-                ("stale-version", StatusCode::PRECONDITION_FAILED, "It was changed since you read it")
-            }
+            Self::InvalidRequest => ("invalid-request", StatusCode::BAD_REQUEST, "Invalid request"),
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "Authentication required"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Forbidden"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
+            Self::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+            Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "The request body timed out"),
+            Self::InsufficientStock => ("insufficient-stock", StatusCode::CONFLICT, "Insufficient stock"),
+            Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "The state does not allow this"),
+            Self::Gone => ("gone", StatusCode::GONE, "No longer kept"),
+            Self::StaleVersion => ("stale-version", StatusCode::PRECONDITION_FAILED, "Changed since it was read"),
             Self::PayloadTooLarge => ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => {
-                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body's type is not understood here")
+                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
             }
-            Self::IdempotencyMismatch => (
-                "idempotency-mismatch",
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "The idempotency key was used with another body",
-            ),
-            Self::TooManyRequests => {
-                ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "That is more than is allowed")
+            Self::IdempotencyMismatch => {
+                ("idempotency-mismatch", StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key used with another body")
             }
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong here"),
-            Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "No writes are taken now"),
-            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Too much is going on right now"),
+            Self::TooManyRequests => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+            Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "The server is read-only"),
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
         }
     }
 }
@@ -306,11 +298,12 @@ impl Problem {
             // Whoever asks for a step hears the record itself.
             failure @ Failure::AsItIs(_) => Self::new(Slug::Internal, failure.to_string()),
             Failure::Replayed(seq) => {
-                Self::new(Slug::Gone, format!("it was done, at {seq}, and what was answered can be told no more"))
+                Self::new(Slug::Gone, format!("the write was done, at seq {seq}, but its answer is no longer kept"))
                     .with("seq", seq)
             }
             Failure::Forgotten { seq, oldest } => {
-                let detail = format!("Idempotency-Key: it was used at {seq}, and the log is kept from {oldest} on");
+                let detail =
+                    format!("Idempotency-Key: this key was used at seq {seq}, and the log is kept from {oldest} on");
                 Self::new(Slug::Gone, format!("{detail}; nothing was done again")).with("oldest", oldest)
             }
         }
@@ -319,7 +312,7 @@ impl Problem {
     fn from_refusal(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Insufficient(shorts) => {
-                let detail = format!("there is not room where it is wanted{}", search_ended(&shorts));
+                let detail = format!("there is not enough stock where it is asked for{}", search_ended(&shorts));
                 let line = |short: &Short| {
                     json!({
                         "line": short.line,
@@ -366,18 +359,20 @@ impl Problem {
             Refusal::PickupCodeRequired { has_one } => {
                 let how = match has_one {
                     true => "the customer shows it",
-                    false => "ready gives it one, and the customer shows it",
+                    false => "call `ready`, which makes one, and the customer shows it",
                 };
-                let detail = format!("pickup_code: is demanded here (reservations.pickup_code_required); {how}");
+                let detail = format!("pickup_code: this server requires it (reservations.pickup_code_required); {how}");
                 Self::new(Slug::Forbidden, detail).with("field", "pickup_code")
             }
             Refusal::PickupCodeClosed { seconds } => {
-                Self::new(Slug::TooManyRequests, "pickup_code: too many wrong ones were tried").retry_after(seconds)
+                Self::new(Slug::TooManyRequests, "pickup_code: too many wrong codes were tried; try again later")
+                    .retry_after(seconds)
             }
-            Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: it is not this reservation's"),
-            Refusal::IdempotencyMismatch => {
-                Self::new(Slug::IdempotencyMismatch, "Idempotency-Key: send a new key with a new body")
-            }
+            Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: wrong code for this reservation"),
+            Refusal::IdempotencyMismatch => Self::new(
+                Slug::IdempotencyMismatch,
+                "Idempotency-Key: this key was used with another body; send a new key with a new body",
+            ),
             refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. }) => Self::held(&refusal),
             Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
         }

@@ -38,7 +38,7 @@ async fn no_such_path(request: Request) -> Problem {
 }
 
 async fn no_such_method(request: Request) -> Problem {
-    Problem::new(Slug::MethodNotAllowed, format!("{} does not take {}", request.uri().path(), request.method()))
+    Problem::new(Slug::MethodNotAllowed, format!("{} does not support {}", request.uri().path(), request.method()))
 }
 
 /// What is said in the document beside what handlers say of themselves.

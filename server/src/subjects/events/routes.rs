@@ -10,6 +10,8 @@ use axum::extract::State;
 use axum::response::Response;
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::app::{App, EVENTS_WAIT_MAX};
 use crate::http::budget::{Payer, Who};
@@ -17,8 +19,6 @@ use crate::http::extract::Params;
 use crate::http::page::Page;
 use crate::http::problem::{Problem, Slug};
 use crate::subjects::events::views as event;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Its routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -156,7 +156,9 @@ impl Rest {
         }
         let lines = match read {
             Ok(lines) if lines.count > 0 => lines,
-            Ok(_) => return Some(self.broken(&Problem::new(Slug::Internal, "the log ends before what it had"))),
+            Ok(_) => {
+                return Some(self.broken(&Problem::new(Slug::Internal, "the log ends before the records that it had")));
+            }
             Err(problem) => return Some(self.broken(&problem)),
         };
         (self.after, self.left) = (lines.last, self.left - lines.count);

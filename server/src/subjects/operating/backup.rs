@@ -140,7 +140,7 @@ fn problem(error: BackupError) -> Problem {
         BackupError::NotDurable => Problem::new(Slug::ReadOnly, error.to_string()),
         error => {
             tracing::error!(%error, "a backup could not be taken");
-            Problem::new(Slug::Internal, "the backup could not be read; the server's log tells more")
+            Problem::new(Slug::Internal, "the backup could not be read; see the server log")
         }
     }
 }
