@@ -2,8 +2,7 @@
 
 use anaquel_bench::{recorded, reservations};
 use anaquel_engine::ids::Timestamp;
-use anaquel_engine::journal::sled_log::{SledJournal, SledOptions, SyncPolicy};
-use anaquel_engine::journal::{BatchBuilder, Journal};
+use anaquel_engine::journal::{self, BatchBuilder, LogOptions, SyncPolicy};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 fn journal(criterion: &mut Criterion) {
@@ -13,8 +12,8 @@ fn journal(criterion: &mut Criterion) {
         group.sample_size(20);
         for size in [1usize, 16, 256, 4_096] {
             let directory = tempfile::tempdir().expect("a temporary folder");
-            let options = SledOptions { sync, ..SledOptions::default() };
-            let opened = SledJournal::open(&directory.path().join("log"), options, 0, &mut |_| Ok(()));
+            let options = LogOptions { sync, ..LogOptions::default() };
+            let opened = journal::open(&directory.path().join("log"), options, 0, &mut |_| Ok(()));
             let (mut journal, _) = opened.expect("an empty folder opens");
             let (mut next_seq, mut builder) = (1, BatchBuilder::new(1, Timestamp(1)));
             group.throughput(Throughput::Elements(size as u64));
@@ -22,7 +21,7 @@ fn journal(criterion: &mut Criterion) {
                 bencher.iter(|| {
                     builder.restart(next_seq, Timestamp(next_seq));
                     for record in records.iter().take(size) {
-                        builder.push(&record.cause, &record.event);
+                        journal::push_record(&mut builder, &record.cause, &record.event);
                     }
                     journal.append(builder.batch()).expect("the disk takes it");
                     next_seq = builder.next_seq();

@@ -26,7 +26,7 @@ fn reserve(criterion: &mut Criterion) {
         bencher.iter(|| {
             let made = engine.run(|engine, done| engine.reserve(request(1, 1), None, done));
             let Ok(Outcome::Reservation(made)) = made else { panic!("{made:?}") };
-            let cancel = Command::Step(made.id, StepRequest::Cancel { lines: None, reason: None });
+            let cancel = Command::step(made.id, StepRequest::Cancel { lines: None, reason: None });
             engine.run(|engine, done| engine.submit(cancel, None, done))
         });
     });

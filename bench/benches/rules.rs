@@ -11,8 +11,7 @@ fn rules(criterion: &mut Criterion) {
     for count in [100, RULES] {
         let engine = retailer().expect("the retailer opens");
         let rows = (0..count).map(|n| (0, name("rule", n), some_rule(n))).collect();
-        run(&engine, Command::Load { rows: Rows::Rules(rows), atomic: true, finish: None })
-            .expect("the rules are good");
+        run(&engine, Command::load(Rows::Rules(rows), true)).expect("the rules are good");
         let mut units = 0;
         group.bench_with_input(BenchmarkId::new("rules", count), &count, |bencher, _| {
             bencher.iter(|| {

@@ -11,8 +11,8 @@ use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
 use anaquel_engine::command::{Command, Count, NameRef, Outcome, Reserve, ReserveLine, Rows};
 use anaquel_engine::event::{Few, Purpose, Record};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
@@ -79,7 +79,7 @@ pub fn in_memory_at(clock: Arc<dyn Clock>) -> Engine {
 /// # Errors
 /// What is wrong with the directory.
 pub fn on_disk(directory: &Path) -> anyhow::Result<(Engine, Report)> {
-    let options = Options { settings: settings(), sled: SledOptions::default(), entropy: 7, trust_clock: true };
+    let options = Options { settings: settings(), log: LogOptions::default(), entropy: 7, trust_clock: true };
     Ok(Engine::open(directory, options, Arc::new(Monotonic::default()), None)?)
 }
 
@@ -101,7 +101,7 @@ pub fn stock(engine: &Engine, skus: u32, locations: u32, on_hand: i32) {
         };
         let last = (first + chunk).min(skus);
         let counts = (first..last).flat_map(|sku| (0..locations).map(move |location| count(sku, location))).collect();
-        let command = Command::Load { rows: Rows::Stock { counts, create: true }, atomic: false, finish: None };
+        let command = Command::load(Rows::Stock { counts, create: true }, false);
         let loaded = engine.run(|engine, done| engine.submit(command, None, done)).expect("stock loads");
         assert!(matches!(loaded, Outcome::Loaded(loaded) if loaded.errors.is_empty()));
     }

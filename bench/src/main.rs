@@ -267,8 +267,7 @@ fn memory(by_location: bool) {
     let order = if by_location { "location by location" } else { "SKU by SKU" };
     {
         let before = resident_bytes();
-        let matrix = anaquel_engine::matrix::Matrix::default();
-        let mut writer = anaquel_engine::matrix::MatrixWriter::default();
+        let (matrix, mut writer) = anaquel_engine::matrix::Matrix::new();
         for outer in 0..if by_location { LOCATIONS } else { SKUS } {
             for inner in 0..if by_location { SKUS } else { LOCATIONS } {
                 let (sku, location) = if by_location { (inner, outer) } else { (outer, inner) };
@@ -338,7 +337,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
         for id in made.drain(..) {
             let tx = tx.clone();
             let cancel = anaquel_engine::command::StepRequest::Cancel { lines: None, reason: None };
-            let command = anaquel_engine::command::Command::Step(id, cancel);
+            let command = anaquel_engine::command::Command::step(id, cancel);
             engine.submit(
                 command,
                 None,

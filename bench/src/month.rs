@@ -18,7 +18,7 @@ use anaquel_engine::command::{Command, Completion, Outcome, StepRequest};
 use anaquel_engine::event::{Cause, IdempotencyKey};
 use anaquel_engine::idempotency::{Begin, Wake};
 use anaquel_engine::ids::{ReservationId, Timestamp};
-use anaquel_engine::journal::sled_log::SledOptions;
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
@@ -92,7 +92,7 @@ impl Month {
                 checkpoint_bytes: (defaults.checkpoint_bytes / self.scale).max(64 << 10),
                 ..defaults
             },
-            sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+            log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
             entropy: 7,
             trust_clock: true,
         }
@@ -172,7 +172,7 @@ fn sell(engine: &Engine, numbers: &mut Numbers, orders: u64, keys: &mut u128) ->
         let held = all(engine, keys, carts, |engine, cart, cause, done| engine.reserve(cart, cause, done))?;
         let paid: Vec<_> = (1..).zip(&held).filter(|(n, _)| n % 20 != 0).map(|(_, id)| *id).collect();
         let step = |engine: &Engine, (id, request), cause, done: Completion| {
-            engine.submit(Command::Step(id, request), cause, done);
+            engine.submit(Command::step(id, request), cause, done);
         };
         let confirm = |id: &ReservationId| (*id, StepRequest::Confirm { pickup_by: None, order: None });
         all(engine, keys, paid.iter().map(confirm).collect(), step)?;

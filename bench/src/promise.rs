@@ -175,7 +175,7 @@ fn stores(file: &Path) -> anyhow::Result<(Engine, Vec<(f64, f64)>)> {
         id: NameRef::New(name("location", n)),
         fields: LocationFields { coordinates: Some(*at).into(), ..LocationFields::default() },
     });
-    run(&engine, Command::Load { rows: Rows::Locations(rows.collect()), atomic: false, finish: None })?;
+    run(&engine, Command::load(Rows::Locations(rows.collect()), false))?;
     stock(&engine, CARRIED, places.len() as u32, 3);
     Ok((engine, places))
 }
@@ -265,7 +265,7 @@ pub fn supply() -> anyhow::Result<()> {
         quantity: WAITING as u32,
         expected_at,
     };
-    run(&engine, Command::Supply(vec![row]))?;
+    run(&engine, Command::supply(vec![row]))?;
     println!("one cell, {WAITING} promises of one unit that is to come, one after the other, log in memory");
     let mut times = Vec::new();
     for nth in 0..WAITING {

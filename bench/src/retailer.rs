@@ -29,7 +29,7 @@ pub fn run(engine: &Engine, command: Command) -> Result<Outcome, Failure> {
 /// # Errors
 /// The engine's.
 pub fn put(engine: &Engine, what: PutWhat) -> anyhow::Result<()> {
-    run(engine, Command::Put(Box::new(Put { what, precondition: Precondition::default() })))?;
+    run(engine, Command::from(Put { what, precondition: Precondition::default() }))?;
     Ok(())
 }
 
@@ -85,7 +85,7 @@ pub fn retailer_of(skus: u32, locations: u32) -> anyhow::Result<Engine> {
         id: NameRef::New(name("sku", n)),
         fields: SkuFields { categories: Some(vec![format!("category-{}", n % 200)]).into(), ..SkuFields::default() },
     });
-    run(&engine, Command::Load { rows: Rows::Skus(described.collect()), atomic: false, finish: None })?;
+    run(&engine, Command::load(Rows::Skus(described.collect()), false))?;
     for group in 0..50 {
         let members = (0..locations).filter(|n| n % 50 == group || n % 49 == group).map(|n| name("location", n));
         put(&engine, PutWhat::Group(name("group", group), Some(members.collect()).into()))?;
@@ -114,6 +114,6 @@ pub fn put_rules(engine: &Engine) -> anyhow::Result<()> {
 /// The engine's.
 pub fn put_rules_of(engine: &Engine, rules: u32, skus: u32, locations: u32) -> anyhow::Result<()> {
     let rows = (0..rules).map(|n| (0, name("rule", n), some_rule_of(n, skus, locations))).collect();
-    run(engine, Command::Load { rows: Rows::Rules(rows), atomic: true, finish: None })?;
+    run(engine, Command::load(Rows::Rules(rows), true))?;
     Ok(())
 }

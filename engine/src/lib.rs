@@ -1,75 +1,60 @@
 //! Anaquel's engine: how many of this can be promised, here, now, and taking one without promising it twice.
 //!
 //! It knows no sockets, no HTTP and no async runtime; time, ids and storage are arguments. Start reading at
-//! [`engine`] for what callers do, at [`sequencer`] for the order of steps that the promises rest on, and at
+//! [`engine`] for what callers do, at [`engine::sequencer`] for the order of steps that the promises rest on, and at
 //! [`matrix`] for where stock lives.
 //!
 //! ```text
-//!   ids, level ◄── matrix (cell, row) ◄── state ◄── sequencer ──► journal
-//!        ▲            event, reservation ──┘  ▲         ▲             ▲
-//!        └── catalogue, movements, deadlines ─┘     admission      recovery, image, verify
+//!   engine         handle, threads, sequencer, fold, checkpoints, recovery, verify, backup
+//!     │
+//!     ├─ feed, planning                      who hears of what; readers that answer what would be
+//!     ├─ reservations ─ supply ─ rules       a capability is a folder: commands, events, decisions,
+//!     ├─ stock ─ demand ─ imports ─ told     reads, each under the same file names
+//!     ├─ catalogue
+//!     ├─ event, effect, command, decide      the lists of the subjects, and what crosses them
+//!     └─ kernel, journal                     what every subject is built from; records as bytes
+//!          └─ anaquel-cells, anaquel-log     crates of their own
 //! ```
 
-pub mod admission;
-pub mod advice;
-pub mod backup;
-pub mod bounds;
-pub mod business_time;
+mod audit;
 pub mod catalogue;
-pub mod clock;
-pub mod coming;
 pub mod command;
-pub mod confirmed;
-pub mod counters;
-mod deadlines;
+mod decide;
 pub mod demand;
-mod directory;
+pub mod effect;
 pub mod engine;
 pub mod event;
 pub mod feed;
-mod foresight;
-pub mod geo;
-pub mod gtin;
 pub mod hash;
-pub mod histogram;
-pub mod holders;
-pub mod holds;
-mod id_set;
-pub mod idempotency;
-pub mod identity;
-pub mod ids;
-pub mod image;
+pub mod imports;
 pub mod journal;
-pub mod ledger;
-mod lens;
-pub mod level;
-pub mod lost;
-mod maps;
-pub mod matrix;
-#[cfg(all(test, loom))]
-mod models;
-pub mod movements;
-pub mod patch;
-pub mod pickup;
-pub mod places;
-mod plan;
-mod private;
-pub mod query;
-pub mod recovery;
-mod refused;
-pub mod reservation;
+pub mod kernel;
+pub mod outcome;
+pub mod planning;
+pub mod refusal;
+pub mod reservations;
 pub mod rules;
-pub mod sequencer;
 pub mod settings;
-mod shelves;
-pub mod sourcing;
 pub mod state;
+pub mod stock;
 pub mod supply;
 mod sync;
-pub mod verify;
-pub mod view;
-pub mod watch;
-pub mod what_if;
+pub mod told;
 
-pub use directory::{NewEpoch, RESTORED};
-pub use engine::{Clock, Engine, Health, OldLog};
+pub use anaquel_cells::{ids, level, matrix, view};
+pub use anaquel_log::histogram;
+pub(crate) use anaquel_log::private;
+
+pub use catalogue::{business_time, geo, gtin, holders, places};
+pub use demand::lost;
+pub use engine::checkpoint as image;
+pub use engine::directory::{NewEpoch, RESTORED};
+pub use engine::{
+    Clock, Engine, Health, OldLog, admission, backup, counters, identity, recovery, sequencer, verify, watch,
+};
+pub use kernel::{clock, idempotency, patch};
+pub use planning::{advice, pickup, sourcing, what_if};
+pub use reservations as reservation;
+pub use reservations::{bounds, holds, ledger};
+pub use stock::{movements, query};
+pub use supply::coming;

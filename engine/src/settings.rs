@@ -1,6 +1,6 @@
 //! What an operator may set. Each has a default that suits a retailer of ordinary size, and a unit in its name.
 
-use crate::reservation::{CHANGES_TOLD_MAX, Keeping};
+use crate::reservations::{CHANGES_TOLD_MAX, Keeping};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub struct Settings {
     pub hold_seconds_max: u64,
     /// How long a repeated request gets its first answer.
     pub idempotency_retention_seconds: u64,
-    /// Bytes of memory for keys at the most, [`KEY_BYTES`](crate::idempotency::KEY_BYTES) each, shared out by caller.
+    /// Bytes of memory for keys at the most, [`KEY_BYTES`](crate::kernel::idempotency::KEY_BYTES) each, shared out by caller.
     pub idempotency_bytes: u64,
     /// How long a closed reservation can be read. Never shorter than the retention of keys.
     pub closed_reservation_retention_seconds: u64,

@@ -1,13 +1,12 @@
-//! The atoms of the lock-free parts, from the standard library or, under `--cfg loom`, from loom, which tries every
-//! interleaving and every value that the memory model lets a load see:
+//! What several threads touch on the way in to the journal thread, from the standard library and crossbeam or, under
+//! `--cfg loom`, from loom, which tries every interleaving:
 //!
 //! ```console
 //! $ RUSTFLAGS="--cfg loom" cargo test --release -p anaquel-engine --lib --target-dir target/loom models
 //! ```
 //!
-//! What is here is what several threads touch without a lock: cells, the durable view, and the way in to the journal
-//! thread (whose models stand beside it, in `engine/intake.rs`; the others in `models.rs`). Everything else that is shared
-//! stands behind a mutex, a concurrent map or a channel.
+//! The models stand beside the way in, in `engine/intake.rs`; those of cells and of the durable view in `anaquel-cells`.
+//! Everything else that is shared stands behind a mutex, a concurrent map or a channel.
 
 pub(crate) use std::sync::atomic::Ordering;
 
@@ -15,18 +14,12 @@ pub(crate) use std::sync::atomic::Ordering;
 pub(crate) use {
     crossbeam::queue::SegQueue as Queue,
     crossbeam::sync::{Parker, Unparker},
-    std::sync::{
-        Mutex,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, fence},
-    },
+    std::sync::atomic::AtomicUsize,
 };
 
 #[cfg(loom)]
 pub(crate) use {
-    loom::sync::{
-        Mutex,
-        atomic::{AtomicU32, AtomicU64, AtomicUsize, fence},
-    },
+    loom::sync::atomic::AtomicUsize,
     stand_ins::{Parker, Queue, Unparker},
 };
 
@@ -94,21 +87,5 @@ mod stand_ins {
             *token.lock().unwrap() = true;
             came.notify_one();
         }
-    }
-}
-
-/// Gives others a turn before another try.
-#[derive(Debug, Default)]
-pub(crate) struct Patience {
-    #[cfg(not(loom))]
-    backoff: crossbeam::utils::Backoff,
-}
-
-impl Patience {
-    pub fn snooze(&self) {
-        #[cfg(not(loom))]
-        self.backoff.snooze();
-        #[cfg(loom)]
-        loom::thread::yield_now();
     }
 }

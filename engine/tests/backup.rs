@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anaquel_engine::backup::{self, Chain, Extra, RestoreError, Start, Until};
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
@@ -19,7 +19,7 @@ use common::{ManualClock, START_MS, Shop, copy, hash};
 fn options() -> Options {
     Options {
         settings: Settings { old_log_bytes_per_second: 1 << 40, ..Settings::default() },
-        sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+        log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
         entropy: 42,
         trust_clock: true,
     }

@@ -86,7 +86,7 @@ fn put_location(shop: &Shop, groups: &[&str]) {
     let fields =
         LocationFields { groups: Patch::Set(groups.iter().map(|group| name(group)).collect()), ..Default::default() };
     let put = Put { what: PutWhat::Location(name("s1"), fields), precondition: Precondition::default() };
-    shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+    shop.engine.run(|engine, done| engine.submit(Command::from(put), None, done)).unwrap();
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn what_is_refused_defines_nothing() {
     assert!(matches!(far, Failure::Refused(Refusal::Invalid { .. })));
     let fields = SkuFields { gtin: Patch::Set("4006381333932".into()), ..Default::default() };
     let rows = Rows::Skus(vec![Row { line: 2, id: NameRef::New(name("NEW-2")), fields }]);
-    let load = Command::Load { rows, atomic: false, finish: None };
+    let load = Command::load(rows, false);
     shop.engine.run(|engine, done| engine.submit(load, None, done)).unwrap();
     assert_eq!(shop.engine.state().view.seq(), before, "the log holds nothing of it");
     shop.receive("B", "s1", 1);
@@ -130,7 +130,7 @@ fn an_atomic_load_with_a_bad_row_leaves_nothing_behind_in_its_batch() {
             Row { line: 2, id: NameRef::New(name("A")), fields: fields("P") },
             Row { line: 3, id: NameRef::New(name("B")), fields: bad },
         ]);
-        let load = Command::Load { rows, atomic, finish: None };
+        let load = Command::load(rows, atomic);
         shop.engine.run(|engine, done| engine.submit(load, None, done)).is_ok()
     };
     let done = shop.in_one_batch::<bool>(vec![Box::new(|| load(Some("1"), true)), Box::new(|| load(None, true))]);
@@ -147,7 +147,7 @@ fn a_hundred_thousand_names_in_one_load_fit_their_records() {
         let sku = name(&format!("A-LONG-NAME-FOR-A-SKU-THAT-TAKES-ROOM-{n:020}"));
         Row { line: n, id: NameRef::New(sku), fields: SkuFields::default() }
     };
-    let load = Command::Load { rows: Rows::Skus((0..100_000).map(row).collect()), atomic: true, finish: None };
+    let load = Command::load(Rows::Skus((0..100_000).map(row).collect()), true);
     shop.engine.run(|engine, done| engine.submit(load, None, done)).unwrap();
     assert_eq!(shop.engine.state().catalogue.skus.count(), 100_000);
     let shop = shop.restart();

@@ -31,7 +31,7 @@ fn cause(actor: &str, key: u128) -> Option<Box<Cause>> {
 }
 
 fn step(shop: &Shop, id: ReservationId, request: StepRequest, cause: Option<Box<Cause>>) -> Result<Outcome, Failure> {
-    shop.engine.run(|engine, done| engine.submit(Command::Step(id, request), cause, done))
+    shop.engine.run(|engine, done| engine.submit(Command::step(id, request), cause, done))
 }
 
 fn record_of(outcome: Outcome) -> Arc<Reservation> {

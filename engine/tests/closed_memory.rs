@@ -50,7 +50,7 @@ fn held(count: u64, settings: Settings) -> (i64, Shop) {
         shop.receive("A", &format!("s{place}"), 100_000_000);
     }
     let step = |id: ReservationId, request: StepRequest| {
-        move |engine: &Engine, done: Completion| engine.submit(Command::Step(id, request.clone()), None, done)
+        move |engine: &Engine, done: Completion| engine.submit(Command::step(id, request.clone()), None, done)
     };
     for first in (0..count).step_by(AT_A_TIME as usize) {
         let reserves: Vec<_> = (first..first + AT_A_TIME)

@@ -6,6 +6,7 @@ mod common;
 use anaquel_engine::command::{AsOf, Command, Count, Failure, Loaded, NameRef, Outcome, Refusal, Rows};
 use anaquel_engine::event::{Event, MovementKind};
 use anaquel_engine::ids::Timestamp;
+use anaquel_engine::stock;
 use common::{START_MS, Shop, audit, level, name};
 use proptest::prelude::*;
 
@@ -297,7 +298,7 @@ fn adjust_sync_adjust_in_any_order_of_arrival_leads_to_the_same_stock() {
 /// Loads rows of a stock file.
 fn load(shop: &Shop, counts: Vec<Count>) -> Loaded {
     let rows = Rows::Stock { counts, create: true };
-    let command = Command::Load { rows, atomic: false, finish: None };
+    let command = Command::load(rows, false);
     match shop.engine.run(|engine, done| engine.submit(command, None, done)).unwrap() {
         Outcome::Loaded(loaded) => loaded,
         other => panic!("what became of rows was expected, not {other:?}"),
@@ -449,7 +450,10 @@ fn a_file_that_finds_what_is_known_costs_next_to_nothing_and_still_counts() {
     let (seq, before) = (shop.engine.state().view.seq(), shop.disk.bytes().len());
     assert_eq!(outcome(&load(&shop, all())), (0, 4000, 0));
     let events = kinds_after(&shop, seq);
-    assert!(matches!(&events[..], [Event::CountsConfirmed(confirmed)] if confirmed.cells.len() == 4000), "{events:?}");
+    assert!(
+        matches!(&events[..], [Event::Stock(stock::event::Event::CountsConfirmed(confirmed))] if confirmed.cells.len() == 4000),
+        "{events:?}"
+    );
     let bytes = shop.disk.bytes().len() - before;
     assert!(bytes < 1000, "{bytes} bytes for 4,000 rows");
     // What happened before it is known to the count, also after a restart.
@@ -471,8 +475,8 @@ fn a_shortage_is_told_when_it_begins_when_it_is_twice_as_large_and_when_it_ends(
     }
     let told = |events: &[Event]| {
         let missing = |event: &Event| match event {
-            Event::ShortageGrew(cell) => Some(cell.level.shortage()),
-            Event::ShortageCleared(_) => Some(0),
+            Event::Stock(stock::event::Event::ShortageGrew(cell)) => Some(cell.level.shortage()),
+            Event::Stock(stock::event::Event::ShortageCleared(_)) => Some(0),
             _ => None,
         };
         events.iter().filter_map(missing).collect::<Vec<_>>()

@@ -3,14 +3,15 @@
 
 mod common;
 
+use anaquel_engine::catalogue;
 use std::sync::Arc;
 
 use anaquel_engine::Engine;
 use anaquel_engine::command::{Failure, Outcome, StepRequest};
 use anaquel_engine::event::{Event, MovementKind};
 use anaquel_engine::idempotency::Begin;
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::{Fault, MemoryDisk};
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::reservation::State;
 use anaquel_engine::settings::Settings;
@@ -207,7 +208,7 @@ fn options() -> Options {
             idempotency_retention_seconds: 60,
             ..Settings::default()
         },
-        sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+        log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
         entropy: 42,
         trust_clock: true,
     }
@@ -380,8 +381,12 @@ fn definitions_come_before_what_uses_them() {
     let mut defined = std::collections::BTreeSet::new();
     for record in shop.engine.events(0, 100_000).unwrap() {
         match &record.event {
-            Event::Defined(names) => defined.extend(names.skus.iter().map(|(id, _)| *id)),
-            Event::MadeUp(made_up) => defined.extend(made_up.names.skus.iter().map(|(id, _)| *id)),
+            Event::Catalogue(catalogue::event::Event::Defined(names)) => {
+                defined.extend(names.skus.iter().map(|(id, _)| *id))
+            }
+            Event::Catalogue(catalogue::event::Event::MadeUp(made_up)) => {
+                defined.extend(made_up.names.skus.iter().map(|(id, _)| *id))
+            }
             _ => {}
         }
         record.event.for_each_cell(|cell| assert!(defined.contains(&cell.sku), "record {}", record.seq));
@@ -486,7 +491,7 @@ fn with_an_interval_policy_an_image_never_knows_more_than_the_log() {
     let directory = tempfile::tempdir().unwrap();
     let clock = ManualClock::at(START_MS);
     let mut slow = options();
-    slow.sled.sync = anaquel_engine::journal::sled_log::SyncPolicy::Interval;
+    slow.log.sync = anaquel_engine::journal::SyncPolicy::Interval;
     slow.settings.sync_interval_ms = Some(u64::MAX);
     let (engine, _) = Engine::open(directory.path(), slow, clock.clone(), None).unwrap();
     let shop = Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() };

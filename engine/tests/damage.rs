@@ -13,8 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anaquel_engine::Engine;
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::settings::Settings;
 use common::{ManualClock, START_MS, Shop, contents, hash, put_back};
@@ -22,7 +22,7 @@ use common::{ManualClock, START_MS, Shop, contents, hash, put_back};
 fn options() -> Options {
     Options {
         settings: Settings::default(),
-        sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+        log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
         entropy: 42,
         trust_clock: true,
     }

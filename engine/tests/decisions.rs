@@ -4,6 +4,7 @@
 
 mod common;
 
+use anaquel_engine::reservation;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -37,7 +38,10 @@ fn short(told: Result<Arc<anaquel_engine::reservation::Reservation>, Failure>) -
 
 fn rebound(shop: &Shop) -> usize {
     let records = shop.engine.events(0, usize::MAX).unwrap();
-    records.iter().filter(|record| matches!(record.event, Event::Rebound(_))).count()
+    records
+        .iter()
+        .filter(|record| matches!(record.event, Event::Reservations(reservation::event::Event::Rebound(_))))
+        .count()
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::catalogue;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -147,7 +148,7 @@ impl Model {
     fn of(shop: &Shop, upto: Seq) -> Self {
         let mut model = Self::default();
         for record in shop.engine.events(0, usize::MAX).unwrap().iter().filter(|record| record.seq <= upto) {
-            if let Event::GroupsSet(rows) = &record.event {
+            if let Event::Catalogue(catalogue::event::Event::GroupsSet(rows)) = &record.event {
                 model.members.extend(rows.iter().map(|(group, set)| (*group, set.locations.clone())));
             }
             record.event.for_each_cell(|cell| {
@@ -214,7 +215,7 @@ fn check(shop: &Shop, reader: &mut Reader, selection: &Selection) {
 
 fn put(shop: &Shop, what: PutWhat) {
     let put = Put { what, precondition: Precondition::default() };
-    shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+    shop.engine.run(|engine, done| engine.submit(Command::from(put), None, done)).unwrap();
 }
 
 fn set_group(shop: &Shop, group: &str, locations: &[String]) {

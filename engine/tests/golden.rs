@@ -5,17 +5,18 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
 use anaquel_engine::catalogue::{
-    ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails, SkuDetails,
-    Transfers,
+    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,
+    SkuDetails,
 };
-use anaquel_engine::confirmed::{CellSet, CountsConfirmed};
 use anaquel_engine::event::*;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
-use anaquel_engine::journal::{Batch, BatchBuilder, Journal};
+use anaquel_engine::journal::{self, Batch, BatchBuilder, Journal};
 use anaquel_engine::level::StockLevel;
 use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId, Standing};
+use anaquel_engine::stock::confirmed::{CellSet, CountsConfirmed};
 use anaquel_engine::supply::Supply;
+use anaquel_engine::{catalogue, demand, imports, reservation, rules, stock, supply, told};
 
 const V1: &str = include_str!("golden/v1.hex");
 const V2: &str = include_str!("golden/v2.hex");
@@ -65,7 +66,7 @@ fn replaced() -> Event {
     let orders = vec![OrderDay { location: LocationId(3), day: 20_000 }];
     let arranged = Arranged { promised: Promised { reserved, terms }, waits: vec![wait], orders };
     let others = vec![superseded(10), superseded(11)];
-    Event::Replaced(Box::new(Replaced { arranged, others }))
+    Event::Reservations(reservation::event::Event::Replaced(Box::new(Replaced { arranged, others })))
 }
 
 /// What came with format 6: when people work in a location, what is told of one, other deadlines of orders, and for what
@@ -97,16 +98,19 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
     let reservation = ReservationId(9);
     let channels = Imported { kind: ImportKind::Channels, accepted: 2, unchanged: 1, rejected: 0, errors: Vec::new() };
     let events = [
-        Event::HoursSet(vec![(LocationId(3), hours), (LocationId(4), unknown)]),
-        Event::PickupBySet(PickupBySet { reservation, pickup_by: Some(Timestamp(99)) }),
-        Event::PickupBySet(PickupBySet { reservation, pickup_by: None }),
-        Event::DemandRefused(refused),
-        Event::Told(Box::new(Told { seq: 3, thing: Thing::Place(Box::new(place)) })),
-        Event::Imported(Box::new(channels)),
+        Event::Catalogue(catalogue::event::Event::HoursSet(vec![(LocationId(3), hours), (LocationId(4), unknown)])),
+        Event::Reservations(reservation::event::Event::PickupBySet(PickupBySet {
+            reservation,
+            pickup_by: Some(Timestamp(99)),
+        })),
+        Event::Reservations(reservation::event::Event::PickupBySet(PickupBySet { reservation, pickup_by: None })),
+        Event::Demand(demand::event::Event::DemandRefused(refused)),
+        Event::Told(told::event::Event::Told(Box::new(Told { seq: 3, thing: Thing::Place(Box::new(place)) }))),
+        Event::Imports(imports::event::Event::Imported(Box::new(channels))),
     ];
     let cells = (3..7).map(|location| (SkuId(7), LocationId(location))).chain([(SkuId(300), LocationId(3))]);
     let confirmed = CountsConfirmed { counted_at: Timestamp(77), cells: CellSet::new(cells) };
-    let confirmed = Event::CountsConfirmed(Box::new(confirmed));
+    let confirmed = Event::Stock(stock::event::Event::CountsConfirmed(Box::new(confirmed)));
     let moved = Moved {
         kind: MovementKind::ReturnToInspect,
         change: 3,
@@ -117,7 +121,7 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         cell: CellAfter { safety_stock: u32::MAX, ..cell(3) },
     };
     let broken = Moved { kind: MovementKind::ReturnDamaged, created: false, ..moved.clone() };
-    let made = Event::QuarantinesMade(vec![(LocationId(3), LocationId(2))]);
+    let made = Event::Catalogue(catalogue::event::Event::QuarantinesMade(vec![(LocationId(3), LocationId(2))]));
     let names = || {
         Box::new(Definitions {
             skus: vec![(SkuId(8), name("BLUE-SHIRT"))],
@@ -126,17 +130,22 @@ fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
             channels: vec![(ChannelId(1), name("app"))],
         })
     };
-    let retired = |kind, text| Event::Told(Box::new(Told { seq: 3, thing: Thing::Retired(kind, name(text)) }));
-    let later = [confirmed, made, Event::Moved(vec![moved, broken]), replaced()];
+    let retired = |kind, text| {
+        Event::Told(told::event::Event::Told(Box::new(Told { seq: 3, thing: Thing::Retired(kind, name(text)) })))
+    };
+    let later = [confirmed, made, Event::Stock(stock::event::Event::Moved(vec![moved, broken])), replaced()];
     let latest = [
-        Event::Retired(names()),
-        Event::Revived(names()),
+        Event::Catalogue(catalogue::event::Event::Retired(names())),
+        Event::Catalogue(catalogue::event::Event::Revived(names())),
         retired(ThingKind::Sku, "BLUE-SHIRT"),
         retired(ThingKind::Location, "s2"),
         retired(ThingKind::Group, "south"),
         retired(ThingKind::Channel, "app"),
-        Event::TrackingSet(vec![(SkuId(7), false), (SkuId(8), true)]),
-        Event::Told(Box::new(Told { seq: 3, thing: Thing::Uncounted(SkuId(7), SkuDetails::default()) })),
+        Event::Catalogue(catalogue::event::Event::TrackingSet(vec![(SkuId(7), false), (SkuId(8), true)])),
+        Event::Told(told::event::Event::Told(Box::new(Told {
+            seq: 3,
+            thing: Thing::Uncounted(SkuId(7), SkuDetails::default()),
+        }))),
     ];
     events.into_iter().chain(later).chain(latest).map(|event| (None, event)).collect()
 }
@@ -179,8 +188,11 @@ fn events_of_v5() -> Vec<(Option<Box<Cause>>, Event)> {
         Thing::Supply(vec![cell]),
     ];
     let mut cause = Some(Box::new(keyed));
-    let told = |thing| Event::Told(Box::new(Told { seq: 3, thing }));
-    let extended = Event::Extended(Extended { reservation: ReservationId(8), expires_at: Timestamp(77) });
+    let told = |thing| Event::Told(told::event::Event::Told(Box::new(Told { seq: 3, thing })));
+    let extended = Event::Reservations(reservation::event::Event::Extended(Extended {
+        reservation: ReservationId(8),
+        expires_at: Timestamp(77),
+    }));
     let by = (Some(Box::new(by)), extended);
     let made_up = Definitions {
         skus: vec![(SkuId(8), name("BLUE-SHIRT"))],
@@ -190,8 +202,8 @@ fn events_of_v5() -> Vec<(Option<Box<Cause>>, Event)> {
     };
     let released = Definitions { channels: vec![(ChannelId(1), name("app"))], ..Definitions::default() };
     let names = [
-        (None, Event::MadeUp(Box::new(MadeUp { by: 0xfeed_0001, names: made_up }))),
-        (None, Event::Released(Box::new(released))),
+        (None, Event::Catalogue(catalogue::event::Event::MadeUp(Box::new(MadeUp { by: 0xfeed_0001, names: made_up })))),
+        (None, Event::Catalogue(catalogue::event::Event::Released(Box::new(released)))),
     ];
     names
         .into_iter()
@@ -212,7 +224,12 @@ fn events_of_v4() -> Vec<(Option<Box<Cause>>, Event)> {
         idempotency,
         ..plain.clone()
     };
-    let event = || Event::Extended(Extended { reservation: ReservationId(8), expires_at: Timestamp(77) });
+    let event = || {
+        Event::Reservations(reservation::event::Event::Extended(Extended {
+            reservation: ReservationId(8),
+            expires_at: Timestamp(77),
+        }))
+    };
     vec![(Some(Box::new(plain)), event()), (Some(Box::new(full)), event()), (None, event())]
 }
 
@@ -286,14 +303,14 @@ fn events_of_v3() -> Vec<(Option<Box<Cause>>, Event)> {
     };
     let supply = Imported { kind: ImportKind::Supply, accepted: 1, unchanged: 0, rejected: 0, errors: Vec::new() };
     let events = vec![
-        Event::RulesSet(rules),
-        Event::SupplySet(supplies),
-        Event::Received(Box::new(received)),
-        Event::Filled(fills),
-        Event::Arranged(Box::new(arranged)),
-        Event::WaitsDated(vec![dated(None), dated(Some(Timestamp(77)))]),
-        Event::DemandLost(vec![lost]),
-        Event::Imported(Box::new(supply)),
+        Event::Rules(rules::event::Event::RulesSet(rules)),
+        Event::Supply(supply::event::Event::SupplySet(supplies)),
+        Event::Supply(supply::event::Event::Received(Box::new(received))),
+        Event::Supply(supply::event::Event::Filled(fills)),
+        Event::Reservations(reservation::event::Event::Arranged(Box::new(arranged))),
+        Event::Supply(supply::event::Event::WaitsDated(vec![dated(None), dated(Some(Timestamp(77)))])),
+        Event::Demand(demand::event::Event::DemandLost(vec![lost])),
+        Event::Imports(imports::event::Event::Imported(Box::new(supply))),
     ];
     events.into_iter().map(|event| (None, event)).collect()
 }
@@ -339,15 +356,22 @@ fn events_of_v2() -> Vec<(Option<Box<Cause>>, Event)> {
         hours: vec![(600, 1200)],
         pickup_cutoff: Some(1080),
         pickup_minutes: 120,
-        transfers: Some(Transfers { from: GroupId(0), minutes: 1440 }),
+        brought_from: Some(BroughtFrom { from: GroupId(0), minutes: 1440 }),
     };
     let moves = vec![Move { line: 0, quantity: 1, from: cell(5), to: cell(6) }];
     vec![
-        (None, Event::RulesSet(rules)),
-        (None, Event::RulesTurned(vec![(RuleId(0), false), (RuleId(2), true)])),
-        (None, Event::Promised(Box::new(Promised { reserved, terms }))),
-        (None, Event::Rebound(Box::new(Rebound { reservation: ReservationId(9), moves, bound: vec![0, 1] }))),
-        (None, Event::ServicesSet(vec![(LocationId(3), services)])),
+        (None, Event::Rules(rules::event::Event::RulesSet(rules))),
+        (None, Event::Rules(rules::event::Event::RulesActivated(vec![(RuleId(0), false), (RuleId(2), true)]))),
+        (None, Event::Reservations(reservation::event::Event::Promised(Box::new(Promised { reserved, terms })))),
+        (
+            None,
+            Event::Reservations(reservation::event::Event::Rebound(Box::new(Rebound {
+                reservation: ReservationId(9),
+                moves,
+                bound: vec![0, 1],
+            }))),
+        ),
+        (None, Event::Catalogue(catalogue::event::Event::ServicesSet(vec![(LocationId(3), services)]))),
     ]
 }
 
@@ -416,33 +440,46 @@ fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
         errors: vec![RowError { line: 4, field: Some("amount".into()), reason: "is negative".into() }],
     };
     let events = vec![
-        Event::Defined(Box::new(definitions)),
-        Event::SkusSet(vec![(SkuId(7), sku)]),
-        Event::LocationsSet(vec![(LocationId(3), location)]),
-        Event::GroupsSet(vec![(GroupId(0), GroupDetails { locations: vec![LocationId(3)] })]),
-        Event::ChannelsSet(vec![(ChannelId(0), ChannelDetails { buffer: 2 })]),
-        Event::PricesSet(vec![(SkuId(7), vec![price])]),
-        Event::Moved(vec![moved]),
-        Event::Counted(vec![counted]),
-        Event::Reserved(Box::new(reserved)),
-        Event::Confirmed(Box::new(Confirmed {
+        Event::Catalogue(catalogue::event::Event::Defined(Box::new(definitions))),
+        Event::Catalogue(catalogue::event::Event::SkusSet(vec![(SkuId(7), sku)])),
+        Event::Catalogue(catalogue::event::Event::LocationsSet(vec![(LocationId(3), location)])),
+        Event::Catalogue(catalogue::event::Event::GroupsSet(vec![(
+            GroupId(0),
+            GroupDetails { locations: vec![LocationId(3)] },
+        )])),
+        Event::Catalogue(catalogue::event::Event::ChannelsSet(vec![(ChannelId(0), ChannelDetails { buffer: 2 })])),
+        Event::Catalogue(catalogue::event::Event::PricesSet(vec![(SkuId(7), vec![price])])),
+        Event::Stock(stock::event::Event::Moved(vec![moved])),
+        Event::Stock(stock::event::Event::Counted(vec![counted])),
+        Event::Reservations(reservation::event::Event::Reserved(Box::new(reserved))),
+        Event::Reservations(reservation::event::Event::Confirmed(Box::new(Confirmed {
             reservation: id,
             pickup_by: Some(Timestamp(99)),
             order: Some("o".into()),
-        })),
-        Event::Readied(Box::new(Readied { reservation: id, pickup_code: "7K2M9X".into() })),
-        Event::Collected(Box::new(Collected { reservation: id, code_shown: true, lines: lines() })),
-        Event::Cancelled(Box::new(Cancelled {
+        }))),
+        Event::Reservations(reservation::event::Event::Readied(Box::new(Readied {
+            reservation: id,
+            pickup_code: "7K2M9X".into(),
+        }))),
+        Event::Reservations(reservation::event::Event::Collected(Box::new(Collected {
+            reservation: id,
+            code_shown: true,
+            lines: lines(),
+        }))),
+        Event::Reservations(reservation::event::Event::Cancelled(Box::new(Cancelled {
             reservation: id,
             whole: true,
             reason: Some("r".into()),
             lines: lines(),
+        }))),
+        Event::Reservations(reservation::event::Event::Extended(Extended {
+            reservation: id,
+            expires_at: Timestamp(111),
         })),
-        Event::Extended(Extended { reservation: id, expires_at: Timestamp(111) }),
-        Event::Expired(Box::new(Expired { reservation: id, lines: lines() })),
-        Event::ShortageGrew(cell(-1)),
-        Event::ShortageCleared(cell(9)),
-        Event::Imported(Box::new(imported)),
+        Event::Reservations(reservation::event::Event::Expired(Box::new(Expired { reservation: id, lines: lines() }))),
+        Event::Stock(stock::event::Event::ShortageGrew(cell(-1))),
+        Event::Stock(stock::event::Event::ShortageCleared(cell(9))),
+        Event::Imports(imports::event::Event::Imported(Box::new(imported))),
     ];
     let mut cause = Some(Box::new(cause));
     events.into_iter().map(|event| (cause.take(), event)).collect()
@@ -451,7 +488,7 @@ fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
 fn encoded(events: Vec<(Option<Box<Cause>>, Event)>) -> Vec<u8> {
     let mut builder = BatchBuilder::new(1, Timestamp(1_800_000_000_000));
     for (cause, event) in events {
-        builder.push(&cause, &event);
+        journal::push_record(&mut builder, &cause, &event);
     }
     let disk = MemoryDisk::default();
     let (mut journal, _) = MemoryJournal::open(disk.clone(), &mut |_| ()).unwrap();
@@ -482,7 +519,7 @@ fn read(bytes: Vec<u8>) -> Result<Vec<Batch>, String> {
 
 fn events(text: &str) -> Vec<(Option<Box<Cause>>, Event)> {
     let batches = read(unhex(text)).unwrap();
-    batches[0].records().unwrap().into_iter().map(|record| (record.cause, record.event)).collect()
+    journal::records(&batches[0]).unwrap().into_iter().map(|record| (record.cause, record.event)).collect()
 }
 
 #[test]

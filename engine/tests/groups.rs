@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::reservation;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anaquel_engine::admission::Place;
@@ -101,7 +102,9 @@ fn binding_makes_the_place_public_and_moves_it_where_it_is_wanted() {
     assert_eq!(places(&shop, &moved), [("a".to_owned(), 1), ("b".to_owned(), 1)]);
     assert_eq!(moved.as_of(bound.version), *bound, "the record as it was can still be told");
     assert_eq!(moved.as_of(made.id.0).lines, made.lines);
-    let rebound = |record: &anaquel_engine::event::Record| matches!(record.event, Event::Rebound(_));
+    let rebound = |record: &anaquel_engine::event::Record| {
+        matches!(record.event, Event::Reservations(reservation::event::Event::Rebound(_)))
+    };
     assert_eq!(shop.engine.events(0, usize::MAX).unwrap().iter().filter(|record| rebound(record)).count(), 2);
     shop.collect(order.id).unwrap();
     assert_eq!((shop.level("A", "a").on_hand, shop.level("A", "b").on_hand), (2, 2));

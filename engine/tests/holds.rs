@@ -8,6 +8,7 @@ use anaquel_engine::command::{Failure, Refusal, RuleFields, SUPERSEDES_MAX, Step
 use anaquel_engine::event::{Event, Purpose};
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::level::Constraint;
+use anaquel_engine::reservation;
 use anaquel_engine::reservation::{Reservation, State};
 use anaquel_engine::rules::{Amount, Effect};
 use common::{START_MS, Shop, audit, hold, hold_in_group, hold_to_come, keyed, level, name, rule};
@@ -46,7 +47,10 @@ fn several_holds_are_replaced_in_one_record_and_nothing_is_free_in_between() {
     // One record, whose levels are those after all of it: a reader of the log never sees a unit of A free.
     let records = shop.engine.events(before, 100).unwrap();
     let [record] = records.as_slice() else { panic!("{records:#?}") };
-    assert!(matches!(&record.event, Event::Replaced(replaced) if replaced.others.len() == 1), "{record:?}");
+    assert!(
+        matches!(&record.event, Event::Reservations(reservation::event::Event::Replaced(replaced)) if replaced.others.len() == 1),
+        "{record:?}"
+    );
     record.event.for_each_cell(|cell| {
         let free = cell.level.free();
         let a = shop.engine.state().catalogue.skus.id("A").unwrap();

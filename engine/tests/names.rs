@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::catalogue;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,8 +15,8 @@ use anaquel_engine::command::{
 };
 use anaquel_engine::event::{Cause, Event, MovementKind, Origin};
 use anaquel_engine::ids::{ChannelId, Name, Seq};
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::Options;
 use anaquel_engine::reservation::State;
 use anaquel_engine::rules::{Amount, Effect};
@@ -208,7 +209,7 @@ fn there_are_as_many_channels_as_there_can_be_and_not_one_more() {
     for n in 0..CHANNELS {
         let what = PutWhat::Channel(name(&format!("c{n}")), ChannelDetails::default().into());
         let done = Arc::clone(&done);
-        let put = Command::Put(Box::new(Put { what, precondition: Precondition::default() }));
+        let put = Command::from(Put { what, precondition: Precondition::default() });
         while shop.engine.in_flight() > 10_000 {
             std::thread::yield_now();
         }
@@ -237,7 +238,7 @@ fn there_are_as_many_channels_as_there_can_be_and_not_one_more() {
 
 fn release(shop: &Shop, channels: Vec<ChannelId>) -> Seq {
     let unused_at = shop.engine.state().view.seq();
-    let command = Command::Release(channels, unused_at);
+    let command = Command::Catalogue(anaquel_engine::catalogue::command::Command::Release(channels, unused_at));
     match shop.engine.run(|engine, done| engine.submit(command, None, done)).unwrap() {
         Outcome::Put { seq, .. } => seq,
         other => panic!("{other:?}"),
@@ -255,7 +256,8 @@ fn a_promise_and_the_release_of_its_channel_at_the_same_moment() {
         let unused_at = shop.engine.state().view.seq();
         let promise = || shop.try_reserve(through("odd")).map(|made| made.channel.0);
         let release = || {
-            let command = Command::Release(vec![odd], unused_at);
+            let command =
+                Command::Catalogue(anaquel_engine::catalogue::command::Command::Release(vec![odd], unused_at));
             shop.engine.run(|engine, done| engine.submit(command, None, done)).map(|_| 0)
         };
         let mut calls: Vec<Box<dyn FnOnce() -> Result<u32, Failure> + Send>> =
@@ -285,7 +287,7 @@ fn what_is_used_keeps_its_id_and_a_release_comes_twice_for_nothing() {
     declare(&shop, "declared");
     let ids: Vec<ChannelId> =
         ["used-since", "declared"].iter().map(|name| channel_id(&shop.engine, name).unwrap()).collect();
-    let command = Command::Release(ids, unused_at);
+    let command = Command::Catalogue(anaquel_engine::catalogue::command::Command::Release(ids, unused_at));
     shop.engine.run(|engine, done| engine.submit(command, None, done)).unwrap();
     assert!(channel_id(&shop.engine, "used-since").is_some() && channel_id(&shop.engine, "declared").is_some());
     shop.cancel(held.id).unwrap();
@@ -295,7 +297,13 @@ fn what_is_used_keeps_its_id_and_a_release_comes_twice_for_nothing() {
     assert_eq!(channel_id(&shop.engine, "used-since"), None);
     assert_eq!(release(&shop, vec![used]), before + 1, "it has no id to give back any more");
     let records = shop.engine.events(0, usize::MAX).unwrap();
-    assert_eq!(records.iter().filter(|record| matches!(record.event, Event::Released(_))).count(), 1);
+    assert_eq!(
+        records
+            .iter()
+            .filter(|record| matches!(record.event, Event::Catalogue(catalogue::event::Event::Released(_))))
+            .count(),
+        1
+    );
     audit(&shop);
 }
 
@@ -308,7 +316,7 @@ fn open(directory: &Path, clock: &Arc<ManualClock>) -> Engine {
         lost_demand_seconds: 0,
         ..Settings::default()
     };
-    let options = Options { settings, sled: SledOptions::default(), entropy: 7, trust_clock: true };
+    let options = Options { settings, log: LogOptions::default(), entropy: 7, trust_clock: true };
     Engine::open(directory, options, Arc::<ManualClock>::clone(clock), None).unwrap().0
 }
 

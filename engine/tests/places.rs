@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::demand;
 use std::collections::{BTreeMap, BTreeSet};
 
 use anaquel_engine::admission::ReserveRequest;
@@ -242,7 +243,9 @@ fn lost_demand_says_what_it_was_for() {
     shop.clock.advance(5_000);
     shop.wait_until("it is noted", || shop.engine.state().lost.is_empty() && shop.engine.in_flight() == 0);
     let told = shop.engine.events(0, 100).unwrap();
-    let Event::DemandRefused(rows) = &told.last().unwrap().event else { panic!("{told:?}") };
+    let Event::Demand(demand::event::Event::DemandRefused(rows)) = &told.last().unwrap().event else {
+        panic!("{told:?}")
+    };
     let purposes: Vec<_> = rows.iter().map(|(purpose, lost)| (*purpose, lost.is_order, lost.units)).collect();
     assert_eq!(purposes, [(Purpose::Cart, false, 2), (Purpose::Pickup, true, 2)], "what no place takes is not lost");
 }

@@ -108,7 +108,7 @@ fn safety_stock_and_buffers_are_floors_of_the_same_decision() {
         what: PutWhat::Channel(name("web"), ChannelDetails { buffer: 2 }.into()),
         precondition: Precondition::default(),
     };
-    shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+    shop.engine.run(|engine, done| engine.submit(Command::from(put), None, done)).unwrap();
     assert_eq!(shop.refusal(hold(&[("A", "s1", 6)])), (Constraint::Buffer, 5));
     assert_eq!(shop.refusal(hold(&[("A", "s1", 8)])), (Constraint::SafetyStock, 5));
     let mut till = hold(&[("A", "s1", 7)]);
@@ -131,8 +131,8 @@ fn a_till_is_never_refused_and_the_shortage_is_told() {
     assert_eq!(shop.engine.state().shortage_count(), 0);
     let told: Vec<_> =
         shop.engine.events(0, 100).unwrap().into_iter().map(|record| format!("{:?}", record.event)).collect();
-    assert!(told.iter().any(|event| event.starts_with("ShortageGrew")));
-    assert!(told.iter().any(|event| event.starts_with("ShortageCleared")));
+    assert!(told.iter().any(|event| event.starts_with("Stock(ShortageGrew")));
+    assert!(told.iter().any(|event| event.starts_with("Stock(ShortageCleared")));
 }
 
 #[test]

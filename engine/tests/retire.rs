@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::catalogue;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -218,9 +219,9 @@ fn what_happened_with_goods_is_noted_and_flagged_once_more() {
         .unwrap()
         .iter()
         .filter_map(|record| match &record.event {
-            Event::Retired(_) => Some("retired"),
-            Event::Revived(_) => Some("revived"),
-            Event::MadeUp(_) => Some("made up"),
+            Event::Catalogue(catalogue::event::Event::Retired(_)) => Some("retired"),
+            Event::Catalogue(catalogue::event::Event::Revived(_)) => Some("revived"),
+            Event::Catalogue(catalogue::event::Event::MadeUp(_)) => Some("made up"),
             _ => None,
         })
         .collect();

@@ -7,6 +7,7 @@ use anaquel_engine::command::{Command, Failure, Precondition, Put, PutWhat, Refu
 use anaquel_engine::event::{Event, Purpose};
 use anaquel_engine::ids::{LocationId, Seq, SkuId, Timestamp};
 use anaquel_engine::level::Constraint;
+use anaquel_engine::rules;
 use anaquel_engine::rules::{Amount, Band, Effect, Fate};
 use anaquel_engine::settings::Settings;
 use common::{Numbers, START_MS, Shop, audit, hold, name, rule, some_rule};
@@ -101,7 +102,7 @@ fn rules_reach_skus_by_what_they_are_and_follow_when_that_changes() {
     assert_eq!(available(&shop, "web"), (10, 0));
     let describe = |fields: SkuFields| {
         let put = Put { what: PutWhat::Sku(name("A"), fields), precondition: Precondition::default() };
-        shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+        shop.engine.run(|engine, done| engine.submit(Command::from(put), None, done)).unwrap();
     };
     describe(SkuFields { categories: Some(vec!["fragile".into()]).into(), ..SkuFields::default() });
     assert_eq!(available(&shop, "web"), (7, 3));
@@ -111,7 +112,7 @@ fn rules_reach_skus_by_what_they_are_and_follow_when_that_changes() {
         Put { what: PutWhat::Group(name("g"), Some(vec![name("s0")]).into()), precondition: Precondition::default() };
     set(&shop, "group", RuleFields { groups: vec![name("g")], channels: vec![name("web")], ..units(9) });
     assert_eq!(available(&shop, "web"), (5, 5));
-    shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(group)), None, done)).unwrap();
+    shop.engine.run(|engine, done| engine.submit(Command::from(group), None, done)).unwrap();
     assert_eq!(available(&shop, "web"), (1, 9));
     shop.reserve(&[("A", "s0", 1)]);
     audit(&shop);
@@ -130,7 +131,10 @@ fn a_rule_begins_and_ends_by_date_as_an_event() {
     shop.clock.advance(1000);
     shop.wait_until("it has ended", || available(&shop, "web").0 == 10);
     let turned: Vec<_> = shop.engine.events(0, usize::MAX).unwrap();
-    let turned: Vec<_> = turned.iter().filter(|record| matches!(record.event, Event::RulesTurned(_))).collect();
+    let turned: Vec<_> = turned
+        .iter()
+        .filter(|record| matches!(record.event, Event::Rules(rules::event::Event::RulesActivated(_))))
+        .collect();
     assert_eq!(turned.len(), 2);
     assert_eq!(turned[0].time, Timestamp(START_MS + 1000));
     audit(&shop);

@@ -16,7 +16,7 @@ fn place(shop: &Shop, location: &str, north: f64, kind: LocationKind) {
     let fields =
         LocationFields { kind: Some(kind).into(), coordinates: Some((north, 0.0)).into(), ..LocationFields::default() };
     let put = Put { what: PutWhat::Location(name(location), fields), precondition: Precondition::default() };
-    shop.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).unwrap();
+    shop.engine.run(|engine, done| engine.submit(Command::from(put), None, done)).unwrap();
 }
 
 /// A warehouse far away that has everything, a store nearby with some, a store next to it with some.
@@ -160,7 +160,7 @@ fn an_order_is_worth_what_its_channel_pays_or_everybody() {
         (2, name("A"), price(Some("web"), 400)),
         (3, name("B"), price(None, 100)),
     ];
-    let load = Command::Load { rows: anaquel_engine::command::Rows::Prices(rows), atomic: false, finish: None };
+    let load = Command::load(anaquel_engine::command::Rows::Prices(rows), false);
     shop.engine.run(|engine, done| engine.submit(load, None, done)).unwrap();
     let (a, b) = (
         question(&shop, &[("A", 1)], Policy::Nearest).lines[0].0,

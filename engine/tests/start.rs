@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use anaquel_engine::command::StepRequest;
 use anaquel_engine::event::MovementKind;
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::recovery::{Options, Report};
 use anaquel_engine::reservation::State;
 use anaquel_engine::settings::Settings;
@@ -29,7 +29,7 @@ fn options() -> Options {
             old_log_bytes_per_second: 1 << 40,
             ..Settings::default()
         },
-        sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+        log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
         entropy: 42,
         trust_clock: false,
     }

@@ -10,6 +10,7 @@ use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::reservation::{Reservation, State};
 use anaquel_engine::rules::{Amount, Effect};
+use anaquel_engine::supply;
 use common::{START_MS, Shop, audit, hold, hold_in_group, hold_to_come, keyed, name, rule};
 
 const DAY: u64 = 86_400;
@@ -67,7 +68,7 @@ fn a_receipt_uses_up_the_earliest_supply_and_fills_in_order() {
     let before = shop.engine.state().view.seq();
     shop.receive("A", "s1", 5);
     let events = shop.engine.events(before, 10).unwrap();
-    let Event::Received(received) = &events[0].event else { panic!("{events:?}") };
+    let Event::Supply(supply::event::Event::Received(received)) = &events[0].event else { panic!("{events:?}") };
     assert_eq!(events.len(), 1, "receipt and fills are one record");
     let used: Vec<_> = received.used.iter().map(|used| (used.name.as_str(), used.quantity, used.open)).collect();
     assert_eq!(used, [("early", 3, 0), ("late", 2, 3)]);
@@ -129,7 +130,7 @@ fn late_or_short_supply_names_the_promises_at_risk_and_those_that_no_longer_are(
     shop.supply("po-1", "A", "s1", 4, 2 * DAY);
     assert_eq!(risks(), [true, true], "late");
     let told = shop.engine.events(0, 100).unwrap();
-    let Event::WaitsDated(rows) = &told.last().unwrap().event else { panic!("{told:?}") };
+    let Event::Supply(supply::event::Event::WaitsDated(rows)) = &told.last().unwrap().event else { panic!("{told:?}") };
     let told: Vec<_> = rows.iter().map(|row| (row.reservation, row.expected_at.map(seconds))).collect();
     assert_eq!(told, [(first, Some(2 * DAY)), (second, Some(2 * DAY))]);
     shop.cancel(first).unwrap();

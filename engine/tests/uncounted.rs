@@ -4,6 +4,7 @@
 
 mod common;
 
+use anaquel_engine::stock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -237,7 +238,10 @@ fn tills_note_it_and_nobody_books_stock_of_it() {
     basket(MovementKind::Return, 1);
     assert_eq!((shop.level("TEE", "s1"), shop.level("GIFT", "s1")), (level(5, 0), level(0, 0)));
     let told = shop.engine.events(shop.engine.state().view.seq() - 1, 1).unwrap();
-    assert!(matches!(&told[0].event, Event::Moved(rows) if rows[1].change == 1), "it stands in the log: {told:?}");
+    assert!(
+        matches!(&told[0].event, Event::Stock(stock::event::Event::Moved(rows)) if rows[1].change == 1),
+        "it stands in the log: {told:?}"
+    );
     for kind in [MovementKind::Receipt, MovementKind::Adjustment, MovementKind::Damage] {
         let rows = vec![shop.movement(MovementKind::Sale, "TEE", "s1", -1), shop.movement(kind, "GIFT", "s1", 1)];
         let (field, reason) = refused(shop.try_move(rows).unwrap_err());
@@ -350,7 +354,7 @@ fn files_set_it_row_by_row() {
         Row { line, id, fields: says(tracked) }
     };
     let load = |rows: Vec<Row<SkuId, SkuFields>>| {
-        let load = Command::Load { rows: Rows::Skus(rows), atomic: false, finish: None };
+        let load = Command::load(Rows::Skus(rows), false);
         match shop.engine.run(|engine, done| engine.submit(load, None, done)).unwrap() {
             Outcome::Loaded(loaded) => loaded,
             other => panic!("a load was expected, not {other:?}"),

@@ -3,6 +3,7 @@
 
 mod common;
 
+use anaquel_engine::demand;
 use std::sync::atomic::AtomicBool;
 
 use anaquel_engine::command::{PutWhat, RuleFields, SkuFields, StepRequest};
@@ -45,7 +46,9 @@ fn what_a_rule_kept_from_being_sold_is_sold_without_it() {
     }
     note(&shop);
     let told = shop.engine.events(0, 100).unwrap();
-    let Event::DemandRefused(rows) = &told.last().unwrap().event else { panic!("{told:?}") };
+    let Event::Demand(demand::event::Event::DemandRefused(rows)) = &told.last().unwrap().event else {
+        panic!("{told:?}")
+    };
     assert_eq!((rows[0].1.requests, rows[0].1.units), (1, 3));
     let (seq, hash) = shop.engine.state().view.read(|| shop.engine.state().hash.show());
     let actual = Tally { accepted: 2, accepted_units: 6, refused: 1, lost_units: 3 };

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anaquel_engine::idempotency::KEY_BYTES;
-use anaquel_engine::journal::sled_log::{SledOptions, SyncPolicy};
+use anaquel_engine::journal::{LogOptions, SyncPolicy};
 use anaquel_engine::reservation::CHANGES_TOLD_MAX;
 use anaquel_engine::settings::{ChannelLimits, FeedSettings, NameSettings, PromiseLimits, Settings};
 use anyhow::Context;
@@ -409,7 +409,7 @@ impl Default for JournalConfig {
             sync_interval_ms: 100,
             retention_seconds: settings.log_retention_seconds,
             image_bytes: settings.checkpoint_bytes,
-            reserve_bytes: SledOptions::default().reserve_bytes,
+            reserve_bytes: LogOptions::default().reserve_bytes,
             check_bytes_per_second: settings.old_log_bytes_per_second,
             slow_turn_ms: 1_000,
             stuck_turn_ms: 10_000,
@@ -667,8 +667,8 @@ impl Config {
     }
 
     /// The log's part.
-    pub fn sled_options(&self) -> SledOptions {
-        SledOptions {
+    pub fn log_options(&self) -> LogOptions {
+        LogOptions {
             sync: match self.journal.sync {
                 Sync::Always => SyncPolicy::Always,
                 Sync::Interval => SyncPolicy::Interval,

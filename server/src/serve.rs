@@ -69,7 +69,7 @@ const STUCK_LOOK: Duration = Duration::from_millis(100);
 pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Result<(Engine, Report)> {
     let options = Options {
         settings: config.engine_settings(),
-        sled: config.sled_options(),
+        log: config.log_options(),
         entropy: crate::random().map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?,
         trust_clock: config.trust_clock,
     };

@@ -20,6 +20,8 @@ struct Source {
     paths: Vec<Module>,
     /// Names that it hands on: the name here, and the absolute path of what it is.
     exports: BTreeMap<String, Module>,
+    /// Names that it hands on of other crates: they lead to no file of this one.
+    foreign: BTreeSet<String>,
     /// Modules of which it hands on everything.
     globs: Vec<Module>,
 }
@@ -73,7 +75,7 @@ impl Imports {
         let deepest = (0..=path.len()).rev().find(|length| self.sources.contains_key(&path[..*length]))?;
         let (module, rest) = (path[..deepest].to_vec(), &path[deepest..]);
         let Some(name) = rest.first() else { return Some((module, "mod".to_owned())) };
-        let source = self.sources.get(&module)?;
+        let source = self.sources.get(&module).filter(|source| !source.foreign.contains(name))?;
         let follow = |to: &Module, more: &[String]| {
             let path: Module = to.iter().chain(more).cloned().collect();
             (depth < 8).then(|| self.resolve(&path, depth + 1)).flatten()
@@ -185,7 +187,12 @@ fn read_source(module: &Module, file: PathBuf, text: &str) -> Source {
             let mut found = Vec::new();
             nth = read_tree(&tokens, nth + 1, &Vec::new(), &mut found);
             for (path, name) in found {
-                let Some(path) = absolute(&here, &source.children, &path) else { continue };
+                let Some(path) = absolute(&here, &source.children, &path) else {
+                    if is_public {
+                        source.foreign.insert(name);
+                    }
+                    continue;
+                };
                 if is_public && name == "*" {
                     source.globs.push(path.clone());
                 } else if is_public {

@@ -1,7 +1,7 @@
 //! No file of a crate names one that names it again, however many stand between: who reads one needs not read all.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anaquel_tests::imports::Imports;
 
@@ -20,11 +20,42 @@ fn circles_of(root: &str) -> String {
 
 #[test]
 fn no_crate_has_a_circle() {
-    let told: String = ["engine/src/lib.rs", "server/src/lib.rs", "loadtest/src/lib.rs", "bench/src/lib.rs"]
-        .into_iter()
-        .map(circles_of)
-        .collect();
+    let crates = ["engine/cells", "engine/log", "engine", "server", "loadtest", "bench"];
+    let told: String = crates.into_iter().map(|folder| circles_of(&format!("{folder}/src/lib.rs"))).collect();
     assert!(told.is_empty(), "{told}");
+}
+
+/// The manifests below a folder.
+fn manifests(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, name) = (entry.path(), entry.file_name());
+        if name == "Cargo.toml" {
+            found.push(path);
+        } else if path.is_dir()
+            && name != "target"
+            && name != "node_modules"
+            && !name.as_encoded_bytes().starts_with(b".")
+        {
+            found.extend(manifests(&path));
+        }
+    }
+    found
+}
+
+/// The log's store and its encoding can be replaced without a line elsewhere: nobody else can name them.
+#[test]
+fn only_the_log_names_its_store_and_its_encoding() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let names = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '-' || c == '_'));
+        words.any(|word| matches!(word, "sled" | "bincode"))
+    };
+    let all = manifests(&root);
+    assert!(all.len() >= 8, "the manifests were found: {all:?}");
+    let named: Vec<PathBuf> = all.into_iter().filter(names).collect();
+    assert_eq!(named, [root.join("engine").join("log").join("Cargo.toml")]);
 }
 
 /// Circles of each kind are seen: by `use`, by a plain path, through a re-export, between a module and its parent.
@@ -48,6 +79,11 @@ fn a_planted_circle_is_seen() {
     assert_eq!(circle(&[("a", "mod x; use x::X;"), ("a::x", "use super::Y;"), ("b", ""), ("c", "")]), [2]);
     let seen = [("a", "use crate::b::B;"), ("b", "pub(in crate::a) struct B;"), ("c", "")];
     assert_eq!(circle(&seen), [0; 0], "who may see a thing is not what it takes");
+    let elsewhere = [
+        ("", "pub mod a; pub use a::A; pub use other::{d, e as f};"),
+        ("a", "use crate::{d::D, f}; fn g() { crate::f::g(); }"),
+    ];
+    assert!(Imports::of_texts(&elsewhere).circles().is_empty(), "what another crate has is in no file of this one");
     let held = [("a", "mod own { use super::A; fn f() { crate::b::g(); } } use crate::c::C;"), ("b", ""), ("c", "")];
     assert_eq!(circle(&held), [0; 0], "what a file holds itself is the file");
     let tests = "use crate::b::B; #[cfg(test)] mod tests { use crate::c::C; } // use crate::c::C;";

@@ -6,7 +6,7 @@ use anaquel_bench::retailer::{put_rules_of, retailer_of};
 use anaquel_bench::{Numbers, in_memory, one, recorded, reservations, stock};
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{ChannelId, LocationId, SkuId, Timestamp};
-use anaquel_engine::journal::BatchBuilder;
+use anaquel_engine::journal::{self, BatchBuilder};
 use anaquel_engine::level::{Floor, StockChange};
 use anaquel_engine::matrix::StockCell;
 use anyhow::ensure;
@@ -90,7 +90,7 @@ pub fn encode(times: u64) -> anyhow::Result<()> {
     let encode = || {
         let mut builder = BatchBuilder::new(1, Timestamp(1));
         for record in &records {
-            builder.push(&record.cause, &record.event);
+            journal::push_record(&mut builder, &record.cause, &record.event);
         }
         builder
     };
@@ -104,10 +104,10 @@ pub fn decode(times: u64) -> anyhow::Result<()> {
     let records = recorded(&reservations(times as u32), times as usize);
     let mut builder = BatchBuilder::new(1, Timestamp(1));
     for record in &records {
-        builder.push(&record.cause, &record.event);
+        journal::push_record(&mut builder, &record.cause, &record.event);
     }
     let batch = builder.batch();
-    ensure!(batch.records()?.len() == records.len(), "records are missing");
-    measured(|| drop(black_box(batch.records())));
+    ensure!(journal::records(batch)?.len() == records.len(), "records are missing");
+    measured(|| drop(black_box(journal::records(batch))));
     Ok(())
 }

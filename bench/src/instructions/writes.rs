@@ -1,5 +1,6 @@
 //! Whole rounds of the thread that decides and logs: from what was queued to the last answer, the log in memory.
 
+use anaquel_engine::supply;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anaquel_bench::{Numbers, name, request};
@@ -103,7 +104,7 @@ pub fn confirmation(times: u64) -> anyhow::Result<()> {
 
 /// A hold becomes an order.
 pub fn confirm(id: ReservationId) -> Command {
-    Command::Step(id, StepRequest::Confirm { pickup_by: None, order: None })
+    Command::step(id, StepRequest::Confirm { pickup_by: None, order: None })
 }
 
 pub fn expiry(times: u64) -> anyhow::Result<()> {
@@ -160,7 +161,7 @@ pub fn receipt(times: u64) -> anyhow::Result<()> {
         expected_at: Some(Timestamp(BEGINNING.0 + 86_400_000)),
     };
     let rows = places.iter().map(comes).collect();
-    house.together(|engine| engine.submit(Command::Supply(rows), None, told()));
+    house.together(|engine| engine.submit(Command::supply(rows), None, told()));
     let order = |(sku, location): &(u32, u32)| {
         let mut request = request(*sku, *location);
         request.confirm = true;
@@ -175,7 +176,7 @@ pub fn receipt(times: u64) -> anyhow::Result<()> {
     let records = house.engine.events(before, times as usize)?;
     ensure!(!is_done || records.len() == times as usize, "not every receipt is a record");
     for record in records {
-        let filled = matches!(&record.event, Event::Received(received) if received.fills.len() == 1);
+        let filled = matches!(&record.event, Event::Supply(supply::event::Event::Received(received)) if received.fills.len() == 1);
         ensure!(filled, "{:?} fills no order", record.event);
     }
     Ok(())
@@ -194,7 +195,7 @@ fn counts(engine: &Engine, on_hand: i32) -> Vec<Count> {
 
 pub fn count(times: u64) -> anyhow::Result<()> {
     let house = opened(MANY_SKUS, 100)?;
-    let all: Vec<_> = (1..=times as i32).map(|more| Command::Count(counts(&house.engine, 100 + more))).collect();
+    let all: Vec<_> = (1..=times as i32).map(|more| Command::count(counts(&house.engine, 100 + more))).collect();
     each(&house, all, |engine, command| engine.submit(command, None, told()));
     Ok(())
 }
@@ -203,8 +204,7 @@ pub fn unchanged_import(times: u64) -> anyhow::Result<()> {
     let house = opened(MANY_SKUS, 100)?;
     let rows = counts(&house.engine, 100);
     ensure!(rows.iter().all(|row| matches!(row.sku, NameRef::Known(_))), "a row is of a SKU that is not there");
-    let chunk =
-        || Command::Load { rows: Rows::Stock { counts: rows.clone(), create: true }, atomic: false, finish: None };
+    let chunk = || Command::load(Rows::Stock { counts: rows.clone(), create: true }, false);
     each(&house, (0..times).map(|_| chunk()).collect(), |engine, command| engine.submit(command, None, told()));
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::business_time::{Span, SpecialDates};
+use crate::catalogue::business_time::{Span, SpecialDates};
 use crate::ids::{GroupId, LocationId, Name};
 
 /// What is known of a SKU.
@@ -83,7 +83,7 @@ pub struct ServiceDetails {
     /// Minutes of work until an order is ready.
     pub pickup_minutes: u32,
     /// From where what it lacks may be brought.
-    pub transfers: Option<Transfers>,
+    pub brought_from: Option<BroughtFrom>,
 }
 
 impl ServiceDetails {
@@ -106,7 +106,7 @@ pub struct LocationHours {
 
 /// From where stock may be brought, and how long that takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Transfers {
+pub struct BroughtFrom {
     /// The locations.
     pub from: GroupId,
     /// Minutes until it is there.

@@ -12,23 +12,25 @@ use super::intake::{Intake, Standing};
 use super::old_log::{OldLog, OldLogCheck};
 use super::shared::{Health, ImageRequest, Shared};
 use super::threads::{AbortOnPanic, JournalThread, take_images};
-use crate::admission::{MovementRequest, ReserveRequest};
-use crate::bounds::Bounds;
-use crate::clock::{self, Anchors, Clock, PacedClock};
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
-use crate::counters::Counters;
+use crate::engine::admission::{MovementRequest, ReserveRequest};
+use crate::engine::checkpoint;
+use crate::engine::counters::Counters;
+use crate::engine::fold::Folder;
+use crate::engine::identity::Identity;
+use crate::engine::sequencer::{Observer, Sequencer};
+use crate::engine::watch::Watch;
 use crate::event::{Cause, Few, IdempotencyKey, Record};
 use crate::feed::Feed;
 use crate::histogram::Histogram;
-use crate::idempotency::{Begin, CallerDigest, Done, Found, Wake};
-use crate::identity::Identity;
 use crate::ids::{Epoch, ReservationId, Seq, Timestamp};
-use crate::image;
-use crate::journal::{Journal, ReadError};
-use crate::sequencer::{Observer, Sequencer};
+use crate::journal::{self, Journal, ReadError};
+use crate::kernel::clock::{self, Anchors, Clock, PacedClock};
+use crate::kernel::idempotency::{Begin, CallerDigest, Done, Found, Wake};
+use crate::reservations;
+use crate::reservations::bounds::Bounds;
 use crate::settings::Settings;
-use crate::state::{Folder, State};
-use crate::watch::Watch;
+use crate::state::State;
 
 /// Steps in which a close trims the log, seconds at most.
 const TRIMS_AT_END_MAX: usize = 1024;
@@ -335,7 +337,7 @@ impl Engine {
     pub fn record(&self, seq: Seq) -> Result<Option<Record>, ReadError> {
         let mut found = Ok(None);
         self.shared.reader.read(seq, &mut |batch| {
-            found = batch.record(seq);
+            found = journal::record(&batch, seq);
             ControlFlow::Break(())
         })?;
         found.map_err(|error| ReadError::Damaged(error.into()))
@@ -366,9 +368,12 @@ impl Engine {
     }
 
     /// Queues a command that takes nothing early.
-    pub fn submit(&self, command: Command, cause: Option<Box<Cause>>, done: Completion) {
+    pub fn submit(&self, command: impl Into<Command>, cause: Option<Box<Cause>>, done: Completion) {
+        let command = command.into();
         self.submit_admitted(cause, done, |state| match &command {
-            Command::Step(id, request) => state.step_of_closed(*id, request).map_or(Ok(command), Err),
+            Command::Reservations(reservations::command::Command::Step(id, request)) => {
+                state.step_of_closed(*id, request).map_or(Ok(command), Err)
+            }
             _ => Ok(command),
         });
     }
@@ -461,7 +466,7 @@ impl Engine {
         }
         let mut unreadable = None;
         self.shared.reader.read(after + 1, &mut |batch| {
-            match batch.records() {
+            match journal::records(&batch) {
                 Ok(records) => {
                     let wanted = records.iter().filter(|record| record.seq > after && record.seq <= visible);
                     for record in wanted.take(left) {
@@ -493,7 +498,7 @@ impl Engine {
     ///
     /// # Errors
     /// What the file system said.
-    pub fn take_image(&self) -> Result<Option<image::Summary>, String> {
+    pub fn take_image(&self) -> Result<Option<checkpoint::Summary>, String> {
         let ask = self.lock_threads().images.as_ref().map(|(ask, _)| ask.clone());
         let Some(ask) = ask else { return Ok(None) };
         let (tx, rx) = bounded(1);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::handle::Engine;
 use crate::event::Record;
 use crate::ids::{ReservationId, Seq, Timestamp};
-use crate::journal::{Batch, Damage, JournalReader, ReadError};
-use crate::reservation::{Closed, Filter, Known, Reservation};
+use crate::journal::{self, Batch, Damage, JournalReader, ReadError};
+use crate::reservations::{Closed, Filter, Known, Reservation};
 
 /// Records looked through for the changes of a reservation of which memory knows nothing any more.
 const SEARCHED_MAX: u64 = 262_144;
@@ -69,7 +69,7 @@ impl<'a> Records<'a> {
         }
         let damaged = |seq, what| ReadError::Damaged(Damage { seq, what });
         match &self.batch {
-            Some(batch) => batch.record(seq).map_err(|error| damaged(error.seq, error.what)),
+            Some(batch) => journal::record(batch, seq).map_err(|error| damaged(error.seq, error.what)),
             None => Ok(None),
         }
     }
@@ -101,7 +101,7 @@ impl Engine {
             None if id.0 == 0 || id.0 > self.shared.state.view.seq() => Ok(Recalled::Never),
             // It left memory, or there is something else at that place of the log.
             None => match records.read(id.0) {
-                Ok(Some(record)) if record.event.reserved().is_some() => Ok(Recalled::Gone),
+                Ok(Some(record)) if record.event.promise().is_some() => Ok(Recalled::Gone),
                 Ok(_) => Ok(Recalled::Never),
                 Err(ReadError::Trimmed { .. }) => Ok(Recalled::Gone),
                 Err(error) => Err(error),
@@ -136,7 +136,7 @@ impl Engine {
         }
         let mut damage = None;
         self.shared.reader.read(id.0 + 1, &mut |batch| {
-            let records = match batch.records() {
+            let records = match journal::records(&batch) {
                 Ok(records) => records,
                 Err(error) => {
                     damage = Some(error.into());
@@ -145,7 +145,7 @@ impl Engine {
             };
             for record in records {
                 if record.seq > id.0 && record.seq <= seq && record.event.changed_reservations().contains(&id) {
-                    told.apply(&record);
+                    told.apply_record(&record);
                 }
             }
             if batch.last_seq() >= seq { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

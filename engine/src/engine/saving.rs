@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 
 use super::handle::Engine;
 use super::shared::Shared;
-use crate::backup::{self, BackupError, Extra, Head, Origin, Start};
-use crate::directory;
+use crate::engine::backup::{self, BackupError, Extra, Head, Origin, Start};
+use crate::engine::directory;
 use crate::ids::Seq;
 
 impl Engine {

@@ -10,16 +10,16 @@ use crossbeam::channel::Sender;
 
 use super::intake::Intake;
 use super::old_log::OldLogCheck;
-use crate::clock::PacedClock;
 use crate::command::Queued;
-use crate::counters::Counters;
-use crate::identity::Identity;
+use crate::engine::checkpoint;
+use crate::engine::counters::Counters;
+use crate::engine::identity::Identity;
+use crate::engine::watch::Watch;
 use crate::ids::{ChannelId, Seq};
-use crate::image;
 use crate::journal::JournalReader;
+use crate::kernel::clock::PacedClock;
 use crate::settings::Settings;
 use crate::state::State;
-use crate::watch::Watch;
 
 /// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
 pub(super) const IDLE_MS: u64 = 50;
@@ -68,7 +68,7 @@ pub(super) struct Shared {
 }
 
 /// Somebody wants an image, and may want to know when it is there.
-pub(super) struct ImageRequest(pub(super) Option<Sender<Result<image::Summary, String>>>);
+pub(super) struct ImageRequest(pub(super) Option<Sender<Result<checkpoint::Summary, String>>>);
 
 impl Shared {
     pub(super) fn lock_full(&self) -> std::sync::MutexGuard<'_, Option<String>> {

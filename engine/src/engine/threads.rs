@@ -12,10 +12,11 @@ use crossbeam::channel::{Receiver, Sender};
 use super::intake::Sleeper;
 use super::shared::{IDLE_MS, ImageRequest, Shared};
 use crate::command::{Command, Queued, Told};
+use crate::engine::checkpoint;
+use crate::engine::sequencer::{Sequencer, Turn};
 use crate::ids::{Seq, Timestamp};
-use crate::image;
 use crate::journal::Journal;
-use crate::sequencer::{Sequencer, Turn};
+use crate::{catalogue, demand};
 
 /// Channels whose ids may go back after one image: what one record names.
 const RELEASED_PER_IMAGE: usize = 4096;
@@ -120,7 +121,11 @@ impl JournalThread {
         self.noted_at = now;
         for rows in lost.take() {
             self.shared.intake.own();
-            commands.push_back(Queued { command: Command::NoteLost(rows), cause: None, done: Box::new(|_: Told| ()) });
+            commands.push_back(Queued {
+                command: Command::Demand(demand::command::Command::Note(rows)),
+                cause: None,
+                done: Box::new(|_: Told| ()),
+            });
         }
     }
 
@@ -133,7 +138,7 @@ impl JournalThread {
         let unused = std::mem::take(&mut *self.shared.unused.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some((seq, channels)) = unused {
             self.shared.intake.own();
-            let command = Command::Release(channels, seq);
+            let command = Command::Catalogue(catalogue::command::Command::Release(channels, seq));
             commands.push_back(Queued { command, cause: None, done: Box::new(|_| ()) });
         }
     }
@@ -161,7 +166,7 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
-        let taken = image::write(&shared.state, shared.identity.epoch(), directory, shared.reserve_bytes, |seq| {
+        let taken = checkpoint::write(&shared.state, shared.identity.epoch(), directory, shared.reserve_bytes, |seq| {
             shared.sync_up_to(seq)
         });
         let taken = taken.map_err(|error| error.to_string());
@@ -173,7 +178,7 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
                 shared.has_unused.store(true, Ordering::Release);
                 shared.intake.wake();
             }
-            if let Ok(Some(needed_from)) = image::keep_two(directory) {
+            if let Ok(Some(needed_from)) = checkpoint::keep_two(directory) {
                 shared.recent_from.store(needed_from + 1, Ordering::Relaxed);
                 let kept_from = first_seq_since(shared, kept_ms(shared.settings.log_kept_seconds()));
                 shared.trim_before.store(kept_from.min(needed_from + 1), Ordering::Relaxed);

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::catalogue::Catalogue;
 use crate::event::CellAfter;
 use crate::ids::Seq;
-use crate::lens::{CellView, Lens};
+use crate::stock::lens::{CellView, Lens};
 
 /// What became of a cell, and how that reads on the wire: written once for each form, whoever is the first to need it.
 #[derive(Debug)]

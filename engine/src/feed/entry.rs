@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::event::{CellAfter, Definitions, Event, Record};
+use crate::effect::{Described, Effect, Naming, RuleChange};
+use crate::event::{CellAfter, Definitions, Record};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use crate::level::IN_QUARANTINE;
 use crate::rules::Book;
@@ -104,12 +105,31 @@ fn moving(names: &Definitions) -> Arc<[Moving]> {
 /// Appends what `record` says to `entries`.
 pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
     let mut push = |what| entries.push(Entry { seq: record.seq, what });
-    match &record.event {
-        Event::Defined(_) | Event::MadeUp(_) => push(What::Names),
-        Event::Retired(names) => {
-            push(What::Stands(moving(names), false));
-        }
-        Event::Revived(names) => {
+    record.event.effects(|effect| match effect {
+        // What is in quarantine is nobody's stock.
+        Effect::Cell(cell, _) if cell.safety_stock != IN_QUARANTINE => push(What::Cell(*cell)),
+        Effect::Rules(RuleChange::Set(_) | RuleChange::Activated(_)) => push(What::Rules(Rests::Rules)),
+        Effect::Names(naming) => names_entries(naming, &mut push),
+        Effect::Described(described) => described_entries(described, &mut push),
+        Effect::Cell(..)
+        | Effect::Moved(..)
+        | Effect::Counted(..)
+        | Effect::CountsConfirmed(_)
+        | Effect::Shortage(..)
+        | Effect::HandedOver(..)
+        | Effect::Promise(_)
+        | Effect::Filled(_)
+        | Effect::Dated(_)
+        | Effect::Inbound(_)
+        | Effect::Refused(..) => {}
+    });
+}
+
+fn names_entries(naming: Naming<'_>, push: &mut impl FnMut(What)) {
+    match naming {
+        Naming::Defined(_) | Naming::MadeUp(_) => push(What::Names),
+        Naming::Retired(names) => push(What::Stands(moving(names), false)),
+        Naming::Revived(names) => {
             push(What::Names);
             names.channels.iter().for_each(|(channel, _)| push(What::Channel(*channel, 0)));
             push(What::Stands(moving(names), true));
@@ -117,13 +137,19 @@ pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
                 push(What::Rules(Rests::Places));
             }
         }
-        Event::GroupsSet(rows) => {
+        Naming::Released(_) | Naming::Quarantines(_) => {}
+    }
+}
+
+fn described_entries(described: Described<'_>, push: &mut impl FnMut(What)) {
+    match described {
+        Described::Groups(rows) => {
             for (group, details) in rows {
                 push(What::Group(*group, details.locations.as_slice().into()));
             }
             push(What::Rules(Rests::Places));
         }
-        Event::TrackingSet(rows) => {
+        Described::Tracking(rows) => {
             for tracked in [true, false] {
                 let changed = rows.iter().filter(|(_, now)| *now == tracked);
                 let changed: Arc<[Moving]> = changed.map(|(sku, _)| Moving::Counting(*sku)).collect();
@@ -132,20 +158,14 @@ pub(super) fn entries_of(record: &Record, entries: &mut Vec<Entry>) {
                 }
             }
         }
-        Event::LocationsSet(rows) => {
+        Described::Locations(rows) => {
             push(What::Rules(Rests::Places));
             push(What::Declared(rows.iter().map(|(location, _)| *location).collect()));
         }
-        Event::SkusSet(_) => push(What::Rules(Rests::Skus)),
-        Event::RulesSet(_) | Event::RulesTurned(_) => push(What::Rules(Rests::Rules)),
-        Event::ChannelsSet(rows) => {
+        Described::Skus(_) => push(What::Rules(Rests::Skus)),
+        Described::Channels(rows) => {
             rows.iter().for_each(|(channel, details)| push(What::Channel(*channel, details.buffer)));
         }
-        event => event.for_each_cell(|cell| {
-            // What is in quarantine is nobody's stock.
-            if cell.safety_stock != IN_QUARANTINE {
-                push(What::Cell(*cell));
-            }
-        }),
+        Described::Services(_) | Described::Hours(_) | Described::Prices(_) => {}
     }
 }

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::catalogue::{Catalogue, Registry};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
-use crate::lens::{CellView, Lens};
 use crate::level::IN_QUARANTINE;
 use crate::state::State;
+use crate::stock::lens::{CellView, Lens};
 
 use super::cursor::Digest;
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::entry::{Entry, entries_of};
 use crate::ids::Seq;
-use crate::journal::{Damage, JournalReader, ReadError};
+use crate::journal::{self, Damage, JournalReader, ReadError};
 use crate::state::State;
 
 /// Entries kept in memory.
@@ -145,7 +145,7 @@ pub(super) fn read_back(reader: &dyn JournalReader, first: Seq, last: Seq) -> Re
     let (mut entries, mut upto) = (Vec::new(), last);
     let mut damage = None;
     reader.read(first, &mut |batch| {
-        match batch.records() {
+        match journal::records(&batch) {
             Ok(records) => {
                 let wanted = records.iter().filter(|record| (first..=last).contains(&record.seq));
                 wanted.for_each(|record| entries_of(record, &mut entries));

@@ -18,10 +18,10 @@ use super::filter::{CellKey, Cost, Filter, Key, cell_key, keys_of_cell};
 use super::reset::Reset;
 use crate::event::CellAfter;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
-use crate::lens::Lens;
 use crate::rules::Book;
 use crate::settings::FeedSettings;
 use crate::state::State;
+use crate::stock::lens::Lens;
 
 /// Tells a subscriber that there may be something for it.
 pub type Wake = Arc<dyn Fn() + Send + Sync>;

@@ -15,10 +15,10 @@ use super::index::{Exceeded, Mode, Share, Wake};
 use super::index::{Index, Sub};
 use super::shared::{Handed, IDLE_BACKLOG, Shared};
 use super::subscription::{Start, Subscription};
+use crate::engine::sequencer::Observer;
 use crate::event::Record;
 use crate::ids::{Epoch, Seq};
 use crate::journal::JournalReader;
-use crate::sequencer::Observer;
 use crate::settings::FeedSettings;
 use crate::state::State;
 

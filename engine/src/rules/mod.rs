@@ -12,11 +12,19 @@
 //! came with a cell's own stock row counts as a rule with two conditions, its SKU and its location, which never ends and
 //! gives way to a rule that is as specific. Quotas do not compete: every one that holds is in force.
 
+pub(crate) mod audit;
 mod book;
+pub mod command;
+pub(crate) mod decide;
+pub mod event;
 mod explain;
+pub(crate) mod fold;
+pub(crate) mod frames;
 mod gate;
 mod limits;
+pub(crate) mod load;
 mod rule;
+pub mod set;
 mod standing;
 mod table;
 

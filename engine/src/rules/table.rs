@@ -117,7 +117,7 @@ impl RuleTable {
     }
 
     /// Journal thread only, inside a fold: the date of rules has come.
-    pub(crate) fn fold_turned(&self, seq: Seq, rows: &[(RuleId, bool)]) {
+    pub(crate) fn fold_activated(&self, seq: Seq, rows: &[(RuleId, bool)]) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for (id, in_force) in rows {
             if let Some(before) = entries.at(*id) {

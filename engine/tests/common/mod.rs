@@ -16,8 +16,8 @@ use anaquel_engine::command::{
 };
 use anaquel_engine::event::{Cause, Counted, IdempotencyKey, Moved, MovementKind, Purpose, SupplyKind};
 use anaquel_engine::ids::{Name, ReservationId, Seq, Timestamp};
+use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::journal::sled_log::SledOptions;
 use anaquel_engine::level::{Constraint, StockLevel};
 use anaquel_engine::patch::Patch;
 use anaquel_engine::recovery::Options;
@@ -199,7 +199,7 @@ impl Shop {
     /// A shop on the disk, in `directory`.
     pub fn on_disk(directory: &Path, clock: &Arc<ManualClock>) -> Self {
         let options = Options {
-            sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+            log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
             settings: Settings::default(),
             entropy: 42,
             trust_clock: false,
@@ -257,7 +257,7 @@ impl Shop {
     }
 
     pub fn try_step(&self, id: ReservationId, request: StepRequest) -> Result<Arc<Reservation>, Failure> {
-        match self.engine.run(|engine, done| engine.submit(Command::Step(id, request), None, done))? {
+        match self.engine.run(|engine, done| engine.submit(Command::step(id, request), None, done))? {
             Outcome::Reservation(reservation) => Ok(reservation),
             other => panic!("a reservation was expected, not {other:?}"),
         }
@@ -295,12 +295,12 @@ impl Shop {
 
     fn try_put(&self, what: PutWhat) -> Result<(), Failure> {
         let put = Put { what, precondition: Precondition::default() };
-        self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done)).map(drop)
+        self.engine.run(|engine, done| engine.submit(Command::from(put), None, done)).map(drop)
     }
 
     pub fn put(&self, what: PutWhat) -> Result<Outcome, Failure> {
         let put = Put { what, precondition: Precondition::default() };
-        self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))
+        self.engine.run(|engine, done| engine.submit(Command::from(put), None, done))
     }
 
     /// Declares locations, so that they take orders.
@@ -334,7 +334,7 @@ impl Shop {
             self.declare_for(fields)?;
         }
         let put = Put { what: PutWhat::Rule(name(id), fields.map(Box::new)), precondition: Precondition::default() };
-        match self.engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))? {
+        match self.engine.run(|engine, done| engine.submit(Command::from(put), None, done))? {
             Outcome::Put { seq, .. } => Ok(seq),
             other => panic!("a version was expected, not {other:?}"),
         }
@@ -368,7 +368,7 @@ impl Shop {
         let kind = SupplyKind::PurchaseOrder;
         let as_of = None;
         let row = SupplyFields { line: 0, name: name(supply), kind, sku, location, quantity, expected_at, as_of };
-        self.engine.run(|engine, done| engine.submit(Command::Supply(vec![row]), None, done)).map(drop)
+        self.engine.run(|engine, done| engine.submit(Command::supply(vec![row]), None, done)).map(drop)
     }
 
     pub fn units(&self, sku: &str, location: &str, quantity: u32) -> LineUnits {
@@ -423,7 +423,7 @@ impl Shop {
             safety_stock,
             as_of: None,
         };
-        match self.engine.run(|engine, done| engine.submit(Command::Count(vec![count]), None, done))? {
+        match self.engine.run(|engine, done| engine.submit(Command::count(vec![count]), None, done))? {
             Outcome::Counted { rows, .. } => Ok(rows[0]),
             other => panic!("counts were expected, not {other:?}"),
         }

@@ -167,7 +167,7 @@ fn journal(bytes: &[u8]) {
     let opened = MemoryJournal::open(MemoryDisk::of_part(1, bytes.to_vec()), &mut |batch| batches.push(batch));
     drop(opened);
     for batch in batches {
-        let _ = batch.records();
+        let _ = anaquel_engine::journal::records(&batch);
     }
 }
 
@@ -187,7 +187,7 @@ fn cursors(bytes: &[u8]) {
 fn settings(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(config) = toml::from_str::<Config>(text) {
-        let _ = (config.engine_settings(), config.sled_options());
+        let _ = (config.engine_settings(), config.log_options());
     }
 }
 

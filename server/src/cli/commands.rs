@@ -49,7 +49,7 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
             eprintln!("anaquel: {violation}");
             return Ok(ExitCode::FAILURE);
         }
-        Err(VerifyError::Open(error @ anaquel_engine::journal::sled_log::OpenError::Damaged(_))) => {
+        Err(VerifyError::Open(error @ anaquel_engine::journal::OpenError::Damaged(_))) => {
             eprintln!("anaquel: {error}");
             return Ok(ExitCode::FAILURE);
         }

@@ -58,7 +58,7 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
             what: PutWhat::Channel(name(channel)?, ChannelDetails { buffer }.into()),
             precondition: Precondition::default(),
         };
-        engine.run(|engine, done| engine.submit(Command::Put(Box::new(put)), None, done))?;
+        engine.run(|engine, done| engine.submit(Command::from(put), None, done))?;
     }
     tracing::info!(
         locations = PLACES.len(),
@@ -71,7 +71,7 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
 }
 
 fn run(engine: &Engine, rows: Rows) -> anyhow::Result<()> {
-    let command = Command::Load { rows, atomic: true, finish: None };
+    let command = Command::load(rows, true);
     match engine.run(|engine, done| engine.submit(command, None, done))? {
         Outcome::Loaded(_) => Ok(()),
         other => anyhow::bail!("the demo came to {other:?}"),

@@ -6,7 +6,7 @@
 use std::io::BufRead;
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::{Command, Failure, Loaded, Outcome, Refusal, Rows};
+use anaquel_engine::command::{Command, Failure, Loaded, Outcome, Refusal};
 use anaquel_engine::event::{Imported, RowError};
 use anaquel_engine::ids::Seq;
 
@@ -190,7 +190,7 @@ impl<'a, 'b> Loading<'a, 'b> {
     fn run_chunk(&mut self) -> Result<(), LoadError> {
         self.collected = 0;
         if self.collector.count() > 0 {
-            let command = Command::Load { rows: self.collector.take(), atomic: self.plan.atomic, finish: None };
+            let command = Command::load(self.collector.take(), self.plan.atomic);
             let run = self.engine.run(|engine, done| engine.submit(command, self.caller.cause(), done));
             let loaded = match run {
                 Ok(Outcome::Loaded(loaded)) => loaded,
@@ -238,7 +238,7 @@ const UNKNOWN: &str = "is unknown; declare it first";
 
 /// The command that ends an import.
 pub fn end_of(imported: Box<Imported>) -> Command {
-    Command::Load { rows: Rows::None(imported.kind), atomic: false, finish: Some(imported) }
+    Command::finish(imported.kind, imported)
 }
 
 /// What became of an import, as its answer tells it.

@@ -25,6 +25,7 @@ pub enum Slug {
     Timeout,
     InsufficientStock,
     WrongState,
+    AlreadyExists,
     Gone,
     StaleVersion,
     PayloadTooLarge,
@@ -41,7 +42,7 @@ type OwnField = (&'static str, &'static str);
 
 impl Slug {
     /// All kinds, in the order of their status codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -50,6 +51,7 @@ impl Slug {
         Self::Timeout,
         Self::InsufficientStock,
         Self::WrongState,
+        Self::AlreadyExists,
         Self::Gone,
         Self::StaleVersion,
         Self::PayloadTooLarge,
@@ -111,9 +113,14 @@ impl Slug {
                 )],
             ),
             Self::WrongState => (
-                "The state of the reservation does not allow this step, such as confirm after it expired.",
-                "Read the reservation; if it is over, make a new one.",
+                "The state of the thing does not allow this step, such as confirm after a reservation expired.",
+                "Read it; if it is over, make a new one.",
                 &[("state", "the state that it is in"), LIMIT],
+            ),
+            Self::AlreadyExists => (
+                "There is one of this id, made with other content. The same content again would have been answered with it.",
+                "Read it, or send this under another id.",
+                &[("seq", "the record that made it")],
             ),
             Self::Gone => (
                 "It existed, and is no longer kept: the log, closed reservations and idempotency keys have retentions.",
@@ -174,6 +181,7 @@ impl Slug {
             Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "The request body timed out"),
             Self::InsufficientStock => ("insufficient-stock", StatusCode::CONFLICT, "Insufficient stock"),
             Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "The state does not allow this"),
+            Self::AlreadyExists => ("already-exists", StatusCode::CONFLICT, "Already exists"),
             Self::Gone => ("gone", StatusCode::GONE, "No longer kept"),
             Self::StaleVersion => ("stale-version", StatusCode::PRECONDITION_FAILED, "Changed since it was read"),
             Self::PayloadTooLarge => ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -374,6 +382,14 @@ impl Problem {
                 "Idempotency-Key: this key was used with another body; send a new key with a new body",
             ),
             refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. }) => Self::held(&refusal),
+            Refusal::AlreadyExists { kind, name, seq } => {
+                let detail = format!("there is a {kind} {name}, and it says something else");
+                Self::new(Slug::AlreadyExists, detail).with(kind, name.as_str()).with("seq", seq)
+            }
+            Refusal::InState { kind, name, state } => {
+                let detail = format!("the {kind} {name} is {state}, and cannot do this");
+                Self::new(Slug::WrongState, detail).with(kind, name.as_str()).with("state", state)
+            }
             Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
         }
     }

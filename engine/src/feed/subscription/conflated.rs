@@ -11,7 +11,7 @@ use super::super::filter::{CellKey, Part, cell_key};
 use super::pieces::{Pieces, Then};
 use super::{Item, Joining, Message, Phase, Reset, Subscription, Told};
 use crate::ids::{LocationId, Seq, SkuId};
-use crate::lens::CellView;
+use crate::stock::lens::CellView;
 
 impl Subscription {
     /// Conflated: locations came or went, or all cells count differently. What came is read; what went is named.

@@ -8,7 +8,7 @@ use super::super::cursor::Cursor;
 use super::super::index::Exceeded;
 use crate::catalogue::Catalogue;
 use crate::ids::{LocationId, Seq, SkuId};
-use crate::lens::{CellView, Lens};
+use crate::stock::lens::{CellView, Lens};
 
 /// Something to tell the subscriber.
 #[derive(Debug)]

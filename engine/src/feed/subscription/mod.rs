@@ -34,7 +34,7 @@ use super::index::{Exceeded, Mode, Pending, Slot, Step, Sub};
 use super::reset::Reset;
 use super::shared::Shared;
 use crate::ids::{LocationId, Name, Seq, SkuId};
-use crate::lens::{CellView, Lens};
+use crate::stock::lens::{CellView, Lens};
 use pieces::{PIECE_CELLS, Pieces, Then, Untracked};
 
 pub use message::{Item, Message, Start};

@@ -2,7 +2,7 @@
 
 use super::message::Item;
 use crate::ids::{LocationId, Seq, SkuId};
-use crate::lens::CellView;
+use crate::stock::lens::CellView;
 
 /// Cells in one piece of a snapshot. Deltas are never cut: after each, what the subscriber knows is exact at its `seq`.
 pub(super) const PIECE_CELLS: usize = 512;

@@ -281,10 +281,10 @@ fn export_locations(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::R
             services.pickup_cutoff.map(hours::clock).unwrap_or_default(),
             services.pickup_minutes.to_string(),
             services
-                .transfers
-                .map(|transfers| texts.cell(catalogue.groups.name(transfers.from).as_str()))
+                .brought_from
+                .map(|brought| texts.cell(catalogue.groups.name(brought.from).as_str()))
                 .unwrap_or_default(),
-            services.transfers.map(|transfers| transfers.minutes.to_string()).unwrap_or_default(),
+            services.brought_from.map(|brought| brought.minutes.to_string()).unwrap_or_default(),
         ];
         row(out, &fields)?;
         rows += 1;

@@ -156,7 +156,7 @@ pub(crate) struct Done {
 /// is looked at.
 pub(crate) async fn put_now(app: &App, caller: &Caller, headers: &HeaderMap, what: PutWhat) -> Result<Done, Problem> {
     let put = Put { what, precondition: conditions::precondition(headers)? };
-    let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::Put(Box::new(put)), cause, done);
+    let submit = |engine: &Engine, cause, done: Completion| engine.submit(Command::from(put), cause, done);
     done(app, caller, app.execute(caller, submit).await?)
 }
 

@@ -86,8 +86,8 @@ fn location_item(
         "special_hours": hours::special_days(&hours.special),
         "pickup_cutoff": services.pickup_cutoff.map(hours::clock),
         "pickup_minutes": services.pickup_minutes,
-        "transfer_group": services.transfers.map(|transfers| catalogue.groups.name(transfers.from).as_str()),
-        "transfer_minutes": services.transfers.map(|transfers| transfers.minutes),
+        "transfer_group": services.brought_from.map(|brought| catalogue.groups.name(brought.from).as_str()),
+        "transfer_minutes": services.brought_from.map(|brought| brought.minutes),
         "declared": true,
     })
 }

@@ -250,7 +250,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
                 Err(seconds) => return engine.refuse(cause, done, Refusal::PickupCodeClosed { seconds }.into()),
             }
         }
-        engine.submit(Command::Step(id, step), cause, done);
+        engine.submit(Command::step(id, step), cause, done);
     };
     let executed = app.execute(caller, submit).await;
     if let Some(nth) = tried {

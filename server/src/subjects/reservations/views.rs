@@ -341,7 +341,7 @@ mod tests {
             assert_eq!(write_record(&engine, &reservation), serde_json::to_string(&view).unwrap());
             let Some(step) = step else { break };
             outcome =
-                engine.run(|engine, done| engine.submit(Command::Step(reservation.id, step), None, done)).unwrap();
+                engine.run(|engine, done| engine.submit(Command::step(reservation.id, step), None, done)).unwrap();
         }
     }
 }

@@ -94,7 +94,7 @@ pub async fn counts(app: &App, caller: &Caller, body: CountsBody) -> Result<Repl
     for (at, count) in body.counts.iter().enumerate() {
         caller.may_use_location(&format!("counts[{at}].location"), Some(&count.location))?;
     }
-    let command = Command::Count(body.into_counts()?);
+    let command = Command::count(body.into_counts()?);
     let executed = app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await?;
     let Outcome::Counted { seq, rows } = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     let sight = Sight::of(&app.engine, caller);

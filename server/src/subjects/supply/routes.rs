@@ -48,7 +48,7 @@ pub async fn set(State(app): State<App>, request: Request) -> Result<Response, P
     }
     let rows = request.body.into_rows(&app.engine)?;
     let submit = |engine: &anaquel_engine::Engine, cause, done: anaquel_engine::command::Completion| {
-        engine.submit(Command::Supply(rows), cause, done);
+        engine.submit(Command::supply(rows), cause, done);
     };
     let done =
         crate::subjects::catalogue::routes::done(&app, &request.caller, app.execute(&request.caller, submit).await?)?;

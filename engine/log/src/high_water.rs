@@ -1,0 +1,122 @@
+//! How far the log is known to be durable: the *high-water mark* beside it, and the note of a sync that failed.
+//!
+//! The mark is written before an append is acknowledged, and synced by a thread of its own a few milliseconds later, for
+//! all appends in between: at once, it would take as many turns at the disk as the log itself. So after a kill it is
+//! exact, and after a power cut it lags by a pause and two syncs at most. What is believed after a failed sync must not
+//! lag, so such a sync leaves a note that says how far the log was durable.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anaquel_cells::ids::Seq;
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use crate::private::private_file;
+
+/// How long the mark rests between two syncs.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A `seq` with its checksum.
+fn checked(seq: Seq) -> [u8; 12] {
+    let mut bytes = [0; 12];
+    let (seq_bytes, check) = bytes.split_at_mut(8);
+    seq_bytes.copy_from_slice(&seq.to_le_bytes());
+    check.copy_from_slice(&crc32fast::hash(seq_bytes).to_le_bytes());
+    bytes
+}
+
+/// Reads back what [`checked`] made, if it is whole.
+fn read_checked(file: &File, offset: u64) -> Option<Seq> {
+    let mut bytes = [0; 12];
+    file.read_exact_at(&mut bytes, offset).ok()?;
+    let (seq, check) = bytes.split_at(8);
+    (crc32fast::hash(seq).to_le_bytes() == check).then(|| seq.first_chunk().map(|b| Seq::from_le_bytes(*b)))?
+}
+
+/// The mark beside the log: two slots in sectors of their own, written in turn, so that a write that is torn between
+/// sectors leaves the other.
+#[derive(Debug)]
+pub(crate) struct HighWater {
+    file: Arc<File>,
+    raised: Seq,
+    slot: u64,
+    dirty: Option<Sender<()>>,
+    syncer: Option<JoinHandle<()>>,
+}
+
+const SLOT_BYTES: u64 = 512;
+
+/// Where the note of a failed sync stands: behind the two slots, in bytes that are there beforehand, so that nothing needs
+/// to be made on a disk that just failed.
+const NOTE_AT: u64 = 2 * SLOT_BYTES;
+
+impl HighWater {
+    /// Opens it, made if it is not there, and says up to where the log was known to be durable.
+    pub fn open(path: &Path) -> io::Result<(Self, Seq)> {
+        let file = private_file().read(true).write(true).create(true).truncate(false).open(path)?;
+        let newest = (0..2).filter_map(|slot| Some((read_checked(&file, slot * SLOT_BYTES)?, slot))).max();
+        let (marked, slot) = newest.unwrap_or((0, 0));
+        if file.metadata()?.len() < NOTE_AT + SLOT_BYTES {
+            file.write_all_at(&[0; SLOT_BYTES as usize], NOTE_AT)?;
+        }
+        file.sync_all()?;
+        let file = Arc::new(file);
+        let (dirty, work): (Sender<()>, Receiver<()>) = bounded(1);
+        let synced = Arc::clone(&file);
+        let syncer = std::thread::Builder::new().name("high-water".into()).spawn(move || {
+            // A failed sync of the mark costs only the knowledge that a tail was lost: the log has its own sync, and a
+            // failure of that its own note.
+            while work.recv().is_ok() {
+                let _ = synced.sync_data();
+                std::thread::sleep(PAUSE);
+            }
+        })?;
+        Ok((Self { file, raised: marked, slot, dirty: Some(dirty), syncer: Some(syncer) }, marked))
+    }
+
+    /// The log is durable up to `seq`.
+    pub fn raise(&mut self, seq: Seq) -> io::Result<()> {
+        self.slot ^= 1;
+        self.file.write_all_at(&checked(seq), self.slot * SLOT_BYTES)?;
+        self.raised = seq;
+        if let Some(dirty) = &self.dirty {
+            // Full means that a sync is already asked for, and will cover this write too.
+            let _ = dirty.try_send(());
+        }
+        Ok(())
+    }
+
+    /// Makes it durable now.
+    pub fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+
+    /// The log could not be synced: it is durable up to where the mark was raised last.
+    pub fn note_failure(&self) -> io::Result<()> {
+        self.file.write_all_at(&checked(self.raised), NOTE_AT)?;
+        self.file.sync_data()
+    }
+}
+
+/// What is noted of a failed sync in the file at `path`: up to where the log was durable.
+pub(crate) fn noted_failure(path: &Path) -> io::Result<Option<Seq>> {
+    match File::open(path) {
+        Ok(file) => Ok(read_checked(&file, NOTE_AT)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Drop for HighWater {
+    fn drop(&mut self) {
+        self.dirty = None;
+        if let Some(syncer) = self.syncer.take() {
+            let _ = syncer.join();
+        }
+    }
+}

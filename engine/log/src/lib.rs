@@ -1,0 +1,54 @@
+//! The log: one total order of records, appended in batches, durable when `append` returns.
+//!
+//! The trait is what a replicated log could serve as well: a batch states the sequence it expects to continue, and the
+//! answer is *durable*, *full* (nothing was written), *fenced* (another writer is ahead) or *unknown* (read back before
+//! deciding). A record is a `seq`, a time and bytes: what it says, nothing here knows.
+//!
+//! This crate is the only one that names sled and bincode, so that either can be replaced without a line elsewhere.
+//! [`memory`] is a log for tests, with a disk that can lose what was not synced.
+//!
+//! ```text
+//!   encoding ◄── batch ◄── log ◄── part ◄── memory, recent, carve ◄── sled_log ◄── copied
+//! ```
+
+mod batch;
+mod carve;
+mod copied;
+mod encoding;
+mod high_water;
+pub mod histogram;
+mod log;
+pub mod memory;
+mod options;
+mod part;
+pub mod private;
+mod recent;
+mod sled_log;
+
+pub use batch::{Batch, BatchBuilder, CodecError, decode_record};
+pub use copied::{LogWriter, Mended, mend};
+pub use encoding::{RECORD_BYTES_MAX, decode, encode};
+pub use log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};
+pub use options::{LogOptions, OpenError, SyncPolicy, sync_directory};
+pub use sled_log::known_durable;
+
+use std::path::Path;
+
+use anaquel_cells::ids::Seq;
+
+/// Opens the log in `directory`, made if it is not there, checks it from the batch on that holds record `from`, or from
+/// the last one if all are older, and hands each of those batches to `visit` in order. What lies before is left to
+/// [`JournalReader::read`]. An unfinished batch at the end was never acknowledged: it is removed, and the removal synced,
+/// before this returns, so that no `seq` is ever used twice.
+///
+/// # Errors
+/// [`OpenError::Damaged`] names the record, for damage anywhere else.
+pub fn open(
+    directory: &Path,
+    options: LogOptions,
+    from: Seq,
+    visit: &mut dyn FnMut(Batch) -> Result<(), Damage>,
+) -> Result<(Box<dyn Journal>, Recovered), OpenError> {
+    let (journal, recovered) = sled_log::SledJournal::open(directory, options, from, visit)?;
+    Ok((Box::new(journal), recovered))
+}

@@ -1,0 +1,248 @@
+//! A log in memory, for tests: the same parts as on disk, on a *disk* that can be cut off at any moment.
+//!
+//! The disk has a live image and a durable one. What was appended and not synced is in the live image only;
+//! [`MemoryDisk::crash`] keeps the durable image and as many of the later parts as it is told, as a power cut does.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anaquel_cells::ids::{Seq, Timestamp};
+
+use crate::batch::Batch;
+use crate::log::{AppendError, Damage, Journal, JournalReader, ReadError, Recovered};
+use crate::part::{self, Assembler};
+
+/// What the next append shall do wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Report a full disk, having written nothing.
+    Full,
+    /// Write this many parts, then fail.
+    TornWrite(usize),
+    /// Write everything, then fail to sync.
+    FailedSync,
+}
+
+#[derive(Debug, Default)]
+struct Image {
+    parts: Vec<(Seq, Vec<u8>)>,
+    synced: usize,
+    fault: Option<(u64, Fault)>,
+    appends: u64,
+}
+
+/// The medium. Clones share it, so a test keeps one while a journal writes to another.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryDisk(Arc<Medium>);
+
+#[derive(Debug, Default)]
+struct Medium {
+    image: Mutex<Image>,
+    /// Appends that are about to write.
+    appending: AtomicUsize,
+}
+
+impl MemoryDisk {
+    fn image(&self) -> MutexGuard<'_, Image> {
+        self.0.image.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A power cut: of what was not synced, the first `kept` parts survive.
+    pub fn crash(&self, kept: usize) {
+        let mut image = self.image();
+        let survivors = image.parts.len().min(image.synced.saturating_add(kept));
+        image.parts.truncate(survivors);
+        image.synced = survivors;
+        image.fault = None;
+    }
+
+    /// Parts that were written and never synced.
+    pub fn unsynced(&self) -> usize {
+        let image = self.image();
+        image.parts.len() - image.synced
+    }
+
+    /// Lets the append after `appends` more go wrong.
+    pub fn inject(&self, appends: u64, fault: Fault) {
+        let mut image = self.image();
+        image.fault = Some((image.appends + appends, fault));
+    }
+
+    /// Flips one bit of a stored part.
+    pub fn flip(&self, part: usize, bit: usize) {
+        let mut image = self.image();
+        if let Some((_, bytes)) = image.parts.get_mut(part)
+            && let Some(byte) = bytes.get_mut(bit / 8)
+        {
+            *byte ^= 1 << (bit % 8);
+        }
+    }
+
+    /// Makes every append wait until the guard is dropped, so that a test can let commands queue up for one batch.
+    pub fn stall(&self) -> impl Drop + '_ {
+        self.image()
+    }
+
+    /// Parts on it.
+    pub fn parts(&self) -> usize {
+        self.image().parts.len()
+    }
+
+    /// Appends that are under way, or wait for a stall to end.
+    pub fn appending(&self) -> usize {
+        self.0.appending.load(Ordering::SeqCst)
+    }
+
+    /// The bytes of all parts, as they would lie on a disk.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.image().parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
+    }
+
+    /// A disk that holds one part.
+    pub fn of_part(first_seq: Seq, bytes: Vec<u8>) -> Self {
+        let image = Image { parts: vec![(first_seq, bytes)], synced: 1, ..Image::default() };
+        Self(Arc::new(Medium { image: Mutex::new(image), appending: AtomicUsize::new(0) }))
+    }
+
+    /// Takes one part away.
+    pub fn remove(&self, part: usize) {
+        let mut image = self.image();
+        image.parts.remove(part);
+        image.synced = image.synced.min(image.parts.len());
+    }
+}
+
+/// The log on such a disk.
+#[derive(Debug)]
+pub struct MemoryJournal {
+    disk: MemoryDisk,
+    chain: u32,
+    next_seq: Seq,
+}
+
+impl MemoryJournal {
+    /// Reads what is on `disk`, handing every batch to `visit`, and drops an unfinished one at its end.
+    ///
+    /// # Errors
+    /// [`Damage`] anywhere but in that end.
+    pub fn open(disk: MemoryDisk, visit: &mut dyn FnMut(Batch)) -> Result<(Self, Recovered), Damage> {
+        let mut recovered = Recovered::default();
+        let mut assembler = Assembler::default();
+        let parts = disk.image().parts.clone();
+        let mut chain = 0;
+        for (seq, bytes) in &parts {
+            recovered.bytes += bytes.len() as u64;
+            if let Some(batch) = assembler.push(&part::parse(bytes, *seq)?)? {
+                if recovered.batches == 0 {
+                    (recovered.read_from, recovered.oldest) = (batch.first_seq, batch.first_seq);
+                }
+                recovered.last_seq = batch.last_seq();
+                recovered.last_time = batch.time;
+                recovered.batches += 1;
+                chain = assembler.chain();
+                visit(batch);
+            }
+        }
+        if let Some((seq, torn)) = assembler.unfinished() {
+            recovered.torn_parts = u64::from(torn);
+            disk.image().parts.retain(|(first, _)| *first < seq);
+        }
+        {
+            let mut image = disk.image();
+            image.synced = image.parts.len();
+        }
+        Ok((Self { disk, chain, next_seq: recovered.last_seq + 1 }, recovered))
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&mut self, batch: &Batch) -> Result<(), AppendError> {
+        self.disk.0.appending.fetch_add(1, Ordering::SeqCst);
+        let mut image = self.disk.image();
+        self.disk.0.appending.fetch_sub(1, Ordering::SeqCst);
+        let fault = image.fault.filter(|(at, _)| *at == image.appends).map(|(_, fault)| fault);
+        image.appends += 1;
+        if batch.first_seq != self.next_seq {
+            return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
+        }
+        batch.assert_whole();
+        if fault == Some(Fault::Full) {
+            image.fault = None;
+            return Err(AppendError::Full { free: 0, needed: batch.body.len() as u64 });
+        }
+        let mut written = 0;
+        let mut buffer = Vec::new();
+        let chain = part::cut(batch, self.chain, &mut buffer, |_, bytes| {
+            if fault == Some(Fault::TornWrite(written)) {
+                return Err(AppendError::Unknown("injected: the write was torn".into()));
+            }
+            written += 1;
+            image.parts.push((batch.first_seq, bytes.to_vec()));
+            Ok(())
+        })?;
+        if matches!(fault, Some(Fault::FailedSync | Fault::TornWrite(_))) {
+            return Err(AppendError::Unknown("injected: the sync failed".into()));
+        }
+        image.synced = image.parts.len();
+        self.chain = chain;
+        self.next_seq = batch.last_seq() + 1;
+        Ok(())
+    }
+
+    fn trim(&mut self, before: Seq) -> Result<bool, AppendError> {
+        let mut image = self.disk.image();
+        let last_kept = image.parts.iter().map(|(seq, _)| *seq).take_while(|seq| *seq <= before).last().unwrap_or(0);
+        image.parts.retain(|(seq, _)| *seq >= last_kept);
+        image.synced = image.parts.len();
+        Ok(true)
+    }
+
+    fn reader(&self) -> Arc<dyn JournalReader> {
+        Arc::new(self.disk.clone())
+    }
+}
+
+impl JournalReader for MemoryDisk {
+    fn read(&self, from: Seq, visit: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError> {
+        let oldest = self.oldest();
+        if from < oldest {
+            return Err(ReadError::Trimmed { oldest });
+        }
+        let parts = {
+            let image = self.image();
+            let holder = image.parts.partition_point(|(seq, _)| *seq <= from);
+            let start = holder.checked_sub(1).and_then(|last| image.parts.get(last)).map_or(0, |(seq, _)| *seq);
+            image.parts.partition_point(|(seq, _)| *seq < start)
+        };
+        let mut assembler = Assembler::default();
+        // Part by part: most readers want few.
+        let next = |at: usize| self.image().parts.get(at).cloned();
+        for (seq, bytes) in (parts..).map_while(next) {
+            let batch = part::parse(&bytes, seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
+            if let Some(batch) = batch
+                && batch.last_seq() >= from
+                && visit(batch).is_break()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn oldest(&self) -> Seq {
+        self.image().parts.first().map_or(1, |(seq, _)| *seq)
+    }
+}
+
+impl Recovered {
+    /// Where the log goes on.
+    pub fn next_seq(&self) -> Seq {
+        self.last_seq + 1
+    }
+
+    /// The time before which nothing may be logged any more.
+    pub fn not_before(&self) -> Timestamp {
+        self.last_time
+    }
+}

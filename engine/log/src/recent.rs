@@ -1,0 +1,316 @@
+//! The newest stretch of the log once more, as plain files that only grow: what a copy that is taken while the server
+//! writes is opened from.
+//!
+//! sled writes into segments that it frees and uses again, so a copy of its file is of many moments: of eight copies that
+//! took ten seconds each, sled found nothing in any. A file that only grows is always whole up to some point, however it
+//! is copied. So each append writes its parts here as well, once they are durable in sled, and before it is acknowledged:
+//! everything from the older image on. Nothing here is synced: the page cache is what a copy reads, and after a power cut
+//! sled has the log, from which what is missing here is written again.
+//!
+//! ```text
+//!  <journal>/recent/log-<first seq, 20 digits>     entries: length u32 | part (see `part`)
+//! ```
+//!
+//! A file is not written to once there is a later one. Where one cannot be written, all of them go, and the log goes on
+//! without: a copy is then refused where sled cannot read it, and the next start begins anew.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anaquel_cells::ids::Seq;
+
+use crate::batch::Batch;
+use crate::log::Damage;
+use crate::part::{self, Assembler, PART_BYTES_MAX};
+use crate::private::{make_private, private_file};
+
+/// The folder beside sled's files.
+pub(crate) const FOLDER: &str = "recent";
+
+/// The next append begins a new file where one has as many bytes.
+const FILE_BYTES: u64 = 64 << 20;
+
+/// Bytes of one batch that are kept back until it is durable; of a larger one, at least the last part is.
+const STAGED_BYTES_MAX: usize = 1 << 20;
+
+/// The writing end.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    folder: PathBuf,
+    /// The first `seq` of each file, oldest first.
+    files: VecDeque<Seq>,
+    /// The last of them; none where the next append makes one.
+    file: Option<File>,
+    bytes: u64,
+    staged: Vec<u8>,
+    /// The first `seq` of what is staged.
+    staged_from: Seq,
+}
+
+fn path_of(folder: &Path, first_seq: Seq) -> PathBuf {
+    folder.join(format!("log-{first_seq:020}"))
+}
+
+/// The files, oldest first.
+pub(crate) fn list(folder: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(seq) = name.strip_prefix("log-").and_then(|digits| digits.parse().ok()) {
+            found.push((seq, path));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Takes a whole batch: its parts, and what they say together.
+pub(crate) type EachBatch<'a> = dyn FnMut(&[Vec<u8>], Batch) -> Result<(), Damage> + 'a;
+
+/// Takes the bytes of a part.
+pub(crate) type EachPart<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
+
+/// Hands out the parts of the log from the batch on that holds a record.
+pub(crate) type LogFrom<'a> = dyn FnMut(Seq, &mut EachPart<'_>) -> io::Result<()> + 'a;
+
+/// What whole batches of some files lead to.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Whole {
+    /// The first record; 0 where there is none.
+    pub first_seq: Seq,
+    /// The last.
+    pub last_seq: Seq,
+    /// What the first part follows.
+    pub previous: u32,
+    /// The end of the chain.
+    pub chain: u32,
+    /// Bytes of the last file that are whole.
+    pub bytes: u64,
+    /// Whether something follows that is not.
+    pub is_torn: bool,
+}
+
+/// Reads the whole batches of `files`, in order, from the one on that holds `from`: hands each part to `part`, with the
+/// batch that it ends.
+///
+/// # Errors
+/// [`Damage`] where something that is not whole is followed by something that is, since a file that only grows is never
+/// so; and what `visit` and the file system say.
+pub(crate) fn read(files: &[(Seq, PathBuf)], visit: &mut EachBatch<'_>) -> Result<Whole, Damage> {
+    let mut whole = Whole::default();
+    let mut assembler = Assembler::default();
+    let mut parts: Vec<Vec<u8>> = Vec::new();
+    for (number, (named, path)) in files.iter().enumerate() {
+        let at = |what: String| Damage { seq: whole.last_seq + 1, what };
+        if whole.last_seq > 0 && *named != whole.last_seq + 1 {
+            return Err(at(format!("{} should begin with this record", path.display())));
+        }
+        let file = File::open(path).map_err(|error| at(format!("{}: {error}", path.display())))?;
+        let mut input = BufReader::with_capacity(1 << 20, file);
+        (whole.bytes, whole.is_torn) = (0, false);
+        let mut read_bytes = 0;
+        loop {
+            let mut bytes = Vec::new();
+            match next(&mut input, &mut bytes) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    whole.is_torn = true;
+                    break;
+                }
+                Err(error) => {
+                    return Err(Damage { seq: whole.last_seq + 1, what: format!("{}: {error}", path.display()) });
+                }
+            }
+            read_bytes += 4 + bytes.len() as u64;
+            let key_seq = bytes.get(16..24).and_then(|seq| seq.try_into().ok()).map_or(0, u64::from_le_bytes);
+            let part = part::parse(&bytes, key_seq)?;
+            if whole.first_seq == 0 {
+                (whole.first_seq, whole.previous) = (part.first_seq, part.previous);
+            }
+            let batch = assembler.push(&part)?;
+            parts.push(std::mem::take(&mut bytes));
+            if let Some(batch) = batch {
+                (whole.last_seq, whole.chain, whole.bytes) = (batch.last_seq(), assembler.chain(), read_bytes);
+                visit(&parts, batch)?;
+                parts.clear();
+            }
+        }
+        whole.is_torn |= !parts.is_empty();
+        if whole.is_torn && number + 1 < files.len() {
+            return Err(Damage { seq: whole.last_seq + 1, what: format!("{} ends within it", path.display()) });
+        }
+    }
+    Ok(whole)
+}
+
+/// The next entry; false at the end, `UnexpectedEof` where the file ends within it.
+fn next(input: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    let mut length = [0; 4];
+    let mut filled = 0;
+    while let Some(rest) = length.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match input.read(rest) {
+            Ok(0) if filled == 0 => return Ok(false),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let length = u32::from_le_bytes(length) as usize;
+    if length > PART_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("an entry claims {length} bytes")));
+    }
+    bytes.resize(length, 0);
+    input.read_exact(bytes)?;
+    Ok(true)
+}
+
+impl Recent {
+    /// Goes on where the files end, if they lead to where the log ends; else writes them anew, with everything from
+    /// record `from` on. `log` hands out the parts of the log from the batch on that holds a record.
+    ///
+    /// # Errors
+    /// What the file system or the store said.
+    pub fn resume(folder: PathBuf, from: Seq, last_seq: Seq, chain: u32, log: &mut LogFrom<'_>) -> io::Result<Self> {
+        make_private(&folder)?;
+        let files = list(&folder)?;
+        let mut recent = Self {
+            folder,
+            files: files.iter().map(|(seq, _)| *seq).collect(),
+            file: None,
+            bytes: 0,
+            staged: Vec::new(),
+            staged_from: 0,
+        };
+        // The last two: the sync of the one before the last may not have come to its end before a power cut.
+        let newest = files.get(files.len().saturating_sub(2)..).unwrap_or(&[]);
+        let reaches_back = recent.files.front().is_some_and(|first| *first <= from.max(1));
+        let whole = read(newest, &mut |_, _| Ok(())).ok().filter(|_| reaches_back || last_seq == 0);
+        let goes_on = whole.filter(|whole| whole.last_seq > 0 && whole.last_seq <= last_seq);
+        if let (Some(whole), Some((first, path))) = (goes_on, files.last()) {
+            let file = private_file().append(true).open(path)?;
+            if whole.bytes == 0 && files.len() > 1 {
+                // Nothing in it is whole: it was made for what never came.
+                drop(file);
+                fs::remove_file(path)?;
+                recent.files.pop_back();
+            } else {
+                debug_assert!(*first <= whole.last_seq);
+                file.set_len(whole.bytes)?;
+                (recent.file, recent.bytes) = (Some(file), whole.bytes);
+            }
+            if whole.last_seq == last_seq && whole.chain == chain {
+                return Ok(recent);
+            }
+            if whole.last_seq < last_seq && recent.copy(whole.last_seq + 1, Some(whole.chain), log).is_ok() {
+                return Ok(recent);
+            }
+        }
+        recent.remove_all()?;
+        if last_seq > 0 {
+            recent.copy(from.max(1), None, log)?;
+        }
+        Ok(recent)
+    }
+
+    /// Writes the log from record `from` on, whose first part must follow `previous`, if that is known.
+    fn copy(&mut self, from: Seq, mut previous: Option<u32>, log: &mut LogFrom<'_>) -> io::Result<()> {
+        let mut is_first = true;
+        log(from, &mut |bytes| {
+            let field =
+                |at: usize| bytes.get(at..at + 4).and_then(|field| field.try_into().ok()).map(u32::from_le_bytes);
+            let first_seq = bytes.get(16..24).and_then(|seq| seq.try_into().ok()).map_or(0, u64::from_le_bytes);
+            if std::mem::take(&mut is_first)
+                && let Some(previous) = previous.take()
+                && (first_seq != from || field(32) != Some(previous))
+            {
+                return Err(io::Error::other("the files are of another log"));
+            }
+            let is_last = field(4).zip(field(8)).is_none_or(|(part, parts)| part + 1 >= parts);
+            self.stage(first_seq, bytes)?;
+            if is_last { self.commit() } else { Ok(()) }
+        })
+    }
+
+    /// Takes a part of a batch that is not durable yet. Writes some of it, where it is large, and never its last part.
+    pub fn stage(&mut self, first_seq: Seq, bytes: &[u8]) -> io::Result<()> {
+        if self.staged.len() >= STAGED_BYTES_MAX {
+            self.write()?;
+        }
+        if self.staged.is_empty() {
+            self.staged_from = first_seq;
+        }
+        self.staged.extend_from_slice(&u32::try_from(bytes.len()).map_err(io::Error::other)?.to_le_bytes());
+        self.staged.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// What is staged is durable.
+    pub fn commit(&mut self) -> io::Result<()> {
+        self.write()?;
+        if self.bytes >= FILE_BYTES
+            && let Some(full) = self.file.take()
+        {
+            // So that a power cut cannot leave a hole behind which there is more; whether it comes to its end is looked at
+            // by the next start.
+            let sync = move || drop(full.sync_data());
+            let _ = std::thread::Builder::new().name("recent".into()).spawn(sync);
+            self.bytes = 0;
+        }
+        if self.staged.capacity() > 2 * STAGED_BYTES_MAX {
+            self.staged = Vec::new();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let path = path_of(&self.folder, self.staged_from);
+                let file = private_file().append(true).create_new(true).open(path)?;
+                self.files.push_back(self.staged_from);
+                none.insert(file)
+            }
+        };
+        file.write_all(&self.staged)?;
+        self.bytes += self.staged.len() as u64;
+        self.staged.clear();
+        Ok(())
+    }
+
+    /// Records before `from` are not needed any more: files that hold nothing else go.
+    pub fn keep_from(&mut self, from: Seq) {
+        let mut gone = Vec::new();
+        while self.files.get(1).is_some_and(|second| *second <= from) {
+            gone.extend(self.files.pop_front().map(|seq| path_of(&self.folder, seq)));
+        }
+        if !gone.is_empty() {
+            // Aside: a file system may take long to let go of one.
+            let remove = move || gone.iter().for_each(|path| drop(fs::remove_file(path)));
+            let _ = std::thread::Builder::new().name("recent".into()).spawn(remove);
+        }
+    }
+
+    /// Leaves nothing behind: a copy must not take for the end what is none.
+    pub fn remove_all(&mut self) -> io::Result<()> {
+        (self.file, self.bytes) = (None, 0);
+        self.staged.clear();
+        // The newest first, so that what is left, if it comes to an end in between, still fits.
+        while let Some(seq) = self.files.pop_back() {
+            fs::remove_file(path_of(&self.folder, seq))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,238 @@
+//! The auditor's books: what a second, simpler implementation adds up from the log by itself.
+//!
+//! Each subject checks its own effects against these, in its `audit.rs`; no decision and no fold is shared with the engine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::catalogue::names::ThingKind;
+use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId};
+use crate::kernel::cell_after::CellAfter;
+use crate::kernel::few::Few;
+use crate::level::StockLevel;
+use crate::reservations::promise::{LineTerms, OrderDay};
+use crate::reservations::{Reservation, State as Life};
+use crate::rules::audit::RuleAudit;
+use crate::state::State;
+use crate::supply::audit::SupplyAudit;
+
+/// The cells that a record tells, each as it is after it.
+pub(crate) type Stated = BTreeMap<(SkuId, LocationId), CellAfter>;
+
+/// One line of a reservation as the auditor keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AuditedLine {
+    pub key: (SkuId, LocationId),
+    /// Units promised and not given back.
+    pub quantity: u32,
+    /// Units of them that were handed over.
+    pub collected: u32,
+    /// Units that are still to come, where any ever were.
+    pub waiting: Option<u32>,
+}
+
+impl AuditedLine {
+    /// Units that are promised and there.
+    pub(crate) fn present(&self) -> u32 {
+        self.quantity - self.collected - self.waiting.unwrap_or(0)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Audited {
+    pub lines: Vec<AuditedLine>,
+    /// Line by line, where there are any.
+    pub terms: Vec<LineTerms>,
+    pub state: Option<Life>,
+    pub channel: ChannelId,
+    pub orders: Few<OrderDay>,
+}
+
+/// Everything that the auditor knows after the records that it checked.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    pub cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
+    pub rules: RuleAudit,
+    pub supply: SupplyAudit,
+    pub reservations: BTreeMap<ReservationId, Audited>,
+    pub channels: BTreeMap<ChannelId, Name>,
+    pub quarantines: BTreeMap<LocationId, LocationId>,
+    /// What is retired.
+    pub retired: BTreeSet<(ThingKind, u32)>,
+    /// The record that is being checked.
+    pub seq: Seq,
+    /// Records that took units which were there and free, and kept too little of what is held back.
+    pub low_floors: Vec<Seq>,
+    /// Whether such a record is noted and not refused.
+    pub notes_low_floors: bool,
+}
+
+impl Books {
+    pub(crate) fn level(&self, key: (SkuId, LocationId)) -> StockLevel {
+        self.cells.get(&key).map(|(level, _)| *level).unwrap_or_default()
+    }
+
+    /// Compares a stated level with the computed one, and keeps it.
+    pub(crate) fn state_level(&mut self, stated: &CellAfter, on_hand: i64, reserved: i64) -> Result<(), String> {
+        let (said_on_hand, said_reserved) = (i64::from(stated.level.on_hand), i64::from(stated.level.reserved));
+        if (said_on_hand, said_reserved) != (on_hand, reserved) {
+            return Err(format!(
+                "a cell is told to hold {said_on_hand} with {said_reserved} reserved, and the quantities lead to {on_hand} with {reserved}"
+            ));
+        }
+        self.cells.entry((stated.sku, stated.location)).or_default().0 = stated.level;
+        Ok(())
+    }
+
+    /// `units` more are promised in a cell where `before` was, of which `held_back` must stay free.
+    pub(crate) fn check_floor(
+        &mut self,
+        units: i64,
+        before: StockLevel,
+        held_back: i64,
+        verb: &str,
+    ) -> Result<(), String> {
+        let free = before.free() - held_back;
+        if free >= units {
+            return Ok(());
+        }
+        if self.notes_low_floors && before.free() >= units {
+            let seq = self.seq;
+            if self.low_floors.last() != Some(&seq) {
+                self.low_floors.push(seq);
+            }
+            return Ok(());
+        }
+        Err(format!("{units} units {verb} where {free} were free: oversold"))
+    }
+
+    /// Units are promised in a cell: they are free, or nobody counts them. Of those there is exactly what is promised.
+    pub(crate) fn check_promise(
+        &mut self,
+        (sku, location): (SkuId, LocationId),
+        units: i64,
+        before: StockLevel,
+        held_back: i64,
+        verb: &str,
+    ) -> Result<(), String> {
+        if self.rules.is_tracked(sku) {
+            return self.check_floor(units, before, held_back, verb);
+        }
+        if self.quarantines.contains_key(&location) {
+            return Err(format!("units that nobody counts {verb} in a quarantine"));
+        }
+        match before.free() {
+            0 => Ok(()),
+            free => Err(format!("{free} units are free of what nobody counts")),
+        }
+    }
+
+    /// Starts from what an image says instead of from nothing.
+    pub(crate) fn start_from(&mut self, state: &State) {
+        for (_, cell) in state.matrix.range(0, state.cells()) {
+            self.cells.insert((cell.sku(), cell.location()), (cell.durable(), cell.safety_stock()));
+        }
+        let channels = &state.catalogue.channels;
+        let live = (0..channels.count()).map(ChannelId).filter(|id| channels.is_live(*id));
+        self.retired = retired_now(state);
+        self.channels = live.map(|id| (id, channels.name(id).clone())).collect();
+        self.quarantines = state.catalogue.all_quarantines().into_iter().collect();
+        self.rules.start_from(state);
+        self.supply.start_from(state);
+        for reservation in state.reservations.whole() {
+            self.reservations.insert(reservation.id, Audited::from(reservation.as_ref()));
+        }
+    }
+
+    /// Compares what was added up with what the engine's own fold of the log holds, with nothing in flight.
+    ///
+    /// # Errors
+    /// Where they differ.
+    pub(crate) fn compare(&self, state: &State) -> Result<(), String> {
+        let mut reserved: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
+        for line in self.reservations.values().flat_map(|reservation| &reservation.lines) {
+            *reserved.entry(line.key).or_default() += i64::from(line.present());
+        }
+        for ((sku, location), (level, safety_stock)) in &self.cells {
+            let promised = reserved.get(&(*sku, *location)).copied().unwrap_or_default();
+            if promised != i64::from(level.reserved) {
+                return Err(format!("a cell has {} reserved, and its reservations {promised}", level.reserved));
+            }
+            let Some(cell) = state.matrix.get(*sku, *location) else {
+                return Err("a cell is missing in memory".into());
+            };
+            if cell.durable() != *level || cell.safety_stock() != *safety_stock {
+                return Err(format!("memory holds {:?} for a cell, and the log leads to {level:?}", cell.durable()));
+            }
+            if cell.promised() != *level {
+                return Err(format!("{:?} may be promised of a cell that holds {level:?}", cell.promised()));
+            }
+        }
+        if self.cells.len() != state.cells() as usize {
+            return Err(format!("memory has {} cells, and the log {}", state.cells(), self.cells.len()));
+        }
+        if let Some(part) = state.hash.sums().differs_in(&state.hash_anew()) {
+            return Err(format!("the state hash of {} is not that of what memory holds", part.as_str()));
+        }
+        let counted = state.ledger().quotas();
+        let counted = counted.iter().map(|(of, used)| ((of.rule, of.since, of.sku), (used.promised, used.handed_over)));
+        let counted: BTreeMap<_, _> = counted.collect();
+        let skus = (0..state.catalogue.skus.count()).map(SkuId);
+        if skus.into_iter().any(|sku| self.rules.is_tracked(sku) != state.catalogue.is_tracked(sku)) {
+            return Err("memory and log disagree on which SKUs are counted".into());
+        }
+        if self.retired != retired_now(state) {
+            return Err("memory and log disagree on what is retired".into());
+        }
+        self.rules.compare(&counted)?;
+        self.supply.compare(state)?;
+        for (id, audited) in &self.reservations {
+            let known = state.reservations.get(*id).map(|reservation| Audited::from(reservation.as_ref()));
+            let differs = |known: &Audited| {
+                (&known.lines, known.state, &known.terms, &known.orders)
+                    != (&audited.lines, audited.state, &audited.terms, &audited.orders)
+            };
+            if known.as_ref().is_some_and(differs) {
+                return Err(format!("memory and log disagree on reservation {}", id.0));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is retired in a state.
+fn retired_now(state: &State) -> BTreeSet<(ThingKind, u32)> {
+    let catalogue = &state.catalogue;
+    let kind = |kind: ThingKind, count: u32, is_retired: &dyn Fn(u32) -> bool| {
+        (0..count).filter(|id| is_retired(*id)).map(|id| (kind, id)).collect::<Vec<_>>()
+    };
+    let (skus, locations) = (&catalogue.skus, &catalogue.locations);
+    let (groups, channels) = (&catalogue.groups, &catalogue.channels);
+    let mut all = kind(ThingKind::Sku, skus.count(), &|id| skus.is_retired(SkuId(id)));
+    all.extend(kind(ThingKind::Location, locations.count(), &|id| locations.is_retired(LocationId(id))));
+    all.extend(kind(ThingKind::Group, groups.count(), &|id| groups.is_retired(GroupId(id))));
+    all.extend(kind(ThingKind::Channel, channels.count(), &|id| channels.is_retired(ChannelId(id))));
+    all.into_iter().collect()
+}
+
+impl From<&Reservation> for Audited {
+    fn from(reservation: &Reservation) -> Self {
+        let line = |line: &crate::reservations::Line| AuditedLine {
+            key: (line.sku, line.location),
+            quantity: line.quantity,
+            collected: line.collected,
+            waiting: line.wait.as_deref().map(|wait| wait.units),
+        };
+        Self {
+            lines: reservation.lines.iter().map(line).collect(),
+            terms: match reservation.is_counted() {
+                true => {
+                    reservation.lines.iter().map(|line| line.terms.as_deref().cloned().unwrap_or_default()).collect()
+                }
+                false => Vec::new(),
+            },
+            state: Some(reservation.state),
+            channel: reservation.channel,
+            orders: reservation.orders.clone(),
+        }
+    }
+}

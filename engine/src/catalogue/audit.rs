@@ -1,0 +1,118 @@
+//! Checking names that come and go, from the events alone.
+
+use super::names::{Definitions, ThingKind};
+use crate::audit::{Audited, Books};
+use crate::effect::Naming;
+use crate::ids::{LocationId, Name, SkuId};
+
+pub(crate) fn names(books: &mut Books, naming: Naming<'_>) -> Result<(), String> {
+    match naming {
+        Naming::Defined(names) => define(books, names),
+        Naming::MadeUp(made_up) => define(books, &made_up.names),
+        Naming::Released(names) => release(books, names),
+        Naming::Retired(names) => {
+            retire(books, names)?;
+            books.rules.retire(names);
+            Ok(())
+        }
+        Naming::Revived(names) => {
+            revive(books, names)?;
+            books.rules.revive();
+            Ok(())
+        }
+        Naming::Quarantines(rows) => open_quarantines(books, rows),
+    }
+}
+
+/// No channel gets an id that another one has.
+fn define(books: &mut Books, names: &Definitions) -> Result<(), String> {
+    for (id, name) in &names.channels {
+        if let Some(other) = books.channels.insert(*id, name.clone()).filter(|other| other != name) {
+            return Err(format!("the channel {name} got an id that the channel {other} has"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a SKU is counted changes while none of its cells holds anything.
+pub(crate) fn check_tracking(books: &Books, rows: &[(SkuId, bool)]) -> Result<(), String> {
+    for (sku, tracked) in rows {
+        if books.rules.is_tracked(*sku) == *tracked {
+            return Err("a SKU came to be counted, or not to be, as it was already".into());
+        }
+        let mut row = books.cells.range((*sku, LocationId(0))..=(*sku, LocationId(u32::MAX)));
+        if row.any(|(_, (level, _))| level.is_stocked()) {
+            return Err("it changed whether a SKU is counted while a cell of it held something".into());
+        }
+    }
+    Ok(())
+}
+
+/// A location has one quarantine, and a quarantine none of its own.
+fn open_quarantines(books: &mut Books, rows: &[(LocationId, LocationId)]) -> Result<(), String> {
+    for (quarantine, of) in rows {
+        if books.quarantines.values().any(|other| other == of) || books.quarantines.contains_key(of) {
+            return Err("a location got a second quarantine, or a quarantine one of its own".into());
+        }
+        books.quarantines.insert(*quarantine, *of);
+    }
+    Ok(())
+}
+
+/// What is retired holds nothing, and nothing holds it.
+fn retire(books: &mut Books, names: &Definitions) -> Result<(), String> {
+    let is_open = |audited: &&Audited| audited.state.is_some_and(|state| state.is_open());
+    for (sku, name) in &names.skus {
+        let mut row = books.cells.range((*sku, LocationId(0))..=(*sku, LocationId(u32::MAX)));
+        if row.any(|(_, (level, _))| level.is_stocked()) {
+            return Err(format!("the SKU {name} was retired with stock"));
+        }
+    }
+    for (location, name) in &names.locations {
+        if books.cells.iter().any(|((_, at), (level, _))| at == location && level.is_stocked()) {
+            return Err(format!("the location {name} was retired with stock"));
+        }
+    }
+    for (channel, name) in &names.channels {
+        if books.reservations.values().filter(is_open).any(|audited| audited.channel == *channel) {
+            return Err(format!("the channel {name} was retired while units are promised through it"));
+        }
+    }
+    books.retired.extend(names.skus.iter().map(|(id, _)| (ThingKind::Sku, id.0)));
+    books.retired.extend(names.locations.iter().map(|(id, _)| (ThingKind::Location, id.0)));
+    books.retired.extend(names.groups.iter().map(|(id, _)| (ThingKind::Group, id.0)));
+    books.retired.extend(names.channels.iter().map(|(id, _)| (ThingKind::Channel, id.0)));
+    Ok(())
+}
+
+/// What comes back was retired.
+fn revive(books: &mut Books, names: &Definitions) -> Result<(), String> {
+    let mut back = |kind: ThingKind, id: u32, name: &Name| match books.retired.remove(&(kind, id)) {
+        true => Ok(()),
+        false => Err(format!("the {} {name} came back and was not retired", kind.as_str())),
+    };
+    for (id, name) in &names.channels {
+        books.channels.insert(*id, name.clone());
+    }
+    names.skus.iter().try_for_each(|(id, name)| back(ThingKind::Sku, id.0, name))?;
+    names.locations.iter().try_for_each(|(id, name)| back(ThingKind::Location, id.0, name))?;
+    names.groups.iter().try_for_each(|(id, name)| back(ThingKind::Group, id.0, name))?;
+    names.channels.iter().try_for_each(|(id, name)| back(ThingKind::Channel, id.0, name))
+}
+
+/// An id that is given back is one of a channel that nobody declared, through which nothing is promised.
+fn release(books: &mut Books, names: &Definitions) -> Result<(), String> {
+    for (id, name) in &names.channels {
+        if books.channels.remove(id).as_ref() != Some(name) {
+            return Err(format!("the channel {name} gave an id back that it does not have"));
+        }
+        if books.rules.is_declared(*id) {
+            return Err(format!("the channel {name} is declared, and gave its id back"));
+        }
+        let is_open = |audited: &&Audited| audited.state.is_some_and(|state| state.is_open());
+        if books.reservations.values().filter(is_open).any(|audited| audited.channel == *id) {
+            return Err(format!("the channel {name} gave its id back while units are promised through it"));
+        }
+    }
+    Ok(())
+}

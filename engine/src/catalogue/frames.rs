@@ -1,0 +1,125 @@
+//! What a checkpoint holds of the catalogue.
+
+use std::io;
+
+use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails};
+use super::fold::define;
+use super::names::Definitions;
+use super::{Registry, RetiredNames, Undeclared, Versioned};
+use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
+use crate::kernel::frames::in_frames;
+use crate::kernel::tagged::tagged;
+use crate::state::State;
+
+tagged! {
+    /// A piece of it.
+    pub enum Frame {
+        /// Names and their ids.
+        0 => Names(Definitions),
+        /// SKUs.
+        1 => Skus(Vec<(SkuId, Versioned<SkuDetails>)>),
+        /// Locations.
+        2 => Locations(Vec<(LocationId, Versioned<LocationDetails>)>),
+        /// Groups.
+        3 => Groups(Vec<(GroupId, Versioned<GroupDetails>)>),
+        /// Channels.
+        4 => Channels(Vec<(ChannelId, Versioned<ChannelDetails>)>),
+        /// Prices.
+        5 => Prices(Vec<(SkuId, Versioned<Vec<Price>>)>),
+        /// How long people take at locations.
+        14 => Services(Vec<(LocationId, Versioned<ServiceDetails>)>),
+        /// Names that nobody declared. Behind the names, which hold all, those without an id included.
+        18 => Undeclared(Box<Undeclared>),
+        /// When people work at locations.
+        24 => Hours(Vec<(LocationId, Versioned<LocationHours>)>),
+        /// Quarantines, and whose each is. Behind the names.
+        26 => Quarantines(Vec<(LocationId, LocationId)>),
+        /// Names that are retired. Behind the names, and before what is said of them.
+        27 => Retired(Box<RetiredNames>),
+        /// Whether SKUs are counted. Before the cells.
+        28 => Tracking(Vec<(SkuId, Versioned<bool>)>),
+    }
+}
+
+/// Saves the catalogue: names first, since everything else uses them.
+///
+/// # Errors
+/// What `put` said.
+pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+    let catalogue = &state.catalogue;
+    let skus = (0..catalogue.skus.count()).map(SkuId);
+    in_frames(skus.clone().map(|id| (id, catalogue.skus.name(id).clone())), |skus| {
+        put(Frame::Names(Definitions { skus, ..Definitions::default() }))
+    })?;
+    let named = Definitions {
+        skus: Vec::new(),
+        locations: (0..catalogue.locations.count())
+            .map(|n| (n.into(), catalogue.locations.name(n.into()).clone()))
+            .collect(),
+        groups: (0..catalogue.groups.count()).map(|n| (n.into(), catalogue.groups.name(n.into()).clone())).collect(),
+        channels: (0..catalogue.channels.count())
+            .map(|n| (n.into(), catalogue.channels.name(n.into()).clone()))
+            .collect(),
+    };
+    put(Frame::Names(named))?;
+    put(Frame::Undeclared(Box::new(catalogue.undeclared())))?;
+    in_frames(catalogue.all_quarantines(), |rows| put(Frame::Quarantines(rows)))?;
+    put(Frame::Retired(Box::new(catalogue.copy_retired())))?;
+    in_frames(details(&catalogue.skus), |rows| put(Frame::Skus(rows)))?;
+    in_frames(details(&catalogue.locations), |rows| put(Frame::Locations(rows)))?;
+    in_frames(details(&catalogue.groups), |rows| put(Frame::Groups(rows)))?;
+    in_frames(details(&catalogue.channels), |rows| put(Frame::Channels(rows)))?;
+    let prices = skus.clone().filter_map(|sku| Some((sku, catalogue.prices(sku)?.as_ref().clone())));
+    in_frames(prices, |rows| put(Frame::Prices(rows)))?;
+    let tracking = skus.filter_map(|sku| Some((sku, catalogue.tracking(sku)?)));
+    in_frames(tracking, |rows| put(Frame::Tracking(rows)))?;
+    let locations = (0..catalogue.locations.count()).map(LocationId);
+    let services = locations.clone().filter_map(|id| Some((id, catalogue.services(id)?.as_ref().clone())));
+    in_frames(services, |rows| put(Frame::Services(rows)))?;
+    let hours = locations.filter_map(|id| Some((id, catalogue.own_hours(id)?.as_ref().clone())));
+    in_frames(hours, |rows| put(Frame::Hours(rows)))
+}
+
+fn details<I, D>(registry: &Registry<I, D>) -> impl Iterator<Item = (I, Versioned<D>)>
+where
+    I: From<u32> + Into<u32> + Copy + Eq + std::hash::Hash,
+    D: Default + Clone,
+{
+    let ids = (0..registry.count()).map(I::from);
+    ids.filter_map(|id| Some((id, registry.details(id)?.as_ref().clone())))
+}
+
+/// Puts a piece back.
+pub(crate) fn restore(state: &State, frame: Frame) {
+    let catalogue = &state.catalogue;
+    match frame {
+        Frame::Names(names) => define(state, &names),
+        Frame::Undeclared(undeclared) => catalogue.restore_undeclared(&undeclared),
+        Frame::Retired(names) => catalogue.restore_retired(&names),
+        Frame::Skus(rows) => rows.into_iter().for_each(|(id, set)| catalogue.fold_sku(id, set.version, set.details)),
+        Frame::Locations(rows) => {
+            rows.into_iter().for_each(|(id, set)| catalogue.fold_location(id, set.version, set.details));
+        }
+        Frame::Groups(rows) => {
+            rows.into_iter().for_each(|(id, set)| catalogue.fold_group(id, set.version, set.details));
+        }
+        Frame::Channels(rows) => {
+            rows.into_iter().for_each(|(id, set)| catalogue.fold_channel(id, set.version, set.details));
+        }
+        Frame::Prices(rows) => {
+            rows.into_iter().for_each(|(id, set)| catalogue.fold_prices(id, set.version, set.details));
+        }
+        Frame::Tracking(rows) => {
+            rows.into_iter().for_each(|(id, set)| catalogue.fold_tracking(id, set.version, set.details));
+        }
+        Frame::Quarantines(rows) => {
+            rows.into_iter().for_each(|(quarantine, of)| catalogue.fold_quarantine(quarantine, of));
+        }
+        Frame::Services(rows) => {
+            rows.into_iter().for_each(|(id, set)| catalogue.fold_services(id, set.version, set.details));
+        }
+        Frame::Hours(rows) => {
+            rows.into_iter().for_each(|(id, set)| catalogue.fold_hours(id, set.version, set.details));
+        }
+    }
+}

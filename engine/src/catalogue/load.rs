@@ -1,0 +1,203 @@
+//! Loading rows of locations, groups, SKUs, prices and channels.
+
+use std::collections::BTreeMap;
+
+use super::command::{LocationFields, SkuFields};
+use super::decide::{
+    describe_group, describe_hours, describe_location, describe_services, describe_sku, describe_tracking,
+};
+use super::details::{GroupDetails, LocationHours, Price, SkuDetails};
+use super::event::Event as CatalogueEvent;
+use crate::decide::load::{chunks, row_error};
+use crate::decide::{Decide, left, unknown};
+use crate::event::Event;
+use crate::ids::{GroupId, LocationId, Name, SkuId};
+use crate::imports::command::Row;
+use crate::kernel::name_ref::NameRef;
+use crate::kernel::patch::Patch;
+use crate::outcome::Loaded;
+use crate::refusal::Failure;
+
+/// Locations.
+pub(crate) fn locations(
+    cx: &mut Decide<'_>,
+    rows: Vec<Row<LocationId, LocationFields>>,
+    loaded: &mut Loaded,
+    events: &mut Vec<Event>,
+) {
+    let mut set = Vec::new();
+    let (mut groups, mut services, mut hours) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for row in rows {
+        let defined = cx.draft.defined_so_far();
+        let Some(location) = cx.draft.intern_location(&row.id) else {
+            loaded.errors.push(row_error(row.line, left::locations("location")));
+            continue;
+        };
+        let fields = &row.fields.services;
+        let served = describe_services(cx, location, fields, &mut services);
+        let described = served.and_then(|served| {
+            let served = describe_hours(cx, location, fields, &mut hours) || served;
+            Ok((served, describe_location(cx, location, &row.fields, &mut groups)?))
+        });
+        match described {
+            Ok((served, details)) => {
+                let changed = served || details.is_some();
+                set.extend(details.map(|details| (location, details)));
+                loaded.count(changed.then_some(()));
+            }
+            Err(failure) => {
+                cx.draft.forget_definitions(defined);
+                loaded.errors.push(row_error(row.line, failure));
+            }
+        }
+    }
+    events.extend(chunks(set, |_| 256, CatalogueEvent::LocationsSet));
+    events.extend(chunks(services.into_iter().collect(), |_| 256, CatalogueEvent::ServicesSet));
+    events.extend(chunks(hours.into_iter().collect(), hours_weight, CatalogueEvent::HoursSet));
+    events.extend(chunks(groups.into_iter().collect(), group_weight, CatalogueEvent::GroupsSet));
+}
+
+/// Groups.
+pub(crate) fn groups(
+    cx: &mut Decide<'_>,
+    rows: Vec<(u64, Name, Vec<Name>)>,
+    loaded: &mut Loaded,
+    events: &mut Vec<Event>,
+) {
+    let mut set = BTreeMap::new();
+    for (line, group, members) in rows {
+        match describe_group(cx, &group, &Patch::Set(members)) {
+            Ok((group, details)) => loaded.count(details.map(|details| set.insert(group, details))),
+            Err(failure) => loaded.errors.push(row_error(line, failure)),
+        }
+    }
+    events.extend(chunks(set.into_iter().collect(), group_weight, CatalogueEvent::GroupsSet));
+}
+
+/// SKUs.
+pub(crate) fn skus(
+    cx: &mut Decide<'_>,
+    rows: Vec<Row<SkuId, SkuFields>>,
+    loaded: &mut Loaded,
+    events: &mut Vec<Event>,
+) {
+    let (mut set, mut tracking) = (Vec::new(), BTreeMap::new());
+    for row in rows {
+        let defined = cx.draft.defined_so_far();
+        let Some(sku) = cx.draft.intern_sku(&row.id) else {
+            loaded.errors.push(row_error(row.line, left::others("sku")));
+            continue;
+        };
+        let tracked = describe_tracking(cx, sku, &row.fields, &tracking);
+        match tracked.and_then(|tracked| Ok((tracked, describe_sku(cx, sku, &row.fields)?))) {
+            Ok((tracked, details)) => {
+                let changed = tracked.is_some() || details.is_some();
+                tracking.extend(tracked.map(|tracked| (sku, tracked)));
+                set.extend(details.map(|details| (sku, details)));
+                loaded.count(changed.then_some(()));
+            }
+            Err(failure) => {
+                cx.draft.forget_definitions(defined);
+                loaded.errors.push(row_error(row.line, failure));
+            }
+        }
+    }
+    events.extend(chunks(set, sku_weight, CatalogueEvent::SkusSet));
+    // What a row took back after another is as it was.
+    tracking.retain(|sku, tracked| *tracked != cx.state.catalogue.is_tracked(*sku));
+    events.extend(chunks(tracking.into_iter().collect(), |_| 8, CatalogueEvent::TrackingSet));
+}
+
+/// Prices.
+pub(crate) fn prices(cx: &mut Decide<'_>, rows: Vec<(u64, Name, Price)>, loaded: &mut Loaded, events: &mut Vec<Event>) {
+    let mut set: BTreeMap<SkuId, Vec<Price>> = BTreeMap::new();
+    for (line, sku, price) in rows {
+        match cx.draft.known_sku(&sku) {
+            // What a price says already stays as it is, also where its channel was never declared.
+            Some(sku) if has_price(cx, sku, &price, &set) => loaded.count::<()>(None),
+            Some(sku) => match check_channel(cx, price.channel.as_ref()) {
+                Ok(()) => loaded.count(set_price(cx, sku, price, &mut set)),
+                Err(failure) => loaded.errors.push(row_error(line, failure)),
+            },
+            None => loaded.errors.push(row_error(line, unknown("sku", &sku))),
+        }
+    }
+    events.extend(chunks(set.into_iter().collect(), |(_, prices)| 64 * prices.len(), CatalogueEvent::PricesSet));
+}
+
+/// Channels.
+pub(crate) fn channels(
+    cx: &mut Decide<'_>,
+    rows: Vec<(u64, Name, Option<u32>)>,
+    loaded: &mut Loaded,
+    events: &mut Vec<Event>,
+) {
+    let mut set = BTreeMap::new();
+    for (line, name, buffer) in rows {
+        let Some(channel) = cx.draft.intern_channel(&NameRef::New(name)) else {
+            loaded.errors.push(row_error(line, left::channels("channel")));
+            continue;
+        };
+        let known = cx.draft.channel_details(channel).map(|(_, known)| *known);
+        let known = set.get(&channel).copied().or(known);
+        let mut details = known.unwrap_or_default();
+        details.buffer = buffer.unwrap_or(details.buffer);
+        let changed = known != Some(details);
+        loaded.count(changed.then(|| set.insert(channel, details)));
+    }
+    events.extend(chunks(set.into_iter().collect(), |_| 64, CatalogueEvent::ChannelsSet));
+}
+
+/// Whether a price may be one of a channel; of none, it holds for all.
+fn check_channel(cx: &Decide<'_>, channel: Option<&Name>) -> Result<(), Failure> {
+    let Some(name) = channel else { return Ok(()) };
+    match cx.draft.takes_channel(cx.draft.known_channel(name)) {
+        true => Ok(()),
+        false => Err(cx.state.catalogue.undeclared_channel("channel", name).into()),
+    }
+}
+
+fn has_price(cx: &Decide<'_>, sku: SkuId, price: &Price, set: &BTreeMap<SkuId, Vec<Price>>) -> bool {
+    match set.get(&sku) {
+        Some(prices) => prices.contains(price),
+        None => cx.draft.prices(sku).contains(price),
+    }
+}
+
+/// Adds a price, or replaces the one for the same currency, channel and location.
+fn set_price(cx: &Decide<'_>, sku: SkuId, price: Price, set: &mut BTreeMap<SkuId, Vec<Price>>) -> Option<()> {
+    let mut prices = set.get(&sku).cloned().unwrap_or_else(|| cx.draft.prices(sku));
+    let same = |known: &&mut Price| {
+        (&known.currency, &known.channel, &known.location) == (&price.currency, &price.channel, &price.location)
+    };
+    match prices.iter_mut().find(same) {
+        Some(known) if known.amount == price.amount => return None,
+        Some(known) => known.amount = price.amount,
+        None => prices.push(price),
+    }
+    prices.sort_unstable();
+    set.insert(sku, prices);
+    Some(())
+}
+
+/// Bytes, roughly, that the hours of a location take in a record.
+fn hours_weight((_, hours): &(LocationId, LocationHours)) -> usize {
+    64 + 4 * hours.weekly.iter().flatten().count()
+        + hours.special.iter().map(|(_, spans)| 16 + 4 * spans.len()).sum::<usize>()
+}
+
+fn group_weight((_, details): &(GroupId, GroupDetails)) -> usize {
+    16 + 4 * details.locations.len()
+}
+
+fn sku_weight((_, details): &(SkuId, SkuDetails)) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let categories: usize = details.categories.iter().map(|category| 8 + category.len()).sum();
+    let attributes: usize = details.attributes.iter().map(|(key, value)| 16 + key.len() + value.len()).sum();
+    64 + text(&details.name)
+        + text(&details.gtin)
+        + text(&details.unit)
+        + text(&details.product)
+        + categories
+        + attributes
+}

@@ -1,0 +1,31 @@
+//! The commands of demand that was refused.
+
+use super::lost_demand::LostDemand;
+use crate::kernel::asked::Asked;
+use crate::reservations::promise::Purpose;
+use crate::state::State;
+
+/// What the engine itself notes of demand.
+#[derive(Debug)]
+pub enum Command {
+    /// Note what was asked for and refused.
+    Note(Vec<(Purpose, LostDemand)>),
+}
+
+impl Asked<State> for Command {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Note(_) => "lost demand",
+        }
+    }
+
+    fn lines(&self) -> usize {
+        match self {
+            Self::Note(rows) => rows.len(),
+        }
+    }
+
+    fn may_be_dropped(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,170 @@
+//! A backup of a directory from beside it, whether a server has it open or not.
+//!
+//! Where nobody has, it is opened as `verify` opens one. Where a server has, its files are copied as they are, and the copy
+//! is opened as any copy is: at the last record that it holds whole, which is durable. The server hears nothing of it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::format::Head;
+use super::write::{BackupError, Origin, Start, newest_image, write};
+use crate::engine::checkpoint;
+use crate::engine::directory::Extra;
+use crate::engine::directory::{DataDirectory, kept_files};
+use crate::engine::recovery::{Reading, recover};
+use crate::journal::{Damage, LogOptions, OpenError, known_durable};
+use crate::private::{make_private, private_file};
+
+/// How often a copy of a directory is taken before it is given up.
+const ATTEMPTS: u32 = 5;
+
+/// A backup of a directory.
+#[derive(Debug)]
+pub struct Taken {
+    /// What it is of.
+    pub head: Head,
+    /// Whether a server had the directory open.
+    pub was_open: bool,
+}
+
+impl From<OpenError> for BackupError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Damaged(damage) => Self::Damaged(damage),
+            OpenError::Io { path, source } => {
+                Self::Io(io::Error::new(source.kind(), format!("{}: {source}", path.display())))
+            }
+        }
+    }
+}
+
+/// Writes a backup of `directory`. Where a server has it open, the copy of its files goes into `scratch`, a folder that is
+/// made and taken away again.
+///
+/// # Errors
+/// As [`Engine::back_up`](crate::Engine::back_up); and where the directory cannot be opened.
+pub fn of_directory(
+    directory: &Path,
+    scratch: &Path,
+    start: Start,
+    extra: &[Extra],
+    begun: &mut dyn FnMut(&Head),
+    out: &mut dyn Write,
+) -> Result<Taken, BackupError> {
+    match DataDirectory::open_existing(directory) {
+        Ok(open) => {
+            let head = of_open(&open, start, extra, begun, out)?;
+            Ok(Taken { head, was_open: false })
+        }
+        Err(OpenError::Io { source, .. }) if source.kind() == io::ErrorKind::WouldBlock => {
+            let scratch = Scratch::new(scratch)?;
+            let open = copied(directory, &scratch.0)?;
+            let head = of_open(&open, start, extra, begun, out)?;
+            Ok(Taken { head, was_open: true })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn of_open(
+    directory: &DataDirectory,
+    start: Start,
+    extra: &[Extra],
+    begun: &mut dyn FnMut(&Head),
+    out: &mut dyn Write,
+) -> Result<Head, BackupError> {
+    let (state, _, journal, report) =
+        recover(directory, &super::restore::settings(), LogOptions::default(), Reading::Tail, &mut |_, _, _| Ok(()))?;
+    checkpoint::set_aside(
+        &directory.images(),
+        &report.bad_images.iter().map(|bad| bad.path.clone()).collect::<Vec<_>>(),
+    )?;
+    let image = if start == Start::Whole { newest_image(directory.path())? } else { None };
+    let (seq, (hash, time)) = state.view.read(|| (state.hash.show(), state.last_time()));
+    let kept = kept_files(directory.path())?;
+    let reader = journal.reader();
+    let origin = Origin { reader: reader.as_ref(), eras: directory.eras().to_vec(), kept, image, seq, hash, time };
+    write(origin, start, extra, &|_| (), begun, out)
+}
+
+/// A folder that goes away.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(path: &Path) -> io::Result<Self> {
+        if path.exists() {
+            fs::remove_dir_all(path)?;
+        }
+        make_private(path)?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A copy of a directory that a server writes to, opened.
+fn copied(directory: &Path, scratch: &Path) -> Result<DataDirectory, BackupError> {
+    let mut missing = 0;
+    for attempt in 0..ATTEMPTS {
+        let copy = scratch.join(format!("copy-{attempt}"));
+        let marked = known_durable(&directory.join("journal"))?;
+        // Images first: the log that is copied after them reaches what they know.
+        copy_all(directory, &copy)?;
+        let open = DataDirectory::open_existing(&copy)?;
+        let mended = crate::journal::mend(&open.journal())?;
+        match mended {
+            Some(mended) if mended.last_seq >= marked => return Ok(open),
+            mended => missing = marked - mended.map_or(0, |mended| mended.last_seq).min(marked),
+        }
+        drop(open);
+        fs::remove_dir_all(&copy)?;
+    }
+    let what = format!(
+        "the last {missing} records of the open directory could not be read from beside it; take the backup from the \
+         running server, by its URL"
+    );
+    Err(Damage { seq: 0, what }.into())
+}
+
+fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
+    make_private(to)?;
+    for Extra { name, bytes } in kept_files(from).map_err(io::Error::other)? {
+        private_file().write(true).create_new(true).open(to.join(name))?.write_all(&bytes)?;
+    }
+    copy_folder(&from.join("images"), &to.join("images"))?;
+    copy_folder(&from.join("journal"), &to.join("journal"))
+}
+
+/// Files that are not there any more when their turn comes are not needed.
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    make_private(to)?;
+    for entry in entries {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        let copied = match entry.file_type() {
+            Ok(kind) if kind.is_dir() => copy_folder(&path, &target),
+            Ok(_) => copy_file(&path, &target),
+            Err(error) => Err(error),
+        };
+        match copied {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            copied => copied?,
+        }
+    }
+    Ok(())
+}
+
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let mut input = File::open(from)?;
+    let mut output = private_file().write(true).create_new(true).open(to)?;
+    io::copy(&mut input, &mut output).map(drop)
+}

@@ -1,0 +1,222 @@
+//! Writing a backup, beside the writer of the log.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::format::{Head, PieceWriter};
+use crate::engine::checkpoint;
+use crate::engine::directory::Extra;
+use crate::engine::identity::Era;
+use crate::ids::{Epoch, Seq, Timestamp};
+use crate::journal::{Batch, Damage, JournalReader, ReadError};
+
+/// Bytes of the image in one piece.
+const IMAGE_PIECE_BYTES: usize = 256 << 10;
+
+/// Bytes of the log that are read before they are written.
+const STRETCH_BYTES: usize = 256 << 10;
+
+/// What a backup begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Everything.
+    Whole,
+    /// What came after this record of this epoch.
+    After(Epoch, Seq),
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// What came since is not to be had; a whole backup is.
+    #[error("{0}; take a whole backup")]
+    Gone(String),
+    /// The engine keeps nothing on disk.
+    #[error("the engine keeps its log in memory")]
+    InMemory,
+    /// The journal failed.
+    #[error("the log could not be made durable")]
+    NotDurable,
+    /// Something cannot be read that must be in it.
+    #[error(transparent)]
+    Damaged(#[from] Damage),
+    /// The file system, or whoever reads the backup, said no.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What a backup is taken from.
+pub(crate) struct Origin<'a> {
+    pub reader: &'a dyn JournalReader,
+    pub eras: Vec<Era>,
+    /// The small files of the directory.
+    pub kept: Vec<Extra>,
+    pub image: Option<(PathBuf, File, checkpoint::Summary)>,
+    /// Where it ends, and what is true there.
+    pub seq: Seq,
+    pub hash: String,
+    pub time: Timestamp,
+}
+
+/// The newest image of a directory that is there to its end, opened: it may be replaced by a newer one.
+pub(crate) fn newest_image(directory: &Path) -> io::Result<Option<(PathBuf, File, checkpoint::Summary)>> {
+    // One that was listed may be gone before it is opened; there is a newer one then.
+    const ATTEMPTS: usize = 5;
+    for _ in 0..ATTEMPTS {
+        let images = checkpoint::list(&directory.join("images"))?;
+        let none = images.is_empty();
+        for (_, path) in images {
+            match File::open(&path) {
+                Ok(file) => match checkpoint::summary(&file) {
+                    Ok(summary) => return Ok(Some((path, file, summary))),
+                    // As at a start: the older one serves, and the log makes up for it.
+                    Err(_) => continue,
+                },
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            }
+        }
+        if none {
+            return Ok(None);
+        }
+    }
+    Ok(None)
+}
+
+/// The epoch of the era that a record belongs to.
+pub(super) fn epoch_of(eras: &[Era], seq: Seq) -> Epoch {
+    let own = eras.iter().rev().find(|era| era.after < seq).or(eras.first());
+    own.map_or(Epoch(0), |era| era.epoch)
+}
+
+/// Writes a backup. `wanted` hears from which record on the log is still needed.
+pub(crate) fn write(
+    origin: Origin<'_>,
+    start: Start,
+    extra: &[Extra],
+    wanted: &dyn Fn(Seq),
+    begun: &mut dyn FnMut(&Head),
+    out: &mut dyn Write,
+) -> Result<Head, BackupError> {
+    let Origin { reader, eras, kept, image, seq, hash, time } = origin;
+    let (after, from) = match start {
+        Start::Whole => (0, reader.oldest()),
+        Start::After(epoch, after) if after > seq || epoch_of(&eras, after) != epoch => {
+            let what = format!("record {after} of the epoch {epoch} is not of this history, which is at {seq}");
+            return Err(BackupError::Gone(what));
+        }
+        Start::After(_, after) if after < seq && after + 1 < reader.oldest() => {
+            return Err(BackupError::Gone(format!("the log is kept from {} on", reader.oldest())));
+        }
+        Start::After(_, after) => (after, after + 1),
+    };
+    wanted(from);
+    let mut log = Log { reader, next: from, last: seq, may_begin_later: start == Start::Whole };
+    // The first stretch tells where the log begins, should it have been trimmed at this moment.
+    let mut stretch = log.stretch()?;
+    let oldest = stretch.first().map_or(seq + 1, |batch| batch.first_seq);
+    let needed = image.as_ref().map_or(1, |(.., image)| image.start_seq + 1);
+    if start == Start::Whole && oldest > needed.min(seq + 1) {
+        let what = format!("the log begins at {oldest}, and the images reach only {}", needed - 1);
+        return Err(Damage { seq: needed, what }.into());
+    }
+    let head = Head {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        epoch: epoch_of(&eras, seq),
+        after,
+        seq,
+        oldest,
+        time,
+        hash,
+        hash_format: crate::hash::FORMAT,
+        image: image.as_ref().map(|(.., image)| (image.start_seq, image.end_seq)),
+    };
+    begun(&head);
+    let mut pieces = PieceWriter::begin(out, &head)?;
+    for file in kept.iter().chain(extra) {
+        pieces.file(&file.name, &file.bytes)?;
+    }
+    if let Some((_, mut file, _)) = image {
+        let mut buffer = vec![0; IMAGE_PIECE_BYTES];
+        loop {
+            let length = read_full(&mut file, &mut buffer)?;
+            pieces.image(buffer.get(..length).unwrap_or(&[]))?;
+            if length < buffer.len() {
+                break;
+            }
+        }
+    }
+    while !stretch.is_empty() {
+        pieces.log(&stretch)?;
+        wanted(log.next);
+        stretch = log.stretch()?;
+    }
+    if log.next <= seq {
+        return Err(Damage { seq: log.next, what: "the log ends before it".into() }.into());
+    }
+    pieces.end(seq)?;
+    Ok(head)
+}
+
+fn read_full(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match input.read(rest) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The log, read in stretches, so that nothing of the store is held while somebody reads slowly.
+struct Log<'a> {
+    reader: &'a dyn JournalReader,
+    next: Seq,
+    last: Seq,
+    /// Whether what is trimmed at this moment may be missing at its beginning.
+    may_begin_later: bool,
+}
+
+impl Log<'_> {
+    fn stretch(&mut self) -> Result<Vec<Batch>, BackupError> {
+        let mut batches = Vec::new();
+        let mut unreadable = None;
+        while self.next <= self.last && batches.is_empty() && unreadable.is_none() {
+            let (from, last) = (self.next, self.last);
+            let mut bytes = 0;
+            let read = self.reader.read(from, &mut |batch| {
+                bytes += batch.body.len();
+                let ends = batch.last_seq() >= last;
+                match batch.between(from - 1, last) {
+                    Ok(batch) => batches.extend(batch),
+                    Err(error) => unreadable = Some(Damage::from(error)),
+                }
+                if ends || bytes >= STRETCH_BYTES || unreadable.is_some() {
+                    std::ops::ControlFlow::Break(())
+                } else {
+                    std::ops::ControlFlow::Continue(())
+                }
+            });
+            match read {
+                Err(ReadError::Trimmed { oldest }) if self.may_begin_later && oldest > self.next => self.next = oldest,
+                Err(ReadError::Trimmed { oldest }) => {
+                    return Err(BackupError::Gone(format!("the log is kept from {oldest} on")));
+                }
+                Err(ReadError::Damaged(damage)) => return Err(damage.into()),
+                Ok(()) if batches.is_empty() => break,
+                Ok(()) => {}
+            }
+        }
+        if let Some(damage) = unreadable {
+            return Err(damage.into());
+        }
+        if let Some(last) = batches.last() {
+            (self.next, self.may_begin_later) = (last.last_seq() + 1, false);
+        }
+        Ok(batches)
+    }
+}

@@ -1,0 +1,105 @@
+//! Reservations, and what keys did, as the records of the log tell them.
+
+use crate::effect::{Effect, Step};
+use crate::event::Record;
+use crate::ids::{ReservationId, Seq};
+use crate::kernel::idempotency::Done;
+use crate::kernel::repeat::{EntityKind, Repeat};
+use crate::reservations::{Progress, Reservation, Stretch};
+
+impl Done {
+    /// What a record did under a key; none where it came without one.
+    pub fn of(record: &Record) -> Option<Self> {
+        let key = record.cause.as_ref()?.idempotency.as_ref()?;
+        let reservation = match record.event.repeat() {
+            Repeat::Made(EntityKind::Reservation) => Some(ReservationId(record.seq)),
+            Repeat::Entity(EntityKind::Reservation, id) => Some(ReservationId(id)),
+            Repeat::Record | Repeat::Never => None,
+        };
+        Some(Self { seq: record.seq, time: record.time, fingerprint: key.fingerprint, reservation })
+    }
+}
+
+impl Reservation {
+    /// The reservation that `record` made.
+    pub fn created_by(record: &Record) -> Option<Self> {
+        Some(Self::made(record.at(), record.event.promise()?))
+    }
+
+    /// Applies what a record does to this reservation.
+    pub fn apply_record(&mut self, record: &Record) {
+        let (id, at) = (self.id, record.at());
+        record.event.effects(|effect| match effect {
+            Effect::Promise(step) if step.reservation() == Some(id) => self.apply(at, Progress::Step(step)),
+            Effect::Filled(fills) => {
+                let mine = rows_of(fills, id, |fill| fill.reservation);
+                if !mine.is_empty() {
+                    self.apply(at, Progress::Filled(mine));
+                }
+            }
+            Effect::Dated(rows) => {
+                let mine = rows_of(rows, id, |row| row.reservation);
+                if !mine.is_empty() {
+                    self.apply(at, Progress::Dated(mine));
+                }
+            }
+            Effect::Promise(_)
+            | Effect::Cell(..)
+            | Effect::Moved(..)
+            | Effect::Counted(..)
+            | Effect::CountsConfirmed(_)
+            | Effect::Shortage(..)
+            | Effect::HandedOver(..)
+            | Effect::Inbound(_)
+            | Effect::Rules(_)
+            | Effect::Names(_)
+            | Effect::Described(_)
+            | Effect::Refused(..) => {}
+        });
+    }
+
+    /// The reservation as it was right after `record`, which changed it.
+    #[must_use]
+    pub fn as_of_record(&self, record: &Record) -> Self {
+        let mut earlier = self.as_of(record.seq);
+        record.event.effects(|effect| {
+            if let Effect::Promise(Step::Extended(extended)) = effect {
+                earlier.expires_at = extended.expires_at;
+            }
+        });
+        earlier
+    }
+
+    /// The reservation that the record with id and version `seq` and those of its `trail` tell, up to `upto`. `read`
+    /// reads one record.
+    ///
+    /// # Errors
+    /// Whatever `read` fails with; none where the log holds something else there.
+    pub fn told_by<E>(
+        id: ReservationId,
+        trail: &[Stretch],
+        upto: Seq,
+        mut read: impl FnMut(Seq) -> Result<Option<Record>, E>,
+    ) -> Result<Option<Self>, E> {
+        let Some(mut told) = read(id.0)?.as_ref().and_then(Self::created_by) else { return Ok(None) };
+        for Stretch { first, last, count } in trail.iter().filter(|stretch| stretch.first <= upto) {
+            let Some(record) = read(*first)? else { return Ok(None) };
+            told.apply_record(&record);
+            let end = upto.min(*last);
+            if end > *first {
+                let Some(record) = read(end)? else { return Ok(None) };
+                told.apply_record(&record);
+                if end == *last {
+                    told.count_extensions(*count);
+                }
+            }
+        }
+        Ok(Some(told))
+    }
+}
+
+/// The rows of one reservation, among many that are sorted by it.
+fn rows_of<T>(rows: &[T], id: ReservationId, of: impl Fn(&T) -> ReservationId) -> &[T] {
+    let (first, end) = (rows.partition_point(|row| of(row) < id), rows.partition_point(|row| of(row) <= id));
+    rows.get(first..end).unwrap_or_default()
+}

@@ -1,0 +1,312 @@
+//! Images: the durable view written down, so that a restart need not read the whole log.
+//!
+//! An image is taken by a thread of its own, which is just another reader: it copies a few hundred items at a time,
+//! each piece exact at some `seq`, while writes go on. So its pieces differ in age, from `start_seq` on, and a restart
+//! replays the log from there. That mends every difference: levels in the log are absolute, reservations and movements
+//! carry the `seq` of their last change, and kept keys are copied last, so that a key whose answer rests on a
+//! reservation in the image is in the image, too.
+//!
+//! ```text
+//!  header: "ANAQUEL\0" | format u16 | epoch u64 | start_seq u64
+//!  frames: kind u8 | length u32 | crc32 u32 | payload        …, the last one being End
+//! ```
+//!
+//! The file is written under another name, synced, and renamed: an image is whole, or is not there. Two generations are
+//! kept, and the log is kept from the start of the older one.
+
+mod frame;
+mod summary;
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::engine::fold::{self, Folder};
+use crate::engine::identity::Era;
+use crate::ids::{Epoch, Seq};
+use crate::journal;
+use crate::private::{make_private, private_file};
+use crate::state::State;
+use crate::{catalogue, demand, reservations, rules, stock, supply};
+use frame::{Frame, own};
+pub use summary::Summary;
+
+const MAGIC: [u8; 8] = *b"ANAQUEL\0";
+/// The format that this build writes. Formats 1 to 4, which it reads, have fewer kinds of frames and know less of
+/// movements; 1 to 3 hold keys and closed reservations with all that is known of them, and 1 and 2 simpler reservations.
+const FORMAT: u16 = 5;
+const OLDEST_FORMAT: u16 = 1;
+const HEADER: usize = 8 + 2 + 8 + 8;
+
+/// The largest frame that is believed while reading: far more than 1,024 groups of every location.
+const FRAME_BYTES_MAX: u32 = 1 << 30;
+
+/// Bytes written between two looks at how much room is left.
+const ROOM_CHECK_BYTES: u64 = 8 << 20;
+
+/// An image that is being written.
+const UNFINISHED: &str = "image.unfinished";
+
+/// Why an image cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the image {path} cannot be used: {what}")]
+pub struct ImageError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+struct Writer<'a> {
+    out: BufWriter<File>,
+    directory: &'a Path,
+    reserve_bytes: u64,
+    unchecked_bytes: u64,
+}
+
+impl Writer<'_> {
+    fn frame(&mut self, frame: impl Into<Frame>) -> io::Result<()> {
+        let frame: Frame = frame.into();
+        let payload = journal::encode(&frame);
+        // An image must never take the room that the log needs to stay whole.
+        self.unchecked_bytes += payload.len() as u64;
+        if self.unchecked_bytes >= ROOM_CHECK_BYTES {
+            let stat = rustix::fs::statvfs(self.directory)?;
+            if stat.f_bavail * stat.f_frsize < self.reserve_bytes + 2 * ROOM_CHECK_BYTES {
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "there is no room for an image beside the log"));
+            }
+            self.unchecked_bytes = 0;
+        }
+        let length = u32::try_from(payload.len()).map_err(io::Error::other)?;
+        self.out.write_all(&length.to_le_bytes())?;
+        self.out.write_all(&crc32fast::hash(&payload).to_le_bytes())?;
+        self.out.write_all(&payload)
+    }
+}
+
+/// Writes an image of `state` into `directory` and returns what it holds. Takes no lock that a writer waits for.
+/// `reserve_bytes` of the file system stay free. `durable_up_to` makes the log durable up to a `seq` and says whether it
+/// is: an image that knows more than the log would refuse to start.
+///
+/// # Errors
+/// What the file system said; no image is left behind then.
+pub fn write(
+    state: &State,
+    epoch: Epoch,
+    directory: &Path,
+    reserve_bytes: u64,
+    durable_up_to: impl Fn(Seq) -> bool,
+) -> io::Result<Summary> {
+    make_private(directory)?;
+    let unfinished = directory.join(UNFINISHED);
+    let written = write_unfinished(state, epoch, directory, &unfinished, reserve_bytes, durable_up_to);
+    if written.is_err() {
+        let _ = fs::remove_file(&unfinished);
+    }
+    written
+}
+
+fn write_unfinished(
+    state: &State,
+    epoch: Epoch,
+    directory: &Path,
+    unfinished: &Path,
+    reserve_bytes: u64,
+    durable_up_to: impl Fn(Seq) -> bool,
+) -> io::Result<Summary> {
+    let (start_seq, last_time) = state.view.read(|| state.last_time());
+    let out =
+        BufWriter::with_capacity(1 << 20, private_file().write(true).create(true).truncate(true).open(unfinished)?);
+    let mut writer = Writer { out, directory, reserve_bytes, unchecked_bytes: ROOM_CHECK_BYTES };
+    writer.out.write_all(&MAGIC)?;
+    writer.out.write_all(&FORMAT.to_le_bytes())?;
+    writer.out.write_all(&epoch.0.to_le_bytes())?;
+    writer.out.write_all(&start_seq.to_le_bytes())?;
+
+    let (cells, reservations) = save_all(state, &mut writer)?;
+    let (end_seq, ()) = state.view.read(|| ());
+    let summary = Summary { start_seq, end_seq, last_time, cells, reservations };
+    writer.frame(own::Frame::End(summary))?;
+    let file = writer.out.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
+    if !durable_up_to(end_seq) {
+        return Err(io::Error::other("the log is not durable up to the end of the image"));
+    }
+    fs::rename(unfinished, path_of(directory, start_seq))?;
+    File::open(directory)?.sync_all()?;
+    Ok(summary)
+}
+
+/// Saves all subjects, in an order that each piece's age allows: what is copied later knows at least as much. Tells how many
+/// cells and reservations there are.
+fn save_all(state: &State, writer: &mut Writer<'_>) -> io::Result<(u64, u64)> {
+    // Names first: everything else uses them.
+    catalogue::frames::save(state, &mut |frame| writer.frame(frame))?;
+    rules::frames::save(state, &mut |frame| writer.frame(frame))?;
+    let cells = stock::frames::save(state, &mut |frame| writer.frame(frame))?;
+    let reservations = reservations::frames::save(state, &mut |frame| writer.frame(frame))?;
+    supply::frames::save(state, &mut |frame| writer.frame(frame))?;
+    demand::frames::save(state, &mut |frame| writer.frame(frame))?;
+    // Behind the reservations: a count that is older than a reservation would miss what that no longer tells.
+    reservations::frames::save_quotas(state, &mut |frame| writer.frame(frame))?;
+    // Keys last: what their answers rest on is in the checkpoint, too.
+    let mut from = 0;
+    while let Some((page, next)) = state.idempotency.page(from) {
+        writer.frame(own::Frame::KeptKeys(page))?;
+        from = next;
+    }
+    Ok((cells, reservations))
+}
+
+pub(crate) fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
+    directory.join(format!("image-{start_seq:020}"))
+}
+
+/// The images in `directory`, newest first, by the `seq` at which they start.
+///
+/// # Errors
+/// What the file system said.
+pub fn list(directory: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
+    if !directory.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(seq) = name.strip_prefix("image-").and_then(|digits| digits.parse().ok()) {
+            found.push((seq, path));
+        }
+    }
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(found)
+}
+
+/// Sets a file aside that is not a usable image, so that it counts for no generation, and one that was never finished.
+///
+/// # Errors
+/// What the file system said.
+pub(crate) fn set_aside(directory: &Path, bad: &[PathBuf]) -> io::Result<()> {
+    for path in bad {
+        let mut aside = path.clone().into_os_string();
+        aside.push(".bad");
+        fs::rename(path, aside)?;
+    }
+    let unfinished = directory.join(UNFINISHED);
+    if unfinished.exists() { fs::remove_file(unfinished) } else { Ok(()) }
+}
+
+/// Keeps the two newest images and tells where the older one starts: the log is needed from there on.
+///
+/// # Errors
+/// What the file system said.
+pub fn keep_two(directory: &Path) -> io::Result<Option<Seq>> {
+    let images = list(directory)?;
+    for (_, path) in images.iter().skip(2) {
+        fs::remove_file(path)?;
+    }
+    Ok(images.get(1).map(|(seq, _)| *seq))
+}
+
+/// Loads an image into an empty state.
+///
+/// # Errors
+/// [`ImageError`] for a file that is damaged or another log's; the state must be thrown away then.
+pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder) -> Result<Summary, ImageError> {
+    let file = File::open(path).map_err(|error| ImageError { path: path.to_owned(), what: error.to_string() })?;
+    load_from(&mut BufReader::with_capacity(1 << 20, file), path, eras, state, folder)
+}
+
+/// The same from what is no file; `path` is what it is called.
+pub(crate) fn load_from(
+    mut input: &mut dyn Read,
+    path: &Path,
+    eras: &[Era],
+    state: &State,
+    folder: &mut Folder,
+) -> Result<Summary, ImageError> {
+    let wrong = |what: String| ImageError { path: path.to_owned(), what };
+    let io = |error: io::Error| wrong(error.to_string());
+    let mut header = [0; HEADER];
+    input.read_exact(&mut header).map_err(io)?;
+    let (magic, rest) = header.split_at(8);
+    let (format, rest) = rest.split_at(2);
+    let (image_epoch, start_seq) = rest.split_at(8);
+    if magic != MAGIC {
+        return Err(wrong("it is not an image".into()));
+    }
+    if !(OLDEST_FORMAT..=FORMAT).any(|known| format == known.to_le_bytes()) {
+        return Err(wrong(format!("its format is not {OLDEST_FORMAT} to {FORMAT}, which this build reads")));
+    }
+    // One of an earlier era may know what both histories have, and nothing that the other has by itself.
+    let era = eras.iter().position(|era| image_epoch == era.epoch.0.to_le_bytes());
+    let era = era.ok_or_else(|| wrong("it belongs to another log".into()))?;
+    let left_at = eras.get(era + 1).map(|next| next.after);
+    loop {
+        let frame: Frame = read_frame(&mut input).map_err(wrong)?;
+        match frame {
+            Frame::Catalogue(frame) => catalogue::frames::restore(state, frame),
+            Frame::Rules(frame) => rules::frames::restore(state, frame),
+            Frame::Stock(frame) => stock::frames::restore(&mut folder.stock, state, frame),
+            Frame::Reservations(frame) => reservations::frames::restore(&mut folder.reservations, state, frame),
+            Frame::Supply(frame) => supply::frames::restore(state, frame),
+            Frame::Demand(frame) => demand::frames::restore(state, frame),
+            Frame::Own(own::Frame::Keys(rows)) => {
+                rows.into_iter().for_each(|(scope, done)| fold::restore_key(state, scope, done));
+            }
+            Frame::Own(own::Frame::KeptKeys(page)) => fold::restore_keys(state, &page),
+            Frame::Own(own::Frame::End(summary)) if left_at.is_some_and(|left_at| summary.end_seq > left_at) => {
+                return Err(wrong(format!("it reaches {}, in a history that this log left before", summary.end_seq)));
+            }
+            Frame::Own(own::Frame::End(summary)) if summary.start_seq.to_le_bytes() == start_seq => {
+                state.set_last_time(summary.last_time);
+                return Ok(summary);
+            }
+            Frame::Own(own::Frame::End(_)) => return Err(wrong("its end belongs to another image".into())),
+        }
+    }
+}
+
+/// What an image holds, from its last frame; the others are stepped over and not checked.
+///
+/// # Errors
+/// It is not there to its end.
+pub(crate) fn summary(file: &File) -> Result<Summary, String> {
+    use std::os::unix::fs::FileExt;
+    let length = file.metadata().map_err(|error| error.to_string())?.len();
+    let mut at = HEADER as u64;
+    loop {
+        let mut envelope = [0; 8];
+        file.read_exact_at(&mut envelope, at).map_err(|_| "it is cut off".to_owned())?;
+        let frame = envelope.first_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
+        let next = at + 8 + frame;
+        if next >= length {
+            // Frames of a few words are no risk to read.
+            let mut bytes = vec![0; usize::try_from(length - at).unwrap_or(0).min(1 << 20)];
+            file.read_exact_at(&mut bytes, at).map_err(|error| error.to_string())?;
+            return match read_frame(&mut bytes.as_slice())? {
+                Frame::Own(own::Frame::End(summary)) => Ok(summary),
+                _ => Err("it has no end".into()),
+            };
+        }
+        at = next;
+    }
+}
+
+fn read_frame<T: DeserializeOwned>(input: &mut impl Read) -> Result<T, String> {
+    let mut envelope = [0; 8];
+    input.read_exact(&mut envelope).map_err(|_| "it is cut off".to_owned())?;
+    let (length, check) = envelope.split_at(4);
+    let length = u32::from_le_bytes(length.try_into().map_err(|_| "it is cut off")?);
+    if length > FRAME_BYTES_MAX {
+        return Err(format!("a frame claims {length} bytes"));
+    }
+    let mut payload = vec![0; length as usize];
+    input.read_exact(&mut payload).map_err(|_| "it is cut off".to_owned())?;
+    if crc32fast::hash(&payload).to_le_bytes() != check {
+        return Err("a checksum is wrong".into());
+    }
+    journal::decode(&payload)
+}

@@ -1,0 +1,552 @@
+//! The data directory: who has it open, whose log it holds, and that nobody else reads it.
+//!
+//! ```text
+//!  <data>/lock       held while the directory is in use
+//!  <data>/identity   epochs, and from which record on each holds; which file it is itself
+//!  <data>/secret     32 random bytes, which public ids are made with
+//!  <data>/journal/   the log
+//!  <data>/images/    the two newest images
+//! ```
+//!
+//! Directories are 0700 and files 0600, whatever the umask, those of earlier builds too.
+//!
+//! **A copy has a history of its own.** Started beside the original it would give out the same ids and the same cursors,
+//! so it gets a new epoch, from its last record on. What tells a copy is what no copy can keep: `identity` says when it
+//! was born itself, to the nanosecond, or, where the file system does not say, its inode number. A restart, a reboot, a
+//! move within a file system, another mount point or another host keep both. A snapshot of a whole volume keeps both,
+//! too: whoever starts one beside its original says so, by a file `restored` in the directory (`anaquel serve
+//! --restored`), which the start takes away.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::engine::identity::{Era, Identity, Secret};
+use crate::ids::{Epoch, Seq, Timestamp};
+use crate::journal::{Damage, OpenError, sync_directory};
+use crate::kernel::clock::{Anchor, Anchors};
+use crate::private::{make_private, private_file};
+
+/// A file that is kept with the data directory by somebody else.
+#[derive(Debug, Clone)]
+pub struct Extra {
+    /// Its name, without a folder.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// The file by which an operator says that a directory is a copy.
+pub const RESTORED: &str = "restored";
+
+/// What stands in a directory while it is being restored.
+pub(crate) const UNFINISHED_RESTORE: &str = "restore.unfinished";
+
+const IDENTITY: &str = "identity";
+const SECRET: &str = "secret";
+const MAGIC: &str = "anaquel data directory";
+
+/// The most lines that are believed while reading; one for each time that the directory was restored, and a few.
+const LINES_MAX: usize = 4096;
+
+/// What only the very file has that `identity` is, and no copy of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Birth {
+    inode: u64,
+    /// Nanoseconds since 1970, where the file system tells.
+    born: Option<u64>,
+}
+
+impl Birth {
+    fn of(path: &Path) -> io::Result<Self> {
+        use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+        let stat = statx(CWD, path, AtFlags::empty(), StatxFlags::INO | StatxFlags::BTIME)?;
+        let time = stat.stx_btime;
+        let nanos = u64::try_from(time.tv_sec).ok().map(|seconds| seconds * 1_000_000_000 + u64::from(time.tv_nsec));
+        let told = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::BTIME);
+        Ok(Self { inode: stat.stx_ino, born: nanos.filter(|nanos| told && *nanos > 0) })
+    }
+
+    /// Whether a file with `other` is the same one. The time of birth alone decides where both have it: some file systems
+    /// number their files anew with each mount, and none gives a copy the birth of its original.
+    fn is(self, other: Self) -> bool {
+        match (self.born, other.born) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.inode == other.inode,
+        }
+    }
+}
+
+/// What the file `identity` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Written {
+    eras: Vec<Era>,
+    /// Reservations up to here have ids of the form that builds before format 2 gave out.
+    plain_until: Seq,
+    /// Where the log was ahead of its clock.
+    anchors: Anchors,
+    /// `None` in format 1.
+    birth: Option<Birth>,
+}
+
+impl Written {
+    fn to_text(&self) -> String {
+        let mut text = format!("{MAGIC}\nformat 2\n");
+        for Era { epoch, after } in &self.eras {
+            text += &format!("epoch {epoch} after {after}\n");
+        }
+        text += &format!("plain {}\n", self.plain_until);
+        for Anchor { clock, log } in &self.anchors.0 {
+            text += &format!("clock {} log {}\n", clock.0, log.0);
+        }
+        if let Some(Birth { inode, born }) = self.birth {
+            text += &format!("file {inode} {}\n", born.map_or("unknown".into(), |born| born.to_string()));
+        }
+        let check = crc32fast::hash(text.as_bytes());
+        text + &format!("check {check:08x}\n")
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut lines = text.lines();
+        if lines.next() != Some(MAGIC) {
+            return Err("the file `identity` is not one of a data directory".into());
+        }
+        let epoch = |digits: &str| u64::from_str_radix(digits, 16).ok().map(Epoch);
+        match lines.next() {
+            Some("format 1") => {
+                let named = lines.next().and_then(|line| line.strip_prefix("epoch ")).and_then(epoch);
+                let epoch = named.ok_or("the file `identity` names no epoch")?;
+                let eras = vec![Era { epoch, after: 0 }];
+                return Ok(Self { eras, plain_until: 0, anchors: Anchors::default(), birth: None });
+            }
+            Some("format 2") => {}
+            other => return Err(format!("the data directory says {other:?}; this build reads formats 1 and 2")),
+        }
+        let broken = || "the file `identity` is damaged".to_owned();
+        let (checked, check) = text.trim_end().rsplit_once('\n').ok_or_else(broken)?;
+        let expected = crc32fast::hash(format!("{checked}\n").as_bytes());
+        if check != format!("check {expected:08x}") {
+            return Err(broken());
+        }
+        let (mut eras, mut anchors, mut plain_until, mut birth) = (Vec::new(), Vec::new(), None, None);
+        for line in lines.take(LINES_MAX) {
+            let mut words = line.split(' ');
+            match (words.next(), words.next(), words.next(), words.next()) {
+                (Some("epoch"), Some(digits), Some("after"), Some(after)) => {
+                    let after = after.parse().map_err(|_| broken())?;
+                    eras.push(Era { epoch: epoch(digits).ok_or_else(broken)?, after });
+                }
+                (Some("clock"), Some(clock), Some("log"), Some(log)) => {
+                    let time = |text: &str| text.parse().map(Timestamp).map_err(|_| broken());
+                    anchors.push(Anchor { clock: time(clock)?, log: time(log)? });
+                }
+                (Some("plain"), Some(until), None, None) => plain_until = until.parse().ok(),
+                (Some("file"), Some(inode), Some(born), None) => {
+                    let inode = inode.parse().map_err(|_| broken())?;
+                    birth = Some(Birth { inode, born: born.parse().ok() });
+                }
+                (Some("check"), Some(_), None, None) => {}
+                _ => return Err(broken()),
+            }
+        }
+        if eras.is_empty() || !eras.is_sorted_by_key(|era| era.after) {
+            return Err("the file `identity` names no epoch".into());
+        }
+        let plain_until = plain_until.ok_or_else(broken)?;
+        Ok(Self { eras, plain_until, anchors: Anchors(anchors), birth: Some(birth.ok_or_else(broken)?) })
+    }
+}
+
+/// Why a directory's epoch is not what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewEpoch {
+    /// The one before.
+    pub before: Epoch,
+    /// The last record that both histories have.
+    pub after: Seq,
+}
+
+/// A data directory that nobody else has open.
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    written: Written,
+    pub created: bool,
+    /// Whether it is a copy of another, as far as its files or its operator tell.
+    is_copy: bool,
+    /// Whether its files were copied one by one, maybe while they were written.
+    pub is_copied_by_files: bool,
+    /// What could not be closed to others, since it belongs to somebody else.
+    pub open_to_others: Vec<PathBuf>,
+    lock: Option<File>,
+}
+
+impl DataDirectory {
+    /// Opens a directory that must be there already, and changes nothing in it; for those who only look.
+    pub fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        if !path.join(IDENTITY).exists() {
+            let source = io::Error::new(io::ErrorKind::NotFound, "this is not a data directory");
+            return Err(OpenError::Io { path: path.to_owned(), source });
+        }
+        Self::open(path, 0)
+    }
+
+    /// Begins one that is restored: makes it, if it is not there, and takes its lock. It has the history that `identity`, a
+    /// text of another directory, tells up to record `last_seq`; nobody takes it for a data directory before
+    /// [`DataDirectory::is_restored`].
+    pub fn restoring(path: &Path, identity: &str, last_seq: Seq) -> Result<Self, OpenError> {
+        let mut written = Written::parse(identity).map_err(|what| Damage { seq: 0, what })?;
+        written.eras.retain(|era| era.after <= last_seq);
+        written.birth = None;
+        let lock = Some(take_lock(path)?);
+        Ok(Self {
+            path: path.to_owned(),
+            written,
+            created: false,
+            is_copy: false,
+            is_copied_by_files: false,
+            open_to_others: Vec::new(),
+            lock,
+        })
+    }
+
+    /// Everything is in it: it gets its identity, with an epoch of its own after record `last_seq`.
+    pub fn is_restored(&mut self, last_seq: Seq, entropy: u64) -> Result<Epoch, OpenError> {
+        let mut digest = blake3::Hasher::new();
+        for word in [entropy, self.epoch().0, last_seq] {
+            digest.update(&word.to_le_bytes());
+        }
+        let epoch = Epoch(u64::from_le_bytes(*digest.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8])));
+        self.written.eras.push(Era { epoch, after: last_seq });
+        self.write_identity()?;
+        Ok(epoch)
+    }
+
+    /// Opens it, made if it is not there, with an epoch of `entropy`.
+    pub fn open(path: &Path, entropy: u64) -> Result<Self, OpenError> {
+        if !path.exists() {
+            if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                fs::create_dir_all(parent).map_err(OpenError::io(parent))?;
+            }
+            make_private(path).map_err(OpenError::io(path))?;
+        }
+        let lock = take_lock(path)?;
+        let identity = path.join(IDENTITY);
+        if !identity.exists() && path.join(UNFINISHED_RESTORE).exists() {
+            let what = "a restore into this directory did not come to its end; restore again".to_owned();
+            return Err(Damage { seq: 0, what }.into());
+        }
+        if !identity.exists() && path.join("journal").exists() {
+            let what = "the file `identity` is missing beside a log".to_owned();
+            return Err(Damage { seq: 0, what }.into());
+        }
+        if !identity.exists() {
+            let mut made = Self {
+                path: path.to_owned(),
+                written: Written {
+                    eras: vec![Era { epoch: Epoch(entropy), after: 0 }],
+                    plain_until: 0,
+                    anchors: Anchors::default(),
+                    birth: None,
+                },
+                created: true,
+                is_copy: false,
+                is_copied_by_files: false,
+                open_to_others: Vec::new(),
+                lock: Some(lock),
+            };
+            // What an earlier start that was cut off left behind has made no id yet.
+            made.write_secret()?;
+            made.write_identity()?;
+            if let Some(parent) = path.canonicalize().ok().as_deref().and_then(Path::parent) {
+                sync_directory(parent)?;
+            }
+            return Ok(made);
+        }
+        let text = fs::read_to_string(&identity).map_err(OpenError::io(&identity))?;
+        let written = Written::parse(&text).map_err(|what| Damage { seq: 0, what })?;
+        let found = Birth::of(&identity).map_err(OpenError::io(&identity))?;
+        let is_copied_by_files = written.birth.is_some_and(|birth| !birth.is(found));
+        let is_copy = path.join(RESTORED).exists() || is_copied_by_files;
+        let (path, open_to_others) = (path.to_owned(), Vec::new());
+        Ok(Self { path, written, created: false, is_copy, is_copied_by_files, open_to_others, lock: Some(lock) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+
+    pub fn images(&self) -> PathBuf {
+        self.path.join("images")
+    }
+
+    /// The epochs that it had so far, oldest first.
+    pub fn eras(&self) -> &[Era] {
+        &self.written.eras
+    }
+
+    /// The epoch in force.
+    pub fn epoch(&self) -> Epoch {
+        self.written.eras.last().map_or(Epoch(0), |era| era.epoch)
+    }
+
+    pub fn take_lock(&mut self) -> Option<File> {
+        self.lock.take()
+    }
+
+    /// Where the log was ahead of its clock, as far as that is written down.
+    pub fn anchors(&self) -> &Anchors {
+        &self.written.anchors
+    }
+
+    /// Settles whose log it is, now that its last record is known: a copy gets a new epoch, made of `entropy`, one of an
+    /// older format is written anew, `anchors` are kept, and whatever is in it is closed to others.
+    pub fn settle(
+        &mut self,
+        last_seq: Seq,
+        entropy: u64,
+        anchors: &Anchors,
+    ) -> Result<(Identity, Option<NewEpoch>), OpenError> {
+        self.close_to_others()?;
+        let marker = self.path.join(RESTORED);
+        let is_marked = marker.exists();
+        let secret = match self.read_secret()? {
+            Some(secret) => secret,
+            None if self.written.birth.is_some() && !is_marked => {
+                let what = "the file `secret` is missing, without which no reservation id can be read; put it back from \
+                            the copy that the directory came from, or start with --restored, which makes a new one: ids \
+                            that were given out before are unknown then";
+                return Err(Damage { seq: 0, what: what.into() }.into());
+            }
+            None => self.write_secret()?,
+        };
+        let mut new_epoch = None;
+        let is_old_format = self.written.birth.is_none();
+        if is_old_format {
+            // Ids that were told before keep their text, also in a copy.
+            self.written.plain_until = last_seq;
+        }
+        if self.is_copy {
+            let before = self.epoch();
+            let birth = Birth::of(&self.path.join(IDENTITY)).map_err(OpenError::io(&self.path))?;
+            let mut digest = blake3::Hasher::new();
+            for word in [entropy, before.0, birth.inode, birth.born.unwrap_or(0)] {
+                digest.update(&word.to_le_bytes());
+            }
+            let bytes = *digest.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8]);
+            self.written.eras.push(Era { epoch: Epoch(u64::from_le_bytes(bytes)), after: last_seq });
+            new_epoch = Some(NewEpoch { before, after: last_seq });
+        }
+        if self.is_copy || is_old_format || self.written.anchors != *anchors {
+            self.written.anchors = anchors.clone();
+            self.write_identity()?;
+            self.is_copy = false;
+        }
+        if is_marked {
+            fs::remove_file(&marker).map_err(OpenError::io(&marker))?;
+            sync_directory(&self.path)?;
+        }
+        Ok((Identity::new(&self.written.eras, self.written.plain_until, &secret), new_epoch))
+    }
+
+    /// Writes `identity` anew, whole or not at all.
+    fn write_identity(&mut self) -> Result<(), OpenError> {
+        let (identity, unfinished) = (self.path.join(IDENTITY), self.path.join("identity.unfinished"));
+        let mut trusts_birth = true;
+        // Twice at the most: a file system that tells another birth after a rename is not asked for it.
+        for _ in 0..2 {
+            if unfinished.exists() {
+                fs::remove_file(&unfinished).map_err(OpenError::io(&unfinished))?;
+            }
+            let written = private_file().write(true).create_new(true).open(&unfinished).and_then(|mut file| {
+                let birth = Birth::of(&unfinished)?;
+                self.written.birth = Some(Birth { born: birth.born.filter(|_| trusts_birth), ..birth });
+                file.write_all(self.written.to_text().as_bytes())?;
+                file.sync_all()
+            });
+            written.and_then(|()| fs::rename(&unfinished, &identity)).map_err(OpenError::io(&identity))?;
+            sync_directory(&self.path)?;
+            let found = Birth::of(&identity).map_err(OpenError::io(&identity))?;
+            trusts_birth = self.written.birth.is_some_and(|birth| birth.is(found));
+            if trusts_birth {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_secret(&self) -> Result<Option<Secret>, OpenError> {
+        let path = self.path.join(SECRET);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => String::new(),
+            Err(source) => return Err(OpenError::Io { path, source }),
+        };
+        parse_secret(&text).map(Some).ok_or_else(|| {
+            let what = "the file `secret` is damaged; put it back from the copy that the directory came from, or take it \
+                        away and start with --restored: ids that were given out before are unknown then";
+            Damage { seq: 0, what: what.into() }.into()
+        })
+    }
+
+    fn write_secret(&self) -> Result<Secret, OpenError> {
+        let (path, unfinished) = (self.path.join(SECRET), self.path.join("secret.unfinished"));
+        let mut secret = Secret::default();
+        // The one number that is drawn in here: a secret is nothing to hand around.
+        let written = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut secret)).and_then(|()| {
+            let mut file = private_file().write(true).create(true).truncate(true).open(&unfinished)?;
+            file.write_all(secret_text(&secret).as_bytes())?;
+            file.sync_all()
+        });
+        written.and_then(|()| fs::rename(&unfinished, &path)).map_err(OpenError::io(&path))?;
+        sync_directory(&self.path)?;
+        Ok(secret)
+    }
+
+    /// Takes the rights of others away from whatever is in it. What belongs to another user stays as it is, and is told.
+    fn close_to_others(&mut self) -> Result<(), OpenError> {
+        let mut open = Vec::new();
+        let io = OpenError::io(&self.path);
+        let closed = close(&self.path, &mut open).and_then(|()| {
+            for entry in fs::read_dir(&self.path)? {
+                let entry = entry?;
+                let path = entry.path();
+                let kind = entry.file_type()?;
+                let is_own =
+                    ["journal", "journal.fresh", "journal.old", "images"].iter().any(|name| entry.file_name() == *name);
+                if kind.is_file() {
+                    close(&path, &mut open)?;
+                } else if is_own {
+                    close_all(&path, &mut open)?;
+                }
+            }
+            Ok(())
+        });
+        closed.map_err(io)?;
+        self.open_to_others = open;
+        Ok(())
+    }
+}
+
+fn secret_text(secret: &Secret) -> String {
+    let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{digits} {:08x}\n", crc32fast::hash(secret))
+}
+
+fn parse_secret(text: &str) -> Option<Secret> {
+    let mut secret = Secret::default();
+    for (at, byte) in secret.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    (secret_text(&secret) == text).then_some(secret)
+}
+
+fn take_lock(path: &Path) -> Result<File, OpenError> {
+    let lock_path = path.join("lock");
+    let lock = private_file().create(true).truncate(false).write(true).open(&lock_path);
+    let lock = lock.map_err(OpenError::io(&lock_path))?;
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| OpenError::Io {
+        path: path.to_owned(),
+        source: io::Error::new(io::ErrorKind::WouldBlock, "another process has this data directory open"),
+    })?;
+    Ok(lock)
+}
+
+/// The small files of a directory that a backup takes along.
+pub(crate) fn kept_files(path: &Path) -> Result<Vec<Extra>, OpenError> {
+    let mut kept = Vec::new();
+    for name in [IDENTITY, SECRET] {
+        let file = path.join(name);
+        match fs::read(&file) {
+            Ok(bytes) => kept.push(Extra { name: name.to_owned(), bytes }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && name == SECRET => {}
+            Err(source) => return Err(OpenError::Io { path: file, source }),
+        }
+    }
+    Ok(kept)
+}
+
+/// The eras that the text of an `identity` tells.
+pub(crate) fn eras_of(identity: &str) -> Result<Vec<Era>, String> {
+    Written::parse(identity).map(|written| written.eras)
+}
+
+/// Leaves the owner's rights alone.
+fn close(path: &Path, open: &mut Vec<PathBuf>) -> io::Result<()> {
+    let metadata = fs::metadata(path)?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    let wanted = if metadata.is_dir() { 0o700 } else { 0o600 };
+    if mode & 0o077 == 0 && mode & wanted == wanted {
+        return Ok(());
+    }
+    match fs::set_permissions(path, Permissions::from_mode(wanted)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => open.push(path.to_owned()),
+        Err(error) => return Err(error),
+        Ok(()) => {}
+    }
+    Ok(())
+}
+
+/// A directory of the store and what is in it: a few files, and one level of directories.
+fn close_all(path: &Path, open: &mut Vec<PathBuf>) -> io::Result<()> {
+    close(path, open)?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if !entry.file_type()?.is_symlink() {
+                close_all(&entry.path(), open)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_comes_in_as_it_went_out_and_damage_is_found() {
+        let written = Written {
+            eras: vec![Era { epoch: Epoch(0xfeed), after: 0 }, Era { epoch: Epoch(0xbead), after: 1841 }],
+            plain_until: 12,
+            anchors: Anchors(vec![Anchor { clock: Timestamp(5), log: Timestamp(9) }]),
+            birth: Some(Birth { inode: 77, born: Some(1_800_000_000_123_456_789) }),
+        };
+        let text = written.to_text();
+        assert_eq!(Written::parse(&text), Ok(written.clone()));
+        for at in 0..text.len() - 1 {
+            let mut damaged = text.clone().into_bytes();
+            damaged[at] ^= 1;
+            let damaged = String::from_utf8(damaged).unwrap_or_default();
+            assert!(Written::parse(&damaged).is_err(), "{damaged}");
+        }
+        let unknown = Written { birth: Some(Birth { inode: 77, born: None }), ..written };
+        assert_eq!(Written::parse(&unknown.to_text()), Ok(unknown));
+        let old = Written::parse("anaquel data directory\nformat 1\nepoch 000000000000feed\n").map(|old| old.birth);
+        assert_eq!(old, Ok(None));
+    }
+
+    #[test]
+    fn a_file_is_told_by_its_birth_and_else_by_its_number() {
+        let file = |inode, born| Birth { inode, born };
+        assert!(file(1, Some(5)).is(file(2, Some(5))), "numbers may change with a mount");
+        assert!(!file(1, Some(5)).is(file(1, Some(6))), "a number may be used again");
+        assert!(file(1, Some(5)).is(file(1, None)));
+        assert!(!file(1, None).is(file(2, Some(5))));
+    }
+
+    #[test]
+    fn a_secret_comes_in_as_it_went_out() {
+        let text = secret_text(&[0xa7; 32]);
+        assert_eq!(parse_secret(&text), Some([0xa7; 32]));
+        assert_eq!(parse_secret(&text.replacen("a7", "a6", 1)), None);
+        assert_eq!(parse_secret(""), None);
+    }
+}

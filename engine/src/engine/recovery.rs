@@ -1,0 +1,296 @@
+//! From a data directory to a running engine: the newest image that is whole, then the log from where it starts.
+//!
+//! A start reads the image and what came after it, and serves. The older log is checked while it serves, by a thread of
+//! its own ([`OldLog`](crate::engine::OldLog)); `verify` reads all of it.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::engine::checkpoint;
+use crate::engine::directory::{DataDirectory, NewEpoch};
+use crate::engine::fold::Folder;
+use crate::engine::identity::{Era, Identity};
+use crate::engine::sequencer::Observer;
+use crate::engine::{Clock, Engine, Recovered};
+use crate::ids::{Epoch, Seq, Timestamp};
+use crate::journal::memory::{MemoryDisk, MemoryJournal};
+use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError};
+use crate::kernel::clock::Anchors;
+use crate::settings::Settings;
+use crate::state::State;
+
+/// How a data directory is opened.
+pub struct Options {
+    /// Bounds and retentions.
+    pub settings: Settings,
+    /// How the log is kept.
+    pub log: LogOptions,
+    /// 64 random bits, of which the epoch of a new or a restored directory is made.
+    pub entropy: u64,
+    /// Whether the clock is right even if it is far ahead of the log.
+    pub trust_clock: bool,
+}
+
+/// What was found at start.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Whether the directory was new.
+    pub created: bool,
+    /// The image that was loaded.
+    pub image: Option<checkpoint::Summary>,
+    /// Images that could not be used, and why. The log made up for them.
+    pub bad_images: Vec<Arc<checkpoint::ImageError>>,
+    /// The epoch of a directory that turned out to be a copy, and what it had in common with the original.
+    pub new_epoch: Option<NewEpoch>,
+    /// Files and directories that others may read, since they belong to another user.
+    pub open_to_others: Vec<PathBuf>,
+    /// What was found in a directory whose files were copied while a server had them open.
+    pub copied: Option<Mended>,
+    /// Records replayed after it.
+    pub replayed: u64,
+    /// What the log was found to hold, from where it was read.
+    pub log: journal::Recovered,
+    /// Why copies that are taken while this runs may be refused, where that is so.
+    pub copies_refused: Option<String>,
+    /// Seconds by which the clock is ahead of the log, where that froze expiry.
+    pub clock_ahead_seconds: Option<u64>,
+    /// Seconds by which the clock is behind the log. Time goes on from the log.
+    pub clock_behind_seconds: Option<u64>,
+}
+
+/// Seconds that a clock may be behind the log before that is worth telling.
+const CLOCK_BEHIND_SECONDS: u64 = 5;
+
+impl Engine {
+    /// Opens `directory`, made if it is not there, recovers what it holds, and starts.
+    ///
+    /// # Errors
+    /// [`OpenError::Damaged`] names what is wrong and what to do; nothing was served or changed.
+    pub fn open(
+        directory: &Path,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        observer: Option<Box<dyn Observer>>,
+    ) -> Result<(Self, Report), OpenError> {
+        let mut directory = DataDirectory::open(directory, options.entropy)?;
+        let (state, folder, mut journal, mut report) =
+            recover(&directory, &options.settings, options.log, Reading::Tail, &mut |_, _, _| Ok(()))?;
+        report.created = directory.created;
+        let now = clock.now();
+        let mut anchors = directory.anchors().clone();
+        // A clock that is a little behind is not written down: nobody's times change by it.
+        if report.log.last_time.since_ms(now) > CLOCK_BEHIND_SECONDS * 1000 {
+            anchors.start(now, report.log.last_time);
+        }
+        let frozen = judge_clock(&mut report, &options, &anchors, now);
+        let bad: Vec<_> = report.bad_images.iter().map(|bad| bad.path.clone()).collect();
+        checkpoint::set_aside(&directory.images(), &bad).map_err(OpenError::io(&directory.images()))?;
+        let (identity, new_epoch) = directory.settle(report.log.last_seq, options.entropy, &anchors)?;
+        report.new_epoch = new_epoch;
+        let needed_from = report.image.map_or(0, |image| image.start_seq) + 1;
+        report.copies_refused = journal.begin_recent(needed_from).err().map(|error| error.to_string());
+        report.open_to_others = std::mem::take(&mut directory.open_to_others);
+        let recovered = Recovered {
+            state: Arc::new(state),
+            folder,
+            journal: Box::new(Locked { journal, _lock: directory.take_lock() }),
+            identity,
+            images: Some(directory.images()),
+            directory: Some(directory.path().to_owned()),
+            anchors,
+            unchecked: Some((report.log.oldest, report.log.read_from)).filter(|(oldest, read)| oldest < read),
+            expiry_frozen: frozen,
+            reserve_bytes: options.log.reserve_bytes,
+        };
+        Ok((Self::start(recovered, options.settings, clock, observer), report))
+    }
+
+    /// Starts on a log in memory, for tests: recovers what `disk` holds.
+    ///
+    /// # Errors
+    /// [`Damage`] that was put on it.
+    pub fn in_memory(
+        disk: MemoryDisk,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        observer: Option<Box<dyn Observer>>,
+    ) -> Result<Self, Damage> {
+        let (state, mut folder) = Folder::of_new_state(&settings);
+        let mut broken = None;
+        let (journal, recovered) = MemoryJournal::open(disk, &mut |batch| {
+            if broken.is_none() {
+                broken = replay(&state, &mut folder, &batch, 0).err();
+            }
+        })?;
+        if let Some(damage) = broken {
+            return Err(damage);
+        }
+        finish(&state, &mut folder, recovered.last_seq);
+        let recovered = Recovered {
+            state: Arc::new(state),
+            folder,
+            journal: Box::new(journal),
+            identity: Identity::new(&[Era { epoch: Epoch(1), after: 0 }], 0, &[1; 32]),
+            images: None,
+            directory: None,
+            anchors: Anchors::default(),
+            unchecked: None,
+            expiry_frozen: false,
+            reserve_bytes: 0,
+        };
+        Ok(Self::start(recovered, settings, clock, observer))
+    }
+}
+
+/// The log together with the lock on its directory.
+struct Locked {
+    journal: Box<dyn Journal>,
+    _lock: Option<File>,
+}
+
+impl Journal for Locked {
+    fn append(&mut self, batch: &Batch) -> Result<(), journal::AppendError> {
+        self.journal.append(batch)
+    }
+
+    fn sync(&mut self) -> Result<(), journal::AppendError> {
+        self.journal.sync()
+    }
+
+    fn has_room(&mut self) -> bool {
+        self.journal.has_room()
+    }
+
+    fn trim(&mut self, before: Seq) -> Result<bool, journal::AppendError> {
+        self.journal.trim(before)
+    }
+
+    fn begin_recent(&mut self, from: Seq) -> io::Result<()> {
+        self.journal.begin_recent(from)
+    }
+
+    fn keep_recent(&mut self, from: Seq) {
+        self.journal.keep_recent(from);
+    }
+
+    fn reader(&self) -> Arc<dyn journal::JournalReader> {
+        self.journal.reader()
+    }
+}
+
+/// Sees every batch of the log before it is replayed, with the state so far and where the image ends.
+pub(crate) type Check<'a> = dyn FnMut(&State, Option<Seq>, &Batch) -> Result<(), Damage> + 'a;
+
+/// How much of a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// What the image lacks.
+    Tail,
+    /// All of it.
+    Whole,
+}
+
+/// Loads the newest image that is whole and replays the log from there. `check` sees every batch that is read before it
+/// is replayed, with the state so far and where the image ends.
+pub(crate) fn recover(
+    directory: &DataDirectory,
+    settings: &Settings,
+    options: LogOptions,
+    reading: Reading,
+    check: &mut Check<'_>,
+) -> Result<(State, Folder, Box<dyn Journal>, Report), OpenError> {
+    let copied = if directory.is_copied_by_files { journal::mend(&directory.journal())? } else { None };
+    // Whether mended now or by a start that was cut off.
+    let copied_up_to = if directory.is_copied_by_files {
+        Some(journal::open(&directory.journal(), options, Seq::MAX, &mut |_| Ok(()))?.1.last_seq)
+    } else {
+        None
+    };
+    let mut report = Report { copied, ..Report::default() };
+    let (mut state, mut folder) = Folder::of_new_state(settings);
+    let images = directory.images();
+    for (_, path) in checkpoint::list(&images).map_err(OpenError::io(&images))? {
+        // An image that was copied after the log may know more than the copy of the log.
+        let fits = |summary: checkpoint::Summary| match copied_up_to {
+            Some(last_seq) if summary.end_seq > last_seq => {
+                let what = format!("it reaches {}, and the copied log {last_seq}", summary.end_seq);
+                Err(checkpoint::ImageError { path: path.clone(), what })
+            }
+            _ => Ok(summary),
+        };
+        match checkpoint::load(&path, directory.eras(), &state, &mut folder).and_then(fits) {
+            Ok(summary) => {
+                report.image = Some(summary);
+                break;
+            }
+            Err(error) => {
+                report.bad_images.push(Arc::new(error));
+                (state, folder) = Folder::of_new_state(settings);
+            }
+        }
+    }
+    let imaged = report.image.map_or(0, |summary| summary.start_seq);
+    let ends_at = report.image.map(|summary| summary.end_seq);
+    let mut first = true;
+    let mut replayed = 0;
+    let from = if reading == Reading::Tail { imaged + 1 } else { 0 };
+    let (journal, recovered) = journal::open(&directory.journal(), options, from, &mut |batch| {
+        if std::mem::take(&mut first) && batch.first_seq > imaged + 1 {
+            let what = format!("the log begins at {}, and the images reach only {imaged}", batch.first_seq);
+            return Err(Damage { seq: imaged + 1, what });
+        }
+        check(&state, ends_at, &batch)?;
+        replayed += replay(&state, &mut folder, &batch, imaged)?;
+        Ok(())
+    })?;
+    let needed = report.image.map_or(0, |summary| summary.end_seq);
+    if recovered.last_seq < needed {
+        let what = format!("the log ends at {}, and an image was taken at {needed}", recovered.last_seq);
+        return Err(Damage { seq: recovered.last_seq + 1, what }.into());
+    }
+    finish(&state, &mut folder, recovered.last_seq);
+    report.replayed = replayed;
+    report.log = recovered;
+    Ok((state, folder, journal, report))
+}
+
+pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Result<u64, Damage> {
+    if batch.last_seq() <= imaged {
+        return Ok(0);
+    }
+    let records = journal::records(batch)?;
+    let mut replayed = 0;
+    for record in records.iter().filter(|record| record.seq > imaged) {
+        folder.fold(state, record);
+        replayed += 1;
+    }
+    // What is over stays within its bound while the log is read, so that a start takes no more memory than a run.
+    let none = Timestamp(0);
+    folder.forget(state, records.last().map_or(none, |record| record.time), none, none);
+    Ok(replayed)
+}
+
+pub(crate) fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
+    state.places.fold();
+    state.places.refresh(&state.catalogue);
+    state.rules.refresh(last_seq, &state.catalogue);
+    folder.rebuild_promises(state);
+    state.forget_owners();
+    state.view.fold(folder, last_seq, |_| ());
+}
+
+/// Whether the clock is so far ahead of the log that believing it would kill every hold.
+fn judge_clock(report: &mut Report, options: &Options, anchors: &Anchors, clock: Timestamp) -> bool {
+    let last = report.log.last_time;
+    if report.log.last_seq == 0 {
+        return false;
+    }
+    let behind = anchors.meant(clock).max(last).since_ms(clock) / 1000;
+    report.clock_behind_seconds = Some(behind).filter(|seconds| *seconds > CLOCK_BEHIND_SECONDS);
+    let ahead = anchors.meant(clock).since_ms(last) / 1000;
+    let jumped = ahead > options.settings.clock_jump_seconds_max && !options.trust_clock;
+    report.clock_ahead_seconds = Some(ahead).filter(|_| jumped);
+    jumped
+}

@@ -1,0 +1,80 @@
+//! What happens around every command, in one order written out by hand: what is due, and what settles it.
+
+use rustc_hash::FxHashMap;
+
+use crate::command::Completion;
+use crate::decide::draft::{Answer, Decided};
+use crate::decide::{Decide, Decision};
+use crate::event::Few;
+use crate::ids::{ReservationId, Timestamp};
+use crate::level::StockChange;
+use crate::matrix::CellId;
+use crate::{reservations, rules, stock, supply};
+
+/// Cells among which one is found by looking at each.
+const FEW_CELLS: usize = 16;
+
+/// What is due before any command is decided. Reservations expire first, so that what they free is there for whoever waits.
+/// Then promises whose date has passed are looked at. Rules come last: what expires does so under those that were in force.
+/// Returns the reservations that expire, to be put back should the batch come to nothing.
+pub(super) fn due(cx: &mut Decide<'_>, activates: bool) -> Vec<(Timestamp, ReservationId)> {
+    let settle_own = |cx: &mut Decide<'_>| settle(cx, None, None, Few::new());
+    let expired = reservations::decide::step::expire(cx, settle_own);
+    supply::decide::date_overdue(cx, settle_own);
+    if activates {
+        rules::decide::activate(cx, settle_own);
+    }
+    expired
+}
+
+/// Splits what a decided command does to promise words into debits, applied now, and credits, applied once durable.
+pub(super) fn settle(
+    cx: &mut Decide<'_>,
+    done: Option<(Completion, Decision)>,
+    scope: Option<u128>,
+    admitted: Few<(CellId, StockChange)>,
+) {
+    // First what frees units: who waits for them gets them before anybody else is decided.
+    supply::decide::fill_uncovered(cx);
+    // Then dates: they follow from what is left of supply.
+    supply::decide::date_waits(cx);
+    // Shortages last: of what the fills left.
+    let mut rests = cx.draft.take_touched();
+    stock::decide::note_shortages(cx, &rests);
+    // Bounded by what one command took early and the cells that it touched; of many, each is found by its id.
+    let nth_of: FxHashMap<CellId, usize> = match admitted.len() > FEW_CELLS {
+        true => rests.iter().enumerate().filter_map(|(nth, (_, _, id, _))| Some(((*id)?, nth))).collect(),
+        false => FxHashMap::default(),
+    };
+    for (cell, taken) in &admitted {
+        let found = match nth_of.is_empty() {
+            true => rests.iter().position(|(_, _, id, _)| *id == Some(*cell)),
+            false => nth_of.get(cell).copied(),
+        };
+        match found.and_then(|nth| rests.get_mut(nth)) {
+            Some((_, _, _, rest)) => *rest = rest.minus(*taken),
+            None => {
+                let stock = cx.state.matrix.cell(*cell);
+                rests.push((stock.sku(), stock.location(), Some(*cell), taken.inverse()));
+            }
+        }
+    }
+    let (mut debited, mut credits) = (admitted, Few::new());
+    for (sku, location, cell, rest) in rests {
+        match cell {
+            Some(cell) if rest.debit() > 0 => {
+                cx.state.matrix.cell(cell).adjust_promise(rest);
+                debited.push((cell, rest));
+            }
+            _ if rest.is_none() => {}
+            _ => credits.push((sku, location, rest)),
+        }
+    }
+    let mut done = done;
+    if let Some((seq, thing)) = cx.draft.tell()
+        && let Some((_, answer)) = &mut done
+    {
+        *answer = Ok(Answer::Put(seq, Some(thing)));
+    }
+    cx.draft.decided.push(Decided { done, scope, end_seq: cx.draft.builder.next_seq(), debited, credits });
+}

@@ -1,0 +1,456 @@
+//! The journal thread's mind: takes commands in order, decides each, and makes the batch durable before anybody hears.
+//!
+//! ```text
+//!   queue ──► decide against the draft ──► append ──► fold ──► credits ──► seq ──► answers
+//!             (durable view + batch so far)  durable    view    promises  visible
+//! ```
+//!
+//! # The order of steps, and what a crash between any two of them leaves
+//!
+//! *Admit early.* A caller takes its units from the promise words by compare-and-swap (or finds them gone, which the
+//! durable words must confirm before it is told so) and queues the command. A crash here leaves nothing: promise words
+//! are memory, and are rebuilt from the durable ones. *Decide in log order.* The journal thread checks each command once
+//! more, against the durable view and what the batch already holds, and writes down what became true. What no longer
+//! holds is given back and refused. A crash here leaves nothing either: nothing was written, nobody was answered.
+//! *Append.* The batch is written and flushed. A crash during it leaves a batch that is whole or torn: a torn one is
+//! dropped at the next start, a whole one counts although nobody was told, and a caller who asks again with its key
+//! learns of it. *Fold, credit, publish.* Only now, and in this order, are the durable words stored, what was freed
+//! given to the promise words, and the batch's `seq` made visible: so memory never shows a unit that the durable log
+//! does not grant, and a crash here loses only memory. *Answer.* Last, so whoever has an answer sees its effect. A crash
+//! before it leaves a durable change whose caller does not know; its key tells.
+//!
+//! One batch is in flight at a time, so the durable view is all that is durable whenever something is decided, and a
+//! refusal made here is final: everything before it in the queue is already in the log, in this batch, or refused. One
+//! that may rest on this batch is told when the batch is durable, like everything else.
+//!
+//! What rules rest on (rules, locations, groups, descriptions of SKUs) is always decided against the durable view: a
+//! command that changes any of it is the last of its batch, and a rule whose date has come begins or ends in a batch
+//! that takes no commands. So each command is decided under the rules in force at its `seq`, whatever came before it.
+
+mod hooks;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::command::{Command, Failure, Outcome, Queued};
+use crate::decide::draft::{Answer, Decided, Draft};
+use crate::decide::{Decide, KeptAlive, scope_of};
+use crate::engine::counters::Counters;
+use crate::engine::fold::Folder;
+use crate::engine::watch::Watch;
+use crate::event::{Event, Few, Record};
+use crate::ids::{Seq, Timestamp};
+use crate::journal::{AppendError, Journal, JournalReader};
+use crate::kernel::asked::Asked;
+use crate::kernel::clock::Anchors;
+use crate::settings::Settings;
+use crate::state::State;
+use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
+
+/// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
+const FOLD_GROUP: usize = 64;
+
+/// Hears of every record, in log order, once it is durable and folded.
+pub trait Observer: Send {
+    /// `records` just became visible.
+    fn published(&mut self, records: &[Record]);
+}
+
+/// What a turn did, for metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Records made durable.
+    pub records: usize,
+    /// Bytes of them.
+    pub bytes: usize,
+    /// Expiries among them.
+    pub expired: usize,
+}
+
+/// Decides, appends, folds. There is one, and it has the journal.
+pub(crate) struct Sequencer {
+    state: Arc<State>,
+    journal: Box<dyn Journal>,
+    /// Tells from where on the log is kept.
+    reader: Arc<dyn JournalReader>,
+    folder: Folder,
+    settings: Settings,
+    observer: Option<Box<dyn Observer>>,
+    draft: Draft,
+    /// Why nothing is written any more, once that is so.
+    failed: Option<AppendError>,
+    /// Why the last batch was refused for want of room, until there is some again.
+    full: Option<String>,
+    /// Deadlines that are left alone.
+    kept: KeptAlive,
+    /// Milliseconds by which the clock is ahead of a log that is held back.
+    pub held_back_ms: u64,
+    /// Where the log catches up with its clock.
+    pub anchors: Anchors,
+    /// When the next rule begins or ends.
+    next_activation: Option<Timestamp>,
+    /// What the plans of the batch looked at.
+    looks: usize,
+    /// What it is doing, for whoever looks after it.
+    pub watch: Arc<Watch>,
+    /// What it did.
+    pub counters: Arc<Counters>,
+}
+
+impl Sequencer {
+    pub fn new(
+        state: Arc<State>,
+        folder: Folder,
+        journal: Box<dyn Journal>,
+        settings: Settings,
+        observer: Option<Box<dyn Observer>>,
+    ) -> Self {
+        let mut draft = Draft::new(Arc::clone(&state), settings.names);
+        let there_at_start = state.view.seq();
+        draft.holds.counts_channels = !settings.channel_limits.is_empty();
+        // Bounded by the open reservations, once, before anything is decided.
+        for reservation in state.reservations.open_ones() {
+            draft.holds.count(&reservation, state.owner(reservation.id));
+        }
+        // What turned while nobody was there is due at once.
+        let next_activation = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
+        let reader = journal.reader();
+        draft.log_from = reader.oldest();
+        Self {
+            state,
+            reader,
+            journal,
+            folder,
+            settings,
+            observer,
+            draft,
+            failed: None,
+            full: None,
+            kept: KeptAlive { there_at_start, ..KeptAlive::default() },
+            held_back_ms: 0,
+            anchors: Anchors::default(),
+            next_activation,
+            looks: 0,
+            watch: Arc::default(),
+            counters: Arc::default(),
+        }
+    }
+
+    /// When the next reservation dies, if the clock counts, or the next rule begins or ends.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let expiry = self.folder.reservations.deadlines.next();
+        let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.kept.frozen);
+        [expiry, self.next_activation, overdue].into_iter().flatten().min().filter(|_| self.failed.is_none())
+    }
+
+    /// While the clock cannot be trusted, what was there at the start does not die. Thawing costs a step for each that
+    /// would have.
+    pub fn freeze(&mut self, frozen: bool) {
+        self.kept.frozen = frozen;
+        if !frozen {
+            for (deadline, id) in self.kept.due.drain(..) {
+                self.folder.reservations.deadlines.insert(deadline, id);
+            }
+        }
+    }
+
+    /// What a decision may touch.
+    #[inline]
+    fn context(&mut self) -> Decide<'_> {
+        Decide {
+            state: &self.state,
+            settings: &self.settings,
+            draft: &mut self.draft,
+            anchors: &self.anchors,
+            held_back_ms: self.held_back_ms,
+            looks: &mut self.looks,
+            deadlines: &mut self.folder.reservations.deadlines,
+            kept: &mut self.kept,
+            promised_at: &self.folder.reservations.promised_at,
+        }
+    }
+
+    /// The journal, once nothing is to be decided any more.
+    pub fn into_journal(self) -> Box<dyn Journal> {
+        self.journal
+    }
+
+    /// The first failure of the journal; nothing is written after it.
+    pub fn failure(&self) -> Option<&AppendError> {
+        self.failed.as_ref()
+    }
+
+    /// Why there is no room to write, looking anew where there was none.
+    pub fn full(&mut self) -> Option<&String> {
+        if self.full.is_some() && self.journal.has_room() {
+            self.full = None;
+        }
+        self.full.as_ref()
+    }
+
+    /// Takes `commands` in order, and whatever is due at `now`, through all steps. Returns when everybody whose command it
+    /// took was answered; commands behind one that ends the batch are left for the next turn.
+    // A function of its own, so that `anaquel-bench instructions` can count it.
+    #[inline(never)]
+    pub fn turn(&mut self, now: Timestamp, commands: &mut VecDeque<Queued>) -> Turn {
+        let now = now.max(self.state.last_time());
+        if let Some(error) = &self.failed {
+            let reason = error.to_string();
+            for queued in commands.drain(..) {
+                self.refuse(queued, Failure::ReadOnly(reason.clone()));
+            }
+            return Turn::default();
+        }
+        self.watch.begins("what is due");
+        self.draft.restart(now);
+        let activates = self.next_activation.is_some_and(|date| date <= now);
+        let expired = hooks::due(&mut self.context(), activates);
+        let (mut ended, mut first) = (activates, true);
+        self.looks = 0;
+        // Bounded by `batch_commands_max`, and by the looks of one plan: what costs much leaves those behind it to the next
+        // batch, so that those before it have their answer.
+        while !ended
+            && self.looks < self.settings.plan_looks_max
+            && let Some(queued) = commands.pop_front_if(|queued| first || !queued.command.begins_batch(&self.state))
+        {
+            first = false;
+            ended = queued.command.ends_batch(&self.state);
+            self.decide(queued);
+        }
+        self.watch.begins("append");
+        let mut turn = Turn { expired: expired.len(), ..Turn::default() };
+        let nothing_to_write = self.draft.builder.is_empty();
+        if nothing_to_write {
+            self.publish();
+        } else {
+            match self.journal.append(self.draft.builder.batch()) {
+                Ok(()) => {
+                    self.full = None;
+                    turn.records = self.draft.records.len();
+                    turn.bytes = self.draft.builder.batch().body.len();
+                    self.counters.batch(turn.records, turn.bytes, turn.expired);
+                    self.publish();
+                }
+                Err(error) => {
+                    for (deadline, id) in expired {
+                        self.folder.reservations.deadlines.insert(deadline, id);
+                    }
+                    self.abandon(error);
+                }
+            }
+        }
+        // A turn of rules that could not be written is still due; one of which nothing was due is over.
+        if ended && (turn.records > 0 || nothing_to_write) {
+            self.draft.forget_members();
+            self.next_activation = self.state.rules.next_turn(now);
+        }
+        self.forget(now);
+        turn
+    }
+
+    /// Forgets keys and closed reservations that have outlived their retention, a bounded number at a time. It goes on
+    /// where nothing is written, too: a caller who may keep no more keys waits for it.
+    pub fn forget(&mut self, now: Timestamp) {
+        let before = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
+        let settings = &self.settings;
+        self.draft.ledger.forget_came(before(settings.log_retention_seconds));
+        self.state.forget_came(before(settings.log_retention_seconds));
+        self.folder.forget(
+            &self.state,
+            now,
+            before(settings.idempotency_retention_seconds),
+            before(settings.closed_reservation_retention_seconds.max(settings.idempotency_retention_seconds)),
+        );
+    }
+
+    /// Makes durable what an interval policy left behind.
+    pub fn sync(&mut self) {
+        if self.failed.is_none()
+            && let Err(error) = self.journal.sync()
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    /// Lets go of some log that no image needs and nobody may ask for any more; true when none is left.
+    pub fn trim(&mut self, before: Seq) -> bool {
+        let trimmed = self.journal.trim(before);
+        self.draft.log_from = self.reader.oldest();
+        match trimmed {
+            Ok(done) => done,
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                true
+            }
+        }
+    }
+
+    /// What copies are opened from is needed from record `from` on.
+    pub fn keep_recent(&mut self, from: Seq) {
+        self.journal.keep_recent(from);
+    }
+
+    fn decide(&mut self, queued: Queued) {
+        if queued.done.is_gone() && queued.command.may_be_dropped() {
+            return self.refuse(queued, Failure::Unheard);
+        }
+        self.watch.decides(&queued);
+        let Queued { command, mut cause, done } = queued;
+        let scope = scope_of(&cause);
+        let admitted = command.admitted();
+        let defined_so_far = self.draft.defined_so_far();
+        let cx = &mut self.context();
+        let decision = match command {
+            Command::Reservations(command) => reservations::decide::decide(cx, command, &mut cause),
+            Command::Stock(command) => stock::decide::decide(cx, command, &mut cause),
+            Command::Catalogue(command) => catalogue::decide::decide(cx, command, &mut cause),
+            Command::Supply(command) => supply::decide::decide(cx, command, &mut cause),
+            Command::Rules(command) => rules::decide::decide(cx, command, &mut cause),
+            Command::Imports(command) => imports::decide::decide(cx, command, &mut cause),
+            Command::Demand(command) => demand::decide::decide(cx, command),
+        };
+        match decision {
+            Ok(answer) => {
+                // A key that no record took along had no effect: its repeat is decided anew.
+                let logged = scope.filter(|_| scope_of(&cause).is_none());
+                if let Some(scope) = scope.filter(|_| logged.is_none()) {
+                    self.state.idempotency.abandon(scope);
+                }
+                hooks::settle(&mut self.context(), Some((done, Ok(answer))), logged, admitted);
+            }
+            Err(failure) => {
+                self.draft.undo_touched();
+                self.draft.forget_definitions(defined_so_far);
+                self.state.give_back(&admitted);
+                if let Some(scope) = scope {
+                    self.state.idempotency.abandon(scope);
+                }
+                if self.draft.builder.is_empty() {
+                    done.hear(Err(failure));
+                } else {
+                    let end_seq = self.draft.builder.next_seq();
+                    let done = Some((done, Err(failure)));
+                    let (debited, credits) = (Few::new(), Few::new());
+                    self.draft.decided.push(Decided { done, scope: None, end_seq, debited, credits });
+                }
+            }
+        }
+    }
+
+    /// Gives back what was admitted for a command that is not even decided.
+    fn refuse(&self, queued: Queued, failure: Failure) {
+        self.state.give_back(&queued.command.admitted());
+        if let Some(scope) = scope_of(&queued.cause) {
+            self.state.idempotency.abandon(scope);
+        }
+        queued.done.hear(Err(failure));
+    }
+
+    /// The batch is durable: fold it, credit what it freed, show its `seq`, answer, tell the observer.
+    fn publish(&mut self) {
+        let records = std::mem::take(&mut self.draft.records);
+        let decided = std::mem::take(&mut self.draft.decided);
+        // Bounded by the records of the batch.
+        let mut rest = records.as_slice();
+        let mut folded = decided.as_slice();
+        while !rest.is_empty() {
+            // A group ends where a command ends, so that nobody ever sees half of one.
+            let mut commands = 0;
+            let mut length = 0;
+            let first = rest.first().map_or(0, |record| record.seq);
+            while length < FOLD_GROUP
+                && let Some(next) = folded.get(commands)
+            {
+                length = (next.end_seq - first) as usize;
+                commands += 1;
+            }
+            let (group, after) = rest.split_at(length.min(rest.len()));
+            let (settled, unsettled) = folded.split_at(commands);
+            let last_seq = group.last().map_or(first, |record| record.seq);
+            let state = &self.state;
+            state.view.fold(&mut self.folder, last_seq, |folder| {
+                for record in group {
+                    folder.fold(state, record);
+                }
+                for (sku, location, credit) in settled.iter().flat_map(|decided| &decided.credits) {
+                    if let Some(cell) = state.matrix.find(*sku, *location) {
+                        state.matrix.cell(cell).adjust_promise(*credit);
+                    }
+                }
+                state.rules.refresh(last_seq, &state.catalogue);
+                state.places.refresh(&state.catalogue);
+            });
+            (rest, folded) = (after, unsettled);
+        }
+        let first_seq = records.first().map_or(0, |record| record.seq);
+        for decided in decided {
+            if let Some((done, answer)) = decided.done {
+                done.hear(answer.map(|answer| self.answer(answer, first_seq, &records)));
+            }
+        }
+        if let Some(observer) = &mut self.observer {
+            observer.published(&records);
+        }
+        self.draft.records = records;
+    }
+
+    fn answer(&self, answer: Answer, first_seq: Seq, records: &[Record]) -> Outcome {
+        let record = |seq: Seq| records.get(usize::try_from(seq.checked_sub(first_seq)?).ok()?);
+        match answer {
+            Answer::Reservation(id, seq) => {
+                // What was closed in this batch is whole until everybody is answered.
+                let reservation = self.state.reservations.get(id).expect("what was just folded is there");
+                Outcome::Reservation(match (reservation.is_told_by_record(seq), record(seq)) {
+                    _ if reservation.version == seq => reservation,
+                    (false, _) => Arc::new(reservation.as_of(seq)),
+                    (true, Some(record)) => Arc::new(reservation.as_of_record(record)),
+                    // Nothing was done at `seq`: it is the record as it was found, and a later one does as well.
+                    (true, None) => reservation,
+                })
+            }
+            Answer::Record(seq) => {
+                let record = record(seq).expect("an answer names a record of its own batch");
+                Outcome::of_record(record).expect("the record of a movement, a count or an import tells its outcome")
+            }
+            Answer::Loaded(loaded) => Outcome::Loaded(loaded),
+            Answer::Put(seq, thing) => Outcome::Put { seq, thing },
+        }
+    }
+
+    /// The batch is not durable, or nobody knows: give back what was taken and say so.
+    fn abandon(&mut self, error: AppendError) {
+        let failure = || match &error {
+            AppendError::Full { .. } => Failure::ReadOnly(error.to_string()),
+            AppendError::Fenced { .. } | AppendError::Unknown(_) => Failure::Unknown(error.to_string()),
+        };
+        self.draft.forget_ledger();
+        for decided in std::mem::take(&mut self.draft.decided) {
+            self.state.give_back(&decided.debited);
+            if let Some(scope) = decided.scope {
+                self.state.idempotency.abandon(scope);
+            }
+            if let Some((done, _)) = decided.done {
+                done.hear(Err(failure()));
+            }
+        }
+        match error {
+            AppendError::Full { .. } => self.full = Some(error.to_string()),
+            AppendError::Fenced { .. } | AppendError::Unknown(_) => self.failed = Some(error),
+        }
+    }
+}
+
+impl Outcome {
+    /// The outcome that the record of a movement, a count, an import, or of what was told tells by itself.
+    pub fn of_record(record: &Record) -> Option<Self> {
+        let seq = record.seq;
+        match &record.event {
+            Event::Stock(event) => event.outcome(seq),
+            Event::Supply(event) => event.outcome(seq),
+            Event::Imports(event) => Some(event.outcome(seq)),
+            Event::Told(event) => Some(event.outcome()),
+            // Their repeats are answered by what was told, or by a reservation.
+            Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) => None,
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The public proof: replay the log with a second, simpler implementation and check every promise at every record.
+//!
+//! The auditor below shares the format of events with the engine and nothing else: it keeps plain maps, adds up
+//! quantities by itself, and compares the levels that the log states with its own. At every record it holds that
+//! - no promise was made of a unit that was not there and free above what the rules in force, the safety stock and the
+//!   channel's buffer held back, nor through a channel that might not sell it,
+//! - every stated level is what the quantities lead to,
+//! - no unit was promised that is to come beyond what comes by then or is allowed, what came went to those who waited
+//!   longest, and no day of a location took on more orders than it does,
+//! - no unit was handed over or given back twice, and no step was taken that the lifecycle does not allow,
+//! - a cell's `reserved` is the sum of what its reservations have outstanding and is there,
+//! - of a SKU that nobody counts a cell holds exactly what is promised of it.
+//!
+//! A log whose beginning was trimmed cannot be proven from nothing; then the auditor starts from the image, and says so.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::audit::{Books, Stated};
+use crate::effect::{At, Described, Effect, Inbound};
+use crate::engine::directory::DataDirectory;
+use crate::engine::recovery::{Reading, Report, recover};
+use crate::event::{Event, Record};
+use crate::hash::Sums;
+use crate::ids::{Epoch, Seq};
+use crate::journal::{self, Batch, LogOptions, OpenError};
+use crate::settings::Settings;
+use crate::state::State;
+use crate::{catalogue, reservations, stock};
+
+/// What the auditor found.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// The identity of the log.
+    pub epoch: Epoch,
+    /// The last record.
+    pub seq: Seq,
+    /// Records checked one by one.
+    pub records_checked: u64,
+    /// The `seq` of the image that the check starts from; 0 for the whole log.
+    pub checked_after: Seq,
+    /// Cells.
+    pub cells: u64,
+    /// Reservations that are open.
+    pub open_reservations: u64,
+    /// Units promised.
+    pub reserved: u64,
+    /// Cells that are short.
+    pub shortages: u64,
+    /// What was found at start.
+    pub report: Report,
+    /// The state hash, as a running server shows it at the same `seq`.
+    pub state_hash: String,
+    /// The same, part by part.
+    pub sums: Sums,
+    /// Records that kept too little of what is held back, where that is allowed.
+    pub floor_kept_too_little: Vec<Seq>,
+}
+
+/// Why there is no proof.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The log breaks a promise.
+    #[error("record {seq} breaks an invariant: {what}")]
+    Violation {
+        /// The record.
+        seq: Seq,
+        /// The invariant, with both numbers.
+        what: String,
+    },
+    /// The log breaks a promise as builds before this one could, and in no other way.
+    #[error(
+        "records {} kept too little of what safety stock and buffers hold back, as builds up to 0.1 could when they made \
+         room among the promises of a group; no unit was promised twice. --allow floor-kept-too-little accepts them",
+        show_all(.0)
+    )]
+    FloorKeptTooLittle(Vec<Seq>),
+}
+
+/// Faults of earlier builds that a log may hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowances {
+    /// Records that left less free than safety stock and buffers hold back, of units that were there and free.
+    pub floor_kept_too_little: bool,
+}
+
+/// The first numbers of a list, and how many more there are.
+fn show_all(seqs: &[Seq]) -> String {
+    const SHOWN: usize = 20;
+    let shown: Vec<_> = seqs.iter().take(SHOWN).map(Seq::to_string).collect();
+    match seqs.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// The second implementation.
+#[derive(Debug, Default)]
+pub struct Auditor {
+    books: Books,
+    next_seq: Option<Seq>,
+    records: u64,
+}
+
+impl Auditor {
+    /// One that notes records which kept too little of what is held back, and goes on.
+    pub fn that_notes_low_floors() -> Self {
+        Self { books: Books { notes_low_floors: true, ..Books::default() }, ..Self::default() }
+    }
+
+    /// Those records.
+    pub fn low_floors(&self) -> &[Seq] {
+        &self.books.low_floors
+    }
+
+    /// Starts from what a checkpoint says instead of from nothing.
+    fn start_from(&mut self, state: &State, seq: Seq) {
+        self.books.start_from(state);
+        self.next_seq = Some(seq + 1);
+    }
+
+    /// Checks one record against everything before it.
+    ///
+    /// # Errors
+    /// What is wrong, with both numbers.
+    pub fn check(&mut self, record: &Record) -> Result<(), String> {
+        let expected = self.next_seq.unwrap_or(1);
+        if record.seq != expected {
+            return Err(format!("record {expected} should come here"));
+        }
+        self.next_seq = Some(record.seq + 1);
+        self.records += 1;
+        self.books.seq = record.seq;
+        self.books.supply.next_record();
+        let mut stated: Stated = BTreeMap::new();
+        record.event.effects(|effect| {
+            if let Effect::Cell(cell, _) = effect {
+                stated.insert((cell.sku, cell.location), *cell);
+            }
+        });
+        let mut verdict = Ok(());
+        record.event.effects(|effect| {
+            if verdict.is_ok() {
+                verdict = check_effect(&mut self.books, record.at(), effect, &stated);
+            }
+        });
+        verdict?;
+        check_own(&mut self.books, record)?;
+        // Whatever the event is: no cell is told that its quantities do not lead to.
+        for ((sku, location), cell) in &stated {
+            let level = self.books.level((*sku, *location));
+            if level != cell.level {
+                return Err(format!("a cell is told to hold {:?}, and the quantities lead to {level:?}", cell.level));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what was added up with what the engine's own fold of the log holds, with nothing in flight.
+    ///
+    /// # Errors
+    /// Where they differ.
+    pub fn compare(&self, state: &State) -> Result<(), String> {
+        self.books.compare(state)
+    }
+}
+
+/// What an event does to its own subject alone, beside its effects.
+fn check_own(_books: &mut Books, record: &Record) -> Result<(), String> {
+    match &record.event {
+        // All that these do is an effect.
+        Event::Reservations(_)
+        | Event::Stock(_)
+        | Event::Catalogue(_)
+        | Event::Supply(_)
+        | Event::Rules(_)
+        | Event::Demand(_)
+        | Event::Imports(_)
+        | Event::Told(_) => Ok(()),
+    }
+}
+
+fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stated) -> Result<(), String> {
+    match effect {
+        // Held against what the other effects lead to, once all of them are known.
+        Effect::Cell(..) => Ok(()),
+        Effect::Moved(_, row) => stock::audit::moved(books, row),
+        Effect::Counted(_, row) => stock::audit::counted(books, row),
+        Effect::CountsConfirmed(confirmed) => {
+            match confirmed.cells.iter().find(|cell| !books.cells.contains_key(cell)) {
+                Some(_) => Err("a count confirmed a cell that nobody made".into()),
+                None => Ok(()),
+            }
+        }
+        Effect::Shortage(cell, grew) => stock::audit::shortage(books, cell, grew),
+        // Checked with the step that handed them over.
+        Effect::HandedOver(..) => Ok(()),
+        Effect::Promise(step) => reservations::audit::step(books, at, step, stated),
+        Effect::Filled(fills) => reservations::audit::filled(books, fills),
+        Effect::Dated(rows) => rows.iter().try_for_each(|row| books.supply.check_dated(row, at.time)),
+        Effect::Inbound(Inbound::Set(rows)) => {
+            books.supply.set(rows);
+            rows.iter().try_for_each(|row| {
+                let level = books.level((row.cell.sku, row.cell.location));
+                books.state_level(&row.cell, level.on_hand.into(), level.reserved.into())
+            })
+        }
+        Effect::Inbound(Inbound::Used(used, rows)) => books.supply.check_used(used, rows),
+        Effect::Rules(change) => books.rules.change_rules(at, change),
+        Effect::Names(naming) => catalogue::audit::names(books, naming),
+        Effect::Described(described) => {
+            if let Described::Tracking(rows) = described {
+                catalogue::audit::check_tracking(books, rows)?;
+            }
+            books.rules.describe(described);
+            Ok(())
+        }
+        Effect::Refused(..) => Ok(()),
+    }
+}
+
+/// Replays the log in `directory` and checks it, record by record.
+///
+/// # Errors
+/// The first violation, or why the log cannot be read.
+pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyError> {
+    let directory = DataDirectory::open_existing(directory)?;
+    let mut auditor = Auditor::that_notes_low_floors();
+    let mut violation = None;
+    let mut checked_after = 0;
+    let (state, _, journal, report) = recover(
+        &directory,
+        &Settings { idempotency_bytes: u64::MAX, closed_reservation_bytes: u64::MAX, ..Settings::default() },
+        LogOptions::default(),
+        Reading::Whole,
+        &mut |state: &State, image: Option<Seq>, batch: &Batch| {
+            if auditor.next_seq.is_none() && batch.first_seq > 1 {
+                // The beginning was trimmed. From the end of the image on, what was replayed so far is exact.
+                if image.is_none_or(|end_seq| batch.first_seq <= end_seq) {
+                    return Ok(());
+                }
+                checked_after = batch.first_seq - 1;
+                auditor.start_from(state, checked_after);
+            }
+            if violation.is_some() {
+                return Ok(());
+            }
+            let records = journal::records(batch)?;
+            for record in &records {
+                if let Err(what) = auditor.check(record) {
+                    violation = Some(VerifyError::Violation { seq: record.seq, what });
+                    break;
+                }
+            }
+            Ok(())
+        },
+    )?;
+    drop(journal);
+    if let Some(violation) = violation {
+        return Err(violation);
+    }
+    let seq = state.view.seq();
+    if auditor.next_seq.is_none() && seq > 0 {
+        checked_after = seq;
+        auditor.start_from(&state, seq);
+    }
+    auditor.compare(&state).map_err(|what| VerifyError::Violation { seq, what })?;
+    if !auditor.books.low_floors.is_empty() && !allowances.floor_kept_too_little {
+        return Err(VerifyError::FloorKeptTooLittle(auditor.books.low_floors));
+    }
+    let sums = state.hash.sums();
+    let reserved = auditor.books.cells.values().map(|(level, _)| u64::from(level.reserved)).sum();
+    Ok(Proof {
+        epoch: directory.epoch(),
+        seq,
+        records_checked: auditor.records,
+        checked_after,
+        cells: auditor.books.cells.len() as u64,
+        open_reservations: state.reservations.open() as u64,
+        reserved,
+        shortages: state.shortage_count() as u64,
+        report,
+        state_hash: sums.all(),
+        sums,
+        floor_kept_too_little: auditor.books.low_floors,
+    })
+}

@@ -1,0 +1,133 @@
+//! The commands of imports.
+
+use super::imported::{ImportKind, Imported};
+use crate::catalogue::Price;
+use crate::catalogue::command::{LocationFields, SkuFields};
+use crate::ids::{LocationId, Name, SkuId};
+use crate::kernel::asked::Asked;
+use crate::kernel::name_ref::NameRef;
+use crate::rules::command::RuleFields;
+use crate::state::State;
+use crate::stock::command::Count;
+use crate::supply::command::SupplyFields;
+
+/// What can be asked of imports.
+#[derive(Debug)]
+pub enum Command {
+    /// Load rows of an import. Each chunk is one command; an atomic import is one chunk.
+    Load {
+        /// The rows.
+        rows: Rows,
+        /// Whether one bad row refuses all.
+        atomic: bool,
+        /// The end of the import, where this is its last chunk.
+        finish: Option<Box<Imported>>,
+    },
+}
+
+impl Asked<State> for Command {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Load { .. } => "import",
+        }
+    }
+
+    fn lines(&self) -> usize {
+        match self {
+            Self::Load { rows, .. } => rows.len(),
+        }
+    }
+
+    fn begins_batch(&self, state: &State) -> bool {
+        match self {
+            Self::Load { rows, .. } => rows.set_tracking(state),
+        }
+    }
+
+    fn ends_batch(&self, state: &State) -> bool {
+        match self {
+            Self::Load { rows: Rows::Skus(_), .. } if state.rules.book().looks_at_traits() => true,
+            Self::Load { rows: Rows::Locations(_) | Rows::Groups(_) | Rows::Rules(_), .. } => true,
+            Self::Load { rows, .. } => rows.set_tracking(state),
+        }
+    }
+
+    fn may_be_dropped(&self) -> bool {
+        false
+    }
+}
+
+/// Rows of an import.
+#[derive(Debug, Clone)]
+pub enum Rows {
+    /// Locations.
+    Locations(Vec<Row<LocationId, LocationFields>>),
+    /// Groups with their members.
+    Groups(Vec<(u64, Name, Vec<Name>)>),
+    /// SKUs.
+    Skus(Vec<Row<SkuId, SkuFields>>),
+    /// Counts.
+    Stock {
+        /// The rows.
+        counts: Vec<Count>,
+        /// Whether unknown SKUs and locations are created.
+        create: bool,
+    },
+    /// Prices.
+    Prices(Vec<(u64, Name, Price)>),
+    /// Rules.
+    Rules(Vec<(u64, Name, RuleFields)>),
+    /// What is to come.
+    Supply(Vec<SupplyFields>),
+    /// Channels with their buffers; `None` keeps what is there.
+    Channels(Vec<(u64, Name, Option<u32>)>),
+    /// None: the file ended.
+    None(ImportKind),
+}
+
+impl Rows {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Locations(rows) => rows.len(),
+            Self::Groups(rows) => rows.len(),
+            Self::Skus(rows) => rows.len(),
+            Self::Stock { counts, .. } => counts.len(),
+            Self::Prices(rows) => rows.len(),
+            Self::Rules(rows) => rows.len(),
+            Self::Supply(rows) => rows.len(),
+            Self::Channels(rows) => rows.len(),
+            Self::None(_) => 0,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// One row: its line, what it names, and what it says of it.
+#[derive(Debug, Clone)]
+pub struct Row<I, F> {
+    /// Line of the file, from 1.
+    pub line: u64,
+    /// What it names.
+    pub id: NameRef<I>,
+    /// What it says.
+    pub fields: F,
+}
+
+impl Rows {
+    /// Whether SKUs come to be counted by them, or no longer are.
+    fn set_tracking(&self, state: &State) -> bool {
+        let Self::Skus(rows) = self else { return false };
+        rows.iter().any(|row| {
+            let sku = || match &row.id {
+                NameRef::Known(sku) => Some(*sku),
+                NameRef::New(name) => state.catalogue.skus.id(name.as_str()),
+            };
+            row.fields.changes_tracking(state, sku)
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! A cell as an event leaves it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{LocationId, SkuId};
+use crate::level::StockLevel;
+
+/// A cell after an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellAfter {
+    /// The SKU.
+    pub sku: SkuId,
+    /// Where.
+    pub location: LocationId,
+    /// Its level.
+    pub level: StockLevel,
+    /// Units held back from every channel.
+    pub safety_stock: u32,
+}
+
+impl CellAfter {
+    /// Whether it is the cell of a SKU at a location.
+    #[inline]
+    pub fn is_of(&self, sku: SkuId, location: LocationId) -> bool {
+        (self.sku, self.location) == (sku, location)
+    }
+}

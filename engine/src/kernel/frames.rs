@@ -1,0 +1,21 @@
+//! Frames: pieces of a checkpoint, some hundred items each.
+
+use std::io;
+
+/// Items in one frame, and cells copied in one durable read: some tens of microseconds.
+pub const ITEMS_PER_FRAME: usize = 1024;
+
+/// Puts `items` into frames, as many as go into each.
+///
+/// # Errors
+/// What `put` said.
+pub fn in_frames<T>(
+    items: impl IntoIterator<Item = T>,
+    mut put: impl FnMut(Vec<T>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut items = items.into_iter().peekable();
+    while items.peek().is_some() {
+        put(items.by_ref().take(ITEMS_PER_FRAME).collect())?;
+    }
+    Ok(())
+}

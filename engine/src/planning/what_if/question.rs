@@ -1,0 +1,260 @@
+//! What is tried, what came of it, and what the log tells of a span.
+
+use std::collections::BTreeMap;
+
+use crate::command::RuleFields;
+use crate::effect::{Effect, Step};
+use crate::event::{LineChange, Record};
+use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::level::{StockChange, StockLevel};
+use crate::rules::{Conditions, Rule};
+use crate::state::State;
+
+/// What is tried, and over which span.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Records after this one.
+    pub after: Seq,
+    /// Up to this one; all of them, if it does not say.
+    pub until: Option<Seq>,
+    /// Records of this moment, and later ones.
+    pub from: Option<Timestamp>,
+    /// Records of this moment, and earlier ones.
+    pub to: Option<Timestamp>,
+    /// Rules in the place of those with the same name, or beside the others; `None` for one that is not there.
+    pub rules: Vec<(Name, Option<RuleFields>)>,
+    /// Units that are there in addition when the span begins, or are not there.
+    pub stock: Vec<(SkuId, LocationId, i64)>,
+}
+
+/// What became of what was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines that got something.
+    pub accepted: u64,
+    /// Units that they got.
+    pub accepted_units: u64,
+    /// Lines that got nothing.
+    pub refused: u64,
+    /// Units that were asked for and not given.
+    pub lost_units: u64,
+}
+
+impl Tally {
+    /// A line asked for `asked` and got `got`; or it is more of one that is counted elsewhere.
+    pub(super) fn count(&mut self, asked: u64, got: u64, is_line: bool) {
+        self.accepted += u64::from(is_line && got > 0);
+        self.refused += u64::from(is_line && got == 0 && asked > 0);
+        self.accepted_units += got;
+        self.lost_units += asked - got.min(asked);
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            accepted: self.accepted + other.accepted,
+            accepted_units: self.accepted_units + other.accepted_units,
+            refused: self.refused + other.refused,
+            lost_units: self.lost_units + other.lost_units,
+        }
+    }
+}
+
+/// Where and through which channel something was asked for. Units of a group count where they came from; those that were
+/// refused count nowhere.
+pub type Place = (Option<LocationId>, ChannelId);
+
+/// What became of it, place by place.
+pub type Tallies = BTreeMap<Place, Tally>;
+
+/// What happened, and what would have.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// The first record of the span.
+    pub first: Seq,
+    /// The last.
+    pub last: Seq,
+    /// Records in it.
+    pub records: u64,
+    /// What happened, place by place.
+    pub actual: Tallies,
+    /// What the replay comes to with nothing tried: as near to what happened as a replay gets.
+    pub replayed: Tallies,
+    /// What would have happened.
+    pub what_if: Tallies,
+    /// The oldest record that the log has: what a rule said before it, and was changed since, is not known.
+    pub oldest: Seq,
+}
+
+impl Report {
+    /// All places together.
+    pub fn sum(of: &Tallies) -> Tally {
+        of.values().copied().fold(Tally::default(), Tally::plus)
+    }
+}
+
+impl Question {
+    /// Whether a record is of the span, or comes after it.
+    pub(super) fn reaches(&self, record: &Record) -> bool {
+        record.seq > self.after && self.from.is_none_or(|from| record.time >= from)
+    }
+
+    /// The rules that are tried, with the ids of today. Those about things that nobody knows hold nowhere.
+    pub(super) fn tried(&self, state: &State) -> Vec<(Name, Option<Rule>)> {
+        let rule = |fields: &RuleFields| {
+            conditions(state, fields).map(|conditions| Rule {
+                conditions,
+                effect: fields.effect,
+                starts_at: fields.starts_at,
+                ends_at: fields.ends_at,
+            })
+        };
+        self.rules.iter().map(|(name, fields)| (name.clone(), fields.as_ref().and_then(rule))).collect()
+    }
+}
+
+/// Names become ids; `None` where a list names only what nobody knows.
+pub(super) fn conditions(state: &State, fields: &RuleFields) -> Option<Conditions> {
+    fn known<I>(names: &[Name], id: impl Fn(&str) -> Option<I>) -> Option<Vec<I>> {
+        let found: Vec<I> = names.iter().filter_map(|name| id(name.as_str())).collect();
+        (names.is_empty() || !found.is_empty()).then_some(found)
+    }
+    let catalogue = &state.catalogue;
+    let mut conditions = Conditions {
+        skus: known(&fields.skus, |name| catalogue.skus.id(name))?,
+        categories: fields.categories.clone(),
+        attributes: fields.attributes.clone(),
+        locations: known(&fields.locations, |name| catalogue.locations.id(name))?,
+        groups: known(&fields.groups, |name| catalogue.groups.id(name))?,
+        kinds: fields.kinds.clone(),
+        channels: known(&fields.channels, |name| catalogue.channels.id(name))?,
+    };
+    conditions.normalise();
+    Some(conditions)
+}
+
+/// Every cell as it was before the span first touched it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Before {
+    pub(super) cells: BTreeMap<(SkuId, LocationId), (StockLevel, u32)>,
+    /// Whether SKUs were counted of which the log says that it changed.
+    pub(super) tracking: BTreeMap<SkuId, bool>,
+    /// The first record of the span; 0 before it was seen.
+    pub(super) first: Seq,
+}
+
+/// When it changed whether a SKU is counted, and to what.
+pub(super) type Tracking = BTreeMap<SkuId, Vec<(Seq, bool)>>;
+
+/// Whether a SKU was counted at a record: as the last change up to there says, and otherwise not as the first one after it.
+pub(super) fn at(tracking: &Tracking, sku: SkuId, seq: Seq) -> bool {
+    let changes = tracking.get(&sku).map_or(&[][..], Vec::as_slice);
+    let known = changes.iter().rev().find(|(since, _)| *since <= seq).map(|(_, now)| *now);
+    known.unwrap_or_else(|| changes.first().is_none_or(|(_, now)| !now))
+}
+
+impl Before {
+    pub(super) fn see(&mut self, state: &State, record: &Record, tracking: &Tracking) {
+        // What the log never speaks of has been as it is.
+        let is_tracked = |sku: SkuId| match tracking.contains_key(&sku) {
+            true => at(tracking, sku, record.seq),
+            false => state.catalogue.is_tracked(sku),
+        };
+        for ((sku, location), (after, safety_stock, change)) in changes(state, record, &is_tracked) {
+            self.cells.entry((sku, location)).or_insert_with(|| {
+                let before = after.checked_add(change.inverse()).unwrap_or(after);
+                (before, safety_stock)
+            });
+        }
+    }
+}
+
+/// The cells that a record changed: each as it was after it, with its safety stock, and by how much it changed.
+pub(super) fn changes(
+    state: &State,
+    record: &Record,
+    is_tracked: &dyn Fn(SkuId) -> bool,
+) -> BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> {
+    let promise = |sku: SkuId, units: u32| match is_tracked(sku) {
+        true => StockChange::reserve(units),
+        false => StockChange::conjure(units),
+    };
+    let mut changes: BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> = BTreeMap::new();
+    record.event.for_each_cell(|cell| {
+        changes.insert((cell.sku, cell.location), (cell.level, cell.safety_stock, StockChange::NONE));
+    });
+    let mut add = |key: (SkuId, LocationId), change: StockChange| {
+        if let Some((_, _, sum)) = changes.get_mut(&key) {
+            sum.on_hand += change.on_hand;
+            sum.reserved += change.reserved;
+        }
+    };
+    record.event.effects(|effect| match effect {
+        Effect::Moved(_, row) if !row.absorbed => {
+            add((row.cell.sku, row.cell.location), StockChange::bring(row.change));
+        }
+        Effect::Counted(_, row) if !row.outdated => {
+            let difference = i64::from(row.counted) - i64::from(row.expected);
+            add((row.cell.sku, row.cell.location), StockChange::bring(difference));
+        }
+        Effect::HandedOver(_, line) => {
+            let units = -i64::from(line.quantity);
+            add((line.cell.sku, line.cell.location), StockChange { on_hand: units, reserved: units });
+        }
+        Effect::Filled(fills) => {
+            for fill in fills {
+                add((fill.cell.sku, fill.cell.location), StockChange::reserve(fill.quantity));
+            }
+        }
+        Effect::Promise(Step::Made(made)) => {
+            for (number, line) in (0..).zip(&made.reserved.lines) {
+                let waits = made.waits().iter().find(|wait| wait.line == number);
+                let present = line.quantity - waits.map_or(0, |wait| wait.quantity);
+                add((line.cell.sku, line.cell.location), promise(line.cell.sku, present));
+            }
+        }
+        Effect::Promise(Step::Rebound(rebound)) => {
+            for moved in &rebound.moves {
+                add((moved.from.sku, moved.from.location), promise(moved.from.sku, moved.quantity).inverse());
+                add((moved.to.sku, moved.to.location), promise(moved.to.sku, moved.quantity));
+            }
+        }
+        Effect::Promise(step) => {
+            let (Some(id), Some(given_back)) = (step.reservation(), step.given_back()) else { return };
+            for (line, present) in given_back.iter().zip(present_units(state, id, record.seq, given_back)) {
+                add((line.cell.sku, line.cell.location), promise(line.cell.sku, present).inverse());
+            }
+        }
+        Effect::Cell(..)
+        | Effect::Moved(..)
+        | Effect::Counted(..)
+        | Effect::CountsConfirmed(_)
+        | Effect::Shortage(..)
+        | Effect::Dated(_)
+        | Effect::Inbound(_)
+        | Effect::Rules(_)
+        | Effect::Names(_)
+        | Effect::Described(_)
+        | Effect::Refused(..) => {}
+    });
+    changes
+}
+
+/// Line by line, the units that were there among those that were given back.
+pub(super) fn present_units(state: &State, id: ReservationId, seq: Seq, lines: &[LineChange]) -> Vec<u32> {
+    let known = state.reservations.get(id);
+    let waited = known.filter(|known| known.lines.iter().any(|line| line.wait.is_some()));
+    // Only what ever waited has to be looked at as it was.
+    let waited = waited.map(|known| known.as_of(seq - 1));
+    let present = |line: &LineChange| match &waited {
+        Some(held) => held.lines.get(usize::from(line.line)).map_or(line.quantity, |of| of.present_of(line.quantity)),
+        None => line.quantity,
+    };
+    lines.iter().map(present).collect()
+}
+
+/// The members of a group today.
+pub(super) fn members(state: &State, group: GroupId) -> Vec<LocationId> {
+    let mut members = state.catalogue.groups.details_or_default(group).locations;
+    members.sort_by_cached_key(|location| (state.catalogue.groups_of(*location).len(), *location));
+    members
+}

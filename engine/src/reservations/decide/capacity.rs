@@ -1,0 +1,56 @@
+//! How many orders a location takes on in one of its days.
+
+use crate::decide::Decide;
+use std::collections::BTreeMap;
+
+use crate::command::Reserve;
+use crate::event::{OrderDay, Purpose};
+use crate::ids::LocationId;
+use crate::reservations::plan::Plan;
+use crate::rules::{Effect, Kind, RuleId};
+
+/// What the days of locations have room for, as far as one promise asks.
+pub(crate) struct Days {
+    /// Whether the promise is an order, and any rule limits those.
+    counts: bool,
+    asked: BTreeMap<LocationId, Option<Limited>>,
+}
+
+/// A location that limits orders: the day on which it would take this one up, and the rule, where that has no room.
+#[derive(Clone, Copy)]
+struct Limited {
+    /// None where nobody works there for long.
+    day: Option<OrderDay>,
+    full: Option<RuleId>,
+}
+
+impl Days {
+    /// Those that the promise counts against, if it takes something `at` them.
+    pub fn orders(&self, at: impl Fn(LocationId) -> bool) -> Vec<OrderDay> {
+        self.asked.values().flatten().filter_map(|limited| limited.day).filter(|day| at(day.location)).collect()
+    }
+}
+
+/// Nothing asked yet.
+pub(crate) fn days_of(plan: &Plan, reserve: &Reserve) -> Days {
+    let counts = reserve.purpose != Purpose::Cart && plan.book.has(Kind::Capacity);
+    Days { counts, asked: BTreeMap::new() }
+}
+
+/// The rule by which a location takes on no more orders on the day on which it would take this one up, if it does not. Each location is looked up once: bounded
+/// by the locations that the lines of the request reach.
+pub(crate) fn full_day(cx: &Decide<'_>, days: &mut Days, plan: &Plan, location: LocationId) -> Option<RuleId> {
+    if !days.counts {
+        return None;
+    }
+    let answer = days.asked.entry(location).or_insert_with(|| {
+        let standing = plan.book.first_at(Kind::Capacity, location, Some(plan.channel))?;
+        let Effect::Capacity { orders_per_day } = standing.rule.effect else { return None };
+        let day = cx.state.places.load().day_of_work(location, cx.draft.now);
+        let day = day.map(|day| OrderDay { location, day });
+        // The hold that it replaces is hidden from the ledger meanwhile.
+        let is_full = |day| cx.draft.ledger.orders(day) >= i64::from(orders_per_day);
+        Some(Limited { day, full: day.is_none_or(is_full).then_some(standing.id) })
+    });
+    (*answer).and_then(|limited| limited.full)
+}

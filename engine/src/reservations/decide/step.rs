@@ -1,0 +1,289 @@
+//! Deciding a step in a reservation's life, and ending those whose deadline passed.
+
+use crate::command::{Failure, LineUnits, Refusal, StepRequest};
+use crate::decide::draft::Answer;
+use crate::decide::{Decide, Decision};
+use crate::event::{
+    Cancelled, Cause, Collected, Confirmed, Expired, Extended, Few, LineChange, PickupBySet, Purpose, Readied,
+};
+use crate::ids::{ReservationId, Timestamp, crockford};
+use crate::level::StockChange;
+use crate::reservations::decide::rebind::rebind_lines;
+use crate::reservations::event::Event;
+use crate::reservations::{Line, Reservation, Verdict};
+use smallvec::SmallVec;
+
+/// Expiries in one batch. More fall due one batch after the other, oldest first, so that other commands get through.
+const EXPIRIES_PER_BATCH: usize = 4096;
+
+/// Digits of a pickup code: 30 bits, read out over a counter.
+const PICKUP_CODE_DIGITS: u32 = 6;
+
+pub(crate) fn take_step(
+    cx: &mut Decide<'_>,
+    id: ReservationId,
+    request: StepRequest,
+    cause: &mut Option<Box<Cause>>,
+) -> Decision {
+    let now = if cx.kept.holds(id) { Timestamp(0) } else { cx.draft.now };
+    let Some(reservation) = cx.draft.reservation(id) else {
+        // It may have been closed, and left to the log, while this waited in the queue.
+        let failure = cx.state.step_of_closed(id, &request);
+        return Err(failure.unwrap_or_else(|| Refusal::NotFound("reservation").into()));
+    };
+    let verdict = request.verdict(reservation.state_at(now));
+    match verdict {
+        Verdict::Go => {}
+        Verdict::WrongState(state) => return Err(Refusal::WrongState(state).into()),
+        // Nothing is logged, but what is told may rest on this batch, so it waits for it.
+        Verdict::AlreadyThere => return Ok(Answer::Reservation(id, reservation.version)),
+    }
+    if let StepRequest::PickupBy { pickup_by } = request
+        && pickup_by == reservation.pickup_by
+    {
+        return Ok(Answer::Reservation(id, reservation.version));
+    }
+    let joins = matches!(request, StepRequest::Extend { .. }) && reservation.is_being_extended();
+    if request.lengthens() && !joins && reservation.changes.len() >= cx.settings.reservation_changes_max {
+        return Err(Refusal::TooManyChanges(reservation.state, reservation.changes.len()).into());
+    }
+    // While its location is open, it can be given back, but neither put aside nor handed over.
+    if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unbound() {
+        return Err(Refusal::Unbound(reservation.state).into());
+    }
+    // What is still to come cannot be put aside, nor handed over; what is there can, if it is named.
+    let needs_all = matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { lines: None, .. });
+    if needs_all && reservation.waiting() > 0 {
+        return Err(Refusal::Waiting(reservation.state, reservation.waiting()).into());
+    }
+    let seq = match request {
+        StepRequest::Bind { lines } => return rebind_lines(cx, id, lines.as_deref(), true, cause),
+        StepRequest::Rebind { lines } => return rebind_lines(cx, id, Some(&lines), false, cause),
+        StepRequest::PickupBy { pickup_by } => {
+            check_pickup_by(cx, pickup_by)?;
+            cx.draft.log(cause.take(), Event::PickupBySet(PickupBySet { reservation: id, pickup_by }))
+        }
+        StepRequest::Confirm { pickup_by, order } => {
+            check_pickup_by(cx, pickup_by)?;
+            let event = Confirmed { reservation: id, pickup_by, order };
+            cx.draft.log(cause.take(), Event::Confirmed(Box::new(event)))
+        }
+        StepRequest::Ready { entropy } => {
+            let event = Readied { reservation: id, pickup_code: pickup_code(cx, entropy).into() };
+            cx.draft.log(cause.take(), Event::Readied(Box::new(event)))
+        }
+        StepRequest::Collect { lines, pickup_code } => {
+            let code_shown = code_fits(reservation, pickup_code.as_deref(), cx.settings.pickup_code_required)?;
+            let changes = outstanding(reservation, lines.as_deref(), true)?;
+            let lines = change_lines(cx, &changes, true)?;
+            let event = Collected { reservation: id, code_shown, lines };
+            cx.draft.log(cause.take(), Event::Collected(Box::new(event)))
+        }
+        StepRequest::Cancel { lines, reason } => {
+            let whole = lines.is_none();
+            let changes = outstanding(reservation, lines.as_deref(), false)?;
+            let lines = change_lines(cx, &changes, false)?;
+            let event = Cancelled { reservation: id, whole, reason, lines };
+            cx.draft.log(cause.take(), Event::Cancelled(Box::new(event)))
+        }
+        StepRequest::Extend { ttl_seconds } => {
+            let channel = cx.state.catalogue.channels.name(reservation.channel);
+            let own = cx.settings.channel_limits.of(channel.as_str()).hold_seconds;
+            let most = own.unwrap_or(u64::MAX).min(cx.settings.hold_seconds_max);
+            let (made, had) = (reservation.created_at, reservation.expires_at);
+            let cap = cx.anchors.meant(cx.anchors.told(made).plus_seconds(most));
+            // A limit that came later lengthens nothing, and takes nothing away.
+            let expires_at = cx.deadline_in(ttl_seconds.into()).min(cap.max(had));
+            cx.draft.log(cause.take(), Event::Extended(Extended { reservation: id, expires_at }))
+        }
+    };
+    Ok(Answer::Reservation(id, seq))
+}
+
+/// A deadline by which an order is to be fetched is still ahead.
+fn check_pickup_by(cx: &Decide<'_>, pickup_by: Option<Timestamp>) -> Result<(), Failure> {
+    match pickup_by.is_some_and(|by| by <= cx.draft.now) {
+        true => Err(Refusal::invalid("pickup_by", "is not in the future").into()),
+        false => Ok(()),
+    }
+}
+
+/// Ends what is due, oldest first, each settled by itself, and returns it, to be put back should the batch come to nothing.
+pub(crate) fn expire(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) -> Vec<(Timestamp, ReservationId)> {
+    let now = cx.draft.now;
+    let mut expired = Vec::new();
+    // Bounded by EXPIRIES_PER_BATCH, and the lines of each.
+    for id in cx.deadlines.take_due(now, EXPIRIES_PER_BATCH) {
+        let is_kept_alive = cx.kept.holds(id);
+        let Some(reservation) = cx.draft.reservation(id) else { continue };
+        let Some(deadline) = reservation.deadline().filter(|deadline| *deadline <= now) else { continue };
+        if is_kept_alive {
+            cx.kept.due.push((deadline, id));
+            continue;
+        }
+        let changes = outstanding(reservation, None, false).expect("all that is outstanding can be given back");
+        let lines = change_lines(cx, &changes, false);
+        let lines = lines.expect("a reservation's units are among the reserved ones of its cells");
+        cx.draft.log(None, Event::Expired(Box::new(Expired { reservation: id, lines })));
+        settle(cx);
+        expired.push((deadline, id));
+    }
+    expired
+}
+
+/// Changes the cells behind some lines, whose units are handed over (`collected`) or given back, and tells how each is
+/// afterwards.
+fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], collected: bool) -> Result<Few<LineChange>, Failure> {
+    for Taken { line, present: quantity, .. } in changes.iter().filter(|taken| taken.present > 0) {
+        let is_tracked = cx.state.catalogue.is_tracked(line.sku);
+        // What nobody counts is gone with its promise either way.
+        let change = match collected || !is_tracked {
+            true => StockChange::conjure(*quantity).inverse(),
+            false => StockChange::reserve(*quantity).inverse(),
+        };
+        let level = cx.draft.cell(line.sku, line.location).level;
+        let level = level.checked_add(change).ok_or_else(|| {
+            Refusal::invalid("lines", format!("on_hand would fall below {}", crate::level::ON_HAND_RANGE.start()))
+        })?;
+        let now = cx.draft.now;
+        let cell = cx.draft.touch(line.sku, line.location);
+        cell.level = level;
+        if collected && is_tracked {
+            // Handed over now, after whatever was counted: a late count in this very batch must know of it.
+            cell.moved.push((now.after_count(cell.counted_at), change.on_hand));
+        }
+    }
+    let after = |Taken { number, line, units, .. }: &Taken| LineChange {
+        line: *number,
+        quantity: *units,
+        cell: cx.draft.cell_after(line.sku, line.location),
+    };
+    Ok(changes.iter().map(after).collect())
+}
+
+/// Hands over (`collected`), or gives back, units of a reservation by the numbers of its lines: the cells are changed in the
+/// draft, the step is to be logged.
+///
+/// # Errors
+/// A line that it does not have, or units that it does not have left.
+pub(crate) fn change_units(
+    cx: &mut Decide<'_>,
+    id: ReservationId,
+    units: &[(u16, u32)],
+    collected: bool,
+) -> Result<Few<LineChange>, Failure> {
+    let reservation = cx.draft.reservation(id).ok_or(Refusal::NotFound("reservation"))?;
+    let mut changes = Vec::new();
+    for (at, (number, units)) in units.iter().enumerate() {
+        let line = reservation.lines.get(usize::from(*number)).filter(|line| line.present() >= *units);
+        let Some(line) = line else {
+            return Err(Refusal::TooManyUnits { state: reservation.state, line: at, left: 0 }.into());
+        };
+        changes.push(Taken { number: *number, line: line.clone(), units: *units, present: *units });
+    }
+    change_lines(cx, &changes, collected)
+}
+
+/// A code that no open reservation has, from random bits that came from outside.
+fn pickup_code(cx: &Decide<'_>, entropy: u64) -> String {
+    let taken = |code: &String| cx.state.reservations.code_is_taken(code);
+    let candidates = (0..64).map(|n| crockford(entropy.rotate_right(n), PICKUP_CODE_DIGITS));
+    let fallback = crockford(entropy, PICKUP_CODE_DIGITS);
+    candidates.into_iter().find(|code| !taken(code)).unwrap_or(fallback)
+}
+
+/// Whether the customer showed the code. None at all is the staff's own judgement, unless it is demanded; a wrong one is
+/// refused. What is sent is handed to a carrier, who knows no code; what is still a cart is taken along.
+fn code_fits(reservation: &Reservation, shown: Option<&str>, is_demanded: bool) -> Result<bool, Failure> {
+    let Some(shown) = shown else {
+        let has_one = reservation.pickup_code.is_some();
+        let needs_one = match reservation.purpose {
+            Purpose::Pickup => true,
+            Purpose::Cart => has_one,
+            Purpose::Delivery => false,
+        };
+        return match is_demanded && needs_one {
+            true => Err(Refusal::PickupCodeRequired { has_one }.into()),
+            false => Ok(false),
+        };
+    };
+    // People read 0 for O and 1 for I or L; the alphabet has neither letter.
+    let read = |c: char| match c.to_ascii_uppercase() {
+        'O' => '0',
+        'I' | 'L' => '1',
+        c => c,
+    };
+    let shown: String = shown.chars().filter(|c| !matches!(c, ' ' | '-')).map(read).collect();
+    match reservation.pickup_code.as_deref() {
+        Some(code) if code == shown => Ok(true),
+        _ => Err(Refusal::WrongPickupCode.into()),
+    }
+}
+
+/// Units of a line that are handed over or given back.
+struct Taken {
+    number: u16,
+    line: Line,
+    units: u32,
+    /// Units of them that are there; the others were still to come.
+    present: u32,
+}
+
+/// The lines and units that a request means: those it names, or all that is left; `present` for those only that are there.
+/// Bounded by the lines of the request and of the reservation, at most 16,384.
+fn outstanding(
+    reservation: &Reservation,
+    wanted: Option<&[LineUnits]>,
+    present: bool,
+) -> Result<SmallVec<[Taken; 1]>, Failure> {
+    let left = (0..).zip(reservation.lines.iter().cloned());
+    let Some(wanted) = wanted else {
+        let open = left.filter(|(_, line)| line.outstanding() > 0).map(|(number, line)| {
+            let (units, present) = (line.outstanding(), line.present());
+            Taken { number, line, units, present }
+        });
+        return Ok(open.collect());
+    };
+    // Units whose location is open are in one place, as far as anybody knows.
+    let public = |line: &Line| line.unbound().is_none().then_some(line.location);
+    let mut changes = SmallVec::new();
+    // What each line has left: units that are there, and units that are to come.
+    let mut lines: Vec<(u16, Line, u32, u32)> = left
+        .map(|(number, line)| (number, line.present(), line.waiting(), line))
+        .map(|(n, p, w, l)| (n, l, p, w))
+        .collect();
+    for (at, units) in wanted.iter().enumerate() {
+        let fits =
+            |line: &Line| line.sku == units.sku && units.location.is_none_or(|location| public(line) == Some(location));
+        let mut places: Vec<_> =
+            lines.iter().filter(|(_, line, ..)| fits(line)).map(|(_, line, ..)| public(line)).collect();
+        places.sort_unstable();
+        places.dedup();
+        match places.as_slice() {
+            [] => return Err(Refusal::invalid(format!("lines[{at}].sku"), "is not in this reservation").into()),
+            [_] => {}
+            _ => {
+                return Err(
+                    Refusal::invalid(format!("lines[{at}].location"), "several lines have this SKU; name one").into()
+                );
+            }
+        }
+        // Several lines may be on one cell: use them up in order, what is to come first where it is given back.
+        let mut missing = units.quantity;
+        for (number, line, there, to_come) in lines.iter_mut().filter(|(_, line, ..)| fits(line)) {
+            let waited = if present { 0 } else { missing.min(*to_come) };
+            let taken = (missing - waited).min(*there);
+            if waited + taken > 0 {
+                missing -= waited + taken;
+                *to_come -= waited;
+                *there -= taken;
+                changes.push(Taken { number: *number, line: line.clone(), units: waited + taken, present: taken });
+            }
+        }
+        if missing > 0 {
+            let left = units.quantity - missing;
+            return Err(Refusal::TooManyUnits { state: reservation.state, line: at, left }.into());
+        }
+    }
+    Ok(changes)
+}

@@ -1,0 +1,131 @@
+//! The events of reservations.
+
+use super::promise::{
+    Arranged, Cancelled, Collected, Confirmed, Expired, Extended, PickupBySet, Promised, Readied, Rebound, Replaced,
+    Reserved,
+};
+use crate::effect::{Effect, Made, Step};
+use crate::kernel::repeat::{EntityKind::Reservation, Repeat};
+use crate::kernel::tagged::tagged;
+
+tagged! {
+    /// What can happen to reservations.
+    #[derive(Debug, Clone, PartialEq)]
+    pub enum Event {
+        /// Units were promised.
+        8 => Reserved(Box<Reserved>),
+        /// A promise became an order.
+        9 => Confirmed(Box<Confirmed>),
+        /// A promise was put aside for its customer.
+        10 => Readied(Box<Readied>),
+        /// Promised units were handed over.
+        11 => Collected(Box<Collected>),
+        /// Promised units were given back.
+        12 => Cancelled(Box<Cancelled>),
+        /// A hold got a new deadline.
+        13 => Extended(Extended),
+        /// A promise outlived its deadline, and its units went back.
+        14 => Expired(Box<Expired>),
+        /// Units were promised on terms: out of a group, or under quotas.
+        20 => Promised(Box<Promised>),
+        /// Units of a promise moved to other locations, or the location of some was made public.
+        21 => Rebound(Box<Rebound>),
+        /// Units were promised on terms, some of them before they are there, or as an order that counts against a day.
+        26 => Arranged(Box<Arranged>),
+        /// An order got another deadline, or none.
+        33 => PickupBySet(PickupBySet),
+        /// Units were promised in place of several holds at once.
+        37 => Replaced(Box<Replaced>),
+    }
+}
+
+impl Event {
+    /// Tells what it does.
+    #[inline]
+    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+        match self {
+            Self::Reserved(reserved) => Made::plain(reserved).effects(to),
+            Self::Promised(promised) => promised.made().effects(to),
+            Self::Arranged(arranged) => Made::arranged(arranged).effects(to),
+            Self::Replaced(replaced) => replaced.made().effects(to),
+            Self::Collected(collected) => collected.effects(to),
+            Self::Cancelled(cancelled) => {
+                cancelled.lines.iter().for_each(|line| to(Effect::Cell(&line.cell, None)));
+                to(Effect::Promise(Step::Cancelled(cancelled)));
+            }
+            Self::Expired(expired) => {
+                expired.lines.iter().for_each(|line| to(Effect::Cell(&line.cell, None)));
+                to(Effect::Promise(Step::Expired(expired)));
+            }
+            Self::Rebound(rebound) => {
+                for moved in &rebound.moves {
+                    to(Effect::Cell(&moved.from, None));
+                    to(Effect::Cell(&moved.to, None));
+                }
+                to(Effect::Promise(Step::Rebound(rebound)));
+            }
+            Self::Confirmed(confirmed) => to(Effect::Promise(Step::Confirmed(confirmed))),
+            Self::Readied(readied) => to(Effect::Promise(Step::Readied(readied))),
+            Self::Extended(extended) => to(Effect::Promise(Step::Extended(extended))),
+            Self::PickupBySet(set) => to(Effect::Promise(Step::PickupBySet(set))),
+        }
+    }
+
+    /// How a repeat of the request behind it is answered: by the reservation as it was after it.
+    pub fn repeat(&self) -> Repeat {
+        let of = |id: crate::ids::ReservationId| Repeat::Entity(Reservation, id.0);
+        match self {
+            Self::Reserved(_) | Self::Promised(_) | Self::Arranged(_) | Self::Replaced(_) => Repeat::Made(Reservation),
+            Self::Confirmed(event) => of(event.reservation),
+            Self::Readied(event) => of(event.reservation),
+            Self::Collected(event) => of(event.reservation),
+            Self::Cancelled(event) => of(event.reservation),
+            Self::Extended(event) => of(event.reservation),
+            Self::Expired(event) => of(event.reservation),
+            Self::Rebound(event) => of(event.reservation),
+            Self::PickupBySet(event) => of(event.reservation),
+        }
+    }
+}
+
+impl Promised {
+    /// The promise that was made.
+    pub fn made(&self) -> Made<'_> {
+        Made { terms: &self.terms, ..Made::plain(&self.reserved) }
+    }
+}
+
+impl Replaced {
+    /// The promise that was made.
+    pub fn made(&self) -> Made<'_> {
+        Made { others: &self.others, ..Made::arranged(&self.arranged) }
+    }
+}
+
+impl Event {
+    /// The promise that was made, in the shape that holds any; the event itself where it made none, or replaced several.
+    ///
+    /// # Errors
+    /// The event, as it was.
+    pub fn into_arranged(self) -> Result<Arranged, Self> {
+        let plain = |promised| Arranged { promised, waits: Vec::new(), orders: Vec::new() };
+        match self {
+            Self::Reserved(reserved) => Ok(plain(Promised { reserved: *reserved, terms: Vec::new() })),
+            Self::Promised(promised) => Ok(plain(*promised)),
+            Self::Arranged(arranged) => Ok(*arranged),
+            other => Err(other),
+        }
+    }
+}
+
+impl Collected {
+    /// Tells what it does: the cells, what left them, and the step.
+    #[inline]
+    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+        for (row, line) in (0..).zip(&self.lines) {
+            to(Effect::Cell(&line.cell, None));
+            to(Effect::HandedOver(row, line));
+        }
+        to(Effect::Promise(Step::Collected(self)));
+    }
+}

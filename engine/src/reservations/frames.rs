@@ -1,0 +1,132 @@
+//! What a checkpoint holds of reservations.
+
+use std::io;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::fold::{Writer, restore_closed};
+use super::ledger::{Counted, Used};
+use super::promise::OrderDay;
+use super::{Closed, Known, Reservation, Wait, v1};
+use crate::ids::ReservationId;
+use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
+use crate::kernel::tagged::tagged;
+use crate::state::State;
+
+tagged! {
+    /// A piece of it.
+    pub enum Frame {
+        /// As format 1 has them.
+        8 => ReservationsV1(Vec<v1::Reservation>),
+        /// As format 2 has them: nothing of them is to come.
+        12 => ReservationsV2(Vec<Reservation>),
+        /// What quotas count.
+        13 => Quotas(Vec<(Counted, Used)>),
+        /// As format 3 has them.
+        15 => Reservations(Vec<Kept>),
+        /// With whose each is.
+        21 => Whole(Vec<(Kept, u32)>),
+        /// What memory keeps of those that are closed.
+        22 => Closed(Vec<Closed>),
+        /// Who made which of those that are open.
+        23 => Owners(Vec<(ReservationId, u64)>),
+    }
+}
+
+/// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.
+#[derive(Serialize, Deserialize)]
+pub struct Kept(Reservation, Vec<(u16, Wait)>, Vec<OrderDay>);
+
+impl From<Arc<Reservation>> for Kept {
+    fn from(reservation: Arc<Reservation>) -> Self {
+        let lines = (0..).zip(&reservation.lines);
+        let waits = lines.filter_map(|(number, line)| Some((number, line.wait.as_deref()?.clone()))).collect();
+        let orders = reservation.orders.to_vec();
+        Self(Arc::unwrap_or_clone(reservation), waits, orders)
+    }
+}
+
+impl From<Kept> for Reservation {
+    fn from(Kept(mut reservation, waits, orders): Kept) -> Self {
+        for (number, wait) in waits {
+            if let Some(line) = reservation.lines.get_mut(usize::from(number)) {
+                line.wait = Some(Box::new(wait));
+            }
+        }
+        reservation.orders = orders.into();
+        reservation
+    }
+}
+
+/// Saves what is known of each reservation, oldest first; tells how many there are.
+///
+/// # Errors
+/// What `put` said.
+pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
+    let (mut whole, mut closed, mut count) = (Vec::new(), Vec::new(), 0);
+    for known in state.reservations.each() {
+        count += 1;
+        match known {
+            Known::Here(reservation) => {
+                let caller = reservation.caller;
+                whole.push((Kept::from(reservation), caller));
+            }
+            Known::Closed(entry) => closed.push(*entry),
+        }
+        if whole.len() >= ITEMS_PER_FRAME {
+            put(Frame::Whole(std::mem::take(&mut whole)))?;
+        }
+        if closed.len() >= ITEMS_PER_FRAME {
+            put(Frame::Closed(std::mem::take(&mut closed)))?;
+        }
+    }
+    put(Frame::Whole(whole))?;
+    put(Frame::Closed(closed))?;
+    // Behind the reservations: of one that is open still, it is there.
+    in_frames(state.all_owners(), |rows| put(Frame::Owners(rows)))?;
+    Ok(count)
+}
+
+/// Saves what quotas count.
+///
+/// # Errors
+/// What `put` said.
+pub(crate) fn save_quotas(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+    let counted: Vec<_> = state.ledger().quotas().into_iter().map(|(counted, _)| counted).collect();
+    for chunk in counted.chunks(ITEMS_PER_FRAME) {
+        let (_, copied) = state.view.read(|| {
+            let ledger = state.ledger();
+            let used = chunk.iter().map(|counted| (*counted, ledger.used(*counted)));
+            used.filter(|(_, used)| used.seq > 0).collect()
+        });
+        put(Frame::Quotas(copied))?;
+    }
+    Ok(())
+}
+
+/// Puts a piece back.
+pub(crate) fn restore(writer: &mut Writer, state: &State, frame: Frame) {
+    match frame {
+        Frame::ReservationsV1(rows) => {
+            rows.into_iter().for_each(|reservation| writer.restore_reservation(state, reservation.into()));
+        }
+        Frame::ReservationsV2(rows) => {
+            rows.into_iter().for_each(|reservation| writer.restore_reservation(state, reservation));
+        }
+        Frame::Reservations(rows) => {
+            rows.into_iter().for_each(|kept| writer.restore_reservation(state, kept.into()));
+        }
+        Frame::Whole(rows) => {
+            for (kept, caller) in rows {
+                writer.restore_reservation(state, Reservation { caller, ..kept.into() });
+            }
+        }
+        Frame::Closed(rows) => rows.iter().for_each(|closed| restore_closed(state, closed)),
+        Frame::Quotas(rows) => rows.into_iter().for_each(|(counted, used)| state.restore_quota(counted, used)),
+        Frame::Owners(rows) => {
+            writer.has_owners = true;
+            state.restore_owners(rows);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Folding rules into the durable view.
+
+use std::collections::BTreeSet;
+
+use super::{RuleId, Standing};
+use crate::effect::{At, RuleChange};
+use crate::hash::{self, Part, Sums};
+use crate::state::State;
+
+/// Rules were set, removed, or activated by date.
+pub(crate) fn change(state: &State, at: At<'_>, change: RuleChange<'_>) {
+    match change {
+        RuleChange::Set(rows) => {
+            let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
+            rehash(state, &ids, || state.rules.fold_set(at.seq, rows));
+        }
+        RuleChange::Activated(rows) => {
+            let ids: BTreeSet<_> = rows.iter().map(|(id, _)| *id).collect();
+            rehash(state, &ids, || state.rules.fold_activated(at.seq, rows));
+        }
+    }
+    state.forget_quotas();
+}
+
+pub(crate) fn digest(state: &State, standing: &Standing, put: &mut dyn FnMut(Part, hash::Digest)) {
+    let key = hash::name(standing.name.as_str());
+    put(Part::Rules, hash::content::digest(&state.catalogue, Part::Rules, key, &standing.rule));
+    if standing.in_force {
+        put(Part::InForce, hash::content::digest(&state.catalogue, Part::InForce, key, &true));
+    }
+}
+
+fn digest_all(state: &State, ids: &BTreeSet<RuleId>) -> Sums {
+    let mut sums = Sums::default();
+    for standing in ids.iter().filter_map(|id| state.rules.at(*id)) {
+        digest(state, &standing, &mut |part, digest| sums.add(part, digest));
+    }
+    sums
+}
+
+/// Folds what changes rules.
+fn rehash(state: &State, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
+    let before = digest_all(state, ids);
+    fold();
+    let after = digest_all(state, ids);
+    for part in [Part::Rules, Part::InForce] {
+        state.hash.change(part, before.sum(part), after.sum(part));
+    }
+}
+
+/// Puts back a rule from an image.
+pub(crate) fn restore(state: &State, id: RuleId, standing: Option<Standing>) {
+    rehash(state, &BTreeSet::from([id]), || state.rules.restore(id, standing));
+}

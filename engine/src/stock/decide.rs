@@ -1,0 +1,438 @@
+//! Deciding movements and counts: physical truth, which is recorded rather than refused.
+
+use crate::command::{AsOf, Count, Failure, Movement, Refusal};
+use crate::decide::draft::{Answer, CellChange};
+use crate::decide::{Decide, Decision, left};
+use crate::event::{Cause, Counted, Moved, MovementKind};
+use crate::ids::{LocationId, SkuId, Timestamp};
+use crate::level::{CORRECTED_ON_HAND_MIN, IN_QUARANTINE, ON_HAND_RANGE, StockChange, StockLevel};
+use crate::stock::command::Command;
+use crate::stock::event::Event;
+use crate::supply::decide::Receipt;
+use crate::supply::decide::log_moved;
+
+/// How far ahead of the log a caller's clock may be, in seconds; what carries its time then happens now.
+const CLOCK_SKEW_SECONDS_MAX: u64 = 300;
+
+/// What a count comes to.
+pub(crate) enum CountVerdict {
+    /// It changes stock, safety stock, or what is known of a cell: logged as this.
+    Counted(Counted),
+    /// It found what the books say, for a moment after the last count.
+    Confirmed(SkuId, LocationId, Timestamp),
+    /// It is no newer than what is known, and changes nothing.
+    Stale(Counted),
+    /// It says what was known, for a moment that was known.
+    Unchanged,
+}
+
+/// What the books are told to hold in a cell, and from when on the count is in force.
+struct Finding {
+    sku: SkuId,
+    location: LocationId,
+    /// What was told.
+    counted: i32,
+    /// What the books said for that moment; none where that is not known, and the count changes nothing.
+    expected: Option<i64>,
+    counted_at: Timestamp,
+    safety_stock: Option<u32>,
+}
+
+/// Decides a command of stock.
+pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, cause: &mut Option<Box<Cause>>) -> Decision {
+    match command {
+        Command::Move(movements) => move_stock(cx, movements, cause),
+        Command::Count(counts) => count_all(cx, counts, cause),
+    }
+}
+
+/// Logs the shortages that came or went with what a command did to `cells`. A shortage is told when it begins, when it is
+/// twice what was told last, and when it ends: one that every sale makes larger is told a few times, and the shortage of a
+/// cell itself is what its level says.
+pub(crate) fn note_shortages(cx: &mut Decide<'_>, cells: &[CellChange]) {
+    // Bounded by the cells of one command.
+    for (sku, location, _, change) in cells {
+        let after = cx.draft.cell(*sku, *location).level;
+        let before = after.checked_add(change.inverse()).unwrap_or(after);
+        let (short_before, short_after) = (before.shortage(), after.shortage());
+        if short_after > short_before
+            && short_after >= cx.draft.told_missing(*sku, *location, short_before).saturating_mul(2)
+        {
+            let cell = cx.draft.cell_after(*sku, *location);
+            cx.draft.tell_missing(*sku, *location, short_after);
+            cx.draft.log(None, Event::ShortageGrew(cell));
+        } else if short_before > 0 && short_after == 0 {
+            let cell = cx.draft.cell_after(*sku, *location);
+            cx.draft.log(None, Event::ShortageCleared(cell));
+        }
+    }
+}
+
+fn move_stock(cx: &mut Decide<'_>, movements: Vec<Movement>, cause: &mut Option<Box<Cause>>) -> Decision {
+    let by = Cause::caller(cause.as_deref());
+    let (mut rows, mut receipts) = (Vec::with_capacity(movements.len()), Vec::new());
+    // Bounded by the rows of the request.
+    for (at, movement) in movements.into_iter().enumerate() {
+        let field = |name: &str| format!("movements[{at}].{name}");
+        // Goods that a customer takes or brings are noted whatever was said of them.
+        use MovementKind::{Return, ReturnDamaged, ReturnToInspect, Sale};
+        if !matches!(movement.kind, Sale | Return | ReturnToInspect | ReturnDamaged) {
+            cx.draft.refuse_retired(&movement.sku, &movement.location, &field)?;
+        }
+        let sku = cx.draft.make_up_sku(&movement.sku, by, &|| field("sku"))?;
+        let location = cx.draft.make_up_location(&movement.location, by, &|| field("location"))?;
+        let is_tracked = cx.state.catalogue.is_tracked(sku);
+        if !is_tracked {
+            check_uncounted(cx, sku, movement.kind, &field)?;
+        }
+        let location = match movement.kind {
+            _ if cx.draft.is_quarantine(location) => in_quarantine(location, movement.kind, || field("kind"))?,
+            MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => {
+                cx.draft.quarantine_at(location).ok_or_else(|| left::locations(&field("location")))?
+            }
+            _ => location,
+        };
+        let is_sale = movement.kind == MovementKind::Sale;
+        let told_at = match movement.occurred_at {
+            // A till is never refused, however wrong its clock is.
+            Some(time) if is_sale => Some(time).filter(|time| *time <= cx.draft.now),
+            Some(time) => if_past(cx, time, || field("occurred_at"))?,
+            None => None,
+        };
+        let told = ToldMovement {
+            kind: movement.kind,
+            change: movement.change,
+            told_at,
+            reference: movement.reference,
+            unplanned: movement.unplanned,
+        };
+        rows.push(move_cell(cx, (sku, location), told, &mut receipts, &field)?);
+    }
+    log_moved(cx, cause, rows, &receipts)
+}
+
+/// A movement of one cell, as it was told.
+pub(crate) struct ToldMovement {
+    pub kind: MovementKind,
+    pub change: i64,
+    /// When it happened, where it was told and is not ahead of the log.
+    pub told_at: Option<Timestamp>,
+    pub reference: Option<String>,
+    /// Whether a receipt is of nothing that was known to come.
+    pub unplanned: bool,
+}
+
+/// Applies a movement to the draft. What came to a cell to which something is to come, or that is waited for, joins
+/// `receipts`.
+pub(crate) fn move_cell(
+    cx: &mut Decide<'_>,
+    (sku, location): (SkuId, LocationId),
+    movement: ToldMovement,
+    receipts: &mut Vec<Receipt>,
+    field: &dyn Fn(&str) -> String,
+) -> Result<Moved, Failure> {
+    let is_tracked = cx.state.catalogue.is_tracked(sku);
+    let is_sale = movement.kind == MovementKind::Sale;
+    let now = cx.draft.now;
+    let cell = cx.draft.cell(sku, location);
+    let created = !cell.exists;
+    // A count knows of what happened up to it. What carries no time of its own happens now, after every count.
+    let counted = movement.told_at.is_some_and(|time| time <= cell.counted_at);
+    let occurred_at = movement.told_at.unwrap_or(now.after_count(cell.counted_at));
+    let before = cell.level;
+    let (level, absorbed) = match before.checked_add(StockChange::bring(movement.change)) {
+        // It is noted, and moves nothing that anybody counts.
+        _ if counted || !is_tracked => (before, true),
+        Some(level) if is_sale || !is_overcorrected(before, level) => (level, false),
+        // The cell is as low as it goes, and a till is never refused: the sale stands in the log, and the next
+        // count says what is there.
+        None if is_sale => (before, true),
+        Some(_) => return Err(overcorrected(field("quantity"))),
+        None => return Err(out_of_range(field("quantity"))),
+    };
+    let cell = cx.draft.touch(sku, location);
+    cell.level = level;
+    if !absorbed {
+        cell.moved.push((occurred_at, movement.change));
+    }
+    if movement.kind == MovementKind::Receipt && cx.draft.ledger.outlook(sku, location).is_some() {
+        receipts.push(Receipt {
+            sku,
+            location,
+            units: movement.change.max(0) as u32,
+            unplanned: movement.unplanned,
+            reference: movement.reference.clone(),
+        });
+    }
+    Ok(Moved {
+        kind: movement.kind,
+        change: movement.change,
+        occurred_at,
+        absorbed,
+        created,
+        reference: movement.reference,
+        cell: cx.draft.cell_after(sku, location),
+    })
+}
+
+/// A movement of what is in quarantine, if it is one by which goods come to light, or leave it.
+fn in_quarantine(location: LocationId, kind: MovementKind, field: impl Fn() -> String) -> Result<LocationId, Failure> {
+    match kind {
+        MovementKind::Damage | MovementKind::Adjustment => Ok(location),
+        _ => {
+            let reason = "what is in quarantine is damaged, adjusted or counted; returns name the place itself";
+            Err(Refusal::invalid(field(), reason).into())
+        }
+    }
+}
+
+/// Refuses movements of what nobody counts, but for what tills report: whole baskets, of which that is a part.
+fn check_uncounted(
+    cx: &Decide<'_>,
+    sku: SkuId,
+    kind: MovementKind,
+    field: &dyn Fn(&str) -> String,
+) -> Result<(), Failure> {
+    let name = cx.state.catalogue.skus.name(sku);
+    match kind {
+        MovementKind::Sale | MovementKind::Return => Ok(()),
+        MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => {
+            let reason = format!("nobody counts {name}, so nothing of it is put into quarantine; leave condition out");
+            Err(Refusal::invalid(field("condition"), reason).into())
+        }
+        MovementKind::Receipt | MovementKind::Adjustment | MovementKind::Damage => {
+            let reason = format!(
+                "nobody counts {name}, of which only a sale or a return is noted; set tracked to true to count it"
+            );
+            Err(Refusal::invalid(field("kind"), reason).into())
+        }
+    }
+}
+
+fn count_all(cx: &mut Decide<'_>, counts: Vec<Count>, cause: &mut Option<Box<Cause>>) -> Decision {
+    let by = Some(Cause::caller(cause.as_deref()));
+    let mut rows = Vec::with_capacity(counts.len());
+    // Bounded by the rows of the request.
+    for (at, count) in counts.iter().enumerate() {
+        let field = |name: &str| format!("counts[{at}].{name}");
+        let (counted_at, counted) = match count_one(cx, count, by, &field)? {
+            CountVerdict::Counted(counted) | CountVerdict::Stale(counted) => (counted.counted_at, Some(counted)),
+            CountVerdict::Confirmed(_, _, counted_at) => (counted_at, None),
+            CountVerdict::Unchanged => {
+                let (sku, location) = counted_cell(cx, count, by, &field)?;
+                (cx.draft.cell(sku, location).counted_at, None)
+            }
+        };
+        if let Some(counted) = counted {
+            rows.push(counted);
+            continue;
+        }
+        // It found what was expected, and is answered like any other.
+        let (sku, location) = counted_cell(cx, count, by, &field)?;
+        let (cell, counted) = (cx.draft.cell_after(sku, location), count.on_hand);
+        rows.push(Counted { counted, expected: counted, counted_at, outdated: false, created: false, cell });
+    }
+    Ok(Answer::Record(cx.draft.log(cause.take(), Event::Counted(rows))))
+}
+
+/// The cell that a count is of. Names that nobody knows are made up by a caller, or created by whoever imports.
+fn counted_cell(
+    cx: &mut Decide<'_>,
+    count: &Count,
+    by: Option<u64>,
+    field: &dyn Fn(&str) -> String,
+) -> Result<(SkuId, LocationId), Failure> {
+    let Count { sku, location, .. } = count;
+    if by.is_some() {
+        cx.draft.refuse_retired(sku, location, field)?;
+    }
+    match by {
+        Some(by) => Ok((
+            cx.draft.make_up_sku(sku, by, &|| field("sku"))?,
+            cx.draft.make_up_location(location, by, &|| field("location"))?,
+        )),
+        None => Ok((
+            cx.draft.intern_sku(sku).ok_or_else(|| left::others(&field("sku")))?,
+            cx.draft.intern_location(location).ok_or_else(|| left::locations(&field("location")))?,
+        )),
+    }
+}
+
+/// Decides one count and applies it to the draft. Who is not allowed to create names makes them up, as `by`.
+pub(crate) fn count_one(
+    cx: &mut Decide<'_>,
+    count: &Count,
+    by: Option<u64>,
+    field: &dyn Fn(&str) -> String,
+) -> Result<CountVerdict, Failure> {
+    let (sku, location) = counted_cell(cx, count, by, field)?;
+    cx.refuse_uncounted(sku, field)?;
+    let told_at = match count.counted_at {
+        Some(time) => if_past(cx, time, || field("counted_at"))?,
+        None => None,
+    };
+    if let Some(as_of) = count.as_of {
+        return book_one(cx, (sku, location), count, told_at, as_of, field);
+    }
+    count_at(cx, (sku, location), count, told_at, field)
+}
+
+/// Decides a count that is true at `told_at`, or now.
+fn count_at(
+    cx: &mut Decide<'_>,
+    (sku, location): (SkuId, LocationId),
+    count: &Count,
+    told_at: Option<Timestamp>,
+    field: &dyn Fn(&str) -> String,
+) -> Result<CountVerdict, Failure> {
+    let now = cx.draft.now;
+    let cell = cx.draft.cell(sku, location);
+    let (before, known_at) = (cell.level, cell.counted_at);
+    let counted_at = told_at.unwrap_or(now.max(known_at));
+    // A count without a time of its own is true now: nothing moved after it. One that is older than another changes
+    // nothing, and neither does one of the same moment once nobody knows what the books said then.
+    let moved_since = match told_at {
+        Some(time) if time < known_at => None,
+        Some(time) => match cx.draft.moved_since(sku, location, time) {
+            None if time > known_at => {
+                let reason = "is newer than the last count of this cell, and older than the movements that are \
+                              kept of it, so what moved since is not known; count it again, or leave counted_at out";
+                return Err(Refusal::invalid(field("counted_at"), reason).into());
+            }
+            known => known,
+        },
+        None => Some(0),
+    };
+    let expected = moved_since.map(|moved| i64::from(before.on_hand) - moved);
+    let Count { on_hand: counted, safety_stock, .. } = *count;
+    apply_finding(cx, Finding { sku, location, counted, expected, counted_at, safety_stock }, field)
+}
+
+/// Decides what an export says of a cell: not a count, but the books as of a record, with when the cell was last
+/// counted. It changes what differs from what the books said there, and nothing else.
+fn book_one(
+    cx: &mut Decide<'_>,
+    (sku, location): (SkuId, LocationId),
+    count: &Count,
+    told_at: Option<Timestamp>,
+    as_of: AsOf,
+    field: &dyn Fn(&str) -> String,
+) -> Result<CountVerdict, Failure> {
+    let now = cx.draft.now;
+    let cell = cx.draft.cell(sku, location);
+    let (exists, level, known_at) = (cell.exists, cell.level, cell.counted_at);
+    let Count { on_hand: counted, safety_stock, .. } = *count;
+    let never = Timestamp(0);
+    if !exists {
+        // What was never counted gains no count.
+        let counted_at = told_at.unwrap_or(never);
+        return apply_finding(
+            cx,
+            Finding { sku, location, counted, expected: Some(0), counted_at, safety_stock },
+            field,
+        );
+    }
+    // Compared as both are told: a time of the log is told as that of a clock which it may be ahead of.
+    let known = Some(known_at).filter(|at| *at != never).map(|at| cx.anchors.told(at));
+    let own = as_of.seq.filter(|seq| *seq <= cx.state.view.seq());
+    let moment = as_of.time.min(now);
+    let (expected, counted_at) = match own {
+        // The time of the count was typed in: it is a count like any other.
+        Some(_) if as_of.counted_at > known => return count_at(cx, (sku, location), count, told_at, field),
+        // A newer count is in force.
+        Some(_) if as_of.counted_at < known => (None, known_at),
+        Some(seq) => {
+            let told_since = cx.draft.told_since(sku, location, seq);
+            (told_since.map(|told| i64::from(level.on_hand) - told), moment.max(known_at))
+        }
+        // The books of another directory, true at that moment.
+        None if moment < known_at => (None, known_at),
+        None => {
+            let moved = cx.draft.moved_since(sku, location, moment);
+            if moved.is_none() && as_of.counted_at > known {
+                return count_at(cx, (sku, location), count, Some(moment), field);
+            }
+            (moved.map(|moved| i64::from(level.on_hand) - moved), moment)
+        }
+    };
+    // Books that agree say when they were last counted, and nothing of today.
+    let agrees = expected == Some(i64::from(counted));
+    let counted_at = match own {
+        Some(_) if agrees => known_at,
+        None if agrees => told_at.unwrap_or(never).max(known_at),
+        _ => counted_at,
+    };
+    apply_finding(cx, Finding { sku, location, counted, expected, counted_at, safety_stock }, field)
+}
+
+/// Applies to the draft what was found in a cell.
+fn apply_finding(cx: &mut Decide<'_>, found: Finding, field: &dyn Fn(&str) -> String) -> Result<CountVerdict, Failure> {
+    let Finding { sku, location, counted, expected, counted_at, safety_stock } = found;
+    let cell = cx.draft.cell(sku, location);
+    let (created, before, known_at) = (!cell.exists, cell.level, cell.counted_at);
+    let known_safety_stock = cell.safety_stock;
+    let is_inside = cx.draft.is_quarantine(location);
+    let safety_stock = if is_inside { IN_QUARANTINE } else { safety_stock.unwrap_or(known_safety_stock) };
+    let safety_changes = safety_stock != known_safety_stock;
+    let outdated = expected.is_none();
+    let expected = expected.unwrap_or(before.on_hand.into());
+    let Ok(expected_then) = i32::try_from(expected) else {
+        let reason = format!("the books held {expected} then, and a cell holds no such number; count it again");
+        return Err(Refusal::invalid(field("counted_at"), reason).into());
+    };
+    let difference = if outdated { 0 } else { i64::from(counted) - expected };
+    let changes = difference != 0 || safety_changes || created;
+    if !changes && !outdated && counted_at == known_at {
+        return Ok(CountVerdict::Unchanged);
+    }
+    let level = before.checked_add(StockChange::bring(difference)).ok_or_else(|| out_of_range(field("on_hand")))?;
+    if changes || !outdated {
+        let cell = cx.draft.touch(sku, location);
+        cell.level = level;
+        cell.safety_stock = safety_stock;
+        if !outdated {
+            if counted_at == known_at && !created && difference != 0 {
+                // What was told to be there at that moment is corrected.
+                cell.moved.push((counted_at, difference));
+            }
+            cell.counted_at = counted_at;
+        }
+    }
+    if !changes && !outdated {
+        return Ok(CountVerdict::Confirmed(sku, location, counted_at));
+    }
+    let cell = cx.draft.cell_after(sku, location);
+    let counted = Counted { counted, expected: expected_then, counted_at, outdated, created, cell };
+    Ok(if changes { CountVerdict::Counted(counted) } else { CountVerdict::Stale(counted) })
+}
+
+/// A caller's time, if it is not ahead of the log. Nobody has seen what is still to be: what carries a time of a clock
+/// that is a little fast carries none of its own, and happens now, so that it swallows nothing that comes after it and
+/// is swallowed by nothing that came before.
+pub(crate) fn if_past(
+    cx: &Decide<'_>,
+    time: Timestamp,
+    field: impl Fn() -> String,
+) -> Result<Option<Timestamp>, Failure> {
+    // Where the log is held back, the clock may be right nevertheless.
+    if time > cx.draft.now.plus_seconds(CLOCK_SKEW_SECONDS_MAX).plus_millis(cx.held_back_ms) {
+        let reason = format!("is more than {CLOCK_SKEW_SECONDS_MAX} seconds in the future");
+        return Err(Refusal::invalid(field(), reason).into());
+    }
+    Ok(Some(time).filter(|time| *time <= cx.draft.now))
+}
+
+/// Whether a correction leads lower than corrections may.
+fn is_overcorrected(before: StockLevel, after: StockLevel) -> bool {
+    after.on_hand < before.on_hand && i64::from(after.on_hand) < CORRECTED_ON_HAND_MIN
+}
+
+fn overcorrected(field: String) -> Failure {
+    let reason = format!("the cell's on_hand would fall below {CORRECTED_ON_HAND_MIN}, and only sales lead lower");
+    Refusal::invalid(field, reason).into()
+}
+
+fn out_of_range(field: String) -> Failure {
+    let (low, high) = (ON_HAND_RANGE.start(), ON_HAND_RANGE.end());
+    Refusal::invalid(field, format!("the cell's on_hand would leave {low} to {high}")).into()
+}

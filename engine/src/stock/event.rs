@@ -1,0 +1,70 @@
+//! The events of stock: what moved, and what was counted.
+
+use super::confirmed::CountsConfirmed;
+use super::movement::{Counted, Moved};
+use crate::command::Outcome;
+use crate::effect::Effect;
+use crate::ids::Seq;
+use crate::kernel::cell_after::CellAfter;
+use crate::kernel::repeat::Repeat;
+use crate::kernel::tagged::tagged;
+
+tagged! {
+    /// What can happen to stock.
+    #[derive(Debug, Clone, PartialEq)]
+    pub enum Event {
+        /// Stock moved.
+        6 => Moved(Vec<Moved>),
+        /// Stock was counted.
+        7 => Counted(Vec<Counted>),
+        /// On hand no longer covers what is promised, or covers less of it than before.
+        15 => ShortageGrew(CellAfter),
+        /// On hand covers what is promised again.
+        16 => ShortageCleared(CellAfter),
+        /// Stock was counted, and found to be what the books say.
+        35 => CountsConfirmed(Box<CountsConfirmed>),
+    }
+}
+
+impl Event {
+    /// Tells what it does.
+    #[inline]
+    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+        match self {
+            Self::Moved(rows) => {
+                for (row, moved) in (0..).zip(rows) {
+                    to(Effect::Cell(&moved.cell, None));
+                    to(Effect::Moved(row, moved));
+                }
+            }
+            Self::Counted(rows) => {
+                for (row, counted) in (0..).zip(rows) {
+                    to(Effect::Counted(row, counted));
+                    to(Effect::Cell(&counted.cell, (!counted.outdated).then_some(counted.counted_at)));
+                }
+            }
+            Self::ShortageGrew(cell) => to(Effect::Shortage(cell, true)),
+            Self::ShortageCleared(cell) => to(Effect::Shortage(cell, false)),
+            Self::CountsConfirmed(confirmed) => to(Effect::CountsConfirmed(confirmed)),
+        }
+    }
+
+    /// How a repeat of the request behind it is answered.
+    pub fn repeat(&self) -> Repeat {
+        match self {
+            Self::Moved(_) | Self::Counted(_) => Repeat::Record,
+            Self::ShortageGrew(_) | Self::ShortageCleared(_) | Self::CountsConfirmed(_) => Repeat::Never,
+        }
+    }
+}
+
+impl Event {
+    /// The outcome that the record at `seq` tells by itself, where it tells one.
+    pub fn outcome(&self, seq: Seq) -> Option<Outcome> {
+        match self {
+            Self::Moved(rows) => Some(Outcome::Moved { seq, rows: rows.clone() }),
+            Self::Counted(rows) => Some(Outcome::Counted { seq, rows: rows.clone() }),
+            Self::ShortageGrew(_) | Self::ShortageCleared(_) | Self::CountsConfirmed(_) => None,
+        }
+    }
+}

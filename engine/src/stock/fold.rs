@@ -1,0 +1,225 @@
+//! Folding what moved and what was counted into the durable view.
+//!
+//! The [`Writer`] is made once, with the matrix: only the journal thread has it, so only the journal thread writes cells.
+
+use super::confirmed::CountsConfirmed;
+use super::movement::{Counted, Moved, MovementKind};
+use crate::effect::At;
+use crate::hash::{self, Part};
+use crate::ids::{LocationId, SkuId, Timestamp};
+use crate::kernel::cell_after::CellAfter;
+use crate::level::{IN_QUARANTINE, StockLevel};
+use crate::matrix::MatrixWriter;
+use crate::reservations::promise::LineChange;
+use crate::state::State;
+
+/// The one writer of cells, with what it alone needs to know.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub cells: MatrixWriter,
+    /// By location, what its cells count for in the state hash while nothing is retired there: those of SKUs that are
+    /// retired aside. So a location leaves the hash, and comes back, at the cost of one cell.
+    counts_for: Vec<hash::Digest>,
+}
+
+impl Writer {
+    /// That of a new matrix.
+    pub fn new(cells: MatrixWriter) -> Self {
+        Self { cells, counts_for: Vec::new() }
+    }
+}
+
+/// What a cell holds, as far as it is digested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Holding {
+    level: StockLevel,
+    safety_stock: u32,
+    counted_at: Timestamp,
+}
+
+/// What a cell counts for: no file carries those in quarantine.
+pub(crate) fn part_of(safety_stock: u32) -> Part {
+    if safety_stock == IN_QUARANTINE { Part::Quarantine } else { Part::Stock }
+}
+
+/// Keeping the state hash of cells: those of what is retired are served nowhere, and count for nothing.
+impl Writer {
+    #[inline]
+    fn rehash_cell(
+        &mut self,
+        state: &State,
+        sku: SkuId,
+        location: LocationId,
+        before: Option<Holding>,
+        after: Holding,
+    ) {
+        let at = state.catalogue.place(sku, location);
+        let stock = |Holding { level, safety_stock, counted_at }: Holding| {
+            hash::stock(at, level.on_hand, safety_stock, counted_at)
+        };
+        // Most that happens changes one of the two.
+        let same = |before: Holding| Holding { level: StockLevel { reserved: 0, ..before.level }, ..before };
+        if before.map(same) != Some(same(after)) {
+            let part = part_of(after.safety_stock);
+            self.change_stock(state, (sku, location), part, before.map_or(0, stock), stock(after));
+        }
+        let reserved = before.map_or(0, |before| before.level.reserved);
+        if reserved != after.level.reserved {
+            let before = StockLevel { reserved, ..after.level };
+            state.hash.change(Part::Reserved, hash::reserved(at, before), hash::reserved(at, after.level));
+        }
+    }
+
+    /// What a cell counts for changes.
+    #[inline]
+    fn change_stock(
+        &mut self,
+        state: &State,
+        (sku, location): (SkuId, LocationId),
+        part: Part,
+        leaves: hash::Digest,
+        comes: hash::Digest,
+    ) {
+        // What nobody counts holds what is promised of it and nothing else.
+        if state.catalogue.skus.is_retired(sku) || !state.catalogue.is_tracked(sku) {
+            return;
+        }
+        let at = location.0 as usize;
+        if at >= self.counts_for.len() {
+            self.counts_for.resize(at + 1, 0);
+        }
+        if let Some(sum) = self.counts_for.get_mut(at) {
+            *sum = sum.wrapping_sub(leaves).wrapping_add(comes);
+        }
+        if !state.catalogue.locations.is_retired(location) {
+            state.hash.change(part, leaves, comes);
+        }
+    }
+
+    /// What all cells of a location count for, and where.
+    pub(crate) fn stock_of(&self, state: &State, location: LocationId) -> (Part, hash::Digest) {
+        let is_inside = state.catalogue.quarantine_of(location).is_some();
+        let part = if is_inside { Part::Quarantine } else { Part::Stock };
+        (part, self.counts_for.get(location.0 as usize).copied().unwrap_or(0))
+    }
+
+    /// The cells of a SKU leave the hash, or come back.
+    pub(crate) fn rehash_row(&mut self, state: &State, sku: SkuId, comes: bool) {
+        for (_, cell) in state.matrix.row(sku).iter() {
+            let (location, safety_stock) = (cell.location(), cell.safety_stock());
+            let at = state.catalogue.place(sku, location);
+            let digest = hash::stock(at, cell.durable().on_hand, safety_stock, cell.counted_at());
+            let (leaves, comes) = if comes { (0, digest) } else { (digest, 0) };
+            self.change_stock(state, (sku, location), part_of(safety_stock), leaves, comes);
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn cell(&mut self, state: &State, after: &CellAfter, counted_at: Option<Timestamp>) {
+        let made_before = self.cells.cells();
+        let id = state.matrix.make(&mut self.cells, after.sku, after.location);
+        let cell = state.matrix.cell(id);
+        let holds =
+            || Holding { level: cell.durable(), safety_stock: cell.safety_stock(), counted_at: cell.counted_at() };
+        let before = if self.cells.cells() == made_before {
+            Some(holds())
+        } else {
+            state.set_cells(self.cells.cells());
+            None
+        };
+        let was_stocked = cell.durable().is_stocked();
+        cell.fold_level(&self.cells, after.level);
+        if was_stocked != after.level.is_stocked() {
+            state.count_stocked(after.location, !was_stocked);
+        }
+        if cell.safety_stock() != after.safety_stock {
+            cell.fold_safety_stock(&self.cells, after.safety_stock);
+        }
+        if let Some(counted_at) = counted_at {
+            cell.fold_counted_at(&self.cells, counted_at);
+        }
+        self.rehash_cell(state, after.sku, after.location, before, holds());
+    }
+
+    /// A count found what the books say.
+    pub(crate) fn confirmed(&mut self, state: &State, sku: SkuId, location: LocationId, counted_at: Timestamp) {
+        if let Some(cell) = state.matrix.get(sku, location) {
+            let (level, safety_stock) = (cell.durable(), cell.safety_stock());
+            let before = Holding { level, safety_stock, counted_at: cell.counted_at() };
+            // A row behind it in the same file may tell of a later count.
+            cell.fold_counted_at(&self.cells, counted_at.max(cell.counted_at()));
+            self.rehash_cell(state, sku, location, Some(before), Holding { counted_at: cell.counted_at(), ..before });
+            state.movements.fold_counted(sku, location, counted_at);
+        }
+    }
+
+    /// Puts back a cell from an image.
+    pub(crate) fn restore_cell(&mut self, state: &State, after: &CellAfter, counted_at: Timestamp) {
+        if after.level.shortage() > 0 {
+            state.short_cells().insert((after.sku, after.location), after.level.shortage());
+        }
+        self.cell(state, after, Some(counted_at));
+    }
+
+    /// Before serving: nothing is in flight, so what may be promised is what the log grants.
+    pub(crate) fn rebuild_promises(&mut self, state: &State) {
+        for (_, cell) in state.matrix.range(0, self.cells.cells()) {
+            cell.rebuild_promise(&self.cells);
+        }
+        state.reservations.restored();
+    }
+}
+
+pub(crate) fn handed_over(state: &State, at: At<'_>, row: u32, line: &LineChange) {
+    let CellAfter { sku, location, .. } = line.cell;
+    let change = -i64::from(line.quantity);
+    let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
+    if state.catalogue.is_tracked(sku) {
+        let happened_at = at.time.after_count(counted_at);
+        state.movements.fold_moved(sku, location, (at.seq, row), happened_at, change);
+    }
+    state.rates.fold_sold(sku, location, (at.seq, row), at.time, line.quantity);
+}
+
+pub(crate) fn moved(state: &State, at: At<'_>, row: u32, moved: &Moved) {
+    let CellAfter { sku, location, .. } = moved.cell;
+    if !moved.absorbed {
+        state.movements.fold_moved(sku, location, (at.seq, row), moved.occurred_at, moved.change);
+    }
+    if moved.kind == MovementKind::Sale {
+        state.rates.fold_sold(sku, location, (at.seq, row), at.time, moved.change.unsigned_abs() as u32);
+    }
+}
+
+/// What late movements reckon with. The level and its moment come with the cell, behind it.
+pub(crate) fn counted(state: &State, at: At<'_>, row: u32, counted: &Counted) {
+    let CellAfter { sku, location, .. } = counted.cell;
+    if counted.outdated {
+        return;
+    }
+    let counted_at = counted.counted_at;
+    let known_at = state.matrix.get(sku, location).map(|cell| cell.counted_at());
+    if known_at == Some(counted_at) {
+        let corrected = i64::from(counted.counted) - i64::from(counted.expected);
+        state.movements.fold_recounted(sku, location, (at.seq, row), counted_at, corrected);
+    } else {
+        state.movements.fold_counted(sku, location, counted_at);
+    }
+}
+
+/// Counts found what the books say.
+pub(crate) fn counts_confirmed(writer: &mut Writer, state: &State, confirmed: &CountsConfirmed) {
+    for (sku, location) in confirmed.cells.iter() {
+        writer.confirmed(state, sku, location, confirmed.counted_at);
+    }
+}
+
+/// A cell is short, or no longer is.
+pub(crate) fn shortage(state: &State, cell: &CellAfter, grew: bool) {
+    let key = (cell.sku, cell.location);
+    match grew {
+        true => state.short_cells().insert(key, cell.level.shortage()),
+        false => state.short_cells().remove(&key),
+    };
+}

@@ -1,0 +1,102 @@
+//! The events of inbound supply.
+
+use super::received::{Fill, Received, SupplySet, WaitDated};
+use crate::command::Outcome;
+use crate::effect::{Effect, Inbound};
+use crate::ids::Seq;
+use crate::kernel::repeat::Repeat;
+use crate::kernel::tagged::tagged;
+
+tagged! {
+    /// What can happen to inbound supply, and to those who wait for it.
+    #[derive(Debug, Clone, PartialEq)]
+    pub enum Event {
+        /// Inbound supply changed.
+        23 => SupplySet(Vec<SupplySet>),
+        /// Stock moved, and some of it was supply that came, or was waited for.
+        24 => Received(Box<Received>),
+        /// Units that became free went to promises that waited for them, by reservation and line.
+        25 => Filled(Vec<Fill>),
+        /// Promises that wait are at risk, or no longer are, by reservation and line.
+        27 => WaitsDated(Vec<WaitDated>),
+    }
+}
+
+impl Event {
+    /// Tells what it does.
+    #[inline]
+    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+        match self {
+            Self::SupplySet(rows) => {
+                rows.iter().for_each(|row| to(Effect::Cell(&row.cell, None)));
+                to(Effect::Inbound(Inbound::Set(rows)));
+            }
+            Self::Received(received) => received.effects(to),
+            Self::Filled(fills) => {
+                cells_of(fills, to);
+                to(Effect::Filled(fills));
+            }
+            Self::WaitsDated(rows) => to(Effect::Dated(rows)),
+        }
+    }
+
+    /// How a repeat of the request behind it is answered.
+    pub fn repeat(&self) -> Repeat {
+        match self {
+            Self::Received(_) => Repeat::Record,
+            Self::SupplySet(_) | Self::Filled(_) | Self::WaitsDated(_) => Repeat::Never,
+        }
+    }
+}
+
+impl Received {
+    /// Tells what it does: cells with the levels after the fills, movements, supply that came, and who got it.
+    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+        let filled = |row: &crate::stock::movement::Moved| {
+            self.fills.iter().any(|fill| fill.cell.is_of(row.cell.sku, row.cell.location))
+        };
+        if self.rows.len() <= FEW && self.fills.len() <= FEW {
+            self.rows.iter().filter(|row| !filled(row)).for_each(|row| to(Effect::Cell(&row.cell, None)));
+        } else {
+            let cells = super::received::filled_cells(&self.fills);
+            let filled = |row: &crate::stock::movement::Moved| cells.contains_key(&(row.cell.sku, row.cell.location));
+            self.rows.iter().filter(|row| !filled(row)).for_each(|row| to(Effect::Cell(&row.cell, None)));
+        }
+        cells_of(&self.fills, to);
+        (0..).zip(&self.rows).for_each(|(row, moved)| to(Effect::Moved(row, moved)));
+        if !self.used.is_empty() {
+            to(Effect::Inbound(Inbound::Used(&self.used, &self.rows)));
+        }
+        if !self.fills.is_empty() {
+            to(Effect::Filled(&self.fills));
+        }
+    }
+}
+
+/// Rows among which one is found by looking at each.
+const FEW: usize = 16;
+
+/// The cells of fills, each once: all fills of a cell tell the level after the whole record.
+fn cells_of<'a>(fills: &'a [Fill], to: &mut impl FnMut(Effect<'a>)) {
+    if fills.len() > FEW {
+        let mut seen = std::collections::BTreeSet::new();
+        let first = |fill: &&Fill| seen.insert((fill.cell.sku, fill.cell.location));
+        return fills.iter().filter(first).for_each(|fill| to(Effect::Cell(&fill.cell, None)));
+    }
+    for (at, fill) in fills.iter().enumerate() {
+        let is_told = |earlier: &Fill| earlier.cell.is_of(fill.cell.sku, fill.cell.location);
+        if !fills.iter().take(at).any(is_told) {
+            to(Effect::Cell(&fill.cell, None));
+        }
+    }
+}
+
+impl Event {
+    /// The outcome that the record at `seq` tells by itself, where it tells one.
+    pub fn outcome(&self, seq: Seq) -> Option<Outcome> {
+        match self {
+            Self::Received(received) => Some(Outcome::Moved { seq, rows: received.rows_after() }),
+            Self::SupplySet(_) | Self::Filled(_) | Self::WaitsDated(_) => None,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What a checkpoint holds of inbound supply.
+
+use std::io;
+
+use super::{Came, Supply};
+use crate::ids::{LocationId, SkuId};
+use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
+use crate::kernel::tagged::tagged;
+use crate::reservations::ledger::CameKey;
+use crate::state::State;
+
+tagged! {
+    /// A piece of it.
+    pub enum Frame {
+        /// What is to come, each cell whole.
+        16 => Supply(Vec<(SkuId, LocationId, Vec<Supply>)>),
+        /// What came of supplies. Each row says of which record it is, so that what is replayed behind it counts once.
+        20 => Came(Vec<(CameKey, Came)>),
+    }
+}
+
+/// Saves inbound supply, and what came of it.
+///
+/// # Errors
+/// What `put` said.
+pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+    let cells: Vec<_> = state.ledger().outlooks(None).map(|(cell, _)| cell).collect();
+    for chunk in cells.chunks(ITEMS_PER_FRAME) {
+        let (_, copied) = state.view.read(|| {
+            let ledger = state.ledger();
+            let supplies = |(sku, location): &(SkuId, LocationId)| {
+                let supplies = ledger.outlook(*sku, *location).map(|outlook| outlook.supplies().to_vec());
+                (*sku, *location, supplies.unwrap_or_default())
+            };
+            chunk.iter().map(supplies).collect()
+        });
+        put(Frame::Supply(copied))?;
+    }
+    let mut came = state.ledger().all_came();
+    came.sort_unstable_by_key(|(_, came)| (came.time, came.seq));
+    in_frames(came, |rows| put(Frame::Came(rows)))
+}
+
+/// Puts a piece back.
+pub(crate) fn restore(state: &State, frame: Frame) {
+    match frame {
+        Frame::Supply(rows) => {
+            rows.iter().for_each(|(sku, location, supplies)| super::fold::restore(state, *sku, *location, supplies));
+        }
+        Frame::Came(rows) => state.restore_came(&rows),
+    }
+}
