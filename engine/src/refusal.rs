@@ -55,7 +55,7 @@ pub enum Refusal {
     #[error("a reservation that is {0:?} cannot do this")]
     WrongState(State),
     /// Where it is, is open.
-    #[error("where it is, is open; bind it first")]
+    #[error("this line has no location yet; call `bind` first")]
     Unbound(State),
     /// Units of it are still to come.
     #[error("{1} of its units are still to come; name the lines and units that are there, or wait")]

@@ -14,16 +14,17 @@ use anaquel_engine::settings::PromiseLimits;
 use anaquel_engine::{Clock, Engine};
 use tokio::sync::{oneshot, watch};
 
-use crate::budget::answers::{Answers, Held};
-use crate::budget::aside::Aside;
-use crate::budget::pace::Pace;
-use crate::budget::{Payer, link::Links};
-use crate::caller::Caller;
-use crate::codes::Codes;
+use crate::auth::Auth;
+use crate::auth::caller::Caller;
 use crate::config::{Config, LimitsConfig};
-use crate::door::Door;
-use crate::problem::{Problem, Slug};
+use crate::http::budget::Payer;
+use crate::http::budget::answers::{Answers, Held};
+use crate::http::budget::aside::Aside;
+use crate::http::budget::link::Links;
+use crate::http::budget::pace::Pace;
+use crate::http::problem::{Problem, Slug};
 use crate::stream::Streams;
+use crate::subjects::reservations::codes::Codes;
 use crate::telemetry::machine::Machine;
 use crate::telemetry::traces::{self, Traces};
 use crate::watchdog::Watchdog;
@@ -49,7 +50,7 @@ pub struct Inner {
     /// The visible `seq`, for those who wait for one.
     pub visible: watch::Receiver<Seq>,
     /// Who may come in.
-    pub door: Arc<Door>,
+    pub auth: Arc<Auth>,
     /// What all streams share.
     pub streams: Streams,
     /// All connections.
@@ -85,7 +86,7 @@ impl Inner {
         config: Config,
         metrics: metrics_exporter_prometheus::PrometheusHandle,
         visible: watch::Receiver<Seq>,
-        door: Arc<Door>,
+        auth: Arc<Auth>,
         stopping: watch::Receiver<bool>,
         watchdog: Arc<Watchdog>,
     ) -> Self {
@@ -103,7 +104,7 @@ impl Inner {
             config,
             metrics,
             visible,
-            door,
+            auth,
             streams,
             links,
             answers,
@@ -167,9 +168,9 @@ pub struct Executed {
 }
 
 /// A caller that waits for its answer.
-struct Waiting(oneshot::Sender<Told>);
+struct PendingReply(oneshot::Sender<Told>);
 
-impl Listener for Waiting {
+impl Listener for PendingReply {
     fn hear(self: Box<Self>, told: Told) {
         drop(self.0.send(told));
     }
@@ -221,8 +222,8 @@ impl App {
         let (tells, visible) = watch::channel(0);
         let engine = Engine::in_memory(disk, config.engine_settings(), clock, Some(Box::new(VisibleSeq(tells))))?;
         let (_, stopping) = watch::channel(false);
-        let door = Arc::new(Door::open(&config)?);
-        Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, door, stopping, Arc::default()))))
+        let auth = Arc::new(Auth::open(&config)?);
+        Ok(Self(Arc::new(Inner::new(engine, config, metrics, visible, auth, stopping, Arc::default()))))
     }
 
     /// What a caller may ask for through a channel; nothing where nothing is bounded.
@@ -238,8 +239,8 @@ impl App {
             };
             bounds.push(Bound { whose: Whose::Channel, name, limits: through });
         }
-        if let Some(visitor) = &caller.visitor {
-            let own = visitor.identity.limits;
+        if let Some(principal) = &caller.principal {
+            let own = principal.identity.limits;
             let name = if own == none { "limits.key_default" } else { "key.limits" };
             let limits = own.or(limits.key_default);
             if limits != none {
@@ -301,7 +302,7 @@ impl App {
             }
         }
         let (tx, rx) = oneshot::channel();
-        submit(&self.engine, caller.cause(), Box::new(Waiting(tx)));
+        submit(&self.engine, caller.cause(), Box::new(PendingReply(tx)));
         let outcome =
             traces::write(rx).await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
         Ok(Executed { outcome, replayed: false })

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use anaquel_server::cli::{Cli, Command};
-use anaquel_server::commands;
+use anaquel_server::cli::args::{Cli, Command};
+use anaquel_server::cli::{backup, commands};
 use clap::Parser;
 
 #[global_allocator]
@@ -15,8 +15,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve(args),
         Command::Import(args) => commands::import(args),
         Command::Export(args) => commands::export(args),
-        Command::Backup(args) => commands::backup::backup(&args),
-        Command::Restore(args) => commands::backup::restore(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Verify(args) => commands::verify(&args),
         Command::Inspect(args) => commands::inspect(&args),
         Command::Keys(args) => commands::keys(&args),

@@ -23,18 +23,19 @@ use tokio_util::either::Either;
 use tower::{Service, ServiceExt};
 
 use crate::app::{App, Inner, SystemClock, VisibleSeq};
-use crate::budget::ALWAYS_ANSWERED;
-use crate::budget::link::{Link, Place};
-use crate::budget::watched::{Tracked, Watched};
+use crate::auth::Auth;
+use crate::auth::principal::Peer;
+use crate::auth::tls::Tls;
 use crate::config::{Config, Sync};
-use crate::door::Door;
-use crate::door::guard;
-use crate::door::tls::Tls;
-use crate::door::visitor::Peer;
-use crate::problem::{Problem, Slug};
+use crate::http::budget::ALWAYS_ANSWERED;
+use crate::http::budget::link::{ConnectionSlot, Link};
+use crate::http::budget::watched::{Tracked, Watched};
+use crate::http::middleware::admission;
+use crate::http::problem::{Problem, Slug};
+use crate::http::router::router;
 use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
-use crate::{api, demo, telemetry};
+use crate::{demo, telemetry};
 
 /// Connections that wait to be taken in; the kernel may allow fewer (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
@@ -92,9 +93,9 @@ pub fn serve(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
 async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     // Everything that may be wrong without a data directory is found out before one is made.
-    let door = Arc::new(Door::open(&config)?);
+    let auth = Arc::new(Auth::open(&config)?);
     let tls = Tls::open(&config.tls)?.map(Arc::new);
-    may_listen(&config, &door, tls.is_some())?;
+    may_listen(&config, &auth, tls.is_some())?;
     let traces = Traces::start(&config.telemetry)?;
     let socket = bind(config.listen).with_context(|| format!("listening on {}", config.listen))?;
     if restored {
@@ -119,7 +120,7 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
         config.clone(),
         metrics,
         visible,
-        Arc::clone(&door),
+        Arc::clone(&auth),
         stopping.clone(),
         Arc::clone(&watchdog),
     );
@@ -129,12 +130,12 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
     let signal = StopSignal::new()?;
     let listener = socket.listen(BACKLOG).with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
-    if !door.is_locked() {
-        tracing::warn!(%address, "there are no keys: whoever reaches this address may read and write; anaquel keys add makes one");
+    if !auth.is_locked() {
+        tracing::warn!(%address, "there are no keys: everyone who reaches this address can read and write; `anaquel keys add` makes a key");
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
-    tracing::info!(%address, docs = format!("{scheme}://{address}/docs"), locked = door.is_locked(), "listening");
-    tokio::spawn(Arc::clone(&door).watch());
+    tracing::info!(%address, docs = format!("{scheme}://{address}/docs"), locked = auth.is_locked(), "listening");
+    tokio::spawn(Arc::clone(&auth).watch());
     tokio::spawn(Arc::clone(&app.links).watch());
     tokio::spawn(Arc::clone(&app.answers).watch_all());
     tokio::spawn(Arc::clone(&app.pace).watch());
@@ -164,17 +165,17 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
 }
 
 /// Beyond this machine, nobody is served who need not say who they are, and nothing that others could read on its way.
-fn may_listen(config: &Config, door: &Door, has_tls: bool) -> anyhow::Result<()> {
-    if config.listen.ip().is_loopback() || config.insecure || (door.is_locked() && has_tls) {
+fn may_listen(config: &Config, auth: &Auth, has_tls: bool) -> anyhow::Result<()> {
+    if config.listen.ip().is_loopback() || config.insecure || (auth.is_locked() && has_tls) {
         return Ok(());
     }
-    let missing = match (door.is_locked(), has_tls) {
+    let missing = match (auth.is_locked(), has_tls) {
         (false, false) => "a key (anaquel keys add) and TLS (tls.certificate and tls.key)",
         (false, true) => "a key (anaquel keys add)",
         (true, _) => "TLS (tls.certificate and tls.key)",
     };
     anyhow::bail!(
-        "listen: {} can be reached from other machines; that needs {missing}, or --insecure to serve whoever comes",
+        "listen: {} can be reached from other machines; that needs {missing}, or --insecure to serve every caller",
         config.listen
     )
 }
@@ -299,7 +300,7 @@ async fn accept(
         .keep_alive_interval(patience)
         .keep_alive_timeout(patience);
     let graceful = GracefulShutdown::new();
-    let door = Arc::new(Entrance { router: api::router(app.clone()), builder, patience, app: app.clone() });
+    let entrance = Arc::new(Entrance { router: router(app.clone()), builder, patience, app: app.clone() });
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -316,9 +317,9 @@ async fn accept(
             }
         };
         let _ = stream.set_nodelay(true);
-        let place = app.links.enter_as(peer.ip(), app.door.proxies.trust(peer.ip()));
+        let place = app.links.enter_as(peer.ip(), app.auth.proxies.trust(peer.ip()));
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
-        tokio::spawn(Arc::clone(&door).serve(stream, peer, place, acceptor, graceful.watcher()));
+        tokio::spawn(Arc::clone(&entrance).serve(stream, peer, place, acceptor, graceful.watcher()));
     }
     tracing::info!("stopping: no new connections are taken");
     drop(listener);
@@ -354,7 +355,7 @@ impl Entrance {
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        place: Place,
+        place: ConnectionSlot,
         acceptor: Option<TlsAcceptor>,
         watcher: Watcher,
     ) {
@@ -427,11 +428,11 @@ where
     B: HttpBody<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let (of_request, is_proxy) = (Arc::clone(&link), app.door.proxies.trust(peer.ip()));
+    let (of_request, is_proxy) = (Arc::clone(&link), app.auth.proxies.trust(peer.ip()));
     let from_peer = move |mut request: http::Request<B>| {
         let mut asks = peer;
         if is_proxy {
-            asks.set_ip(app.door.proxies.client(peer.ip(), request.headers()));
+            asks.set_ip(app.auth.proxies.client(peer.ip(), request.headers()));
         }
         request.extensions_mut().insert(Peer(asks, Arc::clone(&of_request)));
         request
@@ -454,7 +455,7 @@ fn beyond(router: Router) -> Router {
                 let detail = "limits.connections: no more are taken, or no more of this address \
                               (limits.address_connections); close some, or come again";
                 let problem = Problem::new(Slug::Overloaded, detail).with("limit", "limits.connections");
-                guard::refuse(request, problem).await
+                admission::refuse(request, problem).await
             };
             answer.headers_mut().insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
             answer

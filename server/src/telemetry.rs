@@ -17,9 +17,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::app::App;
+use crate::auth::failures::Failures;
 use crate::config::{LogConfig, LogFormat};
-use crate::door::failures::Failures;
-use machine::Machine;
+use crate::telemetry::machine::Machine;
 
 /// Histograms drain into their buckets this often; without it they would grow without end.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -87,7 +87,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("anaquel_seq", "The last visible record");
     metrics::describe_gauge!(
         "anaquel_pace_gap_seconds",
-        "How far apart the requests of a caller that crowds begin; 0 while nobody waits"
+        "How far apart the requests of a caller that crowds begin; 0 if no caller waits"
     );
     metrics::describe_gauge!("anaquel_shortages", "Cells whose on_hand does not cover what is promised");
     metrics::describe_gauge!("anaquel_reservations_open", "Reservations that promise units");
@@ -96,7 +96,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("anaquel_cells", "Stocked cells");
     metrics::describe_gauge!("anaquel_in_flight", "Writes on their way to the log");
     metrics::describe_gauge!("anaquel_idempotency_keys", "Idempotency keys kept and in flight");
-    metrics::describe_gauge!("anaquel_made_up_names", "Names in use that nobody declared, by kind");
+    metrics::describe_gauge!("anaquel_made_up_names", "Names in use that are not declared, by kind");
     metrics::describe_gauge!("anaquel_idempotency_bytes", "Bytes that idempotency keys cost at the most");
     metrics::describe_gauge!("anaquel_idempotency_bytes_limit", "Bytes that they may cost: idempotency.bytes");
     metrics::describe_gauge!("anaquel_idempotency_callers", "Callers that have idempotency keys");

@@ -11,10 +11,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use anaquel_bench::{Numbers, name, stock};
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_server::app::App;
+use anaquel_server::auth::Scope;
+use anaquel_server::auth::keys::{Grant, KeyFile};
 use anaquel_server::config::Config;
-use anaquel_server::door::Scope;
-use anaquel_server::door::keys::{Grant, KeyFile};
-use anaquel_server::{api, serve, telemetry};
+use anaquel_server::http::router::router;
+use anaquel_server::{serve, telemetry};
 use anyhow::ensure;
 use axum::body::Bytes;
 use axum::http::{Method, Request, StatusCode, header};
@@ -56,7 +57,7 @@ impl Shop {
         telemetry::log(&config.log)?;
         let app = App::in_memory(config, MemoryDisk::default(), clock.clone(), telemetry::collect_metrics()?)?;
         drop(inside);
-        ensure!(app.door.is_locked(), "nobody need say who they are");
+        ensure!(app.auth.is_locked(), "nobody need say who they are");
         stock(&app.engine, SKUS, locations, 1_000_000);
         Ok(Self { app, clock, runtime, key, _folder: folder })
     }
@@ -81,7 +82,7 @@ impl Shop {
         let _follower = follow(&self.app.engine)?;
         let place = self.app.links.enter(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let peer = SocketAddr::from(([127, 0, 0, 1], 50_000));
-        let router = api::router(self.app.clone());
+        let router = router(self.app.clone());
         let connection = serve::behind(self.app.clone(), router, peer, Arc::clone(&place.link));
         let _inside = self.runtime.enter();
         let (mut right, all) = (0, requests.len());

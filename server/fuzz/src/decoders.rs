@@ -6,21 +6,23 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use anaquel_engine::event::ImportKind;
 use anaquel_engine::feed::Cursor;
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
-use anaquel_server::caller::Caller;
+use anaquel_server::auth::caller::Caller;
+use anaquel_server::auth::keys::KeyFile;
 use anaquel_server::config::Config;
-use anaquel_server::door::keys::KeyFile;
-use anaquel_server::extract::{Params, parse_json, read_key};
-use anaquel_server::load::numbers::Decimal;
-use anaquel_server::load::table::{Field, Part, Table};
-use anaquel_server::load::{self, Format, Plan, Reading, Rejects, Surface, csv};
+use anaquel_server::files::numbers::Decimal;
+use anaquel_server::files::plan::{Format, ImportPlan, Reading};
+use anaquel_server::files::rejects::Rejects;
+use anaquel_server::files::surface::Surface;
+use anaquel_server::files::table::{Field, Part, Table};
+use anaquel_server::files::{csv, load};
+use anaquel_server::http::extract::{Params, parse_json, read_key};
 use anaquel_server::stream::read_message;
-use anaquel_server::wire;
+use anaquel_server::subjects::{catalogue, file_kinds, reservations, rules, sourcing, stock, supply, what_if};
 
 /// A decoder, by the name of its corpus.
 pub type Decoder = (&'static str, fn(&[u8]));
@@ -49,30 +51,30 @@ fn bodies(bytes: &[u8]) {
         };
     }
     read! {
-        0 => wire::reservation::ReserveBody,
-        1 => wire::stock::MovementsBody,
-        2 => wire::stock::CountsBody,
-        3 => wire::stock::AvailabilityBody,
-        4 => wire::sourcing::SourcingBody,
-        5 => wire::rule::RuleBody,
-        6 => wire::supply::SuppliesBody,
-        7 => wire::what_if::WhatIfBody,
-        8 => wire::catalogue::LocationBody,
-        9 => wire::catalogue::SkuBody,
-        10 => wire::catalogue::GroupBody,
-        11 => wire::reservation::CollectBody,
-        12 => wire::reservation::RebindBody,
-        13 => wire::reservation::ConfirmBody,
-        14 => wire::reservation::ExtendBody,
-        15 => wire::catalogue::ChannelBody,
+        0 => reservations::bodies::ReserveBody,
+        1 => stock::bodies::MovementsBody,
+        2 => stock::bodies::CountsBody,
+        3 => stock::bodies::AvailabilityBody,
+        4 => sourcing::bodies::SourcingBody,
+        5 => rules::bodies::RuleBody,
+        6 => supply::bodies::SuppliesBody,
+        7 => what_if::bodies::WhatIfBody,
+        8 => catalogue::bodies::LocationBody,
+        9 => catalogue::bodies::SkuBody,
+        10 => catalogue::bodies::GroupBody,
+        11 => reservations::bodies::CollectBody,
+        12 => reservations::bodies::RebindBody,
+        13 => reservations::bodies::ConfirmBody,
+        14 => reservations::bodies::ExtendBody,
+        15 => catalogue::bodies::ChannelBody,
     }
     if kind % 16 == 5
-        && let Ok(rule) = parse_json::<wire::rule::RuleBody>(body)
+        && let Ok(rule) = parse_json::<rules::bodies::RuleBody>(body)
     {
         drop(rule.into_fields());
     }
     if kind % 16 == 1
-        && let Ok(movements) = parse_json::<wire::stock::MovementsBody>(body)
+        && let Ok(movements) = parse_json::<stock::bodies::MovementsBody>(body)
     {
         drop(movements.into_requests());
     }
@@ -129,10 +131,8 @@ fn imports(bytes: &[u8]) {
     static SHOP: Mutex<(Option<Engine>, u32)> = Mutex::new((None, 0));
     const FILES_MAX: u32 = 2_000;
     let Some((how, file)) = bytes.split_first() else { return };
-    use ImportKind::{Channels, Groups, Locations, Prices, Rules, Skus, Stock, Supply};
-    let kinds = [Locations, Groups, Skus, Stock, Prices, Rules, Supply, Channels];
-    let Some(kind) = kinds.get(usize::from(how % 8)).copied() else { return };
-    let plan = Plan {
+    let Some(kind) = file_kinds().get(usize::from(how % 8)).copied() else { return };
+    let plan = ImportPlan {
         kind,
         format: if how & 8 == 0 { Format::Csv } else { Format::Ndjson },
         atomic: how & 16 != 0,

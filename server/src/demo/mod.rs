@@ -15,9 +15,9 @@ use anaquel_engine::ids::Name;
 use anaquel_engine::patch::Patch;
 use anyhow::Context;
 
-use numbers::Numbers;
-use places::{PLACES, Place};
-use products::{Variant, variants};
+use crate::demo::numbers::Numbers;
+use crate::demo::places::{DemoLocation, PLACES};
+use crate::demo::products::{Variant, variants};
 
 const SEED: u64 = 0x0A7A_90E1;
 
@@ -86,7 +86,7 @@ fn sku(text: &str) -> anyhow::Result<Name> {
     Name::parse_sku(text).with_context(|| text.to_owned())
 }
 
-fn location(place: &Place) -> anyhow::Result<Row<anaquel_engine::ids::LocationId, LocationFields>> {
+fn location(place: &DemoLocation) -> anyhow::Result<Row<anaquel_engine::ids::LocationId, LocationFields>> {
     let groups: Vec<&str> = match (place.kind, place.country) {
         (LocationKind::Store, "es") => vec!["spain", "stores"],
         (LocationKind::Store, _) => vec!["mexico", "stores"],

@@ -3,7 +3,7 @@
 use anaquel_engine::catalogue::LocationKind::{self, Store, Warehouse};
 
 /// A shop or a warehouse.
-pub struct Place {
+pub struct DemoLocation {
     pub id: &'static str,
     pub name: &'static str,
     pub country: &'static str,
@@ -19,12 +19,12 @@ pub struct Place {
 const fn place(
     id: &'static str, name: &'static str, country: &'static str, kind: LocationKind,
     (latitude, longitude): (f64, f64), timezone: &'static str, size: u64,
-) -> Place {
-    Place { id, name, country, kind, latitude, longitude, timezone, size }
+) -> DemoLocation {
+    DemoLocation { id, name, country, kind, latitude, longitude, timezone, size }
 }
 
 #[rustfmt::skip]
-pub const PLACES: &[Place] = &[
+pub const PLACES: &[DemoLocation] = &[
     place("es-001", "Madrid, Gran Vía", "es", Store, (40.4203, -3.7058), "Europe/Madrid", 10),
     place("es-002", "Madrid, Serrano", "es", Store, (40.4280, -3.6870), "Europe/Madrid", 9),
     place("es-003", "Barcelona, Passeig de Gràcia", "es", Store, (41.3917, 2.1650), "Europe/Madrid", 10),

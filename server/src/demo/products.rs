@@ -3,7 +3,7 @@
 use anaquel_engine::command::SkuFields;
 use anaquel_engine::patch::Patch;
 
-use super::numbers::Numbers;
+use crate::demo::numbers::Numbers;
 
 /// Garment, code, category, price in cents from which its models start, whether it comes in shoe sizes.
 const GARMENTS: &[(&str, &str, &str, i64, bool)] = &[

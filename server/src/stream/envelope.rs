@@ -70,7 +70,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Body<'de, '_, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::reservation::ReserveBody;
+    use crate::subjects::reservations::bodies::ReserveBody;
 
     fn read(text: &str) -> Option<(String, String, String)> {
         let Envelope { id, op, body } = serde_json::from_str::<Envelope<'_, ReserveBody>>(text).ok()?;

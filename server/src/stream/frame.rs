@@ -8,13 +8,12 @@ use anaquel_engine::feed::{Cursor, Item, Message, Subscription};
 use anaquel_engine::ids::{LocationId, Seq, SkuId};
 use serde_json::{Value, json};
 
-use super::measures::Measures;
-use super::streams::exceeded;
-use crate::ops::Reply;
-use crate::problem::Problem;
-use crate::wire::cell::CellWriter;
-use crate::wire::put::put;
-use crate::wire::stock::write_array;
+use crate::http::problem::Problem;
+use crate::http::reply::Reply;
+use crate::stream::measures::Measures;
+use crate::stream::streams::exceeded;
+use crate::subjects::stock::cell::CellWriter;
+use crate::wire::put::{put, write_array};
 
 /// The id of a subscription or a request, as the client chose it.
 #[derive(Debug, Clone, PartialEq, Eq)]

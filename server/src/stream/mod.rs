@@ -9,13 +9,22 @@ mod envelope;
 mod frame;
 mod mailbox;
 mod measures;
+pub mod operation;
 mod request;
 mod session;
 mod socket;
 mod sse;
 mod streams;
+pub mod words;
 
 pub use request::read as read_message;
-pub use socket::{__path_socket, socket};
-pub use sse::{__path_sse, sse};
 pub use streams::Streams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+/// Its routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(socket::socket)).routes(routes!(sse::sse))
+}

@@ -6,25 +6,24 @@ use anaquel_engine::feed::{CURSOR_BYTES_MAX, Cursor, Mode, Selection, Start};
 use anaquel_engine::ids::Name;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::envelope::Envelope;
-use super::frame::ClientId;
 use crate::app::App;
-use crate::budget::{Payer, Who};
-use crate::caller::Caller;
-use crate::door::Scope;
-use crate::door::visitor::Visitor;
-use crate::extract::{bind_key, fingerprint_of, read_key};
-use crate::ops::{self, Reply, StepBody};
-use crate::problem::Problem;
-use crate::wire::objects::{self, Objects};
-use crate::wire::reservation::{
-    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
-};
-use crate::wire::stock::{AvailabilityBody, CountsBody, MovementsBody};
+use crate::auth::Scope;
+use crate::auth::caller::Caller;
+use crate::auth::principal::Principal;
+use crate::http::budget::{Payer, Who};
+use crate::http::extract::{bind_key, fingerprint_of, read_key};
+use crate::http::problem::Problem;
+use crate::http::reply::Reply;
+use crate::stream::envelope::Envelope;
+use crate::stream::frame::ClientId;
+use crate::stream::operation::{Asked, Members, Operation, from_value};
+use crate::subjects;
+use crate::subjects::reservations::bodies::ReserveBody;
+use crate::subjects::reservations::ops;
 use crate::wire::strict::Object;
-use crate::wire::{name, sku_name};
+use crate::wire::{name, objects, sku_name};
 
 /// The longest id of a request.
 const ID_BYTES_MAX: usize = 64;
@@ -42,31 +41,20 @@ pub enum Request {
     Command(Command),
 }
 
-/// Something that HTTP does as well.
+/// Something that a route does as well.
 pub struct Command {
     caller: Caller,
     what: What,
 }
 
 enum What {
+    /// The hottest operation, whose body is read with its message.
     Reserve(ReserveBody),
-    Other { op: Op, reservation: String, body: Value },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Op {
-    Reserve,
-    Confirm,
-    Ready,
-    Collect,
-    Cancel,
-    Extend,
-    PickupBy,
-    Bind,
-    Rebind,
-    Movements,
-    Counts,
-    Availability,
+    Other {
+        operation: &'static Operation,
+        reservation: String,
+        body: Value,
+    },
 }
 
 #[derive(Deserialize)]
@@ -94,15 +82,19 @@ struct SkusBody {
 struct EmptyBody {}
 
 /// Reads a message: the id that it can be answered under, as soon as that is known, and what it asks for.
-pub fn read(key_required: bool, visitor: Option<&Visitor>, text: &str) -> (Option<ClientId>, Result<Request, Problem>) {
+pub fn read(
+    key_required: bool,
+    principal: Option<&Principal>,
+    text: &str,
+) -> (Option<ClientId>, Result<Request, Problem>) {
     if let Some((id, body)) = read_plain_reserve(key_required, text) {
-        let caller = Caller::new(visitor.map(|visitor| visitor.asking(&id.text)), Who::default());
+        let caller = Caller::new(principal.map(|principal| principal.asking(&id.text)), Who::default());
         if let Err(problem) = caller.may(&[Scope::Reserve]) {
             return (Some(id), Err(problem));
         }
         return (Some(id), Ok(Request::Command(Command { caller, what: What::Reserve(body) })));
     }
-    let mut members: Map<String, Value> = match crate::extract::parse_json(text.as_bytes()) {
+    let mut members: Members = match crate::http::extract::parse_json(text.as_bytes()) {
         Ok(Object(members)) => members,
         Err(problem) => return (None, Err(problem)),
     };
@@ -110,8 +102,8 @@ pub fn read(key_required: bool, visitor: Option<&Visitor>, text: &str) -> (Optio
         Ok(id) => id,
         Err(problem) => return (None, Err(problem)),
     };
-    let visitor = visitor.map(|visitor| visitor.asking(&id.text));
-    let request = read_members(key_required, visitor.as_ref(), members);
+    let principal = principal.map(|principal| principal.asking(&id.text));
+    let request = read_members(key_required, principal.as_ref(), members);
     (Some(id), request)
 }
 
@@ -127,7 +119,7 @@ fn read_plain_reserve(key_required: bool, text: &str) -> Option<(ClientId, Reser
     (op == "reserve" && (1..=ID_BYTES_MAX).contains(&id.len())).then(|| (ClientId::new(id.to_owned()), body))
 }
 
-fn take_id(members: &mut Map<String, Value>) -> Result<ClientId, Problem> {
+fn take_id(members: &mut Members) -> Result<ClientId, Problem> {
     match members.remove("id") {
         Some(Value::String(id)) if (1..=ID_BYTES_MAX).contains(&id.len()) => Ok(ClientId::new(id)),
         Some(_) => Err(Problem::invalid("id", format!("is a text of 1 to {ID_BYTES_MAX} bytes"))),
@@ -135,151 +127,70 @@ fn take_id(members: &mut Map<String, Value>) -> Result<ClientId, Problem> {
     }
 }
 
-fn read_members(
-    key_required: bool,
-    visitor: Option<&Visitor>,
-    mut members: Map<String, Value>,
-) -> Result<Request, Problem> {
+fn read_members(key_required: bool, principal: Option<&Principal>, mut members: Members) -> Result<Request, Problem> {
     let op = match members.remove("op") {
         Some(Value::String(op)) => op,
         Some(_) => return Err(Problem::invalid("op", "is a text")),
         None => return Err(Problem::invalid("op", "is missing")),
     };
-    let op = match op.as_str() {
-        "subscribe" => return subscribe(visitor, body(members)?),
+    match op.as_str() {
+        "subscribe" => return subscribe(principal, body(members)?),
         "track" => return Ok(Request::Track(skus(body(members)?)?)),
         "untrack" => return Ok(Request::Untrack(skus(body(members)?)?)),
         "unsubscribe" => {
             let EmptyBody {} = body(members)?;
             return Ok(Request::Unsubscribe);
         }
-        "reserve" => Op::Reserve,
-        "confirm" => Op::Confirm,
-        "ready" => Op::Ready,
-        "collect" => Op::Collect,
-        "cancel" => Op::Cancel,
-        "extend" => Op::Extend,
-        "pickup_by" => Op::PickupBy,
-        "bind" => Op::Bind,
-        "rebind" => Op::Rebind,
-        "movements" => Op::Movements,
-        "counts" => Op::Counts,
-        "availability" => Op::Availability,
-        "sale" => {
-            members = as_movements(members);
-            Op::Movements
-        }
-        other => {
-            let known = "subscribe, track, untrack, unsubscribe, reserve, confirm, ready, collect, cancel, extend, \
-                         pickup_by, bind, rebind, sale, movements, counts and availability";
-            return Err(Problem::invalid("op", format!("{other:?} is not known here; {known} are")));
-        }
+        _ => {}
+    }
+    let Some(operation) = subjects::operations().find(|operation| operation.name == op) else {
+        return Err(unknown(&op));
     };
-    command(key_required, visitor, op, members).map(Request::Command)
+    command(key_required, principal, operation, (operation.parse)(members)).map(Request::Command)
 }
 
-/// A sale is one movement, and its repeat may come as such.
-fn as_movements(mut sale: Map<String, Value>) -> Map<String, Value> {
-    let key = sale.remove("idempotency_key");
-    sale.insert("kind".into(), "sale".into());
-    let mut members = Map::new();
-    members.insert("movements".into(), json!([sale]));
-    members.extend(key.map(|key| ("idempotency_key".into(), key)));
-    members
+/// A message whose `op` no subject has.
+fn unknown(op: &str) -> Problem {
+    let own = ["subscribe", "track", "untrack", "unsubscribe"];
+    let known: Vec<&str> = own.into_iter().chain(subjects::operations().map(|operation| operation.name)).collect();
+    let (last, others) = known.split_last().map_or(("", &[][..]), |(last, others)| (*last, others));
+    Problem::invalid("op", format!("{op:?} is not known here; {} and {last} are", others.join(", ")))
 }
 
 fn command(
     key_required: bool,
-    visitor: Option<&Visitor>,
-    op: Op,
-    mut members: Map<String, Value>,
+    principal: Option<&Principal>,
+    operation: &'static Operation,
+    mut members: Members,
 ) -> Result<Command, Problem> {
-    visitor.map_or(Ok(()), |visitor| visitor.identity.may(&[op.scope()]))?;
+    principal.map_or(Ok(()), |principal| principal.identity.may(&[operation.scope]))?;
     let key = match members.remove("idempotency_key") {
         None | Some(Value::Null) => None,
         Some(Value::String(key)) => Some(read_key("idempotency_key", &key)?),
         Some(_) => return Err(Problem::invalid("idempotency_key", "is a text")),
     };
-    let reservation = match (op.step(), members.remove("reservation")) {
-        (None, None) => String::new(),
-        (Some(_), Some(Value::String(id))) => id,
-        (Some(_), None) => return Err(Problem::invalid("reservation", "is missing")),
-        (Some(_), Some(_)) => return Err(Problem::invalid("reservation", "is a text")),
-        (None, Some(_)) => return Err(Problem::invalid("reservation", "is not a field of this op")),
+    let reservation = match (operation.names_reservation(), members.remove("reservation")) {
+        (false, None) => String::new(),
+        (true, Some(Value::String(id))) => id,
+        (true, None) => return Err(Problem::invalid("reservation", "is missing")),
+        (true, Some(_)) => return Err(Problem::invalid("reservation", "is a text")),
+        (false, Some(_)) => return Err(Problem::invalid("reservation", "is not a field of this op")),
     };
     let body = Value::Object(members);
-    let idempotency = match key {
-        _ if op == Op::Availability => None,
-        // The scope of the same request over HTTP: a repeat may take either way.
-        Some(key) => {
-            let who = visitor.map(|visitor| visitor.identity.as_ref());
-            Some(bind_key(key, who, op.method(), &op.path(&reservation), fingerprint_of(&body)))
+    let idempotency = match (operation.route, key) {
+        (None, _) => None,
+        (Some((method, path)), Some(key)) => {
+            let identity = principal.map(|principal| principal.identity.as_ref());
+            let path = path.replace("{id}", &reservation);
+            Some(bind_key(key, identity, method.as_str(), &path, fingerprint_of(&body)))
         }
-        None if key_required => {
+        (Some(_), None) if key_required => {
             return Err(Problem::invalid("idempotency_key", "is required by this server"));
         }
-        None => None,
+        (Some(_), None) => None,
     };
-    let what = What::Other { op, reservation, body };
-    Ok(Command { caller: Caller::new(visitor.cloned(), Who::default()).with_key(idempotency, None), what })
-}
-
-impl Op {
-    /// What it is called on a socket.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Reserve => "reserve",
-            Self::Movements => "movements",
-            Self::Counts => "counts",
-            Self::Availability => "availability",
-            other => other.step().unwrap_or("other"),
-        }
-    }
-
-    /// What its route needs over HTTP.
-    fn scope(self) -> Scope {
-        match self {
-            Self::Reserve
-            | Self::Confirm
-            | Self::Cancel
-            | Self::Extend
-            | Self::PickupBy
-            | Self::Bind
-            | Self::Rebind => Scope::Reserve,
-            Self::Ready | Self::Collect => Scope::Fulfil,
-            Self::Movements | Self::Counts => Scope::Stock,
-            Self::Availability => Scope::Read,
-        }
-    }
-
-    /// The last segment of its path, where it is a step of a reservation's life.
-    fn step(self) -> Option<&'static str> {
-        match self {
-            Self::Confirm => Some("confirm"),
-            Self::Ready => Some("ready"),
-            Self::Collect => Some("collect"),
-            Self::Cancel => Some("cancel"),
-            Self::Extend => Some("extend"),
-            Self::PickupBy => Some("pickup-by"),
-            Self::Bind => Some("bind"),
-            Self::Rebind => Some("rebind"),
-            Self::Reserve | Self::Movements | Self::Counts | Self::Availability => None,
-        }
-    }
-
-    /// The method of the same request over HTTP.
-    fn method(self) -> &'static str {
-        if self == Self::PickupBy { "PUT" } else { "POST" }
-    }
-
-    fn path(self, reservation: &str) -> String {
-        match (self.step(), self) {
-            (Some(step), _) => format!("/v1/reservations/{reservation}/{step}"),
-            (None, Self::Movements) => "/v1/stock/movements".into(),
-            (None, Self::Counts) => "/v1/stock/counts".into(),
-            (None, _) => "/v1/reservations".into(),
-        }
-    }
+    let what = What::Other { operation, reservation, body };
+    Ok(Command { caller: Caller::new(principal.cloned(), Who::default()).with_key(idempotency, None), what })
 }
 
 impl Command {
@@ -289,11 +200,11 @@ impl Command {
         Self { caller: self.caller.with_key(idempotency, address), ..self }
     }
 
-    /// What it is called; a sale is a movement.
-    pub fn name(&self) -> &'static str {
+    /// What metrics and traces call it.
+    pub fn label(&self) -> &'static str {
         match &self.what {
-            What::Reserve(_) => Op::Reserve.name(),
-            What::Other { op, .. } => op.name(),
+            What::Reserve(_) => "reserve",
+            What::Other { operation, .. } => operation.label,
         }
     }
 
@@ -303,52 +214,16 @@ impl Command {
         let caller = Caller { who: payer.who, ..caller };
         match what {
             What::Reserve(body) => ops::reserve(&app, &caller, body).await,
-            // On the heap, so that the room for whatever is asked for seldom is not moved about with every reservation.
-            What::Other { op, reservation, body } => {
-                Box::pin(other(&app, &caller, &payer, op, &reservation, body)).await
+            // Boxed by the operation, so that what is asked for seldom is not moved about with every reservation.
+            What::Other { operation, reservation, body } => {
+                (operation.run)(Asked::new(&app, &caller, &payer, &reservation, body)).await
             }
         }
     }
 }
 
-async fn other(
-    app: &App,
-    caller: &Caller,
-    payer: &Payer,
-    op: Op,
-    reservation: &str,
-    body: Value,
-) -> Result<Reply, Problem> {
-    match op {
-        Op::Reserve => ops::reserve(app, caller, from_value(body)?).await,
-        Op::Confirm => step::<ConfirmBody>(app, caller, reservation, body).await,
-        Op::Ready => step::<ReadyBody>(app, caller, reservation, body).await,
-        Op::Collect => step::<CollectBody>(app, caller, reservation, body).await,
-        Op::Cancel => step::<CancelBody>(app, caller, reservation, body).await,
-        Op::Extend => step::<ExtendBody>(app, caller, reservation, body).await,
-        Op::PickupBy => step::<PickupByBody>(app, caller, reservation, body).await,
-        Op::Bind => step::<BindBody>(app, caller, reservation, body).await,
-        Op::Rebind => step::<RebindBody>(app, caller, reservation, body).await,
-        Op::Movements => ops::movements(app, caller, from_value::<MovementsBody>(body)?).await,
-        Op::Counts => ops::counts(app, caller, from_value::<CountsBody>(body)?).await,
-        Op::Availability => ops::availability(app, caller, payer, from_value::<AvailabilityBody>(body)?).await,
-    }
-}
-
-async fn step<T: StepBody>(app: &App, caller: &Caller, reservation: &str, body: Value) -> Result<Reply, Problem> {
-    ops::step(app, caller, reservation, from_value::<T>(body)?).await
-}
-
-fn body<T: DeserializeOwned>(members: Map<String, Value>) -> Result<T, Problem> {
+fn body<T: DeserializeOwned>(members: Members) -> Result<T, Problem> {
     from_value(Value::Object(members))
-}
-
-fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(Objects(value)).map_err(|error| {
-        let path = error.path().to_string();
-        let reason = error.into_inner().to_string();
-        if path == "." { Problem::invalid("message", reason) } else { Problem::invalid(&path, reason) }
-    })
 }
 
 fn skus(SkusBody { skus }: SkusBody) -> Result<Vec<Name>, Problem> {
@@ -358,8 +233,8 @@ fn skus(SkusBody { skus }: SkusBody) -> Result<Vec<Name>, Problem> {
     names("skus", &skus, sku_name)
 }
 
-fn subscribe(visitor: Option<&Visitor>, body: SubscribeBody) -> Result<Request, Problem> {
-    visitor.map_or(Ok(()), |visitor| visitor.identity.speaks_for("channel", body.channel.as_deref()))?;
+fn subscribe(principal: Option<&Principal>, body: SubscribeBody) -> Result<Request, Problem> {
+    principal.map_or(Ok(()), |principal| principal.identity.may_use_channel("channel", body.channel.as_deref()))?;
     let start = match &body.cursor {
         None => Start::Fresh,
         Some(cursor) => read_cursor(cursor)?,

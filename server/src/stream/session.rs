@@ -7,13 +7,13 @@ use anaquel_engine::feed::{Cursor, Message, Mode, Selection, Share, Start, Subsc
 use anaquel_engine::ids::Seq;
 use futures_util::future::BoxFuture;
 
-use super::frame::{self, ClientId, Frame};
-use super::mailbox::Mailbox;
-use super::streams::exceeded;
 use crate::app::App;
-use crate::budget::Who;
-use crate::budget::aside::Turn;
-use crate::problem::{Problem, Slug};
+use crate::http::budget::Who;
+use crate::http::budget::aside::AsideTurn;
+use crate::http::problem::{Problem, Slug};
+use crate::stream::frame::{self, ClientId, Frame};
+use crate::stream::mailbox::Mailbox;
+use crate::stream::streams::exceeded;
 use crate::wire;
 
 /// What one subscription may tell before the next has its turn.
@@ -36,9 +36,9 @@ enum CatchUp {
     /// Nothing is to be read back.
     Idle,
     /// It waits for its turn.
-    Waits(BoxFuture<'static, Turn>),
+    Waits(BoxFuture<'static, AsideTurn>),
     /// It has its turn, and uses it when it tells next. A turn is not kept while a client takes what was told.
-    Has(Turn),
+    Has(AsideTurn),
 }
 
 /// How long a client may take nothing before its session gives up the place in the line.
@@ -48,7 +48,7 @@ const TURN_KEPT: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// What a look at all subscriptions came to.
-pub enum Told {
+pub enum Progress {
     /// There may be more to tell at once.
     More,
     /// Nothing, until woken.
@@ -149,7 +149,7 @@ impl Session {
     }
 
     /// Lets the next subscription tell what it has, up to a turn.
-    pub fn tell(&mut self, out: impl FnMut(Frame)) -> Told {
+    pub fn tell(&mut self, out: impl FnMut(Frame)) -> Progress {
         let turn = match std::mem::replace(&mut self.catch_up, CatchUp::Idle) {
             CatchUp::Has(turn) => Some(turn),
             other => {
@@ -160,13 +160,13 @@ impl Session {
         let mut waits = false;
         let told = self.tell_next(turn, &mut waits, out);
         match told {
-            Told::All if waits => {
+            Progress::All if waits => {
                 self.wait_for_turn();
-                Told::Waits
+                Progress::Waits
             }
-            Told::All => {
+            Progress::All => {
                 self.give_up_turn();
-                Told::All
+                Progress::All
             }
             told => {
                 if waits {
@@ -178,7 +178,7 @@ impl Session {
     }
 
     /// The same. One stretch of the log is read back for `turn`; `waits` says whether another is to be.
-    fn tell_next(&mut self, mut turn: Option<Turn>, waits: &mut bool, mut out: impl FnMut(Frame)) -> Told {
+    fn tell_next(&mut self, mut turn: Option<AsideTurn>, waits: &mut bool, mut out: impl FnMut(Frame)) -> Progress {
         // Whoever reads back is first, so that a turn is not kept while others tell; those have theirs next.
         let mut is_chosen = false;
         if turn.is_some() {
@@ -214,7 +214,7 @@ impl Session {
                 let behind = matches!(message, Message::TooFarBehind { .. });
                 let frame = frame::message(&self.app.engine, &self.app.streams.measures, id, live, message);
                 if behind {
-                    return Told::TooFarBehind(frame);
+                    return Progress::TooFarBehind(frame);
                 }
                 out(frame);
                 if let Some(waited) = self.mailbox.waited() {
@@ -223,18 +223,18 @@ impl Session {
                 told += 1;
                 if over {
                     self.live.remove(self.next);
-                    return Told::More;
+                    return Progress::More;
                 }
                 if told == TURN {
-                    return Told::More;
+                    return Progress::More;
                 }
             }
             if told > 0 {
-                return Told::More;
+                return Progress::More;
             }
             busy |= live.is_busy() && !reads;
         }
-        if busy { Told::More } else { Told::All }
+        if busy { Progress::More } else { Progress::All }
     }
 
     /// Whether there is anything to tell of at all.
@@ -299,7 +299,7 @@ mod tests {
     }
 
     /// All turns that there are.
-    fn take_all(app: &App) -> Vec<Turn> {
+    fn take_all(app: &App) -> Vec<AsideTurn> {
         let turn = |number| app.catch_ups.turn(caller(number)).now_or_never();
         let turns: Vec<_> = (10..200).map_while(turn).map(Result::unwrap).collect();
         assert!((2..100).contains(&turns.len()), "{}", turns.len());
@@ -320,10 +320,10 @@ mod tests {
         let mut kinds = Vec::new();
         loop {
             match session.tell(|frame| kinds.push(frame.kind)) {
-                Told::More => {}
-                Told::All => return (kinds, false),
-                Told::Waits => return (kinds, true),
-                Told::TooFarBehind(_) => unreachable!("nothing is lossless here"),
+                Progress::More => {}
+                Progress::All => return (kinds, false),
+                Progress::Waits => return (kinds, true),
+                Progress::TooFarBehind(_) => unreachable!("nothing is lossless here"),
             }
         }
     }

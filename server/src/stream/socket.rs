@@ -15,19 +15,18 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use http::{HeaderMap, Uri};
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 
-use super::frame::{self, ClientId};
-use super::measures::Measures;
-use super::request::{self, Command, Request};
-use super::session::{Session, Told};
-use super::streams::exceeded;
-use super::streams::{Entered, stopped};
 use crate::app::App;
-use crate::budget::Payer;
-use crate::budget::answers::Held;
+use crate::auth::principal::{PROTOCOL, Peer, Principal};
 use crate::config::StreamConfig;
-use crate::door::visitor::{PROTOCOL, Peer, Visitor};
-use crate::ops::Reply;
-use crate::problem::{Problem, Slug};
+use crate::http::budget::Payer;
+use crate::http::budget::answers::Held;
+use crate::http::problem::{Problem, Slug};
+use crate::http::reply::Reply;
+use crate::stream::frame::{self, ClientId};
+use crate::stream::measures::Measures;
+use crate::stream::request::{self, Command, Request};
+use crate::stream::session::{Progress, Session};
+use crate::stream::streams::{Entered, exceeded, stopped};
 
 /// Bytes kept for reading and for writing. The defaults of the library, 128 KiB each, would be most of what an idle
 /// socket costs.
@@ -81,13 +80,13 @@ pub async fn socket(
     State(app): State<App>,
     uri: Uri,
     headers: HeaderMap,
-    visitor: Option<Extension<Visitor>>,
+    principal: Option<Extension<Principal>>,
     peer: Option<Extension<Peer>>,
     payer: Payer,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    app.door.origins.check(&uri, &headers, app.door.is_locked())?;
-    let visitor = visitor.map(|Extension(visitor)| visitor);
+    app.auth.origins.check(&uri, &headers, app.auth.is_locked())?;
+    let principal = principal.map(|Extension(principal)| principal);
     let address = peer.map(|Extension(Peer(peer, _))| peer.ip());
     let upgrade = upgrade.map_err(|rejection| {
         Problem::invalid("Upgrade", format!("this path speaks WebSocket, and the handshake is wrong: {rejection}"))
@@ -103,7 +102,7 @@ pub async fn socket(
         .max_write_buffer_size(WRITE_BYTES_MAX + BUFFER_BYTES)
         .max_message_size(app.config.stream.message_bytes)
         .max_frame_size(app.config.stream.message_bytes);
-    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, visitor, address, payer, permit).run()))
+    Ok(upgrade.on_upgrade(move |socket| Connection::new(app, socket, principal, address, payer, permit).run()))
 }
 
 /// An answer, and the room that it takes where it is large.
@@ -115,8 +114,8 @@ struct Connection {
     app: App,
     socket: WebSocket,
     session: Session,
-    /// Who it is; none where the door stands open.
-    visitor: Option<Visitor>,
+    /// The principal; `None` if the server authenticates nobody.
+    principal: Option<Principal>,
     address: Option<IpAddr>,
     payer: Payer,
     /// Of what was written and is not on its way yet.
@@ -155,7 +154,7 @@ impl Connection {
     fn new(
         app: App,
         socket: WebSocket,
-        visitor: Option<Visitor>,
+        principal: Option<Principal>,
         address: Option<IpAddr>,
         payer: Payer,
         permit: Entered,
@@ -166,7 +165,7 @@ impl Connection {
             app,
             socket,
             session,
-            visitor,
+            principal,
             address,
             payer,
             unsent: Vec::new(),
@@ -206,7 +205,7 @@ impl Connection {
         let every = Duration::from_secs(heartbeat_seconds);
         let mailbox = std::sync::Arc::clone(&self.session.mailbox);
         let mut stopping = self.app.stopping.clone();
-        let mut door = self.app.door.changes();
+        let mut changes = self.app.auth.changes();
         // From here on it hears of changes; of those before it may not have.
         self.look_again()?;
         let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
@@ -219,7 +218,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = stopped(&mut stopping) => return Err(self.finish().await?),
-                Ok(()) = door.changed() => self.look_again()?,
+                Ok(()) = changes.changed() => self.look_again()?,
                 _ = heartbeats.tick() => self.beat().await?,
                 () = self.session.turn(last) => had_turn = true,
                 Some(answer) = self.commands.next(), if !self.commands.is_empty() => self.answer(answer).await?,
@@ -257,9 +256,9 @@ impl Connection {
                 self.write(text).await?;
             }
             match told {
-                Told::More => {}
-                told @ (Told::All | Told::Waits) => {
-                    if matches!(told, Told::All) && std::mem::take(&mut self.resumes) {
+                Progress::More => {}
+                told @ (Progress::All | Progress::Waits) => {
+                    if matches!(told, Progress::All) && std::mem::take(&mut self.resumes) {
                         let heartbeat = self.session.heartbeat();
                         self.write(heartbeat).await?;
                         wrote = true;
@@ -269,7 +268,7 @@ impl Connection {
                     }
                     return Ok(false);
                 }
-                Told::TooFarBehind(frame) => {
+                Progress::TooFarBehind(frame) => {
                     let text = frame.cursor.map_or_else(String::new, |cursor| format!("too-far-behind {cursor}"));
                     let heartbeat = self.session.heartbeat();
                     self.write(heartbeat).await?;
@@ -341,13 +340,13 @@ impl Connection {
     /// Does what a message asks for, or has it done; the answer, if it is known already.
     fn take(&mut self, text: &str) -> Option<String> {
         self.greeted = true;
-        let identity = self.visitor.as_ref().map(|visitor| visitor.identity.as_ref());
-        if let Err(problem) = self.app.door.has_room_for(self.address, identity) {
+        let identity = self.principal.as_ref().map(|principal| principal.identity.as_ref());
+        if let Err(problem) = self.app.auth.has_room_for(self.address, identity) {
             // The answer still names what it is about, where that can be read.
-            let (id, _) = request::read(self.app.config.idempotency.required, self.visitor.as_ref(), text);
+            let (id, _) = request::read(self.app.config.idempotency.required, self.principal.as_ref(), text);
             return Some(self.refuse(id.as_ref(), &problem));
         }
-        let (id, request) = request::read(self.app.config.idempotency.required, self.visitor.as_ref(), text);
+        let (id, request) = request::read(self.app.config.idempotency.required, self.principal.as_ref(), text);
         let done = match (id, request) {
             (id, Err(problem)) => return Some(self.refuse(id.as_ref(), &problem)),
             (None, Ok(_)) => return None,
@@ -409,7 +408,7 @@ impl Connection {
 
     /// Who was let in may not be any more: a key was revoked, a token has expired, or the door was locked meanwhile.
     fn look_again(&self) -> Result<(), End> {
-        if self.app.door.lets_stay(self.visitor.as_ref()) { Ok(()) } else { Err(UNAUTHORIZED.into()) }
+        if self.app.auth.is_still_valid(self.principal.as_ref()) { Ok(()) } else { Err(UNAUTHORIZED.into()) }
     }
 
     /// A sign of life, and a look for one.
@@ -468,7 +467,7 @@ impl Connection {
 }
 
 fn run(app: App, payer: Payer, id: ClientId, command: Command) -> Running {
-    let (began, op) = (Instant::now(), command.name());
+    let (began, op) = (Instant::now(), command.label());
     let span = app.traces.command(op);
     Box::pin(async move {
         let _under_way = app.pace.begin(payer.who).await;

@@ -15,16 +15,16 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior, interval_at};
 
-use super::frame::{ClientId, Frame};
-use super::measures::Measures;
-use super::request::{mode, read_cursor, selection};
-use super::session::{Session, Told};
-use super::streams::{Entered, stopped};
 use crate::app::App;
-use crate::budget::Payer;
-use crate::door::visitor::Visitor;
-use crate::extract::Params;
-use crate::problem::Problem;
+use crate::auth::principal::Principal;
+use crate::http::budget::Payer;
+use crate::http::extract::Params;
+use crate::http::problem::Problem;
+use crate::stream::frame::{ClientId, Frame};
+use crate::stream::measures::Measures;
+use crate::stream::request::{mode, read_cursor, selection};
+use crate::stream::session::{Progress, Session};
+use crate::stream::streams::{Entered, stopped};
 
 /// How long a browser waits before it connects again.
 const RETRY_MS: u64 = 1000;
@@ -50,7 +50,7 @@ const RETRY_MS: u64 = 1000;
 )]
 pub async fn sse(
     State(app): State<App>,
-    visitor: Option<Extension<Visitor>>,
+    principal: Option<Extension<Principal>>,
     payer: Payer,
     headers: HeaderMap,
     uri: Uri,
@@ -74,8 +74,8 @@ pub async fn sse(
     let mut heartbeats = interval_at(tokio::time::Instant::now() + every, every);
     heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (chunks, body) = mpsc::channel(1);
-    let visitor = visitor.map(|Extension(visitor)| visitor);
-    let events = Events { app, session, visitor, chunks, heartbeats, _permit: permit };
+    let principal = principal.map(|Extension(principal)| principal);
+    let events = Events { app, session, principal, chunks, heartbeats, _permit: permit };
     tokio::spawn(events.run());
     let body = stream::unfold(body, |mut body| async move { Some((body.recv().await?, body)) }).fuse();
     let mut response = Response::new(Body::from_stream(body));
@@ -90,8 +90,8 @@ pub async fn sse(
 struct Events {
     app: App,
     session: Session,
-    /// Who it is; none where the door stands open.
-    visitor: Option<Visitor>,
+    /// The principal; `None` if the server authenticates nobody.
+    principal: Option<Principal>,
     chunks: mpsc::Sender<Result<Bytes, Infallible>>,
     heartbeats: Interval,
     _permit: Entered,
@@ -105,30 +105,30 @@ impl Events {
         let mut stopping = self.app.stopping.clone();
         let mut out = format!("retry: {RETRY_MS}\n\n");
         let mut beats = false;
-        let mut door = self.app.door.changes();
+        let mut changes = self.app.auth.changes();
         while self.send(&mut out).await && !*stopping.borrow() && !self.session.is_empty() {
-            if !self.app.door.lets_stay(self.visitor.as_ref()) {
+            if !self.app.auth.is_still_valid(self.principal.as_ref()) {
                 Measures::closed("unauthorized");
                 return;
             }
             match self.session.tell(|frame| write_event(&mut out, &frame)) {
-                Told::More => {}
+                Progress::More => {}
                 // As fresh as can be: what came a moment ago was told first.
-                Told::All | Told::Waits if std::mem::take(&mut beats) => {
+                Progress::All | Progress::Waits if std::mem::take(&mut beats) => {
                     let text = self.session.heartbeat();
                     write_event(&mut out, &Frame { kind: "heartbeat", text, cursor: self.session.cursor() });
                 }
-                Told::All | Told::Waits => {
+                Progress::All | Progress::Waits => {
                     tokio::select! {
                         () = stopped(&mut stopping) => {}
                         () = self.chunks.closed() => {}
                         () = mailbox.woken() => {}
                         () = self.session.turn(false) => {}
-                        Ok(()) = door.changed() => {}
+                        Ok(()) = changes.changed() => {}
                         _ = self.heartbeats.tick() => beats = true,
                     }
                 }
-                Told::TooFarBehind(frame) => {
+                Progress::TooFarBehind(frame) => {
                     Measures::closed("too-far-behind");
                     write_event(&mut out, &frame);
                     self.send(&mut out).await;

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use anaquel_engine::feed::{Exceeded, Share};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::measures::Measures;
-use crate::budget::{Who, fair};
 use crate::config::StreamConfig;
+use crate::http::budget::{Who, fair};
+use crate::http::problem::{Problem, Slug};
 use crate::lock::lock;
-use crate::problem::{Problem, Slug};
+use crate::stream::measures::Measures;
 
 /// What all streams share.
 #[derive(Debug)]

@@ -24,8 +24,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use tokio::runtime::Handle;
 
+use crate::cli::remote::{Remote, Words};
 use crate::config::TelemetryConfig;
-use crate::remote::{Remote, Words};
 
 /// How long a collector may take.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -7,7 +7,7 @@
 pub use without::{Span, Traces, write};
 
 #[cfg(feature = "otlp")]
-pub use super::otlp::{Span, Traces, write};
+pub use crate::telemetry::otlp::{Span, Traces, write};
 
 #[cfg(not(feature = "otlp"))]
 mod without {

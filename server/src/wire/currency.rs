@@ -1,6 +1,6 @@
 //! Currencies: the codes of ISO 4217 in which things have prices, and the digits of their minor units.
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// By code: how many digits stand behind the point of an amount in it.
 #[rustfmt::skip]

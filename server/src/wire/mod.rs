@@ -3,21 +3,11 @@
 //! Quantities are integers in the SKU's smallest unit, times RFC 3339 in UTC, names as the glossary has them. Requests
 //! know their fields: one that the contract does not have is refused by name.
 
-pub mod catalogue;
-pub mod cell;
 pub mod currency;
-pub mod event;
-pub mod hours;
 pub mod objects;
 pub mod patch;
 pub mod put;
-pub mod reservation;
-pub mod rule;
-pub mod sourcing;
-pub mod stock;
 pub mod strict;
-pub mod supply;
-pub mod what_if;
 pub mod whole;
 
 use anaquel_engine::catalogue::LocationKind;
@@ -31,7 +21,7 @@ use anaquel_engine::level::LINE_QUANTITY_MAX;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer};
 
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 /// The longest text of a detail, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::{Deserialize, Deserializer};
 
-use super::whole::Whole;
+use crate::wire::whole::Whole;
 
 /// What a body says of a field: `None` where it is left out, `Some(None)` where it is null.
 #[allow(clippy::option_option, reason = "that is how JSON tells the three apart")]
@@ -19,7 +19,7 @@ pub fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
 pub fn map<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Said<BTreeMap<String, V>>, D::Error> {
-    super::strict::map(deserializer).map(Some)
+    crate::wire::strict::map(deserializer).map(Some)
 }
 
 /// The same of a whole number, however it is written.
@@ -31,7 +31,7 @@ pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<i128>>(deserializer: D) -> Re
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
 
-    use crate::wire::catalogue::SkuBody;
+    use crate::subjects::catalogue::bodies::SkuBody;
 
     #[test]
     fn left_out_null_and_a_value_are_three_things() {

@@ -75,13 +75,24 @@ fn append_small(small: u8, out: &mut String) {
 
 numbers!(u32, i32, u64, i64, usize);
 
+/// Appends `items` as a JSON array.
+pub fn write_array<T>(out: &mut String, items: &[T], mut write: impl FnMut(&mut String, &T)) {
+    out.push('[');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        write(out, item);
+    }
+    out.push(']');
+}
+
 /// Appends pieces to a `String`.
 macro_rules! put {
     ($out:expr, $($piece:expr),+ $(,)?) => {{
         $($crate::wire::put::Piece::append($piece, $out);)+
     }};
 }
-
 pub(crate) use put;
 
 #[cfg(test)]

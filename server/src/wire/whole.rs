@@ -46,7 +46,7 @@ pub fn plain(value: &mut Value) {
 }
 
 /// A whole number, however it is written.
-pub(super) struct Whole<T>(pub T);
+pub(crate) struct Whole<T>(pub T);
 
 impl<'de, T: TryFrom<i128>> Deserialize<'de> for Whole<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,0 +1,105 @@
+//! Who asks, and under which key.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use anaquel_engine::event::{Cause, IdempotencyKey};
+use axum::extract::FromRequestParts;
+use http::Extensions;
+use http::request::Parts;
+
+use crate::auth::principal::Principal;
+use crate::auth::rates::network;
+use crate::auth::{Scope, digest};
+use crate::http::budget::{Payer, Who};
+use crate::http::problem::Problem;
+
+/// Who asks, and under which key.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    pub idempotency: Option<IdempotencyKey>,
+    pub trace: Option<String>,
+    /// The principal; `None` if the server authenticates nobody.
+    pub principal: Option<Principal>,
+    /// Whose share its keys count against: a digest of the principal, or of the address if the server
+    /// authenticates nobody.
+    pub share: u64,
+    /// Whose turns it takes.
+    pub who: Who,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
+impl Caller {
+    /// What goes into the record; nothing where there is nothing to tell.
+    pub fn cause(&self) -> Option<Box<Cause>> {
+        let Self { idempotency, trace, principal, share, who: _ } = self;
+        if idempotency.is_none() && trace.is_none() && principal.is_none() {
+            return None;
+        }
+        Some(Box::new(Cause {
+            idempotency: idempotency.clone(),
+            trace: trace.clone(),
+            actor: principal.as_ref().map(|principal| principal.identity.name.clone()),
+            origin: principal.as_ref().map(Principal::origin),
+            caller: *share,
+            ..Cause::default()
+        }))
+    }
+
+    /// A principal, with no idempotency key and no trace.
+    pub fn new(principal: Option<Principal>, who: Who) -> Self {
+        let share = principal.as_ref().map_or(0, |principal| principal.identity.share);
+        Self { principal, share, who, ..Self::default() }
+    }
+
+    /// Who is behind a request.
+    pub fn of(extensions: &Extensions) -> Self {
+        Self::new(extensions.get::<Principal>().cloned(), Payer::of(extensions).who)
+    }
+
+    /// The same with a key. If the server authenticates nobody, the share is that of the address.
+    #[must_use]
+    pub fn with_key(self, idempotency: Option<IdempotencyKey>, address: Option<IpAddr>) -> Self {
+        let share = match (self.share, &idempotency, address) {
+            (0, Some(_), Some(address)) => digest("address", &network(address).to_string()),
+            (share, ..) => share,
+        };
+        Self { idempotency, share, ..self }
+    }
+
+    /// Whether it is bound to channels or locations.
+    pub fn is_bound(&self) -> bool {
+        self.principal.as_ref().is_some_and(|principal| principal.identity.is_bound())
+    }
+
+    /// Whether it has one of these scopes.
+    ///
+    /// # Errors
+    /// `forbidden`, naming what is needed.
+    pub fn may(&self, scopes: &[Scope]) -> Result<(), Problem> {
+        self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may(scopes))
+    }
+
+    /// Whether it speaks for a channel.
+    ///
+    /// # Errors
+    /// `forbidden`, naming the field.
+    pub fn may_use_channel(&self, field: &str, channel: Option<&str>) -> Result<(), Problem> {
+        self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may_use_channel(field, channel))
+    }
+
+    /// Whether it acts at a location.
+    ///
+    /// # Errors
+    /// `forbidden`, naming the field.
+    pub fn may_use_location(&self, field: &str, location: Option<&str>) -> Result<(), Problem> {
+        self.principal.as_ref().map_or(Ok(()), |principal| principal.identity.may_use_location(field, location))
+    }
+}

@@ -1,0 +1,114 @@
+//! Who was not let in: counted, and written down, a few lines at a time.
+
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Lines in one span; what is beyond is counted and told with the next.
+const LINES_A_SPAN: u32 = 5;
+
+/// How long a span is.
+const SPAN: Duration = Duration::from_secs(10);
+
+/// Why somebody was not let in; nothing that could be made up by them, so that it may be a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Neither a key nor a token came along.
+    NoKey,
+    /// A key that is not known, or was revoked or has expired.
+    BadKey,
+    /// A token that is not believed.
+    BadToken,
+}
+
+impl Reason {
+    fn label(self) -> &'static str {
+        match self {
+            Self::NoKey => "no-key",
+            Self::BadKey => "bad-key",
+            Self::BadToken => "bad-token",
+        }
+    }
+}
+
+/// What was written down of late.
+#[derive(Debug, Default)]
+pub struct Failures(Mutex<Span>);
+
+#[derive(Debug, Default)]
+struct Span {
+    began: Option<Instant>,
+    lines: u32,
+    left_out: u64,
+}
+
+impl Span {
+    /// Whether one more line may be written, and how many were left out before it.
+    fn line(&mut self, now: Instant) -> Option<u64> {
+        if self.began.is_none_or(|began| now.duration_since(began) >= SPAN) {
+            (self.began, self.lines) = (Some(now), 0);
+        }
+        if self.lines >= LINES_A_SPAN {
+            self.left_out += 1;
+            return None;
+        }
+        self.lines += 1;
+        Some(std::mem::take(&mut self.left_out))
+    }
+
+    /// How many were left out, once their span is over.
+    fn over(&mut self, now: Instant) -> Option<u64> {
+        let is_over = self.began.is_some_and(|began| now.duration_since(began) >= SPAN);
+        (is_over && self.left_out > 0).then(|| std::mem::take(&mut self.left_out))
+    }
+}
+
+impl Failures {
+    /// What the counter means; it begins at zero.
+    pub fn describe() {
+        metrics::describe_counter!(
+            "anaquel_auth_failures_total",
+            "Requests and sockets whose authentication failed, by reason"
+        );
+        for reason in [Reason::NoKey, Reason::BadKey, Reason::BadToken] {
+            metrics::counter!("anaquel_auth_failures_total", "reason" => reason.label()).absolute(0);
+        }
+    }
+
+    /// Somebody was not let in. `key` is the public part of a known key.
+    pub fn note(&self, reason: Reason, address: Option<IpAddr>, route: &str, key: Option<&str>) {
+        let reason = reason.label();
+        metrics::counter!("anaquel_auth_failures_total", "reason" => reason).increment(1);
+        let line = crate::lock::lock(&self.0).line(Instant::now());
+        if let Some(left_out) = line {
+            let address = address.map(tracing::field::display);
+            tracing::warn!(reason, address, route, key, left_out, "somebody was not let in");
+        }
+    }
+
+    /// Tells what was left out, if nothing has been written down since.
+    pub fn tell_rest(&self) {
+        let rest = crate::lock::lock(&self.0).over(Instant::now());
+        if let Some(left_out) = rest {
+            tracing::warn!(left_out, "more were not let in; anaquel_auth_failures_total counts all of them");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_are_written_down_and_the_rest_is_told_by_number() {
+        let (mut span, now) = (Span::default(), Instant::now());
+        let lines: Vec<_> = (0..1000).map(|_| span.line(now)).collect();
+        assert_eq!(lines.iter().flatten().count(), 5);
+        assert_eq!(span.over(now), None, "its span is not over");
+        assert_eq!(span.line(now + SPAN), Some(995));
+        assert_eq!(span.line(now + SPAN), Some(0));
+        let mut quiet = Span::default();
+        assert_eq!((0..8).filter_map(|_| quiet.line(now)).count(), 5);
+        assert_eq!((quiet.over(now + SPAN), quiet.over(now + SPAN)), (Some(3), None), "nobody came after them");
+    }
+}

@@ -1,0 +1,227 @@
+//! Which names the server answers to. A page of somebody else may have its own name pointed at this machine, and its
+//! visitor's browser then takes what is read here for the page's own. The name still stands in `Host`, which no page can
+//! change: where nobody need say who they are, it must be one that can only be this server.
+
+use std::net::IpAddr;
+
+use anyhow::ensure;
+use http::{HeaderMap, Uri, Version, header};
+
+use crate::http::problem::{Problem, Slug};
+
+/// The setting that names more hosts.
+const SETTING: &str = "auth.hosts";
+
+/// The longest name of a host, in bytes, its port included.
+const HOST_BYTES_MAX: usize = 261;
+
+/// The hosts that the server is known by.
+#[derive(Debug)]
+pub struct Hosts {
+    /// In lower case, without a port.
+    named: Vec<String>,
+    /// Where the server listens.
+    listen: IpAddr,
+    /// Whether it was said that whoever comes is served, and no names were given.
+    serves_any: bool,
+}
+
+impl Hosts {
+    /// Reads the names, such as `stock.example`; a server at `listen` that serves anybody needs none.
+    ///
+    /// # Errors
+    /// Something that is no name of a host, or has a port.
+    pub fn new(names: &[String], listen: IpAddr, serves_anybody: bool) -> anyhow::Result<Self> {
+        for name in names {
+            let is_name = host_of(name).is_some_and(|host| host.len() == name.len());
+            ensure!(is_name, "{SETTING}: {name:?} is not like stock.example; name hosts without a port");
+        }
+        let named: Vec<_> = names.iter().map(|name| bare(name).to_ascii_lowercase()).collect();
+        let serves_any = named.is_empty() && serves_anybody && !listen.is_loopback();
+        Ok(Self { named, listen, serves_any })
+    }
+
+    /// Whether a request says properly whom it is for, and, where the door is open, whether that is this server. HTTP/1.1
+    /// says so in exactly one `Host`; HTTP/2 in its address, and a `Host` beside it must be right as well. HTTP/1.0 need
+    /// not say it where callers say who they are.
+    ///
+    /// # Errors
+    /// `invalid-request` for a `Host` that is missing, repeated, or none; `forbidden` for the name of another.
+    pub fn check(&self, version: Version, uri: &Uri, headers: &HeaderMap, is_locked: bool) -> Result<(), Problem> {
+        let mut given = headers.get_all(header::HOST).iter();
+        let (host, again) = (given.next(), given.next());
+        if again.is_some() {
+            return Err(Problem::invalid("Host", "is sent more than once; send one"));
+        }
+        let authority = uri.authority().map(http::uri::Authority::as_str);
+        let may_be_missing =
+            authority.is_some() && version >= Version::HTTP_2 || is_locked && version < Version::HTTP_11;
+        if host.is_none() && !may_be_missing {
+            return Err(Problem::invalid("Host", "is missing; say whom the request is for"));
+        }
+        let host = host.map(|host| host.to_str().unwrap_or_default());
+        for text in [authority, host].into_iter().flatten() {
+            let Some(name) = host_of(text) else {
+                return Err(Problem::invalid("Host", "is no name or address of a host"));
+            };
+            if !is_locked && !self.has(name) {
+                let detail = format!(
+                    "Host: without keys, this server answers to its own address and localhost, and not to {name}; \
+                     a name that is its own is set in {SETTING}"
+                );
+                return Err(Problem::new(Slug::Forbidden, detail).with("field", "Host").with("limit", SETTING));
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, host: &str) -> bool {
+        if self.serves_any {
+            return true;
+        }
+        let name = bare(host);
+        if let Ok(address) = name.parse::<IpAddr>() {
+            let address = address.to_canonical();
+            if address.is_loopback() || address == self.listen.to_canonical() {
+                return true;
+            }
+        }
+        name.eq_ignore_ascii_case("localhost") || self.named.iter().any(|named| named.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A host without the brackets of an address and the dot at the end of a name.
+fn bare(host: &str) -> &str {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address,
+        None => host.strip_suffix('.').unwrap_or(host),
+    }
+}
+
+/// The host of `host` or `host:port`; none where that is neither. Nothing is allocated: every request passes here.
+fn host_of(text: &str) -> Option<&str> {
+    if text.len() > HOST_BYTES_MAX {
+        return None;
+    }
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let end = rest.find(']')? + 2;
+            let (host, port) = (text.get(..end)?, text.get(end..)?);
+            bare(host).parse::<std::net::Ipv6Addr>().ok()?;
+            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let is_port = port.is_none_or(|port| !port.starts_with('+') && port.parse::<u16>().is_ok());
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_host = host.starts_with('[') || !bare(host).is_empty() && host.bytes().all(is_name);
+    (is_port && is_host).then_some(host)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn check(hosts: &Hosts, version: Version, uri: &str, given: &[&str], is_locked: bool) -> u16 {
+        let mut headers = HeaderMap::new();
+        for host in given {
+            headers.append(header::HOST, host.parse().unwrap());
+        }
+        match hosts.check(version, &uri.parse().unwrap(), &headers, is_locked) {
+            Ok(()) => 200,
+            Err(problem) => problem.status().as_u16(),
+        }
+    }
+
+    #[test]
+    fn a_strangers_name_is_not_answered_to() {
+        let hosts =
+            Hosts::new(&["stock.example".into(), "[fd00::1]".into()], "192.0.2.7".parse().unwrap(), false).unwrap();
+        for host in [
+            "localhost",
+            "LOCALHOST:7070",
+            "localhost.:7070",
+            "127.0.0.1:7070",
+            "127.9.9.9",
+            "[::1]:7070",
+            "[::ffff:127.0.0.1]",
+            "192.0.2.7:80",
+            "stock.example",
+            "Stock.Example:443",
+            "[fd00::1]:1",
+        ] {
+            assert_eq!(check(&hosts, Version::HTTP_11, "/v1/stock", &[host], false), 200, "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:7070",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "192.0.2.8",
+            "0.0.0.0",
+            "stock.example.evil.example",
+            "a.localhost",
+            "2130706433",
+        ] {
+            assert_eq!(check(&hosts, Version::HTTP_11, "/v1/stock", &[host], false), 403, "{host}");
+            assert_eq!(check(&hosts, Version::HTTP_11, "/v1/stock", &[host], true), 200, "{host}, with keys");
+        }
+    }
+
+    #[test]
+    fn there_is_exactly_one_host() {
+        let hosts = Hosts::new(&[], HERE, false).unwrap();
+        for is_locked in [false, true] {
+            for given in [
+                &[][..],
+                &[""],
+                &["localhost", "localhost"],
+                &["a b"],
+                &["user@localhost"],
+                &["localhost:"],
+                &["localhost:x"],
+                &["localhost:70700"],
+                &["localhost:+1"],
+                &[":7070"],
+                &["."],
+                &["[::1"],
+                &["[x]"],
+                &["[::1]7070"],
+                &["localhost, localhost"],
+                &["localhost/a"],
+            ] {
+                assert_eq!(check(&hosts, Version::HTTP_11, "/", given, is_locked), 400, "{given:?}");
+            }
+        }
+        assert_eq!(check(&hosts, Version::HTTP_10, "/", &[], false), 400);
+        assert_eq!(check(&hosts, Version::HTTP_10, "/", &[], true), 200);
+        // HTTP/2 says it in the address; an address in HTTP/1.1 comes beside a Host, and both must be right.
+        assert_eq!(check(&hosts, Version::HTTP_2, "http://localhost:7070/", &[], false), 200);
+        assert_eq!(check(&hosts, Version::HTTP_2, "http://evil.example/", &[], false), 403);
+        assert_eq!(check(&hosts, Version::HTTP_2, "http://localhost/", &["evil.example"], false), 403);
+        assert_eq!(check(&hosts, Version::HTTP_2, "/", &[], false), 400);
+        assert_eq!(check(&hosts, Version::HTTP_11, "http://localhost/", &["evil.example"], false), 403);
+        assert_eq!(check(&hosts, Version::HTTP_11, "http://localhost/", &[], false), 400);
+    }
+
+    #[test]
+    fn who_insists_is_served_by_any_name_unless_names_are_given() {
+        let anywhere = "0.0.0.0".parse().unwrap();
+        let any = Hosts::new(&[], anywhere, true).unwrap();
+        assert_eq!(check(&any, Version::HTTP_11, "/", &["shop.internal:7070"], false), 200);
+        let some = Hosts::new(&["shop.internal".into()], anywhere, true).unwrap();
+        assert_eq!(check(&some, Version::HTTP_11, "/", &["shop.internal:7070"], false), 200);
+        assert_eq!(check(&some, Version::HTTP_11, "/", &["evil.example"], false), 403);
+        let loopback = Hosts::new(&[], HERE, true).unwrap();
+        assert_eq!(check(&loopback, Version::HTTP_11, "/", &["evil.example"], false), 403);
+        for wrong in ["stock.example:80", "https://stock.example", "", "a b", "*"] {
+            assert!(Hosts::new(&[wrong.to_owned()], HERE, false).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Authentication and authorisation: who a caller is, and what they may do.
+//!
+//! - [`identity`]: scopes, and the channels and locations that a caller is bound to
+//! - [`keys`]: API keys, hashed in a file that the command line changes and the server watches
+//! - [`tokens`]: JWTs, signed by a key of a JWKS file
+//! - [`failures`]: failed authentications, counted and logged
+//! - [`rates`]: requests a second, by address and by key
+//! - [`hosts`]: which names the server answers to
+//! - [`origins`]: which pages may open sockets, and write
+//! - [`proxies`]: whom a request comes from that passed a proxy of one's own
+//! - [`tls`]: the certificate, read anew when it changes
+//! - [`principal`]: the authenticated caller of a request
+//! - [`caller`]: the principal with its idempotency key and its share
+//! - [`sight`]: which rules, channels and numbers a caller sees
+//!
+//! Without keys and without a JWKS file the server authenticates nobody, and listens on loopback only.
+
+pub mod caller;
+pub mod failures;
+mod files;
+pub mod hosts;
+pub mod identity;
+pub mod keys;
+pub mod origins;
+pub mod principal;
+pub mod proxies;
+pub(crate) mod rates;
+pub mod sight;
+pub mod tls;
+mod tokens;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use crate::auth::failures::{Failures, Reason};
+use crate::auth::hosts::Hosts;
+pub use crate::auth::identity::{Identity, Scope, digest};
+use crate::auth::keys::{KeyFile, TOKEN_PREFIX};
+use crate::auth::origins::Origins;
+use crate::auth::principal::Principal;
+use crate::auth::proxies::Proxies;
+use crate::auth::rates::Rates;
+use crate::auth::tokens::Tokens;
+use crate::config::{AuthConfig, Config};
+use crate::http::problem::{Problem, Slug};
+
+/// How often the files are looked at: a key is out soon after.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Everything that authenticates callers: keys, tokens, origins, hosts, proxies and rate limits.
+pub struct Auth {
+    keys_path: PathBuf,
+    auth: AuthConfig,
+    known: ArcSwap<Known>,
+    /// What the files were like when they were last read.
+    seen: Mutex<Stamps>,
+    /// Moves on with every change of what is known, so that those who are in can be looked at again.
+    changed: watch::Sender<u64>,
+    pub origins: Arc<Origins>,
+    pub hosts: Hosts,
+    pub failures: Failures,
+    pub proxies: Proxies,
+    rates: Rates,
+}
+
+/// What the files say.
+#[derive(Default)]
+struct Known {
+    keys: Option<KeyFile>,
+    tokens: Option<Tokens>,
+}
+
+impl Auth {
+    /// Reads the files that `config` names.
+    ///
+    /// # Errors
+    /// One of them is not what it should be.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        let auth = Self {
+            keys_path: config.auth.keys_path(&config.data),
+            auth: config.auth.clone(),
+            known: ArcSwap::default(),
+            seen: Mutex::default(),
+            changed: watch::channel(0).0,
+            origins: Arc::new(Origins::new(&config.auth.origins, config.insecure)?),
+            hosts: Hosts::new(&config.auth.hosts, config.listen.ip(), config.insecure)?,
+            failures: Failures::default(),
+            proxies: Proxies::new(&config.trusted_proxies)?,
+            rates: Rates::new(&config.limits),
+        };
+        // What changes while they are read is read again.
+        *auth.seen() = auth.stamps();
+        auth.known.store(Arc::new(auth.read()?));
+        let is_missing = config.auth.keys.is_some() && auth.known.load().keys.is_none();
+        anyhow::ensure!(!is_missing, "auth.keys: there is no {}; anaquel keys add makes it", auth.keys_path.display());
+        Ok(auth)
+    }
+
+    fn read(&self) -> anyhow::Result<Known> {
+        let keys = KeyFile::read(&self.keys_path)?;
+        let tokens = self.auth.jwks.as_deref().map(|path| Tokens::read(path, &self.auth)).transpose()?;
+        Ok(Known { keys, tokens })
+    }
+
+    /// Whether callers must say who they are.
+    pub fn is_locked(&self) -> bool {
+        let known = self.known.load();
+        known.keys.is_some() || known.tokens.is_some()
+    }
+
+    /// Tells of every change of what is known.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Who a bearer of `token` is, who asks for `route` from `address`. Who is nobody is written down.
+    ///
+    /// # Errors
+    /// `unauthorized`, with a reason that says nothing about what would have been right.
+    pub fn admit(&self, token: Option<&str>, address: Option<IpAddr>, route: &str) -> Result<Identity, Problem> {
+        const UNKNOWN: &str = "the key is not known, or not any more";
+        let refuse = |reason, key: Option<&str>, told: &str| {
+            self.failures.note(reason, address, route, key);
+            Err(unauthorized(told))
+        };
+        let Some(token) = token else {
+            return refuse(Reason::NoKey, None, "Authorization: send Bearer and a key, or a token");
+        };
+        let known = self.known.load();
+        let now = now_seconds();
+        match (&known.keys, &known.tokens) {
+            (Some(keys), _) if token.starts_with(TOKEN_PREFIX) => match keys.find(token, now) {
+                Some(identity) => Ok(identity),
+                None => refuse(Reason::BadKey, keys.id_in(token), UNKNOWN),
+            },
+            (_, Some(tokens)) if !token.starts_with(TOKEN_PREFIX) => {
+                tokens.identify(token).or_else(|told| refuse(Reason::BadToken, None, &told))
+            }
+            _ => refuse(Reason::BadKey, None, UNKNOWN),
+        }
+    }
+
+    /// Whether one more request of somebody is not too much.
+    ///
+    /// # Errors
+    /// `too-many-requests`, naming the limit and when it is worth another try.
+    pub fn has_room_for(&self, address: Option<IpAddr>, identity: Option<&Identity>) -> Result<(), Problem> {
+        address.map_or(Ok(()), |address| self.rates.check_address(address))?;
+        identity.map_or(Ok(()), |identity| self.rates.check_identity(identity))
+    }
+
+    /// Whether a principal is still valid: its key may have been revoked, its token may have expired, or the server may have
+    /// begun to ask for keys.
+    pub fn is_still_valid(&self, principal: Option<&Principal>) -> bool {
+        principal.map_or_else(|| !self.is_locked(), |principal| self.still_admits(&principal.identity))
+    }
+
+    fn still_admits(&self, identity: &Identity) -> bool {
+        let now = now_seconds();
+        let known = self.known.load();
+        let is_known = match &known.keys {
+            Some(keys) if identity.is_key => keys.is_valid(&identity.key, now),
+            None if identity.is_key => false,
+            _ => known.tokens.as_ref().is_some_and(|tokens| tokens.has(identity)),
+        };
+        is_known && identity.expires_at.is_none_or(|at| now < at)
+    }
+
+    /// Looks at the files, and takes in what changed, for as long as the server runs. What cannot be read changes nothing.
+    pub async fn watch(self: Arc<Self>) {
+        let mut complained = Stamps::default();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            self.failures.tell_rest();
+            let now = self.stamps();
+            if now == *self.seen() {
+                continue;
+            }
+            // Until it is read, it is tried again; what is wrong is said once.
+            let is_new = std::mem::replace(&mut complained, now) != now;
+            match self.read() {
+                Ok(mut known) => {
+                    // A server that asks for keys does not stop asking because the file is gone.
+                    if known.keys.is_none() && self.known.load().keys.is_some() {
+                        tracing::error!(path = %self.keys_path.display(), "the file of keys is gone; those known before stay");
+                        known.keys.clone_from(&self.known.load().keys);
+                    }
+                    *self.seen() = now;
+                    self.known.store(Arc::new(known));
+                    self.changed.send_modify(|count| *count += 1);
+                    tracing::info!("keys were read anew");
+                }
+                Err(error) if is_new => {
+                    tracing::error!(error = format!("{error:#}"), "keys cannot be read; those known before stay");
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Stamps> {
+        crate::lock::lock(&self.seen)
+    }
+
+    fn stamps(&self) -> Stamps {
+        [stamp(&self.keys_path), self.auth.jwks.as_deref().and_then(stamp)]
+    }
+}
+
+/// The files of keys and of tokens: when each was last written, and its length.
+type Stamps = [Option<(SystemTime, u64)>; 2];
+
+/// When a file was last written, and its length.
+fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.modified().ok()?, found.len()))
+}
+
+/// Seconds since 1970.
+pub fn now_seconds() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0)
+}
+
+fn unauthorized(reason: impl Into<String>) -> Problem {
+    Problem::new(Slug::Unauthorized, reason)
+}

@@ -1,0 +1,88 @@
+//! Requests a second, by address and by key. None are counted unless a limit is set.
+
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use crate::auth::Identity;
+use crate::config::LimitsConfig;
+use crate::http::problem::{Problem, Slug};
+
+/// Callers that are kept in mind; beyond, those who did not ask for a while are forgotten.
+const CALLERS_MAX: usize = 100_000;
+
+/// How often, at the most, callers are forgotten.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Both limits.
+pub(crate) struct Rates {
+    clock: DefaultClock,
+    /// When those who did not ask for a while were last forgotten.
+    swept: Mutex<Instant>,
+    by_address: Option<DefaultKeyedRateLimiter<IpAddr>>,
+    /// By whom an API key or a token is for: the tokens of one signing key have a bucket for each subject.
+    by_key: Option<DefaultKeyedRateLimiter<u64>>,
+}
+
+impl Rates {
+    pub fn new(limits: &LimitsConfig) -> Self {
+        Self {
+            clock: DefaultClock::default(),
+            swept: Mutex::new(Instant::now()),
+            by_address: limiter(limits.address_requests_per_second),
+            by_key: limiter(limits.key_requests_per_second),
+        }
+    }
+
+    pub fn check_address(&self, address: IpAddr) -> Result<(), Problem> {
+        self.check(self.by_address.as_ref(), &network(address), "limits.address_requests_per_second")
+    }
+
+    pub fn check_identity(&self, identity: &Identity) -> Result<(), Problem> {
+        let Some(limiter) = &self.by_key else { return Ok(()) };
+        self.check(Some(limiter), &identity.share, "limits.key_requests_per_second")
+    }
+
+    fn check<K: Hash + Eq + Clone>(
+        &self,
+        limiter: Option<&DefaultKeyedRateLimiter<K>>,
+        key: &K,
+        limit: &'static str,
+    ) -> Result<(), Problem> {
+        let Some(limiter) = limiter else { return Ok(()) };
+        if limiter.len() > CALLERS_MAX
+            && let Ok(mut swept) = self.swept.try_lock()
+            && swept.elapsed() > SWEEP
+        {
+            *swept = Instant::now();
+            limiter.retain_recent();
+        }
+        limiter.check_key(key).map_err(|early| {
+            let wait = early.wait_time_from(self.clock.now());
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            Problem::new(Slug::TooManyRequests, format!("{limit}: more than that was asked for"))
+                .with("limit", limit)
+                .retry_after(seconds.max(1))
+        })
+    }
+}
+
+/// Whom an address stands for: of the sixth version, everybody has a whole network of them.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => address.into(),
+            None => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        },
+        IpAddr::V4(_) => address,
+    }
+}
+
+fn limiter<K: Hash + Eq + Clone>(a_second: u32) -> Option<DefaultKeyedRateLimiter<K>> {
+    NonZeroU32::new(a_second).map(|a_second| RateLimiter::keyed(Quota::per_second(a_second)))
+}

@@ -1,0 +1,5 @@
+//! Pages for people: the start page, the live page, the guides, and one page for each kind of problem.
+
+pub mod guides;
+pub mod pages;
+pub mod problems;

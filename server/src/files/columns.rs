@@ -1,0 +1,393 @@
+//! What a row says: columns of a delimited file, or members of a JSON object, as cells for its kind.
+
+use std::collections::BTreeSet;
+
+use anaquel_engine::Engine;
+use anaquel_engine::command::Rows;
+use anaquel_engine::event::RowError;
+use anaquel_engine::ids::Name;
+use serde_json::{Map, Value};
+
+use crate::files::cells::{Cells, Numbers, Wrong, shorten, wrong};
+use crate::files::csv;
+use crate::files::kind::{FileKind, FileRow, Form};
+use crate::files::numbers::Decimal;
+use crate::files::plan::ImportPlan;
+use crate::files::surface::Surface;
+use crate::files::table::Field;
+use crate::http::problem::Problem;
+use crate::subjects::catalogue::hours;
+use crate::wire::strict::Object;
+
+/// Columns of a file of rejects: read past, so that what was set right in it can be loaded as it is.
+pub const REJECT_COLUMNS: [&str; 4] = ["rejected_line", "rejected_field", "rejected_reason", "rejected_row"];
+
+/// Where a column of the file goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Goes {
+    /// To columns of the import.
+    To(Vec<String>),
+    /// Nowhere.
+    Nowhere,
+    /// Nowhere, since it has no name: nothing may stand in it.
+    Unnamed,
+}
+
+/// The columns of a file, in its order.
+pub struct Columns(Vec<Goes>);
+
+/// Whether a name in a header is a column of the import, or is said to be one.
+pub fn is_known(plan: &ImportPlan, name: &str) -> bool {
+    let is_said = |theirs: &str| !theirs.is_empty() && theirs.eq_ignore_ascii_case(name);
+    let is_mapped = plan.reading.map.iter().any(|(_, theirs)| is_said(theirs));
+    is_mapped || known_column(plan.kind, name).is_some()
+}
+
+impl Columns {
+    /// Reads a header row. Names are compared without regard to case.
+    pub fn parse(plan: &ImportPlan, header: &[Field]) -> Result<Self, Problem> {
+        let kind = plan.kind;
+        let map = checked_map(plan)?;
+        let is_in_header = |theirs: &str| {
+            theirs.is_empty() || header.iter().any(|field| field.text.trim().eq_ignore_ascii_case(theirs))
+        };
+        if let Some((_, theirs)) = map.iter().find(|(_, theirs)| !is_in_header(theirs)) {
+            let names: Vec<_> = header.iter().take(100).map(|field| shorten(field.text.trim())).collect();
+            let reason = format!("the header has no column {theirs:?}; it has {}", names.join(", "));
+            return Err(Problem::invalid("map", reason));
+        }
+        let mut found = BTreeSet::new();
+        let mut columns = Vec::with_capacity(header.len());
+        for (at, Field { text, .. }) in header.iter().enumerate() {
+            let name = text.trim();
+            let is_said = |theirs: &str| !theirs.is_empty() && theirs.eq_ignore_ascii_case(name);
+            let mut ours: Vec<String> =
+                map.iter().filter(|(_, theirs)| is_said(theirs)).map(|(ours, _)| ours.clone()).collect();
+            if ours.is_empty() {
+                ours.extend(known_column(kind, name));
+                // What is said to be another column of the file is that one.
+                if let Some((column, theirs)) = map.iter().find(|(column, _)| ours.contains(column)) {
+                    if !theirs.is_empty() && !plan.reading.ignore_unknown {
+                        let ignore = plan.surface.option("ignore_unknown", "true");
+                        let reason =
+                            format!("stands in the header, and is said to be {theirs:?}; pass it over with {ignore}");
+                        return Err(Problem::invalid(column, reason));
+                    }
+                    columns.push(Goes::Nowhere);
+                    continue;
+                }
+            }
+            if ours.is_empty() && name.is_empty() {
+                columns.push(Goes::Unnamed);
+                continue;
+            }
+            if ours.is_empty() {
+                let is_reject = REJECT_COLUMNS.iter().any(|column| column.eq_ignore_ascii_case(name));
+                if !is_reject && !plan.reading.ignore_unknown {
+                    return Err(
+                        Problem::invalid(&shorten(name), not_a_column(plan.surface, kind)).with("column", at + 1)
+                    );
+                }
+                columns.push(Goes::Nowhere);
+                continue;
+            }
+            if let Some(again) = ours.iter().find(|column| !found.insert((*column).clone())) {
+                let reason = "is named twice in the header; take one of both out, or give it another name";
+                return Err(Problem::invalid(again, reason));
+            }
+            columns.push(Goes::To(ours));
+        }
+        let is_there = |column: &str| found.contains(column) || plan.reading.set.iter().any(|(set, _)| set == column);
+        let missing = kind.columns.iter().take(kind.required).map(|column| column.name).find(|name| !is_there(name));
+        let has_one = kind.either.is_empty() || kind.either.iter().any(|name| is_there(name));
+        let missing = missing.or(kind.either.first().copied().filter(|_| !has_one));
+        if let Some(missing) = missing {
+            let (map, set) = (
+                plan.surface.option("map", &format!("{missing}=NAME")),
+                plan.surface.option("set", &format!("{missing}=VALUE")),
+            );
+            let reason = format!(
+                "is a required column; the columns are {}. Say which column of the file it is with {map}, or what it is in \
+                 every row with {set}",
+                kind.known()
+            );
+            return Err(Problem::invalid(missing, reason));
+        }
+        Ok(Self(columns))
+    }
+}
+
+/// What the caller says of the file's names, with the columns as this import writes them.
+pub fn checked_map(plan: &ImportPlan) -> Result<Vec<(String, String)>, Problem> {
+    let kind = plan.kind;
+    let mut map: Vec<(String, String)> = Vec::new();
+    for (ours, theirs) in &plan.reading.map {
+        let column = known_column(kind, ours);
+        let column = column.ok_or_else(|| {
+            Problem::invalid(
+                "map",
+                format!("{ours:?} is not a column of this import; the columns are {}", kind.known()),
+            )
+        })?;
+        if map.iter().any(|(known, _)| *known == column) {
+            return Err(Problem::invalid("map", format!("{column} is said twice")));
+        }
+        map.push((column, theirs.clone()));
+    }
+    for (ours, _) in &plan.reading.set {
+        if known_column(kind, ours).as_ref() != Some(ours) {
+            let reason = format!("{ours:?} is not a column of this import; the columns are {}", kind.known());
+            return Err(Problem::invalid("set", reason));
+        }
+    }
+    Ok(map)
+}
+
+fn not_a_column(surface: Surface, kind: &FileKind) -> String {
+    let (ignore, map) = (surface.option("ignore_unknown", "true"), surface.option("map", "COLUMN=NAME"));
+    format!(
+        "is not a column of this import; the columns are {}. Pass it over with {ignore}, or say which it is with {map}",
+        kind.known()
+    )
+}
+
+/// A column of this import by its name in any case. What follows `attr.` is compared as it is written.
+fn known_column(kind: &FileKind, name: &str) -> Option<String> {
+    let attribute = name.split_at_checked(5).filter(|(prefix, _)| prefix.eq_ignore_ascii_case("attr."));
+    if let Some((_, key)) = attribute.filter(|(_, key)| kind.attributes && Name::parse(key).is_ok()) {
+        return Some(format!("attr.{key}"));
+    }
+    let found = kind.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+    found.map(|column| column.name.to_owned())
+}
+
+/// Rows that wait for their chunk to be full.
+pub struct Collector {
+    kind: &'static FileKind,
+    create: bool,
+    raw: bool,
+    ignore_unknown: bool,
+    surface: Surface,
+    numbers: Numbers,
+    map: Vec<(String, String)>,
+    set: Vec<(String, String)>,
+    rows: Rows,
+    count: usize,
+}
+
+impl Collector {
+    /// One for a file whose fields stand between `delimiter`s; none for JSON.
+    ///
+    /// # Errors
+    /// What the caller says of its columns cannot be.
+    pub fn new(plan: &ImportPlan, delimiter: Option<u8>) -> Result<Self, Problem> {
+        let (kind, create, reading) = (plan.kind, plan.create, &plan.reading);
+        let decimal = reading.decimal.unwrap_or(match delimiter {
+            Some(b',') | None => Decimal::Unsaid,
+            Some(_) => Decimal::UnsaidWithoutCommas,
+        });
+        Ok(Self {
+            kind,
+            create,
+            raw: plan.raw,
+            ignore_unknown: reading.ignore_unknown,
+            surface: plan.surface,
+            numbers: Numbers { decimal, surface: plan.surface },
+            map: checked_map(plan)?,
+            set: reading.set.clone(),
+            rows: (kind.empty)(create),
+            count: 0,
+        })
+    }
+
+    /// Rows that were collected.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Hands over what was collected.
+    pub fn take(&mut self) -> Rows {
+        self.count = 0;
+        std::mem::replace(&mut self.rows, (self.kind.empty)(self.create))
+    }
+
+    /// Reads a row of a table.
+    pub fn push(&mut self, columns: &Columns, line: u64, row: &[Field], engine: &Engine) -> Result<(), RowError> {
+        let read = self.cells_of_table(columns, row).and_then(|cells| self.read(line, cells, engine));
+        read.map_err(|(field, reason)| RowError { line, field, reason })
+    }
+
+    /// Reads a row that is a JSON object.
+    pub fn push_json(&mut self, line: u64, text: &str, engine: &Engine) -> Result<(), RowError> {
+        let read = self.cells_of_json(text).and_then(|cells| self.read(line, cells, engine));
+        read.map_err(|(field, reason)| RowError { line, field, reason })
+    }
+
+    fn cells_of_table(&self, Columns(columns): &Columns, row: &[Field]) -> Result<Cells, Wrong> {
+        let beyond = row.iter().skip(columns.len()).any(|field| !field.text.is_empty());
+        if row.len() < columns.len() || beyond {
+            let what = if beyond { "more" } else { "fewer" };
+            let reason = format!(
+                "has {} fields, {what} than the {} of the header; a field that holds what stands between fields is written \
+                 between quotes",
+                row.len(),
+                columns.len()
+            );
+            return Err((None, reason));
+        }
+        let mut cells = Cells::new();
+        for (at, (goes, field)) in columns.iter().zip(row).enumerate() {
+            let is_empty = field.text.trim().is_empty();
+            match goes {
+                Goes::To(ours) if !is_empty => {
+                    let text = if self.raw { field.text.clone() } else { csv::unguard(&field.text) };
+                    for column in ours {
+                        let trimmed = self.kind.form(column) != Form::Text;
+                        let text = if trimmed { text.trim().to_owned() } else { text.clone() };
+                        cells.insert(column.clone(), text);
+                    }
+                }
+                Goes::Unnamed if !is_empty => {
+                    let reason =
+                        format!("has {:?} in field {}, which has no name in the header", shorten(&field.text), at + 1);
+                    return Err((None, reason));
+                }
+                _ => {}
+            }
+        }
+        self.set_columns(&mut cells);
+        Ok(cells)
+    }
+
+    /// What is the same in every row that does not say otherwise.
+    fn set_columns(&self, cells: &mut Cells) {
+        for (column, value) in &self.set {
+            cells.entry(column.clone()).or_insert_with(|| value.clone());
+        }
+    }
+
+    fn cells_of_json(&self, text: &str) -> Result<Cells, Wrong> {
+        let Object(mut row) =
+            serde_json::from_str(text).map_err(|error| (None, format!("is not a JSON object: {error}")))?;
+        let kind = self.kind;
+        let mut cells = Cells::new();
+        // Members that the caller names are found first, also inside of others; then those that are named as columns are.
+        let mut named = BTreeSet::new();
+        for (ours, theirs) in self.map.iter().filter(|(_, theirs)| !theirs.is_empty()) {
+            let Some((member, value)) = find_member(&row, theirs) else { continue };
+            if let Some(text) = self.cell_of_json(ours, value)? {
+                cells.insert(ours.clone(), text);
+            }
+            named.insert(member.to_owned());
+        }
+        named.iter().for_each(|member| drop(row.remove(member)));
+        for (member, value) in row {
+            if REJECT_COLUMNS.contains(&member.as_str()) || value.is_null() {
+                continue;
+            }
+            if let ("attributes", true, Value::Object(attributes)) = (member.as_str(), kind.attributes, &value) {
+                for (key, value) in attributes {
+                    Name::parse(key).map_err(|error| wrong("attributes", format!("{key:?} {error}")))?;
+                    let column = format!("attr.{key}");
+                    let Some(text) = self.cell_of_json(&column, value)? else { continue };
+                    if cells.insert(column, text).is_some() {
+                        return Err(wrong("attributes", format!("{key:?} is said twice")));
+                    }
+                }
+                continue;
+            }
+            let Some(column) = known_column(kind, &member) else {
+                if self.ignore_unknown {
+                    continue;
+                }
+                return Err(wrong(&shorten(&member), not_a_column(self.surface, kind)));
+            };
+            if let Some((_, theirs)) = self.map.iter().find(|(ours, _)| *ours == column) {
+                if theirs.is_empty() || self.ignore_unknown {
+                    continue;
+                }
+                return Err(wrong(&column, "is said to be another member; leave one of both out"));
+            }
+            if let Some(text) = self.cell_of_json(&column, &value)?
+                && cells.insert(column.clone(), text).is_some()
+            {
+                return Err(wrong(&column, "is said twice; write it once"));
+            }
+        }
+        self.set_columns(&mut cells);
+        Ok(cells)
+    }
+
+    fn cell_of_json(&self, column: &str, value: &Value) -> Result<Option<String>, Wrong> {
+        // A number of JSON has its point, whatever those have that stand in texts.
+        let is_comma = self.numbers.decimal == Decimal::Comma && value.is_f64();
+        Ok(cell_of_json(self.kind.form(column), column, value)?
+            .map(|text| if is_comma { text.replace('.', ",") } else { text }))
+    }
+
+    fn read(&mut self, line: u64, cells: Cells, engine: &Engine) -> Result<(), Wrong> {
+        (self.kind.read)(&mut self.rows, FileRow { line, cells, numbers: self.numbers, engine })?;
+        self.count += 1;
+        Ok(())
+    }
+}
+
+/// The member of a row that has a name, or that a path leads to, such as `location.lat` or `coordinates.0`; with the member
+/// of the row in which it stands.
+fn find_member<'a>(row: &'a Map<String, Value>, name: &'a str) -> Option<(&'a str, &'a Value)> {
+    if let Some(value) = row.get(name) {
+        return Some((name, value));
+    }
+    let mut path = name.split('.');
+    let member = path.next()?;
+    let found = path.try_fold(row.get(member)?, |value, step| match value {
+        Value::Object(members) => members.get(step),
+        Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+        _ => None,
+    });
+    found.map(|value| (member, value))
+}
+
+/// A JSON value as the cell of a column; none for null. A number that stands for a text is read where its digits are the
+/// text, and in no other way.
+fn cell_of_json(form: Form, column: &str, value: &Value) -> Result<Option<String>, Wrong> {
+    // Days by name, and dates, are told as a file tells them.
+    if let Some(hours) = hours::of_json(column, value) {
+        return hours.map(Some).map_err(|reason| wrong(column, reason));
+    }
+    let what = |what: &str, write: &str| Err(wrong(column, format!("is {what}; {write}")));
+    Ok(Some(match (form, value) {
+        (_, Value::Null) => return Ok(None),
+        (Form::List, Value::Array(items)) => {
+            let item = |item: &Value| match item {
+                Value::String(text) => Ok(text.clone()),
+                Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
+                other => {
+                    Err(wrong(column, format!("holds {}; write texts between quotes", shorten(&other.to_string()))))
+                }
+            };
+            let items = items.iter().map(item).collect::<Result<Vec<_>, _>>()?;
+            csv::list(items.iter().map(String::as_str))
+        }
+        // As an empty cell: it says nothing.
+        (_, Value::String(text)) if text.trim().is_empty() => return Ok(None),
+        (Form::Text, Value::String(text)) => text.clone(),
+        (_, Value::String(text)) => text.trim().to_owned(),
+        (Form::Number, Value::Number(number)) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => format!("{float}"),
+            None => number.to_string(),
+        },
+        (Form::Text | Form::Word, Value::Number(number)) if !number.is_f64() => number.to_string(),
+        (Form::Text | Form::Word, Value::Number(number)) => {
+            return what(
+                &format!("the number {number}, whose digits as a text are not known"),
+                "write it between quotes",
+            );
+        }
+        (Form::Flag, Value::Bool(flag)) => flag.to_string(),
+        (Form::Flag, other) => return what(&shorten(&other.to_string()), "write true or false"),
+        (Form::Number, other) => return what(&shorten(&other.to_string()), "write a number"),
+        (Form::List, other) => return what(&shorten(&other.to_string()), "write a list of texts"),
+        (_, other) => return what(&shorten(&other.to_string()), "write a text between quotes"),
+    }))
+}

@@ -1,0 +1,254 @@
+//! Loading files: lines to rows, rows to the engine in chunks, and what became of each.
+//!
+//! A bad row is told by the number of the line where it begins, and never spoils the rest. Nothing is buffered whole,
+//! except the rows of an atomic import, which must be known to be right before the first is loaded.
+
+use std::io::BufRead;
+
+use anaquel_engine::Engine;
+use anaquel_engine::command::{Command, Failure, Loaded, Outcome, Refusal};
+use anaquel_engine::event::{Imported, RowError};
+use anaquel_engine::ids::Seq;
+
+use crate::auth::caller::Caller;
+use crate::files::columns::{self, Collector, Columns};
+use crate::files::plan::{CHUNK_BYTES, Format, ImportPlan, ROWS_PER_CHUNK, shortened};
+use crate::files::rejects::Rejects;
+use crate::files::table::{Lines, Part, Table};
+use crate::http::problem::{Problem, Slug};
+
+/// Row errors that an answer carries.
+const ERRORS_MAX: usize = 1000;
+
+/// Why a file was not loaded to its end.
+#[derive(Debug)]
+pub enum LoadError {
+    /// It is not what it should be.
+    Refused(Problem),
+    /// The engine did not take it.
+    Failed(Failure),
+    /// It could not be read.
+    Read(std::io::Error),
+}
+
+impl From<Failure> for LoadError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<Problem> for LoadError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl From<std::io::Error> for LoadError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<LoadError> for Problem {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Refused(problem) => problem,
+            LoadError::Failed(failure) => failure.into(),
+            LoadError::Read(error) => match error.kind() {
+                std::io::ErrorKind::FileTooLarge => Self::new(Slug::PayloadTooLarge, error.to_string()),
+                std::io::ErrorKind::TimedOut => Self::new(Slug::Timeout, error.to_string()),
+                std::io::ErrorKind::InvalidData => {
+                    Self::new(Slug::InvalidRequest, error.to_string()).with("field", "Content-Encoding")
+                }
+                _ => Self::new(Slug::InvalidRequest, format!("the body was cut off: {error}")),
+            },
+        }
+    }
+}
+
+/// Loads `input` into `engine`, and tells what became of its rows; those that were rejected are written to `rejects`, where
+/// somebody asks for them. The record that ends the import is the caller's to submit, with [`end_of`]: only now is
+/// everything received, and known by its hash.
+///
+/// # Errors
+/// [`LoadError`]; rows of chunks before it are loaded, unless the import is atomic.
+pub fn load(
+    engine: &Engine,
+    caller: &Caller,
+    plan: &ImportPlan,
+    input: impl BufRead,
+    rejects: Option<&mut Rejects<'_>>,
+) -> Result<Box<Imported>, LoadError> {
+    match plan.format {
+        Format::Ndjson => {
+            let mut loading = Loading::new(engine, caller, plan, None, rejects)?;
+            let mut lines = Lines::new(input);
+            while let Some(line) = lines.next_line()? {
+                let (line, rejected) = match line {
+                    Part::Good(line, text) => (line, loading.collector.push_json(line, text, engine).err()),
+                    Part::Bad(line, reason) => (line, Some(RowError { line, field: None, reason })),
+                };
+                loading.row(line, lines.raw(), rejected)?;
+            }
+            loading.end()
+        }
+        Format::Csv => {
+            let mut table = Table::new(input, plan.reading.delimiter);
+            let columns = match table.header(|name| columns::is_known(plan, name))? {
+                Some(Part::Good(_, header)) => Columns::parse(plan, header)?,
+                Some(Part::Bad(_, reason)) => return Err(Problem::invalid("header", reason).into()),
+                None => {
+                    let reason = "the file is empty; its first line names the columns";
+                    return Err(Problem::invalid("header", reason).into());
+                }
+            };
+            let mut loading = Loading::new(engine, caller, plan, Some(table.delimiter()), rejects)?;
+            if let Some(rejects) = &mut loading.rejects {
+                rejects.columns(table.raw(), table.delimiter());
+            }
+            while let Some(row) = table.next_row()? {
+                let (line, rejected) = match row {
+                    Part::Good(line, fields) => (line, loading.collector.push(&columns, line, fields, engine).err()),
+                    Part::Bad(line, reason) => (line, Some(RowError { line, field: None, reason })),
+                };
+                loading.row(line, table.raw(), rejected)?;
+            }
+            loading.end()
+        }
+    }
+}
+
+/// An import under way.
+struct Loading<'a, 'b> {
+    engine: &'a Engine,
+    caller: &'a Caller,
+    plan: &'a ImportPlan,
+    summary: Box<Imported>,
+    collector: Collector,
+    /// Bytes of the rows that were collected.
+    collected: usize,
+    rejects: Option<&'a mut Rejects<'b>>,
+}
+
+impl<'a, 'b> Loading<'a, 'b> {
+    fn new(
+        engine: &'a Engine,
+        caller: &'a Caller,
+        plan: &'a ImportPlan,
+        delimiter: Option<u8>,
+        rejects: Option<&'a mut Rejects<'b>>,
+    ) -> Result<Self, LoadError> {
+        let nothing = Imported { kind: plan.kind.kind, accepted: 0, unchanged: 0, rejected: 0, errors: Vec::new() };
+        let collector = Collector::new(plan, delimiter)?;
+        Ok(Self { engine, caller, plan, summary: Box::new(nothing), collector, collected: 0, rejects })
+    }
+
+    /// A row was read, or rejected.
+    fn row(&mut self, line: u64, raw: &[u8], rejected: Option<RowError>) -> Result<(), LoadError> {
+        self.collected += raw.len();
+        if let Some(rejects) = &mut self.rejects {
+            rejects.row(line, raw, rejected.as_ref());
+        }
+        if let Some(error) = rejected {
+            self.reject(error);
+        }
+        if self.plan.atomic && self.collector.count() > self.plan.atomic_rows {
+            let atomic = self.plan.surface.option("atomic", "true");
+            let reason = format!(
+                "line {line}: an import with {atomic} has at most {} rows (limits.import_atomic_rows); load it in parts, or \
+                 without {atomic}",
+                self.plan.atomic_rows
+            );
+            return Err(Problem::new(Slug::PayloadTooLarge, reason).into());
+        }
+        let is_full = self.rejects.as_ref().is_some_and(|rejects| rejects.is_full());
+        if !self.plan.atomic && (self.collector.count() >= ROWS_PER_CHUNK || self.collected >= CHUNK_BYTES || is_full) {
+            self.run_chunk()?;
+        } else if is_full && let Some(rejects) = &mut self.rejects {
+            // Some row is wrong, so none will be loaded, and the engine will reject no other.
+            rejects.write()?;
+        }
+        Ok(())
+    }
+
+    /// The file ended.
+    fn end(mut self) -> Result<Box<Imported>, LoadError> {
+        if !self.plan.atomic || self.summary.rejected == 0 {
+            self.run_chunk()?;
+        }
+        if let Some(rejects) = &mut self.rejects {
+            rejects.write()?;
+        }
+        self.summary.errors.sort_by_key(|error| error.line);
+        if self.plan.atomic && self.summary.rejected > 0 {
+            return Err(Problem::bad_rows(self.summary.rejected, &self.summary.errors).into());
+        }
+        Ok(self.summary)
+    }
+
+    /// Loads the rows that were collected.
+    fn run_chunk(&mut self) -> Result<(), LoadError> {
+        self.collected = 0;
+        if self.collector.count() > 0 {
+            let command = Command::load(self.collector.take(), self.plan.atomic);
+            let run = self.engine.run(|engine, done| engine.submit(command, self.caller.cause(), done));
+            let loaded = match run {
+                Ok(Outcome::Loaded(loaded)) => loaded,
+                // Told like rows that could not be read: by line, and none is loaded.
+                Err(Failure::Refused(Refusal::BadRows(errors))) => Loaded { errors, ..Loaded::default() },
+                Ok(other) => return Err(Failure::Unknown(format!("an import came to {other:?}")).into()),
+                Err(failure) => return Err(failure.into()),
+            };
+            self.summary.accepted += loaded.accepted;
+            self.summary.unchanged += loaded.unchanged;
+            for error in loaded.errors {
+                let error = self.advised(error);
+                if let Some(rejects) = &mut self.rejects {
+                    rejects.reject(&error);
+                }
+                self.reject(error);
+            }
+        }
+        if let Some(rejects) = &mut self.rejects {
+            rejects.write()?;
+        }
+        Ok(())
+    }
+
+    /// What the engine says of a row, with what can be done about it here.
+    fn advised(&self, mut error: RowError) -> RowError {
+        let is_of_cell = matches!(error.field.as_deref(), Some("sku" | "location"));
+        if self.plan.kind.creates && is_of_cell && error.reason.ends_with(UNKNOWN) {
+            error.reason.push_str(&format!(", or pass {}", self.plan.surface.option("create", "true")));
+        }
+        error
+    }
+
+    fn reject(&mut self, error: RowError) {
+        self.summary.rejected += 1;
+        if self.summary.errors.len() < ERRORS_MAX {
+            let RowError { line, field, reason } = error;
+            self.summary.errors.push(RowError { line, field: field.map(shortened), reason: shortened(reason) });
+        }
+    }
+}
+
+/// How the engine ends what it says of a name that nobody declared.
+const UNKNOWN: &str = "is unknown; declare it first";
+
+/// The command that ends an import.
+pub fn end_of(imported: Box<Imported>) -> Command {
+    Command::finish(imported.kind, imported)
+}
+
+/// What became of an import, as its answer tells it.
+pub fn summary(imported: &Imported, seq: Seq) -> serde_json::Value {
+    serde_json::json!({
+        "accepted": imported.accepted,
+        "unchanged": imported.unchanged,
+        "rejected": imported.rejected,
+        "errors": imported.errors.iter().map(crate::http::problem::row_error).collect::<Vec<_>>(),
+        "errors_left_out": imported.rejected.saturating_sub(imported.errors.len() as u64),
+        "seq": seq,
+    })
+}

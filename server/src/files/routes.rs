@@ -1,0 +1,312 @@
+//! Files in: streamed, never buffered whole.
+
+use std::io::{BufReader, ErrorKind, Read};
+use std::time::Duration;
+
+use anaquel_engine::command::{Command, Failure, Outcome};
+use anaquel_engine::event::Imported;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use futures_util::{StreamExt, stream};
+use http::{HeaderValue, Uri, header};
+use serde_json::Value;
+use tokio::sync::mpsc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, Executed};
+use crate::auth::caller::Caller;
+use crate::files::export::Texts;
+use crate::files::load::{self, LoadError};
+use crate::files::plan::{Format, ImportPlan, Reading};
+use crate::files::rejects::Rejects;
+use crate::files::surface::Surface;
+use crate::http::budget::Payer;
+use crate::http::encoding::{Encoding, Unpacked};
+use crate::http::extract::{self, Params, PathId};
+use crate::http::pieces::{PIECE_BYTES, PieceWriter};
+use crate::http::problem::{Problem, Slug};
+use crate::http::reply::{json_answer, replayed, unexpected};
+use crate::subjects;
+
+/// Its routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(import)).routes(routes!(export))
+}
+
+/// How long the next piece of a body may take to arrive.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The setting that bounds an import, packed and unpacked.
+const LIMIT: &str = "limits.import_bytes";
+
+/// Pieces of a body between the network and the parser.
+const PIECES: usize = 8;
+
+/// Load a file.
+#[utoipa::path(
+    post, path = "/v1/import/{kind}", tag = "loading", security(("key" = ["import"])),
+    params(
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels", example = "stock"),
+        ("atomic" = Option<bool>, Query, description = "One bad row refuses all"),
+        ("create" = Option<bool>, Query, description = "Stock for unknown SKUs and locations creates them"),
+        ("raw" = Option<bool>, Query, description = "Cells of CSV are taken as they are, as an export with raw=true wrote them"),
+        ("map" = Option<Vec<String>>, Query, description = "COLUMN=NAME: a column of this import, and its name in the file; may repeat. In JSON lines, NAME may be a path such as location.lat"),
+        ("set" = Option<Vec<String>>, Query, description = "COLUMN=VALUE: what a column is in every row that does not say; may repeat"),
+        ("ignore_unknown" = Option<bool>, Query, description = "Columns that this import does not know are passed over"),
+        ("delimiter" = Option<String>, Query, description = "comma, semicolon, tab or pipe; the header line shows it if left out"),
+        ("decimal" = Option<String>, Query, description = "point or comma: what stands before the fraction of numbers; if left out, only what can be read in one way is"),
+        ("rejects" = Option<bool>, Query, description = "The answer carries the rejected rows as a file, in `rejects`"),
+        ("Content-Encoding" = Option<String>, Header, description = "gzip, or none"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Bound to the hash of what was received")
+    ),
+    request_body(content = String, content_type = "text/csv", example = "sku,location,on_hand\nTSHIRT-RED-M,mx-014,4\n"),
+    responses(
+        (status = 200, description = "What became of the rows; the three counts add up to them", example = json!({
+            "accepted": 1, "unchanged": 0, "rejected": 0, "errors": [], "errors_left_out": 0, "seq": 1844
+        })),
+        (status = 400, description = "invalid-request: the header, or an atomic import with bad rows"),
+        (status = 413, description = "payload-too-large"), (status = 415, description = "unsupported-media-type")
+    )
+)]
+pub async fn import(State(app): State<App>, PathId(kind): PathId, request: Request) -> Result<Response, Problem> {
+    let kind = subjects::file_kind(&kind).ok_or_else(|| Problem::not_found("kind of import"))?;
+    let (parts, body) = request.into_parts();
+    let mut params = Params::parse(parts.uri.query().unwrap_or_default());
+    let (atomic, create, raw) = (params.flag("atomic")?, params.flag("create")?, params.flag("raw")?);
+    let (reading, asks_rejects) = (reading(&mut params)?, params.flag("rejects")?);
+    params.done()?;
+    let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let encoding = match Encoding::of(&parts.headers) {
+        Ok(encoding) => encoding,
+        Err(problem) => {
+            extract::discard_beside(&parts.headers, body);
+            return Err(problem);
+        }
+    };
+    let format = match media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        "text/csv" => Format::Csv,
+        "application/x-ndjson" => Format::Ndjson,
+        _ => {
+            extract::discard_beside(&parts.headers, body);
+            let detail = "Content-Type: send text/csv or application/x-ndjson";
+            return Err(Problem::new(Slug::UnsupportedMediaType, detail));
+        }
+    };
+    let key = extract::key(&parts.headers)?;
+    if key.is_none() && app.config.idempotency.required {
+        return Err(Problem::invalid("Idempotency-Key", "is required by this server"));
+    }
+    let limit = app.config.limits.import_bytes;
+    if extract::announced(&parts.headers).is_some_and(|length| length > limit) {
+        extract::discard_beside(&parts.headers, body);
+        return Err(extract::too_large("an import", limit, LIMIT, parts.version));
+    }
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let (atomic_rows, surface) = (app.config.limits.import_atomic_rows, Surface::of_user_agent(agent));
+    let plan = ImportPlan { kind, format, atomic, create, raw, atomic_rows, reading, surface };
+
+    // Each takes a thread for as long as its sender likes.
+    let turn = match app.files.turn(Payer::of(&parts.extensions).who).await {
+        Ok(turn) => turn,
+        Err(problem) => {
+            extract::discard_beside(&parts.headers, body);
+            return Err(problem);
+        }
+    };
+
+    // The body goes piece by piece to a thread that parses and loads it; a slow disk slows the sender down.
+    let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(PIECES);
+    tokio::spawn(feed(body, pieces, limit));
+    let worker = app.clone();
+    let runtime = tokio::runtime::Handle::current();
+    let (caller, address) = (Caller::of(&parts.extensions), extract::address(&parts));
+    let caller = Caller { trace: extract::trace(&parts.headers), ..caller };
+    let version = parts.version;
+    let loaded = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let unpacked = Unpacked::new(Pieces::new(received), encoding, limit);
+        let mut reader = BufReader::with_capacity(64 << 10, unpacked);
+        let bind = |hash| {
+            let who = caller.principal.as_ref().map(|principal| principal.identity.as_ref());
+            key.clone().map(|key| extract::bind_key(key, who, parts.method.as_str(), parts.uri.path(), hash))
+        };
+        // A file that was loaded before is only read, to see whether it is the same.
+        let kept = match bind(blake3::hash(b"")) {
+            Some(probe) => worker.engine.kept(probe.scope).map_err(|error| LoadError::Refused(error.into()))?,
+            None => None,
+        };
+        if let Some(done) = kept {
+            std::io::copy(&mut reader, &mut std::io::sink())?;
+            let same =
+                bind(reader.get_ref().get_ref().hash.finalize()).is_some_and(|key| key.fingerprint == done.fingerprint);
+            if !same {
+                return Err(Failure::from(anaquel_engine::command::Refusal::IdempotencyMismatch).into());
+            }
+            return match worker.engine.replay(&done) {
+                Ok(Some(Outcome::Imported { seq, imported })) => Ok((seq, imported, None)),
+                _ => Err(Failure::Replayed(done.seq).into()),
+            };
+        }
+        let (mut rejected, rejects_bytes) = (Vec::new(), worker.config.limits.import_rejects_bytes);
+        let mut rejects = asks_rejects.then(|| Rejects::new(&mut rejected, plan.format, rejects_bytes));
+        let imported = load::load(&worker.engine, &caller, &plan, &mut reader, rejects.as_mut());
+        let left_out = rejects.map(|rejects| rejects.left_out());
+        let rejects = left_out.map(|left_out| (String::from_utf8(rejected).unwrap_or_default(), left_out));
+        let imported = match (imported, rejects.clone()) {
+            // None was loaded, and the rows that are wrong are told as of any import.
+            (Err(LoadError::Refused(problem)), Some((text, left_out))) if !text.is_empty() => {
+                return Err(problem.with("rejects", text).with("rejects_left_out", left_out).into());
+            }
+            (imported, _) => imported?,
+        };
+        let key = bind(reader.get_ref().get_ref().hash.finalize());
+        let caller = caller.with_key(key, address);
+        let executed: Executed = runtime.block_on(end(&worker, &caller, imported))?;
+        match executed.outcome {
+            Outcome::Imported { seq, imported } if executed.replayed => Ok((seq, imported, None)),
+            Outcome::Imported { seq, imported } => Ok((seq, imported, Some(rejects))),
+            other => Err(LoadError::Refused(unexpected(&other))),
+        }
+    });
+    let loaded = loaded
+        .await
+        .map_err(|_| Problem::new(Slug::Internal, "internal error while the file was imported; see the server log"))?;
+    let (seq, imported, first) = loaded.map_err(|error| match error {
+        LoadError::Read(error) if error.kind() == ErrorKind::FileTooLarge => {
+            extract::too_large("an import", limit, LIMIT, version)
+        }
+        error => error.into(),
+    })?;
+    let mut answer = load::summary(&imported, seq);
+    // The rows themselves are not kept: a repeat tells the errors alone.
+    if let (Some(Some((text, left_out))), Value::Object(members)) = (&first, &mut answer) {
+        members.insert("rejects".into(), text.as_str().into());
+        members.insert("rejects_left_out".into(), (*left_out).into());
+    }
+    Ok(replayed(json_answer(&answer), first.is_none()))
+}
+
+/// How the file is to be read, where it is not written as this import expects.
+fn reading(params: &mut Params) -> Result<Reading, Problem> {
+    let wrong = |field: &'static str| move |reason: String| Problem::invalid(field, reason);
+    let (delimiter, decimal) = (params.one("delimiter")?, params.one("decimal")?);
+    let (map, set) = (params.all("map"), params.all("set"));
+    Ok(Reading {
+        delimiter: delimiter.map(|text| Reading::parse_delimiter(&text).map_err(wrong("delimiter"))).transpose()?,
+        decimal: decimal.map(|text| Reading::parse_decimal(&text).map_err(wrong("decimal"))).transpose()?,
+        map: map.iter().map(|text| Reading::parse_map(text).map_err(wrong("map"))).collect::<Result<_, _>>()?,
+        set: set.iter().map(|text| Reading::parse_set(text).map_err(wrong("set"))).collect::<Result<_, _>>()?,
+        ignore_unknown: params.flag("ignore_unknown")?,
+    })
+}
+
+async fn end(app: &App, caller: &Caller, imported: Box<Imported>) -> Result<Executed, Failure> {
+    let command: Command = load::end_of(imported);
+    app.execute(caller, |engine, cause, done| engine.submit(command, cause, done)).await
+}
+
+/// Hands over the pieces of a body. What is left of one that is refused early is read to its end beside the answer.
+async fn feed(body: Body, pieces: mpsc::Sender<std::io::Result<Bytes>>, limit: u64) {
+    use std::io::Error;
+    let mut body = body.into_data_stream();
+    let mut total = 0;
+    loop {
+        let piece = match tokio::time::timeout(PIECE_TIMEOUT, body.next()).await {
+            Err(_) => Err(Error::new(ErrorKind::TimedOut, "the body did not go on for 30 seconds")),
+            Ok(None) => return,
+            Ok(Some(Err(error))) => Err(Error::other(error)),
+            Ok(Some(Ok(bytes))) => {
+                total += bytes.len() as u64;
+                if total > limit {
+                    Err(Error::new(ErrorKind::FileTooLarge, format!("an import has at most {limit} bytes")))
+                } else {
+                    Ok(bytes)
+                }
+            }
+        };
+        let last = piece.is_err();
+        if pieces.send(piece).await.is_err() || last {
+            drop(pieces);
+            extract::discard(Body::from_stream(body)).await;
+            return;
+        }
+    }
+}
+
+/// Reads the pieces of a body, hashing them on the way.
+struct Pieces {
+    received: mpsc::Receiver<std::io::Result<Bytes>>,
+    current: Bytes,
+    hash: blake3::Hasher,
+}
+
+impl Pieces {
+    fn new(received: mpsc::Receiver<std::io::Result<Bytes>>) -> Self {
+        Self { received, current: Bytes::new(), hash: blake3::Hasher::new() }
+    }
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while self.current.is_empty() {
+            match self.received.blocking_recv() {
+                None => return Ok(0),
+                Some(piece) => self.current = piece?,
+            }
+        }
+        let length = self.current.len().min(buffer.len());
+        let piece = self.current.split_to(length);
+        let (head, _) = buffer.split_at_mut(length);
+        head.copy_from_slice(&piece);
+        self.hash.update(&piece);
+        Ok(length)
+    }
+}
+
+/// Write out what an import reads.
+#[utoipa::path(
+    get, path = "/v1/export/{kind}", tag = "loading", security(("key" = ["ops"])),
+    params(
+        ("kind" = String, Path, description = "locations, groups, skus, stock, prices, rules, supply or channels"),
+        ("raw" = Option<bool>, Query, description = "Texts as they are; without it, none is written so that a spreadsheet would run it, and the import reads them back")
+    ),
+    responses((status = 200, description = "CSV with the columns of the import", content_type = "text/csv"),
+              (status = 404, description = "not-found"))
+)]
+pub async fn export(State(app): State<App>, payer: Payer, PathId(kind): PathId, uri: Uri) -> Result<Response, Problem> {
+    let kind = subjects::file_kind(&kind).ok_or_else(|| Problem::not_found("kind of export"))?;
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let texts = if params.flag("raw")? { Texts::Raw } else { Texts::Guarded };
+    params.done()?;
+    let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
+    // Each takes a thread for as long as its reader likes.
+    let turn = app.files.turn(payer.who).await?;
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let _breaks_off = BreaksOff(pieces.clone());
+        let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, PieceWriter(pieces));
+        // A reader that went away ends the export.
+        let _ = (kind.export)(&app.engine, texts, &mut out).and_then(|_| std::io::Write::flush(&mut out));
+    });
+    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
+    let mut response = Response::new(Body::from_stream(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+    Ok(response)
+}
+
+/// An export that ends in a defect says so in a last line, and breaks off: nobody takes it for the whole.
+struct BreaksOff(mpsc::Sender<std::io::Result<Bytes>>);
+
+impl Drop for BreaksOff {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("an export panicked");
+            let line = Bytes::from_static(b"\n#error,the export is incomplete: internal error; see the server log\n");
+            if self.0.blocking_send(Ok(line)).is_ok() {
+                let _ = self.0.blocking_send(Err(std::io::Error::other("internal error during the export")));
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Who pays for an answer.
+
+use std::collections::hash_map::RandomState;
+use std::convert::Infallible;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::FromRequestParts;
+use http::Extensions;
+use http::request::Parts;
+
+use crate::auth::Identity;
+use crate::auth::principal::{Peer, Principal};
+use crate::auth::rates::network;
+use crate::http::budget::link::Link;
+
+/// Who pays: a key with all that took its place, a subject of an issuer of tokens, or, where nobody has to say who they are, an address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Who(pub(crate) u64);
+
+impl Who {
+    /// Whoever that is, or whoever is at `address`.
+    pub fn new(identity: Option<&Identity>, address: Option<IpAddr>) -> Self {
+        static STATE: OnceLock<RandomState> = OnceLock::new();
+        let state = STATE.get_or_init(RandomState::new);
+        let hash = match (identity, address) {
+            (Some(identity), _) => state.hash_one(("key", &identity.issuer, &identity.lineage)),
+            (None, Some(address)) => state.hash_one(("address", network(address))),
+            (None, None) => 0,
+        };
+        Self(hash)
+    }
+}
+
+/// Who pays for an answer, and over which connection it goes.
+#[derive(Debug, Clone, Default)]
+pub struct Payer {
+    pub who: Who,
+    pub link: Option<Arc<Link>>,
+}
+
+impl Payer {
+    /// The one behind a request.
+    pub fn of(extensions: &Extensions) -> Self {
+        let peer = extensions.get::<Peer>();
+        let identity = extensions.get::<Principal>().map(|principal| principal.identity.as_ref());
+        let who = Who::new(identity, peer.map(|Peer(address, _)| address.ip()));
+        Self { who, link: peer.map(|Peer(_, link)| Arc::clone(link)) }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Payer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_of_different_issuers_are_different_callers() {
+        let of = |issuer: Option<&str>| {
+            let issuer = issuer.map(str::to_owned);
+            Who::new(Some(&Identity { lineage: "sub:till".into(), issuer, ..Identity::default() }), None)
+        };
+        assert_eq!(of(Some("https://a.test")), of(Some("https://a.test")));
+        assert_ne!(of(Some("https://a.test")), of(Some("https://b.test")));
+        assert_ne!(of(Some("https://a.test")), of(None));
+    }
+}

@@ -1,0 +1,84 @@
+//! What is shared is shared out.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+/// Something of which there is a number, shared out: who has `mine` of it may have more as long as that is not more than
+/// `patience` times what is left for the others. Up to `floor` nobody asks.
+pub fn fair(mine: usize, wanted: usize, free: usize, patience: usize, floor: usize) -> bool {
+    let (mine, left) = (mine.saturating_add(wanted), free.saturating_sub(wanted));
+    mine <= floor || mine <= left.saturating_mul(patience)
+}
+
+/// How much of something each of many has; who has nothing takes no room.
+#[derive(Debug)]
+pub struct Shares<K>(HashMap<K, usize>);
+
+impl<K> Default for Shares<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Hash + Eq + Copy> Shares<K> {
+    pub fn of(&self, who: K) -> usize {
+        self.0.get(&who).copied().unwrap_or(0)
+    }
+
+    pub fn add(&mut self, who: K, units: usize) {
+        *self.0.entry(who).or_default() += units;
+    }
+
+    pub fn take(&mut self, who: K, units: usize) {
+        if let Some(has) = self.0.get_mut(&who) {
+            *has = has.saturating_sub(units);
+            if *has == 0 {
+                self.0.remove(&who);
+            }
+        }
+    }
+}
+
+/// What is handed to somebody who waits for it in `place`; none where it does not come in time.
+pub(crate) async fn handed<T, P>(waits: oneshot::Receiver<T>, place: P, wait: Duration) -> Option<T> {
+    // Whoever hangs up drops what it waits with first, then its place.
+    let place = place;
+    let mut waits = waits;
+    let got = tokio::time::timeout(wait, &mut waits).await;
+    // Closed first, so that nobody hands over anything to a place that is given up.
+    waits.close();
+    drop(place);
+    match got {
+        Ok(Ok(got)) => Some(got),
+        _ => waits.try_recv().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_alone_never_has_everything() {
+        let most = |others: usize, patience: usize| {
+            (0..100).take_while(|mine| fair(*mine, 1, 100 - others - mine, patience, 0)).count()
+        };
+        assert_eq!(most(0, 1), 50, "half");
+        assert_eq!(most(50, 1), 25, "half of what is left");
+        assert_eq!(most(0, 4), 80);
+        assert!(fair(1, 1, 1, 1, 2), "up to the floor, nobody asks");
+    }
+
+    #[test]
+    fn who_has_nothing_takes_no_room() {
+        let mut shares = Shares::default();
+        shares.add(1_u8, 3);
+        shares.take(1_u8, 2);
+        assert_eq!((shares.of(1_u8), shares.of(2_u8)), (1, 0));
+        shares.take(1_u8, 1);
+        assert!(shares.0.is_empty());
+    }
+}

@@ -1,0 +1,245 @@
+//! Conditional requests: `If-Match` and `If-None-Match` as RFC 9110, section 13, has them.
+//!
+//! A tag is `"SEQ"`, or `"SEQ-GROUPS"` for a location, whose groups may change without it; packed with gzip, an answer has the same tag with
+//! `-gzip` behind it, since two texts of different bytes have no strong tag in common. Dates are not looked at: nothing
+//! here has a `Last-Modified`.
+
+use anaquel_engine::command::{Precondition, Seen, Version, Versions};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::http::problem::{Problem, Slug};
+
+/// What stands behind the tag of what is packed.
+const GZIP: &str = "-gzip";
+
+/// The tag of a version, as it stands in `ETag`.
+pub fn tag(version: Version) -> String {
+    match version {
+        Version { seq, groups: None } => format!("\"{seq}\""),
+        Version { seq, groups: Some(groups) } => format!("\"{seq}-{groups:08x}\""),
+    }
+}
+
+/// The tag of the same text, packed with gzip; none where `tag` is weak.
+pub fn packed(tag: &HeaderValue) -> Option<HeaderValue> {
+    let plain = tag.to_str().ok()?.strip_prefix('"')?.strip_suffix('"')?;
+    HeaderValue::from_str(&format!("\"{plain}{GZIP}\"")).ok()
+}
+
+/// One entity tag of a request.
+struct Tag<'a> {
+    is_weak: bool,
+    /// What stands between its quotes.
+    opaque: &'a [u8],
+    /// All of it.
+    whole: &'a [u8],
+}
+
+impl Tag<'_> {
+    /// What stands between its quotes, of the text before it was packed.
+    fn plain(&self) -> &[u8] {
+        self.opaque.strip_suffix(GZIP.as_bytes()).unwrap_or(self.opaque)
+    }
+
+    /// The version that it is of; none for a tag that this server never gives out.
+    fn seen(&self) -> Option<Seen> {
+        let text = std::str::from_utf8(self.plain()).ok()?;
+        let (seq, groups) = text.split_once('-').map_or((text, None), |(seq, groups)| (seq, Some(groups)));
+        let is_number = !seq.is_empty() && seq.bytes().all(|byte| byte.is_ascii_digit());
+        let groups = match groups {
+            None => None,
+            Some(digits) if digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Some(u32::from_str_radix(digits, 16).ok()?)
+            }
+            Some(_) => return None,
+        };
+        is_number.then(|| seq.parse().ok())?.map(|seq| Seen { seq, groups })
+    }
+}
+
+/// What one of the two headers says.
+enum Tags<'a> {
+    Any,
+    List(Vec<Tag<'a>>),
+}
+
+/// Reads a header that holds `*` or entity tags, in one line or several.
+fn read<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Tags<'a>>, Problem> {
+    let mut lines = headers.get_all(name).iter().peekable();
+    if lines.peek().is_none() {
+        return Ok(None);
+    }
+    let mut list = Vec::new();
+    let mut is_any = false;
+    for line in lines {
+        let mut rest = line.as_bytes().trim_ascii();
+        while !rest.is_empty() {
+            if let Some(after) = rest.strip_prefix(b",") {
+                rest = after.trim_ascii_start();
+                continue;
+            }
+            let after = match rest.strip_prefix(b"*") {
+                Some(after) => {
+                    is_any = true;
+                    after
+                }
+                None => {
+                    let (tag, after) = read_tag(rest).ok_or_else(|| malformed(name))?;
+                    list.push(tag);
+                    after
+                }
+            };
+            rest = after.trim_ascii_start();
+            if !rest.is_empty() && !rest.starts_with(b",") {
+                return Err(malformed(name));
+            }
+        }
+    }
+    match (is_any, list.is_empty()) {
+        (true, true) => Ok(Some(Tags::Any)),
+        (false, false) => Ok(Some(Tags::List(list))),
+        _ => Err(malformed(name)),
+    }
+}
+
+/// The entity tag at the beginning of `text`, and what stands behind it.
+fn read_tag(text: &[u8]) -> Option<(Tag<'_>, &[u8])> {
+    let strong = text.strip_prefix(b"W/");
+    let (is_weak, quoted) = (strong.is_some(), strong.unwrap_or(text));
+    let inner = quoted.strip_prefix(b"\"")?;
+    let end = inner.iter().position(|byte| *byte == b'"')?;
+    let (opaque, after) = (inner.get(..end)?, inner.get(end + 1..)?);
+    let is_right = opaque.iter().all(|byte| *byte == 0x21 || (0x23..=0x7e).contains(byte) || *byte >= 0x80);
+    let whole = text.get(..text.len() - after.len())?;
+    is_right.then_some((Tag { is_weak, opaque, whole }, after))
+}
+
+fn malformed(name: &HeaderName) -> Problem {
+    let name = if name == header::IF_MATCH { "If-Match" } else { "If-None-Match" };
+    Problem::invalid(name, "is no list of entity tags; send tags as they were told in ETag, quotes included, or *")
+}
+
+/// What a request wants to hold of a thing before it is set. Tags are compared strongly for `If-Match`, weakly for
+/// `If-None-Match`.
+///
+/// # Errors
+/// `invalid-request` for what is no list of tags.
+pub fn precondition(headers: &HeaderMap) -> Result<Precondition, Problem> {
+    let versions = |name: &HeaderName, takes_weak: bool| -> Result<Option<Versions>, Problem> {
+        let tags = read(headers, name)?;
+        Ok(tags.map(|tags| match tags {
+            Tags::Any => Versions::Any,
+            Tags::List(tags) => {
+                let compared = tags.iter().filter(|tag| takes_weak || !tag.is_weak);
+                Versions::OneOf(compared.filter_map(Tag::seen).collect())
+            }
+        }))
+    };
+    Ok(Precondition {
+        if_match: versions(&header::IF_MATCH, false)?,
+        if_none_match: versions(&header::IF_NONE_MATCH, true)?,
+    })
+}
+
+/// Whether who reads what has `tag` knows it already: then the tag by which it is known, for the 304.
+///
+/// # Errors
+/// `invalid-request` for what is no list of tags, `stale-version` where `If-Match` names others only.
+pub fn known(headers: &HeaderMap, tag: &str) -> Result<Option<HeaderValue>, Problem> {
+    let current = tag.trim_matches('"').as_bytes();
+    if let Some(Tags::List(tags)) = read(headers, &header::IF_MATCH)?
+        && !tags.iter().any(|seen| !seen.is_weak && seen.plain() == current)
+    {
+        return Err(Problem::new(Slug::StaleVersion, format!("If-Match: its tag is {tag}")));
+    }
+    Ok(match read(headers, &header::IF_NONE_MATCH)? {
+        None => None,
+        Some(Tags::Any) => HeaderValue::from_str(tag).ok(),
+        Some(Tags::List(tags)) => {
+            let known = tags.iter().find(|seen| seen.plain() == current);
+            known.and_then(|seen| HeaderValue::from_bytes(seen.whole.strip_prefix(b"W/").unwrap_or(seen.whole)).ok())
+        }
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, lines: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(&name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn lists_are_read_and_what_is_none_is_refused() {
+        let read = |lines: &[&str]| {
+            let read = precondition(&headers(header::IF_MATCH, lines)).map(|precondition| precondition.if_match);
+            read.map_err(|problem| problem.status().as_u16())
+        };
+        let of = |versions: &[(u64, Option<u32>)]| {
+            let seen = versions.iter().map(|(seq, groups)| Seen { seq: *seq, groups: *groups });
+            Ok(Some(Versions::OneOf(seen.collect())))
+        };
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["*"]), Ok(Some(Versions::Any)));
+        assert_eq!(read(&[" \"7\" "]), of(&[(7, None)]));
+        assert_eq!(read(&["\"7\", \"8\",, \"9-0000000a\""]), of(&[(7, None), (8, None), (9, Some(10))]));
+        assert_eq!(read(&["\"7\"", "\"8-gzip\""]), of(&[(7, None), (8, None)]), "two lines are one list");
+        // Well written, and nobody's version: weak tags match nothing strongly.
+        for other in
+            ["W/\"7\"", "\"\"", "\"x\"", "\"0.5\"", "\"+7\"", "\"7-1\"", "\"a,b\"", "\"\u{e9}\"", "\"7-+000000a\""]
+        {
+            assert_eq!(read(&[other]), of(&[]), "{other}");
+        }
+        for malformed in [
+            "",
+            " ",
+            ",",
+            "7",
+            "0.5",
+            "\"7",
+            "7\"",
+            "'7'",
+            "w/\"7\"",
+            "W/7",
+            "\"7\" \"8\"",
+            "\"7\"x",
+            "*, \"7\"",
+            "**",
+            "\"a b\"",
+        ] {
+            assert_eq!(read(&[malformed]), Err(400), "{malformed}");
+        }
+        assert_eq!(read(&["*", "\"7\""]), Err(400));
+    }
+
+    #[test]
+    fn what_is_known_is_known_by_its_tag() {
+        let tag = tag(Version { seq: 9, groups: Some(10) });
+        assert_eq!(tag, "\"9-0000000a\"");
+        let known = |name: HeaderName, line: &str| {
+            let known = super::known(&headers(name, &[line]), &tag).map_err(|problem| problem.status().as_u16());
+            known.map(|tag| tag.map(|tag| tag.to_str().unwrap().to_owned()))
+        };
+        let known_by = |line: &str| known(header::IF_NONE_MATCH, line);
+        assert_eq!(known_by("\"1\", W/\"9-0000000a\""), Ok(Some(tag.clone())));
+        assert_eq!(known_by("*"), Ok(Some(tag.clone())));
+        assert_eq!(known_by("\"9-0000000a-gzip\""), Ok(Some("\"9-0000000a-gzip\"".into())));
+        // A location that is in other groups is told otherwise.
+        for other in ["\"9\"", "\"9-0000000b\"", "\"9-0000000a-br\""] {
+            assert_eq!(known_by(other), Ok(None), "{other}");
+        }
+        assert_eq!(known(header::IF_MATCH, "\"9-0000000a\""), Ok(None));
+        assert_eq!(known(header::IF_MATCH, "*"), Ok(None));
+        assert_eq!(known(header::IF_MATCH, "W/\"9-0000000a\""), Err(412));
+        assert_eq!(known(header::IF_MATCH, "\"8\""), Err(412));
+        assert_eq!(known(header::IF_MATCH, "8"), Err(400));
+        assert_eq!(packed(&tag.parse().unwrap()).unwrap(), "\"9-0000000a-gzip\"");
+        assert_eq!(packed(&"W/\"9\"".parse().unwrap()), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! What to know of each call before making it, what it answers with, and examples that work, for the document.
+//!
+//! The views write themselves out by hand where speed asks for it, so their shapes stand here once, in
+//! [`records`](super::records). `tests/tests/openapi.rs` holds every answer of a walk through the whole API against them: a member that
+//! stands in an answer and not here fails it.
+
+use serde_json::{Value, json};
+
+use crate::http::document::words::Words;
+
+/// Parameters by name, and where it differs by path and name: values of the demo's data. Those that nobody needs are left
+/// empty, so that trying a call out does not narrow it.
+const PARAMETERS: &[(&str, &str)] = &[
+    ("sku", "TSHIRT-RED-M"),
+    ("location", "es-002"),
+    ("group", "spain"),
+    ("channel", "web"),
+    ("rule", "outlets-keep-two"),
+    ("near", "40.41,-3.70"),
+];
+
+/// Headers of answers, by name.
+const HEADERS: &[(&str, &str)] = &[
+    ("ETag", "The version, for `If-Match` and `If-None-Match`"),
+    ("Location", "The path of what was made"),
+    ("Idempotent-Replayed", "`true`: the key was used before, and this is the first answer again"),
+    ("Retry-After", "Seconds after which another try makes sense"),
+];
+
+/// Completes one call: what to know of it, what its successes answer with, their headers, and examples that work.
+pub fn complete(words: &[&Words], method: &str, path: &str, operation: &mut Value) {
+    let call = format!("{} {path}", method.to_uppercase());
+    if let Some((_, description, answers)) =
+        words.iter().flat_map(|words| words.calls).find(|(known, ..)| *known == call)
+    {
+        let longer = operation.get("description").and_then(Value::as_str).map(str::to_owned);
+        operation["description"] = match longer {
+            Some(longer) => format!("{description}\n\n{longer}").into(),
+            None => (*description).into(),
+        };
+        for (status, record) in *answers {
+            answer(words, &mut operation["responses"][*status], record);
+        }
+    }
+    if let Some((_, body)) = words.iter().flat_map(|words| words.examples).find(|(known, _)| *known == call) {
+        let example: Value = serde_json::from_str(body).unwrap_or_default();
+        if let Some(content) = operation.pointer_mut("/requestBody/content/application~1json") {
+            content["example"] = example;
+        }
+    }
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default();
+        let needed = parameter.get("required") == Some(&json!(true)) || name == "near";
+        let Some((_, value)) = PARAMETERS.iter().find(|(known, _)| *known == name).filter(|_| needed) else { continue };
+        parameter["example"] = match parameter.pointer("/schema/type").and_then(Value::as_str) {
+            Some("array") => json!([value]),
+            _ => json!(value),
+        };
+    }
+    headers(method, path, operation);
+}
+
+fn answer(words: &[&Words], answer: &mut Value, record: &str) {
+    if record.contains('/') {
+        // What is a stream of events to one reader is a text to another: neither is called wrong.
+        let schema = if record == "text/event-stream" { json!({}) } else { json!({"type": "string"}) };
+        if answer.pointer("/content").is_none() {
+            answer["content"] = json!({record: {"schema": schema}});
+        } else if let Some(content) = answer.pointer_mut("/content").and_then(|all| all.get_mut(record)) {
+            content["schema"] = schema;
+        }
+    } else {
+        let schema = json!({"$ref": format!("#/components/schemas/{record}")});
+        match answer.pointer_mut("/content/application~1json") {
+            Some(content) => content["schema"] = schema,
+            None => answer["content"] = json!({"application/json": {"schema": schema}}),
+        }
+        if answer.get("description").and_then(Value::as_str).is_none_or(str::is_empty) {
+            let known = words.iter().flat_map(|words| words.records).find(|(name, ..)| *name == record);
+            answer["description"] = known.map_or("As it is", |(_, meaning, _)| meaning).into();
+        }
+    }
+}
+
+fn headers(method: &str, path: &str, operation: &mut Value) {
+    let keyed = operation
+        .get("parameters")
+        .and_then(Value::as_array)
+        .is_some_and(|all| all.iter().any(|one| one.get("name") == Some(&json!("Idempotency-Key"))));
+    let versioned = path.ends_with('}')
+        && matches!(method, "get" | "put")
+        && !path.contains("reservations")
+        && !path.contains("export");
+    if versioned && method == "get" {
+        let tags = json!({"type": "string", "minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#});
+        let known = json!({"name": "If-None-Match", "in": "header", "required": false, "schema": tags,
+            "description": "The `ETag` of what the caller knows: if it still is that, the answer is 304"});
+        match operation.get_mut("parameters").and_then(Value::as_array_mut) {
+            Some(parameters) => parameters.push(known),
+            None => operation["parameters"] = json!([known]),
+        }
+        operation["responses"]["304"] = json!({"description": "It is what the caller knows"});
+    }
+    let Some(answers) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
+    for (status, answer) in answers {
+        let told: &[(&str, bool)] = match status.as_str() {
+            "200" => &[("ETag", versioned), ("Idempotent-Replayed", keyed)],
+            "304" => &[("ETag", versioned)],
+            "201" => &[("Location", true), ("Idempotent-Replayed", keyed)],
+            "429" | "503" => &[("Retry-After", true)],
+            _ => &[],
+        };
+        for (name, _) in told.iter().filter(|(_, holds)| *holds) {
+            let meaning = HEADERS.iter().find(|(known, _)| known == name).map_or("", |(_, meaning)| meaning);
+            let kind = if *name == "Retry-After" { "integer" } else { "string" };
+            answer["headers"][*name] = json!({"description": meaning, "schema": {"type": kind}});
+        }
+    }
+}

@@ -1,0 +1,440 @@
+//! The served OpenAPI document: what the handlers say of themselves, completed with what holds everywhere.
+//!
+//! A word means the same wherever it stands, so what it may hold stands here once, in [`words`]; so does what every call
+//! may answer. What the document says is what the server does: `tests/schemathesis/run` holds them against each other.
+
+#[allow(clippy::indexing_slicing, reason = "a name that a JSON object lacks is added to it")]
+mod answers;
+#[allow(clippy::indexing_slicing, reason = "a name that a JSON object lacks is added to it")]
+mod records;
+pub mod words;
+
+use serde_json::{Map, Value, json};
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+use crate::http::document::words::Words;
+use crate::http::middleware::admission::SCHEME;
+use crate::wire::TEXT_BYTES_MAX;
+
+/// The document before the handlers add their paths.
+#[derive(OpenApi)]
+#[openapi(
+    modifiers(&KeyScheme),
+    info(
+        title = "Anaquel",
+        description = "Real-time stock availability: how many of this can be promised, here, now, and taking one \
+                       without promising it twice. Every answer that carries stock carries the `seq` it reflects; \
+                       every 2xx answer to a write is durable. Errors are RFC 9457 problem documents.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "stock", description = "What is there, and what may be promised"),
+        (name = "reservations", description = "Promises and their lives"),
+        (name = "live", description = "Stock as it changes"),
+        (name = "catalogue", description = "SKUs, locations, groups, channels, prices"),
+        (name = "rules", description = "What stands between stock and promises"),
+        (name = "loading", description = "Files in and out"),
+        (name = "operating", description = "Health, metrics, the log")
+    )
+)]
+pub struct ApiDoc;
+
+/// How callers say who they are, where they must.
+struct KeyScheme;
+
+impl utoipa::Modify for KeyScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let description = "An API key of `anaquel keys add`, or a JSON Web Token. The scopes that a call needs, any one of \
+                           them, stand beside it. A server without keys asks nobody.";
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
+    }
+}
+
+#[cfg(test)]
+pub use records::schemas;
+
+/// The document as it is served.
+pub fn complete(document: &utoipa::openapi::OpenApi, subjects: &[&Words]) -> Value {
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    let words = words();
+    if let Some(schemas) = object(&mut document, "/components/schemas") {
+        let views: Vec<(String, Value)> =
+            CATALOGUE.iter().filter_map(|(name, id)| view(schemas.get(*name)?, name, id)).collect();
+        schemas.extend(views);
+        for (name, schema) in schemas.iter_mut() {
+            bound_members(schema, name, &words);
+        }
+        // These say themselves what they hold: an answer may tell what a body may not ask for.
+        schemas.extend(records::schemas(subjects));
+        schemas.insert("Problem".to_owned(), problem());
+    }
+    if let Some(document) = document.as_object_mut() {
+        let server = json!({"url": "/", "description": "The server that serves this document"});
+        document.insert("servers".to_owned(), json!([server]));
+    }
+    let mut reservation_calls = Vec::new();
+    for_calls(&mut document, |method, path, operation| {
+        let id = call_id(method, path);
+        operation["operationId"] = id.clone().into();
+        if path.starts_with("/v1/reservations/{id}") {
+            reservation_calls.push(id);
+        }
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        parameters.into_iter().flatten().for_each(|parameter| bound_parameter(parameter, path, &words));
+        if let Some(body) = operation.pointer_mut("/requestBody/content/application~1json/schema") {
+            required_of(body);
+        }
+        // Without a word of its own a call would need what all need.
+        if operation.get("security").is_none() {
+            operation["security"] = json!([]);
+        }
+        problems(operation);
+        answers::complete(subjects, method, path, operation);
+    });
+    drop_unused(&mut document);
+    for (call, id) in [("/v1/reservations", "/id"), ("/v1/sourcing", "/reservation/id")] {
+        let answer = format!("/paths/{}/post/responses/201", call.replace('/', "~1"));
+        let promised = object(&mut document, &answer).into_iter();
+        promised.for_each(|promised| drop(promised.insert("links".to_owned(), links(&reservation_calls, id))));
+    }
+    document
+}
+
+/// Removes schemas that nothing refers to, and then those that only they referred to.
+fn drop_unused(document: &mut Value) {
+    loop {
+        let text = document.to_string();
+        let is_used = |name: &String| text.contains(&format!("\"#/components/schemas/{name}\""));
+        let Some(schemas) = object(document, "/components/schemas") else { return };
+        let before = schemas.len();
+        schemas.retain(|name, _| is_used(name));
+        if schemas.len() == before {
+            return;
+        }
+    }
+}
+
+fn for_calls(document: &mut Value, mut call: impl FnMut(&str, &str, &mut Value)) {
+    for (path, item) in object(document, "/paths").into_iter().flatten() {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            call(method, path, operation);
+        }
+    }
+}
+
+/// One name for each call, such as `post_reservations_by_id_confirm`.
+fn call_id(method: &str, path: &str) -> String {
+    let path = path.trim_start_matches("/v1").replace('{', "by_").replace('}', "");
+    format!("{method}{}", path.replace(['/', '-'], "_"))
+}
+
+/// What may hold nothing is left out, which is not the same as null.
+fn required_of(schema: &mut Value) {
+    if let Some(Value::Array(either)) = schema.get_mut("oneOf") {
+        either.retain(|one| one.get("type").is_none_or(|kind| kind != "null"));
+        if let [one] = either.as_mut_slice() {
+            *schema = one.take();
+        }
+    } else if let Some(Value::Array(kinds)) = schema.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = kinds.as_mut_slice() {
+            schema["type"] = kind.take();
+        }
+    }
+}
+
+/// What words may hold, by name, and where it differs by owner and name: a schema of the document, or a path. A name with
+/// `[]` is a list, and what is in it has the name without.
+fn words() -> Map<String, Value> {
+    const ID: &str = "^[A-Za-z0-9._:/-]{1,128}$";
+    const UNSEEN: &str = r"\u0000-\u001f\u007f-\u009f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb";
+    const MOST: u32 = anaquel_engine::level::LINE_QUANTITY_MAX;
+
+    let id = json!({"pattern": ID});
+    // Of another system: printable characters of any script, without white space at the ends.
+    let outside = json!({"pattern": format!("^[^{UNSEEN}\\s]([^{UNSEEN}]{{0,126}}[^{UNSEEN}\\s])?$")});
+    let time = json!({"format": "date-time", "pattern": "^(19[7-9][0-9]|20[0-9]{2}|210[0-8])-"});
+    let text = json!({"maxLength": TEXT_BYTES_MAX});
+    let units = json!({"minimum": 1, "maximum": MOST});
+    let count = json!({"minimum": 0, "maximum": MOST});
+    let signed = json!({"minimum": -i64::from(MOST), "maximum": MOST});
+    let moved = json!({"not": {"const": 0}, "minimum": -i64::from(MOST), "maximum": MOST});
+    let rows = json!({"minItems": 1, "maxItems": 1000});
+    let lines = json!({"minItems": 1, "maxItems": 100});
+    let minutes = json!({"minimum": 0, "maximum": 44_640});
+    let file = json!({"enum": ["locations", "groups", "skus", "stock", "supply", "prices", "rules", "channels"]});
+    let clock = "(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)";
+    let open = format!("{clock}-{clock}");
+    let words = [
+        (&id, "location locations group groups channel channels rule transfer_group"),
+        (&id, "RebindLineBody.from /v1/rules.after"),
+        (&outside, "sku skus supply reference customer order"),
+        (&json!({}), "/v1/pickup.sku"),
+        (&time, "expected_at occurred_at counted_at latest pickup_by starts_at ends_at available_at at created_at"),
+        (&time, "expires_at promised_for WhatIfBody.from WhatIfBody.to"),
+        (&json!({"maxLength": 255}), "reason"),
+        (&text, "name unit timezone product categories attributes.value"),
+        (&json!({"minLength": 1, "maxLength": TEXT_BYTES_MAX}), "RuleBody.categories"),
+        (&id, "attributes.name"),
+        (&units, "quantity"),
+        (&count, "on_hand buffer units few_left RuleBody.minimum orders_per_day SupplyBody.quantity"),
+        (&count, "LineView.quantity LineView.requested LineView.collected ToComeView.waiting"),
+        (&json!({"minimum": 0}), "below"),
+        (&signed, "StockChangeBody.quantity"),
+        (&moved, "MovementBody.quantity"),
+        (&rows, "movements[] counts[] supplies[] AvailabilityBody.skus[]"),
+        (&lines, "lines[]"),
+        (&minutes, "pickup_minutes transfer_minutes"),
+        (&json!({"minimum": 1, "maximum": 2_678_400}), "ttl_seconds"),
+        (&json!({"minimum": 0, "maximum": 100}), "percent"),
+        (&json!({"minimum": 0, "maximum": 3650}), "lead_days"),
+        (&json!({"minimum": 0, "maximum": 9}), "decimals"),
+        (&json!({"minimum": 1, "maximum": 100}), "max_shipments"),
+        (&json!({"minimum": -90, "maximum": 90}), "latitude"),
+        (&json!({"minimum": -180, "maximum": 180}), "longitude"),
+        (&json!({"minimum": 0, "maximum": 1_000_000_000}), "shipments distance priority WeightsBody.stock store cover"),
+        (&json!({"enum": crate::wire::currency::codes().collect::<Vec<_>>()}), "currency"),
+        (&json!({"pattern": format!("^{clock}$")}), "pickup_cutoff"),
+        (&json!({"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}), "hours.name"),
+        (&json!({"pattern": format!("^(closed|{open}(, ?{open})*)?$")}), "hours.value"),
+        (&json!({"minimum": 1, "maximum": 1000}), "limit"),
+        (&json!({"minimum": 0, "maximum": 60}), "wait"),
+        (
+            &json!({"minLength": 1, "maxLength": 255, "pattern": "^([!#-~]([ -~]*[!-~])?|\"[ -~]+\")$"}),
+            "Idempotency-Key",
+        ),
+        (&json!({"minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
+        (&json!({"enum": ["cart", "pickup", "delivery"]}), "purpose"),
+        (&json!({"enum": ["pickup", "delivery"]}), "SourcingBody.purpose"),
+        (&json!({"enum": ["held", "confirmed", "ready", "collected", "cancelled", "expired"]}), "state"),
+        (&json!({"enum": ["conflated", "lossless"]}), "mode"),
+        (&json!({"enum": ["receipt", "sale", "return", "adjustment", "damage"]}), "MovementBody.kind"),
+        (&json!({"enum": ["purchase_order", "in_transit"]}), "SupplyBody.kind"),
+        (&json!({"enum": ["store", "warehouse", "supplier"]}), "LocationBody.kind location_kinds"),
+        (
+            &json!({"enum": ["safety_stock", "access", "band", "quota", "backorder", "preorder", "capacity", "pickup_only"]}),
+            "RuleBody.kind",
+        ),
+        (
+            &json!({"enum": [
+                "nearest", "priority", "most_stock", "fewest_shipments", "whole_order", "stores_last", "balance"
+            ]}),
+            "policy",
+        ),
+        (&file, "/v1/import/{kind}.kind /v1/export/{kind}.kind"),
+        (&json!({"enum": ["comma", "semicolon", "tab", "pipe"]}), "delimiter"),
+        (&json!({"enum": ["point", "comma"]}), "decimal"),
+        (&json!({"pattern": "^[0-9]{8}([0-9]{4,6})?$"}), "/v1/skus.gtin"),
+        (&json!({"enum": ["gzip", "identity"]}), "Content-Encoding"),
+        (&json!({"pattern": "^[^=]+="}), "map"),
+        (&json!({"pattern": "^[^=]+=."}), "set"),
+        (&json!({"pattern": "^[0-9]{1,9}$"}), "after"),
+        (&json!({"pattern": "^[0-9a-f]{16}$"}), "/v1/backup.epoch"),
+        (&json!({"pattern": "^[0-9]{1,9}-[0-9]{1,9}$"}), "/v1/shortages.after /v1/supply.after"),
+        (&json!({"pattern": "^r-"}), "/v1/reservations.after"),
+    ];
+    let named =
+        words.iter().flat_map(|(bounds, names)| names.split(' ').map(|name| (name.to_owned(), (*bounds).clone())));
+    named.collect()
+}
+
+/// Bounds what is written under a word.
+fn bound(schema: &mut Value, owner: &str, name: &str, words: &Map<String, Value>) {
+    if !is(schema, "array") {
+        return extend(schema, words.get(&format!("{owner}.{name}")).or_else(|| words.get(name)));
+    }
+    extend(schema, words.get(&format!("{owner}.{name}[]")).or_else(|| words.get(&format!("{name}[]"))));
+    if let Some(item) = schema.get_mut("items") {
+        bound(item, owner, name, words);
+    }
+}
+
+fn is(schema: &Value, kind: &str) -> bool {
+    match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(|one| one == kind),
+        one => one.is_some_and(|one| one == kind),
+    }
+}
+
+fn extend(schema: &mut Value, bounds: Option<&Value>) {
+    let (nullable, is_text) = (is(schema, "null"), is(schema, "string"));
+    let (Some(schema), Some(bounds)) = (schema.as_object_mut(), bounds.and_then(Value::as_object)) else { return };
+    let fits = |bound: &str| bound != "pattern" || is_text;
+    schema.extend(bounds.clone().into_iter().filter(|(bound, _)| fits(bound)));
+    // What a type is without a value is none of those that may be said.
+    if let Some(Value::Array(values)) = schema.get("enum")
+        && schema.get("default").is_some_and(|default| !values.contains(default))
+    {
+        schema.remove("default");
+    }
+    // An enumeration names all that may stand there.
+    if let (true, Some(Value::Array(values))) = (nullable, schema.get_mut("enum")) {
+        values.push(Value::Null);
+    }
+}
+
+/// Bounds the members of a schema, and of what it is made of.
+fn bound_members(schema: &mut Value, owner: &str, words: &Map<String, Value>) {
+    for (name, member) in object(schema, "/properties").into_iter().flatten() {
+        bound(member, owner, name, words);
+        // A map: what its names and its values may be.
+        if let Some(values) = member.get_mut("additionalProperties").filter(|values| values.is_object()) {
+            bound(values, name, "value", words);
+            if let Some(names) = words.get(&format!("{name}.name")) {
+                member.as_object_mut().into_iter().for_each(|member| {
+                    member.insert("propertyNames".to_owned(), names.clone());
+                });
+            }
+        }
+    }
+    let parts = schema.get_mut("allOf").and_then(Value::as_array_mut);
+    parts.into_iter().flatten().for_each(|part| bound_members(part, owner, words));
+}
+
+fn bound_parameter(parameter: &mut Value, path: &str, words: &Map<String, Value>) {
+    let name = parameter.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if let Some(schema) = parameter.get_mut("schema") {
+        required_of(schema);
+        bound(schema, path, &name, words);
+        if schema["type"] == "integer" && schema.get("maximum").is_none() {
+            schema["maximum"] = i64::MAX.into();
+        }
+    }
+}
+
+/// What is set whole, and the word for its id: it is answered with that and with its `seq`.
+const CATALOGUE: &[(&str, &str)] = &[
+    ("SkuBody", "sku"),
+    ("LocationBody", "location"),
+    ("GroupBody", "group"),
+    ("ChannelBody", "channel"),
+    ("RuleBody", "rule"),
+];
+
+/// The answer to what was set.
+fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
+    let mut view = body.clone();
+    let members = view.as_object_mut()?;
+    members.remove("additionalProperties");
+    members.insert("required".to_owned(), json!([id]));
+    let properties = members.get_mut("properties")?.as_object_mut()?;
+    properties.insert(id.to_owned(), json!({"type": "string", "description": "Its id"}));
+    let seq = json!({"type": "integer", "minimum": 0, "description": "The `seq` of the change; after one"});
+    properties.insert("seq".to_owned(), seq);
+    if matches!(name, "SkuBody" | "LocationBody") {
+        let declared = json!({"type": "boolean", "description": "False while only a movement or a count made it up: somebody has to settle it"});
+        properties.insert("declared".to_owned(), declared);
+    }
+    if name == "LocationBody" {
+        let of = json!({"type": "string", "description": "Of a quarantine: the location whose returns lie in it"});
+        properties.insert("quarantine_of".to_owned(), of);
+        if let Some(Value::Array(kinds)) = properties.get_mut("kind").and_then(|kind| kind.get_mut("enum")) {
+            kinds.push("quarantine".into());
+        }
+    }
+    if name == "RuleBody" {
+        properties.insert("in_force".to_owned(), json!({"type": "boolean", "description": "Whether it counts now"}));
+        let since = json!({"type": "integer", "minimum": 0, "description": "The `seq` since which that is so"});
+        properties.insert("since".to_owned(), since);
+    }
+    Some((name.replace("Body", "View"), view))
+}
+
+/// Bad news, see RFC 9457.
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "What went wrong; more members say where.",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string", "pattern": "^/problems/", "description": "The kind, for programs"},
+            "title": {"type": "string", "description": "The kind, for people"},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "As in the status line"},
+            "detail": {"type": "string", "description": "What happened here, and the remedy"},
+            "field": {"type": "string", "description": "`invalid-request`: the field, as a path"},
+            "lines": {"type": "array", "items": {"$ref": "#/components/schemas/ShortLine"}, "description": "`insufficient-stock`: the lines that were short"},
+            "state": {"type": "string", "description": "`wrong-state`: the state that the reservation is in, or `held`"},
+            "held_by": {
+                "type": "object",
+                "additionalProperties": {"$ref": "#/components/schemas/Holders"},
+                "description": "`wrong-state`: what holds a SKU, a location, a group or a channel that is not retired: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`, `prices`"
+            },
+            "sku": {"type": "string", "description": "`held`: which SKU"},
+            "location": {"type": "string", "description": "`held`: which location"},
+            "group": {"type": "string", "description": "`held`: which group"},
+            "channel": {"type": "string", "description": "`held`: which channel"},
+            "scope": {"type": "string", "description": "`forbidden`: the scope that is needed"},
+            "limit": {"type": "string", "description": "The setting that was reached"},
+            "most": {"type": "integer", "description": "What that setting allows"},
+            "version": {"type": "integer", "description": "`stale-version`: the version that is there"},
+            "oldest": {"type": "integer", "description": "`gone`: the oldest record that the log still has"},
+            "seq": {"type": "integer", "description": "The record that it is about, or that is durable now"},
+            "outcome": {"type": "string", "enum": ["unknown"], "description": "`read-only`: whether the write took effect is not known; the same key tells later"},
+            "rejected": {"type": "integer", "description": "Of an atomic import: rows that were refused"},
+            "errors": {"type": "array", "items": {"$ref": "#/components/schemas/ImportError"}, "description": "Of an atomic import: why"},
+            "damaged_seq": {"type": "integer", "description": "`internal`: the record that cannot be read"}
+        }
+    })
+}
+
+/// What every call may answer, whatever it is asked.
+const EVERYWHERE: &[(&str, &str)] = &[
+    ("400", "invalid-request: names the field and the remedy"),
+    ("401", "unauthorized: no key, or one that does not open this door"),
+    ("403", "forbidden: the scope, the channel or the location is another"),
+    ("404", "not-found: what it names is unknown"),
+    ("429", "too-many-requests: with Retry-After, where it is known when"),
+    ("500", "internal: it is written down under the request's id"),
+    ("503", "overloaded or read-only: with Retry-After"),
+];
+
+/// The same of calls with a body.
+const WITH_BODY: &[(&str, &str)] = &[
+    ("408", "timeout: the body did not arrive"),
+    ("413", "payload-too-large"),
+    ("415", "unsupported-media-type"),
+    ("422", "idempotency-mismatch"),
+];
+
+fn problems(operation: &mut Value) {
+    let guarded = operation.get("security").and_then(Value::as_array).is_some_and(|needs| !needs.is_empty());
+    let with_body = operation.get("requestBody").is_some();
+    let Some(answers) = object(operation, "/responses") else { return };
+    let everywhere = EVERYWHERE.iter().filter(|_| guarded);
+    for (status, description) in everywhere.chain(WITH_BODY.iter().filter(|_| with_body)) {
+        answers.entry(*status).or_insert_with(|| json!({"description": description}));
+    }
+    for (status, answer) in answers.iter_mut() {
+        let Some(answer) = answer.as_object_mut() else { continue };
+        if status.starts_with(['4', '5']) && guarded {
+            let content = answer.remove("content").unwrap_or_default();
+            let schema = json!({"$ref": "#/components/schemas/Problem"});
+            let told = match content.pointer("/application~1json/example") {
+                Some(example) => json!({"schema": schema, "example": example}),
+                None => json!({"schema": schema}),
+            };
+            answer.insert("content".to_owned(), json!({"application/problem+json": told}));
+        } else if let Some(reference) =
+            answer.get_mut("content").and_then(|body| body.pointer_mut("/application~1json/schema/$ref"))
+        {
+            let name = reference.as_str().and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
+            if CATALOGUE.iter().any(|(body, _)| *body == name) {
+                *reference = format!("#/components/schemas/{}", name.replace("Body", "View")).into();
+            }
+        }
+    }
+}
+
+/// From a new reservation to what can be done with it.
+fn links(calls: &[String], id: &str) -> Value {
+    let id = format!("$response.body#{id}");
+    let link = |call: &String| (call.clone(), json!({"operationId": call, "parameters": {"id": id}}));
+    Value::Object(calls.iter().map(link).collect())
+}
+
+fn object<'a>(value: &'a mut Value, pointer: &str) -> Option<&'a mut Map<String, Value>> {
+    value.pointer_mut(pointer)?.as_object_mut()
+}

@@ -1,0 +1,192 @@
+//! Admission of a request: rate limits, host, origin, authentication, scopes, and the request id.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
+use utoipa::openapi::{OpenApi, RefOr};
+
+use crate::app::App;
+use crate::auth::principal::{PROTOCOL_KEY, Peer, Principal};
+use crate::auth::{Identity, Scope};
+use crate::http::extract;
+use crate::http::problem::Problem;
+
+/// The scheme of the OpenAPI document that scopes stand under.
+pub const SCHEME: &str = "key";
+
+/// The header by which a request's id comes and goes.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id of a request that is taken from its caller.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+
+/// What load balancers ask by whatever name they know; it tells nothing of the shop.
+const ALIVE: [&str; 2] = ["/healthz", "/readyz"];
+
+/// Bytes of a refused body that are read.
+const DISCARDED_BYTES_MAX: u64 = 1 << 20;
+
+/// What each route needs.
+#[derive(Debug, Default)]
+pub struct Routes(HashMap<String, Vec<(Method, Needs)>>);
+
+/// What a route needs of who asks.
+#[derive(Debug, Clone, Default)]
+struct Needs {
+    /// One of these; none where anybody may come.
+    scopes: Vec<Scope>,
+    /// Whether its query may name a channel: who is bound to one must.
+    takes_channel: bool,
+    /// Whether its query may name a location at which something is done: who is bound to one must.
+    takes_location: bool,
+}
+
+impl Routes {
+    /// Reads them from the document.
+    pub fn of(document: &OpenApi) -> Self {
+        let mut routes = HashMap::new();
+        for (path, item) in &document.paths.paths {
+            let needs = operations(item).map(|(method, operation)| (method, Needs::of(operation)));
+            routes.insert(path.clone(), needs.collect());
+        }
+        Self(routes)
+    }
+
+    /// What a route needs; nothing where anybody may come.
+    fn needed(&self, method: &Method, path: &str) -> Option<&Needs> {
+        /// What the document asks nothing for, and is no page, is for administrators.
+        static ADMIN: Needs = Needs { scopes: Vec::new(), takes_channel: false, takes_location: false };
+
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let found = self.0.get(path).and_then(|methods| methods.iter().find(|(known, _)| known == method));
+        let needs = found.map(|(_, needs)| needs).filter(|needs| !needs.scopes.is_empty());
+        needs.or_else(|| path.starts_with("/v1").then_some(&ADMIN))
+    }
+}
+
+impl Needs {
+    fn of(operation: &Operation) -> Self {
+        let scopes = scopes(operation);
+        let takes = |name: &str| {
+            let mut parameters = operation.parameters.iter().flatten();
+            parameters.any(|parameter| match parameter {
+                RefOr::T(known) => known.name == name && known.parameter_in == ParameterIn::Query,
+                RefOr::Ref(_) => false,
+            })
+        };
+        // To read is to read of every location.
+        let takes_location = takes("location") && !scopes.contains(&Scope::Read);
+        Self { takes_channel: takes("channel"), takes_location, scopes }
+    }
+
+    /// Whether a caller may ask this.
+    fn check(&self, identity: &Identity, query: &str) -> Result<(), Problem> {
+        identity.may(&self.scopes)?;
+        let named = |name: &str| {
+            let found = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
+            found.map(|(_, value)| value.into_owned())
+        };
+        if self.takes_location && !identity.locations.is_empty() {
+            // What happens at its location is its own, whatever the channel.
+            return identity.may_use_location("location", named("location").as_deref());
+        }
+        if self.takes_channel && !identity.channels.is_empty() {
+            return identity.may_use_channel("channel", named("channel").as_deref());
+        }
+        Ok(())
+    }
+}
+
+fn operations(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
+    let all = [
+        (Method::GET, &item.get),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::DELETE, &item.delete),
+    ];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+}
+
+fn scopes(operation: &Operation) -> Vec<Scope> {
+    let requirements = operation.security.iter().flatten();
+    // The requirement has no accessor; its JSON is its interface.
+    let values = requirements.filter_map(|requirement| serde_json::to_value(requirement).ok());
+    let listed = values.filter_map(|value| value.get(SCHEME)?.as_array().cloned()).flatten();
+    // A scope that does not exist needs an administrator.
+    listed.map(|scope| scope.as_str().and_then(|scope| scope.parse().ok()).unwrap_or(Scope::Admin)).collect()
+}
+
+/// Admits a request: puts its principal into the extensions, and returns the id that the response carries.
+///
+/// # Errors
+/// Why it may not come in.
+pub fn admit(app: &App, routes: &Routes, request: &mut Request) -> Result<Option<HeaderValue>, Problem> {
+    let Some(principal) = look(app, routes, request)? else { return Ok(None) };
+    let id = HeaderValue::from_str(&principal.request).ok();
+    request.extensions_mut().insert(principal);
+    Ok(id)
+}
+
+/// The principal of a request; `None` if the server authenticates nobody.
+fn look(app: &App, routes: &Routes, request: &Request) -> Result<Option<Principal>, Problem> {
+    // Read once, so that all checks of this request see the same answer.
+    let is_locked = app.auth.is_locked();
+    if !ALIVE.contains(&request.uri().path()) {
+        app.auth.hosts.check(request.version(), request.uri(), request.headers(), is_locked)?;
+    }
+    let peer = request.extensions().get::<Peer>().map(|Peer(peer, _)| *peer);
+    let path = request.extensions().get::<MatchedPath>();
+    let needed = path.and_then(|path| routes.needed(request.method(), path.as_str()));
+    if needed.is_some() {
+        app.auth.has_room_for(peer.map(|peer| peer.ip()), None)?;
+    }
+    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) {
+        app.auth.origins.check(request.uri(), request.headers(), is_locked)?;
+    }
+    let Some(needed) = needed.filter(|_| is_locked) else { return Ok(None) };
+    let route = path.map_or("none", MatchedPath::as_str);
+    let identity = app.auth.admit(token(request.headers()), peer.map(|peer| peer.ip()), route)?;
+    app.auth.has_room_for(None, Some(&identity))?;
+    needed.check(&identity, request.uri().query().unwrap_or_default())?;
+    Ok(Some(Principal {
+        identity: Arc::new(identity),
+        address: peer.map(|peer| peer.ip()),
+        request: request_id(request.headers()),
+    }))
+}
+
+/// A refusal. What is left of a small request is read beside it: a client that is still sending would see a broken
+/// connection. More is not read for who may not come in.
+pub async fn refuse(request: Request, problem: Problem) -> Response {
+    let (parts, body) = request.into_parts();
+    if (1..=DISCARDED_BYTES_MAX).contains(&extract::announced(&parts.headers).unwrap_or(0)) {
+        extract::discard_beside(&parts.headers, body);
+    }
+    problem.into_response()
+}
+
+/// The key or token: in `Authorization`, or, as browsers cannot set that for a socket, in a subprotocol. Never in an
+/// address, which would end up in logs.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim());
+    }
+    let protocols = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    protocols.flat_map(|list| list.split(',')).find_map(|protocol| protocol.trim().strip_prefix(PROTOCOL_KEY))
+}
+
+/// The caller's own id of the request, or a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let is_plain = |id: &&str| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    let made = || getrandom::u64().map(|number| format!("{number:016x}")).unwrap_or_default();
+    given.filter(is_plain).map_or_else(made, str::to_owned)
+}

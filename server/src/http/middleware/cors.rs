@@ -1,0 +1,120 @@
+//! Pages of other origins: what a browser asks before it lets them ask (preflights), and which answers it lets them read.
+//!
+//! Only origins that `auth.origins` names are let in, with their credentials in headers; cookies mean nothing here. What
+//! comes without `Origin`, as all that is no browser does, is not touched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use tower::{Layer, ServiceExt};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::auth::origins::Origins;
+use crate::http::middleware::admission::REQUEST_ID;
+use crate::http::problem::{Problem, Slug};
+
+/// How long a browser need not ask again; none keeps it for longer than a day.
+const MAX_AGE: Duration = Duration::from_secs(86_400);
+
+/// What calls of the contract are made with.
+const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
+
+/// Headers that pages may send.
+const SENT: [HeaderName; 12] = [
+    header::ACCEPT,
+    header::AUTHORIZATION,
+    header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    REQUEST_ID,
+];
+
+/// Headers of answers that pages may read.
+const TOLD: [HeaderName; 7] = [
+    header::CONTENT_ENCODING,
+    header::ETAG,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("idempotent-replayed"),
+    REQUEST_ID,
+];
+
+/// What pages of the origins that are let in are answered.
+#[derive(Debug, Clone)]
+pub struct Cors {
+    origins: Arc<Origins>,
+    layer: CorsLayer,
+}
+
+impl Cors {
+    /// For the pages of `origins`.
+    pub fn new(origins: &Arc<Origins>) -> Self {
+        let named = Arc::clone(origins);
+        let layer = CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(move |origin, _| named.names(origin)))
+            .allow_methods(METHODS)
+            .allow_headers(SENT)
+            .expose_headers(TOLD)
+            .allow_private_network(true)
+            .max_age(MAX_AGE);
+        Self { origins: Arc::clone(origins), layer }
+    }
+
+    /// Whether a request is a browser's question whether a page may ask something.
+    pub fn is_preflight<B>(request: &Request<B>) -> bool {
+        request.method() == Method::OPTIONS
+            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+            && request.headers().contains_key(header::ORIGIN)
+    }
+
+    /// The answer to such a question; whoever may ask need not say who they are to be told so.
+    pub async fn preflight<B>(&self, request: Request<B>) -> Response {
+        let (parts, _) = request.into_parts();
+        let origin = parts.headers.get(header::ORIGIN);
+        if !origin.is_some_and(|origin| self.origins.names(origin)) {
+            let origin = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
+            let detail = format!("Origin: pages of {origin} may not ask here; auth.origins names those that may");
+            return Problem::new(Slug::Forbidden, detail).with("field", "Origin").into_response();
+        }
+        let nothing =
+            tower::service_fn(|_: Request<Body>| async { Ok::<_, std::convert::Infallible>(Response::default()) });
+        let answer = self.layer.layer(nothing).oneshot(Request::from_parts(parts, Body::empty())).await;
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        };
+        *answer.status_mut() = StatusCode::NO_CONTENT;
+        answer
+    }
+
+    /// The same answer, for a page of `origin` to read if it may.
+    pub async fn tell(&self, origin: HeaderValue, answer: Response) -> Response {
+        let mut request = Request::new(Body::empty());
+        request.headers_mut().insert(header::ORIGIN, origin);
+        let mut answer = Some(answer);
+        let made = tower::service_fn(move |_: Request<Body>| {
+            std::future::ready(Ok::<_, std::convert::Infallible>(answer.take().unwrap_or_default()))
+        });
+        match self.layer.layer(made).oneshot(request).await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Says that an answer which may be kept would be another for a page of an origin that is let in.
+    pub fn vary(&self, answer: &mut Response) {
+        if self.origins.are_named() && answer.headers().contains_key(header::ETAG) {
+            answer.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
+        }
+    }
+}

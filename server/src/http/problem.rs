@@ -1,0 +1,509 @@
+//! Error responses (RFC 9457): one slug a kind.
+//!
+//! Every error of the API passes through here; the slugs and their status codes stand in one table.
+
+use anaquel_engine::command::{Failure, Refusal, Short};
+use anaquel_engine::event::{RowError, ThingKind};
+use anaquel_engine::journal::ReadError;
+use anaquel_engine::reservation::State;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+/// What a request's body may be packed with, as `Accept-Encoding` of a 415 says it.
+pub const ACCEPTED_ENCODINGS: &str = "gzip, identity";
+
+/// A kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slug {
+    InvalidRequest,
+    Unauthorized,
+    NotFound,
+    MethodNotAllowed,
+    Forbidden,
+    Timeout,
+    InsufficientStock,
+    WrongState,
+    AlreadyExists,
+    Gone,
+    StaleVersion,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    IdempotencyMismatch,
+    TooManyRequests,
+    Internal,
+    ReadOnly,
+    Overloaded,
+}
+
+/// A field of a problem's own, and what it tells.
+type OwnField = (&'static str, &'static str);
+
+impl Slug {
+    /// All kinds, in the order of their status codes.
+    pub const ALL: [Self; 18] = [
+        Self::InvalidRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::Timeout,
+        Self::InsufficientStock,
+        Self::WrongState,
+        Self::AlreadyExists,
+        Self::Gone,
+        Self::StaleVersion,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::IdempotencyMismatch,
+        Self::TooManyRequests,
+        Self::Internal,
+        Self::ReadOnly,
+        Self::Overloaded,
+    ];
+
+    /// What it means, what to do about it, and the fields that it may have beside those of all problems. `/problems/…` and
+    /// nothing else tells it; the texts hold no markup.
+    pub fn explain(self) -> (&'static str, &'static str, &'static [OwnField]) {
+        const LIMIT: OwnField = ("limit", "the setting that is in the way");
+        const MOST: OwnField = ("most", "what that setting allows");
+        const FIELD: OwnField = ("field", "the field, header or parameter that it is about, as a path");
+        match self {
+            Self::InvalidRequest => (
+                "The request is invalid: the server does not accept or does not know a part of it. Nothing was done, and nothing of it was kept.",
+                "Read detail: it names the field and what may stand there. Sent again unchanged, it is refused again.",
+                &[
+                    FIELD,
+                    LIMIT,
+                    MOST,
+                    ("errors", "of an atomic import: the rows that are wrong, with line, field and reason"),
+                    ("rejected", "how many there are"),
+                ],
+            ),
+            Self::Unauthorized => (
+                "The server needs a key. The request has none, or one that is unknown, revoked or expired.",
+                "Send Authorization: Bearer and a key of anaquel keys add, or a token. A browser's socket sends the subprotocols anaquel and anaquel.key.KEY.",
+                &[],
+            ),
+            Self::Forbidden => (
+                "The caller may not do this: the key lacks the scope, the key is bound to other channels or locations, the origin of the page is not listed, the server does not answer to the host name, or the pickup code is wrong.",
+                "Use a key with the scope that is named, or add the origin or the host to the settings.",
+                &[("scope", "the scopes that would do"), FIELD, LIMIT],
+            ),
+            Self::NotFound => (
+                "It does not exist, or this caller may not see it.",
+                "Check the id, and that it is percent-encoded in the path.",
+                &[FIELD],
+            ),
+            Self::MethodNotAllowed => {
+                ("The path exists, but does not support this method.", "See Allow in the response, and /docs.", &[])
+            }
+            Self::Timeout => (
+                "The body did not arrive in time. Nothing was done.",
+                "Send it again, with the same idempotency key.",
+                &[],
+            ),
+            Self::InsufficientStock => (
+                "The server cannot promise all lines, so it promises none.",
+                "Each line says what is available and what was short; would_succeed, where it is there, is what to ask for instead.",
+                &[(
+                    "lines",
+                    "one entry for each line that is short: sku, location, requested, available, constraint, and what would succeed",
+                )],
+            ),
+            Self::WrongState => (
+                "The state of the thing does not allow this step, such as confirm after a reservation expired.",
+                "Read it; if it is over, make a new one.",
+                &[("state", "the state that it is in"), LIMIT],
+            ),
+            Self::AlreadyExists => (
+                "There is one of this id, made with other content. The same content again would have been answered with it.",
+                "Read it, or send this under another id.",
+                &[("seq", "the record that made it")],
+            ),
+            Self::Gone => (
+                "It existed, and is no longer kept: the log, closed reservations and idempotency keys have retentions.",
+                "Start from a snapshot or an export. What an idempotency key did is done, and is not done again.",
+                &[("oldest", "the oldest record that is kept"), ("seq", "the record of what was done")],
+            ),
+            Self::StaleVersion => (
+                "The thing is not what the precondition says: it changed since it was read, or exists already. Nothing was done.",
+                "Read it again, with its ETag, make the change anew, and send it with that tag in If-Match.",
+                &[("version", "the version that it has now; 0 if it does not exist or is not declared")],
+            ),
+            Self::PayloadTooLarge => (
+                "The body is larger than it may be, packed or unpacked. It is refused as soon as that is known, and the connection may end with the answer.",
+                "Send less at a time, or raise the limit that is named.",
+                &[LIMIT, MOST],
+            ),
+            Self::UnsupportedMediaType => (
+                "The body is of a type or an encoding that this call does not read.",
+                "Send application/json, or for imports text/csv or application/x-ndjson; plain, or packed with gzip and Content-Encoding: gzip.",
+                &[FIELD],
+            ),
+            Self::IdempotencyMismatch => (
+                "The idempotency key was used before, for another body.",
+                "Use a new key for a new request, and the same body for a repeat.",
+                &[],
+            ),
+            Self::TooManyRequests => (
+                "The caller has reached a limit of its own: requests a second, open holds, streams, or names.",
+                "Wait for Retry-After seconds, or end something that is open; limit names the setting.",
+                &[LIMIT, MOST, FIELD],
+            ),
+            Self::Internal => (
+                "Internal error of the server. See the server log, under the id of the request (X-Request-Id).",
+                "Send it again with the same idempotency key; if it fails again, tell the operator.",
+                &[("damaged_seq", "the record of the log that cannot be read")],
+            ),
+            Self::ReadOnly => (
+                "The server takes no writes now: its disk is full or failed, or it is stopping. Reads still work.",
+                "Try again after Retry-After seconds, with the same idempotency key. If outcome is unknown, the write was under way: the same key tells its result later.",
+                &[("outcome", "unknown, where it is not known whether the write was done")],
+            ),
+            Self::Overloaded => (
+                "The server is overloaded, or this caller is.",
+                "Try again after Retry-After seconds, with the same idempotency key; limit names the setting.",
+                &[LIMIT, MOST],
+            ),
+        }
+    }
+
+    /// Slug, status and title.
+    pub fn describe(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::InvalidRequest => ("invalid-request", StatusCode::BAD_REQUEST, "Invalid request"),
+            Self::Unauthorized => ("unauthorized", StatusCode::UNAUTHORIZED, "Authentication required"),
+            Self::Forbidden => ("forbidden", StatusCode::FORBIDDEN, "Forbidden"),
+            Self::NotFound => ("not-found", StatusCode::NOT_FOUND, "Not found"),
+            Self::MethodNotAllowed => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
+            Self::Timeout => ("timeout", StatusCode::REQUEST_TIMEOUT, "The request body timed out"),
+            Self::InsufficientStock => ("insufficient-stock", StatusCode::CONFLICT, "Insufficient stock"),
+            Self::WrongState => ("wrong-state", StatusCode::CONFLICT, "The state does not allow this"),
+            Self::AlreadyExists => ("already-exists", StatusCode::CONFLICT, "Already exists"),
+            Self::Gone => ("gone", StatusCode::GONE, "No longer kept"),
+            Self::StaleVersion => ("stale-version", StatusCode::PRECONDITION_FAILED, "Changed since it was read"),
+            Self::PayloadTooLarge => ("payload-too-large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::UnsupportedMediaType => {
+                ("unsupported-media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type")
+            }
+            Self::IdempotencyMismatch => {
+                ("idempotency-mismatch", StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key used with another body")
+            }
+            Self::TooManyRequests => ("too-many-requests", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "Internal error"),
+            Self::ReadOnly => ("read-only", StatusCode::SERVICE_UNAVAILABLE, "The server is read-only"),
+            Self::Overloaded => ("overloaded", StatusCode::SERVICE_UNAVAILABLE, "Overloaded"),
+        }
+    }
+}
+
+/// One problem, with fields of its own.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    slug: Slug,
+    detail: String,
+    fields: Map<String, Value>,
+    /// Seconds after which it is worth another try.
+    retry_after: Option<u64>,
+    /// Whether the connection ends with the answer.
+    closes: bool,
+}
+
+impl Problem {
+    pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
+        let comes_again = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        let retry_after = comes_again.contains(&slug.describe().1).then_some(1);
+        Self { slug, detail: detail.into(), fields: Map::new(), retry_after, closes: false }
+    }
+
+    /// A field that says something that cannot be.
+    pub fn invalid(field: &str, reason: impl std::fmt::Display) -> Self {
+        Self::new(Slug::InvalidRequest, format!("{field}: {reason}")).with("field", field)
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Slug::NotFound, format!("there is no such {what}"))
+    }
+
+    /// The hold that is to be replaced is not there, or not the caller's.
+    pub fn nothing_to_supersede(field: &str) -> Self {
+        Self::not_found("reservation to supersede").with("field", field)
+    }
+
+    #[must_use]
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(field.to_owned(), value.into());
+        self
+    }
+
+    /// When it is worth another try.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// The connection ends with the answer. Of HTTP/1 only: over HTTP/2, other requests go over it.
+    #[must_use]
+    pub fn closing(self) -> Self {
+        Self { closes: true, ..self }
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.slug.describe().1
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The field that is wrong, and why; for rows of a file, whose errors name them apart.
+    pub fn into_field_and_reason(self) -> (Option<String>, String) {
+        let field = self.fields.get("field").and_then(Value::as_str).map(str::to_owned);
+        let reason = field.as_ref().and_then(|field| self.detail.strip_prefix(&format!("{field}: ")));
+        let reason = reason.unwrap_or(&self.detail).to_owned();
+        (field, reason)
+    }
+
+    /// The lines that it tells of; empty where it tells of none.
+    pub fn lines(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.fields.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten()
+    }
+
+    pub fn slug(&self) -> &'static str {
+        self.slug.describe().0
+    }
+
+    /// Counts it as told.
+    pub fn count(&self) {
+        metrics::counter!("anaquel_problems_total", "type" => self.slug()).increment(1);
+    }
+
+    /// The document.
+    pub fn to_json(&self) -> Value {
+        let (slug, status, title) = self.slug.describe();
+        let mut document = json!({
+            "type": format!("/problems/{slug}"),
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Value::Object(members) = &mut document {
+            members.extend(self.fields.clone());
+        }
+        document
+    }
+
+    fn from_failure(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(refusal) => Self::from_refusal(refusal),
+            Failure::ReadOnly(reason) => Self::new(Slug::ReadOnly, reason),
+            Failure::Unknown(reason) => Self::new(Slug::ReadOnly, reason).with("outcome", "unknown"),
+            Failure::Overloaded(reason) => Self::new(Slug::Overloaded, reason),
+            Failure::KeysFull(reason, seconds) => Self::new(Slug::Overloaded, reason).retry_after(seconds),
+            Failure::Unheard => Self::new(Slug::Overloaded, failure.to_string()),
+            // Whoever asks for a step hears the record itself.
+            failure @ Failure::AsItIs(_) => Self::new(Slug::Internal, failure.to_string()),
+            Failure::Replayed(seq) => {
+                Self::new(Slug::Gone, format!("the write was done, at seq {seq}, but its answer is no longer kept"))
+                    .with("seq", seq)
+            }
+            Failure::Forgotten { seq, oldest } => {
+                let detail =
+                    format!("Idempotency-Key: this key was used at seq {seq}, and the log is kept from {oldest} on");
+                Self::new(Slug::Gone, format!("{detail}; nothing was done again")).with("oldest", oldest)
+            }
+        }
+    }
+
+    fn from_refusal(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Insufficient(shorts) => {
+                let detail = format!("there is not enough stock where it is asked for{}", search_ended(&shorts));
+                let line = |short: &Short| {
+                    json!({
+                        "line": short.line,
+                        "requested": short.requested,
+                        "available": short.available,
+                        "constraint": short.constraint.as_str(),
+                    })
+                };
+                Self::insufficient(detail, shorts.iter().map(line).collect())
+            }
+            Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state.as_str())),
+            refusal @ (Refusal::Unbound(state) | Refusal::Waiting(state, _)) => {
+                Self::wrong_state(state, refusal.to_string())
+            }
+            refusal @ Refusal::TooManyChanges(state, _) => {
+                Self::wrong_state(state, refusal.to_string()).with("limit", "reservations.changes_max")
+            }
+            refusal @ Refusal::TooManyUnits { state, .. } => Self::wrong_state(state, refusal.to_string()),
+            // By the same words, whoever asks: an id of somebody else's is one that does not exist.
+            Refusal::NothingToReplace { at } => Self::nothing_to_supersede(&format!("supersedes[{at}]")),
+            Refusal::NotReplaceable { at, state } => Self::not_replaceable(&format!("supersedes[{at}]"), state),
+            Refusal::NotFound(what) => Self::not_found(what),
+            Refusal::Invalid { field, reason } => Self::invalid(&field, reason),
+            Refusal::StaleVersion { actual } => {
+                Self::new(Slug::StaleVersion, format!("its version is \"{actual}\"")).with("version", actual)
+            }
+            Refusal::Limited { field, limit, asked, most, passes, seconds } => {
+                let (slug, detail) = match passes {
+                    true => (
+                        Slug::TooManyRequests,
+                        format!(
+                            "{field}: {asked} would be open, and {limit} is {most}; confirm, cancel or wait for some"
+                        ),
+                    ),
+                    false => (
+                        Slug::InvalidRequest,
+                        format!("{field}: asks for {asked}, and {limit} is {most}; ask for less"),
+                    ),
+                };
+                let problem = Self::new(slug, detail).with("field", field).with("limit", limit).with("most", most);
+                // Nothing is said of when where nobody knows.
+                Self { retry_after: seconds, ..problem }
+            }
+            Refusal::PickupCodeRequired { has_one } => {
+                let how = match has_one {
+                    true => "the customer shows it",
+                    false => "call `ready`, which makes one, and the customer shows it",
+                };
+                let detail = format!("pickup_code: this server requires it (reservations.pickup_code_required); {how}");
+                Self::new(Slug::Forbidden, detail).with("field", "pickup_code")
+            }
+            Refusal::PickupCodeClosed { seconds } => {
+                Self::new(Slug::TooManyRequests, "pickup_code: too many wrong codes were tried; try again later")
+                    .retry_after(seconds)
+            }
+            Refusal::WrongPickupCode => Self::new(Slug::Forbidden, "pickup_code: wrong code for this reservation"),
+            Refusal::IdempotencyMismatch => Self::new(
+                Slug::IdempotencyMismatch,
+                "Idempotency-Key: this key was used with another body; send a new key with a new body",
+            ),
+            refusal @ (Refusal::Held { .. } | Refusal::HeldAsCounted { .. }) => Self::held(&refusal),
+            Refusal::AlreadyExists { kind, name, seq } => {
+                let detail = format!("there is a {kind} {name}, and it says something else");
+                Self::new(Slug::AlreadyExists, detail).with(kind, name.as_str()).with("seq", seq)
+            }
+            Refusal::InState { kind, name, state } => {
+                let detail = format!("the {kind} {name} is {state}, and cannot do this");
+                Self::new(Slug::WrongState, detail).with(kind, name.as_str()).with("state", state)
+            }
+            Refusal::BadRows(errors) => Self::bad_rows(errors.len() as u64, &errors),
+        }
+    }
+
+    /// Rows of an atomic import are wrong: so many, and these the first of them, by line.
+    pub fn bad_rows(rejected: u64, errors: &[RowError]) -> Self {
+        let told: Vec<_> = errors.iter().take(1000).map(row_error).collect();
+        let first = errors.first().map(|error| {
+            let field = error.field.as_ref().map(|field| format!("{field} ")).unwrap_or_default();
+            format!("; the first is line {}: {field}{}", error.line, error.reason)
+        });
+        let rows = if rejected == 1 { "1 row is".to_owned() } else { format!("{rejected} rows are") };
+        Self::new(Slug::InvalidRequest, format!("{rows} wrong, so none was loaded{}", first.unwrap_or_default()))
+            .with("rejected", rejected)
+            .with("errors_left_out", rejected.saturating_sub(told.len() as u64))
+            .with("errors", told)
+    }
+
+    /// There is not enough of something, line by line.
+    pub fn insufficient(detail: String, lines: Vec<Value>) -> Self {
+        Self::new(Slug::InsufficientStock, detail).with("lines", lines)
+    }
+
+    /// A hold that is to be replaced is none any more.
+    pub fn not_replaceable(field: &str, state: State) -> Self {
+        let detail = format!("{field}: the reservation is {}, and is not replaced", state.as_str());
+        Self::wrong_state(state, detail).with("field", field)
+    }
+
+    /// Something cannot be retired, or be counted otherwise: what holds it, with how many there are and some of them.
+    fn held(refusal: &Refusal) -> Self {
+        let problem = Self::new(Slug::WrongState, refusal.to_string());
+        let (kind, name, holders) = match refusal {
+            Refusal::Held { kind, name, holders } => (*kind, name, holders),
+            Refusal::HeldAsCounted { name, holders } => (ThingKind::Sku, name, holders),
+            _ => return problem,
+        };
+        let held_by: Map<String, Value> = holders
+            .iter()
+            .map(|holder| (holder.what.to_owned(), json!({"count": holder.count, "some": holder.some})))
+            .collect();
+        let problem = problem.with("state", "held").with(kind.as_str(), name.as_str()).with("held_by", held_by);
+        match refusal {
+            Refusal::HeldAsCounted { .. } => problem.with("field", "tracked"),
+            _ => problem,
+        }
+    }
+
+    fn wrong_state(state: State, detail: String) -> Self {
+        Self::new(Slug::WrongState, detail).with("state", state.as_str())
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Trimmed { oldest } => {
+                let detail = format!("after: the log is kept from {oldest} on; start from a snapshot");
+                Self::new(Slug::Gone, detail).with("oldest", oldest)
+            }
+            ReadError::Damaged(damage) => {
+                tracing::error!(%damage, "the log cannot be read");
+                let detail = format!("the log is damaged at record {}; the operator is told at /readyz", damage.seq);
+                Self::new(Slug::Internal, detail).with("damaged_seq", damage.seq)
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::from_refusal(refusal)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::from_failure(failure)
+    }
+}
+
+/// What a refusal says of a search for more that a setting ended; nothing where it came to its end.
+pub fn search_ended(shorts: &[Short]) -> String {
+    let limit = shorts.iter().find_map(|short| short.limit);
+    let said =
+        |limit| format!("; the search for more ended at a limit ({limit}): ask for fewer units, or name other places");
+    limit.map(said).unwrap_or_default()
+}
+
+/// Why a row of an import was refused.
+pub fn row_error(error: &RowError) -> Value {
+    json!({"line": error.line, "field": error.field, "reason": error.reason})
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        self.count();
+        let mut response = Response::new(Body::from(self.to_json().to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(ACCEPTED_ENCODINGS));
+        }
+        if self.closes {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}

@@ -1,0 +1,73 @@
+//! All routes, with the OpenAPI document beside them and the middleware around them.
+
+use axum::Router;
+use axum::extract::Request;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::app::App;
+use crate::console::{guides, pages, problems};
+use crate::http::document;
+use crate::http::document::words::Words;
+use crate::http::middleware::admission::Routes;
+use crate::http::middleware::pipeline::Pipeline;
+use crate::http::problem::{Problem, Slug};
+use crate::{files, stream, subjects};
+
+/// All routes.
+pub fn router(app: App) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(document::ApiDoc::openapi())
+        .merge(subjects::router())
+        .merge(stream::routes())
+        .merge(files::routes::routes())
+        .split_for_parts();
+    let (routes, document) = (Routes::of(&document), document::complete(&document, &words()));
+    router
+        .merge(pages::routes())
+        .merge(guides::routes())
+        .merge(problems::routes())
+        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").external_url_unchecked("/openapi.json", document))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(Pipeline::new(app.clone(), routes))
+        .with_state(app)
+}
+
+async fn no_such_path(request: Request) -> Problem {
+    Problem::new(Slug::NotFound, format!("nothing is at {}", request.uri().path()))
+}
+
+async fn no_such_method(request: Request) -> Problem {
+    Problem::new(Slug::MethodNotAllowed, format!("{} does not support {}", request.uri().path(), request.method()))
+}
+
+/// What is said in the document beside what handlers say of themselves.
+fn words() -> Vec<&'static Words> {
+    subjects::words().into_iter().chain([&stream::words::WORDS, &files::words::WORDS]).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn examples_are_json_and_records_name_records_that_there_are() {
+        let words = words();
+        for Words { calls, examples, records } in &words {
+            for (call, body) in *examples {
+                assert!(serde_json::from_str::<Value>(body).is_ok(), "{call}: {body}");
+                assert!(calls.iter().any(|(known, ..)| known == call), "{call}");
+            }
+            assert!(!calls.is_empty() || records.is_empty());
+        }
+        let refers = serde_json::to_string(&document::schemas(&words)).unwrap();
+        for reference in refers.split("#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            let is_known = words.iter().flat_map(|words| words.records).any(|(known, ..)| *known == name);
+            assert!(name.ends_with("View") || is_known, "{name}");
+        }
+    }
+}

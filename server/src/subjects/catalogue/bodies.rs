@@ -1,0 +1,306 @@
+//! SKUs, locations, groups, channels and prices on the wire.
+
+use std::collections::BTreeMap;
+
+use anaquel_engine::business_time::{Span, SpecialDates};
+use anaquel_engine::command::{ChannelFields, LocationFields, ServiceFields, SkuFields};
+use anaquel_engine::ids::Name;
+use anaquel_engine::level::LINE_QUANTITY_MAX;
+use anaquel_engine::patch::Patch;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::problem::Problem;
+use crate::subjects::catalogue::hours;
+use crate::wire::patch::{self, Said};
+use crate::wire::{TEXT_BYTES_MAX, location_kind, name};
+
+/// Attributes of a SKU, and categories it is filed under.
+pub const ATTRIBUTES_MAX: usize = 64;
+
+/// Names in one list.
+const LIST_MAX: usize = 10_000;
+
+/// What is said of a SKU. A field that is left out stays as it is; `null` takes it out.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SkuBody {
+    /// What people call it.
+    #[schema(example = "T-shirt, red, M", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub name: Said<String>,
+    /// Global Trade Item Number: EAN-8, UPC-A, EAN-13 or GTIN-14, its check digit verified; several between semicolons.
+    #[schema(example = "4006381333931", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub gtin: Said<String>,
+    /// Unit of measure.
+    #[schema(example = "piece", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub unit: Said<String>,
+    /// Decimal places of the unit that one counted unit stands for, 0 to 9; 0 if nobody says.
+    #[schema(value_type = Option<i64>)]
+    #[serde(deserialize_with = "patch::whole")]
+    pub decimals: Said<i64>,
+    /// The product of which it is a variant.
+    #[schema(value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub product: Said<String>,
+    /// Categories it is filed under.
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub categories: Said<Vec<String>>,
+    /// Free attributes, all of them.
+    #[schema(value_type = Option<BTreeMap<String, String>>)]
+    #[serde(deserialize_with = "patch::map")]
+    pub attributes: Said<BTreeMap<String, String>>,
+    /// Whether its units are counted; yes if nobody says. `false` is for what nobody counts: services, gift cards, digital
+    /// goods. It is promised at every declared location and never short, and no stock of it is booked. It changes only while
+    /// no cell of the SKU holds stock, reservations or supply (409 `wrong-state`).
+    #[schema(value_type = Option<bool>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub tracked: Said<bool>,
+}
+
+/// What is said of a location. A field that is left out stays as it is; `null` takes it out.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LocationBody {
+    /// What people call it.
+    #[schema(example = "Madrid, Gran V\u{ed}a", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub name: Said<String>,
+    /// `store` (if nobody says), `warehouse` or `supplier`.
+    #[schema(example = "store", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub kind: Said<String>,
+    /// Degrees north.
+    #[schema(value_type = Option<f64>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub latitude: Said<f64>,
+    /// Degrees east.
+    #[schema(value_type = Option<f64>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub longitude: Said<f64>,
+    /// A name of the tz database; UTC while there is none.
+    #[schema(example = "Europe/Madrid", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub timezone: Said<String>,
+    /// Whether customers may fetch orders here; yes if nobody says. Where they may not, no reservation for `pickup` is
+    /// taken.
+    #[schema(value_type = Option<bool>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub pickup: Said<bool>,
+    /// Whether orders are shipped from here; yes if nobody says. Where they are not, no reservation for `delivery` is
+    /// taken.
+    #[schema(value_type = Option<bool>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub ship: Said<bool>,
+    /// Exactly the groups it is in.
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub groups: Said<Vec<String>>,
+    /// When people work there, by day (`mon` to `sun`), in its own time; `closed` for a day on which nobody does. Hours that
+    /// are given and hold no span are closed; while they were never given, nothing stands in the way of work.
+    #[schema(example = json!({"mon": "10:00-14:00,17:00-20:30", "sat": "10:00-14:00"}), value_type = Option<BTreeMap<String, String>>)]
+    #[serde(deserialize_with = "patch::map")]
+    pub hours: Said<BTreeMap<String, String>>,
+    /// Dates on which other hours hold: all of them.
+    #[schema(value_type = Option<Vec<hours::SpecialDay>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub special_hours: Said<Vec<hours::SpecialDay>>,
+    /// Orders that come at or after this time of the day wait for the next opening. It belongs to the opening that it falls
+    /// into.
+    #[schema(example = "18:00", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub pickup_cutoff: Said<String>,
+    /// Minutes of work until an order is ready to be fetched.
+    #[schema(example = 120, value_type = Option<i64>)]
+    #[serde(deserialize_with = "patch::whole")]
+    pub pickup_minutes: Said<i64>,
+    /// The group from which what it lacks may be brought.
+    #[schema(value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub transfer_group: Said<String>,
+    /// Minutes until that is there.
+    #[schema(value_type = Option<i64>)]
+    #[serde(deserialize_with = "patch::whole")]
+    pub transfer_minutes: Said<i64>,
+}
+
+/// The members of a group.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupBody {
+    /// Its locations; each must be known. Left out they stay as they are; `null` or `[]` takes all out.
+    #[schema(value_type = Option<Vec<String>>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub locations: Said<Vec<String>>,
+}
+
+/// What holds for a channel.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChannelBody {
+    /// Units of every cell that it must leave to others. Left out they stay as they are; 0 if nobody says.
+    #[schema(example = 2, value_type = Option<i64>)]
+    #[serde(deserialize_with = "patch::whole")]
+    pub buffer: Said<i64>,
+}
+
+impl SkuBody {
+    /// The fields, validated.
+    pub fn into_fields(self) -> Result<SkuFields, Problem> {
+        let wrong = |reason| Problem::invalid("decimals", reason);
+        let decimals = Patch::said(self.decimals).try_map(|value| decimals(value).map_err(wrong))?;
+        let (categories, attributes) = (Patch::said(self.categories), Patch::said(self.attributes));
+        if attributes.value().map_or(0, BTreeMap::len) > ATTRIBUTES_MAX {
+            return Err(Problem::invalid("attributes", format!("at most {ATTRIBUTES_MAX} attributes are taken")));
+        }
+        if categories.value().map_or(0, Vec::len) > ATTRIBUTES_MAX {
+            return Err(Problem::invalid("categories", format!("at most {ATTRIBUTES_MAX} categories are taken")));
+        }
+        for (key, value) in attributes.value().into_iter().flatten() {
+            bounded(&format!("attributes.{key}"), value)?;
+            name("attributes", key)?;
+        }
+        for category in categories.value().into_iter().flatten() {
+            bounded("categories", category)?;
+        }
+        Ok(SkuFields {
+            name: text("name", self.name)?,
+            gtin: text("gtin", self.gtin)?,
+            unit: text("unit", self.unit)?,
+            decimals,
+            product: text("product", self.product)?,
+            categories,
+            all_attributes: attributes,
+            attributes: Vec::new(),
+            tracked: Patch::said(self.tracked),
+        })
+    }
+}
+
+impl LocationBody {
+    /// The fields, validated.
+    pub fn into_fields(self) -> Result<LocationFields, Problem> {
+        let wrong = |reason| Problem::invalid("kind", reason);
+        let kind = Patch::said(self.kind).try_map(|text| location_kind(&text).map_err(wrong))?;
+        let coordinates = match (self.latitude, self.longitude) {
+            (None, None) => Patch::Keep,
+            (Some(None), Some(None)) => Patch::Clear,
+            (Some(Some(latitude)), Some(Some(longitude))) => {
+                Patch::Set(coordinates(latitude, longitude).map_err(|(field, reason)| Problem::invalid(field, reason))?)
+            }
+            (None | Some(None), Some(_)) => return Err(Problem::invalid("latitude", "is needed beside longitude")),
+            (Some(_), None | Some(None)) => return Err(Problem::invalid("longitude", "is needed beside latitude")),
+        };
+        let groups = Patch::said(self.groups).try_map(|groups| names("groups", &groups))?;
+        let wrong = |reason| Problem::invalid("hours", reason);
+        let hours = Patch::said(self.hours).try_map(|days| hours::parse(&days).map_err(wrong))?;
+        let wrong = |reason| Problem::invalid("special_hours", reason);
+        let special = Patch::said(self.special_hours).try_map(|days| hours::parse_special(&days).map_err(wrong))?;
+        let wrong = |reason| Problem::invalid("timezone", reason);
+        let zone = |name| hours::zone(Some(name)).map(Option::unwrap_or_default).map_err(wrong);
+        let timezone = Patch::said(self.timezone).try_map(zone)?;
+        let services = services(
+            (hours, special),
+            Patch::said(self.pickup_cutoff),
+            Patch::said(self.pickup_minutes),
+            Patch::said(self.transfer_group),
+            Patch::said(self.transfer_minutes),
+        )
+        .map_err(|(field, reason)| Problem::invalid(field, reason))?;
+        Ok(LocationFields {
+            services,
+            name: text("name", self.name)?,
+            kind,
+            coordinates,
+            timezone,
+            pickup: Patch::said(self.pickup),
+            ship: Patch::said(self.ship),
+            groups,
+        })
+    }
+}
+
+/// The longest that making ready, or bringing, may take: 31 days.
+const MINUTES_MAX: i64 = 31 * 24 * 60;
+
+/// Hours by day, and on some dates, where they were given.
+type Hours = (Patch<Vec<Span>>, Patch<SpecialDates>);
+
+/// What is said of the people in a location, validated.
+pub fn services(
+    (hours, special_hours): Hours,
+    cutoff: Patch<String>,
+    pickup_minutes: Patch<i64>,
+    transfer_group: Patch<String>,
+    transfer_minutes: Patch<i64>,
+) -> Result<ServiceFields, (&'static str, String)> {
+    let minutes = |field: &'static str, value: i64| {
+        let value = u32::try_from(value).ok().filter(|value| i64::from(*value) <= MINUTES_MAX);
+        value.ok_or_else(|| (field, format!("is not between 0 and {MINUTES_MAX}")))
+    };
+    Ok(ServiceFields {
+        hours,
+        special_hours,
+        pickup_cutoff: cutoff.try_map(|text| hours::minute(&text).map_err(|reason| ("pickup_cutoff", reason)))?,
+        pickup_minutes: pickup_minutes.try_map(|value| minutes("pickup_minutes", value))?,
+        transfer_group: transfer_group
+            .try_map(|text| Name::parse(&text).map_err(|error| ("transfer_group", error.to_string())))?,
+        transfer_minutes: transfer_minutes.try_map(|value| minutes("transfer_minutes", value))?,
+    })
+}
+
+impl GroupBody {
+    /// The members, validated.
+    pub fn into_names(self) -> Result<Patch<Vec<Name>>, Problem> {
+        Patch::said(self.locations).try_map(|locations| names("locations", &locations))
+    }
+}
+
+impl ChannelBody {
+    /// The settings, validated.
+    pub fn into_fields(self) -> Result<ChannelFields, Problem> {
+        let buffer = Patch::said(self.buffer).try_map(|value| {
+            let buffer = u32::try_from(value).ok().filter(|buffer| *buffer <= LINE_QUANTITY_MAX);
+            let reason = || Problem::invalid("buffer", format!("{value} is not between 0 and {LINE_QUANTITY_MAX}"));
+            buffer.ok_or_else(reason)
+        })?;
+        Ok(ChannelFields { buffer })
+    }
+}
+
+fn text(field: &str, said: Said<String>) -> Result<Patch<String>, Problem> {
+    Patch::said(said).try_map(|value| bounded(field, &value).map(|()| value))
+}
+
+fn bounded(field: &str, value: &str) -> Result<(), Problem> {
+    if value.len() > TEXT_BYTES_MAX {
+        return Err(Problem::invalid(field, format!("is longer than {TEXT_BYTES_MAX} bytes")));
+    }
+    Ok(())
+}
+
+fn names(field: &str, texts: &[String]) -> Result<Vec<Name>, Problem> {
+    if texts.len() > LIST_MAX {
+        return Err(Problem::invalid(field, format!("has {} entries; up to {LIST_MAX} are taken", texts.len())));
+    }
+    texts.iter().enumerate().map(|(at, text)| name(&format!("{field}[{at}]"), text)).collect()
+}
+
+/// Reads a number of decimal places.
+pub fn decimals(value: i64) -> Result<u8, String> {
+    u8::try_from(value).ok().filter(|places| *places <= 9).ok_or_else(|| format!("{value} is not between 0 and 9"))
+}
+
+/// Reads a pair of coordinates.
+pub fn coordinates(latitude: f64, longitude: f64) -> Result<(f64, f64), (&'static str, String)> {
+    if !(-90.0..=90.0).contains(&latitude) {
+        return Err(("latitude", format!("{latitude} is not between -90 and 90")));
+    }
+    if !(-180.0..=180.0).contains(&longitude) {
+        return Err(("longitude", format!("{longitude} is not between -180 and 180")));
+    }
+    Ok((latitude, longitude))
+}

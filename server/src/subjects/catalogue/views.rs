@@ -1,0 +1,162 @@
+//! What SKUs, locations, groups, channels and prices look like in JSON.
+
+use anaquel_engine::Engine;
+use anaquel_engine::catalogue::{LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Versioned};
+use anaquel_engine::command::Version;
+use anaquel_engine::event::{CellToCome, PlaceSet, Thing};
+use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
+use serde_json::{Value, json};
+
+use crate::auth::sight::Sight;
+use crate::subjects::catalogue::hours;
+
+/// The version of a thing; 0 where nobody declared it.
+fn version<D>(set: Option<&Versioned<D>>) -> Version {
+    Version::new(set.map_or(0, |set| set.version))
+}
+
+/// A SKU with its version.
+pub fn sku(engine: &Engine, id: SkuId) -> (Version, Value) {
+    let catalogue = &engine.state().catalogue;
+    let details = catalogue.skus.details(id).map(|set| set.details.clone()).unwrap_or_default();
+    let (declared, tracked) = (!catalogue.skus.is_made_up(id), catalogue.is_tracked(id));
+    let version = Version::new(catalogue.sku_version(id).unwrap_or(0));
+    (version, sku_item(engine, id, &details, declared, tracked))
+}
+
+fn sku_item(engine: &Engine, id: SkuId, details: &SkuDetails, declared: bool, tracked: bool) -> Value {
+    json!({
+        "sku": engine.state().catalogue.skus.name(id).as_str(),
+        "name": details.name,
+        "gtin": details.gtin,
+        "unit": details.unit,
+        "decimals": details.decimals,
+        "product": details.product,
+        "categories": details.categories,
+        "attributes": details.attributes,
+        "tracked": tracked,
+        "declared": declared,
+    })
+}
+
+/// A location with its version.
+pub fn location(engine: &Engine, id: LocationId) -> (Version, Value) {
+    let catalogue = &engine.state().catalogue;
+    let set = catalogue.locations.details(id);
+    let details = set.as_deref().map(|set| set.details.clone()).unwrap_or_default();
+    let served = catalogue.services(id);
+    let services = served.as_deref().map(|set| set.details.clone()).unwrap_or_default();
+    let hours = catalogue.hours(id);
+    let groups = catalogue.groups_of(id);
+    let mut item = location_item(engine, id, &details, &services, &hours.details, &groups);
+    if let Value::Object(members) = &mut item {
+        members.insert("declared".into(), (!catalogue.locations.is_made_up(id)).into());
+        if let Some(of) = catalogue.quarantine_of(id) {
+            members.insert("kind".into(), "quarantine".into());
+            members.insert("quarantine_of".into(), catalogue.locations.name(of).as_str().into());
+            members.insert("pickup".into(), false.into());
+            members.insert("ship".into(), false.into());
+        }
+    }
+    let seq = set.map_or(0, |set| set.version).max(served.map_or(0, |set| set.version)).max(hours.version);
+    (Version::of_location(seq, &groups), item)
+}
+
+fn location_item(
+    engine: &Engine,
+    id: LocationId,
+    details: &LocationDetails,
+    services: &ServiceDetails,
+    hours: &LocationHours,
+    groups: &[GroupId],
+) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let groups: Vec<_> = groups.iter().map(|group| catalogue.groups.name(*group).to_string()).collect();
+    json!({
+        "location": catalogue.locations.name(id).as_str(),
+        "name": details.name,
+        "kind": details.kind.as_str(),
+        "latitude": details.coordinates.map(|(latitude, _)| latitude),
+        "longitude": details.coordinates.map(|(_, longitude)| longitude),
+        "timezone": details.timezone,
+        "pickup": details.pickup,
+        "ship": details.ship,
+        "groups": groups,
+        "hours": hours::by_day(hours.weekly.as_deref()),
+        "special_hours": hours::special_days(&hours.special),
+        "pickup_cutoff": services.pickup_cutoff.map(hours::clock),
+        "pickup_minutes": services.pickup_minutes,
+        "transfer_group": services.brought_from.map(|brought| catalogue.groups.name(brought.from).as_str()),
+        "transfer_minutes": services.brought_from.map(|brought| brought.minutes),
+        "declared": true,
+    })
+}
+
+/// A group with its version.
+pub fn group(engine: &Engine, id: GroupId) -> (Version, Value) {
+    let catalogue = &engine.state().catalogue;
+    let set = catalogue.groups.details(id);
+    let members = set.as_deref().map(|set| set.details.locations.clone()).unwrap_or_default();
+    (version(set.as_deref()), group_item(engine, id, &members))
+}
+
+fn group_item(engine: &Engine, id: GroupId, members: &[LocationId]) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let members: Vec<_> = members.iter().map(|member| catalogue.locations.name(*member).to_string()).collect();
+    json!({"group": catalogue.groups.name(id).as_str(), "locations": members})
+}
+
+/// A channel with its version.
+pub fn channel(engine: &Engine, id: ChannelId) -> (Version, Value) {
+    let registry = &engine.state().catalogue.channels;
+    let set = registry.details(id);
+    let buffer = set.as_deref().map_or(0, |set| set.details.buffer);
+    (version(set.as_deref()), channel_item(engine, id, buffer))
+}
+
+fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {
+    json!({"channel": engine.state().catalogue.channels.name(id).as_str(), "buffer": buffer})
+}
+
+/// What was set, as it was from its record on, as far as it is seen. Who is bound is told of no promise at risk here: what
+/// is theirs may change, and a repeat is told what was told first.
+pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
+    match thing {
+        Thing::Sku(id, details) => sku_item(engine, *id, details, true, true),
+        Thing::Uncounted(id, details) => sku_item(engine, *id, details, true, false),
+        Thing::Location(id, details, services, groups) => {
+            location_item(engine, *id, details, services, &services.old_hours(), groups)
+        }
+        Thing::Place(place) => {
+            let PlaceSet { location, details, services, hours, groups } = &**place;
+            location_item(engine, *location, details, services, hours, groups)
+        }
+        Thing::Group(id, details) => group_item(engine, *id, &details.locations),
+        Thing::Channel(id, details) => channel_item(engine, *id, details.buffer),
+        Thing::Rule(standing) => crate::subjects::rules::views::standing(engine, standing).1,
+        Thing::NoRule(name) => json!({"rule": name.as_str()}),
+        Thing::Retired(kind, name) => json!({kind.as_str(): name.as_str(), "retired": true}),
+        Thing::Supply(cells) => {
+            let item = |cell: &CellToCome| match sight.is_free() {
+                true => crate::subjects::supply::views::cell(engine, cell, sight),
+                false => crate::subjects::supply::views::cell(
+                    engine,
+                    &CellToCome { at_risk: Vec::new(), ..cell.clone() },
+                    sight,
+                ),
+            };
+            json!({"items": cells.iter().map(item).collect::<Vec<_>>()})
+        }
+    }
+}
+
+/// A price of a SKU.
+pub fn price(sku: &str, price: &Price) -> Value {
+    json!({
+        "sku": sku,
+        "currency": price.currency,
+        "amount": price.amount,
+        "channel": price.channel.as_ref().map(Name::as_str),
+        "location": price.location.as_ref().map(Name::as_str),
+    })
+}

@@ -1,0 +1,5 @@
+//! The log, record by record.
+
+pub mod routes;
+pub mod views;
+pub mod words;

@@ -1,0 +1,158 @@
+//! A backup of the running server, as it is made.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anaquel_engine::backup::{BackupError, Extra, Head, Start};
+use anaquel_engine::ids::{Epoch, Seq};
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::Response;
+use futures_util::{StreamExt, stream};
+use http::{HeaderName, HeaderValue, Uri, header};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::app::App;
+use crate::http::budget::Payer;
+use crate::http::extract::Params;
+use crate::http::pieces::{PIECE_BYTES, PieceWriter};
+use crate::http::problem::{Problem, Slug};
+
+/// How a backup's name ends.
+pub const ENDING: &str = "backup";
+
+/// What a backup is called: of what, up to which record.
+pub fn file_name(head: &Head) -> String {
+    if head.is_whole() {
+        format!("{:020}-whole.{ENDING}", head.seq)
+    } else {
+        format!("{:020}-after-{:020}.{ENDING}", head.seq, head.after)
+    }
+}
+
+/// The file of keys at `path`, if there is one, as it goes into a backup.
+///
+/// # Errors
+/// It cannot be read.
+pub fn key_file(path: &Path) -> io::Result<Vec<Extra>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(vec![Extra { name: "keys.json".to_owned(), bytes }]),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a backup is, as a media type.
+const MEDIA_TYPE: &str = "application/octet-stream";
+
+/// A backup, exact at one `seq`.
+///
+/// The newest image and the log, in checked pieces, streamed as they are read; `anaquel backup` takes it and reads it back,
+/// `anaquel restore` makes a data directory of it. It holds the names of keys and their hashes, and what ids of reservations
+/// are made with: keep it as you keep the data directory. One that breaks off has no end, and is none.
+#[utoipa::path(
+    get, path = "/v1/backup", tag = "operating", security(("key" = ["ops"])),
+    params(
+        ("after" = Option<u64>, Query, description = "Only what came since: the last `seq` of the backup before. Everything if left out"),
+        ("epoch" = Option<String>, Query, description = "The epoch of that backup, 16 hexadecimal digits: a record of another history is refused. With `after` only")
+    ),
+    responses(
+        (status = 200, description = "The backup; `Anaquel-Seq` is its last record, `Anaquel-State-Hash` the state hash there",
+            content_type = "application/octet-stream", headers(
+                ("Anaquel-Seq" = u64, description = "Its last record"),
+                ("Anaquel-State-Hash" = String, description = "The state hash at that record"))),
+        (status = 400, description = "invalid-request"),
+        (status = 410, description = "gone: the log no longer has what came since, or `after` is of another history; take a whole one"),
+        (status = 503, description = "overloaded: as many files as may be are on their way (`limits.files`)")
+    )
+)]
+pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let (after, epoch) = (params.number::<Seq>("after")?, params.one("epoch")?);
+    params.done()?;
+    let epoch = epoch.map(|text| read_epoch(&text)).transpose()?;
+    let start = match (after, epoch) {
+        (None, None) => Start::Whole,
+        (None, Some(_)) => return Err(Problem::invalid("epoch", "belongs to `after`, which is left out")),
+        (Some(after), epoch) => {
+            let own = || app.engine.identity().eras().filter(|era| era.after < after).last();
+            Start::After(epoch.or_else(|| own().map(|era| era.epoch)).unwrap_or(app.engine.epoch()), after)
+        }
+    };
+    // A file on its way, which takes a thread for as long as its reader likes.
+    let turn = app.files.turn(payer.who).await?;
+    let (pieces, received) = mpsc::channel::<std::io::Result<Bytes>>(4);
+    let (tell, told) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let _breaks_off = BreaksOff(pieces.clone());
+        let mut tell = Some(tell);
+        let written = keys_of(&app).map_err(BackupError::from).and_then(|extra| {
+            let mut begun = |head: &Head| drop(tell.take().map(|tell| tell.send(Ok(head.clone()))));
+            let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, PieceWriter(pieces.clone()));
+            let written = app.engine.back_up(start, &extra, &mut begun, &mut out);
+            written.and_then(|head| Ok(out.flush().map(|()| head)?))
+        });
+        match (written, tell) {
+            (Ok(head), _) => tracing::info!(seq = head.seq, after = head.after, "a backup was taken"),
+            (Err(error), Some(tell)) => drop(tell.send(Err(problem(error)))),
+            // A reader that went away ends it.
+            (Err(BackupError::Io(error)), None) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            (Err(error), None) => {
+                tracing::error!(%error, "a backup broke off");
+                drop(pieces.blocking_send(Err(std::io::Error::other(error))));
+            }
+        }
+    });
+    let broken = |_| Problem::new(Slug::Internal, "internal error; see the server log");
+    let head = told.await.map_err(broken)??;
+    let body = stream::unfold(received, |mut received| async move { Some((received.recv().await?, received)) }).fuse();
+    let mut response = Response::new(Body::from_stream(body));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(HeaderName::from_static("anaquel-seq"), head.seq.into());
+    let name = format!("attachment; filename=\"{}\"", file_name(&head));
+    for (header, value) in
+        [(HeaderName::from_static("anaquel-state-hash"), &head.hash), (header::CONTENT_DISPOSITION, &name)]
+    {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(header, value);
+        }
+    }
+    Ok(response)
+}
+
+fn read_epoch(text: &str) -> Result<Epoch, Problem> {
+    let digits = Some(text).filter(|text| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let read = digits.and_then(|text| u64::from_str_radix(text, 16).ok());
+    read.map(Epoch).ok_or_else(|| Problem::invalid("epoch", format!("{text:?} is not 16 hexadecimal digits")))
+}
+
+/// The file of keys, if there is one.
+fn keys_of(app: &App) -> std::io::Result<Vec<Extra>> {
+    key_file(&app.config.auth.keys_path(&app.config.data))
+}
+
+fn problem(error: BackupError) -> Problem {
+    match error {
+        BackupError::Gone(_) => Problem::new(Slug::Gone, error.to_string()),
+        BackupError::NotDurable => Problem::new(Slug::ReadOnly, error.to_string()),
+        error => {
+            tracing::error!(%error, "a backup could not be taken");
+            Problem::new(Slug::Internal, "the backup could not be read; see the server log")
+        }
+    }
+}
+
+/// A backup that ends in a defect breaks off: nobody takes it for the whole.
+struct BreaksOff(mpsc::Sender<std::io::Result<Bytes>>);
+
+impl Drop for BreaksOff {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a backup panicked");
+            let _ = self.0.blocking_send(Err(std::io::Error::other("internal error during the backup")));
+        }
+    }
+}

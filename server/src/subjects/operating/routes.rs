@@ -1,0 +1,171 @@
+//! Health, metrics, and what the server says of itself.
+
+use anaquel_engine::Health;
+use anaquel_engine::hash::Part;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use serde_json::json;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::backup;
+use crate::app::App;
+use crate::http::problem::{Problem, Slug};
+use crate::http::reply::json_answer;
+use crate::wire;
+
+/// Its routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+        .routes(routes!(info))
+        .routes(routes!(trust_clock))
+        .routes(routes!(backup::backup))
+}
+
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "operating", responses((status = 200, description = "It does")))]
+pub async fn healthz() -> Response {
+    json_answer(&json!({"status": "alive"}))
+}
+
+/// Writes are taken.
+#[utoipa::path(get, path = "/readyz", tag = "operating",
+    responses((status = 200, description = "They are"), (status = 503, description = "read-only, with the reason")))]
+pub async fn readyz(State(app): State<App>) -> Response {
+    if let Some(reason) = app.watchdog.stuck() {
+        return Problem::new(Slug::ReadOnly, reason).into_response();
+    }
+    match app.engine.health() {
+        Health::Ready => json_answer(&json!({
+            "status": "ready",
+            "expiry_frozen": app.engine.expiry_frozen(),
+            "warnings": warnings(&app),
+        })),
+        Health::Failed(reason) | Health::Full(reason) => Problem::new(Slug::ReadOnly, reason).into_response(),
+        Health::Closing => Problem::new(Slug::ReadOnly, "the server is shutting down").into_response(),
+    }
+}
+
+/// What an operator should see to, although writes are taken.
+fn warnings(app: &App) -> Vec<serde_json::Value> {
+    let mut warnings = Vec::new();
+    let mut warn = |warning: &str, detail: String| warnings.push(json!({"warning": warning, "detail": detail}));
+    if let Some(damage) = app.engine.old_log().damage {
+        let what = "writes are taken, since they rest on nothing of it; repeats, events and verify may fail there";
+        warn("log-damaged", format!("{damage}; {what}"));
+    }
+    let keys = app.engine.state().idempotency.fullness();
+    if keys.is_near() {
+        warn(
+            "idempotency-nearly-full",
+            format!(
+                "idempotency.bytes: the caller with the most idempotency keys has {} of the {} that there is room for, and \
+                 all callers {} of {}; whoever reaches its share is refused new ones",
+                keys.fullest.keys, keys.fullest.most, keys.keys, keys.most
+            ),
+        );
+    }
+    let clock = app.clock();
+    if clock.held_back {
+        let seconds = -clock.offset_ms / 1000;
+        warn(
+            "clock-ahead",
+            format!(
+                "the clock was further ahead of the log at the start than clock.jump_seconds_max; the log is {seconds} \
+                 seconds behind the clock, and holds from before the start are kept alive; if the clock is right: POST \
+                 /v1/clock/trust; if it is wrong: set it, and start again"
+            ),
+        );
+    } else if clock.offset_ms.abs() > CLOCK_OFFSET_MS {
+        let (seconds, side) = (clock.offset_ms.abs() / 1000, if clock.offset_ms > 0 { "ahead of" } else { "behind" });
+        warn(
+            "clock-offset",
+            format!(
+                "the log is {seconds} seconds {side} the clock; ahead, it goes at half the clock's pace until both are \
+                 the same; a clock that was set while the server ran is read anew by a start"
+            ),
+        );
+    }
+    warnings
+}
+
+/// Milliseconds between the log and the clock that are worth telling.
+const CLOCK_OFFSET_MS: i64 = 5000;
+
+/// Prometheus text format.
+#[utoipa::path(get, path = "/metrics", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Metrics")))]
+pub async fn metrics(State(app): State<App>) -> Response {
+    let mut response = Response::new(crate::telemetry::render(&app).await.into());
+    let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}
+
+/// Version, log, cells, and the state hash that `anaquel verify` computes, too.
+#[utoipa::path(get, path = "/v1/info", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "The server, in numbers")))]
+pub async fn info(State(app): State<App>) -> Response {
+    let state = app.engine.state();
+    let (seq, hash) = state.view.read(|| state.hash.sums());
+    let clock = app.clock();
+    let health = match app.engine.health() {
+        Health::Ready => "ready",
+        Health::Failed(_) => "failed",
+        Health::Full(_) => "full",
+        Health::Closing => "closing",
+    };
+    json_answer(&json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "epoch": app.engine.epoch().to_string(),
+        "epochs": app.engine.identity().eras().map(|era| json!({"epoch": era.epoch.to_string(), "after": era.after})).collect::<Vec<_>>(),
+        "seq": seq,
+        "oldest_seq": app.engine.oldest(),
+        "state_hash": hash.all(),
+        "files_hash": hash.in_files(),
+        "state_parts": Part::ALL.iter().map(|part| (part.as_str().to_owned(), hash.part(*part).into())).collect::<serde_json::Map<_, _>>(),
+        "cells": state.cells(),
+        "skus": state.catalogue.skus.count() - state.catalogue.skus.retired(),
+        "locations": state.catalogue.locations.count() - state.catalogue.locations.retired(),
+        "reservations": {"open": state.reservations.open(), "kept": state.reservations.len(),
+            "closed_bytes": state.reservations.closed_bytes()},
+        "shortages": state.shortage_count(),
+        "idempotency_keys": state.idempotency.len(),
+        "matrix_bytes": state.matrix.bytes(),
+        "uptime_seconds": app.started.elapsed().as_secs(),
+        "journal": {"kind": "sled", "sync": app.config.journal.sync, "health": health},
+        "old_log": old_log(&app),
+        "clock": {
+            "offset_ms": clock.offset_ms,
+            "held_back": clock.held_back,
+            "log_time": wire::time(app.engine.now()),
+        },
+        "expiry": if app.engine.expiry_frozen() { "frozen" } else { "running" },
+    }))
+}
+
+/// What is known of the log from before the image.
+fn old_log(app: &App) -> serde_json::Value {
+    let old_log = app.engine.old_log();
+    let state = match (&old_log.damage, old_log.is_over) {
+        (Some(_), _) => "damaged",
+        (None, true) => "whole",
+        (None, false) => "checking",
+    };
+    json!({
+        "state": state,
+        "until_seq": old_log.until,
+        "checked_seq": old_log.checked,
+        "damaged_seq": old_log.damage.map(|damage| damage.seq),
+    })
+}
+
+/// The operator says that the clock is right after all: what is due expires now.
+#[utoipa::path(post, path = "/v1/clock/trust", tag = "operating", security(("key" = ["ops"])), responses((status = 200, description = "Expiry runs")))]
+pub async fn trust_clock(State(app): State<App>) -> Response {
+    app.engine.trust_clock();
+    tracing::info!("the clock is trusted; expiry runs");
+    json_answer(&json!({"expiry": "running"}))
+}

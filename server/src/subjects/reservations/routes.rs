@@ -1,0 +1,297 @@
+//! Promises and their lives.
+
+use std::time::Instant;
+
+use anaquel_engine::engine::Listed;
+use anaquel_engine::ids::Timestamp;
+use anaquel_engine::reservation::Filter;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::Uri;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+use crate::auth::caller::Caller;
+use crate::http::budget::Payer;
+use crate::http::extract::{self, JsonRequest, Params, PathId};
+use crate::http::page::Page;
+use crate::http::problem::Problem;
+use crate::http::reply::ok;
+use crate::subjects::reservations::bodies::{
+    BindBody, CancelBody, CollectBody, ConfirmBody, ExtendBody, PickupByBody, ReadyBody, RebindBody, ReserveBody,
+    parse_state,
+};
+use crate::subjects::reservations::codes::{Tried, closed, lists_codes, note_wrong, tells_code};
+use crate::subjects::reservations::ops::{StepBody, find};
+use crate::subjects::reservations::recall::handles;
+use crate::subjects::reservations::views::ReservationView;
+
+/// Its routes.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(reserve, list))
+        .routes(routes!(get))
+        .routes(routes!(confirm))
+        .routes(routes!(ready))
+        .routes(routes!(collect))
+        .routes(routes!(cancel))
+        .routes(routes!(extend))
+        .routes(routes!(pickup_by))
+        .routes(routes!(bind))
+        .routes(routes!(rebind))
+}
+
+/// Promise units.
+#[utoipa::path(
+    post, path = "/v1/reservations", tag = "reservations", security(("key" = ["reserve"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = ReserveBody,
+    responses(
+        (status = 201, description = "Promised, and durable", body = inline(ReservationView<'static>)),
+        (status = 400, description = "invalid-request"),
+        (status = 409, description = "insufficient-stock, with the lines that were short and the constraint of each", example = json!({
+            "type": "/problems/insufficient-stock", "title": "There is not enough stock", "status": 409,
+            "detail": "2 of TSHIRT-RED-M were asked for at mx-014, and 1 can be promised",
+            "lines": [{"sku": "TSHIRT-RED-M", "location": "mx-014", "requested": 2, "available": 1, "constraint": "reserved"}]
+        })),
+        (status = 422, description = "idempotency-mismatch"), (status = 503, description = "read-only or overloaded")
+    )
+)]
+pub async fn reserve(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+    let request = extract::json::<ReserveBody>(&app, request).await?;
+    request.params.done()?;
+    Ok(crate::subjects::reservations::ops::reserve(&app, &request.caller, request.body).await?.into_response())
+}
+
+/// One reservation, with its history.
+#[utoipa::path(
+    get, path = "/v1/reservations/{id}", tag = "reservations", security(("key" = ["reserve"]), ("key" = ["fulfil"])),
+    params(
+        ("id" = String, Path, description = "The reservation", example = "r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2"),
+        ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
+    ),
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 410, description = "gone: it is over, and left memory or the log"),
+              (status = 503, description = "overloaded"))
+)]
+pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let min_seq = params.number("min_seq")?;
+    params.done()?;
+    app.wait_for(min_seq).await?;
+    let reservation = crate::subjects::reservations::recall::reservation(&app, &caller, find(&app, &id)?).await?;
+    handles(&app, &caller, &reservation)?;
+    let view = ReservationView::new(&app.engine, &reservation, app.engine.now());
+    let view = view.telling_code(tells_code(&caller)).with_history(&app.engine, &reservation);
+    Ok(ok(serde_json::to_string(&view).unwrap_or_default()))
+}
+
+/// Reservations that match, newest first.
+#[utoipa::path(
+    get, path = "/v1/reservations", tag = "reservations", security(("key" = ["reserve"]), ("key" = ["fulfil"])),
+    params(
+        ("location" = Option<String>, Query, description = "With a line at this location"),
+        ("customer" = Option<String>, Query, description = "Of this customer"),
+        ("state" = Option<String>, Query, description = "In this state"),
+        ("channel" = Option<String>, Query, description = "Made through this channel"),
+        ("order" = Option<String>, Query, description = "Of this order"),
+        ("pickup_code" = Option<String>, Query, description = "With this code"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u32>, Query, description = "1 to 1,000; 100 if left out"),
+        ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
+    ),
+    responses((status = 200, description = "A page of reservations; it may be short, or empty, and still have a `next`: what a page costs is bounded"),
+              (status = 400, description = "invalid-request"), (status = 503, description = "overloaded"))
+)]
+pub async fn list(State(app): State<App>, caller: Caller, payer: Payer, uri: Uri) -> Result<Response, Problem> {
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let (location, channel) = (params.name("location")?, params.name("channel")?);
+    let (customer, order) = (params.outside_name("customer")?, params.outside_name("order")?);
+    let pickup_code = params.one("pickup_code")?.map(|code| code.to_ascii_uppercase());
+    let state = params.one("state")?.as_deref().map(parse_state).transpose()?;
+    let (after, limit, min_seq) = (params.one("after")?, params.limit()?, params.number("min_seq")?);
+    params.done()?;
+    app.wait_for(min_seq).await?;
+    let before = match after {
+        Some(text) => Some(find(&app, &text).map_err(|_| Problem::invalid("after", "is not the next of a page"))?),
+        None => None,
+    };
+    let catalogue = &app.engine.state().catalogue;
+    // What nobody declared matches nothing.
+    let location = location.map(|name| catalogue.locations.id(name.as_str()));
+    // Promises may be there through a channel that was never declared.
+    let channel = match channel {
+        Some(name) => match catalogue.channels.id(name.as_str()) {
+            Some(known) => Some(Some(known)),
+            None => Some(app.engine.state().channel("channel", &name)?),
+        },
+        None => None,
+    };
+    let matches_nothing = location == Some(None) || channel == Some(None);
+    let filter = Filter {
+        location: location.flatten(),
+        customer: customer.map(|name| name.to_string()),
+        state,
+        channel: channel.flatten(),
+        order: order.map(|name| name.to_string()),
+        pickup_code,
+    };
+    // Who hands over may look up what a customer shows, and not go through all codes.
+    let share =
+        caller.principal.as_ref().filter(|_| filter.pickup_code.is_some()).map(|principal| principal.identity.share);
+    let looks_up = match share.map(Tried::LookUp) {
+        Some(what) => {
+            let begun = app.codes.begin(what, Instant::now());
+            let nth = begun.map_err(|seconds| closed("look-ups by pickup_code", app.codes.most(what), seconds))?;
+            Some((what, nth))
+        }
+        None => None,
+    };
+    let page = move |app: &App| {
+        let engine = &app.engine;
+        // What is told is at least as new as this.
+        let (seq, now) = (engine.state().view.seq(), engine.now());
+        // While expiry is frozen, nothing is over that the log does not say to be.
+        let seen_at = if engine.expiry_frozen() { Timestamp(0) } else { now };
+        let found = match matches_nothing {
+            true => Listed::default(),
+            false => engine.list(&filter, seen_at, before, limit)?,
+        };
+        let mut page = Page::new(app);
+        let mut is_found = false;
+        for reservation in &found.items {
+            // Of a mixed order, who is bound is told nothing here, either.
+            if handles(app, &caller, reservation).is_ok() {
+                is_found = true;
+                let view = ReservationView::new(engine, reservation, now).telling_code(lists_codes(&caller));
+                if !page.add(serde_json::to_string(&view).unwrap_or_default()) {
+                    break;
+                }
+            }
+            page.is_at(engine.reservation_id(reservation.id));
+        }
+        if let Some((what, nth)) = looks_up {
+            match is_found || found.next.is_some() {
+                true => app.codes.give_back(what),
+                false => note_wrong(&caller, "look-up", nth, app.codes.most(what)),
+            }
+        }
+        Ok(page.end_before(seq, found.next.map(|last| engine.reservation_id(last))))
+    };
+    crate::http::page::list(&app, &payer, page).await
+}
+
+/// Takes a reservation one step on.
+async fn step<T: StepBody>(app: &App, id: &str, request: Request) -> Result<Response, Problem> {
+    find(app, id)?;
+    let JsonRequest { caller, body, params } = extract::json::<T>(app, request).await?;
+    params.done()?;
+    Ok(crate::subjects::reservations::ops::step(app, &caller, id, body).await?.into_response())
+}
+
+/// It becomes an order: the TTL no longer counts.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/confirm", tag = "reservations", security(("key" = ["reserve"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = Option<ConfirmBody>,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn confirm(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<ConfirmBody>(&app, &id, request).await
+}
+
+/// It is put aside in the store; the record now has a pickup code.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/ready", tag = "reservations", security(("key" = ["fulfil"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = Option<ReadyBody>,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<ReadyBody>(&app, &id, request).await
+}
+
+/// It is handed over, whole or in part.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/collect", tag = "reservations", security(("key" = ["fulfil"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
+    request_body = Option<CollectBody>,
+    responses((status = 200, body = inline(ReservationView<'static>)),
+              (status = 403, description = "forbidden: the code is wrong, or demanded and not there"),
+              (status = 404, description = "not-found"), (status = 409, description = "wrong-state"),
+              (status = 429, description = "too-many-requests: so many wrong codes were tried that its code is closed for an hour"))
+)]
+pub async fn collect(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<CollectBody>(&app, &id, request).await
+}
+
+/// It is given back, whole or in part.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/cancel", tag = "reservations", security(("key" = ["reserve"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with lines")),
+    request_body = Option<CancelBody>,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<CancelBody>(&app, &id, request).await
+}
+
+/// It gets more time, up to a cap.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/extend", tag = "reservations", security(("key" = ["reserve"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = ExtendBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn extend(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<ExtendBody>(&app, &id, request).await
+}
+
+/// An order gets another deadline, or none: it expires then, if nobody fetches it.
+#[utoipa::path(
+    put, path = "/v1/reservations/{id}/pickup-by", tag = "reservations", security(("key" = ["reserve"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
+    request_body = PickupByBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state"))
+)]
+pub async fn pickup_by(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<PickupByBody>(&app, &id, request).await
+}
+
+/// Where it is becomes public: what was asked of a group is now in one of its locations for good.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/bind", tag = "reservations", security(("key" = ["reserve"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
+    request_body = Option<BindBody>,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state, or insufficient-stock where it is wanted"))
+)]
+pub async fn bind(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<BindBody>(&app, &id, request).await
+}
+
+/// It moves to other locations, in one record.
+#[utoipa::path(
+    post, path = "/v1/reservations/{id}/rebind", tag = "reservations", security(("key" = ["reserve"])),
+    params(("id" = String, Path, description = "The reservation"),
+           ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe; required with quantities")),
+    request_body = RebindBody,
+    responses((status = 200, body = inline(ReservationView<'static>)), (status = 404, description = "not-found"),
+              (status = 409, description = "wrong-state, or insufficient-stock where it is wanted"))
+)]
+pub async fn rebind(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
+    step::<RebindBody>(&app, &id, request).await
+}

@@ -1,0 +1,7 @@
+//! Rules, and why one is in force.
+
+pub mod bodies;
+pub mod import;
+pub mod routes;
+pub mod views;
+pub mod words;

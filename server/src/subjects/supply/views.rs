@@ -1,0 +1,53 @@
+//! What inbound supply looks like in JSON.
+
+use anaquel_engine::Engine;
+use anaquel_engine::coming::Expected;
+use anaquel_engine::event::CellToCome;
+use anaquel_engine::ids::{ReservationId, Timestamp};
+use anaquel_engine::reservation::Reservation;
+use anaquel_engine::supply::{Supply, Waiting};
+use serde_json::{Value, json};
+
+use crate::auth::sight::Sight;
+use crate::wire::time;
+
+/// A cell to which something is to come, with the promises at risk that the caller may be told of; without quantities for
+/// who is not told numbers.
+pub fn expected(engine: &Engine, expected: &Expected, is_told: impl Fn(&Reservation) -> bool, sight: &Sight) -> Value {
+    let own = |waiting: &&Waiting| engine.state().reservations.get(waiting.holder.0).is_some_and(|held| is_told(&held));
+    let risk = |waiting: &Waiting| (waiting.holder.0, waiting.units, waiting.promised_for, waiting.expected_at);
+    let at_risk = expected.at_risk.iter().filter(own).map(risk).collect();
+    let (sku, location, supplies, waiting) =
+        (expected.sku, expected.location, expected.supplies.clone(), expected.waiting);
+    cell(engine, &CellToCome { sku, location, supplies, waiting, at_risk }, sight)
+}
+
+/// The same, as it was told to whoever set it.
+pub fn cell(engine: &Engine, cell: &CellToCome, sight: &Sight) -> Value {
+    let catalogue = &engine.state().catalogue;
+    let exact = sight.band_alone(cell.sku, cell.location).is_none();
+    let supply = |supply: &Supply| {
+        json!({
+            "supply": supply.name.as_str(),
+            "kind": supply.kind.as_str(),
+            "quantity": exact.then_some(supply.open),
+            "expected_at": time(supply.expected_at),
+        })
+    };
+    let at_risk = |(holder, units, promised_for, expected_at): &(ReservationId, u32, Timestamp, Option<Timestamp>)| {
+        json!({
+            "reservation": engine.reservation_id(*holder),
+            "quantity": exact.then_some(units),
+            "promised_for": time(*promised_for),
+            "expected_at": expected_at.map(time),
+        })
+    };
+    json!({
+        "sku": catalogue.skus.name(cell.sku).as_str(),
+        "location": catalogue.locations.name(cell.location).as_str(),
+        "incoming": exact.then(|| cell.supplies.iter().map(|supply| u64::from(supply.open)).sum::<u64>()),
+        "waiting": exact.then_some(cell.waiting),
+        "supplies": cell.supplies.iter().map(supply).collect::<Vec<_>>(),
+        "at_risk": cell.at_risk.iter().map(at_risk).collect::<Vec<_>>(),
+    })
+}
