@@ -31,10 +31,15 @@ async fn main() -> anyhow::Result<()> {
         Receipt { number: format!("{store}-{}-2", moment()), lines: vec![("TSHIRT-RED-M", 2)] },
     ];
     for receipt in &journal {
-        let sold = |(sku, quantity): &(&str, u32)| {
-            json!({"kind": "sale", "sku": sku, "location": store, "quantity": quantity, "reference": receipt.number})
-        };
-        let basket = json!({"movements": receipt.lines.iter().map(sold).collect::<Vec<_>>()});
+        let number = &receipt.number;
+        let mut movements = Vec::new();
+        for (sku, quantity) in &receipt.lines {
+            let (kind, location) = ("sale", &store);
+            movements.push(
+                json!({"kind": kind, "sku": sku, "location": location, "quantity": quantity, "reference": number}),
+            );
+        }
+        let basket = json!({"movements": movements});
         // Reported twice, as after a network that broke before the answer came.
         let first = stock.write("POST", "/v1/stock/movements", &receipt.number, &basket).await?;
         let again = stock.write("POST", "/v1/stock/movements", &receipt.number, &basket).await?;
@@ -53,7 +58,8 @@ async fn main() -> anyhow::Result<()> {
         return Ok(());
     };
     let id = text(order, "id");
-    let ready = stock.write("POST", &format!("/v1/reservations/{id}/ready"), &format!("{id}-ready"), &json!({})).await?;
+    let ready =
+        stock.write("POST", &format!("/v1/reservations/{id}/ready"), &format!("{id}-ready"), &json!({})).await?;
     let ready = ready.success()?;
     println!("order {} is put aside; the customer has the code", text(&ready, "order"));
 
