@@ -40,7 +40,8 @@
 //!
 //! // A subscriber is told the cell as it is, and then each change of it.
 //! let selection = Selection { skus: vec![shirt.clone()], ..Selection::default() };
-//! let mut live = engine.feed().subscribe(selection, Mode::Conflated, Start::Fresh, Arc::new(|| ()))?;
+//! let live = engine.feed().subscribe(selection, Mode::Conflated, Start::Fresh, Arc::new(|| ()));
+//! let mut live = live.map_err(|exceeded| exceeded.limit)?;
 //! assert!(matches!(live.poll(), Some(Message::Snapshot { .. })));
 //!
 //! // Three of them are promised to the web shop for a quarter of an hour.
