@@ -69,7 +69,7 @@ impl Engine {
     /// ```
     /// use std::sync::Arc;
     ///
-    /// use anaquel_engine::journal::sled_log::SledOptions;
+    /// use anaquel_engine::journal::LogOptions;
     /// use anaquel_engine::recovery::Options;
     /// use anaquel_engine::settings::Settings;
     /// # use anaquel_engine::{Clock, Engine, ids::Timestamp};
@@ -85,7 +85,7 @@ impl Engine {
     ///
     /// let options = || Options {
     ///     settings: Settings::default(),
-    ///     sled: SledOptions { reserve_bytes: 0, ..SledOptions::default() },
+    ///     log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
     ///     entropy: 42,
     ///     trust_clock: false,
     /// };
