@@ -103,3 +103,26 @@ fn every_link_leads_somewhere() {
     }
     assert!(missing.is_empty(), "{missing:#?}");
 }
+
+#[test]
+fn every_path_that_is_named_is_there() {
+    let mut missing = Vec::new();
+    for file in files(".md") {
+        // What happened stays told by the paths of its time.
+        if file.ends_with("CHANGELOG.md") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let named = text.split('`').skip(1).step_by(2).filter(|name| {
+            let is_ours =
+                ["engine/", "server/", "tests/", "loadtest/", "bench/"].iter().any(|top| name.starts_with(top));
+            is_ours && name.chars().all(|letter| letter.is_alphanumeric() || "_/.-".contains(letter))
+        });
+        for name in named {
+            if !root().join(name).exists() && !root().join(format!("{name}.rs")).exists() {
+                missing.push(format!("{}: {name}", file.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}

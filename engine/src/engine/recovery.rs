@@ -66,6 +66,43 @@ const CLOCK_BEHIND_SECONDS: u64 = 5;
 impl Engine {
     /// Opens `directory`, made if it is not there, recovers what it holds, and starts.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use anaquel_engine::journal::LogOptions;
+    /// use anaquel_engine::recovery::Options;
+    /// use anaquel_engine::settings::Settings;
+    /// # use anaquel_engine::{Clock, Engine, ids::Timestamp};
+    /// # struct Noon;
+    /// # impl Clock for Noon {
+    /// #     fn now(&self) -> Timestamp {
+    /// #         Timestamp(1_800_000_000_000)
+    /// #     }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let directory = folder.path().join("data");
+    ///
+    /// let options = || Options {
+    ///     settings: Settings::default(),
+    ///     log: LogOptions { reserve_bytes: 0, ..LogOptions::default() },
+    ///     entropy: 42,
+    ///     trust_clock: false,
+    /// };
+    /// let (engine, report) = Engine::open(&directory, options(), Arc::new(Noon), None)?;
+    /// assert!(report.created);
+    /// let epoch = engine.epoch();
+    /// engine.close()?;
+    /// drop(engine);
+    ///
+    /// // A restart keeps the epoch.
+    /// let (engine, report) = Engine::open(&directory, options(), Arc::new(Noon), None)?;
+    /// assert!(!report.created && engine.epoch() == epoch);
+    /// engine.close()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`OpenError::Damaged`] names what is wrong and what to do; nothing was served or changed.
     pub fn open(

@@ -29,6 +29,10 @@ pub mod short {
         tuple.end()
     }
 
+    /// Reads what [`serialize`] wrote.
+    ///
+    /// # Errors
+    /// Fewer items come than the length says.
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Few<T>, D::Error> {
         struct Items<T>(PhantomData<T>);
 

@@ -38,6 +38,7 @@ pub struct Orders {
     /// The server that is attacked.
     #[arg(long)]
     pub address: SocketAddr,
+    /// How long.
     #[arg(long)]
     pub seconds: u64,
     /// Of each key.
@@ -46,12 +47,16 @@ pub struct Orders {
     /// Of each connection, a second; 0 for as many as are answered.
     #[arg(long)]
     pub rate: f64,
+    /// Where the random choices come from.
     #[arg(long)]
     pub seed: u64,
+    /// Locations of the shop.
     #[arg(long)]
     pub places: u64,
+    /// SKUs of the shop.
     #[arg(long)]
     pub skus: u64,
+    /// Only attacks whose name contains one of these; all if empty.
     #[arg(long, value_delimiter = ',')]
     pub only: Vec<String>,
 }

@@ -44,19 +44,28 @@ const SAMPLES: usize = 8;
 /// Requests of one kind. Milliseconds.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Latency {
+    /// Requests that were answered.
     pub answered: u64,
+    /// The median, milliseconds.
     pub p50: f64,
+    /// The 90th percentile, milliseconds.
     pub p90: f64,
+    /// The 99th percentile, milliseconds.
     pub p99: f64,
+    /// The 99.9th percentile, milliseconds.
     pub p999: f64,
+    /// The slowest, milliseconds.
     pub max: f64,
 }
 
 /// What became of one part of a run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Part {
+    /// How long it went on, seconds.
     pub seconds: f64,
+    /// Of writes.
     pub writes: Latency,
+    /// Of reads.
     pub reads: Latency,
     /// Writes that were refused, cut off, not answered in half a minute, or due and never sent.
     pub refused: u64,

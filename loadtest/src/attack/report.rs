@@ -14,35 +14,50 @@ use crate::audit::Findings;
 /// One thing that must be so.
 #[derive(Debug, Clone, Serialize)]
 pub struct Bound {
+    /// What is bounded.
     pub what: &'static str,
     /// In words and numbers.
     pub limit: String,
+    /// What was measured.
     pub measured: String,
+    /// Whether the bound holds.
     pub held: bool,
 }
 
 /// All that a run tells.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// Where the random choices come from.
     pub seed: u64,
+    /// What it was measured on.
     pub machine: String,
+    /// Visits of the shop a second.
     pub rate: f64,
+    /// Connections.
     pub connections: u64,
+    /// Locations of the shop.
     pub places: u64,
+    /// SKUs of the shop.
     pub skus: u64,
-    /// The shop by itself; beside a process as low in priority as the attackers' that burns every core; under attack;
-    /// after it.
+    /// The shop by itself.
     pub alone: Part,
+    /// The shop beside a process as low in priority as the attackers' that burns every core.
     pub beside_burner: Part,
+    /// The shop while it is attacked.
     pub attacked: Part,
+    /// The shop when the attackers are gone.
     pub afterwards: Part,
+    /// What the server took meanwhile.
     pub seen: Seen,
+    /// Attacks, by answer.
     pub attacks: Tally,
     /// What the audit found, or why it did not.
     pub audit: Result<Findings, String>,
     /// Whether the server ended in order, and `anaquel verify` was clean.
     pub stopped: Result<(), String>,
+    /// What `anaquel verify` said.
     pub verified: Result<String, String>,
+    /// What must hold.
     pub bounds: Vec<Bound>,
 }
 

@@ -25,17 +25,24 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Seen {
     /// Resident bytes at the start, at the most, and at the end.
     pub resident_first: u64,
+    /// Most resident memory, bytes.
     pub resident_max: u64,
+    /// Resident memory at the end, bytes.
     pub resident_last: u64,
+    /// Most open files.
     pub descriptors_max: u64,
+    /// Most threads.
     pub threads_max: u64,
     /// Times that `/healthz` was asked for, that it was not answered 200 (five seconds are waited to be let in,
     /// and five for each piece of the answer; ten in all), and the slowest answer.
     pub healthz_asked: u64,
+    /// Times that `/healthz` did not answer.
     pub healthz_missed: u64,
+    /// Its slowest answer, milliseconds.
     pub healthz_slowest_ms: f64,
     /// Times that `/readyz` said no, and what it said last.
     pub not_ready: u64,
+    /// Why `/readyz` said no at the end, if it did.
     pub not_ready_last: Option<String>,
 }
 

@@ -5,6 +5,19 @@ use std::path::Path;
 
 use super::plan::Plan;
 
+/// Where the section of `RESULTS.md` begins that is written anew by each run.
+const BEGIN: &str = "<!-- peers: written by the command below -->\n";
+
+/// Where it ends.
+const END: &str = "<!-- peers: end -->\n";
+
+/// `before` with `section` in place of what stands between the two marks; the section alone where they are absent.
+fn inserted(before: &str, section: &str) -> String {
+    let around = before.split_once(BEGIN).and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));
+    let (head, tail) = around.unwrap_or_default();
+    format!("{head}{BEGIN}{section}{END}{tail}")
+}
+
 /// The bare handler.
 pub const BARE: &str = "bare axum handler, nothing done";
 /// Anaquel over HTTP.
@@ -134,18 +147,21 @@ impl Report {
         text
     }
 
-    /// Writes `RESULTS.md` and `results.svg`.
+    /// Writes `RESULTS.md` and `results.svg`. Of a `RESULTS.md` with a section between [`BEGIN`] and [`END`], only that
+    /// section is replaced.
     ///
     /// # Errors
     /// The folder cannot be written.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        crate::out::replace(&folder.join("RESULTS.md"), &self.markdown())?;
+        let path = folder.join("RESULTS.md");
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        crate::out::replace(&path, &inserted(&before, &self.markdown()))?;
         crate::out::replace(&folder.join("results.svg"), &self.plot())
     }
 
     fn markdown(&self) -> String {
         let mut text = format!(
-            "# Beside what a team would use instead\n\n\
+            "## Beside what a team would use instead\n\n\
              Written by `cargo run --release -p {}`: {}. The client shares the cores with \
              the servers. Every contender takes one unit of one of 100,000 cells (or of one that all want), keeps a record of \
              who has it, and has flushed it to disk before it answers, unless the line says otherwise. PostgreSQL does both in \
@@ -206,6 +222,13 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_replaces_its_own_section_alone() {
+        let (first, second) = (inserted("", "one\n"), inserted("", "two\n"));
+        assert_eq!(inserted(&first, "two\n"), second);
+        assert_eq!(inserted(&format!("before\n{first}after\n"), "two\n"), format!("before\n{second}after\n"));
+    }
 
     #[test]
     fn best_settings_are_compared() {

@@ -14,12 +14,19 @@ const QUANTILES: [f64; 14] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995,
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
+    /// A product page.
     Availability,
+    /// A hold.
     Reserve,
+    /// A payment.
     Confirm,
+    /// A hand-over.
     Collect,
+    /// A hold given back.
     Cancel,
+    /// A sale at a till.
     Movement,
+    /// A subscriber that comes back.
     Resume,
 }
 
@@ -96,15 +103,25 @@ pub(super) struct Recorder {
 /// One kind of request, over all. Latencies in milliseconds, counted from when the request was due.
 #[derive(Debug, Clone, Serialize)]
 pub struct KindRow {
+    /// Of which requests.
     pub kind: Kind,
+    /// Requests that did what they asked for.
     pub done: u64,
+    /// Requests that were refused.
     pub refused: u64,
+    /// Requests that the server had no room for.
     pub shed: u64,
+    /// Requests done a second.
     pub a_second: f64,
+    /// The median, milliseconds.
     pub p50: f64,
+    /// The 90th percentile, milliseconds.
     pub p90: f64,
+    /// The 99th percentile, milliseconds.
     pub p99: f64,
+    /// The 99.9th percentile, milliseconds.
     pub p999: f64,
+    /// The slowest, milliseconds.
     pub max: f64,
     /// Quantile, and the latency that so many were not slower than.
     pub quantiles: Vec<(f64, f64)>,
@@ -113,11 +130,17 @@ pub struct KindRow {
 /// One second. Latencies in milliseconds, over requests of all kinds.
 #[derive(Debug, Clone, Serialize)]
 pub struct SecondRow {
+    /// Which second, from the first request on.
     pub second: u64,
+    /// Requests that were answered.
     pub answered: u64,
+    /// Requests that the server had no room for.
     pub shed: u64,
+    /// The median, milliseconds.
     pub p50: f64,
+    /// The 99th percentile, milliseconds.
     pub p99: f64,
+    /// The slowest, milliseconds.
     pub max: f64,
     /// Resident bytes of the server, where it is this command's own.
     pub resident: Option<u64>,

@@ -8,9 +8,11 @@ use anyhow::{Context, ensure};
 /// How demand is spread over cells: `uniform`, `zipf` or `zipf:1.2`, or `hot` for one cell that all want.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pattern {
+    /// All cells alike.
     Uniform,
     /// The nth most wanted cell is wanted 1 / n^exponent times as often as the first.
     Zipf(f64),
+    /// One cell.
     Hot,
 }
 

@@ -37,20 +37,30 @@ pub struct Grown {
 /// All that a run tells.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// Which scenario.
     pub scenario: String,
+    /// Over what.
     pub protocol: String,
+    /// Connections.
     pub connections: usize,
     /// Visits a second that were due.
     pub rate: String,
+    /// Which cells are asked for.
     pub pattern: String,
+    /// Where the random choices come from.
     pub seed: u64,
+    /// How long it went on, seconds.
     pub seconds: f64,
     /// Visits that were due and never sent.
     pub unsent: u64,
+    /// What it was measured on.
     pub machine: String,
+    /// Kind by kind.
     pub kinds: Vec<KindRow>,
+    /// Second by second.
     pub timeline: Vec<SecondRow>,
     audit: Books,
+    /// What the server grew by.
     pub memory: Option<Grown>,
 }
 

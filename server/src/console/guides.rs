@@ -1,4 +1,4 @@
-//! The guides for operators, as they are written: they can be read where there is no other network.
+//! The guides, as they are written: they can be read where there is no other network.
 
 use std::fmt::Write;
 
@@ -8,14 +8,24 @@ use http::header;
 
 use crate::app::App;
 
-/// Name and text of each.
-const GUIDES: [(&str, &str); 6] = [
-    ("backup", include_str!("../../docs/backup.md")),
+/// Name and text of each, in the order in which one reads them.
+const GUIDES: [(&str, &str); 16] = [
+    ("concepts", include_str!("../../docs/concepts.md")),
+    ("glossary", include_str!("../../docs/glossary.md")),
+    ("catalogue", include_str!("../../docs/catalogue.md")),
+    ("rules", include_str!("../../docs/rules.md")),
+    ("supply", include_str!("../../docs/supply.md")),
+    ("sourcing", include_str!("../../docs/sourcing.md")),
+    ("requests", include_str!("../../docs/requests.md")),
+    ("stream", include_str!("../../docs/stream.md")),
     ("imports", include_str!("../../docs/imports.md")),
+    ("operations", include_str!("../../docs/operations.md")),
+    ("access", include_str!("../../docs/access.md")),
+    ("backup", include_str!("../../docs/backup.md")),
+    ("upgrade", include_str!("../../docs/upgrade.md")),
+    ("sizing", include_str!("../../docs/sizing.md")),
     ("monitoring", include_str!("../../docs/monitoring.md")),
     ("proxies", include_str!("../../docs/proxies.md")),
-    ("sizing", include_str!("../../docs/sizing.md")),
-    ("upgrade", include_str!("../../docs/upgrade.md")),
 ];
 
 /// `/guides`, and one path each; with its ending as well, by which they name each other.

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //!  header: "ANAQUEL\0" | format u16 | epoch u64 | start_seq u64
-//!  frames: kind u8 | length u32 | crc32 u32 | payload        …, the last one being End
+//!  frames: length u32 | crc32 u32 | payload, which begins with its kind u32      …, the last one being End
 //! ```
 //!
 //! The file is written under another name, synced, and renamed: an image is whole, or is not there. Two generations are
