@@ -9,6 +9,7 @@ pub mod rules;
 pub mod sourcing;
 pub mod stock;
 pub mod supply;
+pub mod transfers;
 pub mod what_if;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -31,6 +32,7 @@ pub fn router() -> OpenApiRouter<App> {
         .merge(what_if::routes::routes())
         .merge(events::routes::routes())
         .merge(operating::routes::routes())
+        .merge(transfers::routes::routes())
 }
 
 /// The operations of the socket of all subjects.
@@ -60,7 +62,7 @@ pub fn file_kind(name: &str) -> Option<&'static FileKind> {
 }
 
 /// What all subjects put into the OpenAPI document.
-pub fn words() -> [&'static Words; 10] {
+pub fn words() -> [&'static Words; 11] {
     [
         &stock::words::WORDS,
         &supply::words::WORDS,
@@ -72,5 +74,6 @@ pub fn words() -> [&'static Words; 10] {
         &what_if::words::WORDS,
         &events::words::WORDS,
         &operating::words::WORDS,
+        &transfers::words::WORDS,
     ]
 }

@@ -35,6 +35,7 @@ use crate::wire::TEXT_BYTES_MAX;
         (name = "catalogue", description = "SKUs, locations, groups, channels, prices"),
         (name = "rules", description = "What stands between stock and promises"),
         (name = "loading", description = "Files in and out"),
+        (name = "transfers", description = "Goods between our places, and replenishment"),
         (name = "operating", description = "Health, metrics, the log")
     )
 )]

@@ -134,6 +134,7 @@ pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
         Thing::Group(id, details) => group_item(engine, *id, &details.locations),
         Thing::Channel(id, details) => channel_item(engine, *id, details.buffer),
         Thing::Rule(standing) => crate::subjects::rules::views::standing(engine, standing).1,
+        Thing::Transfers(told) => crate::subjects::transfers::views::told(engine, told),
         Thing::NoRule(name) => json!({"rule": name.as_str()}),
         Thing::Retired(kind, name) => json!({kind.as_str(): name.as_str(), "retired": true}),
         Thing::Supply(cells) => {

@@ -74,5 +74,6 @@ fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Demand(event) => demand::describe(of, event),
         Event::Imports(event) => imports::describe(event),
         Event::Told(event) => told::describe(of, event),
+        Event::Transfers(event) => crate::subjects::transfers::views::event(of.0, event, |cell| of.cell(cell)),
     }
 }

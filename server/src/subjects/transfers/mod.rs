@@ -1,0 +1,6 @@
+//! Transfers between our places, and the replenishment that proposes them.
+
+pub mod bodies;
+pub mod routes;
+pub mod views;
+pub mod words;
