@@ -259,7 +259,8 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
         return Err(Refusal::invalid("lines", "nothing leaves; cancel the transfer instead").into());
     }
     // What a count made since knows to be gone moves no stock any more, and is only given back.
-    let (mut taken, mut back): (Vec<(u16, u32)>, Vec<(u16, u32)>) = (Vec::new(), Vec::new());
+    let mut taken: Vec<(u16, u32)> = Vec::new();
+    let mut back: Vec<(u16, u32)> = Vec::new();
     for (number, (line, units)) in (0..).zip(known.lines.iter().zip(&leaves)) {
         let counted_at = cx.draft.cell(line.sku, known.content.from).counted_at;
         let is_known = told_at.is_some_and(|time| time <= counted_at);

@@ -252,7 +252,7 @@ pub(crate) fn promise(
 fn place_plainly(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> Option<Placed> {
     let ([line], []) = (reserve.lines.as_slice(), reserve.supersedes.as_slice()) else { return None };
     let (sku, location, quantity) = (line.sku, line.location, line.quantity);
-    let state = Arc::clone(&cx.state);
+    let state = Arc::clone(cx.state);
     let book = state.rules.book();
     let is_counted = book.has_quotas() || (reserve.purpose != Purpose::Cart && book.has(Kind::Capacity));
     if is_counted || !reserve.group_lines.is_empty() {
