@@ -312,8 +312,8 @@ fn restart(cells: u32) -> anyhow::Result<()> {
     while in_flight.load(Ordering::Relaxed) > 0 {
         std::thread::yield_now();
     }
-    engine.take_image().map_err(|error| anyhow::anyhow!(error))?;
-    let imaged = engine.state().view.seq();
+    engine.take_checkpoint().map_err(|error| anyhow::anyhow!(error))?;
+    let checkpointed = engine.state().view.seq();
     // The tail: holds that are made and given back, so that the number of open ones stays.
     let mut made = Vec::new();
     for _ in 0..TAIL / 2 / 8192 + 1 {
@@ -349,7 +349,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
             outcome?;
         }
     }
-    let tail = engine.state().view.seq() - imaged;
+    let tail = engine.state().view.seq() - checkpointed;
     let hash = engine.state().hash.show();
     drop(engine);
     let before = resident_bytes();

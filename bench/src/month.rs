@@ -1,7 +1,7 @@
 //! A month of a retailer who sells 1,000 orders a second, in minutes: what does time cost?
 //!
 //! Time is an argument. A day is a day for every retention (keys for a day, closed reservations and the log for a week),
-//! and has 86,400,000 orders divided by the *scale*; the bytes after which an image is taken are divided by it, too (64 KiB
+//! and has 86,400,000 orders divided by the *scale*; the bytes after which a checkpoint is taken are divided by it, too (64 KiB
 //! at least). Bounds in bytes on keys and on closed reservations are not, so that retention alone decides what is kept. So what is kept at the scale,
 //! times the scale, is what would be kept, and what must stay flat over the month stays flat or does not at any scale.
 //!
@@ -60,7 +60,7 @@ pub struct Day {
     pub heap_bytes: u64,
     /// The data directory.
     pub disk_bytes: u64,
-    /// Time of both cores for each write, images included.
+    /// Time of both cores for each write, checkpoints included.
     pub cpu_micros_a_write: f64,
     /// What the start after it took.
     pub start_millis: f64,

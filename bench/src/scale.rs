@@ -104,8 +104,8 @@ fn measure(skus: u32) -> anyhow::Result<Row> {
     stock(&engine, skus, LOCATIONS, 1_000_000);
     let import_a_second = cells / started.elapsed().as_secs_f64();
     let bytes_a_cell = resident_bytes().saturating_sub(resident) as f64 / cells;
-    // The import may have asked for an image, which would be written meanwhile.
-    engine.take_image().map_err(|error| anyhow::anyhow!(error))?;
+    // The import may have asked for a checkpoint, which would be written meanwhile.
+    engine.take_checkpoint().map_err(|error| anyhow::anyhow!(error))?;
     let reserve_a_second = reserve(&engine, skus);
     let read_micros = read(&engine, skus);
     engine.close().map_err(|error| anyhow::anyhow!(error))?;

@@ -150,7 +150,7 @@ impl Books {
         }
     }
 
-    /// Starts from what an image says instead of from nothing.
+    /// Starts from what a checkpoint says instead of from nothing.
     pub(crate) fn start_from(&mut self, state: &State) {
         for (_, cell) in state.matrix.range(0, state.cells()) {
             self.cells.insert((cell.sku(), cell.location()), (cell.durable(), cell.safety_stock()));

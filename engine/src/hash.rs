@@ -3,7 +3,7 @@
 //! It is a sum, modulo 2^128, of a digest of each thing, so it does not depend on any order, and a thing that changes
 //! costs one subtraction and one addition. Things are digested by name and by content: neither the ids that names are
 //! interned to, nor the `seq` at which something was set, nor the order in which it came, is in it. So a server shows
-//! it, `anaquel verify` computes it from the log alone, a restart from an image comes to the same, and a directory into
+//! it, `anaquel verify` computes it from the log alone, a restart from a checkpoint comes to the same, and a directory into
 //! which every file of another is imported agrees with it in all that files carry.
 //!
 //! The sum is told whole and by [`Part`]. What follows from the parts has no part of its own: cells that are short, what
@@ -218,7 +218,7 @@ fn mixed(text: &str) -> (u64, u64) {
     (sum, fold_multiply(sum ^ 0x243f_6a88_85a3_08d3, 0xa409_3822_299f_31d1))
 }
 
-/// The digest of a text in the indexes of reservations. Images hold it, so it stays as it is.
+/// The digest of a text in the indexes of reservations. Checkpoints hold it, so it stays as it is.
 pub(crate) fn text(text: &str) -> u32 {
     let (_, sum) = mixed(text);
     (sum ^ (sum >> 32)) as u32

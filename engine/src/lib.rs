@@ -125,10 +125,11 @@ pub(crate) use anaquel_log::private;
 
 pub use catalogue::{business_time, geo, gtin, holders, places};
 pub use demand::lost;
-pub use engine::checkpoint as image;
+
 pub use engine::directory::{NewEpoch, RESTORED};
 pub use engine::{
-    Clock, Engine, Health, OldLog, admission, backup, counters, identity, recovery, sequencer, verify, watch,
+    Clock, Engine, Health, OldLog, admission, backup, checkpoint, counters, identity, recovery, sequencer, verify,
+    watch,
 };
 pub use kernel::{clock, idempotency, patch};
 pub use planning::{advice, pickup, sourcing, what_if};

@@ -34,12 +34,12 @@ pub struct Settings {
     pub in_flight_max: usize,
     /// Commands decided in one batch.
     pub batch_commands_max: usize,
-    /// Bytes of log after which a new image is taken.
+    /// Bytes of log after which a new checkpoint is taken.
     pub checkpoint_bytes: u64,
     /// How far the clock may be ahead of the log at start before it is not believed: killing every hold because of a
     /// clock that jumped is worse than keeping dead ones for a while.
     pub clock_jump_seconds_max: u64,
-    /// How fast the log from before the image is checked while the engine serves.
+    /// How fast the log from before the checkpoint is checked while the engine serves.
     pub old_log_bytes_per_second: u64,
     /// With an interval policy, the longest that an acknowledged write may wait for the disk.
     pub sync_interval_ms: Option<u64>,

@@ -1,7 +1,7 @@
 //! Everything that the durable log says, in memory, and the one way it gets there: [`Folder::fold`].
 //!
 //! Live, a batch is folded when it is durable; after a restart the same function folds what is replayed. It stores what
-//! events say and decides nothing. Replaying a record that an image already knew changes nothing: levels are absolute,
+//! events say and decides nothing. Replaying a record that a checkpoint already knew changes nothing: levels are absolute,
 //! and what accumulates carries the `seq` of its last change.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +183,7 @@ impl State {
         Timestamp(self.last_time.load(Relaxed))
     }
 
-    /// Puts back a count of a quota that an image holds.
+    /// Puts back a count of a quota that a checkpoint holds.
     pub(crate) fn restore_quota(&self, counted: QuotaCount, used: Used) {
         self.change_ledger(|ledger| ledger.restore(counted, used));
     }
@@ -193,17 +193,17 @@ impl State {
         self.owners().get(&id).copied().unwrap_or(0)
     }
 
-    /// Who made which, for an image.
+    /// Who made which, for a checkpoint.
     pub(crate) fn all_owners(&self) -> Vec<(ReservationId, u64)> {
         self.owners().iter().map(|(id, owner)| (*id, *owner)).collect()
     }
 
-    /// Puts back who made which, as an image has it.
+    /// Puts back who made which, as a checkpoint has it.
     pub(crate) fn restore_owners(&self, rows: Vec<(ReservationId, u64)>) {
         self.owners().extend(rows);
     }
 
-    /// Lets go of owners whose reservations were over when an image was taken.
+    /// Lets go of owners whose reservations were over when a checkpoint was taken.
     pub(crate) fn forget_owners(&self) {
         let is_open = |id: &ReservationId| self.reservations.get(*id).is_some_and(|known| known.state.is_open());
         self.owners().retain(|id, _| is_open(id));
@@ -213,7 +213,7 @@ impl State {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts back what an image says came of supplies.
+    /// Puts back what a checkpoint says came of supplies.
     pub(crate) fn restore_came(&self, rows: &[(CameKey, Came)]) {
         self.change_ledger(|ledger| ledger.restore_came(rows));
     }

@@ -47,7 +47,7 @@ fn a_copy_in_any_order_opens_at_its_last_whole_record() {
         let (original, copied) = (folder.path().join("original"), folder.path().join("copied"));
         let (shop, _) = open(&original, &clock);
         some(&shop, 0, 20);
-        shop.engine.take_image().unwrap();
+        shop.engine.take_checkpoint().unwrap();
         some(&shop, 20, 20);
         let begun_at = hash(&shop.engine);
         fs::create_dir_all(copied.join("journal")).unwrap();
@@ -69,7 +69,7 @@ fn a_copy_in_any_order_opens_at_its_last_whole_record() {
             some(&shop, 100 + 20 * at as u32, 20);
             if at == 1 {
                 // One replaces another: the newest knows more than a log that was copied before it.
-                shop.engine.take_image().unwrap();
+                shop.engine.take_checkpoint().unwrap();
             }
         }
         let epoch = shop.engine.epoch();
@@ -80,7 +80,7 @@ fn a_copy_in_any_order_opens_at_its_last_whole_record() {
         let (shop, report) = open(&copied, &clock);
         let new = report.new_epoch.unwrap();
         assert_eq!((new.before, new.after, hash(&shop.engine)), (epoch, proof.seq, (proof.seq, proof.state_hash)));
-        // All of the log is there, not only what follows the image.
+        // All of the log is there, not only what follows the checkpoint.
         assert_eq!(shop.engine.events(0, usize::MAX).unwrap(), all[..proof.seq as usize]);
         shop.receive("AFTERWARDS", "s1", 1);
         let live = hash(&shop.engine);
@@ -101,9 +101,9 @@ fn what_the_store_does_not_find_in_a_copy_is_found() {
     let original = folder.path().join("original");
     let (shop, _) = open(&original, &clock);
     some(&shop, 0, 200);
-    shop.engine.take_image().unwrap();
+    shop.engine.take_checkpoint().unwrap();
     drop(shop);
-    // Written anew from the image on, as it is once there is much.
+    // Written anew from the checkpoint on, as it is once there is much.
     fs::remove_dir_all(original.join("journal/recent")).unwrap();
     let (shop, _) = open(&original, &clock);
     some(&shop, 200, 50);
@@ -291,7 +291,7 @@ fn a_chain_of_backups_leads_to_every_record_of_it() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
     let (shop, _) = open(&folder.path().join("original"), &clock);
     some(&shop, 0, 10);
-    shop.engine.take_image().unwrap();
+    shop.engine.take_checkpoint().unwrap();
     some(&shop, 10, 5);
     let paths: Vec<PathBuf> = (0..3).map(|n| folder.path().join(format!("{n}.backup"))).collect();
     let mut truths = vec![hash(&shop.engine)];
@@ -322,7 +322,7 @@ fn a_chain_of_backups_leads_to_every_record_of_it() {
     assert_eq!(again.engine.events(0, usize::MAX).unwrap(), all);
     assert_eq!(again.engine.parse_reservation_id(&id), None, "what the original promised since is not its own");
     drop(again);
-    // Every record; those before the image are had from the log alone, since it reaches back to the first.
+    // Every record; those before the checkpoint are had from the log alone, since it reaches back to the first.
     for seq in (1..=truths[2].0).step_by(3) {
         let target = folder.path().join(format!("at-{seq}"));
         let chain = Chain::find(&paths, Until::Seq(seq)).unwrap();
@@ -384,7 +384,7 @@ fn a_damaged_backup_is_refused_and_leaves_no_directory() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
     let (shop, _) = open(&folder.path().join("original"), &clock);
     some(&shop, 0, 10);
-    shop.engine.take_image().unwrap();
+    shop.engine.take_checkpoint().unwrap();
     some(&shop, 10, 3);
     let path = folder.path().join("0.backup");
     back_up(&shop, Start::Whole, &path);
@@ -455,7 +455,7 @@ fn backups_beside_writers_are_exact_at_one_seq() {
             assert!(head.seq >= before, "{round}: {} is older than {before}", head.seq);
             paths.push(path);
             if round == 3 {
-                shop.engine.take_image().unwrap();
+                shop.engine.take_checkpoint().unwrap();
             }
             let checked = backup::check(&Chain::find(&paths, Until::End).unwrap()).unwrap();
             assert_eq!((checked.seq, &checked.hash, checked.is_same), (head.seq, &head.hash, Some(true)), "{round}");
@@ -480,7 +480,7 @@ fn a_slow_reader_of_a_backup_loses_nothing_to_a_trim() {
                 self.trims += 1;
                 self.clock.advance(3_600_000);
                 some(self.shop, 1000, 5);
-                self.shop.engine.take_image().unwrap();
+                self.shop.engine.take_checkpoint().unwrap();
             }
             self.taken.extend_from_slice(bytes);
             Ok(bytes.len())
@@ -503,6 +503,6 @@ fn a_slow_reader_of_a_backup_loses_nothing_to_a_trim() {
     fs::write(&path, &slow.taken).unwrap();
     assert_eq!(backup::check(&Chain::find(&[path], Until::End).unwrap()).unwrap().hash, head.hash);
     clock.advance(3_600_000);
-    shop.engine.take_image().unwrap();
+    shop.engine.take_checkpoint().unwrap();
     shop.wait_until("the log is trimmed", || shop.engine.oldest() > 1);
 }

@@ -233,7 +233,7 @@ fn images_and_log_lead_to_the_same_state_and_the_log_is_trimmed() {
             shop.sell(&sku, "s2", 1);
             clock.advance(1000);
             if n == 10 {
-                shop.engine.take_image().unwrap().expect("an engine on disk keeps images");
+                shop.engine.take_checkpoint().unwrap().expect("an engine on disk keeps checkpoints");
             }
         }
         let live = hash(&shop.engine);
@@ -244,8 +244,8 @@ fn images_and_log_lead_to_the_same_state_and_the_log_is_trimmed() {
         clock.advance(120_000);
     }
     let shop = open(directory.path(), &clock);
-    shop.engine.take_image().unwrap();
-    shop.engine.take_image().unwrap();
+    shop.engine.take_checkpoint().unwrap();
+    shop.engine.take_checkpoint().unwrap();
     shop.wait_until("the log is trimmed", || shop.engine.oldest() > 1);
     shop.check_promises();
 }
@@ -277,18 +277,18 @@ fn images_taken_while_everything_moves_restore_what_is_true_in_the_end() {
             });
         }
         for _ in 0..20 {
-            shop.engine.take_image().unwrap();
+            shop.engine.take_checkpoint().unwrap();
         }
     });
     let live = hash(&shop.engine);
-    // As after a kill: no last image is taken.
+    // As after a kill: no last checkpoint is taken.
     drop(shop);
     let proof = verify::verify(directory.path(), Default::default()).unwrap();
     assert_eq!((proof.seq, proof.state_hash.clone()), live);
     let shop = open(directory.path(), &clock);
     assert_eq!(hash(&shop.engine), live);
     shop.check_promises();
-    // A late count needs the movements that only the image and the tail together know.
+    // A late count needs the movements that only the checkpoint and the tail together know.
     shop.clock.advance(1000);
     let counted = shop.try_count("A0", "s1", 1000, Some(START_MS - 1)).unwrap();
     assert_eq!(counted.expected, 0, "before the first receipt there was nothing");
@@ -326,18 +326,18 @@ fn a_bad_image_is_passed_over_for_the_older_one() {
     let shop = open(directory.path(), &clock);
     for n in 0..3 {
         shop.receive("A", "s1", n);
-        shop.engine.take_image().unwrap();
+        shop.engine.take_checkpoint().unwrap();
     }
     shop.receive("A", "s1", 10);
     let live = hash(&shop.engine);
     drop(shop);
-    let (_, newest) = anaquel_engine::image::list(&directory.path().join("images")).unwrap().remove(0);
+    let (_, newest) = anaquel_engine::checkpoint::list(&directory.path().join("images")).unwrap().remove(0);
     let mut bytes = std::fs::read(&newest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&newest, bytes).unwrap();
     let (engine, report) = Engine::open(directory.path(), options(), clock, None).unwrap();
-    assert_eq!(report.bad_images.len(), 1);
+    assert_eq!(report.bad_checkpoints.len(), 1);
     assert_eq!(hash(&engine), live);
 }
 
@@ -493,7 +493,7 @@ fn with_an_interval_policy_an_image_never_knows_more_than_the_log() {
     let (engine, _) = Engine::open(directory.path(), slow, clock.clone(), None).unwrap();
     let shop = Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() };
     shop.receive("A", "s1", 5);
-    let image = shop.engine.take_image().unwrap().unwrap();
+    let checkpoint = shop.engine.take_checkpoint().unwrap().unwrap();
     // As the disk is at this moment, without what an orderly end would add.
     let copy = tempfile::tempdir().unwrap();
     for sub in ["", "journal", "images"] {
@@ -506,7 +506,7 @@ fn with_an_interval_policy_an_image_never_knows_more_than_the_log() {
         }
     }
     let reopened = open(copy.path(), &clock);
-    assert!(reopened.engine.state().view.seq() >= image.end_seq);
+    assert!(reopened.engine.state().view.seq() >= checkpoint.end_seq);
     assert_eq!(reopened.level("A", "s1"), level(5, 0));
 }
 

@@ -25,7 +25,7 @@ fn options() -> Options {
     }
 }
 
-/// Waits for the check of the log from before the image, then reads and writes: what is damaged there is named, by the
+/// Waits for the check of the log from before the checkpoint, then reads and writes: what is damaged there is named, by the
 /// check and to whoever reads it, and takes no write away. True where something was found.
 fn found_later(engine: &Engine, clock: &Arc<ManualClock>, what: &str) -> bool {
     let shop = Shop { engine: engine.clone(), clock: clock.clone(), disk: MemoryDisk::default() };
@@ -44,15 +44,15 @@ fn found_later(engine: &Engine, clock: &Arc<ManualClock>, what: &str) -> bool {
 }
 
 /// Sixty records in as many batches; what is true at their end.
-fn a_shop(directory: &Path, images: bool, clock: &Arc<ManualClock>) -> (u64, String) {
+fn a_shop(directory: &Path, checkpoints: bool, clock: &Arc<ManualClock>) -> (u64, String) {
     let (engine, _) = Engine::open(directory, options(), clock.clone(), None).unwrap();
     let shop = Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() };
     for n in 0..30 {
         let sku = format!("SKU-{}", n % 7);
         shop.receive(&sku, "s1", 10);
         shop.reserve(&[(&sku, "s1", 1)]);
-        if images && n % 10 == 5 {
-            shop.engine.take_image().unwrap();
+        if checkpoints && n % 10 == 5 {
+            shop.engine.take_checkpoint().unwrap();
         }
     }
     hash(&shop.engine)
@@ -78,10 +78,10 @@ impl Damage {
     }
 }
 
-fn damaged_everywhere(images: bool) {
+fn damaged_everywhere(checkpoints: bool) {
     let step = anaquel_seeds::number("ANAQUEL_STEP").unwrap_or(1999) as usize;
     let (whole, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
-    let true_state = a_shop(whole.path(), images, &clock);
+    let true_state = a_shop(whole.path(), checkpoints, &clock);
     let (mut told, mut tried, mut later): (BTreeMap<String, u32>, u32, u32) = Default::default();
     let kept = contents(whole.path());
     for (file, bytes) in &kept {

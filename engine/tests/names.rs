@@ -324,8 +324,8 @@ fn promise(engine: &Engine, channel: &str) -> ChannelId {
     }
 }
 
-/// Time passes, something is logged, and an image is taken.
-fn image(engine: &Engine, clock: &Arc<ManualClock>) {
+/// Time passes, something is logged, and a checkpoint is taken.
+fn checkpoint(engine: &Engine, clock: &Arc<ManualClock>) {
     clock.advance(60_000);
     let (sku, location) = (name("A"), name("s1"));
     let movement = anaquel_engine::admission::MovementRequest {
@@ -340,7 +340,7 @@ fn image(engine: &Engine, clock: &Arc<ManualClock>) {
     engine.run(|engine, done| engine.move_stock(vec![movement.clone()], None, done)).unwrap();
     clock.advance(60_000);
     engine.run(|engine, done| engine.move_stock(vec![movement], None, done)).unwrap();
-    engine.take_image().unwrap();
+    engine.take_checkpoint().unwrap();
 }
 
 fn wait_until(engine: &Engine, what: &str, done: impl Fn() -> bool) {
@@ -360,7 +360,7 @@ fn an_id_comes_back_when_nothing_uses_its_name_and_the_log_forgot_it() {
     let clock = ManualClock::at(START_MS);
     let data = folder.path().join("data");
     let mut engine = open(&data, &clock);
-    image(&engine, &clock);
+    checkpoint(&engine, &clock);
     let odd = promise(&engine, "odd");
     let mut request = through("kept");
     request.ttl_seconds = 2_000_000;
@@ -369,9 +369,9 @@ fn an_id_comes_back_when_nothing_uses_its_name_and_the_log_forgot_it() {
     // The one hold expires and is forgotten, the other stays.
     clock.advance(1_000_000);
     wait_until(&engine, "the hold expired", || engine.state().reservations.open() == 1);
-    image(&engine, &clock);
+    checkpoint(&engine, &clock);
     wait_until(&engine, "it is forgotten", || engine.state().reservations.len() == 1);
-    image(&engine, &clock);
+    checkpoint(&engine, &clock);
     wait_until(&engine, "the id went back", || channel_id(&engine, "odd").is_none());
     let released_at = engine.state().view.seq();
     assert_eq!(channel_id(&engine, "kept"), Some(kept));
@@ -383,14 +383,14 @@ fn an_id_comes_back_when_nothing_uses_its_name_and_the_log_forgot_it() {
     assert_eq!((channel_id(&engine, "odd"), name_of(&engine, odd)), (None, "odd".to_owned()));
     let early = promise(&engine, "early");
     assert!(early != odd, "the log still means the old name");
-    // A stop in order: the image knows.
+    // A stop in order: the checkpoint knows.
     engine.close().unwrap();
     drop(engine);
     engine = open(&data, &clock);
     assert_eq!((channel_id(&engine, "odd"), name_of(&engine, odd)), (None, "odd".to_owned()));
     assert_eq!(channel_id(&engine, "early"), Some(early));
     for _ in 0..4 {
-        image(&engine, &clock);
+        checkpoint(&engine, &clock);
     }
     wait_until(&engine, "the log begins behind it", || engine.oldest() > released_at);
     let late = promise(&engine, "late");

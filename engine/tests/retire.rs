@@ -171,7 +171,7 @@ fn a_retired_name_takes_nothing_new_and_what_was_is_told_by_it() {
         assert_eq!(refused_field(refused).0, "locations");
     };
     check(&shop);
-    // In the log, and in an image.
+    // In the log, and in a checkpoint.
     let hash = shop.engine.state().hash.show();
     let shop = reopened(shop);
     assert_eq!(shop.engine.state().hash.show(), hash);
@@ -328,7 +328,7 @@ fn what_is_retired_is_in_no_part_of_the_state_hash() {
     let before = shop.engine.state().hash.sums();
     let things =
         [(ThingKind::Sku, "B"), (ThingKind::Location, "s2"), (ThingKind::Group, "g"), (ThingKind::Channel, "app")];
-    // In any order, for a SKU and a location share a cell; from the log, and from images before and behind.
+    // In any order, for a SKU and a location share a cell; from the log, and from checkpoints before and behind.
     for round in 0..4 {
         let mut order = things;
         order.rotate_left(round % 2);
@@ -341,7 +341,7 @@ fn what_is_retired_is_in_no_part_of_the_state_hash() {
         let (catalogue, gtin) = (&shop.engine.state().catalogue, Gtin::parse("4006381333931").unwrap());
         assert_eq!(catalogue.skus_of_gtin(gtin), [catalogue.skus.id("A").unwrap()], "nor is it found");
         if round % 2 == 1 {
-            shop.engine.take_image().unwrap();
+            shop.engine.take_checkpoint().unwrap();
         }
         drop(shop);
         shop = Shop::on_disk(directory.path(), &clock);
@@ -361,7 +361,7 @@ fn what_is_retired_is_in_no_part_of_the_state_hash() {
         shop.put_group("g", &[]);
         assert_eq!(shop.engine.state().hash.sums(), before, "round {round}");
         if round == 1 {
-            shop.engine.take_image().unwrap();
+            shop.engine.take_checkpoint().unwrap();
             drop(shop);
             shop = Shop::on_disk(directory.path(), &clock);
             assert_eq!(shop.engine.state().hash.sums(), before, "round {round}");

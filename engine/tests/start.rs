@@ -62,7 +62,7 @@ fn a_start_reads_the_image_and_what_came_after_it() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), ManualClock::at(START_MS));
     let (shop, _) = open(directory.path(), &clock);
     fill(&shop, 300);
-    shop.engine.take_image().unwrap();
+    shop.engine.take_checkpoint().unwrap();
     for _ in 0..5 {
         shop.receive("TAIL", "s1", 1);
     }
@@ -97,21 +97,21 @@ fn a_bad_image_costs_a_longer_tail_and_nothing_else() {
     let (shop, _) = open(directory.path(), &clock);
     for _ in 0..2 {
         fill(&shop, 5);
-        shop.engine.take_image().unwrap();
+        shop.engine.take_checkpoint().unwrap();
     }
     fill(&shop, 5);
     let live = hash(&shop.engine);
     drop(shop);
-    let images = anaquel_engine::image::list(&directory.path().join("images")).unwrap();
-    for (rest, (_, path)) in images.iter().enumerate() {
+    let checkpoints = anaquel_engine::checkpoint::list(&directory.path().join("images")).unwrap();
+    for (rest, (_, path)) in checkpoints.iter().enumerate() {
         let middle = fs::metadata(path).unwrap().len() as usize / 2;
         let mut bytes = fs::read(path).unwrap();
         bytes[middle] ^= 1;
         fs::write(path, bytes).unwrap();
         let (shop, report) = open(directory.path(), &clock);
         assert_eq!(hash(&shop.engine), live);
-        assert_eq!(report.bad_images.len(), 1, "after {rest} others were set aside");
-        let from = report.image.map_or(1, |image| image.start_seq + 1);
+        assert_eq!(report.bad_checkpoints.len(), 1, "after {rest} others were set aside");
+        let from = report.checkpoint.map_or(1, |checkpoint| checkpoint.start_seq + 1);
         assert_eq!(report.replayed, live.0 + 1 - from);
         checked(&shop);
         assert_eq!(shop.engine.old_log().damage, None);
@@ -161,7 +161,7 @@ fn damage_before_the_image_is_named_while_the_engine_serves() {
         assert!(damage.seq > 0 && damage.seq <= live.0, "{damage}");
         let told = shop.engine.events(0, usize::MAX).unwrap_err().to_string();
         assert!(told.contains("damaged at record"), "{told}");
-        // It goes on, through images and a clean end, and still says so at the next start. The store may come to read the
+        // It goes on, through checkpoints and a clean end, and still says so at the next start. The store may come to read the
         // damage by itself, and refuse a write for it: then that is told, and what was acknowledged is there.
         shop.clock.advance(2 * MINUTE);
         let mut gone_on = hash(&shop.engine);
@@ -172,7 +172,7 @@ fn damage_before_the_image_is_named_while_the_engine_serves() {
                 break;
             }
             gone_on = hash(&shop.engine);
-            shop.engine.take_image().unwrap();
+            shop.engine.take_checkpoint().unwrap();
             wrote += 1;
         }
         let _ = shop.engine.close();
@@ -212,7 +212,7 @@ fn a_clean_stop_trims_so_a_log_that_is_restarted_daily_stays_what_it_is() {
     }
     let most = kept.iter().max().copied().unwrap();
     assert!(most <= 4 * per_round, "{kept:?} records were kept at the starts, {per_round} were written in between");
-    assert!(kept[9] >= per_round, "the older image needs what came after it: {kept:?}");
+    assert!(kept[9] >= per_round, "the older checkpoint needs what came after it: {kept:?}");
     verify::verify(directory.path(), verify::Allowances::default()).unwrap();
 }
 
@@ -224,7 +224,7 @@ fn a_trim_keeps_what_retentions_and_the_older_image_need() {
     let (shop, _) = open_with(directory.path(), &clock, keeping);
     for _ in 0..4 {
         fill(&shop, 5);
-        shop.engine.take_image().unwrap();
+        shop.engine.take_checkpoint().unwrap();
         clock.advance(10 * MINUTE);
     }
     shop.engine.close().unwrap();
@@ -235,10 +235,10 @@ fn a_trim_keeps_what_retentions_and_the_older_image_need() {
     shop.engine.close().unwrap();
     drop(shop);
     let (shop, _) = open(directory.path(), &clock);
-    let images = anaquel_engine::image::list(&directory.path().join("images")).unwrap();
+    let checkpoints = anaquel_engine::checkpoint::list(&directory.path().join("images")).unwrap();
     assert!(
-        shop.engine.oldest() > 1 && shop.engine.oldest() <= images[1].0 + 1,
-        "the older image needs what follows it"
+        shop.engine.oldest() > 1 && shop.engine.oldest() <= checkpoints[1].0 + 1,
+        "the older checkpoint needs what follows it"
     );
 }
 
@@ -252,7 +252,7 @@ fn a_restart_and_a_move_keep_the_epoch_and_a_copy_gets_its_own() {
     shop.receive("A", "s1", 9);
     let before = shop.reserve(&[("A", "s1", 1)]);
     let told_before = shop.engine.reservation_id(before.id);
-    shop.engine.take_image().unwrap();
+    shop.engine.take_checkpoint().unwrap();
     drop(shop);
     let moved = folder.path().join("moved");
     fs::rename(&original, &moved).unwrap();
@@ -270,7 +270,10 @@ fn a_restart_and_a_move_keep_the_epoch_and_a_copy_gets_its_own() {
     for (shop, report) in &shops[1..] {
         let new = report.new_epoch.unwrap();
         assert_eq!((new.before, new.after), (epoch, hash(&shop.engine).0));
-        assert!(report.image.is_some() && report.bad_images.is_empty(), "the image of the era before is used");
+        assert!(
+            report.checkpoint.is_some() && report.bad_checkpoints.is_empty(),
+            "the checkpoint of the era before is used"
+        );
         epochs.push(shop.engine.epoch());
     }
     epochs.sort_unstable_by_key(|epoch| epoch.0);
@@ -288,7 +291,7 @@ fn a_restart_and_a_move_keep_the_epoch_and_a_copy_gets_its_own() {
         for id in &told {
             assert_eq!(shop.engine.parse_reservation_id(id).is_some(), id == own, "{id} of {told:?}");
         }
-        shop.engine.take_image().unwrap();
+        shop.engine.take_checkpoint().unwrap();
     }
     let live = shops.each_ref().map(|(shop, _)| (shop.engine.epoch(), hash(&shop.engine)));
     drop(shops);
@@ -323,7 +326,7 @@ fn an_image_of_the_other_history_is_not_taken_for_an_own_one() {
     copy(&original, &copied);
     let (shop, _) = open(&original, &clock);
     shop.receive("B", "s1", 9);
-    shop.engine.take_image().unwrap();
+    shop.engine.take_checkpoint().unwrap();
     drop(shop);
     let (shop, _) = open(&copied, &clock);
     for _ in 0..5 {
@@ -331,12 +334,12 @@ fn an_image_of_the_other_history_is_not_taken_for_an_own_one() {
     }
     let live = hash(&shop.engine);
     drop(shop);
-    let (_, image) = anaquel_engine::image::list(&original.join("images")).unwrap().remove(0);
+    let (_, checkpoint) = anaquel_engine::checkpoint::list(&original.join("images")).unwrap().remove(0);
     fs::create_dir_all(copied.join("images")).unwrap();
-    fs::copy(&image, copied.join("images").join(image.file_name().unwrap())).unwrap();
+    fs::copy(&checkpoint, copied.join("images").join(checkpoint.file_name().unwrap())).unwrap();
     let (shop, report) = open(&copied, &clock);
     assert_eq!(hash(&shop.engine), live);
-    assert_eq!(report.bad_images.len(), 1);
+    assert_eq!(report.bad_checkpoints.len(), 1);
 }
 
 #[test]
@@ -433,7 +436,7 @@ fn whatever_is_in_the_directory_is_for_its_owner_only() {
         }
         let (shop, report) = open(&directory, &clock);
         shop.receive("A", "s1", 1);
-        shop.engine.take_image().unwrap();
+        shop.engine.take_checkpoint().unwrap();
         let mut found = Vec::new();
         modes(&directory, &mut found);
         assert!(found.len() > 8, "{found:?}");

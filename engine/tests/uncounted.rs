@@ -477,10 +477,10 @@ fn an_image_and_the_log_behind_it_lead_to_the_same() {
         let before = (shop.engine.state().hash.sums(), shop.level("CARD", "s1"));
         assert_eq!(shop.engine.state().hash_anew(), before.0, "round {round}");
         if round % 3 > 0 {
-            shop.engine.take_image().unwrap();
+            shop.engine.take_checkpoint().unwrap();
         }
         if round % 2 == 1 {
-            // What comes behind the image is replayed.
+            // What comes behind the checkpoint is replayed.
             shop.put(PutWhat::Sku(name(&format!("OTHER-{round}")), SkuFields::default())).unwrap();
         }
         let before = (shop.engine.state().hash.sums(), before.1);

@@ -11,7 +11,7 @@ use anyhow::{Context, ensure};
 use crate::server::{Server, run as run_binary, verify};
 use crate::writers::{Writers, open_stock};
 
-/// Images often enough that backups are taken beside them.
+/// Checkpoints often enough that backups are taken beside them.
 const SETTINGS: &str = "[journal]\nimage_bytes = 4194304\n";
 
 /// Backups of one directory, one chain.

@@ -14,7 +14,7 @@ use anyhow::{Context, bail, ensure};
 use crate::server::{Server, run as run_binary};
 use crate::writers::{Writers, open_stock};
 
-/// Images often enough that copies are taken while one replaces another.
+/// Checkpoints often enough that copies are taken while one replaces another.
 const SETTINGS: &str = "[journal]\nimage_bytes = 4194304\n";
 
 /// Copies of one directory, so that none grows beyond what can be verified in seconds.

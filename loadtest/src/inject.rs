@@ -1,6 +1,6 @@
 //! Calls to the disk that fail, or that are the last thing the server does: each kind, each in its turn, by `strace`.
 //!
-//! The journal's first write, its second, and so on; the first sync, the first rename of an image: whatever fails, what was
+//! The journal's first write, its second, and so on; the first sync, the first rename of a checkpoint: whatever fails, what was
 //! acknowledged is there afterwards, and what was not is told by its key.
 
 use std::ops::RangeInclusive;
@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use crate::kill::{Report as Kills, World, rounds_on};
 use crate::server::Server;
 
-/// Images often enough to be caught at it.
+/// Checkpoints often enough to be caught at it.
 const SETTINGS: &str = "[journal]\nimage_bytes = 16384\n";
 
 /// What goes wrong: a call of the kernel, by whichever file of the data directory, and how.

@@ -74,7 +74,7 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Cut the power at random moments under load: the disk is an image that is copied as it is; restart, audit. Needs root.
+    /// Cut the power at random moments under load: the disk is a checkpoint that is copied as it is; restart, audit. Needs root.
     Power {
         /// Times to cut it.
         #[arg(long, default_value_t = 300)]

@@ -22,7 +22,7 @@ pub const KEY_VARIABLE: &str = "ANAQUEL_KEY";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the log and its images are.
+    /// Where the log and its checkpoints are.
     pub data: PathBuf,
     /// Where the server listens.
     pub listen: SocketAddr,
@@ -113,11 +113,11 @@ pub struct JournalConfig {
     pub sync_interval_ms: u64,
     /// How long events can be read and streams resumed.
     pub retention_seconds: u64,
-    /// Bytes of log after which a new image is taken.
-    pub image_bytes: u64,
+    /// Bytes of log after which a new checkpoint is taken.
+    pub checkpoint_bytes: u64,
     /// Bytes of the file system that stay free.
     pub reserve_bytes: u64,
-    /// Bytes a second of log from before the image that are checked while the server runs.
+    /// Bytes a second of log from before the checkpoint that are checked while the server runs.
     pub check_bytes_per_second: u64,
     /// A turn of the journal thread (a command, or an append) that takes longer is logged and counted.
     pub slow_turn_ms: u64,
@@ -408,7 +408,7 @@ impl Default for JournalConfig {
             sync: Sync::Always,
             sync_interval_ms: 100,
             retention_seconds: settings.log_retention_seconds,
-            image_bytes: settings.checkpoint_bytes,
+            checkpoint_bytes: settings.checkpoint_bytes,
             reserve_bytes: LogOptions::default().reserve_bytes,
             check_bytes_per_second: settings.old_log_bytes_per_second,
             slow_turn_ms: 1_000,
@@ -639,7 +639,7 @@ impl Config {
             plan_looks_max: self.limits.plan_looks,
             plan_promises_max: self.limits.plan_promises,
             cell_waits_max: self.limits.cell_waits,
-            checkpoint_bytes: self.journal.image_bytes,
+            checkpoint_bytes: self.journal.checkpoint_bytes,
             names: NameSettings {
                 undeclared_channels_max: self.limits.undeclared_channels,
                 undeclared_locations_max: self.limits.undeclared_locations,

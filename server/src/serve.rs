@@ -144,7 +144,7 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
         tokio::spawn(Arc::clone(tls).watch());
     }
     accept(listener, app, &config, tls, stop, signal).await;
-    tracing::info!("finishing what is in flight, and taking a last image");
+    tracing::info!("finishing what is in flight, and taking a last checkpoint");
     let closing = engine.clone();
     let mut closed = tokio::task::spawn_blocking(move || closing.close());
     let patience = Instant::now() + Duration::from_secs(config.limits.shutdown_seconds);
@@ -153,7 +153,7 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
             Ok(closed) => break closed?.map_err(|error| anyhow::anyhow!(error))?,
             Err(_) => {
                 if let Some(reason) = watchdog.stuck().filter(|_| Instant::now() >= patience) {
-                    tracing::error!(reason, "ending without a last image; what was acknowledged is in the log");
+                    tracing::error!(reason, "ending without a last checkpoint; what was acknowledged is in the log");
                     std::process::exit(1);
                 }
             }
@@ -220,8 +220,8 @@ fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
     for path in &report.open_to_others {
         tracing::warn!(path = %path.display(), "belongs to another user, and may be open to others: chmod go= it");
     }
-    for bad in &report.bad_images {
-        tracing::warn!(%bad, "an image was passed over; the log made up for it");
+    for bad in &report.bad_checkpoints {
+        tracing::warn!(%bad, "a checkpoint was passed over; the log made up for it");
     }
     if report.log.torn_parts > 0 {
         tracing::warn!(parts = report.log.torn_parts, "an unfinished, never acknowledged batch was dropped");
@@ -261,13 +261,13 @@ async fn tell_old_log(engine: Engine, mut stopping: watch::Receiver<bool>) {
             tracing::error!(
                 %damage,
                 until,
-                "the log from before the image is damaged; writes are taken, since they rest on nothing of it; repeats, events and verify may fail there"
+                "the log from before the checkpoint is damaged; writes are taken, since they rest on nothing of it; repeats, events and verify may fail there"
             );
             return;
         }
         if old_log.is_over {
             let elapsed_ms = started.elapsed().as_millis() as u64;
-            tracing::info!(until, elapsed_ms, "the log from before the image is whole");
+            tracing::info!(until, elapsed_ms, "the log from before the checkpoint is whole");
             return;
         }
         if tokio::time::timeout(LOOK, stopping.wait_for(|stopping| *stopping)).await.is_ok() {

@@ -111,8 +111,11 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("anaquel_ready", "1 while writes are taken");
     metrics::describe_gauge!("anaquel_expiry_frozen", "1 while holds are kept alive because the clock jumped");
     metrics::describe_gauge!("anaquel_clock_offset_seconds", "The log's time less the clock's");
-    metrics::describe_gauge!("anaquel_old_log_damaged", "1 where the log from before the image is damaged");
-    metrics::describe_gauge!("anaquel_old_log_checked_seq", "Up to where the log from before the image was checked");
+    metrics::describe_gauge!("anaquel_old_log_damaged", "1 where the log from before the checkpoint is damaged");
+    metrics::describe_gauge!(
+        "anaquel_old_log_checked_seq",
+        "Up to where the log from before the checkpoint was checked"
+    );
     metrics::describe_counter!("anaquel_journal_batches_total", "Batches made durable");
     metrics::describe_counter!("anaquel_journal_records_total", "Records made durable");
     metrics::describe_counter!("anaquel_journal_bytes_total", "Bytes of records made durable");
@@ -242,7 +245,7 @@ pub fn measure(app: &App) {
     metrics::counter!("anaquel_journal_bytes_total").absolute(counters.bytes.load(Relaxed));
     metrics::counter!("anaquel_expired_total").absolute(counters.expired.load(Relaxed));
     metrics::counter!("anaquel_slow_turns_total").absolute(app.watchdog.slow());
-    metrics::counter!("anaquel_images_total").absolute(counters.images.load(Relaxed));
+    metrics::counter!("anaquel_images_total").absolute(counters.checkpoints.load(Relaxed));
 }
 
 /// All metrics, in the text format of Prometheus.

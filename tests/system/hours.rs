@@ -495,7 +495,7 @@ fn hours_dates_and_deadlines_survive_a_kill_and_an_image() {
     let first = put_keyed(&mut shop.client, "/v1/locations/KEYED", "k-1", &keyed);
     let places = |shop: &mut Shop| String::from_utf8(shop.client.get("/v1/export/locations").unwrap().body).unwrap();
     let before = places(&mut shop);
-    // From the log alone, then from an image.
+    // From the log alone, then from a checkpoint.
     let mut shop = shop.killed_and_restarted();
     assert_eq!(places(&mut shop), before);
     let mut shop = shop.restarted();
@@ -504,7 +504,11 @@ fn hours_dates_and_deadlines_survive_a_kill_and_an_image() {
     assert_eq!(again.header("idempotent-replayed"), Some("true"));
     assert_eq!(again.json(), first.json());
     let line = json!({"sku": "F", "location": "NOPICK", "quantity": 1});
-    assert_eq!(short(&reserve(&mut shop.client, "pickup", line, json!({})))["constraint"], "access", "from the image");
+    assert_eq!(
+        short(&reserve(&mut shop.client, "pickup", line, json!({})))["constraint"],
+        "access",
+        "from the checkpoint"
+    );
     let (folder, data) = shop.stopped();
     verify(binary(), &data).unwrap();
     drop(folder);

@@ -125,7 +125,7 @@ fn what_the_server_does_and_what_it_takes_is_measured() {
     let types: Vec<_> = told.lines().filter(|line| line.starts_with("# TYPE ")).collect();
     assert_eq!(types.iter().collect::<BTreeSet<_>>().len(), types.len(), "{types:?}");
 
-    // An image and what it takes.
+    // A checkpoint and what it takes.
     let (_folder, data) = shop.stopped();
     assert!(std::fs::read_dir(data.join("images")).unwrap().next().is_some());
 }

@@ -79,7 +79,7 @@ fn what_somebody_has_to_look_at_is_promised_to_nobody() {
         assert!(refused.json()["detail"].as_str().unwrap().contains(field), "{}", refused.json());
     }
 
-    // It leaves by damage and by a count, and comes back from the log and from an image as it was.
+    // It leaves by damage and by a count, and comes back from the log and from a checkpoint as it was.
     let damage = json!({"kind": "damage", "sku": "A", "location": quarantine, "quantity": 1});
     assert_eq!(shop.client.post("/v1/stock/movements", &bad(damage)).unwrap().status, 200);
     let count = json!({"counts": [{"sku": "A", "location": quarantine, "on_hand": 3}, {"sku": "B", "location": quarantine, "on_hand": 1}]});

@@ -306,7 +306,7 @@ fn the_state_hash_covers_everything_that_is_served() {
     let mut shop = shop.killed_and_restarted();
     assert_eq!(info(&mut shop)["state_hash"], after, "from the log");
     let mut shop = shop.restarted();
-    assert_eq!(info(&mut shop)["state_hash"], after, "from an image");
+    assert_eq!(info(&mut shop)["state_hash"], after, "from a checkpoint");
     let (_folder, data) = shop.stopped();
     assert_eq!(after, *verify(binary(), &data).unwrap());
 }

@@ -1,10 +1,10 @@
 //! A data directory of every format that was ever written opens, and goes on in today's.
 //!
 //! `tests/data/format-1.tar.gz` was made by a build that wrote format 1: two imports, three reservations at different
-//! points of their lives, an image of an orderly stop, and one sale after it that was cut off by a kill. `format-2.tar.gz`
-//! was made by one that wrote format 2: rules, a group, a hold asked of it in the image, and its binding behind that.
-//! `format-3.tar.gz`: supply, an allowance and a promise of them in the image, and a receipt that fills one unit behind it.
-//! `format-5.tar.gz`: hours of two locations, the second behind the image and under a key, and two pickups, one of them where
+//! points of their lives, a checkpoint of an orderly stop, and one sale after it that was cut off by a kill. `format-2.tar.gz`
+//! was made by one that wrote format 2: rules, a group, a hold asked of it in the checkpoint, and its binding behind that.
+//! `format-3.tar.gz`: supply, an allowance and a promise of them in the checkpoint, and a receipt that fills one unit behind it.
+//! `format-5.tar.gz`: hours of two locations, the second behind the checkpoint and under a key, and two pickups, one of them where
 //! today none is taken.
 
 use std::path::Path;

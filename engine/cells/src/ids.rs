@@ -78,7 +78,7 @@ impl Name {
 }
 
 impl From<String> for Name {
-    /// For what was validated before it was written down: decoding a log or an image.
+    /// For what was validated before it was written down: decoding a log or a checkpoint.
     #[inline]
     fn from(text: String) -> Self {
         Self(text.into())

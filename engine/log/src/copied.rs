@@ -3,7 +3,7 @@
 //! The files of [`recent`](crate::recent) are whole up to some record in every copy. What came before, and what the copy
 //! has beyond, is looked for in sled's file by [`carve`](crate::carve) and joined to them by the chain of checksums. All of
 //! it is written anew into a fresh directory, which takes the place of the copied one. So a copy ends at the last record
-//! that it holds whole; how much of the log before the images it tells is as much as could be found without a gap.
+//! that it holds whole; how much of the log before the checkpoints it tells is as much as could be found without a gap.
 
 use std::io;
 use std::path::Path;

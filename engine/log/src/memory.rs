@@ -1,7 +1,7 @@
 //! A log in memory, for tests: the same parts as on disk, on a *disk* that can be cut off at any moment.
 //!
-//! The disk has a live image and a durable one. What was appended and not synced is in the live image only;
-//! [`MemoryDisk::crash`] keeps the durable image and as many of the later parts as it is told, as a power cut does.
+//! The disk has a live checkpoint and a durable one. What was appended and not synced is in the live checkpoint only;
+//! [`MemoryDisk::crash`] keeps the durable checkpoint and as many of the later parts as it is told, as a power cut does.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ pub enum Fault {
 }
 
 #[derive(Debug, Default)]
-struct Image {
+struct Checkpoint {
     parts: Vec<(Seq, Vec<u8>)>,
     synced: usize,
     fault: Option<(u64, Fault)>,
@@ -38,41 +38,41 @@ pub struct MemoryDisk(Arc<Medium>);
 
 #[derive(Debug, Default)]
 struct Medium {
-    image: Mutex<Image>,
+    checkpoint: Mutex<Checkpoint>,
     /// Appends that are about to write.
     appending: AtomicUsize,
 }
 
 impl MemoryDisk {
-    fn image(&self) -> MutexGuard<'_, Image> {
-        self.0.image.lock().unwrap_or_else(PoisonError::into_inner)
+    fn checkpoint(&self) -> MutexGuard<'_, Checkpoint> {
+        self.0.checkpoint.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A power cut: of what was not synced, the first `kept` parts survive.
     pub fn crash(&self, kept: usize) {
-        let mut image = self.image();
-        let survivors = image.parts.len().min(image.synced.saturating_add(kept));
-        image.parts.truncate(survivors);
-        image.synced = survivors;
-        image.fault = None;
+        let mut checkpoint = self.checkpoint();
+        let survivors = checkpoint.parts.len().min(checkpoint.synced.saturating_add(kept));
+        checkpoint.parts.truncate(survivors);
+        checkpoint.synced = survivors;
+        checkpoint.fault = None;
     }
 
     /// Parts that were written and never synced.
     pub fn unsynced(&self) -> usize {
-        let image = self.image();
-        image.parts.len() - image.synced
+        let checkpoint = self.checkpoint();
+        checkpoint.parts.len() - checkpoint.synced
     }
 
     /// Lets the append after `appends` more go wrong.
     pub fn inject(&self, appends: u64, fault: Fault) {
-        let mut image = self.image();
-        image.fault = Some((image.appends + appends, fault));
+        let mut checkpoint = self.checkpoint();
+        checkpoint.fault = Some((checkpoint.appends + appends, fault));
     }
 
     /// Flips one bit of a stored part.
     pub fn flip(&self, part: usize, bit: usize) {
-        let mut image = self.image();
-        if let Some((_, bytes)) = image.parts.get_mut(part)
+        let mut checkpoint = self.checkpoint();
+        if let Some((_, bytes)) = checkpoint.parts.get_mut(part)
             && let Some(byte) = bytes.get_mut(bit / 8)
         {
             *byte ^= 1 << (bit % 8);
@@ -81,12 +81,12 @@ impl MemoryDisk {
 
     /// Makes every append wait until the guard is dropped, so that a test can let commands queue up for one batch.
     pub fn stall(&self) -> impl Drop + '_ {
-        self.image()
+        self.checkpoint()
     }
 
     /// Parts on it.
     pub fn parts(&self) -> usize {
-        self.image().parts.len()
+        self.checkpoint().parts.len()
     }
 
     /// Appends that are under way, or wait for a stall to end.
@@ -96,20 +96,20 @@ impl MemoryDisk {
 
     /// The bytes of all parts, as they would lie on a disk.
     pub fn bytes(&self) -> Vec<u8> {
-        self.image().parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
+        self.checkpoint().parts.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
     }
 
     /// A disk that holds one part.
     pub fn of_part(first_seq: Seq, bytes: Vec<u8>) -> Self {
-        let image = Image { parts: vec![(first_seq, bytes)], synced: 1, ..Image::default() };
-        Self(Arc::new(Medium { image: Mutex::new(image), appending: AtomicUsize::new(0) }))
+        let checkpoint = Checkpoint { parts: vec![(first_seq, bytes)], synced: 1, ..Checkpoint::default() };
+        Self(Arc::new(Medium { checkpoint: Mutex::new(checkpoint), appending: AtomicUsize::new(0) }))
     }
 
     /// Takes one part away.
     pub fn remove(&self, part: usize) {
-        let mut image = self.image();
-        image.parts.remove(part);
-        image.synced = image.synced.min(image.parts.len());
+        let mut checkpoint = self.checkpoint();
+        checkpoint.parts.remove(part);
+        checkpoint.synced = checkpoint.synced.min(checkpoint.parts.len());
     }
 }
 
@@ -129,7 +129,7 @@ impl MemoryJournal {
     pub fn open(disk: MemoryDisk, visit: &mut dyn FnMut(Batch)) -> Result<(Self, Recovered), Damage> {
         let mut recovered = Recovered::default();
         let mut assembler = Assembler::default();
-        let parts = disk.image().parts.clone();
+        let parts = disk.checkpoint().parts.clone();
         let mut chain = 0;
         for (seq, bytes) in &parts {
             recovered.bytes += bytes.len() as u64;
@@ -146,11 +146,11 @@ impl MemoryJournal {
         }
         if let Some((seq, torn)) = assembler.unfinished() {
             recovered.torn_parts = u64::from(torn);
-            disk.image().parts.retain(|(first, _)| *first < seq);
+            disk.checkpoint().parts.retain(|(first, _)| *first < seq);
         }
         {
-            let mut image = disk.image();
-            image.synced = image.parts.len();
+            let mut checkpoint = disk.checkpoint();
+            checkpoint.synced = checkpoint.parts.len();
         }
         Ok((Self { disk, chain, next_seq: recovered.last_seq + 1 }, recovered))
     }
@@ -159,16 +159,16 @@ impl MemoryJournal {
 impl Journal for MemoryJournal {
     fn append(&mut self, batch: &Batch) -> Result<(), AppendError> {
         self.disk.0.appending.fetch_add(1, Ordering::SeqCst);
-        let mut image = self.disk.image();
+        let mut checkpoint = self.disk.checkpoint();
         self.disk.0.appending.fetch_sub(1, Ordering::SeqCst);
-        let fault = image.fault.filter(|(at, _)| *at == image.appends).map(|(_, fault)| fault);
-        image.appends += 1;
+        let fault = checkpoint.fault.filter(|(at, _)| *at == checkpoint.appends).map(|(_, fault)| fault);
+        checkpoint.appends += 1;
         if batch.first_seq != self.next_seq {
             return Err(AppendError::Fenced { at: self.next_seq, expected: batch.first_seq });
         }
         batch.assert_whole();
         if fault == Some(Fault::Full) {
-            image.fault = None;
+            checkpoint.fault = None;
             return Err(AppendError::Full { free: 0, needed: batch.body.len() as u64 });
         }
         let mut written = 0;
@@ -178,23 +178,24 @@ impl Journal for MemoryJournal {
                 return Err(AppendError::Unknown("injected: the write was torn".into()));
             }
             written += 1;
-            image.parts.push((batch.first_seq, bytes.to_vec()));
+            checkpoint.parts.push((batch.first_seq, bytes.to_vec()));
             Ok(())
         })?;
         if matches!(fault, Some(Fault::FailedSync | Fault::TornWrite(_))) {
             return Err(AppendError::Unknown("injected: the sync failed".into()));
         }
-        image.synced = image.parts.len();
+        checkpoint.synced = checkpoint.parts.len();
         self.chain = chain;
         self.next_seq = batch.last_seq() + 1;
         Ok(())
     }
 
     fn trim(&mut self, before: Seq) -> Result<bool, AppendError> {
-        let mut image = self.disk.image();
-        let last_kept = image.parts.iter().map(|(seq, _)| *seq).take_while(|seq| *seq <= before).last().unwrap_or(0);
-        image.parts.retain(|(seq, _)| *seq >= last_kept);
-        image.synced = image.parts.len();
+        let mut checkpoint = self.disk.checkpoint();
+        let last_kept =
+            checkpoint.parts.iter().map(|(seq, _)| *seq).take_while(|seq| *seq <= before).last().unwrap_or(0);
+        checkpoint.parts.retain(|(seq, _)| *seq >= last_kept);
+        checkpoint.synced = checkpoint.parts.len();
         Ok(true)
     }
 
@@ -210,14 +211,14 @@ impl JournalReader for MemoryDisk {
             return Err(ReadError::Trimmed { oldest });
         }
         let parts = {
-            let image = self.image();
-            let holder = image.parts.partition_point(|(seq, _)| *seq <= from);
-            let start = holder.checked_sub(1).and_then(|last| image.parts.get(last)).map_or(0, |(seq, _)| *seq);
-            image.parts.partition_point(|(seq, _)| *seq < start)
+            let checkpoint = self.checkpoint();
+            let holder = checkpoint.parts.partition_point(|(seq, _)| *seq <= from);
+            let start = holder.checked_sub(1).and_then(|last| checkpoint.parts.get(last)).map_or(0, |(seq, _)| *seq);
+            checkpoint.parts.partition_point(|(seq, _)| *seq < start)
         };
         let mut assembler = Assembler::default();
         // Part by part: most readers want few.
-        let next = |at: usize| self.image().parts.get(at).cloned();
+        let next = |at: usize| self.checkpoint().parts.get(at).cloned();
         for (seq, bytes) in (parts..).map_while(next) {
             let batch = part::parse(&bytes, seq).and_then(|part| assembler.push(&part)).map_err(ReadError::Damaged)?;
             if let Some(batch) = batch
@@ -231,7 +232,7 @@ impl JournalReader for MemoryDisk {
     }
 
     fn oldest(&self) -> Seq {
-        self.image().parts.first().map_or(1, |(seq, _)| *seq)
+        self.checkpoint().parts.first().map_or(1, |(seq, _)| *seq)
     }
 }
 

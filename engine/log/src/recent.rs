@@ -4,7 +4,7 @@
 //! sled writes into segments that it frees and uses again, so a copy of its file is of many moments: of eight copies that
 //! took ten seconds each, sled found nothing in any. A file that only grows is always whole up to some point, however it
 //! is copied. So each append writes its parts here as well, once they are durable in sled, and before it is acknowledged:
-//! everything from the older image on. Nothing here is synced: the page cache is what a copy reads, and after a power cut
+//! everything from the older checkpoint on. Nothing here is synced: the page cache is what a copy reads, and after a power cut
 //! sled has the log, from which what is missing here is written again.
 //!
 //! ```text

@@ -361,12 +361,12 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.ids.insert(name.clone(), index);
     }
 
-    /// Ids whose names are retired, for an image.
+    /// Ids whose names are retired, for a checkpoint.
     fn copy_retired(&self) -> Vec<I> {
         self.retired.below(self.count()).map(I::from).collect()
     }
 
-    /// Journal thread only, inside a fold: `name` lost its id at `seq`. Nothing where an image knows that another has it.
+    /// Journal thread only, inside a fold: `name` lost its id at `seq`. Nothing where a checkpoint knows that another has it.
     pub(crate) fn fold_released(&self, id: I, name: &Name, seq: Seq) {
         let index: u32 = id.into();
         if self.name_at(index) == Some(name) {
@@ -385,7 +385,7 @@ impl<I: From<u32> + Into<u32> + Copy + Eq + Hash, D: Default + Clone> Registry<I
         self.has_released.store(true, Relaxed);
     }
 
-    /// Puts back what an image holds of ids that were given back: their names lead to them no more.
+    /// Puts back what a checkpoint holds of ids that were given back: their names lead to them no more.
     fn restore_released(&self, ids: &[(I, Seq)]) {
         for (id, seq) in ids {
             let index: u32 = (*id).into();
@@ -571,7 +571,7 @@ impl Catalogue {
         self.has_quarantines.load(Relaxed)
     }
 
-    /// All quarantines, each with whose it is, for an image.
+    /// All quarantines, each with whose it is, for a checkpoint.
     pub(crate) fn all_quarantines(&self) -> Vec<(LocationId, LocationId)> {
         let mut all: Vec<_> = self.quarantined.iter().map(|entry| (*entry.key(), *entry.value())).collect();
         all.sort_unstable();
@@ -786,7 +786,7 @@ impl Catalogue {
         }
     }
 
-    /// What an image keeps of names that are retired.
+    /// What a checkpoint keeps of names that are retired.
     pub(crate) fn copy_retired(&self) -> RetiredNames {
         RetiredNames {
             skus: self.skus.copy_retired(),
@@ -804,7 +804,7 @@ impl Catalogue {
         names.channels.iter().for_each(|id| self.channels.fold_retired(*id));
     }
 
-    /// What an image keeps of names that nobody declared.
+    /// What a checkpoint keeps of names that nobody declared.
     pub(crate) fn undeclared(&self) -> Undeclared {
         Undeclared {
             skus: self.skus.copy_made_up(),
@@ -906,7 +906,7 @@ impl Catalogue {
         Versioned { version: services.version, details: services.details.old_hours() }
     }
 
-    /// The same where it was set in a form of its own, for an image.
+    /// The same where it was set in a form of its own, for a checkpoint.
     pub(crate) fn own_hours(&self, location: LocationId) -> Option<Arc<Versioned<LocationHours>>> {
         self.hours.get(&location).map(|hours| hours.clone())
     }

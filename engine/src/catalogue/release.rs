@@ -3,7 +3,7 @@
 //! An id goes back when nothing uses its name: nobody declared it, no reservation that is kept and no rule has it, nothing
 //! was promised through it since that was looked at, and no lost demand waits to be noted under it. Its name still tells
 //! what old records mean, so another name gets the id only when the log no longer has the record that gave it back: then
-//! the log has none before it either, and both images are newer.
+//! the log has none before it either, and both checkpoints are newer.
 //!
 //! SKUs and locations that are made up have a cell, and cells never move: their ids stay, and their number is bounded.
 
@@ -52,7 +52,7 @@ pub(crate) fn release_channels(cx: &mut Decide<'_>, channels: Vec<ChannelId>, un
     let registry = &cx.state.catalogue.channels;
     let mut used = cx.draft.channels_used();
     used.extend(cx.state.lost.channels());
-    // A rule may name one since then. Bounded by the rules, once an image.
+    // A rule may name one since then. Bounded by the rules, once a checkpoint.
     for standing in cx.state.rules.all().into_iter().flatten() {
         used.extend(standing.rule.conditions.channels.iter().copied());
     }

@@ -53,21 +53,21 @@ impl DemandRates {
     /// Journal thread only, inside a fold: units were sold.
     pub(crate) fn fold_sold(&self, sku: SkuId, location: LocationId, row: (Seq, u32), at: Timestamp, units: u32) {
         let mut rate = self.0.entry((sku, location)).or_insert(Rate { last: (0, 0), at, per_day: 0.0 });
-        // What an image knows already is not counted again.
+        // What a checkpoint knows already is not counted again.
         if rate.last < row {
             let per_day = rate.at(at) + f64::from(units) * std::f64::consts::LN_2 / HALF_LIFE_DAYS;
             *rate = Rate { last: row, at, per_day: per_day as f32 };
         }
     }
 
-    /// All of them, for an image.
+    /// All of them, for a checkpoint.
     pub fn copy(&self) -> Vec<((SkuId, LocationId), Rate)> {
         let mut rates: Vec<_> = self.0.iter().map(|rate| (*rate.key(), *rate.value())).collect();
         rates.sort_unstable_by_key(|(cell, _)| *cell);
         rates
     }
 
-    /// Puts back what an image holds.
+    /// Puts back what a checkpoint holds.
     pub(crate) fn restore(&self, sku: SkuId, location: LocationId, rate: Rate) {
         self.0.insert((sku, location), rate);
     }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_image_knows_is_not_counted_twice() {
+    fn what_a_checkpoint_knows_is_not_counted_twice() {
         let (first, second) = (DemandRates::default(), DemandRates::default());
         let now = sell_daily(&first, 10, 1);
         first.copy().into_iter().for_each(|((sku, location), rate)| second.restore(sku, location, rate));

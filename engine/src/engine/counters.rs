@@ -17,8 +17,8 @@ pub struct Counters {
     pub bytes: AtomicU64,
     /// Reservations that expired.
     pub expired: AtomicU64,
-    /// Images taken.
-    pub images: AtomicU64,
+    /// Checkpoints taken.
+    pub checkpoints: AtomicU64,
     /// Records of each batch.
     pub batch_records: Histogram,
 }
@@ -30,8 +30,8 @@ impl Default for Counters {
     fn default() -> Self {
         let batch_records = Histogram::new(&BATCH_RECORDS);
         let (batches, records, bytes) = Default::default();
-        let (expired, images) = Default::default();
-        Self { batches, records, bytes, expired, images, batch_records }
+        let (expired, checkpoints) = Default::default();
+        Self { batches, records, bytes, expired, checkpoints, batch_records }
     }
 }
 

@@ -5,7 +5,7 @@
 //!  <data>/identity   epochs, and from which record on each holds; which file it is itself
 //!  <data>/secret     32 random bytes, which public ids are made with
 //!  <data>/journal/   the log
-//!  <data>/images/    the two newest images
+//!  <data>/images/    the two newest checkpoints
 //! ```
 //!
 //! Directories are 0700 and files 0600, whatever the umask, those of earlier builds too.
@@ -281,7 +281,7 @@ impl DataDirectory {
         self.path.join("journal")
     }
 
-    pub fn images(&self) -> PathBuf {
+    pub fn checkpoints(&self) -> PathBuf {
         self.path.join("images")
     }
 

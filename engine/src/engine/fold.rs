@@ -180,9 +180,9 @@ mod tests {
     use crate::level::{IN_QUARANTINE, StockLevel};
     use crate::{catalogue, stock};
 
-    /// An image is written while the journal goes on, so what is replayed on it may be older than what it holds.
+    /// A checkpoint is written while the journal goes on, so what is replayed on it may be older than what it holds.
     #[test]
-    fn what_an_image_knows_of_names_that_go_and_come_back_counts_once() {
+    fn what_a_checkpoint_knows_of_names_that_go_and_come_back_counts_once() {
         let name = |text: &str| Name::parse(text).expect("a name");
         let (sku, shop) = ((SkuId(0), name("A")), (LocationId(0), name("s1")));
         let inside = (LocationId(1), name("quarantine:s1"));

@@ -10,8 +10,8 @@ use crossbeam::channel::{Sender, bounded};
 
 use super::intake::{Intake, Standing};
 use super::old_log::{OldLog, OldLogCheck};
-use super::shared::{Health, ImageRequest, Shared};
-use super::threads::{AbortOnPanic, JournalThread, take_images};
+use super::shared::{CheckpointRequest, Health, Shared};
+use super::threads::{AbortOnPanic, JournalThread, take_checkpoints};
 use crate::command::{Command, Completion, Failure, Outcome, Queued, Told};
 use crate::engine::admission::{MovementRequest, ReserveRequest};
 use crate::engine::checkpoint;
@@ -49,7 +49,7 @@ pub(super) struct Threads {
     telling: Option<JoinHandle<()>>,
     journal: Option<JoinHandle<Box<dyn Journal>>>,
     checking: Option<JoinHandle<()>>,
-    images: Option<(Sender<ImageRequest>, JoinHandle<()>)>,
+    checkpoints: Option<(Sender<CheckpointRequest>, JoinHandle<()>)>,
 }
 
 /// A recovered state with what it takes to go on writing.
@@ -58,7 +58,7 @@ pub(crate) struct Recovered {
     pub folder: Folder,
     pub journal: Box<dyn Journal>,
     pub identity: Identity,
-    pub images: Option<PathBuf>,
+    pub checkpoints: Option<PathBuf>,
     pub directory: Option<PathBuf>,
     /// Where the log was ahead of its clock.
     pub anchors: Anchors,
@@ -80,7 +80,7 @@ impl Engine {
             folder,
             journal,
             identity,
-            images,
+            checkpoints,
             directory,
             anchors,
             unchecked,
@@ -126,15 +126,15 @@ impl Engine {
             feed: feed.clone(),
             telling: None,
             journal: None,
-            images: None,
+            checkpoints: None,
             checking: None,
         };
         let (ask, asked) = bounded(1);
-        if let Some(directory) = images {
+        if let Some(directory) = checkpoints {
             let shared = Arc::clone(&shared);
-            let run = move || take_images(&shared, &directory, &asked);
+            let run = move || take_checkpoints(&shared, &directory, &asked);
             let thread = std::thread::Builder::new().name("images".into()).spawn(run);
-            threads.images = Some((ask.clone(), thread.expect("a thread can be started")));
+            threads.checkpoints = Some((ask.clone(), thread.expect("a thread can be started")));
         }
         let run = {
             let feed = feed.clone();
@@ -159,7 +159,8 @@ impl Engine {
             let shared = Arc::clone(&shared);
             move || {
                 let noted_at = shared.clock.now();
-                JournalThread { shared, sequencer, sleeper, ask_image: ask, bytes_since_image: 0, noted_at }.run()
+                JournalThread { shared, sequencer, sleeper, ask_checkpoint: ask, bytes_since_checkpoint: 0, noted_at }
+                    .run()
             }
         };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(run);
@@ -197,7 +198,7 @@ impl Engine {
         self.shared.identity.parse_reservation(text)
     }
 
-    /// What is known of the log from before the image that this run began with.
+    /// What is known of the log from before the checkpoint that this run began with.
     pub fn old_log(&self) -> OldLog {
         self.shared.old_log.view()
     }
@@ -494,22 +495,22 @@ impl Engine {
         self.shared.reader.oldest()
     }
 
-    /// Takes an image now and waits for it. `None` where the engine keeps no images.
+    /// Takes a checkpoint now and waits for it. `None` where the engine keeps no checkpoints.
     ///
     /// # Errors
     /// What the file system said.
-    pub fn take_image(&self) -> Result<Option<checkpoint::Summary>, String> {
-        let ask = self.lock_threads().images.as_ref().map(|(ask, _)| ask.clone());
+    pub fn take_checkpoint(&self) -> Result<Option<checkpoint::Summary>, String> {
+        let ask = self.lock_threads().checkpoints.as_ref().map(|(ask, _)| ask.clone());
         let Some(ask) = ask else { return Ok(None) };
         let (tx, rx) = bounded(1);
-        ask.send(ImageRequest(Some(tx))).map_err(|error| error.to_string())?;
+        ask.send(CheckpointRequest(Some(tx))).map_err(|error| error.to_string())?;
         rx.recv().map_err(|error| error.to_string())?.map(Some)
     }
 
-    /// Stops taking writes, finishes those in flight, takes a last image, and returns when all is on disk.
+    /// Stops taking writes, finishes those in flight, takes a last checkpoint, and returns when all is on disk.
     ///
     /// # Errors
-    /// Why the last image could not be taken; the log has everything nevertheless.
+    /// Why the last checkpoint could not be taken; the log has everything nevertheless.
     pub fn close(&self) -> Result<(), String> {
         self.shared.intake.close();
         let journal = self.lock_threads().journal.take();
@@ -524,19 +525,19 @@ impl Engine {
         if let Some(thread) = telling {
             thread.join().map_err(|_| "the feed thread panicked".to_owned())?;
         }
-        let image = if self.shared.failure.get().is_none() { self.take_image().map(drop) } else { Ok(()) };
-        let images = self.lock_threads().images.take();
-        if let Some((ask, thread)) = images {
+        let checkpoint = if self.shared.failure.get().is_none() { self.take_checkpoint().map(drop) } else { Ok(()) };
+        let checkpoints = self.lock_threads().checkpoints.take();
+        if let Some((ask, thread)) = checkpoints {
             drop(ask);
-            thread.join().map_err(|_| "the image thread panicked".to_owned())?;
+            thread.join().map_err(|_| "the checkpoint thread panicked".to_owned())?;
         }
         if let Some(mut journal) = journal {
             self.trim_at_end(journal.as_mut());
         }
-        image
+        checkpoint
     }
 
-    /// Lets go of what the last image made unnecessary, so that a log does not grow from one end to the next; what does
+    /// Lets go of what the last checkpoint made unnecessary, so that a log does not grow from one end to the next; what does
     /// not go in time goes at the next.
     fn trim_at_end(&self, journal: &mut dyn Journal) {
         let before = self.shared.trim_before().min(self.shared.old_log.whole_up_to());
@@ -575,9 +576,9 @@ impl Drop for Threads {
         if let Some(telling) = self.telling.take() {
             let _ = telling.join();
         }
-        if let Some((ask, images)) = self.images.take() {
+        if let Some((ask, checkpoints)) = self.checkpoints.take() {
             drop(ask);
-            let _ = images.join();
+            let _ = checkpoints.join();
         }
     }
 }

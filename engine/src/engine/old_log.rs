@@ -1,6 +1,6 @@
-//! The log from before the image: checked while the engine serves.
+//! The log from before the checkpoint: checked while the engine serves.
 //!
-//! A start reads the image and what came after it. What lies before answers repeats, events, late readers and `verify`,
+//! A start reads the checkpoint and what came after it. What lies before answers repeats, events, late readers and `verify`,
 //! and is worth knowing to be whole, but nothing that is decided from now on rests on it. So a thread of its own reads it
 //! once, part by part, at the lowest priority and at a bounded rate: checksums, the chain from part to part, dense
 //! sequence numbers, and that it joins what was replayed. Damage is kept and told; the engine goes on taking writes. Nothing
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::ids::Seq;
 use crate::journal::Damage;
 
-/// What is known of the log from before the image.
+/// What is known of the log from before the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OldLog {
     /// Everything before this record was there at start, and not read then; 0 where all of it was.

@@ -1,4 +1,4 @@
-//! The thread that checks the log from before the image.
+//! The thread that checks the log from before the checkpoint.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;

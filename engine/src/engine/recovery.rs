@@ -1,6 +1,6 @@
-//! From a data directory to a running engine: the newest image that is whole, then the log from where it starts.
+//! From a data directory to a running engine: the newest checkpoint that is whole, then the log from where it starts.
 //!
-//! A start reads the image and what came after it, and serves. The older log is checked while it serves, by a thread of
+//! A start reads the checkpoint and what came after it, and serves. The older log is checked while it serves, by a thread of
 //! its own ([`OldLog`](crate::engine::OldLog)); `verify` reads all of it.
 
 use std::fs::File;
@@ -38,10 +38,10 @@ pub struct Options {
 pub struct Report {
     /// Whether the directory was new.
     pub created: bool,
-    /// The image that was loaded.
-    pub image: Option<checkpoint::Summary>,
-    /// Images that could not be used, and why. The log made up for them.
-    pub bad_images: Vec<Arc<checkpoint::ImageError>>,
+    /// The checkpoint that was loaded.
+    pub checkpoint: Option<checkpoint::Summary>,
+    /// Checkpoints that could not be used, and why. The log made up for them.
+    pub bad_checkpoints: Vec<Arc<checkpoint::CheckpointError>>,
     /// The epoch of a directory that turned out to be a copy, and what it had in common with the original.
     pub new_epoch: Option<NewEpoch>,
     /// Files and directories that others may read, since they belong to another user.
@@ -122,11 +122,11 @@ impl Engine {
             anchors.start(now, report.log.last_time);
         }
         let frozen = judge_clock(&mut report, &options, &anchors, now);
-        let bad: Vec<_> = report.bad_images.iter().map(|bad| bad.path.clone()).collect();
-        checkpoint::set_aside(&directory.images(), &bad).map_err(OpenError::io(&directory.images()))?;
+        let bad: Vec<_> = report.bad_checkpoints.iter().map(|bad| bad.path.clone()).collect();
+        checkpoint::set_aside(&directory.checkpoints(), &bad).map_err(OpenError::io(&directory.checkpoints()))?;
         let (identity, new_epoch) = directory.settle(report.log.last_seq, options.entropy, &anchors)?;
         report.new_epoch = new_epoch;
-        let needed_from = report.image.map_or(0, |image| image.start_seq) + 1;
+        let needed_from = report.checkpoint.map_or(0, |checkpoint| checkpoint.start_seq) + 1;
         report.copies_refused = journal.begin_recent(needed_from).err().map(|error| error.to_string());
         report.open_to_others = std::mem::take(&mut directory.open_to_others);
         let recovered = Recovered {
@@ -134,7 +134,7 @@ impl Engine {
             folder,
             journal: Box::new(Locked { journal, _lock: directory.take_lock() }),
             identity,
-            images: Some(directory.images()),
+            checkpoints: Some(directory.checkpoints()),
             directory: Some(directory.path().to_owned()),
             anchors,
             unchecked: Some((report.log.oldest, report.log.read_from)).filter(|(oldest, read)| oldest < read),
@@ -170,7 +170,7 @@ impl Engine {
             folder,
             journal: Box::new(journal),
             identity: Identity::new(&[Era { epoch: Epoch(1), after: 0 }], 0, &[1; 32]),
-            images: None,
+            checkpoints: None,
             directory: None,
             anchors: Anchors::default(),
             unchecked: None,
@@ -217,20 +217,20 @@ impl Journal for Locked {
     }
 }
 
-/// Sees every batch of the log before it is replayed, with the state so far and where the image ends.
+/// Sees every batch of the log before it is replayed, with the state so far and where the checkpoint ends.
 pub(crate) type Check<'a> = dyn FnMut(&State, Option<Seq>, &Batch) -> Result<(), Damage> + 'a;
 
 /// How much of a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reading {
-    /// What the image lacks.
+    /// What the checkpoint lacks.
     Tail,
     /// All of it.
     Whole,
 }
 
-/// Loads the newest image that is whole and replays the log from there. `check` sees every batch that is read before it
-/// is replayed, with the state so far and where the image ends.
+/// Loads the newest checkpoint that is whole and replays the log from there. `check` sees every batch that is read before it
+/// is replayed, with the state so far and where the checkpoint ends.
 pub(crate) fn recover(
     directory: &DataDirectory,
     settings: &Settings,
@@ -247,44 +247,44 @@ pub(crate) fn recover(
     };
     let mut report = Report { copied, ..Report::default() };
     let (mut state, mut folder) = Folder::of_new_state(settings);
-    let images = directory.images();
-    for (_, path) in checkpoint::list(&images).map_err(OpenError::io(&images))? {
-        // An image that was copied after the log may know more than the copy of the log.
+    let checkpoints = directory.checkpoints();
+    for (_, path) in checkpoint::list(&checkpoints).map_err(OpenError::io(&checkpoints))? {
+        // A checkpoint that was copied after the log may know more than the copy of the log.
         let fits = |summary: checkpoint::Summary| match copied_up_to {
             Some(last_seq) if summary.end_seq > last_seq => {
                 let what = format!("it reaches {}, and the copied log {last_seq}", summary.end_seq);
-                Err(checkpoint::ImageError { path: path.clone(), what })
+                Err(checkpoint::CheckpointError { path: path.clone(), what })
             }
             _ => Ok(summary),
         };
         match checkpoint::load(&path, directory.eras(), &state, &mut folder).and_then(fits) {
             Ok(summary) => {
-                report.image = Some(summary);
+                report.checkpoint = Some(summary);
                 break;
             }
             Err(error) => {
-                report.bad_images.push(Arc::new(error));
+                report.bad_checkpoints.push(Arc::new(error));
                 (state, folder) = Folder::of_new_state(settings);
             }
         }
     }
-    let imaged = report.image.map_or(0, |summary| summary.start_seq);
-    let ends_at = report.image.map(|summary| summary.end_seq);
+    let checkpointed = report.checkpoint.map_or(0, |summary| summary.start_seq);
+    let ends_at = report.checkpoint.map(|summary| summary.end_seq);
     let mut first = true;
     let mut replayed = 0;
-    let from = if reading == Reading::Tail { imaged + 1 } else { 0 };
+    let from = if reading == Reading::Tail { checkpointed + 1 } else { 0 };
     let (journal, recovered) = journal::open(&directory.journal(), options, from, &mut |batch| {
-        if std::mem::take(&mut first) && batch.first_seq > imaged + 1 {
-            let what = format!("the log begins at {}, and the images reach only {imaged}", batch.first_seq);
-            return Err(Damage { seq: imaged + 1, what });
+        if std::mem::take(&mut first) && batch.first_seq > checkpointed + 1 {
+            let what = format!("the log begins at {}, and the checkpoints reach only {checkpointed}", batch.first_seq);
+            return Err(Damage { seq: checkpointed + 1, what });
         }
         check(&state, ends_at, &batch)?;
-        replayed += replay(&state, &mut folder, &batch, imaged)?;
+        replayed += replay(&state, &mut folder, &batch, checkpointed)?;
         Ok(())
     })?;
-    let needed = report.image.map_or(0, |summary| summary.end_seq);
+    let needed = report.checkpoint.map_or(0, |summary| summary.end_seq);
     if recovered.last_seq < needed {
-        let what = format!("the log ends at {}, and an image was taken at {needed}", recovered.last_seq);
+        let what = format!("the log ends at {}, and a checkpoint was taken at {needed}", recovered.last_seq);
         return Err(Damage { seq: recovered.last_seq + 1, what }.into());
     }
     finish(&state, &mut folder, recovered.last_seq);
@@ -293,13 +293,13 @@ pub(crate) fn recover(
     Ok((state, folder, journal, report))
 }
 
-pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, imaged: Seq) -> Result<u64, Damage> {
-    if batch.last_seq() <= imaged {
+pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, checkpointed: Seq) -> Result<u64, Damage> {
+    if batch.last_seq() <= checkpointed {
         return Ok(0);
     }
     let records = journal::records(batch)?;
     let mut replayed = 0;
-    for record in records.iter().filter(|record| record.seq > imaged) {
+    for record in records.iter().filter(|record| record.seq > checkpointed) {
         folder.fold(state, record);
         replayed += 1;
     }

@@ -14,7 +14,7 @@ use crate::ids::Seq;
 
 impl Engine {
     /// Writes a backup of what is durable now, exact at one `seq`: everything, or what came since an earlier one. Reads
-    /// the newest image and the log, piece by piece, and keeps no writer waiting; what it has yet to read of the log is not
+    /// the newest checkpoint and the log, piece by piece, and keeps no writer waiting; what it has yet to read of the log is not
     /// trimmed meanwhile. `begun` hears what it will be before its first byte is written.
     ///
     /// # Errors
@@ -29,8 +29,8 @@ impl Engine {
         let shared = &*self.shared;
         let Some(directory) = &shared.directory else { return Err(BackupError::InMemory) };
         let wanted = Wanted::from(shared, 0);
-        // Before the `seq` is taken: what is in an image is in the log by then.
-        let image = if start == Start::Whole { backup::newest_image(directory)? } else { None };
+        // Before the `seq` is taken: what is in a checkpoint is in the log by then.
+        let checkpoint = if start == Start::Whole { backup::newest_checkpoint(directory)? } else { None };
         let (seq, (hash, time)) = shared.state.view.read(|| (shared.state.hash.show(), shared.state.last_time()));
         if !shared.sync_up_to(seq) {
             return Err(BackupError::NotDurable);
@@ -40,7 +40,7 @@ impl Engine {
             reader: shared.reader.as_ref(),
             eras: self.identity().eras().collect(),
             kept,
-            image,
+            checkpoint,
             seq,
             hash,
             time,

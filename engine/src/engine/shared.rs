@@ -54,11 +54,11 @@ pub(super) struct Shared {
     pub(super) directory: Option<PathBuf>,
     /// Records that backups under way have yet to read.
     pub(super) wanted: Mutex<BTreeMap<u64, Seq>>,
-    /// Channels that nothing uses, as the image thread found them, and the `seq` at which it did.
+    /// Channels that nothing uses, as the checkpoint thread found them, and the `seq` at which it did.
     pub(super) unused: Mutex<Option<(Seq, Vec<ChannelId>)>>,
     pub(super) has_unused: AtomicBool,
     pub(super) old_log: OldLogCheck,
-    /// Bytes of the file system that images leave free.
+    /// Bytes of the file system that checkpoints leave free.
     pub(super) reserve_bytes: u64,
     /// With an interval policy: up to where the log is durable, and whether somebody waits for it to be.
     pub(super) synced: AtomicU64,
@@ -67,8 +67,8 @@ pub(super) struct Shared {
     pub(super) watch: Arc<Watch>,
 }
 
-/// Somebody wants an image, and may want to know when it is there.
-pub(super) struct ImageRequest(pub(super) Option<Sender<Result<checkpoint::Summary, String>>>);
+/// Somebody wants a checkpoint, and may want to know when it is there.
+pub(super) struct CheckpointRequest(pub(super) Option<Sender<Result<checkpoint::Summary, String>>>);
 
 impl Shared {
     pub(super) fn lock_full(&self) -> std::sync::MutexGuard<'_, Option<String>> {

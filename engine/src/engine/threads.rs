@@ -1,4 +1,4 @@
-//! The threads behind the handle: the one that decides and writes, and the one that takes images.
+//! The threads behind the handle: the one that decides and writes, and the one that takes checkpoints.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use crossbeam::channel::{Receiver, Sender};
 
 use super::intake::Sleeper;
-use super::shared::{IDLE_MS, ImageRequest, Shared};
+use super::shared::{CheckpointRequest, IDLE_MS, Shared};
 use crate::command::{Command, Queued, Told};
 use crate::engine::checkpoint;
 use crate::engine::sequencer::{Sequencer, Turn};
@@ -18,15 +18,15 @@ use crate::ids::{Seq, Timestamp};
 use crate::journal::Journal;
 use crate::{catalogue, demand};
 
-/// Channels whose ids may go back after one image: what one record names.
+/// Channels whose ids may go back after one checkpoint: what one record names.
 const RELEASED_PER_IMAGE: usize = 4096;
 
 pub(super) struct JournalThread {
     pub(super) shared: Arc<Shared>,
     pub(super) sequencer: Sequencer,
     pub(super) sleeper: Sleeper,
-    pub(super) ask_image: Sender<ImageRequest>,
-    pub(super) bytes_since_image: u64,
+    pub(super) ask_checkpoint: Sender<CheckpointRequest>,
+    pub(super) bytes_since_checkpoint: u64,
     /// When lost demand was noted last.
     pub(super) noted_at: Timestamp,
 }
@@ -64,7 +64,7 @@ impl JournalThread {
             if waiting > 0 || due {
                 let turn = self.sequencer.turn(now, &mut commands);
                 let taken = waiting - commands.len();
-                self.ask_image_when_due(&turn);
+                self.ask_checkpoint_when_due(&turn);
                 self.shared.intake.answered(taken);
             } else {
                 self.sequencer.forget(now);
@@ -129,7 +129,7 @@ impl JournalThread {
         }
     }
 
-    /// Channels that the image thread found unused are looked at once more, in log order.
+    /// Channels that the checkpoint thread found unused are looked at once more, in log order.
     fn release_names(&self, closing: bool, commands: &mut VecDeque<Queued>) {
         if closing || !self.shared.has_unused.load(Ordering::Acquire) || self.sequencer.failure().is_some() {
             return;
@@ -150,19 +150,19 @@ impl JournalThread {
         }
     }
 
-    fn ask_image_when_due(&mut self, turn: &Turn) {
-        self.bytes_since_image += turn.bytes as u64;
-        if self.bytes_since_image >= self.shared.settings.checkpoint_bytes
-            && self.ask_image.try_send(ImageRequest(None)).is_ok()
+    fn ask_checkpoint_when_due(&mut self, turn: &Turn) {
+        self.bytes_since_checkpoint += turn.bytes as u64;
+        if self.bytes_since_checkpoint >= self.shared.settings.checkpoint_bytes
+            && self.ask_checkpoint.try_send(CheckpointRequest(None)).is_ok()
         {
-            self.bytes_since_image = 0;
+            self.bytes_since_checkpoint = 0;
         }
     }
 }
 
-/// Takes an image whenever one is asked for, and says how much of the log is no longer needed.
-pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<ImageRequest>) {
-    for ImageRequest(tell) in asked {
+/// Takes a checkpoint whenever one is asked for, and says how much of the log is no longer needed.
+pub(super) fn take_checkpoints(shared: &Shared, directory: &Path, asked: &Receiver<CheckpointRequest>) {
+    for CheckpointRequest(tell) in asked {
         let now = shared.clock.now();
         let kept_ms = |seconds: u64| Timestamp(now.0.saturating_sub(seconds.saturating_mul(1000)));
         shared.state.movements.let_go(kept_ms(shared.settings.movement_retention_seconds));
@@ -171,7 +171,7 @@ pub(super) fn take_images(shared: &Shared, directory: &Path, asked: &Receiver<Im
         });
         let taken = taken.map_err(|error| error.to_string());
         if taken.is_ok() {
-            shared.counters.images.fetch_add(1, Ordering::Relaxed);
+            shared.counters.checkpoints.fetch_add(1, Ordering::Relaxed);
             let unused = shared.state.unused_channels(RELEASED_PER_IMAGE);
             if !unused.1.is_empty() {
                 *shared.unused.lock().unwrap_or_else(PoisonError::into_inner) = Some(unused);

@@ -270,7 +270,7 @@ impl IdempotencyTable {
         }
     }
 
-    /// Puts back a key that an image holds.
+    /// Puts back a key that a checkpoint holds.
     pub(crate) fn restore(&self, tag: u64, caller: CallerDigest, seq: Seq, time: Timestamp) {
         self.keep(tag, seq, time, |callers| callers.add(caller));
     }
@@ -306,7 +306,7 @@ impl IdempotencyTable {
         }
     }
 
-    /// The next keys in the order in which they were kept, from the `from`th that was ever kept on, for an image; and
+    /// The next keys in the order in which they were kept, from the `from`th that was ever kept on, for a checkpoint; and
     /// where those behind them begin. None where there are no more.
     pub(crate) fn page(&self, from: u64) -> Option<(KeptKeys, u64)> {
         let (tags, next) = self.line().page(from)?;
@@ -372,10 +372,10 @@ pub(crate) fn tag_of(scope: u128) -> u64 {
     (scope >> 64) as u64 ^ scope as u64
 }
 
-/// Kept keys as an image holds them, in the order in which they were kept.
+/// Kept keys as a checkpoint holds them, in the order in which they were kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeptKeys {
-    /// About as many keys as there are in the whole image.
+    /// About as many keys as there are in the whole checkpoint.
     room: u64,
     /// Whose they are.
     callers: Vec<CallerDigest>,
@@ -649,7 +649,7 @@ impl Line {
             *place = tag;
         }
         self.next += 1;
-        // What comes out of turn, as it may while a log is replayed behind an image, is kept a little longer.
+        // What comes out of turn, as it may while a log is replayed behind a checkpoint, is kept a little longer.
         let time = Timestamp(time.0 - time.0 % RUN_MS + RUN_MS - 1);
         match self.runs.back_mut() {
             Some(run) if run.time >= time && run.keys < u32::MAX => run.keys += 1,

@@ -97,7 +97,7 @@ impl Writer {
         }
     }
 
-    /// Puts back a reservation from an image. What quotas count comes by itself.
+    /// Puts back a reservation from a checkpoint. What quotas count comes by itself.
     pub(crate) fn restore_reservation(&mut self, state: &State, reservation: Reservation) {
         if state.reservations.is_known(reservation.id) {
             return;
@@ -125,7 +125,7 @@ impl Writer {
     }
 }
 
-/// Puts back what an image knows of a closed reservation.
+/// Puts back what a checkpoint knows of a closed reservation.
 pub(crate) fn restore_closed(state: &State, closed: &Closed) {
     if !closed.orders.is_empty() && !state.reservations.is_known(closed.id) {
         state.change_ledger(|ledger| ledger.reopen(&Shift::of_orders(&closed.orders)));

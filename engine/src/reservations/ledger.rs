@@ -285,12 +285,12 @@ impl Ledger {
         }
     }
 
-    /// What came of supplies, for an image.
+    /// What came of supplies, for a checkpoint.
     pub fn all_came(&self) -> Vec<(CameKey, Came)> {
         self.came.iter().map(|(key, came)| (*key, *came)).collect()
     }
 
-    /// Puts back what an image says came, in the order of time.
+    /// Puts back what a checkpoint says came, in the order of time.
     pub fn restore_came(&mut self, rows: &[(CameKey, Came)]) {
         for (key, came) in rows {
             self.came.insert(*key, *came);
@@ -349,7 +349,7 @@ impl Ledger {
         self.drop_empty(sku, location);
     }
 
-    /// Takes in the open locations, the waits and the orders; of reservations of an image, whose quotas come by themselves.
+    /// Takes in the open locations, the waits and the orders; of reservations of a checkpoint, whose quotas come by themselves.
     pub fn reopen(&mut self, shift: &Shift) {
         shift.waits.iter().for_each(|(line, waiting)| self.rewait(*line, *waiting));
         for (day, orders) in &shift.orders {
@@ -462,21 +462,21 @@ impl Ledger {
         self.orders.iter().map(|(day, orders)| (*day, *orders)).filter(counts)
     }
 
-    /// All counts of quotas, for an image.
+    /// All counts of quotas, for a checkpoint.
     pub fn quotas(&self) -> Vec<(Counted, Used)> {
         let mut quotas: Vec<_> = self.quotas.iter().map(|(counted, used)| (*counted, *used)).collect();
         quotas.sort_unstable_by_key(|(counted, _)| *counted);
         quotas
     }
 
-    /// Puts back what an image says is to come to a cell.
+    /// Puts back what a checkpoint says is to come to a cell.
     pub fn restore_supply(&mut self, sku: SkuId, location: LocationId, supplies: &[Supply]) {
         let outlook = self.outlook_mut(sku, location);
         supplies.iter().for_each(|supply| outlook.set(&supply.name, supply.kind, supply.open, supply.expected_at));
         self.drop_empty(sku, location);
     }
 
-    /// Puts back a count from an image.
+    /// Puts back a count from a checkpoint.
     pub fn restore(&mut self, counted: Counted, used: Used) {
         self.quotas.insert(counted, used);
     }

@@ -126,7 +126,7 @@ pub struct Line {
     pub collected: u32,
     /// On what terms, where there are any.
     pub terms: Option<Box<LineTerms>>,
-    /// What of it is to come, where something is or was. An image keeps it beside the reservation.
+    /// What of it is to come, where something is or was. A checkpoint keeps it beside the reservation.
     #[serde(skip)]
     pub wait: Option<Box<Wait>>,
 }
@@ -187,10 +187,10 @@ pub struct Reservation {
     pub lines: Few<Line>,
     /// What happened since it was made, oldest first.
     pub changes: Vec<Change>,
-    /// The days of locations that it counts against. An image keeps them beside the reservation.
+    /// The days of locations that it counts against. A checkpoint keeps them beside the reservation.
     #[serde(skip)]
     pub orders: Few<OrderDay>,
-    /// Whose it counts as once it is closed: a digest of who made it; 0 for nobody that is known. An image keeps it
+    /// Whose it counts as once it is closed: a digest of who made it; 0 for nobody that is known. A checkpoint keeps it
     /// beside the reservation.
     #[serde(skip)]
     pub caller: u32,
@@ -450,7 +450,7 @@ impl Reservation {
     }
 
     /// Applies a record that changes this reservation. Called once for each, in log order, live and in replay alike; a
-    /// record that is already in (an image may be newer than the replay) changes nothing.
+    /// record that is already in (a checkpoint may be newer than the replay) changes nothing.
     pub fn apply(&mut self, at: At<'_>, progress: Progress<'_>) {
         if at.seq <= self.version {
             return;

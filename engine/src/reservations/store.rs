@@ -457,7 +457,7 @@ impl ReservationStore {
         true
     }
 
-    /// What is kept, oldest first, for an image: each whole or as an entry, with its version.
+    /// What is kept, oldest first, for a checkpoint: each whole or as an entry, with its version.
     pub fn each(&self) -> impl Iterator<Item = Known> {
         let mut from = Some(0);
         let next = move || {
@@ -557,7 +557,7 @@ impl ReservationStore {
         }
     }
 
-    /// Journal thread only: puts back an entry from an image.
+    /// Journal thread only: puts back an entry from a checkpoint.
     pub(crate) fn restore(&self, closed: &Closed) {
         let id = closed.id;
         if self.known(id).is_some() {

@@ -1,4 +1,4 @@
-//! What format 1 of images has otherwise: reservations whose lines had no terms. Frozen.
+//! What format 1 of checkpoints has otherwise: reservations whose lines had no terms. Frozen.
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;

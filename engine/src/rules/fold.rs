@@ -48,7 +48,7 @@ fn rehash(state: &State, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
     }
 }
 
-/// Puts back a rule from an image.
+/// Puts back a rule from a checkpoint.
 pub(crate) fn restore(state: &State, id: RuleId, standing: Option<Standing>) {
     rehash(state, &BTreeSet::from([id]), || state.rules.restore(id, standing));
 }

@@ -128,7 +128,7 @@ impl RuleTable {
         self.stale.store(true, Relaxed);
     }
 
-    /// Puts back what an image holds.
+    /// Puts back what a checkpoint holds.
     pub(crate) fn restore(&self, id: RuleId, standing: Option<Standing>) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let name = standing.as_ref().map(|standing| standing.name.clone());

@@ -154,7 +154,7 @@ impl Writer {
         }
     }
 
-    /// Puts back a cell from an image.
+    /// Puts back a cell from a checkpoint.
     pub(crate) fn restore_cell(&mut self, state: &State, after: &CellAfter, counted_at: Timestamp) {
         if after.level.shortage() > 0 {
             state.short_cells().insert((after.sku, after.location), after.level.shortage());

@@ -60,7 +60,7 @@ pub struct Recent {
     moved: Vec<Moved>,
 }
 
-/// The same as images of formats 1 to 4 have it: nothing is known of the records.
+/// The same as checkpoints of formats 1 to 4 have it: nothing is known of the records.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct RecentV1 {
     version: (Seq, u32),
@@ -188,12 +188,12 @@ impl RecentMovements {
         });
     }
 
-    /// A copy of everything, for an image.
+    /// A copy of everything, for a checkpoint.
     pub(crate) fn copy(&self) -> Vec<((SkuId, LocationId), Recent)> {
         self.cells.iter().map(|entry| (*entry.key(), entry.value().clone())).collect()
     }
 
-    /// Puts back what an image holds.
+    /// Puts back what a checkpoint holds.
     pub(crate) fn restore(&self, sku: SkuId, location: LocationId, recent: Recent) {
         self.cells.insert((sku, location), recent);
     }
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_an_image_knows_counts_once() {
+    fn a_record_that_a_checkpoint_knows_counts_once() {
         let mut recent = Recent::default();
         recent.push((5, 0), Timestamp(1), -2);
         recent.push((5, 1), Timestamp(1), -2);

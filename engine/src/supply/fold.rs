@@ -31,7 +31,7 @@ pub(crate) fn digest(state: &State, sku: SkuId, location: LocationId, supply: &S
     hash::content::digest(&state.catalogue, Part::Supply, state.catalogue.place(sku, location).word(), supply)
 }
 
-/// Puts back a supply that an image holds.
+/// Puts back a supply that a checkpoint holds.
 pub(crate) fn restore(state: &State, sku: SkuId, location: LocationId, supplies: &[Supply]) {
     state.change_ledger(|ledger| ledger.restore_supply(sku, location, supplies));
     let digests = supplies.iter().map(|supply| digest(state, sku, location, supply));

@@ -78,7 +78,7 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Where the log and its images are [default: ./data].
+    /// Where the log and its checkpoints are [default: ./data].
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Where to listen [default: 127.0.0.1:7070].

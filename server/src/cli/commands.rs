@@ -97,8 +97,8 @@ pub fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
         println!("seq                {}", state.view.seq());
         println!("oldest seq kept    {}", engine.oldest());
         println!(
-            "image              {}",
-            report.image.map_or("none".into(), |image| format!("from {}", image.start_seq))
+            "checkpoint              {}",
+            report.checkpoint.map_or("none".into(), |checkpoint| format!("from {}", checkpoint.start_seq))
         );
         println!("replayed           {}", report.replayed);
         println!("log bytes read     {}", report.log.bytes);

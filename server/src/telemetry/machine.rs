@@ -66,8 +66,8 @@ impl Machine {
             metrics::gauge!("anaquel_disk_free_bytes").set(stat.f_bavail.saturating_mul(stat.f_frsize) as f64);
             metrics::gauge!("anaquel_disk_bytes").set(stat.f_blocks.saturating_mul(stat.f_frsize) as f64);
         }
-        let (journal, images) = (self.data.join("journal"), self.data.join("images"));
-        let parts = [("journal", bytes(&journal, DEPTH_MAX)), ("images", bytes(&images, DEPTH_MAX))];
+        let (journal, checkpoints) = (self.data.join("journal"), self.data.join("images"));
+        let parts = [("journal", bytes(&journal, DEPTH_MAX)), ("images", bytes(&checkpoints, DEPTH_MAX))];
         let all = bytes(&self.data, DEPTH_MAX);
         let other = parts.iter().fold(all, |rest, (_, bytes)| rest.saturating_sub(*bytes));
         for (part, bytes) in parts.into_iter().chain([("other", other)]) {

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::format::Head;
-use super::write::{BackupError, Origin, Start, newest_image, write};
+use super::write::{BackupError, Origin, Start, newest_checkpoint, write};
 use crate::engine::checkpoint;
 use crate::engine::directory::Extra;
 use crate::engine::directory::{DataDirectory, kept_files};
@@ -77,14 +77,14 @@ fn of_open(
     let (state, _, journal, report) =
         recover(directory, &super::restore::settings(), LogOptions::default(), Reading::Tail, &mut |_, _, _| Ok(()))?;
     checkpoint::set_aside(
-        &directory.images(),
-        &report.bad_images.iter().map(|bad| bad.path.clone()).collect::<Vec<_>>(),
+        &directory.checkpoints(),
+        &report.bad_checkpoints.iter().map(|bad| bad.path.clone()).collect::<Vec<_>>(),
     )?;
-    let image = if start == Start::Whole { newest_image(directory.path())? } else { None };
+    let checkpoint = if start == Start::Whole { newest_checkpoint(directory.path())? } else { None };
     let (seq, (hash, time)) = state.view.read(|| (state.hash.show(), state.last_time()));
     let kept = kept_files(directory.path())?;
     let reader = journal.reader();
-    let origin = Origin { reader: reader.as_ref(), eras: directory.eras().to_vec(), kept, image, seq, hash, time };
+    let origin = Origin { reader: reader.as_ref(), eras: directory.eras().to_vec(), kept, checkpoint, seq, hash, time };
     write(origin, start, extra, &|_| (), begun, out)
 }
 
@@ -113,7 +113,7 @@ fn copied(directory: &Path, scratch: &Path) -> Result<DataDirectory, BackupError
     for attempt in 0..ATTEMPTS {
         let copy = scratch.join(format!("copy-{attempt}"));
         let marked = known_durable(&directory.join("journal"))?;
-        // Images first: the log that is copied after them reaches what they know.
+        // Checkpoints first: the log that is copied after them reaches what they know.
         copy_all(directory, &copy)?;
         let open = DataDirectory::open_existing(&copy)?;
         let mended = crate::journal::mend(&open.journal())?;

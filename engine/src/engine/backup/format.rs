@@ -5,7 +5,7 @@
 //!  pieces: kind u8 | length u32 | crc32 u32 | payload        the checksum is of kind, length and payload
 //!    1 head   lines of text, `name value`; names that a reader does not know are passed over
 //!    2 file   length of its name u16 | name | bytes: `identity`, `secret`, and files of the server
-//!    3 image  bytes of the image file, one piece behind the other
+//!    3 checkpoint  bytes of the checkpoint file, one piece behind the other
 //!    4 log    batches: first_seq u64 | count u32 | time u64 | length u32 | records, encoded as in the log
 //!    5 end    pieces before it u64 | seq u64 | BLAKE3 of all bytes before it
 //! ```
@@ -53,8 +53,8 @@ pub struct Head {
     pub hash: String,
     /// What that hash covers; two of different formats are not compared.
     pub hash_format: u16,
-    /// From and up to which record the image is; none where the log begins at the first record.
-    pub image: Option<(Seq, Seq)>,
+    /// From and up to which record the checkpoint is; none where the log begins at the first record.
+    pub checkpoint: Option<(Seq, Seq)>,
 }
 
 impl Head {
@@ -64,12 +64,12 @@ impl Head {
     }
 
     fn to_text(&self) -> String {
-        let Self { version, epoch, after, seq, oldest, time, hash, hash_format, image } = self;
+        let Self { version, epoch, after, seq, oldest, time, hash, hash_format, checkpoint } = self;
         let mut text = format!(
             "version {version}\nepoch {epoch}\nafter {after}\nseq {seq}\noldest {oldest}\ntime {}\nhash {hash}\nhash-format {hash_format}\n",
             time.0
         );
-        if let Some((start, end)) = image {
+        if let Some((start, end)) = checkpoint {
             text += &format!("image {start} {end}\n");
         }
         text
@@ -78,10 +78,10 @@ impl Head {
     fn parse(text: &str) -> Option<Self> {
         let value = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         let number = |name: &str| value(name)?.parse::<u64>().ok();
-        let image = match value("image") {
+        let checkpoint = match value("image") {
             None => None,
-            Some(image) => {
-                let (start, end) = image.split_once(' ')?;
+            Some(checkpoint) => {
+                let (start, end) = checkpoint.split_once(' ')?;
                 Some((start.parse().ok()?, end.parse().ok()?))
             }
         };
@@ -94,7 +94,7 @@ impl Head {
             time: Timestamp(number("time")?),
             hash: value("hash")?.to_owned(),
             hash_format: value("hash-format")?.parse().ok()?,
-            image,
+            checkpoint,
         })
     }
 }
@@ -140,7 +140,7 @@ impl<'a> PieceWriter<'a> {
         self.piece(FILE, &[&length.to_le_bytes(), name.as_bytes(), bytes])
     }
 
-    pub fn image(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn checkpoint(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() { Ok(()) } else { self.piece(IMAGE, &[bytes]) }
     }
 
@@ -174,7 +174,7 @@ impl<'a> PieceWriter<'a> {
 #[derive(Debug)]
 pub(super) enum Piece {
     File { name: String, bytes: Vec<u8> },
-    Image(Vec<u8>),
+    Checkpoint(Vec<u8>),
     Log(Vec<Batch>),
 }
 
@@ -209,7 +209,7 @@ impl<R: Read> PieceReader<R> {
             time: Timestamp(0),
             hash: String::new(),
             hash_format: 0,
-            image: None,
+            checkpoint: None,
         };
         let hasher = blake3::Hasher::new();
         let mut reader =
@@ -294,7 +294,7 @@ impl<R: Read> PieceReader<R> {
                 let name = String::from_utf8(name.to_vec()).map_err(|_| damaged("a file has no name"))?;
                 Ok(Some(Piece::File { name, bytes: bytes.to_vec() }))
             }
-            IMAGE => Ok(Some(Piece::Image(payload))),
+            IMAGE => Ok(Some(Piece::Checkpoint(payload))),
             LOG => {
                 let batches = self.batches(&payload)?;
                 Ok(Some(Piece::Log(batches)))
@@ -361,7 +361,7 @@ mod tests {
             time: Timestamp(77),
             hash: "00ff".into(),
             hash_format: 1,
-            image: Some((10, 10)),
+            checkpoint: Some((10, 10)),
         }
     }
 
@@ -369,7 +369,7 @@ mod tests {
         let mut out: Vec<u8> = Vec::new();
         let mut pieces = PieceWriter::begin(&mut out, &head()).unwrap();
         pieces.file("identity", b"text").unwrap();
-        pieces.image(b"image").unwrap();
+        pieces.checkpoint(b"image").unwrap();
         let batch = |first_seq| Batch { first_seq, count: 1, time: Timestamp(9), body: vec![1, 0, 0, 0, 7] };
         pieces.log(&[batch(11)]).unwrap();
         pieces.log(&[batch(12)]).unwrap();

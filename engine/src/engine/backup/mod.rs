@@ -1,6 +1,6 @@
 //! Backups: a data directory at one `seq`, as a stream of checked pieces; and back.
 //!
-//! A whole backup holds the newest image, the log as far back as it is kept, and the small files of the directory. One that
+//! A whole backup holds the newest checkpoint, the log as far back as it is kept, and the small files of the directory. One that
 //! was taken after another holds the log since. Both are read from what is durable, beside the writer ([`write()`]), so that
 //! taking one never makes anybody wait. [`restore`] puts a chain of them together in an empty directory, and reads it as a
 //! start would before it gives it an identity: until then nobody takes it for a data directory.
@@ -17,4 +17,4 @@ pub use directory::{Taken, of_directory};
 pub use format::Head;
 pub use restore::{Chain, Checked, RestoreError, Restored, Until, check, read_head, read_through, restore};
 pub use write::{BackupError, Start};
-pub(crate) use write::{Origin, newest_image, write};
+pub(crate) use write::{Origin, newest_checkpoint, write};

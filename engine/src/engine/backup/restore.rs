@@ -74,8 +74,8 @@ impl From<Damage> for RestoreError {
 #[derive(Debug, Clone)]
 pub struct Chain {
     files: Vec<(PathBuf, Head)>,
-    /// Whether the image is used; without it, the log is read from its first record.
-    with_image: bool,
+    /// Whether the checkpoint is used; without it, the log is read from its first record.
+    with_checkpoint: bool,
     until: Seq,
 }
 
@@ -117,7 +117,7 @@ impl Chain {
     }
 
     fn to(all: &[(PathBuf, Head)], until: Option<Seq>) -> Result<Self, RestoreError> {
-        let reaches_back = |head: &Head| match head.image {
+        let reaches_back = |head: &Head| match head.checkpoint {
             Some((_, end)) if until.is_some_and(|until| end > until) => head.oldest == 1,
             _ => true,
         };
@@ -137,8 +137,8 @@ impl Chain {
                 files.push(next);
             }
             let ends_at = files.last().map_or(0, |(_, head)| head.seq);
-            let with_image = first.1.image.is_some_and(|(_, end)| until.is_none_or(|until| end <= until));
-            let chain = Self { files, with_image, until: until.unwrap_or(ends_at).min(ends_at) };
+            let with_checkpoint = first.1.checkpoint.is_some_and(|(_, end)| until.is_none_or(|until| end <= until));
+            let chain = Self { files, with_checkpoint, until: until.unwrap_or(ends_at).min(ends_at) };
             if until.is_none_or(|until| ends_at >= until) {
                 return Ok(chain);
             }
@@ -154,7 +154,7 @@ impl Chain {
                 let from = all
                     .iter()
                     .filter(|(_, head)| head.is_whole())
-                    .filter_map(|(_, head)| head.image)
+                    .filter_map(|(_, head)| head.checkpoint)
                     .map(|(_, end)| end);
                 match from.min() {
                     Some(from) => {
@@ -262,23 +262,23 @@ impl Whole {
         eras_of(self.identity()?).map_err(|what| self.wrong(what))
     }
 
-    /// The image, as bytes that follow each other.
-    fn image(&mut self) -> ImageBytes<'_> {
-        ImageBytes { reader: &mut self.reader, piece: Vec::new(), at: 0 }
+    /// The checkpoint, as bytes that follow each other.
+    fn checkpoint(&mut self) -> CheckpointBytes<'_> {
+        CheckpointBytes { reader: &mut self.reader, piece: Vec::new(), at: 0 }
     }
 }
 
-struct ImageBytes<'a> {
+struct CheckpointBytes<'a> {
     reader: &'a mut PieceReader<BufReader<File>>,
     piece: Vec<u8>,
     at: usize,
 }
 
-impl Read for ImageBytes<'_> {
+impl Read for CheckpointBytes<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.at == self.piece.len() {
             match self.reader.next()? {
-                Some(Piece::Image(bytes)) => (self.piece, self.at) = (bytes, 0),
+                Some(Piece::Checkpoint(bytes)) => (self.piece, self.at) = (bytes, 0),
                 Some(other) => {
                     self.reader.put_back(other);
                     return Ok(0);
@@ -359,18 +359,18 @@ fn compare(chain: &Chain, seq: Seq, hash: &str) -> Result<Option<bool>, RestoreE
 /// What is wrong with it.
 pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
     let (state, mut folder) = Folder::of_new_state(&settings());
-    let (mut imaged, mut records, mut last_seq) = (0, 0, 0);
+    let (mut checkpointed, mut records, mut last_seq) = (0, 0, 0);
     let ends: Vec<Seq> = chain.files().map(|(_, head)| head.seq).collect();
     chain.each(&mut |step| {
         let batch = match step {
-            Step::Begin(whole) if chain.with_image => {
+            Step::Begin(whole) if chain.with_checkpoint => {
                 let (eras, path) = (whole.eras()?, whole.path.clone());
-                let mut bytes = BufReader::with_capacity(1 << 20, whole.image());
+                let mut bytes = BufReader::with_capacity(1 << 20, whole.checkpoint());
                 let summary = checkpoint::load_from(&mut bytes, &path, &eras, &state, &mut folder);
                 let summary = summary.map_err(|error| RestoreError::NoWay(error.to_string()))?;
                 // What is behind its last frame is none of it.
                 io::copy(&mut bytes, &mut io::sink()).map_err(RestoreError::io(&path))?;
-                (imaged, last_seq) = (summary.start_seq, summary.end_seq);
+                (checkpointed, last_seq) = (summary.start_seq, summary.end_seq);
                 return Ok(());
             }
             Step::Begin(_) => return Ok(()),
@@ -382,7 +382,7 @@ pub fn check(chain: &Chain) -> Result<Checked, RestoreError> {
         for cut in cuts.into_iter().chain([batch.last_seq()]) {
             let Some(piece) = batch.clone().between(begins, cut).map_err(Damage::from)? else { continue };
             begins = cut;
-            records += replay(&state, &mut folder, &piece, imaged)?;
+            records += replay(&state, &mut folder, &piece, checkpointed)?;
             last_seq = last_seq.max(cut);
             if ends.contains(&cut) && last_seq == cut {
                 compare(chain, cut, &state.hash.show())?;
@@ -448,17 +448,17 @@ pub fn restore(chain: &Chain, target: &Path, entropy: u64) -> Result<Restored, R
             written.map_err(|error| io(&path, error))?;
             names.push(name.clone());
         }
-        let (images, start) = (target.join("images"), whole.reader.head().image.map(|(start, _)| start));
-        let mut bytes = whole.image();
-        if let Some(start) = start.filter(|_| chain.with_image) {
-            make_private(&images).map_err(|error| io(&images, error))?;
-            let path = checkpoint::path_of(&images, start);
+        let (checkpoints, start) = (target.join("images"), whole.reader.head().checkpoint.map(|(start, _)| start));
+        let mut bytes = whole.checkpoint();
+        if let Some(start) = start.filter(|_| chain.with_checkpoint) {
+            make_private(&checkpoints).map_err(|error| io(&checkpoints, error))?;
+            let path = checkpoint::path_of(&checkpoints, start);
             let written = private_file().write(true).create_new(true).open(&path).and_then(|mut file| {
                 io::copy(&mut bytes, &mut file)?;
                 file.sync_all()
             });
             written.map_err(|error| io(&path, error))?;
-            sync_directory(&images)?;
+            sync_directory(&checkpoints)?;
         } else {
             io::copy(&mut bytes, &mut io::sink()).map_err(|error| io(target, error))?;
         }

@@ -11,7 +11,7 @@ use crate::engine::identity::Era;
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::{Batch, Damage, JournalReader, ReadError};
 
-/// Bytes of the image in one piece.
+/// Bytes of the checkpoint in one piece.
 const IMAGE_PIECE_BYTES: usize = 256 << 10;
 
 /// Bytes of the log that are read before they are written.
@@ -52,21 +52,21 @@ pub(crate) struct Origin<'a> {
     pub eras: Vec<Era>,
     /// The small files of the directory.
     pub kept: Vec<Extra>,
-    pub image: Option<(PathBuf, File, checkpoint::Summary)>,
+    pub checkpoint: Option<(PathBuf, File, checkpoint::Summary)>,
     /// Where it ends, and what is true there.
     pub seq: Seq,
     pub hash: String,
     pub time: Timestamp,
 }
 
-/// The newest image of a directory that is there to its end, opened: it may be replaced by a newer one.
-pub(crate) fn newest_image(directory: &Path) -> io::Result<Option<(PathBuf, File, checkpoint::Summary)>> {
+/// The newest checkpoint of a directory that is there to its end, opened: it may be replaced by a newer one.
+pub(crate) fn newest_checkpoint(directory: &Path) -> io::Result<Option<(PathBuf, File, checkpoint::Summary)>> {
     // One that was listed may be gone before it is opened; there is a newer one then.
     const ATTEMPTS: usize = 5;
     for _ in 0..ATTEMPTS {
-        let images = checkpoint::list(&directory.join("images"))?;
-        let none = images.is_empty();
-        for (_, path) in images {
+        let checkpoints = checkpoint::list(&directory.join("images"))?;
+        let none = checkpoints.is_empty();
+        for (_, path) in checkpoints {
             match File::open(&path) {
                 Ok(file) => match checkpoint::summary(&file) {
                     Ok(summary) => return Ok(Some((path, file, summary))),
@@ -99,7 +99,7 @@ pub(crate) fn write(
     begun: &mut dyn FnMut(&Head),
     out: &mut dyn Write,
 ) -> Result<Head, BackupError> {
-    let Origin { reader, eras, kept, image, seq, hash, time } = origin;
+    let Origin { reader, eras, kept, checkpoint, seq, hash, time } = origin;
     let (after, from) = match start {
         Start::Whole => (0, reader.oldest()),
         Start::After(epoch, after) if after > seq || epoch_of(&eras, after) != epoch => {
@@ -116,9 +116,9 @@ pub(crate) fn write(
     // The first stretch tells where the log begins, should it have been trimmed at this moment.
     let mut stretch = log.stretch()?;
     let oldest = stretch.first().map_or(seq + 1, |batch| batch.first_seq);
-    let needed = image.as_ref().map_or(1, |(.., image)| image.start_seq + 1);
+    let needed = checkpoint.as_ref().map_or(1, |(.., checkpoint)| checkpoint.start_seq + 1);
     if start == Start::Whole && oldest > needed.min(seq + 1) {
-        let what = format!("the log begins at {oldest}, and the images reach only {}", needed - 1);
+        let what = format!("the log begins at {oldest}, and the checkpoints reach only {}", needed - 1);
         return Err(Damage { seq: needed, what }.into());
     }
     let head = Head {
@@ -130,18 +130,18 @@ pub(crate) fn write(
         time,
         hash,
         hash_format: crate::hash::FORMAT,
-        image: image.as_ref().map(|(.., image)| (image.start_seq, image.end_seq)),
+        checkpoint: checkpoint.as_ref().map(|(.., checkpoint)| (checkpoint.start_seq, checkpoint.end_seq)),
     };
     begun(&head);
     let mut pieces = PieceWriter::begin(out, &head)?;
     for file in kept.iter().chain(extra) {
         pieces.file(&file.name, &file.bytes)?;
     }
-    if let Some((_, mut file, _)) = image {
+    if let Some((_, mut file, _)) = checkpoint {
         let mut buffer = vec![0; IMAGE_PIECE_BYTES];
         loop {
             let length = read_full(&mut file, &mut buffer)?;
-            pieces.image(buffer.get(..length).unwrap_or(&[]))?;
+            pieces.checkpoint(buffer.get(..length).unwrap_or(&[]))?;
             if length < buffer.len() {
                 break;
             }

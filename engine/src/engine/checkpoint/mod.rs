@@ -1,17 +1,17 @@
-//! Images: the durable view written down, so that a restart need not read the whole log.
+//! Checkpoints: the durable view written down, so that a restart need not read the whole log.
 //!
-//! An image is taken by a thread of its own, which is just another reader: it copies a few hundred items at a time,
+//! A checkpoint is taken by a thread of its own, which is just another reader: it copies a few hundred items at a time,
 //! each piece exact at some `seq`, while writes go on. So its pieces differ in age, from `start_seq` on, and a restart
 //! replays the log from there. That mends every difference: levels in the log are absolute, reservations and movements
 //! carry the `seq` of their last change, and kept keys are copied last, so that a key whose answer rests on a
-//! reservation in the image is in the image, too.
+//! reservation in the checkpoint is in the checkpoint, too.
 //!
 //! ```text
 //!  header: "ANAQUEL\0" | format u16 | epoch u64 | start_seq u64
 //!  frames: length u32 | crc32 u32 | payload, which begins with its kind u32      …, the last one being End
 //! ```
 //!
-//! The file is written under another name, synced, and renamed: an image is whole, or is not there. Two generations are
+//! The file is written under another name, synced, and renamed: a checkpoint is whole, or is not there. Two generations are
 //! kept, and the log is kept from the start of the older one.
 
 mod frame;
@@ -46,13 +46,13 @@ const FRAME_BYTES_MAX: u32 = 1 << 30;
 /// Bytes written between two looks at how much room is left.
 const ROOM_CHECK_BYTES: u64 = 8 << 20;
 
-/// An image that is being written.
+/// A checkpoint that is being written.
 const UNFINISHED: &str = "image.unfinished";
 
-/// Why an image cannot be used.
+/// Why a checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the image {path} cannot be used: {what}")]
-pub struct ImageError {
+#[error("the checkpoint {path} cannot be used: {what}")]
+pub struct CheckpointError {
     /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
@@ -70,12 +70,15 @@ impl Writer<'_> {
     fn frame(&mut self, frame: impl Into<Frame>) -> io::Result<()> {
         let frame: Frame = frame.into();
         let payload = journal::encode(&frame);
-        // An image must never take the room that the log needs to stay whole.
+        // A checkpoint must never take the room that the log needs to stay whole.
         self.unchecked_bytes += payload.len() as u64;
         if self.unchecked_bytes >= ROOM_CHECK_BYTES {
             let stat = rustix::fs::statvfs(self.directory)?;
             if stat.f_bavail * stat.f_frsize < self.reserve_bytes + 2 * ROOM_CHECK_BYTES {
-                return Err(io::Error::new(io::ErrorKind::StorageFull, "there is no room for an image beside the log"));
+                return Err(io::Error::new(
+                    io::ErrorKind::StorageFull,
+                    "there is no room for a checkpoint beside the log",
+                ));
             }
             self.unchecked_bytes = 0;
         }
@@ -86,12 +89,12 @@ impl Writer<'_> {
     }
 }
 
-/// Writes an image of `state` into `directory` and returns what it holds. Takes no lock that a writer waits for.
+/// Writes a checkpoint of `state` into `directory` and returns what it holds. Takes no lock that a writer waits for.
 /// `reserve_bytes` of the file system stay free. `durable_up_to` makes the log durable up to a `seq` and says whether it
-/// is: an image that knows more than the log would refuse to start.
+/// is: a checkpoint that knows more than the log would refuse to start.
 ///
 /// # Errors
-/// What the file system said; no image is left behind then.
+/// What the file system said; no checkpoint is left behind then.
 pub fn write(
     state: &State,
     epoch: Epoch,
@@ -132,7 +135,7 @@ fn write_unfinished(
     let file = writer.out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
     if !durable_up_to(end_seq) {
-        return Err(io::Error::other("the log is not durable up to the end of the image"));
+        return Err(io::Error::other("the log is not durable up to the end of the checkpoint"));
     }
     fs::rename(unfinished, path_of(directory, start_seq))?;
     File::open(directory)?.sync_all()?;
@@ -166,7 +169,7 @@ pub(crate) fn path_of(directory: &Path, start_seq: Seq) -> PathBuf {
     directory.join(format!("image-{start_seq:020}"))
 }
 
-/// The images in `directory`, newest first, by the `seq` at which they start.
+/// The checkpoints in `directory`, newest first, by the `seq` at which they start.
 ///
 /// # Errors
 /// What the file system said.
@@ -186,7 +189,7 @@ pub fn list(directory: &Path) -> io::Result<Vec<(Seq, PathBuf)>> {
     Ok(found)
 }
 
-/// Sets a file aside that is not a usable image, so that it counts for no generation, and one that was never finished.
+/// Sets a file aside that is not a usable checkpoint, so that it counts for no generation, and one that was never finished.
 ///
 /// # Errors
 /// What the file system said.
@@ -200,24 +203,24 @@ pub(crate) fn set_aside(directory: &Path, bad: &[PathBuf]) -> io::Result<()> {
     if unfinished.exists() { fs::remove_file(unfinished) } else { Ok(()) }
 }
 
-/// Keeps the two newest images and tells where the older one starts: the log is needed from there on.
+/// Keeps the two newest checkpoints and tells where the older one starts: the log is needed from there on.
 ///
 /// # Errors
 /// What the file system said.
 pub fn keep_two(directory: &Path) -> io::Result<Option<Seq>> {
-    let images = list(directory)?;
-    for (_, path) in images.iter().skip(2) {
+    let checkpoints = list(directory)?;
+    for (_, path) in checkpoints.iter().skip(2) {
         fs::remove_file(path)?;
     }
-    Ok(images.get(1).map(|(seq, _)| *seq))
+    Ok(checkpoints.get(1).map(|(seq, _)| *seq))
 }
 
-/// Loads an image into an empty state.
+/// Loads a checkpoint into an empty state.
 ///
 /// # Errors
-/// [`ImageError`] for a file that is damaged or another log's; the state must be thrown away then.
-pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder) -> Result<Summary, ImageError> {
-    let file = File::open(path).map_err(|error| ImageError { path: path.to_owned(), what: error.to_string() })?;
+/// [`CheckpointError`] for a file that is damaged or another log's; the state must be thrown away then.
+pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder) -> Result<Summary, CheckpointError> {
+    let file = File::open(path).map_err(|error| CheckpointError { path: path.to_owned(), what: error.to_string() })?;
     load_from(&mut BufReader::with_capacity(1 << 20, file), path, eras, state, folder)
 }
 
@@ -228,22 +231,22 @@ pub(crate) fn load_from(
     eras: &[Era],
     state: &State,
     folder: &mut Folder,
-) -> Result<Summary, ImageError> {
-    let wrong = |what: String| ImageError { path: path.to_owned(), what };
+) -> Result<Summary, CheckpointError> {
+    let wrong = |what: String| CheckpointError { path: path.to_owned(), what };
     let io = |error: io::Error| wrong(error.to_string());
     let mut header = [0; HEADER];
     input.read_exact(&mut header).map_err(io)?;
     let (magic, rest) = header.split_at(8);
     let (format, rest) = rest.split_at(2);
-    let (image_epoch, start_seq) = rest.split_at(8);
+    let (checkpoint_epoch, start_seq) = rest.split_at(8);
     if magic != MAGIC {
-        return Err(wrong("it is not an image".into()));
+        return Err(wrong("it is not a checkpoint".into()));
     }
     if !(OLDEST_FORMAT..=FORMAT).any(|known| format == known.to_le_bytes()) {
         return Err(wrong(format!("its format is not {OLDEST_FORMAT} to {FORMAT}, which this build reads")));
     }
     // One of an earlier era may know what both histories have, and nothing that the other has by itself.
-    let era = eras.iter().position(|era| image_epoch == era.epoch.0.to_le_bytes());
+    let era = eras.iter().position(|era| checkpoint_epoch == era.epoch.0.to_le_bytes());
     let era = era.ok_or_else(|| wrong("it belongs to another log".into()))?;
     let left_at = eras.get(era + 1).map(|next| next.after);
     loop {
@@ -266,13 +269,13 @@ pub(crate) fn load_from(
                 state.set_last_time(summary.last_time);
                 return Ok(summary);
             }
-            Frame::Own(own::Frame::End(_)) => return Err(wrong("its end belongs to another image".into())),
+            Frame::Own(own::Frame::End(_)) => return Err(wrong("its end belongs to another checkpoint".into())),
             frame => frame::restore_own(state, frame),
         }
     }
 }
 
-/// What an image holds, from its last frame; the others are stepped over and not checked.
+/// What a checkpoint holds, from its last frame; the others are stepped over and not checked.
 ///
 /// # Errors
 /// It is not there to its end.

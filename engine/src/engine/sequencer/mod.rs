@@ -272,7 +272,7 @@ impl Sequencer {
         }
     }
 
-    /// Lets go of some log that no image needs and nobody may ask for any more; true when none is left.
+    /// Lets go of some log that no checkpoint needs and nobody may ask for any more; true when none is left.
     pub fn trim(&mut self, before: Seq) -> bool {
         let trimmed = self.journal.trim(before);
         self.draft.log_from = self.reader.oldest();

@@ -11,7 +11,7 @@
 //! - a cell's `reserved` is the sum of what its reservations have outstanding and is there,
 //! - of a SKU that nobody counts a cell holds exactly what is promised of it.
 //!
-//! A log whose beginning was trimmed cannot be proven from nothing; then the auditor starts from the image, and says so.
+//! A log whose beginning was trimmed cannot be proven from nothing; then the auditor starts from the checkpoint, and says so.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,7 +37,7 @@ pub struct Proof {
     pub seq: Seq,
     /// Records checked one by one.
     pub records_checked: u64,
-    /// The `seq` of the image that the check starts from; 0 for the whole log.
+    /// The `seq` of the checkpoint that the check starts from; 0 for the whole log.
     pub checked_after: Seq,
     /// Cells.
     pub cells: u64,
@@ -235,10 +235,10 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
         &Settings { idempotency_bytes: u64::MAX, closed_reservation_bytes: u64::MAX, ..Settings::default() },
         LogOptions::default(),
         Reading::Whole,
-        &mut |state: &State, image: Option<Seq>, batch: &Batch| {
+        &mut |state: &State, checkpoint: Option<Seq>, batch: &Batch| {
             if auditor.next_seq.is_none() && batch.first_seq > 1 {
-                // The beginning was trimmed. From the end of the image on, what was replayed so far is exact.
-                if image.is_none_or(|end_seq| batch.first_seq <= end_seq) {
+                // The beginning was trimmed. From the end of the checkpoint on, what was replayed so far is exact.
+                if checkpoint.is_none_or(|end_seq| batch.first_seq <= end_seq) {
                     return Ok(());
                 }
                 checked_after = batch.first_seq - 1;

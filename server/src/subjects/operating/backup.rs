@@ -48,7 +48,7 @@ const MEDIA_TYPE: &str = "application/octet-stream";
 
 /// A backup, exact at one `seq`.
 ///
-/// The newest image and the log, in checked pieces, streamed as they are read; `anaquel backup` takes it and reads it back,
+/// The newest checkpoint and the log, in checked pieces, streamed as they are read; `anaquel backup` takes it and reads it back,
 /// `anaquel restore` makes a data directory of it. It holds the names of keys and their hashes, and what ids of reservations
 /// are made with: keep it as you keep the data directory. One that breaks off has no end, and is none.
 #[utoipa::path(

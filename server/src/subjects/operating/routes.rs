@@ -146,7 +146,7 @@ pub async fn info(State(app): State<App>) -> Response {
     }))
 }
 
-/// What is known of the log from before the image.
+/// What is known of the log from before the checkpoint.
 fn old_log(app: &App) -> serde_json::Value {
     let old_log = app.engine.old_log();
     let state = match (&old_log.damage, old_log.is_over) {

@@ -67,7 +67,7 @@ pub static WORDS: Words = Words {
                 ("journal", "any", "The store, when it syncs, and its health"),
                 ("clock", "any", "The clock, and how far it is from the log's time"),
                 ("expiry", "text", "`running` or `frozen`"),
-                ("old_log", "any", "What a check of the log before the last image has found so far"),
+                ("old_log", "any", "What a check of the log before the last checkpoint has found so far"),
             ],
         ),
         ("ClockTrusted", "Holds expire again.", &[("expiry", "text", "`running`")]),
