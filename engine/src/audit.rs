@@ -10,7 +10,7 @@ use crate::kernel::cell_after::CellAfter;
 use crate::kernel::few::Few;
 use crate::level::StockLevel;
 use crate::reservations::promise::{LineTerms, OrderDay};
-use crate::reservations::{Reservation, State as Life};
+use crate::reservations::{Reservation, ReservationState};
 use crate::rules::audit::RuleAudit;
 use crate::state::State;
 use crate::supply::audit::SupplyAudit;
@@ -42,7 +42,7 @@ pub(crate) struct Audited {
     pub lines: Vec<AuditedLine>,
     /// Line by line, where there are any.
     pub terms: Vec<LineTerms>,
-    pub state: Option<Life>,
+    pub state: Option<ReservationState>,
     pub channel: ChannelId,
     pub orders: Few<OrderDay>,
 }

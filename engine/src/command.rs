@@ -10,7 +10,7 @@ pub use crate::kernel::version::{Precondition, Seen, Version, Versions};
 pub use crate::outcome::{Completion, Listener, Loaded, Outcome, Told};
 pub use crate::refusal::{Failure, Refusal, Short};
 pub use crate::reservations::command::{
-    GroupLine, LineUnits, Rebind, Reserve, ReserveLine, SUPERSEDES_MAX, StepRequest,
+    GroupLine, LineUnits, Reallocation, Reserve, ReserveLine, SUPERSEDES_MAX, StepRequest,
 };
 pub use crate::rules::command::RuleFields;
 pub use crate::stock::command::{AsOf, Count, Movement};

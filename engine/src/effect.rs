@@ -14,14 +14,14 @@ use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Time
 use crate::kernel::cause::Cause;
 use crate::kernel::cell_after::CellAfter;
 use crate::reservations::promise::{
-    Arranged, Cancelled, Collected, Confirmed, Expired, Extended, LineChange, LineTerms, LineWait, OrderDay,
-    PickupBySet, Purpose, Readied, Rebound, Reserved, Superseded,
+    Arranged, Cancelled, Collected, Confirmed, Expired, Extended, LineBackorder, LineChange, LineTerms, OrderDay,
+    PickupBySet, Purpose, Readied, Reallocated, Reserved, Superseded,
 };
 use crate::rules::RuleId;
 use crate::rules::set::RuleSet;
 use crate::stock::confirmed::CountsConfirmed;
 use crate::stock::movement::{Counted, Moved};
-use crate::supply::received::{Fill, SupplySet, SupplyUsed, WaitDated};
+use crate::supply::received::{BackorderDated, Fill, SupplySet, SupplyUsed};
 
 /// The place of a record in the log, its time, and who asked for it.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +55,7 @@ pub enum Effect<'a> {
     /// Promises got units that they waited for, by reservation and line. Owned by reservations.
     Filled(&'a [Fill]),
     /// Promises that wait are at risk, or no longer are, by reservation and line. Owned by reservations.
-    Dated(&'a [WaitDated]),
+    Dated(&'a [BackorderDated]),
     /// Inbound supply changed. Owned by supply.
     Inbound(Inbound<'a>),
     /// Rules changed. Owned by rules.
@@ -103,7 +103,7 @@ impl<'a> Made<'a> {
     }
 
     /// Units that are to come, by line.
-    pub fn waits(&self) -> &'a [LineWait] {
+    pub fn waits(&self) -> &'a [LineBackorder] {
         self.arranged.map_or(&[], |arranged| &arranged.waits)
     }
 
@@ -156,7 +156,7 @@ pub enum Step<'a> {
     /// It outlived its deadline.
     Expired(&'a Expired),
     /// Units moved to other locations, or the location of some was made public.
-    Rebound(&'a Rebound),
+    Reallocated(&'a Reallocated),
     /// It got another deadline by which it is to be fetched, or none.
     PickupBySet(&'a PickupBySet),
 }
@@ -174,7 +174,7 @@ impl<'a> Step<'a> {
             Self::Cancelled(step) => Some(step.reservation),
             Self::Extended(step) => Some(step.reservation),
             Self::Expired(step) => Some(step.reservation),
-            Self::Rebound(step) => Some(step.reservation),
+            Self::Reallocated(step) => Some(step.reservation),
             Self::PickupBySet(step) => Some(step.reservation),
         }
     }
@@ -191,7 +191,7 @@ impl<'a> Step<'a> {
             | Self::Readied(_)
             | Self::Collected(_)
             | Self::Extended(_)
-            | Self::Rebound(_)
+            | Self::Reallocated(_)
             | Self::PickupBySet(_) => None,
         }
     }

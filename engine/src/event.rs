@@ -26,13 +26,13 @@ pub use crate::kernel::cause::{Cause, IdempotencyKey, Origin};
 pub use crate::kernel::cell_after::CellAfter;
 pub use crate::kernel::few::Few;
 pub use crate::reservations::promise::{
-    Arranged, Cancelled, Collected, Confirmed, Expired, Extended, LineChange, LineTerms, LineWait, Move, OrderDay,
-    PickupBySet, Promised, Purpose, Readied, Rebound, Replaced, Reserved, ReservedLine, Superseded, Turn,
+    Arranged, Cancelled, Collected, Confirmed, Expired, Extended, LineBackorder, LineChange, LineTerms, Move, OrderDay,
+    PickupBySet, Promised, Purpose, QueuePosition, Readied, Reallocated, Replaced, Reserved, ReservedLine, Superseded,
 };
 pub use crate::rules::set::RuleSet;
 pub use crate::stock::movement::{Counted, Moved, MovementKind};
 pub use crate::supply::inbound::SupplyKind;
-pub use crate::supply::received::{CellToCome, Fill, Received, SupplySet, SupplyUsed, WaitDated};
+pub use crate::supply::received::{BackorderDated, CellToCome, Fill, Received, SupplySet, SupplyUsed};
 pub use crate::told::{PlaceSet, Thing, Told};
 
 use crate::catalogue::event as catalogue;

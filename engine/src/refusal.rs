@@ -5,7 +5,7 @@ use crate::ids::{Name, ReservationId, Seq};
 use crate::imports::imported::RowError;
 use crate::kernel::holder::Holder;
 use crate::level::Constraint;
-use crate::reservations::State;
+use crate::reservations::ReservationState;
 use crate::rules::RuleId;
 
 /// Why something was not done.
@@ -53,23 +53,23 @@ pub enum Refusal {
     Insufficient(Vec<Short>),
     /// The reservation is in a state from which this cannot happen.
     #[error("a reservation that is {0:?} cannot do this")]
-    WrongState(State),
+    WrongState(ReservationState),
     /// Where it is, is open.
     #[error("this line has no location yet; call `bind` first")]
-    Unbound(State),
+    Unallocated(ReservationState),
     /// Units of it are still to come.
     #[error("{1} of its units are still to come; name the lines and units that are there, or wait")]
-    Waiting(State, u64),
+    Waiting(ReservationState, u64),
     /// The history of the reservation is as long as it may be.
     #[error(
         "the reservation has {1} changes, and reservations.changes_max allows no more; it can still be confirmed, put aside, collected or cancelled whole"
     )]
-    TooManyChanges(State, usize),
+    TooManyChanges(ReservationState, usize),
     /// More units of a line than it has left.
     #[error("lines[{line}].quantity: the reservation has {left} of these left")]
     TooManyUnits {
         /// The reservation's state.
-        state: State,
+        state: ReservationState,
         /// Which line of the request, from 0.
         line: usize,
         /// Units left.
@@ -81,7 +81,7 @@ pub enum Refusal {
         /// Which of those that the request names, from 0.
         at: usize,
         /// Its state.
-        state: State,
+        state: ReservationState,
     },
     /// There is no hold that is to be replaced.
     #[error("supersedes[{at}]: there is no such reservation")]

@@ -7,7 +7,7 @@ use anaquel_engine::command::{
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::journal::memory::Fault;
 use anaquel_engine::patch::Patch;
-use anaquel_engine::reservation::State;
+use anaquel_engine::reservation::ReservationState;
 
 #[test]
 fn a_late_count_knows_of_a_hand_over_in_its_own_batch() {
@@ -60,7 +60,7 @@ fn a_refusal_that_rests_on_the_batch_is_not_told_when_the_batch_comes_to_nothing
         Box::new(|| shop.confirm(order.id).map(|record| record.state)),
     ]);
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Failure::ReadOnly(_)))), "{outcomes:?}");
-    assert_eq!(shop.confirm(order.id).unwrap().state, State::Confirmed);
+    assert_eq!(shop.confirm(order.id).unwrap().state, ReservationState::Confirmed);
     shop.check_promises();
 }
 
@@ -73,8 +73,8 @@ fn cancel_and_confirm_in_one_batch_are_decided_in_order() {
         Box::new(|| shop.cancel(order.id).map(|record| record.state)) as Box<dyn FnOnce() -> _ + Send>,
         Box::new(|| shop.confirm(order.id).map(|record| record.state)),
     ]);
-    assert!(matches!(outcomes[0], Ok(State::Cancelled)));
-    assert!(matches!(outcomes[1], Err(Failure::Refused(Refusal::WrongState(State::Cancelled)))));
+    assert!(matches!(outcomes[0], Ok(ReservationState::Cancelled)));
+    assert!(matches!(outcomes[1], Err(Failure::Refused(Refusal::WrongState(ReservationState::Cancelled)))));
     assert_eq!(shop.level("A", "s1"), level(1, 0));
     shop.check_promises();
 }

@@ -10,7 +10,7 @@ use anaquel_engine::event::{Cause, IdempotencyKey};
 use anaquel_engine::idempotency::Begin;
 use anaquel_engine::ids::{ReservationId, Seq, Timestamp};
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::reservation::{Filter, Reservation, State, Step};
+use anaquel_engine::reservation::{Filter, Reservation, ReservationState, Step};
 use anaquel_engine::settings::Settings;
 
 /// Nothing that is closed is kept whole.
@@ -137,7 +137,12 @@ impl Lives {
         let code = known.iter().find_map(|of| of.pickup_code.clone()).map(String::from);
         for location in [None, catalogue.locations.id("s1")] {
             for customer in [None, some("guest"), some("nobody")] {
-                for state in [None, Some(State::Held), Some(State::Collected), Some(State::Cancelled)] {
+                for state in [
+                    None,
+                    Some(ReservationState::Held),
+                    Some(ReservationState::Collected),
+                    Some(ReservationState::Cancelled),
+                ] {
                     for channel in [None, catalogue.channels.id("app")] {
                         for (order, pickup_code) in [(None, None), (some("o-1"), None), (None, code.clone())] {
                             let customer = customer.clone();
@@ -222,13 +227,16 @@ fn what_is_asked_of_one_that_is_over_is_decided_without_it() {
         assert!(matches!(done, Err(Failure::AsItIs(id)) if id == made.id), "{done:?}");
     }
     for refused in [shop.cancel(made.id), shop.try_step(made.id, StepRequest::Extend { ttl_seconds: 60 })] {
-        assert!(matches!(refused, Err(Failure::Refused(Refusal::WrongState(State::Collected)))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(Failure::Refused(Refusal::WrongState(ReservationState::Collected)))),
+            "{refused:?}"
+        );
     }
     let mut again = hold(&[("A", "s0", 1)]);
     again.supersedes = [made.id].into();
     let refused = shop.try_reserve(again).unwrap_err();
     assert!(
-        matches!(refused, Failure::Refused(Refusal::NotReplaceable { at: 0, state: State::Collected })),
+        matches!(refused, Failure::Refused(Refusal::NotReplaceable { at: 0, state: ReservationState::Collected })),
         "{refused}"
     );
     assert_eq!(shop.engine.state().view.seq(), seq, "nothing was logged");
@@ -250,8 +258,12 @@ fn closing_and_a_step_behind_it_in_the_queue() {
     let told = |at: usize| done[at].as_ref().unwrap();
     assert_eq!(told(0).expires_at, Timestamp(START_MS + 600_000));
     assert_eq!(told(1).expires_at, Timestamp(START_MS + 500_000));
-    assert_eq!((told(2).state, told(3)), (State::Cancelled, told(2)));
-    assert!(matches!(done[4], Err(Failure::Refused(Refusal::WrongState(State::Cancelled)))), "{:?}", done[4]);
+    assert_eq!((told(2).state, told(3)), (ReservationState::Cancelled, told(2)));
+    assert!(
+        matches!(done[4], Err(Failure::Refused(Refusal::WrongState(ReservationState::Cancelled)))),
+        "{:?}",
+        done[4]
+    );
 }
 
 #[test]
@@ -304,14 +316,14 @@ fn a_history_has_a_bound_and_an_order_can_still_be_ended() {
         part().unwrap();
     }
     for refused in [part(), shop.try_step(made.id, StepRequest::Extend { ttl_seconds: 600 })] {
-        let Err(Failure::Refused(refusal @ Refusal::TooManyChanges(State::Held, 20))) = refused else {
+        let Err(Failure::Refused(refusal @ Refusal::TooManyChanges(ReservationState::Held, 20))) = refused else {
             panic!("{refused:?}");
         };
         assert!(refusal.to_string().contains("reservations.changes_max"));
     }
     shop.confirm(made.id).unwrap();
     shop.try_step(made.id, StepRequest::Ready { entropy: 1 }).unwrap();
-    assert_eq!(shop.collect(made.id).unwrap().state, State::Collected);
+    assert_eq!(shop.collect(made.id).unwrap().state, ReservationState::Collected);
     shop.check_promises();
 }
 

@@ -11,7 +11,7 @@ use anaquel_engine::idempotency::Begin;
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::{Fault, MemoryDisk};
 use anaquel_engine::recovery::Options;
-use anaquel_engine::reservation::State;
+use anaquel_engine::reservation::ReservationState;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Health, verify};
 
@@ -101,7 +101,7 @@ fn an_acknowledged_write_survives_any_power_cut() {
         shop.disk.crash(kept);
         let shop = Shop::on(shop.disk, shop.clock, Settings::default());
         assert_eq!(shop.level("A", "s1"), level(5, 2));
-        assert_eq!(shop.engine.state().reservations.get(order.id).unwrap().state, State::Held);
+        assert_eq!(shop.engine.state().reservations.get(order.id).unwrap().state, ReservationState::Held);
         assert!(hash(&shop.engine).0 >= acknowledged.0);
         shop.check_promises();
     }
@@ -116,7 +116,7 @@ fn a_full_disk_refuses_and_recovers_by_itself() {
     assert!(matches!(refused, Failure::ReadOnly(_)), "{refused}");
     shop.check_promises();
     shop.wait_until("there is room again", || shop.engine.health() == Health::Ready);
-    assert_eq!(shop.reserve(&[("A", "s1", 5)]).state, State::Held);
+    assert_eq!(shop.reserve(&[("A", "s1", 5)]).state, ReservationState::Held);
 }
 
 #[test]
@@ -366,7 +366,7 @@ fn a_clock_that_jumped_at_start_kills_no_hold_until_it_is_trusted() {
     assert_eq!(report.clock_ahead_seconds, Some(40 * 86_400));
     assert!(shop.engine.expiry_frozen());
     shop.receive("B", "s1", 1);
-    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, State::Held);
+    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, ReservationState::Held);
     shop.engine.trust_clock();
     shop.wait_until("it expires", || shop.level("A", "s1") == level(1, 0));
 }
@@ -415,7 +415,7 @@ fn a_wrong_clock_at_start_never_gets_into_the_log() {
     let shop = Shop { engine, clock, disk: MemoryDisk::default() };
     assert_eq!(report.clock_behind_seconds, None);
     shop.receive("B", "s1", 1);
-    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, State::Held);
+    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, ReservationState::Held);
 }
 
 #[test]

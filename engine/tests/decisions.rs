@@ -34,11 +34,11 @@ fn short(told: Result<Arc<anaquel_engine::reservation::Reservation>, Failure>) -
     }
 }
 
-fn rebound(shop: &Shop) -> usize {
+fn reallocated(shop: &Shop) -> usize {
     let records = shop.engine.events(0, usize::MAX).unwrap();
     records
         .iter()
-        .filter(|record| matches!(record.event, Event::Reservations(reservation::event::Event::Rebound(_))))
+        .filter(|record| matches!(record.event, Event::Reservations(reservation::event::Event::Reallocated(_))))
         .count()
 }
 
@@ -59,7 +59,7 @@ fn quantities_move_along_a_path_at_once() {
             }
             shop.receive("A", &places[hops], units);
             shop.reserve(&[("A", "p0", units as u32)]);
-            assert_eq!(rebound(&shop), hops, "one record for each promise that moves");
+            assert_eq!(reallocated(&shop), hops, "one record for each promise that moves");
             assert!(places.iter().all(|place| shop.level("A", place).free() == 0));
             audit(&shop);
         }
@@ -156,9 +156,9 @@ fn a_decision_moves_so_many_promises_and_no_more() {
     let refused = short(shop.try_reserve(hold(&[("A", "a", 50)])));
     assert_eq!((refused.constraint, refused.available), (Constraint::Group, 10));
     assert_eq!(refused.limit, Some("limits.plan_promises"));
-    assert_eq!(rebound(&shop), 0);
+    assert_eq!(reallocated(&shop), 0);
     shop.reserve(&[("A", "a", 10)]);
-    assert_eq!(rebound(&shop), 10);
+    assert_eq!(reallocated(&shop), 10);
     audit(&shop);
 }
 

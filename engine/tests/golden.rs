@@ -54,7 +54,7 @@ fn replaced() -> Event {
         supersedes: Some(Box::new(superseded(9))),
     };
     let terms = vec![LineTerms { group: Some(GroupId(2)), bound: true, charges: vec![(RuleId(1), 12)] }];
-    let wait = LineWait {
+    let wait = LineBackorder {
         line: 0,
         quantity: 1,
         latest: Timestamp(99),
@@ -272,7 +272,7 @@ fn events_of_v3() -> Vec<(Option<Box<Cause>>, Event)> {
     let (latest, promised_for) = (Timestamp(99), Timestamp(66));
     let arranged = Arranged {
         promised: Promised { reserved, terms: vec![LineTerms::default()] },
-        waits: vec![LineWait {
+        waits: vec![LineBackorder {
             line: 0,
             quantity: 2,
             latest,
@@ -282,7 +282,7 @@ fn events_of_v3() -> Vec<(Option<Box<Cause>>, Event)> {
         }],
         orders: vec![OrderDay { location: LocationId(3), day: 20_000 }],
     };
-    let dated = |expected_at| WaitDated {
+    let dated = |expected_at| BackorderDated {
         reservation: ReservationId(9),
         line: 1,
         sku: SkuId(7),
@@ -307,7 +307,7 @@ fn events_of_v3() -> Vec<(Option<Box<Cause>>, Event)> {
         Event::Supply(supply::event::Event::Received(Box::new(received))),
         Event::Supply(supply::event::Event::Filled(fills)),
         Event::Reservations(reservation::event::Event::Arranged(Box::new(arranged))),
-        Event::Supply(supply::event::Event::WaitsDated(vec![dated(None), dated(Some(Timestamp(77)))])),
+        Event::Supply(supply::event::Event::BackordersDated(vec![dated(None), dated(Some(Timestamp(77)))])),
         Event::Demand(demand::event::Event::DemandLost(vec![lost])),
         Event::Imports(imports::event::Event::Imported(Box::new(supply))),
     ];
@@ -364,7 +364,7 @@ fn events_of_v2() -> Vec<(Option<Box<Cause>>, Event)> {
         (None, Event::Reservations(reservation::event::Event::Promised(Box::new(Promised { reserved, terms })))),
         (
             None,
-            Event::Reservations(reservation::event::Event::Rebound(Box::new(Rebound {
+            Event::Reservations(reservation::event::Event::Reallocated(Box::new(Reallocated {
                 reservation: ReservationId(9),
                 moves,
                 bound: vec![0, 1],

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::common::{Shop, audit, hold, hold_in_group, name, rule};
 use anaquel_engine::admission::Place;
-use anaquel_engine::command::{Failure, Rebind, Refusal, StepRequest};
+use anaquel_engine::command::{Failure, Reallocation, Refusal, StepRequest};
 use anaquel_engine::event::Event;
 use anaquel_engine::ids::LocationId;
 use anaquel_engine::level::Constraint;
@@ -26,9 +26,9 @@ fn location(shop: &Shop, text: &str) -> LocationId {
     shop.engine.state().catalogue.locations.id(text).unwrap()
 }
 
-fn to(shop: &Shop, place: &str) -> Rebind {
+fn to(shop: &Shop, place: &str) -> Reallocation {
     let sku = shop.engine.state().catalogue.skus.id("A").unwrap();
-    Rebind { sku, group: None, from: None, to: Some(location(shop, place)), quantity: None }
+    Reallocation { sku, group: None, from: None, to: Some(location(shop, place)), quantity: None }
 }
 
 #[test]
@@ -88,21 +88,21 @@ fn binding_makes_the_place_public_and_moves_it_where_it_is_wanted() {
     shop.put_group("g", &["a", "b"]);
     let made = shop.try_reserve(hold_in_group(&[("A", "g", 2)])).unwrap();
     let order = shop.confirm(made.id).unwrap();
-    assert!(matches!(shop.collect(order.id), Err(Failure::Refused(Refusal::Unbound(_)))));
+    assert!(matches!(shop.collect(order.id), Err(Failure::Refused(Refusal::Unallocated(_)))));
     let bound = shop.try_step(order.id, StepRequest::Bind { lines: Some(vec![to(&shop, "b")]) }).unwrap();
-    assert_eq!((places(&shop, &bound), bound.is_unbound()), (vec![("b".to_owned(), 2)], false));
+    assert_eq!((places(&shop, &bound), bound.is_unallocated()), (vec![("b".to_owned(), 2)], false));
     assert_eq!((shop.level("A", "a").reserved, shop.level("A", "b").reserved), (0, 2));
     let again = shop.try_step(order.id, StepRequest::Bind { lines: None }).unwrap();
     assert_eq!(again.version, bound.version, "bound is bound");
-    let one = Rebind { quantity: Some(1), ..to(&shop, "a") };
-    let moved = shop.try_step(order.id, StepRequest::Rebind { lines: vec![one] }).unwrap();
+    let one = Reallocation { quantity: Some(1), ..to(&shop, "a") };
+    let moved = shop.try_step(order.id, StepRequest::Reallocation { lines: vec![one] }).unwrap();
     assert_eq!(places(&shop, &moved), [("a".to_owned(), 1), ("b".to_owned(), 1)]);
     assert_eq!(moved.as_of(bound.version), *bound, "the record as it was can still be told");
     assert_eq!(moved.as_of(made.id.0).lines, made.lines);
-    let rebound = |record: &anaquel_engine::event::Record| {
-        matches!(record.event, Event::Reservations(reservation::event::Event::Rebound(_)))
+    let reallocated = |record: &anaquel_engine::event::Record| {
+        matches!(record.event, Event::Reservations(reservation::event::Event::Reallocated(_)))
     };
-    assert_eq!(shop.engine.events(0, usize::MAX).unwrap().iter().filter(|record| rebound(record)).count(), 2);
+    assert_eq!(shop.engine.events(0, usize::MAX).unwrap().iter().filter(|record| reallocated(record)).count(), 2);
     shop.collect(order.id).unwrap();
     assert_eq!((shop.level("A", "a").on_hand, shop.level("A", "b").on_hand), (2, 2));
     audit(&shop);
@@ -116,7 +116,7 @@ fn a_place_without_room_refuses_a_rebind_and_leaves_everything_as_it_is() {
     shop.receive("A", "b", 1);
     let mine = shop.reserve(&[("A", "a", 1)]);
     shop.reserve(&[("A", "b", 1)]);
-    let refused = shop.try_step(mine.id, StepRequest::Rebind { lines: vec![to(&shop, "b")] }).unwrap_err();
+    let refused = shop.try_step(mine.id, StepRequest::Reallocation { lines: vec![to(&shop, "b")] }).unwrap_err();
     assert!(matches!(refused, Failure::Refused(Refusal::Insufficient(_))), "{refused}");
     assert_eq!((shop.level("A", "a").reserved, shop.level("A", "b").reserved), (1, 1));
     shop.put_group("g", &["a", "b"]);
@@ -269,8 +269,10 @@ fn open_promises_also_make_up_for_what_a_cell_lacks_of_its_floor() {
         [("x".to_owned(), 4), ("y".to_owned(), 6)]
     );
     let three = shop.reserve(&[("A", "y", 3)]);
-    let moved =
-        shop.try_step(three.id, StepRequest::Rebind { lines: vec![Rebind { quantity: Some(2), ..to(&shop, "x") }] });
+    let moved = shop.try_step(
+        three.id,
+        StepRequest::Reallocation { lines: vec![Reallocation { quantity: Some(2), ..to(&shop, "x") }] },
+    );
     assert!(moved.is_err(), "there is room for one at y and none to go to");
     shop.check_promises();
     audit(&shop);
@@ -282,12 +284,12 @@ fn naming_a_place_binds_what_is_there_and_a_part_is_parted() {
     shop.receive("A", "a", 5);
     shop.put_group("g", &["a"]);
     let made = shop.try_reserve(hold_in_group(&[("A", "g", 3)])).unwrap();
-    let one = Rebind { quantity: Some(1), ..to(&shop, "a") };
+    let one = Reallocation { quantity: Some(1), ..to(&shop, "a") };
     let part = shop.try_step(made.id, StepRequest::Bind { lines: Some(vec![one]) }).unwrap();
-    let open: u32 = part.lines.iter().filter(|line| line.unbound().is_some()).map(|line| line.outstanding()).sum();
+    let open: u32 = part.lines.iter().filter(|line| line.unallocated().is_some()).map(|line| line.outstanding()).sum();
     assert_eq!((open, part.outstanding()), (2, 3));
-    let rest = shop.try_step(made.id, StepRequest::Rebind { lines: vec![to(&shop, "a")] }).unwrap();
-    assert!(!rest.is_unbound(), "who names a place knows it from then on");
+    let rest = shop.try_step(made.id, StepRequest::Reallocation { lines: vec![to(&shop, "a")] }).unwrap();
+    assert!(!rest.is_unallocated(), "who names a place knows it from then on");
     assert_eq!(rest.as_of(made.id.0).lines, made.lines);
     audit(&shop);
 }
@@ -395,7 +397,7 @@ fn a_group_line_that_gets_nothing_stays_with_nothing() {
     let lines: Vec<_> = made.lines.iter().map(|line| (line.requested, line.quantity)).collect();
     assert_eq!(lines, [(2, 1), (3, 0)]);
     let bound = shop.try_step(made.id, StepRequest::Bind { lines: None }).unwrap();
-    assert!(!bound.is_unbound());
+    assert!(!bound.is_unallocated());
     audit(&shop);
     shop.cancel(made.id).unwrap();
     audit(&shop);

@@ -7,7 +7,7 @@ use anaquel_engine::event::{Event, Purpose};
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::reservation;
-use anaquel_engine::reservation::{Reservation, State};
+use anaquel_engine::reservation::{Reservation, ReservationState};
 use anaquel_engine::rules::{Amount, Effect};
 
 const DAY: u64 = 86_400;
@@ -27,7 +27,7 @@ fn waits(reservation: &Reservation) -> (u32, u64) {
     (wait.units, (wait.promised_for.0 - START_MS) / 1000 / DAY)
 }
 
-fn states(shop: &Shop, holds: &[&Reservation]) -> Vec<State> {
+fn states(shop: &Shop, holds: &[&Reservation]) -> Vec<ReservationState> {
     holds.iter().map(|hold| now(shop, hold.id).state).collect()
 }
 
@@ -54,17 +54,20 @@ fn several_holds_are_replaced_in_one_record_and_nothing_is_free_in_between() {
         assert_eq!(free, i64::from(cell.sku != a), "{cell:?}");
     });
     assert_eq!([shop.level("A", "s1"), shop.level("B", "s1")], [level(3, 3), level(2, 1)]);
-    assert_eq!(states(&shop, &[&guest, &own, &both]), [State::Cancelled, State::Cancelled, State::Held]);
+    assert_eq!(
+        states(&shop, &[&guest, &own, &both]),
+        [ReservationState::Cancelled, ReservationState::Cancelled, ReservationState::Held]
+    );
     for old in [&guest, &own] {
         let fenced = shop.confirm(old.id).unwrap_err();
-        assert!(matches!(fenced, Failure::Refused(Refusal::WrongState(State::Cancelled))), "{fenced}");
+        assert!(matches!(fenced, Failure::Refused(Refusal::WrongState(ReservationState::Cancelled))), "{fenced}");
         assert_eq!(now(&shop, old.id).as_of(old.version), **old, "what it was is still told");
     }
     audit(&shop);
     let shop = shop.restart();
     assert_eq!(now(&shop, both.id), *both);
     assert!(shop.confirm(guest.id).is_err(), "nor after a restart");
-    assert_eq!(shop.confirm(both.id).unwrap().state, State::Confirmed);
+    assert_eq!(shop.confirm(both.id).unwrap().state, ReservationState::Confirmed);
     shop.check_promises();
     audit(&shop);
 }
@@ -78,7 +81,7 @@ fn a_refusal_leaves_each_of_them() {
     let short = replacing(hold(&[("A", "s1", 6)]), &[&guest, &own]);
     assert_eq!(shop.refusal(short), (Constraint::Reserved, 5), "what is free, and both of its own");
     let refused = shop.try_reserve(replacing(hold(&[("A", "s1", 1)]), &[&guest, &order])).unwrap_err();
-    assert!(matches!(refused, Failure::Refused(Refusal::NotReplaceable { at: 1, state: State::Confirmed })));
+    assert!(matches!(refused, Failure::Refused(Refusal::NotReplaceable { at: 1, state: ReservationState::Confirmed })));
     let mut unknown = replacing(hold(&[("A", "s1", 1)]), &[&guest]);
     unknown.supersedes.push(ReservationId(u64::MAX));
     let refused = shop.try_reserve(unknown).unwrap_err();
@@ -87,7 +90,10 @@ fn a_refusal_leaves_each_of_them() {
     many.supersedes = (1..=SUPERSEDES_MAX as u64 + 1).map(ReservationId).collect();
     let refused = shop.try_reserve(many).unwrap_err();
     assert!(matches!(&refused, Failure::Refused(Refusal::Invalid { field, .. }) if field == "supersedes"), "{refused}");
-    assert_eq!(states(&shop, &[&guest, &own, &order]), [State::Held, State::Held, State::Confirmed]);
+    assert_eq!(
+        states(&shop, &[&guest, &own, &order]),
+        [ReservationState::Held, ReservationState::Held, ReservationState::Confirmed]
+    );
     assert_eq!(shop.level("A", "s1"), level(6, 3));
     shop.check_promises();
     audit(&shop);
@@ -102,10 +108,10 @@ fn what_is_named_twice_is_replaced_once_and_what_expired_gives_nothing_back() {
     let brief = shop.try_reserve(brief).unwrap();
     let own = shop.reserve(&[("A", "s1", 1)]);
     shop.clock.advance(2_000);
-    shop.wait_until("it expired", || now(&shop, brief.id).state == State::Expired);
+    shop.wait_until("it expired", || now(&shop, brief.id).state == ReservationState::Expired);
     let both = shop.try_reserve(replacing(hold(&[("A", "s1", 2)]), &[&own, &brief, &own])).unwrap();
     assert_eq!(shop.level("A", "s1"), level(3, 2));
-    assert_eq!(states(&shop, &[&own, &brief]), [State::Cancelled, State::Expired]);
+    assert_eq!(states(&shop, &[&own, &brief]), [ReservationState::Cancelled, ReservationState::Expired]);
     audit(&shop);
     // As many as may be.
     shop.receive("B", "s1", 16);
@@ -113,8 +119,8 @@ fn what_is_named_twice_is_replaced_once_and_what_expired_gives_nothing_back() {
     let mut all = hold(&[("B", "s1", 16)]);
     all.supersedes = holds.iter().map(|hold| hold.id).collect();
     shop.try_reserve(all).unwrap();
-    assert!(holds.iter().all(|hold| now(&shop, hold.id).state == State::Cancelled));
-    assert_eq!(both.state, State::Held);
+    assert!(holds.iter().all(|hold| now(&shop, hold.id).state == ReservationState::Cancelled));
+    assert_eq!(both.state, ReservationState::Held);
     shop.check_promises();
     audit(&shop);
 }
@@ -128,8 +134,14 @@ fn of_two_that_replace_the_same_hold_one_does() {
     let done = shop.in_one_batch(vec![Box::new(|| ask(&one)), Box::new(|| ask(&other))]);
     assert!(done[0].is_ok());
     let lost = done[1].as_ref().unwrap_err();
-    assert!(matches!(lost, Failure::Refused(Refusal::NotReplaceable { at: 1, state: State::Cancelled })), "{lost}");
-    assert_eq!(states(&shop, &[&guest, &one, &other]), [State::Cancelled, State::Cancelled, State::Held]);
+    assert!(
+        matches!(lost, Failure::Refused(Refusal::NotReplaceable { at: 1, state: ReservationState::Cancelled })),
+        "{lost}"
+    );
+    assert_eq!(
+        states(&shop, &[&guest, &one, &other]),
+        [ReservationState::Cancelled, ReservationState::Cancelled, ReservationState::Held]
+    );
     assert_eq!(shop.level("A", "s1"), level(3, 3));
     // Confirm of one, and a hold that replaces it, in one batch: whichever comes first.
     let both = done[0].as_ref().unwrap().clone();
@@ -152,13 +164,16 @@ fn a_repeat_is_told_the_first_answer_and_a_crash_leaves_all_or_nothing() {
     drop(shop);
     disk.crash(0);
     let shop = Shop::on(disk, clock, Default::default());
-    assert_eq!(states(&shop, &[&guest, &own]), [State::Held, State::Held]);
+    assert_eq!(states(&shop, &[&guest, &own]), [ReservationState::Held, ReservationState::Held]);
     let both = shop.try_reserve_for(request.clone(), keyed(1)).unwrap();
     let (disk, clock) = (shop.disk.clone(), shop.clock.clone());
     drop(shop);
     disk.crash(0);
     let shop = Shop::on(disk, clock, Default::default());
-    assert_eq!(states(&shop, &[&guest, &own, &both]), [State::Cancelled, State::Cancelled, State::Held]);
+    assert_eq!(
+        states(&shop, &[&guest, &own, &both]),
+        [ReservationState::Cancelled, ReservationState::Cancelled, ReservationState::Held]
+    );
     assert_eq!(now(&shop, both.id), *both);
     // Without its key, a repeat is refused; its units are where they were.
     assert!(shop.try_reserve(request).is_err());

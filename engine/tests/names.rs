@@ -16,7 +16,7 @@ use anaquel_engine::ids::{ChannelId, Name, Seq};
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::Options;
-use anaquel_engine::reservation::State;
+use anaquel_engine::reservation::ReservationState;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::{NameSettings, Settings};
 use anaquel_engine::{Engine, verify};
@@ -72,7 +72,11 @@ fn what_callers_make_up_is_limited_and_shared() {
     shop.receive("A", "s1", 1000);
     assert_eq!(make_up(&shop, "greedy", 100), 5, "one caller leaves as many to others as it has");
     assert_eq!(make_up(&shop, "honest", 1), 1);
-    assert_eq!(shop.try_reserve_for(through("greedy-4"), caller("greedy")).unwrap().state, State::Held, "what it has");
+    assert_eq!(
+        shop.try_reserve_for(through("greedy-4"), caller("greedy")).unwrap().state,
+        ReservationState::Held,
+        "what it has"
+    );
     // The account is in the log.
     let shop = {
         let (disk, clock, settings) = (shop.disk.clone(), shop.clock.clone(), shop.engine.settings().clone());

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::{Numbers, START_MS, Shop, audit, hold, hold_in_group, hold_to_come, name, rule};
 use anaquel_engine::admission::ReserveRequest;
-use anaquel_engine::command::{Failure, LocationFields, PutWhat, Rebind, Refusal, StepRequest};
+use anaquel_engine::command::{Failure, LocationFields, PutWhat, Reallocation, Refusal, StepRequest};
 use anaquel_engine::event::{Event, Purpose};
 use anaquel_engine::ids::{LocationId, ReservationId, Timestamp};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::pickup::PickupQuestion;
-use anaquel_engine::reservation::State;
+use anaquel_engine::reservation::ReservationState;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_seeds::seeds;
 
@@ -135,10 +135,10 @@ fn live(numbers: &mut Numbers) -> (u32, u32) {
                 let sku = state.catalogue.skus.id(&sku).unwrap();
                 let id = stands.keys().nth(numbers.below(1 + stands.len() as u64) as usize).copied();
                 if let Some(id) = id {
-                    let line = Rebind { sku, group: None, from: None, to, quantity: None };
+                    let line = Reallocation { sku, group: None, from: None, to, quantity: None };
                     let step = match numbers.below(2) {
                         0 => StepRequest::Bind { lines: Some(vec![line]) },
-                        _ => StepRequest::Rebind { lines: vec![line] },
+                        _ => StepRequest::Reallocation { lines: vec![line] },
                     };
                     let _ = shop.try_step(id, step);
                 }
@@ -181,7 +181,8 @@ fn live(numbers: &mut Numbers) -> (u32, u32) {
         // Whoever came to a place since the last look may be there.
         for (id, known) in &mut stands {
             let (_, reservation) = state.reservation(*id);
-            let Some(reservation) = reservation.filter(|known| matches!(known.state, State::Held | State::Confirmed))
+            let Some(reservation) =
+                reservation.filter(|known| matches!(known.state, ReservationState::Held | ReservationState::Confirmed))
             else {
                 continue;
             };

@@ -8,7 +8,7 @@ use anaquel_engine::command::{Command, Failure, Outcome, Precondition, Put, PutW
 use anaquel_engine::event::MovementKind;
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::level::Constraint;
-use anaquel_engine::reservation::State;
+use anaquel_engine::reservation::ReservationState;
 
 #[test]
 fn the_last_unit_is_sold_once() {
@@ -151,8 +151,8 @@ fn a_shopper_is_never_blocked_by_their_own_units() {
     let new = shop.try_reserve(request.clone()).unwrap();
     assert_eq!(shop.level("A", "s1"), level(3, 3));
     let fenced = shop.confirm(old.id).unwrap_err();
-    assert!(matches!(fenced, Failure::Refused(Refusal::WrongState(State::Cancelled))), "{fenced}");
-    let refused = Refusal::NotReplaceable { at: 0, state: State::Cancelled };
+    assert!(matches!(fenced, Failure::Refused(Refusal::WrongState(ReservationState::Cancelled))), "{fenced}");
+    let refused = Refusal::NotReplaceable { at: 0, state: ReservationState::Cancelled };
     assert_eq!(shop.try_reserve(request).unwrap_err().to_string(), refused.to_string());
     let mut smaller = hold(&[("A", "s1", 1)]);
     smaller.supersedes = [new.id].into();
@@ -169,7 +169,7 @@ fn a_superseding_hold_that_is_refused_leaves_the_old_one() {
     let mut request = hold(&[("A", "s1", 4)]);
     request.supersedes = [old.id].into();
     assert_eq!(shop.refusal(request).1, 3, "one that is free and two of its own");
-    assert_eq!(shop.confirm(old.id).unwrap().state, State::Confirmed);
+    assert_eq!(shop.confirm(old.id).unwrap().state, ReservationState::Confirmed);
     shop.check_promises();
 }
 
@@ -180,11 +180,14 @@ fn own_stock_never_refuses_own_order() {
     let reservation = shop.reserve(&[("A", "s1", 1)]);
     shop.confirm(reservation.id).unwrap();
     let collected = shop.collect(reservation.id).unwrap();
-    assert_eq!(collected.state, State::Collected);
+    assert_eq!(collected.state, ReservationState::Collected);
     assert_eq!(shop.level("A", "s1"), level(0, 0));
     assert_eq!(shop.collect(reservation.id).unwrap().version, collected.version, "a repeat changes nothing");
     assert_eq!(shop.level("A", "s1"), level(0, 0));
-    assert!(matches!(shop.cancel(reservation.id), Err(Failure::Refused(Refusal::WrongState(State::Collected)))));
+    assert!(matches!(
+        shop.cancel(reservation.id),
+        Err(Failure::Refused(Refusal::WrongState(ReservationState::Collected)))
+    ));
     shop.check_promises();
 }
 
@@ -203,17 +206,17 @@ fn confirm_and_expiry_cannot_both_win() {
             let confirmed = confirm.join().unwrap();
             shop.clock.advance(1000);
             match confirmed {
-                Ok(record) => assert_eq!(record.state, State::Confirmed),
-                Err(Failure::Refused(Refusal::WrongState(state))) => assert_eq!(state, State::Expired),
+                Ok(record) => assert_eq!(record.state, ReservationState::Confirmed),
+                Err(Failure::Refused(Refusal::WrongState(state))) => assert_eq!(state, ReservationState::Expired),
                 Err(other) => panic!("{other}"),
             }
         });
         shop.wait_until("the hold is settled", || {
             let state = shop.engine.state().reservations.get(held.id).unwrap().state;
-            state != State::Held
+            state != ReservationState::Held
         });
         let state = shop.engine.state().reservations.get(held.id).unwrap().state;
-        assert_eq!(shop.level("A", "s1").reserved, u32::from(state == State::Confirmed));
+        assert_eq!(shop.level("A", "s1").reserved, u32::from(state == ReservationState::Confirmed));
         shop.check_promises();
     }
 }
@@ -230,7 +233,7 @@ fn an_expired_hold_returns_to_available() {
     assert_eq!(shop.refusal(request.clone()), (Constraint::Reserved, 0));
     shop.clock.advance(9);
     shop.wait_until("the unit is back", || shop.level("A", "s1") == level(1, 0));
-    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, State::Expired);
+    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, ReservationState::Expired);
     shop.try_reserve(request).unwrap();
 }
 
@@ -246,7 +249,7 @@ fn an_order_nobody_fetches_expires_at_its_pickup_by() {
     shop.clock.advance(10_008);
     shop.wait_until("the order expired", || shop.level("A", "s1") == level(1, 0));
     let order = shop.engine.state().reservations.get(order.id).unwrap();
-    assert_eq!((order.state, order.lines[0].quantity, order.lines[0].collected), (State::Expired, 1, 1));
+    assert_eq!((order.state, order.lines[0].quantity, order.lines[0].collected), (ReservationState::Expired, 1, 1));
 }
 
 #[test]
@@ -270,7 +273,7 @@ fn an_old_deadline_does_not_kill_an_extended_hold() {
     shop.try_step(held.id, StepRequest::Extend { ttl_seconds: 2000 }).unwrap();
     shop.clock.advance(900_010);
     shop.sell("B", "s1", 1);
-    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, State::Held);
+    assert_eq!(shop.engine.state().reservations.get(held.id).unwrap().state, ReservationState::Held);
 }
 
 #[test]
@@ -289,8 +292,8 @@ fn a_code_that_is_wrong_is_refused_and_none_is_the_staffs_judgement() {
     assert_ne!(one.pickup_code, two.pickup_code, "no two open orders have one code");
     assert!(matches!(collect(one.id, Some("ZZZZZZ")), Err(Failure::Refused(Refusal::WrongPickupCode))));
     let code = one.pickup_code.as_deref().unwrap().to_lowercase();
-    assert_eq!(collect(one.id, Some(&code)).unwrap().state, State::Collected);
-    assert_eq!(collect(two.id, None).unwrap().state, State::Collected);
+    assert_eq!(collect(one.id, Some(&code)).unwrap().state, ReservationState::Collected);
+    assert_eq!(collect(two.id, None).unwrap().state, ReservationState::Collected);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use anaquel_engine::event::MovementKind;
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
 use anaquel_engine::recovery::{Options, Report};
-use anaquel_engine::reservation::State;
+use anaquel_engine::reservation::ReservationState;
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
 
@@ -468,10 +468,10 @@ fn an_hour_is_the_limit_of_belief() {
         let new = shop.reserve(&[("A", "s1", 1)]);
         clock.advance(16 * MINUTE);
         shop.wait_until("the new one is over", || {
-            shop.engine.state().reservations.get(new.id).unwrap().state == State::Expired
+            shop.engine.state().reservations.get(new.id).unwrap().state == ReservationState::Expired
         });
         let kept = shop.engine.state().reservations.get(held.id).unwrap();
-        assert_eq!(kept.state, State::Held);
+        assert_eq!(kept.state, ReservationState::Held);
         // A caller whose clock is the right one may say when something happened, whichever that is.
         let happened = START_MS + 16 * MINUTE + ahead;
         assert_eq!(shop.sell_at("A", "s1", 1, happened).cell.level.on_hand, 1);
@@ -482,7 +482,7 @@ fn an_hour_is_the_limit_of_belief() {
         assert_eq!((report.clock_ahead_seconds, report.clock_behind_seconds), (None, None));
         assert_eq!((shop.engine.clock().offset_ms, shop.engine.clock().held_back), (0, false));
         shop.wait_until("it is over", || {
-            shop.engine.state().reservations.get(held.id).unwrap().state == State::Expired
+            shop.engine.state().reservations.get(held.id).unwrap().state == ReservationState::Expired
         });
     }
 }

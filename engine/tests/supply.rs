@@ -6,7 +6,7 @@ use anaquel_engine::command::{Failure, Refusal, StepRequest};
 use anaquel_engine::event::{Event, MovementKind, Purpose};
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::level::{Constraint, StockLevel};
-use anaquel_engine::reservation::{Reservation, State};
+use anaquel_engine::reservation::{Reservation, ReservationState};
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::supply;
 
@@ -127,7 +127,9 @@ fn late_or_short_supply_names_the_promises_at_risk_and_those_that_no_longer_are(
     shop.supply("po-1", "A", "s1", 4, 2 * DAY);
     assert_eq!(risks(), [true, true], "late");
     let told = shop.engine.events(0, 100).unwrap();
-    let Event::Supply(supply::event::Event::WaitsDated(rows)) = &told.last().unwrap().event else { panic!("{told:?}") };
+    let Event::Supply(supply::event::Event::BackordersDated(rows)) = &told.last().unwrap().event else {
+        panic!("{told:?}")
+    };
     let told: Vec<_> = rows.iter().map(|row| (row.reservation, row.expected_at.map(seconds))).collect();
     assert_eq!(told, [(first, Some(2 * DAY)), (second, Some(2 * DAY))]);
     shop.cancel(first).unwrap();
@@ -165,7 +167,7 @@ fn what_is_to_come_can_be_given_back_and_not_handed_over() {
     let id = shop.try_reserve(hold_to_come(&[("A", "s1", 3)], 20 * DAY)).unwrap().id;
     shop.confirm(id).unwrap();
     let refused = shop.collect(id).unwrap_err();
-    assert!(matches!(refused, Failure::Refused(Refusal::Waiting(State::Confirmed, 2))), "{refused}");
+    assert!(matches!(refused, Failure::Refused(Refusal::Waiting(ReservationState::Confirmed, 2))), "{refused}");
     let ready = shop.try_step(id, StepRequest::Ready { entropy: 1 }).unwrap_err();
     assert!(matches!(ready, Failure::Refused(Refusal::Waiting(..))), "{ready}");
     let some = |quantity| Some(vec![shop.units("A", "s1", quantity)]);
@@ -177,7 +179,7 @@ fn what_is_to_come_can_be_given_back_and_not_handed_over() {
     assert_eq!(level(&shop), (0, 0));
     shop.try_reserve(hold_to_come(&[("A", "s1", 1)], 20 * DAY)).unwrap();
     shop.receive("A", "s1", 2);
-    assert_eq!(shop.collect(id).unwrap().state, State::Collected);
+    assert_eq!(shop.collect(id).unwrap().state, ReservationState::Collected);
     audit(&shop);
 }
 
@@ -208,7 +210,7 @@ fn a_hold_that_is_replaced_or_dies_gives_back_what_was_to_come() {
     assert_eq!(shop.refusal(hold_to_come(&[("A", "s1", 1)], 20 * DAY)), (Constraint::Supply, 0));
     shop.clock.advance(901_000);
     shop.engine.wake();
-    shop.wait_until("it is dead", || now(&shop, new.id).state == State::Expired);
+    shop.wait_until("it is dead", || now(&shop, new.id).state == ReservationState::Expired);
     shop.try_reserve(hold_to_come(&[("A", "s1", 2)], 20 * DAY)).unwrap();
     audit(&shop);
 }
@@ -259,7 +261,8 @@ fn a_group_takes_what_is_there_then_what_comes_first() {
     let mut request = hold_in_group(&[("A", "g", 4)]);
     request.lines[0].latest = Some(Timestamp(START_MS).plus_seconds(20 * DAY));
     let made = shop.try_reserve(request.clone()).unwrap();
-    let of: Vec<_> = made.lines.iter().map(|line| (line.present(), line.waiting(), line.unbound().is_some())).collect();
+    let of: Vec<_> =
+        made.lines.iter().map(|line| (line.present(), line.waiting(), line.unallocated().is_some())).collect();
     assert_eq!(of, [(1, 0, true), (1, 0, true), (0, 1, false), (0, 1, false)]);
     let dates: Vec<_> = made.lines.iter().filter_map(|line| Some(seconds(line.wait.as_ref()?.promised_for))).collect();
     assert_eq!(dates, [DAY, 9 * DAY]);

@@ -10,7 +10,7 @@ use crate::common::{ManualClock, Numbers, START_MS, Shop, audit, hash, hold, hol
 use anaquel_engine::advice::{TrialLine, TrialPlace};
 use anaquel_engine::catalogue::LocationKind;
 use anaquel_engine::command::{
-    Command, Failure, LocationFields, Outcome, PutWhat, Rebind, Refusal, Row, Rows, SkuFields, StepRequest,
+    Command, Failure, LocationFields, Outcome, PutWhat, Reallocation, Refusal, Row, Rows, SkuFields, StepRequest,
 };
 use anaquel_engine::event::{Event, MovementKind, Purpose};
 use anaquel_engine::feed::{Item, Message, Mode, Selection, Start, Subscription};
@@ -211,7 +211,7 @@ fn groups_have_it_and_their_promises_are_bound_and_moved() {
     assert!(matches!(shop.try_reserve(hold_in_group(&[("GIFT", "empty", 1)])), Err(Failure::Refused(_))));
     // A part goes elsewhere, the whole is bound.
     let to = Some(at(&shop, "s2"));
-    let lines = vec![Rebind { sku: sku(&shop, "GIFT"), group: None, from: None, to, quantity: Some(1) }];
+    let lines = vec![Reallocation { sku: sku(&shop, "GIFT"), group: None, from: None, to, quantity: Some(1) }];
     shop.try_step(asked.id, StepRequest::Bind { lines: Some(lines) }).unwrap();
     assert_eq!([shop.level("GIFT", "s1"), shop.level("GIFT", "s2")], [level(3, 3), level(1, 1)]);
     shop.try_step(asked.id, StepRequest::Bind { lines: None }).unwrap();

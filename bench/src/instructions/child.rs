@@ -29,7 +29,7 @@ impl Counted {
     fn function(self) -> &'static str {
         match self {
             Self::Caller | Self::CallerBeyond => "anaquel_bench::instructions::child::here",
-            Self::Write => "anaquel_engine::sequencer::Sequencer::turn",
+            Self::Write => "anaquel_engine::sequencer::Sequencer::cycle",
             Self::Apply => "anaquel_engine::state::Folder::fold",
         }
     }

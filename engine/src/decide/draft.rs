@@ -28,7 +28,7 @@ use crate::reservations::{Progress, Reservation};
 use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
 use crate::state::State;
-use crate::supply::Outlook;
+use crate::supply::SupplyOutlook;
 use crate::supply::coming::AT_RISK_TOLD_MAX;
 use crate::supply::coming::risks;
 use crate::{catalogue, told};
@@ -633,7 +633,7 @@ impl Draft {
     }
 
     fn redate_if_risky(&mut self, cell: &CellAfter) {
-        if self.ledger.outlook(cell.sku, cell.location).is_some_and(Outlook::has_risks) {
+        if self.ledger.outlook(cell.sku, cell.location).is_some_and(SupplyOutlook::has_risks) {
             self.redated.insert((cell.sku, cell.location));
         }
     }

@@ -13,7 +13,7 @@ use crate::event::{Few, MovementKind, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, LINE_QUANTITY_MAX, StockChange};
 use crate::matrix::{CellId, StockCell};
-use crate::reservations::State as ReservationState;
+use crate::reservations::ReservationState;
 use crate::reservations::bounds::Bounds;
 use crate::reservations::holds::check_request;
 use crate::rules::{Book, Gate, Limits, RuleId};

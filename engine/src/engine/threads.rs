@@ -13,7 +13,7 @@ use super::intake::Sleeper;
 use super::shared::{CheckpointRequest, IDLE_MS, Shared};
 use crate::command::{Command, Queued, Told};
 use crate::engine::checkpoint;
-use crate::engine::sequencer::{Sequencer, Turn};
+use crate::engine::sequencer::{Cycle, Sequencer};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::Journal;
 use crate::{catalogue, demand};
@@ -62,9 +62,9 @@ impl JournalThread {
             self.shared.watch.begins("intake");
             let due = self.sequencer.next_deadline().is_some_and(|deadline| deadline <= now);
             if waiting > 0 || due {
-                let turn = self.sequencer.turn(now, &mut commands);
+                let cycle = self.sequencer.cycle(now, &mut commands);
                 let taken = waiting - commands.len();
-                self.ask_checkpoint_when_due(&turn);
+                self.ask_checkpoint_when_due(&cycle);
                 self.shared.intake.answered(taken);
             } else {
                 self.sequencer.forget(now);
@@ -150,8 +150,8 @@ impl JournalThread {
         }
     }
 
-    fn ask_checkpoint_when_due(&mut self, turn: &Turn) {
-        self.bytes_since_checkpoint += turn.bytes as u64;
+    fn ask_checkpoint_when_due(&mut self, cycle: &Cycle) {
+        self.bytes_since_checkpoint += cycle.bytes as u64;
         if self.bytes_since_checkpoint >= self.shared.settings.checkpoint_bytes
             && self.ask_checkpoint.try_send(CheckpointRequest(None)).is_ok()
         {

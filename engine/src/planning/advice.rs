@@ -15,13 +15,13 @@ use smallvec::SmallVec;
 use crate::event::{OrderDay, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::planning::pickup::{PickupPlace, PickupQuestion, Stock};
-use crate::reservations::State as Life;
+use crate::reservations::ReservationState;
 use crate::reservations::ledger::Counted;
 use crate::reservations::plan::{self, Plan, World};
 use crate::reservations::shelves::Shelves;
 use crate::rules::{Effect, Kind};
 use crate::state::State;
-use crate::supply::Outlook;
+use crate::supply::SupplyOutlook;
 
 /// How long advice is true, in seconds: time to show it to somebody, and to follow it.
 pub const ADVICE_SECONDS: u64 = 120;
@@ -104,7 +104,9 @@ impl State {
         let mut released = Released::default();
         for (nth, id) in supersedes.iter().enumerate() {
             let is_again = supersedes.iter().take(nth).any(|earlier| earlier == id);
-            let Some(held) = self.reservations.get(*id).filter(|held| held.state == Life::Held && !is_again) else {
+            let Some(held) =
+                self.reservations.get(*id).filter(|held| held.state == ReservationState::Held && !is_again)
+            else {
                 continue;
             };
             released.orders.extend(held.orders.iter().copied());
@@ -115,7 +117,7 @@ impl State {
                 for (rule, since) in line.terms.iter().flat_map(|terms| &terms.charges) {
                     released.charges.push((Counted { rule: *rule, since: *since, sku }, line.outstanding()));
                 }
-                if let Some(group) = line.unbound() {
+                if let Some(group) = line.unallocated() {
                     shelves.hide_open(sku, location, (group, held.channel, held.purpose), line.outstanding());
                 }
             }
@@ -258,8 +260,9 @@ impl Trials<'_> {
         cells.dedup();
         for (sku, location) in cells {
             let ledger = self.state.ledger();
-            let lets_down =
-                |outlook: &Outlook| outlook.uncovered(ahead) - outlook.uncovered(now).min(outlook.uncovered(ahead));
+            let lets_down = |outlook: &SupplyOutlook| {
+                outlook.uncovered(ahead) - outlook.uncovered(now).min(outlook.uncovered(ahead))
+            };
             let units = ledger.outlook(sku, location).map_or(0, lets_down);
             drop(ledger);
             if units > 0 {
@@ -273,26 +276,26 @@ impl Trials<'_> {
         let mut demands: Vec<(Asked, u32, u32, Option<Timestamp>, usize)> = Vec::new();
         for (nth, line) in lines.iter().enumerate() {
             let TrialPlace::Location(location) = line.at else { continue };
-            let patient = line.latest.map_or(0, |_| line.quantity);
+            let backordered = line.latest.map_or(0, |_| line.quantity);
             match demands.iter_mut().find(|(of, ..)| (of.sku, of.location) == (line.sku, location)) {
                 Some((_, requested, waits, latest, _)) => {
                     *requested = requested.saturating_add(line.quantity);
-                    *waits = waits.saturating_add(patient);
+                    *waits = waits.saturating_add(backordered);
                     *latest = [*latest, line.latest].into_iter().flatten().min();
                 }
                 None => {
                     let asked = Asked { sku: line.sku, location, present: 0, to_come: 0 };
-                    demands.push((asked, line.quantity, patient, line.latest, nth));
+                    demands.push((asked, line.quantity, backordered, line.latest, nth));
                 }
             }
         }
-        for (asked, requested, patient, latest, nth) in &mut demands {
+        for (asked, requested, backordered, latest, nth) in &mut demands {
             let (sku, location) = (asked.sku, asked.location);
             if !self.is_open(plan, location) {
                 continue;
             }
             asked.present = self.present(plan, sku, location, *requested);
-            let missing = (*requested - asked.present).min(*patient);
+            let missing = (*requested - asked.present).min(*backordered);
             if let Some(latest) = latest.filter(|_| missing > 0) {
                 asked.to_come = self.units_to_come(plan, sku, location, (missing, asked.present), latest);
             }
@@ -390,7 +393,7 @@ impl Trials<'_> {
         let units = units.min(fence.saturating_sub(present));
         let allowances = plan.book.allowances(catalogue, sku, location, self.channel, ahead);
         let waiting = plan.waiting(sku, location);
-        let (ledger, none) = (self.state.ledger(), Outlook::default());
+        let (ledger, none) = (self.state.ledger(), SupplyOutlook::default());
         let outlook = ledger.outlook(sku, location).unwrap_or(&none);
         if outlook.waits_count() >= self.state.bounds().cell_waits {
             return 0;
@@ -415,7 +418,7 @@ impl Trials<'_> {
             }
             let ledger = self.state.ledger();
             let outlook = ledger.outlook(sku, location);
-            let supplies = outlook.map_or(&[][..], Outlook::supplies).iter().map(|supply| supply.expected_at);
+            let supplies = outlook.map_or(&[][..], SupplyOutlook::supplies).iter().map(|supply| supply.expected_at);
             dates.extend(supplies.filter(|date| *date >= ahead));
         }
         dates.sort_unstable();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::State as Life;
-use super::promise::{LineChange, Rebound};
+use super::ReservationState;
+use super::promise::{LineChange, Reallocated};
 use crate::audit::{Audited, AuditedLine, Books, Stated};
 use crate::effect::{At, Made, Step};
 use crate::ids::{LocationId, ReservationId, SkuId};
@@ -19,24 +19,49 @@ pub(crate) fn step(books: &mut Books, at: At<'_>, step: Step<'_>, stated: &State
         Step::Superseded(_) => Ok(()),
         Step::Collected(event) => {
             use_up_lines(books, event.reservation, &event.lines, true)?;
-            advance(books, event.reservation, &[Life::Confirmed, Life::Ready], None, Life::Collected)
+            advance(
+                books,
+                event.reservation,
+                &[ReservationState::Confirmed, ReservationState::Ready],
+                None,
+                ReservationState::Collected,
+            )
         }
         Step::Cancelled(event) => {
             use_up_lines(books, event.reservation, &event.lines, false)?;
-            let to = if event.whole { Some(Life::Cancelled) } else { None };
-            advance(books, event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], to, Life::Cancelled)
+            let to = if event.whole { Some(ReservationState::Cancelled) } else { None };
+            advance(
+                books,
+                event.reservation,
+                &[ReservationState::Held, ReservationState::Confirmed, ReservationState::Ready],
+                to,
+                ReservationState::Cancelled,
+            )
         }
         Step::Expired(event) => {
             use_up_lines(books, event.reservation, &event.lines, false)?;
-            move_on(books, event.reservation, &[Life::Held, Life::Confirmed, Life::Ready], Life::Expired)
+            move_on(
+                books,
+                event.reservation,
+                &[ReservationState::Held, ReservationState::Confirmed, ReservationState::Ready],
+                ReservationState::Expired,
+            )
         }
-        Step::Confirmed(event) => move_on(books, event.reservation, &[Life::Held], Life::Confirmed),
-        Step::PickupBySet(event) => {
-            advance(books, event.reservation, &[Life::Confirmed, Life::Ready], None, Life::Confirmed)
+        Step::Confirmed(event) => {
+            move_on(books, event.reservation, &[ReservationState::Held], ReservationState::Confirmed)
         }
-        Step::Readied(event) => move_on(books, event.reservation, &[Life::Confirmed], Life::Ready),
-        Step::Rebound(event) => rebound(books, event),
-        Step::Extended(event) => move_on(books, event.reservation, &[Life::Held], Life::Held),
+        Step::PickupBySet(event) => advance(
+            books,
+            event.reservation,
+            &[ReservationState::Confirmed, ReservationState::Ready],
+            None,
+            ReservationState::Confirmed,
+        ),
+        Step::Readied(event) => {
+            move_on(books, event.reservation, &[ReservationState::Confirmed], ReservationState::Ready)
+        }
+        Step::Reallocated(event) => reallocated(books, event),
+        Step::Extended(event) => move_on(books, event.reservation, &[ReservationState::Held], ReservationState::Held),
     }
 }
 
@@ -51,7 +76,7 @@ fn check_made(books: &mut Books, at: At<'_>, made: Made<'_>, stated: &Stated) ->
             let (key, present) = use_up(books, superseded.reservation, line, false)?;
             *changes.entry(key).or_default() -= i64::from(present);
         }
-        move_on(books, superseded.reservation, &[Life::Held], Life::Cancelled)?;
+        move_on(books, superseded.reservation, &[ReservationState::Held], ReservationState::Cancelled)?;
     }
     let id = ReservationId(at.seq);
     if let Some(arranged) = made.arranged {
@@ -78,7 +103,7 @@ fn check_made(books: &mut Books, at: At<'_>, made: Made<'_>, stated: &Stated) ->
     for (line, terms) in reserved.lines.iter().zip(&audited.terms) {
         books.rules.count(&terms.charges, line.cell.sku, line.quantity.into(), 0);
     }
-    audited.state = Some(if reserved.confirmed { Life::Confirmed } else { Life::Held });
+    audited.state = Some(if reserved.confirmed { ReservationState::Confirmed } else { ReservationState::Held });
     for (key, change) in changes.iter().filter(|(key, change)| **change != 0 || stated.contains_key(*key)) {
         let (before, safety_stock) = books.cells.get(key).copied().unwrap_or_default();
         if *change > 0 {
@@ -154,11 +179,11 @@ fn check_terms(books: &mut Books, made: Made<'_>) -> Result<(), String> {
 }
 
 /// Units of a reservation move: they were its own, the cells add up, and there was room where they came to.
-fn rebound(books: &mut Books, event: &Rebound) -> Result<(), String> {
+fn reallocated(books: &mut Books, event: &Reallocated) -> Result<(), String> {
     let id = event.reservation;
     let held = books.reservations.get(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
     let channel = held.channel;
-    if !matches!(held.state, Some(Life::Held | Life::Confirmed)) {
+    if !matches!(held.state, Some(ReservationState::Held | ReservationState::Confirmed)) {
         return Err(format!("a reservation that is {:?} was moved", held.state));
     }
     let mut changes: BTreeMap<(SkuId, LocationId), (i64, Option<CellAfter>)> = BTreeMap::new();
@@ -172,7 +197,7 @@ fn rebound(books: &mut Books, event: &Rebound) -> Result<(), String> {
         }
         let whole = line.quantity == units && line.collected == 0 && line.waiting.unwrap_or(0) == 0;
         let of = held.terms.get(usize::from(moved.line)).cloned();
-        let joins = of.as_ref().is_some_and(|terms| terms.is_unbound() && event.bound.is_empty());
+        let joins = of.as_ref().is_some_and(|terms| terms.is_unallocated() && event.bound.is_empty());
         let other = (0..held.lines.len()).find(|at| {
             let other = held.lines.get(*at).filter(|_| *at != usize::from(moved.line) && joins);
             other.is_some_and(|other| other.key == to && other.collected == 0 && other.waiting.is_none())
@@ -192,7 +217,7 @@ fn rebound(books: &mut Books, event: &Rebound) -> Result<(), String> {
                 held.terms.extend(of);
             }
         }
-        let of = held.terms.get(usize::from(moved.line)).filter(|terms| terms.is_unbound());
+        let of = held.terms.get(usize::from(moved.line)).filter(|terms| terms.is_unallocated());
         let public = event.bound.contains(&moved.line) || event.bound.contains(&(held.lines.len() as u16 - 1));
         if let Some(group) = of.and_then(|terms| terms.group).filter(|_| !public)
             && !books.rules.is_in(to.1, group)
@@ -208,7 +233,7 @@ fn rebound(books: &mut Books, event: &Rebound) -> Result<(), String> {
     let held = books.reservations.get_mut(&id).ok_or("it is gone")?;
     for line in &event.bound {
         let terms = held.terms.get_mut(usize::from(*line)).ok_or("a line was bound that has no terms")?;
-        if !terms.is_unbound() {
+        if !terms.is_unallocated() {
             return Err("a line was bound that was not open".into());
         }
         terms.bound = true;
@@ -272,7 +297,7 @@ fn use_up(
     let key = held.key;
     books.supply.stop_waiting(key, id, line.line, waited);
     if let Some(terms) = reservation.terms.get(usize::from(line.line)) {
-        if collected && terms.is_unbound() {
+        if collected && terms.is_unallocated() {
             return Err("units were handed over whose location was open".into());
         }
         books.rules.count(&terms.charges, key.0, counts.0, counts.1);
@@ -299,25 +324,36 @@ fn use_up_lines(books: &mut Books, id: ReservationId, lines: &[LineChange], coll
 }
 
 /// A step after which the reservation ends if nothing is left of it.
-fn advance(books: &mut Books, id: ReservationId, from: &[Life], to: Option<Life>, empty: Life) -> Result<(), String> {
+fn advance(
+    books: &mut Books,
+    id: ReservationId,
+    from: &[ReservationState],
+    to: Option<ReservationState>,
+    empty: ReservationState,
+) -> Result<(), String> {
     let reservation = books.reservations.get(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
     let left = reservation.lines.iter().any(|line| line.quantity > line.collected);
     let some_collected = reservation.lines.iter().any(|line| line.collected > 0);
     let end = match (to, left) {
         (Some(to), _) => to,
         (None, true) => reservation.state.unwrap_or(empty),
-        (None, false) if some_collected => Life::Collected,
+        (None, false) if some_collected => ReservationState::Collected,
         (None, false) => empty,
     };
     move_on(books, id, from, end)
 }
 
-fn move_on(books: &mut Books, id: ReservationId, from: &[Life], to: Life) -> Result<(), String> {
+fn move_on(
+    books: &mut Books,
+    id: ReservationId,
+    from: &[ReservationState],
+    to: ReservationState,
+) -> Result<(), String> {
     let reservation = books.reservations.get_mut(&id).ok_or_else(|| format!("reservation {} is unknown", id.0))?;
     match reservation.state {
         Some(state) if from.contains(&state) => {
             reservation.state = Some(to);
-            if matches!(to, Life::Cancelled | Life::Expired) {
+            if matches!(to, ReservationState::Cancelled | ReservationState::Expired) {
                 books.supply.forget_orders(&reservation.orders);
             }
             Ok(())

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::record::Stretch;
-use super::record::{Reservation, State};
+use super::record::{Reservation, ReservationState};
 use crate::event::{Few, OrderDay};
 use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, Seq, Timestamp};
@@ -26,7 +26,7 @@ pub struct Closed {
     /// Its identity.
     pub id: ReservationId,
     /// How it ended.
-    pub state: State,
+    pub state: ReservationState,
     /// Through which channel it was made.
     pub channel: ChannelId,
     /// When it ended, in whole seconds, rounded up.
@@ -49,7 +49,7 @@ impl Closed {
         let mut locations: Few<LocationId> = reservation.lines.iter().map(|line| line.location).collect();
         locations.sort_unstable();
         locations.dedup();
-        let counts = reservation.state == State::Collected;
+        let counts = reservation.state == ReservationState::Collected;
         Self {
             id: reservation.id,
             state: reservation.state,
@@ -80,12 +80,12 @@ impl Closed {
         let flags = self.texts.iter().enumerate().filter(|(_, text)| text.is_some()).map(|(bit, _)| 1 << bit);
         let flags: u8 = flags.sum();
         let state = match self.state {
-            State::Held => 0,
-            State::Confirmed => 1,
-            State::Ready => 2,
-            State::Collected => 3,
-            State::Cancelled => 4,
-            State::Expired => 5,
+            ReservationState::Held => 0,
+            ReservationState::Confirmed => 1,
+            ReservationState::Ready => 2,
+            ReservationState::Collected => 3,
+            ReservationState::Cancelled => 4,
+            ReservationState::Expired => 5,
         };
         let has_orders = u8::from(!self.orders.is_empty());
         out.push(state | (flags << 3) | (has_orders << 6));
@@ -119,12 +119,12 @@ impl Closed {
         let from = &mut bytes;
         let first = byte(from)?;
         let state = match first & 7 {
-            0 => State::Held,
-            1 => State::Confirmed,
-            2 => State::Ready,
-            3 => State::Collected,
-            4 => State::Cancelled,
-            _ => State::Expired,
+            0 => ReservationState::Held,
+            1 => ReservationState::Confirmed,
+            2 => ReservationState::Ready,
+            3 => ReservationState::Collected,
+            4 => ReservationState::Cancelled,
+            _ => ReservationState::Expired,
         };
         let channel = ChannelId(get(from)? as u32);
         let closed_at = Timestamp(get(from)? * 1000);
@@ -412,7 +412,7 @@ mod tests {
             let mut at = id;
             let closed = Closed {
                 id: ReservationId(id),
-                state: [State::Collected, State::Cancelled, State::Expired][usize::from(state)],
+                state: [ReservationState::Collected, ReservationState::Cancelled, ReservationState::Expired][usize::from(state)],
                 channel: ChannelId(id as u32 % 65_536),
                 closed_at: Timestamp(id % 4_000_000_000 * 1000),
                 caller: id as u32,

@@ -1,7 +1,7 @@
 //! The commands of reservations.
 
 use super::promise::Purpose;
-use super::record::{State, Verdict};
+use super::record::{ReservationState, Verdict};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::kernel::asked::Asked;
 use crate::kernel::few::Few;
@@ -35,7 +35,7 @@ impl Asked<crate::state::State> for Command {
                 lines.as_ref().map_or(0, Vec::len)
             }
             Self::Step(_, StepRequest::Bind { lines }) => lines.as_ref().map_or(0, Vec::len),
-            Self::Step(_, StepRequest::Rebind { lines }) => lines.len(),
+            Self::Step(_, StepRequest::Reallocation { lines }) => lines.len(),
             Self::Step(
                 _,
                 StepRequest::Confirm { .. }
@@ -202,18 +202,18 @@ pub enum StepRequest {
     /// The location of what was asked of a group is made public.
     Bind {
         /// Only these; all where they are, if it does not say.
-        lines: Option<Vec<Rebind>>,
+        lines: Option<Vec<Reallocation>>,
     },
     /// What is promised moves to other locations.
-    Rebind {
+    Reallocation {
         /// What, and where to.
-        lines: Vec<Rebind>,
+        lines: Vec<Reallocation>,
     },
 }
 
 impl StepRequest {
     /// Whether it may be done to a reservation in `state`.
-    pub fn verdict(&self, state: State) -> Verdict {
+    pub fn verdict(&self, state: ReservationState) -> Verdict {
         match self {
             Self::Confirm { .. } => state.may_confirm(),
             Self::Ready { .. } => state.may_ready(),
@@ -221,7 +221,7 @@ impl StepRequest {
             Self::Cancel { .. } => state.may_cancel(),
             Self::PickupBy { .. } => state.may_set_pickup_by(),
             Self::Extend { .. } => state.may_extend(),
-            Self::Bind { .. } | Self::Rebind { .. } => state.may_rebind(),
+            Self::Bind { .. } | Self::Reallocation { .. } => state.may_reallocate(),
         }
     }
 
@@ -230,14 +230,14 @@ impl StepRequest {
         match self {
             Self::Confirm { .. } | Self::Ready { .. } => false,
             Self::Collect { lines, .. } | Self::Cancel { lines, .. } => lines.is_some(),
-            Self::Extend { .. } | Self::PickupBy { .. } | Self::Bind { .. } | Self::Rebind { .. } => true,
+            Self::Extend { .. } | Self::PickupBy { .. } | Self::Bind { .. } | Self::Reallocation { .. } => true,
         }
     }
 }
 
 /// Units of a reservation's line that are to be elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rebind {
+pub struct Reallocation {
     /// The SKU.
     pub sku: SkuId,
     /// The group that it was asked of; may be left out.
@@ -272,7 +272,7 @@ impl StepRequest {
             Self::Extend { .. } => "extend",
             Self::PickupBy { .. } => "pickup-by",
             Self::Bind { .. } => "bind",
-            Self::Rebind { .. } => "rebind",
+            Self::Reallocation { .. } => "rebind",
         }
     }
 
@@ -285,7 +285,7 @@ impl StepRequest {
             Self::Extend { .. } => Some(Plain::Extend),
             Self::Collect { lines, .. } => lines.is_none().then_some(Plain::Collect),
             Self::Cancel { lines, .. } => lines.is_none().then_some(Plain::Cancel),
-            Self::PickupBy { .. } | Self::Bind { .. } | Self::Rebind { .. } => None,
+            Self::PickupBy { .. } | Self::Bind { .. } | Self::Reallocation { .. } => None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The events of reservations.
 
 use super::promise::{
-    Arranged, Cancelled, Collected, Confirmed, Expired, Extended, PickupBySet, Promised, Readied, Rebound, Replaced,
-    Reserved,
+    Arranged, Cancelled, Collected, Confirmed, Expired, Extended, PickupBySet, Promised, Readied, Reallocated,
+    Replaced, Reserved,
 };
 use crate::effect::{Effect, Left, Made, Step};
 use crate::kernel::repeat::{EntityKind::Reservation, Repeat};
@@ -29,7 +29,7 @@ tagged! {
         /// Units were promised on terms: out of a group, or under quotas.
         20 => Promised(Box<Promised>),
         /// Units of a promise moved to other locations, or the location of some was made public.
-        21 => Rebound(Box<Rebound>),
+        21 => Reallocated(Box<Reallocated>),
         /// Units were promised on terms, some of them before they are there, or as an order that counts against a day.
         26 => Arranged(Box<Arranged>),
         /// An order got another deadline, or none.
@@ -57,12 +57,12 @@ impl Event {
                 expired.lines.iter().for_each(|line| to(Effect::Cell(&line.cell, None)));
                 to(Effect::Promise(Step::Expired(expired)));
             }
-            Self::Rebound(rebound) => {
-                for moved in &rebound.moves {
+            Self::Reallocated(reallocated) => {
+                for moved in &reallocated.moves {
                     to(Effect::Cell(&moved.from, None));
                     to(Effect::Cell(&moved.to, None));
                 }
-                to(Effect::Promise(Step::Rebound(rebound)));
+                to(Effect::Promise(Step::Reallocated(reallocated)));
             }
             Self::Confirmed(confirmed) => to(Effect::Promise(Step::Confirmed(confirmed))),
             Self::Readied(readied) => to(Effect::Promise(Step::Readied(readied))),
@@ -82,7 +82,7 @@ impl Event {
             Self::Cancelled(event) => of(event.reservation),
             Self::Extended(event) => of(event.reservation),
             Self::Expired(event) => of(event.reservation),
-            Self::Rebound(event) => of(event.reservation),
+            Self::Reallocated(event) => of(event.reservation),
             Self::PickupBySet(event) => of(event.reservation),
         }
     }

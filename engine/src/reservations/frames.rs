@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::fold::{Writer, restore_closed};
 use super::ledger::{Counted, Used};
 use super::promise::OrderDay;
-use super::{Closed, Known, Reservation, Wait, v1};
+use super::{Backorder, Closed, Known, Reservation, v1};
 use crate::ids::ReservationId;
 use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
 use crate::kernel::tagged::tagged;
@@ -36,7 +36,7 @@ tagged! {
 
 /// A reservation, with what lies beside it: line by line what is to come, and the days that it counts against.
 #[derive(Serialize, Deserialize)]
-pub struct Kept(Reservation, Vec<(u16, Wait)>, Vec<OrderDay>);
+pub struct Kept(Reservation, Vec<(u16, Backorder)>, Vec<OrderDay>);
 
 impl From<Arc<Reservation>> for Kept {
     fn from(reservation: Arc<Reservation>) -> Self {

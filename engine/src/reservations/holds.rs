@@ -10,7 +10,7 @@ use crate::command::{Failure, Refusal};
 use crate::ids::{ChannelId, ReservationId};
 use crate::kernel::maps::empty;
 use crate::reservations::bounds::{Bound, Whose};
-use crate::reservations::{Reservation, State};
+use crate::reservations::{Reservation, ReservationState};
 
 /// Whether what a request asks for is within its bounds. Takes the units of each line, and the seconds of the hold.
 ///
@@ -48,8 +48,8 @@ struct Open {
 }
 
 impl Open {
-    fn of(state: State) -> Self {
-        Self { held: i64::from(state == State::Held), open: i64::from(state.is_open()) }
+    fn of(state: ReservationState) -> Self {
+        Self { held: i64::from(state == ReservationState::Held), open: i64::from(state.is_open()) }
     }
 
     fn minus(self, other: Self) -> Self {
@@ -108,11 +108,15 @@ impl Holds {
         if caller != 0 {
             self.fresh.insert(id, caller);
         }
-        self.change(channel, caller, Open::of(if confirmed { State::Confirmed } else { State::Held }));
+        self.change(
+            channel,
+            caller,
+            Open::of(if confirmed { ReservationState::Confirmed } else { ReservationState::Held }),
+        );
     }
 
     /// A record changed a reservation's state.
-    pub fn moved(&mut self, channel: ChannelId, caller: u64, before: State, after: State) {
+    pub fn moved(&mut self, channel: ChannelId, caller: u64, before: ReservationState, after: ReservationState) {
         self.change(channel, caller, Open::of(after).minus(Open::of(before)));
     }
 
@@ -128,7 +132,7 @@ impl Holds {
         channel: ChannelId,
         caller: u64,
         confirmed: bool,
-        replaced: &[(ChannelId, u64, State)],
+        replaced: &[(ChannelId, u64, ReservationState)],
     ) -> Result<(), Failure> {
         for Bound { whose, name, limits } in bounds {
             let (subject, field) = match whose {
@@ -140,7 +144,7 @@ impl Holds {
                 Whose::Caller => *by == caller,
             });
             let gone = makes_room.fold(Open::default(), |gone, (_, _, state)| gone.plus(Open::of(*state)));
-            let new = Open::of(if confirmed { State::Confirmed } else { State::Held });
+            let new = Open::of(if confirmed { ReservationState::Confirmed } else { ReservationState::Held });
             let then = self.counts.get(&subject).copied().unwrap_or_default().minus(gone).plus(new);
             let rows = [
                 ("open_holds", then.held, limits.open_holds, new.held),

@@ -14,11 +14,11 @@ use smallvec::SmallVec;
 
 use crate::catalogue::business_time::HORIZON_DAYS;
 use crate::effect::{At, Inbound};
-use crate::event::{OrderDay, Purpose, SupplySet, SupplyUsed, Turn};
+use crate::event::{OrderDay, Purpose, QueuePosition, SupplySet, SupplyUsed};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
-use crate::reservations::{Reservation, State};
+use crate::reservations::{Reservation, ReservationState};
 use crate::rules::RuleId;
-use crate::supply::{Came, Outlook, Supply, Waiting};
+use crate::supply::{Came, Supply, SupplyOutlook, Waiting};
 
 /// What a quota counts apart: each SKU, and each time that it came into force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub struct Ledger {
     quotas: FxHashMap<Counted, Used>,
     /// A SKU's cells stand together.
     open: BTreeMap<(SkuId, LocationId), Open>,
-    outlooks: BTreeMap<(SkuId, LocationId), Outlook>,
+    outlooks: BTreeMap<(SkuId, LocationId), SupplyOutlook>,
     /// Cells of a location to which something is to come, or that are waited for.
     to_come_at: FxHashMap<LocationId, u64>,
     /// Lines whose location is open, by the group that they were asked of.
@@ -68,7 +68,7 @@ pub struct Ledger {
     /// Cells with promises that are told to be at risk.
     risky: BTreeSet<(SkuId, LocationId)>,
     /// When lines that wait, and are not at risk, will be overdue.
-    due: BTreeSet<(Timestamp, WaitingTurn)>,
+    due: BTreeSet<(Timestamp, QueuedAt)>,
     /// Orders of each day of a location.
     orders: FxHashMap<OrderDay, i64>,
     /// The latest of those days.
@@ -93,7 +93,7 @@ fn came_key(sku: SkuId, location: LocationId, name: &str) -> CameKey {
 }
 
 /// A turn of those who wait for a cell.
-type WaitingTurn = (SkuId, LocationId, Turn);
+type QueuedAt = (SkuId, LocationId, QueuePosition);
 
 /// Days for which orders are counted, back from the latest: no two places are farther apart, and an order counts against
 /// the day on which it is taken up.
@@ -118,7 +118,7 @@ pub struct Shift {
     quotas: SmallVec<[(Counted, i64, i64); 2]>,
     /// With the units that are there after it.
     open: SmallVec<[(OpenLine, u32); 2]>,
-    waits: Vec<(WaitingTurn, Waiting)>,
+    waits: Vec<(QueuedAt, Waiting)>,
     orders: Vec<(OrderDay, i64)>,
 }
 
@@ -156,7 +156,7 @@ impl Shift {
     }
 
     fn add(&mut self, reservation: &Reservation, sign: i64) {
-        if !matches!(reservation.state, State::Cancelled | State::Expired) {
+        if !matches!(reservation.state, ReservationState::Cancelled | ReservationState::Expired) {
             self.orders.extend(reservation.orders.iter().map(|day| (*day, sign)));
         }
         for (number, line) in (0..).zip(&reservation.lines) {
@@ -178,7 +178,7 @@ impl Shift {
                     None => self.quotas.push((counted, promised, handed_over)),
                 }
             }
-            if let Some(group) = line.unbound() {
+            if let Some(group) = line.unallocated() {
                 let of = (group, reservation.channel, reservation.purpose);
                 let key = (line.sku, line.location, of, (reservation.id, number));
                 let units = if sign > 0 { line.outstanding() } else { 0 };
@@ -242,7 +242,7 @@ impl Ledger {
         let (sku, location) = (row.cell.sku, row.cell.location);
         let key = came_key(sku, location, row.name.as_str());
         let Some(came) = self.came.get_mut(&key).filter(|came| came.seq < record.seq) else { return };
-        let supplies = self.outlooks.get(&(sku, location)).map_or(&[][..], Outlook::supplies);
+        let supplies = self.outlooks.get(&(sku, location)).map_or(&[][..], SupplyOutlook::supplies);
         let open = supplies.iter().find(|supply| supply.name == row.name).map_or(0, |supply| supply.open);
         if open == row.open || row.open == 0 {
             return;
@@ -275,7 +275,7 @@ impl Ledger {
                 break;
             }
             let Some((time, key)) = self.remembered.pop_front() else { break };
-            let supplies = self.outlooks.get(&(key.0, key.1)).map_or(&[][..], Outlook::supplies);
+            let supplies = self.outlooks.get(&(key.0, key.1)).map_or(&[][..], SupplyOutlook::supplies);
             let is_live = supplies.iter().any(|supply| came_key(key.0, key.1, supply.name.as_str()) == key);
             if is_live && self.remembered.len() < CAME_MAX {
                 self.remembered.push_back((before.max(time), key));
@@ -299,19 +299,19 @@ impl Ledger {
     }
 
     fn drop_empty(&mut self, sku: SkuId, location: LocationId) {
-        if self.outlooks.get(&(sku, location)).is_some_and(Outlook::is_empty) {
+        if self.outlooks.get(&(sku, location)).is_some_and(SupplyOutlook::is_empty) {
             self.outlooks.remove(&(sku, location));
             less(&mut self.to_come_at, location);
         }
     }
 
     /// What is to come to a cell, to be changed; whoever does so drops it where it is empty then.
-    fn outlook_mut(&mut self, sku: SkuId, location: LocationId) -> &mut Outlook {
+    fn outlook_mut(&mut self, sku: SkuId, location: LocationId) -> &mut SupplyOutlook {
         match self.outlooks.entry((sku, location)) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(vacant) => {
                 *self.to_come_at.entry(location).or_default() += 1;
-                vacant.insert(Outlook::default())
+                vacant.insert(SupplyOutlook::default())
             }
         }
     }
@@ -331,7 +331,7 @@ impl Ledger {
         self.open_lines.get(&group).copied().unwrap_or(0)
     }
 
-    fn rewait(&mut self, (sku, location, turn): WaitingTurn, waiting: Waiting) {
+    fn rewait(&mut self, (sku, location, turn): QueuedAt, waiting: Waiting) {
         let of = (sku, location, turn);
         let outlook = self.outlook_mut(sku, location);
         let before = outlook.wait(turn, waiting);
@@ -415,7 +415,7 @@ impl Ledger {
     }
 
     /// What is to come to a cell, and who waits for it; none where nothing is and nobody does.
-    pub fn outlook(&self, sku: SkuId, location: LocationId) -> Option<&Outlook> {
+    pub fn outlook(&self, sku: SkuId, location: LocationId) -> Option<&SupplyOutlook> {
         self.outlooks.get(&(sku, location))
     }
 
@@ -423,7 +423,7 @@ impl Ledger {
     pub fn outlooks(
         &self,
         after: Option<(SkuId, LocationId)>,
-    ) -> impl Iterator<Item = ((SkuId, LocationId), &Outlook)> {
+    ) -> impl Iterator<Item = ((SkuId, LocationId), &SupplyOutlook)> {
         use std::ops::Bound::{Excluded, Unbounded};
         let range = self.outlooks.range((after.map_or(Unbounded, Excluded), Unbounded));
         range.map(|(cell, outlook)| (*cell, outlook))

@@ -12,7 +12,7 @@
 //! any of its versions is told: a repeated request gets its first answer from [`Reservation::as_of`] without anything
 //! having been stored for it. Extensions behind one another are told as one change, and so is what the engine does by
 //! itself once a history is long, so that a record stays small; the records in between are in the log. What is outstanding in a line is `quantity − collected`; summed over all reservations it
-//! is the cell's `reserved`, always, but for units that are still to come ([`Wait`]): those are promised, not reserved.
+//! is the cell's `reserved`, always, but for units that are still to come ([`Backorder`]): those are promised, not reserved.
 
 pub(crate) mod audit;
 pub mod bounds;
@@ -36,6 +36,8 @@ mod v1;
 mod wait;
 
 pub use closed::Closed;
-pub use record::{CHANGES_TOLD_MAX, Change, Line, Moved, Progress, Reservation, State, Step, Stretch, Verdict};
+pub use record::{
+    CHANGES_TOLD_MAX, Change, Line, Moved, Progress, Reservation, ReservationState, Step, Stretch, Verdict,
+};
 pub use store::{Filter, Keeping, Known, ReservationStore, Walked};
-pub use wait::Wait;
+pub use wait::Backorder;

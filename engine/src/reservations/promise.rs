@@ -98,7 +98,7 @@ pub struct LineTerms {
 
 impl LineTerms {
     /// Whether the location may still change without anybody being told.
-    pub fn is_unbound(&self) -> bool {
+    pub fn is_unallocated(&self) -> bool {
         self.group.is_some() && !self.bound
     }
 }
@@ -109,14 +109,14 @@ pub struct Arranged {
     /// The promise. The quantity of a line includes what is to come.
     pub promised: Promised,
     /// Lines of which units are to come.
-    pub waits: Vec<LineWait>,
+    pub waits: Vec<LineBackorder>,
     /// The days of locations that it counts against.
     pub orders: Vec<OrderDay>,
 }
 
 /// Units of a line that are to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LineWait {
+pub struct LineBackorder {
     /// Which line, from 0.
     pub line: u16,
     /// How many of its units.
@@ -128,11 +128,11 @@ pub struct LineWait {
     /// Whether that rests on an allowance, and not on supply.
     pub on_allowance: bool,
     /// Its turn, where it has that of a line which it replaced; its own otherwise.
-    pub turn: Option<Turn>,
+    pub turn: Option<QueuePosition>,
 }
 
 /// A place in the line of those who wait for a cell: the promise that first took it, and its line.
-pub type Turn = (ReservationId, u16);
+pub type QueuePosition = (ReservationId, u16);
 
 /// A day of a location, in its own time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -239,7 +239,7 @@ pub struct Expired {
 
 /// A promise that moved, or was bound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rebound {
+pub struct Reallocated {
     /// Which.
     pub reservation: ReservationId,
     /// What moved. Units that are fewer than their line's become a line of their own, behind the last.

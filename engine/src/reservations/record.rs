@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::promise::{LineChange, LineTerms, Move, OrderDay, Purpose};
-use super::wait::Wait;
+use super::wait::Backorder;
 use crate::effect::{self, At, Made};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::kernel::cause::Cause;
 use crate::kernel::few::Few;
-use crate::supply::received::{Fill, WaitDated};
+use crate::supply::received::{BackorderDated, Fill};
 use serde::{Deserialize, Serialize};
 
 /// Changes of one reservation that are told one by one. What the engine does by itself beyond (units that move for others,
@@ -17,7 +17,7 @@ pub const CHANGES_TOLD_MAX: usize = 1024;
 
 /// Where a reservation is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum State {
+pub enum ReservationState {
     /// Promised until its deadline.
     Held,
     /// Promised for good.
@@ -32,7 +32,7 @@ pub enum State {
     Expired,
 }
 
-impl State {
+impl ReservationState {
     /// Its name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -102,8 +102,8 @@ impl State {
         }
     }
 
-    /// Whether `bind` or `rebind` may be done in this state. What is put aside stays where it is.
-    pub fn may_rebind(self) -> Verdict {
+    /// Whether `bind` or `reallocate` may be done in this state. What is put aside stays where it is.
+    pub fn may_reallocate(self) -> Verdict {
         match self {
             Self::Held | Self::Confirmed => Verdict::Go,
             state => Verdict::WrongState(state),
@@ -128,13 +128,13 @@ pub struct Line {
     pub terms: Option<Box<LineTerms>>,
     /// What of it is to come, where something is or was. A checkpoint keeps it beside the reservation.
     #[serde(skip)]
-    pub wait: Option<Box<Wait>>,
+    pub wait: Option<Box<Backorder>>,
 }
 
 impl Line {
     /// The group that it was asked of, while nobody knows where it is.
-    pub fn unbound(&self) -> Option<GroupId> {
-        self.terms.as_deref().filter(|terms| terms.is_unbound()).and_then(|terms| terms.group)
+    pub fn unallocated(&self) -> Option<GroupId> {
+        self.terms.as_deref().filter(|terms| terms.is_unallocated()).and_then(|terms| terms.group)
     }
 
     /// Units promised and not handed over.
@@ -166,7 +166,7 @@ pub struct Reservation {
     /// The `seq` of its last change.
     pub version: Seq,
     /// Where it is in its life.
-    pub state: State,
+    pub state: ReservationState,
     /// Through which channel it was made.
     pub channel: ChannelId,
     /// For what.
@@ -204,9 +204,9 @@ pub struct Change {
     /// When.
     pub time: Timestamp,
     /// The state before it.
-    pub from: State,
+    pub from: ReservationState,
     /// The state after it.
-    pub to: State,
+    pub to: ReservationState,
     /// Who asked, where known.
     pub actor: Option<Box<str>>,
     /// What it was.
@@ -264,7 +264,7 @@ pub enum Step {
         lines: SmallVec<[(u16, u32); 1]>,
     },
     /// Moved to other locations, or had them made public.
-    Rebound {
+    Reallocated {
         /// What moved.
         moves: SmallVec<[Moved; 1]>,
         /// Lines whose location became public.
@@ -320,7 +320,7 @@ impl Change {
     /// Whether units came to a line or left it in its moves, as far as they are told.
     fn mentions(&self, line: u16) -> bool {
         match &self.step {
-            Step::Rebound { moves, .. } => moves.iter().any(|moved| moved.mentions(line)),
+            Step::Reallocated { moves, .. } => moves.iter().any(|moved| moved.mentions(line)),
             Step::Shifted { .. } => true,
             _ => false,
         }
@@ -331,7 +331,7 @@ impl Change {
         match &self.step {
             Step::Filled { .. } | Step::Dated | Step::Shifted { .. } => true,
             // Nobody who names a place leaves it open.
-            Step::Rebound { moves, bound } => bound.is_empty() && moves.iter().all(|moved| moved.open),
+            Step::Reallocated { moves, bound } => bound.is_empty() && moves.iter().all(|moved| moved.open),
             _ => false,
         }
     }
@@ -366,7 +366,7 @@ pub enum Progress<'a> {
     /// Units that it waited for came.
     Filled(&'a [Fill]),
     /// When units are expected that it waits for changed.
-    Dated(&'a [WaitDated]),
+    Dated(&'a [BackorderDated]),
 }
 
 /// What a request to change a reservation comes to.
@@ -377,7 +377,7 @@ pub enum Verdict {
     /// It was done before, or is behind: the record as it is answers the request.
     AlreadyThere,
     /// It cannot happen from this state.
-    WrongState(State),
+    WrongState(ReservationState),
 }
 
 impl Reservation {
@@ -391,12 +391,12 @@ impl Reservation {
             quantity: line.quantity,
             collected: 0,
             terms: terms.get(at).filter(|terms| **terms != LineTerms::default()).cloned().map(Box::new),
-            wait: waits.iter().find(|wait| usize::from(wait.line) == at).map(|wait| Box::new(Wait::new(wait))),
+            wait: waits.iter().find(|wait| usize::from(wait.line) == at).map(|wait| Box::new(Backorder::new(wait))),
         });
         Self {
             id: ReservationId(at.seq),
             version: at.seq,
-            state: if made.confirmed { State::Confirmed } else { State::Held },
+            state: if made.confirmed { ReservationState::Confirmed } else { ReservationState::Held },
             channel: made.channel,
             purpose: made.purpose,
             customer: made.customer.clone(),
@@ -415,16 +415,16 @@ impl Reservation {
     /// When it dies if nothing else happens.
     pub fn deadline(&self) -> Option<Timestamp> {
         match self.state {
-            State::Held => Some(self.expires_at),
-            State::Confirmed | State::Ready => self.pickup_by,
-            State::Collected | State::Cancelled | State::Expired => None,
+            ReservationState::Held => Some(self.expires_at),
+            ReservationState::Confirmed | ReservationState::Ready => self.pickup_by,
+            ReservationState::Collected | ReservationState::Cancelled | ReservationState::Expired => None,
         }
     }
 
     /// Its state for anyone who looks at `now`: a hold is dead at its deadline, whether or not that is logged yet.
-    pub fn state_at(&self, now: Timestamp) -> State {
+    pub fn state_at(&self, now: Timestamp) -> ReservationState {
         match self.deadline() {
-            Some(deadline) if now >= deadline => State::Expired,
+            Some(deadline) if now >= deadline => ReservationState::Expired,
             _ => self.state,
         }
     }
@@ -440,8 +440,8 @@ impl Reservation {
     }
 
     /// Whether the location of some of what is promised is still open.
-    pub fn is_unbound(&self) -> bool {
-        self.lines.iter().any(|line| line.unbound().is_some() && line.outstanding() > 0)
+    pub fn is_unallocated(&self) -> bool {
+        self.lines.iter().any(|line| line.unallocated().is_some() && line.outstanding() > 0)
     }
 
     /// Units of all lines that are promised and not handed over.
@@ -463,7 +463,7 @@ impl Reservation {
         let units = |lines: &[LineChange]| lines.iter().map(|line| (line.line, line.quantity)).collect();
         let step = match progress {
             Progress::Step(effect::Step::Confirmed(event)) => {
-                self.state = State::Confirmed;
+                self.state = ReservationState::Confirmed;
                 self.pickup_by = event.pickup_by;
                 let order_before = self.order.clone();
                 if event.order.is_some() {
@@ -472,7 +472,7 @@ impl Reservation {
                 Step::Confirmed { order_before }
             }
             Progress::Step(effect::Step::Readied(event)) => {
-                self.state = State::Ready;
+                self.state = ReservationState::Ready;
                 self.pickup_code = Some(event.pickup_code.clone());
                 Step::Readied
             }
@@ -480,7 +480,7 @@ impl Reservation {
                 let lines = units(&event.lines);
                 self.each(&lines, |line, quantity| line.collected += quantity);
                 if self.outstanding() == 0 {
-                    self.state = State::Collected;
+                    self.state = ReservationState::Collected;
                 }
                 Step::Collected { code_shown: event.code_shown, lines }
             }
@@ -488,10 +488,10 @@ impl Reservation {
                 let lines = units(&event.lines);
                 self.give_back(at.seq, &lines);
                 if event.whole {
-                    self.state = State::Cancelled;
+                    self.state = ReservationState::Cancelled;
                 } else if self.outstanding() == 0 {
                     let some_collected = self.lines.iter().any(|line| line.collected > 0);
-                    self.state = if some_collected { State::Collected } else { State::Cancelled };
+                    self.state = if some_collected { ReservationState::Collected } else { ReservationState::Cancelled };
                 }
                 Step::Cancelled { reason: event.reason.clone(), lines }
             }
@@ -505,10 +505,10 @@ impl Reservation {
             Progress::Step(effect::Step::Expired(event)) => {
                 let lines = units(&event.lines);
                 self.give_back(at.seq, &lines);
-                self.state = State::Expired;
+                self.state = ReservationState::Expired;
                 Step::Expired { lines }
             }
-            Progress::Step(effect::Step::Rebound(event)) => {
+            Progress::Step(effect::Step::Reallocated(event)) => {
                 let hidden = event.bound.is_empty();
                 let moves = event.moves.iter().map(|moved| self.shift(moved, hidden)).collect();
                 for line in &event.bound {
@@ -516,12 +516,12 @@ impl Reservation {
                         terms.bound = true;
                     }
                 }
-                Step::Rebound { moves, bound: event.bound.iter().copied().collect() }
+                Step::Reallocated { moves, bound: event.bound.iter().copied().collect() }
             }
             Progress::Step(effect::Step::Superseded(event)) => {
                 let lines = units(&event.lines);
                 self.give_back(at.seq, &lines);
-                self.state = State::Cancelled;
+                self.state = ReservationState::Cancelled;
                 Step::Superseded { lines }
             }
             // Nothing is made twice.
@@ -578,7 +578,7 @@ impl Reservation {
         let (first, count) = (last.stretch().first, last.stretch().count.saturating_add(1));
         let before = match last.step {
             Step::Shifted { before, .. } => before,
-            Step::Rebound { moves, .. } => {
+            Step::Reallocated { moves, .. } => {
                 let mut earlier = Self { lines: lines_before, ..self.clone() };
                 earlier.shift_all_back(&moves);
                 earlier.lines
@@ -643,7 +643,7 @@ impl Reservation {
                         *line = Line { wait: line.wait.take(), ..before };
                     }
                 }
-                Step::Rebound { moves, bound } => {
+                Step::Reallocated { moves, bound } => {
                     for line in bound {
                         if let Some(terms) = earlier.terms_mut(line) {
                             terms.bound = false;
@@ -670,7 +670,7 @@ impl Reservation {
     pub(crate) fn shift(&mut self, moved: &Move, hidden: bool) -> Moved {
         let to = moved.to.location;
         let source = self.lines.get(usize::from(moved.line)).expect("a record names lines that its reservation has");
-        let (from, open) = (source.location, source.unbound().is_some());
+        let (from, open) = (source.location, source.unallocated().is_some());
         let joins = |(number, other): &(usize, &Line)| {
             *number != usize::from(moved.line)
                 && (other.sku, other.location, other.collected) == (source.sku, to, 0)
@@ -800,12 +800,12 @@ mod tests {
     fn a_hold_is_dead_at_its_deadline_not_a_moment_before() {
         let hold = hold(&[1]);
         assert_eq!(hold.state_at(Timestamp(99_999)).may_confirm(), Verdict::Go);
-        assert_eq!(hold.state_at(Timestamp(100_000)).may_confirm(), Verdict::WrongState(State::Expired));
+        assert_eq!(hold.state_at(Timestamp(100_000)).may_confirm(), Verdict::WrongState(ReservationState::Expired));
     }
 
     #[test]
     fn what_cannot_happen_is_refused_with_the_state() {
-        use State::{Cancelled, Collected, Confirmed, Expired, Held, Ready};
+        use ReservationState::{Cancelled, Collected, Confirmed, Expired, Held, Ready};
         use Verdict::{AlreadyThere, Go, WrongState};
         let at = |state| Reservation { state, ..hold(&[1]) };
         let now = Timestamp(0);
@@ -862,7 +862,7 @@ mod tests {
                 lines: units(&[(0, 2)]),
             }))),
         ));
-        assert_eq!(order.state, State::Confirmed);
+        assert_eq!(order.state, ReservationState::Confirmed);
         order.apply_record(&record(
             4,
             Event::Reservations(reservation::event::Event::Cancelled(Box::new(Cancelled {
@@ -872,7 +872,7 @@ mod tests {
                 lines: units(&[(0, 1)]),
             }))),
         ));
-        assert_eq!(order.state, State::Collected);
+        assert_eq!(order.state, ReservationState::Collected);
         assert_eq!((order.lines[0].quantity, order.lines[0].collected), (2, 2));
     }
 
@@ -906,11 +906,11 @@ mod tests {
 
     #[test]
     fn what_the_engine_does_by_itself_lengthens_no_history_for_ever() {
-        use crate::event::{LineTerms, Rebound};
+        use crate::event::{LineTerms, Reallocated};
         let mut order = hold(&[4]);
         let reservation = order.id;
         order.lines[0].terms = Some(Box::new(LineTerms { group: Some(GroupId(1)), ..LineTerms::default() }));
-        assert!(order.is_unbound());
+        assert!(order.is_unallocated());
         let born = order.clone();
         for seq in 2..5_002 {
             let to = CellAfter { location: LocationId((seq % 3) as u32 + 2), ..CELL };
@@ -919,7 +919,7 @@ mod tests {
             let moves = vec![Move { line, quantity, from: CELL, to }];
             order.apply_record(&record(
                 seq,
-                Event::Reservations(reservation::event::Event::Rebound(Box::new(Rebound {
+                Event::Reservations(reservation::event::Event::Reallocated(Box::new(Reallocated {
                     reservation,
                     moves,
                     bound: Vec::new(),
@@ -955,9 +955,9 @@ mod tests {
                 };
                 // Only lives that the lifecycle allows: a step may set what the next one rests on.
                 let allowed = match kind {
-                    0 | 4 => now.state == State::Held,
-                    1 => now.state == State::Confirmed,
-                    2 => matches!(now.state, State::Confirmed | State::Ready),
+                    0 | 4 => now.state == ReservationState::Held,
+                    1 => now.state == ReservationState::Confirmed,
+                    2 => matches!(now.state, ReservationState::Confirmed | ReservationState::Ready),
                     _ => now.state.is_open(),
                 };
                 if allowed {

@@ -19,7 +19,7 @@ use dashmap::DashMap;
 
 use super::closed::{Closed, Lanes, Pages, closed_at, texts_of};
 use super::ordered::Ordered;
-use super::record::{Reservation, State};
+use super::record::{Reservation, ReservationState};
 use crate::event::Few;
 use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
@@ -43,7 +43,7 @@ pub struct Filter {
     /// Of this customer.
     pub customer: Option<String>,
     /// In this state.
-    pub state: Option<State>,
+    pub state: Option<ReservationState>,
     /// Made through this channel.
     pub channel: Option<ChannelId>,
     /// Of this order.
@@ -59,7 +59,8 @@ impl Filter {
             wanted.as_deref().is_none_or(|wanted| have.as_deref() == Some(wanted))
         };
         // Where a promise is that is not bound is nobody's business.
-        let is_at = |wanted| reservation.lines.iter().any(|line| line.location == wanted && line.unbound().is_none());
+        let is_at =
+            |wanted| reservation.lines.iter().any(|line| line.location == wanted && line.unallocated().is_none());
         self.location.is_none_or(is_at)
             && self.state.is_none_or(|wanted| reservation.state_at(now) == wanted)
             && self.channel.is_none_or(|wanted| reservation.channel == wanted)
@@ -97,7 +98,7 @@ pub enum Known {
 
 impl Known {
     /// Its state, as the log says it.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ReservationState {
         match self {
             Self::Here(reservation) => reservation.state,
             Self::Closed(closed) => closed.state,
@@ -152,7 +153,7 @@ struct Index {
 /// What of a reservation is in the indexes.
 #[derive(Debug, PartialEq, Eq)]
 struct Keys {
-    state: State,
+    state: ReservationState,
     texts: [Option<u32>; 3],
     /// The cells of its lines; only their locations count once it is closed.
     cells: Few<(SkuId, LocationId)>,
@@ -182,7 +183,7 @@ fn numbered<T: Default>(list: &mut Vec<T>, number: u32) -> &mut T {
 }
 
 impl Index {
-    fn of_state(&mut self, state: State) -> &mut Ordered<u64> {
+    fn of_state(&mut self, state: ReservationState) -> &mut Ordered<u64> {
         self.by_state.get_mut(state as usize).expect("there are six states")
     }
 
@@ -269,7 +270,7 @@ impl Index {
         &mut self,
         id: u64,
         channel: ChannelId,
-        state: State,
+        state: ReservationState,
         texts: [Option<u32>; 3],
         locations: impl Iterator<Item = LocationId>,
     ) {
@@ -313,7 +314,7 @@ impl Index {
 struct Wanted {
     location: Option<LocationId>,
     channel: Option<ChannelId>,
-    state: Option<State>,
+    state: Option<ReservationState>,
     texts: [Option<u32>; 3],
 }
 
@@ -340,7 +341,7 @@ impl ReservationStore {
     }
 
     /// How one ended of which only an entry is left.
-    pub(crate) fn closed_state(&self, id: ReservationId) -> Option<State> {
+    pub(crate) fn closed_state(&self, id: ReservationId) -> Option<ReservationState> {
         Some(self.index().entries.get(id)?.state)
     }
 
@@ -668,7 +669,7 @@ impl ReservationStore {
     /// Whether a closed reservation was an order that a day of a location counts.
     fn counts_against_a_day(&self, index: &Index, id: ReservationId) -> bool {
         match self.get(id) {
-            Some(whole) => whole.state == State::Collected && !whole.orders.is_empty(),
+            Some(whole) => whole.state == ReservationState::Collected && !whole.orders.is_empty(),
             None => index.entries.get(id).is_some_and(|closed| !closed.orders.is_empty()),
         }
     }

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use crate::event::{Few, Purpose};
 use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
-use crate::reservations::{self, State};
+use crate::reservations::{self, ReservationState};
 
 type Units = SmallVec<[(u16, u32); 1]>;
 
@@ -22,7 +22,7 @@ struct Line {
 pub struct Reservation {
     id: ReservationId,
     version: Seq,
-    state: State,
+    state: ReservationState,
     channel: ChannelId,
     purpose: Purpose,
     customer: Option<Box<str>>,
@@ -39,8 +39,8 @@ pub struct Reservation {
 struct Change {
     seq: Seq,
     time: Timestamp,
-    from: State,
-    to: State,
+    from: ReservationState,
+    to: ReservationState,
     actor: Option<Box<str>>,
     step: Step,
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{LineWait, Turn, WaitDated};
+use crate::event::{BackorderDated, LineBackorder, QueuePosition};
 use crate::ids::{Seq, Timestamp};
 
 /// What a line waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wait {
+pub struct Backorder {
     /// Units still to come, among those of the line.
     pub units: u32,
     /// The latest that would do.
@@ -20,15 +20,15 @@ pub struct Wait {
     /// Whether the promise rests on an allowance, and not on supply.
     pub on_allowance: bool,
     /// Its turn, where it has that of a line which it replaced.
-    pub turn: Option<Turn>,
+    pub turn: Option<QueuePosition>,
     /// What it takes to undo each change: its record, the units and the expectation before it.
     undo: SmallVec<[(Seq, u32, Option<Timestamp>); 1]>,
 }
 
-impl Wait {
+impl Backorder {
     /// What a new line waits for.
-    pub fn new(of: &LineWait) -> Self {
-        let LineWait { quantity, latest, promised_for, on_allowance, turn, .. } = *of;
+    pub fn new(of: &LineBackorder) -> Self {
+        let LineBackorder { quantity, latest, promised_for, on_allowance, turn, .. } = *of;
         let (units, expected_at) = (quantity, Some(promised_for));
         Self { units, latest, promised_for, expected_at, on_allowance, turn, undo: SmallVec::new() }
     }
@@ -49,7 +49,7 @@ impl Wait {
         gone
     }
 
-    pub(super) fn redate(&mut self, seq: Seq, since: Seq, row: &WaitDated) {
+    pub(super) fn redate(&mut self, seq: Seq, since: Seq, row: &BackorderDated) {
         self.remember(seq, since);
         self.expected_at = row.expected_at;
     }

@@ -258,7 +258,7 @@ impl Rule {
     }
 
     /// The next moment after `now` at which it begins or ends.
-    pub fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn next_activation(&self, now: Timestamp) -> Option<Timestamp> {
         [self.starts_at, self.ends_at].into_iter().flatten().filter(|turn| *turn > now).min()
     }
 
@@ -330,7 +330,7 @@ mod tests {
     fn a_rule_runs_up_to_its_end_and_turns_twice() {
         let rule = Rule { starts_at: Some(Timestamp(10)), ..rule(Conditions::default(), Some(20)) };
         assert_eq!([9, 10, 19, 20].map(|now| rule.runs_at(Timestamp(now))), [false, true, true, false]);
-        let turns = [9, 10, 19, 20].map(|now| rule.next_turn(Timestamp(now)).map(|turn| turn.0));
+        let turns = [9, 10, 19, 20].map(|now| rule.next_activation(Timestamp(now)).map(|turn| turn.0));
         assert_eq!(turns, [Some(10), Some(20), Some(20), None]);
     }
 }

@@ -100,8 +100,8 @@ impl RuleTable {
     }
 
     /// When the next of them begins or ends after `now`.
-    pub(crate) fn next_turn(&self, now: Timestamp) -> Option<Timestamp> {
-        self.entries().rules.iter().flatten().filter_map(|standing| standing.rule.next_turn(now)).min()
+    pub(crate) fn next_activation(&self, now: Timestamp) -> Option<Timestamp> {
+        self.entries().rules.iter().flatten().filter_map(|standing| standing.rule.next_activation(now)).min()
     }
 
     /// Journal thread only, inside a fold: rules were set, or removed.

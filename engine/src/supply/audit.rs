@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::catalogue::business_time::HORIZON_DAYS;
 use crate::effect::{At, Made};
 use crate::event::{
-    Arranged, Fill, LineWait, Moved, MovementKind, OrderDay, Purpose, SupplySet, SupplyUsed, Turn, WaitDated,
+    Arranged, BackorderDated, Fill, LineBackorder, Moved, MovementKind, OrderDay, Purpose, QueuePosition, SupplySet,
+    SupplyUsed,
 };
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::rules::audit::RuleAudit;
@@ -20,9 +21,9 @@ type Cell = (SkuId, LocationId);
 pub(crate) struct SupplyAudit {
     supplies: BTreeMap<(Cell, Name), (u32, Timestamp)>,
     /// By cell and turn, with whose it is.
-    waits: BTreeMap<(Cell, Turn), (ReservationId, LineWait)>,
+    waits: BTreeMap<(Cell, QueuePosition), (ReservationId, LineBackorder)>,
     /// What a record gave back that replaces the hold which waited for it.
-    given_back: BTreeMap<(Cell, Turn), LineWait>,
+    given_back: BTreeMap<(Cell, QueuePosition), LineBackorder>,
     orders: BTreeMap<OrderDay, i64>,
 }
 
@@ -36,7 +37,7 @@ impl SupplyAudit {
                 let Waiting { units: quantity, promised_for, on_allowance, holder, .. } = waiting;
                 let (id, line) = holder;
                 let (latest, turn_of) = (promised_for, (turn != holder).then_some(turn));
-                let wait = LineWait { line, quantity, latest, promised_for, on_allowance, turn: turn_of };
+                let wait = LineBackorder { line, quantity, latest, promised_for, on_allowance, turn: turn_of };
                 self.waits.insert((cell, turn), (id, wait));
             }
         }
@@ -64,12 +65,12 @@ impl SupplyAudit {
         self.waits_of(cell).map(|(_, (_, wait))| u64::from(wait.quantity)).sum()
     }
 
-    fn waits_of(&self, cell: Cell) -> impl Iterator<Item = (Turn, (ReservationId, &LineWait))> {
+    fn waits_of(&self, cell: Cell) -> impl Iterator<Item = (QueuePosition, (ReservationId, &LineBackorder))> {
         let all = (cell, (ReservationId(0), 0))..=(cell, (ReservationId(u64::MAX), u16::MAX));
         self.waits.range(all).map(|((_, turn), (id, wait))| (*turn, (*id, wait)))
     }
 
-    fn turn_of(&self, cell: Cell, id: ReservationId, line: u16) -> Option<Turn> {
+    fn turn_of(&self, cell: Cell, id: ReservationId, line: u16) -> Option<QueuePosition> {
         self.waits_of(cell).find(|(_, (of, wait))| (*of, wait.line) == (id, line)).map(|(turn, _)| turn)
     }
 
@@ -112,7 +113,8 @@ impl SupplyAudit {
         }
         self.check_turns(&waits)?;
         for (cell, wait) in waits.iter().filter(|(_, wait)| wait.turn.is_none()) {
-            let by_then = |other: &&(Cell, LineWait)| other.0 == *cell && other.1.promised_for <= wait.promised_for;
+            let by_then =
+                |other: &&(Cell, LineBackorder)| other.0 == *cell && other.1.promised_for <= wait.promised_for;
             let before = self.waiting(*cell);
             let in_time = |(date, ..): &&(Timestamp, &Name, u32)| *date >= now && *date <= wait.promised_for;
             let supplied: u64 = self.supplies_of(*cell).iter().filter(in_time).map(|(.., open)| u64::from(*open)).sum();
@@ -151,10 +153,10 @@ impl SupplyAudit {
 
     /// Turns that are taken over were given up in the same record, and each once. Several that are given up may be one,
     /// behind all of them, for the latest of their dates and for no more units than they waited for.
-    fn check_turns(&mut self, waits: &[(Cell, LineWait)]) -> Result<(), String> {
+    fn check_turns(&mut self, waits: &[(Cell, LineBackorder)]) -> Result<(), String> {
         let taken = waits.iter().filter_map(|(cell, wait)| Some(((*cell, wait.turn?), *wait)));
-        let taken: Vec<((Cell, Turn), LineWait)> = taken.collect();
-        let sorted: BTreeMap<(Cell, Turn), LineWait> = taken.iter().copied().collect();
+        let taken: Vec<((Cell, QueuePosition), LineBackorder)> = taken.collect();
+        let sorted: BTreeMap<(Cell, QueuePosition), LineBackorder> = taken.iter().copied().collect();
         if sorted.len() < taken.len() {
             return Err("a turn was taken over twice".into());
         }
@@ -269,7 +271,7 @@ impl SupplyAudit {
                 match wait.quantity.checked_sub(units) {
                     Some(0) => drop(self.waits.remove(&(cell, turn))),
                     Some(left) if mine.is_empty() => {
-                        self.waits.insert((cell, turn), (id, LineWait { quantity: left, ..wait }));
+                        self.waits.insert((cell, turn), (id, LineBackorder { quantity: left, ..wait }));
                     }
                     _ => return Err("a promise was filled before one that waited longer had all of its own".into()),
                 }
@@ -285,7 +287,7 @@ impl SupplyAudit {
     ///
     /// # Errors
     /// The promise, with both dates.
-    pub fn check_dated(&self, row: &WaitDated, now: Timestamp) -> Result<(), String> {
+    pub fn check_dated(&self, row: &BackorderDated, now: Timestamp) -> Result<(), String> {
         let cell = (row.sku, row.location);
         let turn = self.turn_of(cell, row.reservation, row.line).ok_or("a promise is dated that does not wait")?;
         let (_, mine) = self.waits.get(&(cell, turn)).ok_or("a promise is dated that does not wait")?;
@@ -314,7 +316,7 @@ impl SupplyAudit {
         let mut theirs = Self::default();
         theirs.start_from(state);
         let waits = |dock: &Self| -> Vec<_> {
-            let told = |(turn, (id, wait)): (&(Cell, Turn), &(ReservationId, LineWait))| {
+            let told = |(turn, (id, wait)): (&(Cell, QueuePosition), &(ReservationId, LineBackorder))| {
                 (*turn, *id, wait.line, wait.quantity, wait.promised_for, wait.on_allowance)
             };
             dock.waits.iter().map(told).collect()

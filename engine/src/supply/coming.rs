@@ -8,7 +8,7 @@ use crate::reservations::ledger::Ledger;
 use crate::rules::{Book, Kind};
 use crate::state::State;
 use crate::stock::lens::CellView;
-use crate::supply::{Outlook, Supply, Waiting};
+use crate::supply::{Supply, SupplyOutlook, Waiting};
 
 /// Promises at risk that are told of one cell.
 pub const AT_RISK_TOLD_MAX: usize = 1000;
@@ -190,7 +190,7 @@ impl Coming {
 }
 
 /// Those at risk who wait for a cell, up to `limit`.
-pub(crate) fn risks(outlook: &Outlook, limit: usize) -> Vec<Waiting> {
+pub(crate) fn risks(outlook: &SupplyOutlook, limit: usize) -> Vec<Waiting> {
     match outlook.has_risks() {
         true => outlook.waits().map(|(_, waiting)| waiting).filter(|waiting| waiting.at_risk).take(limit).collect(),
         false => Vec::new(),

@@ -16,7 +16,7 @@ use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use crate::level::StockChange;
 use crate::reservations::plan::{self, Plan};
 use crate::supply::command::Command;
-use crate::supply::{Grant, Outlook};
+use crate::supply::{Grant, SupplyOutlook};
 use crate::{stock, supply};
 
 /// Supplies set so far by a command, which what follows in it must see.
@@ -122,7 +122,7 @@ pub(crate) fn describe_supply(
     let known = match fresh.get(&(sku, location, row.name.clone())) {
         Some(set) => Some((set.kind, set.open, set.expected_at)),
         None => {
-            let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], Outlook::supplies);
+            let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], SupplyOutlook::supplies);
             let known = supplies.iter().find(|supply| supply.name == row.name);
             let known = known.map(|supply| (supply.kind, supply.open, supply.expected_at));
             if let Some(came) = cx.draft.ledger.came(sku, location, row.name.as_str()) {
@@ -179,7 +179,7 @@ pub(crate) fn grant_to_come(
     }
     let (catalogue, now) = (&cx.state.catalogue, cx.draft.now);
     let allowances = plan.book.allowances(catalogue, sku, location, Some(plan.channel), now);
-    let none = Outlook::default();
+    let none = SupplyOutlook::default();
     let outlook = cx.draft.ledger.outlook(sku, location).unwrap_or(&none);
     if outlook.waits_count() >= cx.settings.cell_waits_max {
         plan.too_many_wait();
@@ -195,7 +195,7 @@ fn uses_of(cx: &Decide<'_>, receipt: &Receipt) -> Uses {
         return Uses::Nothing;
     }
     let Some(reference) = reference else { return Uses::Earliest };
-    let supplies = cx.draft.ledger.outlook(*sku, *location).map_or(&[][..], Outlook::supplies);
+    let supplies = cx.draft.ledger.outlook(*sku, *location).map_or(&[][..], SupplyOutlook::supplies);
     if let Some(supply) = supplies.iter().find(|supply| supply.name.as_str() == reference) {
         return Uses::Named(supply.name.clone());
     }
@@ -214,7 +214,7 @@ fn use_up_supply(
     used: &mut Vec<SupplyUsed>,
 ) {
     let mut left = came;
-    let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], Outlook::supplies);
+    let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], SupplyOutlook::supplies);
     // Bounded by SUPPLIES_MAX, against those that the rows of one command used.
     for supply in supplies.iter().filter(|supply| name.is_none_or(|name| supply.name == *name)) {
         // Rows before this one of the same record may have used some of it.
@@ -415,7 +415,7 @@ fn date_waits_of(cx: &mut Decide<'_>, sku: SkuId, location: LocationId) {
         for row in chunk {
             cx.draft.take_in(row.reservation);
         }
-        cx.draft.log(None, supply::event::Event::WaitsDated(chunk.to_vec()));
+        cx.draft.log(None, supply::event::Event::BackordersDated(chunk.to_vec()));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The events of inbound supply.
 
-use super::received::{Fill, Received, SupplySet, WaitDated};
+use super::received::{BackorderDated, Fill, Received, SupplySet};
 use crate::command::Outcome;
 use crate::effect::{Effect, Inbound};
 use crate::ids::Seq;
@@ -18,7 +18,7 @@ tagged! {
         /// Units that became free went to promises that waited for them, by reservation and line.
         25 => Filled(Vec<Fill>),
         /// Promises that wait are at risk, or no longer are, by reservation and line.
-        27 => WaitsDated(Vec<WaitDated>),
+        27 => BackordersDated(Vec<BackorderDated>),
     }
 }
 
@@ -36,7 +36,7 @@ impl Event {
                 cells_of(fills, to);
                 to(Effect::Filled(fills));
             }
-            Self::WaitsDated(rows) => to(Effect::Dated(rows)),
+            Self::BackordersDated(rows) => to(Effect::Dated(rows)),
         }
     }
 
@@ -44,7 +44,7 @@ impl Event {
     pub fn repeat(&self) -> Repeat {
         match self {
             Self::Received(_) => Repeat::Record,
-            Self::SupplySet(_) | Self::Filled(_) | Self::WaitsDated(_) => Repeat::Never,
+            Self::SupplySet(_) | Self::Filled(_) | Self::BackordersDated(_) => Repeat::Never,
         }
     }
 }
@@ -96,7 +96,7 @@ impl Event {
     pub fn outcome(&self, seq: Seq) -> Option<Outcome> {
         match self {
             Self::Received(received) => Some(Outcome::Moved { seq, rows: received.rows_after() }),
-            Self::SupplySet(_) | Self::Filled(_) | Self::WaitsDated(_) => None,
+            Self::SupplySet(_) | Self::Filled(_) | Self::BackordersDated(_) => None,
         }
     }
 }

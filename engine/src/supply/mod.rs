@@ -21,11 +21,11 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
-use crate::reservations::Wait;
-use crate::reservations::promise::Turn;
+use crate::reservations::Backorder;
+use crate::reservations::promise::QueuePosition;
 use crate::rules::RuleId;
 
-use received::WaitDated;
+use received::BackorderDated;
 
 pub use inbound::{Supply, SupplyKind};
 
@@ -88,7 +88,7 @@ pub struct Waiting {
 
 impl Waiting {
     /// As a line of a reservation has it.
-    pub fn of(holder: (ReservationId, u16), wait: &Wait) -> Self {
+    pub fn of(holder: (ReservationId, u16), wait: &Backorder) -> Self {
         Self {
             holder,
             units: wait.units,
@@ -110,22 +110,22 @@ pub struct Grant {
     /// Whether that rests on an allowance.
     pub on_allowance: bool,
     /// The turn of a line that it replaces.
-    pub turn: Option<Turn>,
+    pub turn: Option<QueuePosition>,
 }
 
 /// What is to come to one cell, and who waits for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outlook {
+pub struct SupplyOutlook {
     /// By date, then by name.
     supplies: Vec<Supply>,
     /// By their turn, which is the order in which they were made.
-    waits: BTreeMap<Turn, Waiting>,
+    waits: BTreeMap<QueuePosition, Waiting>,
     waiting: u64,
     /// Promises told to be at risk.
     at_risk: usize,
 }
 
-impl Outlook {
+impl SupplyOutlook {
     /// Whether nothing is to come and nobody waits.
     pub fn is_empty(&self) -> bool {
         self.supplies.is_empty() && self.waits.is_empty()
@@ -137,7 +137,7 @@ impl Outlook {
     }
 
     /// Who waits, in the order in which the promises were made.
-    pub fn waits(&self) -> impl Iterator<Item = (Turn, Waiting)> + '_ {
+    pub fn waits(&self) -> impl Iterator<Item = (QueuePosition, Waiting)> + '_ {
         self.waits.iter().map(|(turn, waiting)| (*turn, *waiting))
     }
 
@@ -208,7 +208,7 @@ impl Outlook {
     }
 
     /// The promises for which it has to be told anew whether they are at risk.
-    pub fn redated(&self, sku: SkuId, location: LocationId, now: Timestamp) -> Vec<WaitDated> {
+    pub fn redated(&self, sku: SkuId, location: LocationId, now: Timestamp) -> Vec<BackorderDated> {
         let mut rows = Vec::new();
         let (mut needed, mut reached) = (0, 0);
         let mut supplies = self.supplies.iter();
@@ -229,7 +229,7 @@ impl Outlook {
                 _ if trusted => Some(waiting.promised_for),
                 comes => comes,
             };
-            let row = WaitDated {
+            let row = BackorderDated {
                 reservation: waiting.holder.0,
                 line: waiting.holder.1,
                 sku,
@@ -266,7 +266,7 @@ impl Outlook {
     }
 
     /// A promise waits for so many; tells what waited there before.
-    pub(crate) fn wait(&mut self, turn: Turn, waiting: Waiting) -> Option<Waiting> {
+    pub(crate) fn wait(&mut self, turn: QueuePosition, waiting: Waiting) -> Option<Waiting> {
         let is_mine = self.waits.get(&turn).is_some_and(|before| before.holder == waiting.holder);
         let before = match waiting.units {
             0 if is_mine => self.waits.remove(&turn),
@@ -288,8 +288,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(100);
 
-    fn outlook(supplies: &[(&str, u32, u64)], waits: &[(u64, u32, u64)]) -> Outlook {
-        let mut outlook = Outlook::default();
+    fn outlook(supplies: &[(&str, u32, u64)], waits: &[(u64, u32, u64)]) -> SupplyOutlook {
+        let mut outlook = SupplyOutlook::default();
         for (name, open, date) in supplies {
             outlook.set(&Name::parse(name).unwrap(), SupplyKind::PurchaseOrder, *open, Timestamp(*date));
         }
@@ -302,7 +302,7 @@ mod tests {
         outlook
     }
 
-    fn promise(outlook: &Outlook, units: u32, latest: u64, allowances: &[Allowance]) -> Option<(u32, u64, bool)> {
+    fn promise(outlook: &SupplyOutlook, units: u32, latest: u64, allowances: &[Allowance]) -> Option<(u32, u64, bool)> {
         let grant = outlook.promise(units, Timestamp(latest), NOW, allowances, 0);
         grant.map(|grant| (grant.units, grant.promised_for.0, grant.on_allowance))
     }
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn the_last_in_line_are_at_risk_first() {
-        let expected = |outlook: &Outlook, now| {
+        let expected = |outlook: &SupplyOutlook, now| {
             let rows = outlook.redated(SkuId(0), LocationId(0), Timestamp(now));
             rows.iter().map(|row| (row.reservation.0, row.expected_at.map(|date| date.0))).collect::<Vec<_>>()
         };

@@ -82,7 +82,7 @@ pub struct Fill {
 
 /// When units that are waited for are expected now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WaitDated {
+pub struct BackorderDated {
     /// Whose.
     pub reservation: ReservationId,
     /// Which line of it, from 0.
@@ -99,7 +99,7 @@ pub struct WaitDated {
     pub expected_at: Option<Timestamp>,
 }
 
-impl WaitDated {
+impl BackorderDated {
     /// Whether they will come too late, or not at all.
     pub fn at_risk(&self) -> bool {
         self.expected_at.is_none_or(|expected| expected > self.promised_for)

@@ -24,7 +24,7 @@ use crate::stock::decide::{ToldMovement, if_past, move_cell};
 use crate::stock::movement::MovementKind;
 use crate::supply::decide::{Wanted, log_fills, receive};
 use crate::supply::received::{Received as Receipt, SupplySet};
-use crate::supply::{Outlook, SupplyKind};
+use crate::supply::{SupplyKind, SupplyOutlook};
 use crate::told::Thing;
 
 /// Units of one line.
@@ -423,7 +423,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
 
 /// Units that are to come of a supply.
 fn open_of(cx: &Decide<'_>, sku: SkuId, location: LocationId, name: &Name) -> Option<u32> {
-    let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], Outlook::supplies);
+    let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], SupplyOutlook::supplies);
     supplies.iter().find(|supply| supply.name == *name).map(|supply| supply.open)
 }
 

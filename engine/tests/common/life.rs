@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anaquel_engine::admission::{LineRequest, Place};
-use anaquel_engine::command::{Failure, PutWhat, Rebind, SkuFields, StepRequest};
+use anaquel_engine::command::{Failure, PutWhat, Reallocation, SkuFields, StepRequest};
 use anaquel_engine::event::{MovementKind, Purpose};
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::patch::Patch;
@@ -231,10 +231,10 @@ impl Life {
                         let to = shop.engine.state().catalogue.locations.id(&location);
                         let sku = shop.units(&sku, &location, 1).sku;
                         let quantity = Some(1).filter(|_| numbers.below(2) == 0);
-                        let lines = vec![Rebind { sku, group: None, from: None, to, quantity }];
+                        let lines = vec![Reallocation { sku, group: None, from: None, to, quantity }];
                         match numbers.below(2) {
                             0 => shop.try_step(id, StepRequest::Bind { lines: Some(lines) }),
-                            _ => shop.try_step(id, StepRequest::Rebind { lines }),
+                            _ => shop.try_step(id, StepRequest::Reallocation { lines }),
                         }
                     }
                     0 => shop.confirm(id),

@@ -151,8 +151,8 @@ impl KeyFile {
         let Grant { name, mut scopes, channels, locations, limits, expires_at } = grant;
         ensure!(!name.is_empty() && name.len() <= 64, "a name has 1 to 64 bytes");
         ensure!(!scopes.is_empty(), "--scope: a key without one could do nothing");
-        let unbound = scopes.iter().find(|scope| !scope.can_be_bound());
-        if let Some(scope) = unbound.filter(|_| !channels.is_empty() || !locations.is_empty()) {
+        let unallocated = scopes.iter().find(|scope| !scope.can_be_bound());
+        if let Some(scope) = unallocated.filter(|_| !channels.is_empty() || !locations.is_empty()) {
             anyhow::bail!("--scope {scope}: is about all channels and locations, and cannot be bound to some");
         }
         scopes.sort_unstable();

@@ -5,7 +5,7 @@
 use anaquel_engine::command::{Failure, Refusal, Short};
 use anaquel_engine::event::{RowError, ThingKind};
 use anaquel_engine::journal::ReadError;
-use anaquel_engine::reservation::State;
+use anaquel_engine::reservation::ReservationState;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -332,7 +332,7 @@ impl Problem {
                 Self::insufficient(detail, shorts.iter().map(line).collect())
             }
             Refusal::WrongState(state) => Self::wrong_state(state, format!("the reservation is {}", state.as_str())),
-            refusal @ (Refusal::Unbound(state) | Refusal::Waiting(state, _)) => {
+            refusal @ (Refusal::Unallocated(state) | Refusal::Waiting(state, _)) => {
                 Self::wrong_state(state, refusal.to_string())
             }
             refusal @ Refusal::TooManyChanges(state, _) => {
@@ -414,7 +414,7 @@ impl Problem {
     }
 
     /// A hold that is to be replaced is none any more.
-    pub fn not_replaceable(field: &str, state: State) -> Self {
+    pub fn not_replaceable(field: &str, state: ReservationState) -> Self {
         let detail = format!("{field}: the reservation is {}, and is not replaced", state.as_str());
         Self::wrong_state(state, detail).with("field", field)
     }
@@ -438,7 +438,7 @@ impl Problem {
         }
     }
 
-    fn wrong_state(state: State, detail: String) -> Self {
+    fn wrong_state(state: ReservationState, detail: String) -> Self {
         Self::new(Slug::WrongState, detail).with("state", state.as_str())
     }
 }

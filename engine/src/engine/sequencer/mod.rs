@@ -56,9 +56,9 @@ pub trait Observer: Send {
     fn published(&mut self, records: &[Record]);
 }
 
-/// What a turn did, for metrics.
+/// What a cycle did, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Turn {
+pub struct Cycle {
     /// Records made durable.
     pub records: usize,
     /// Bytes of them.
@@ -113,7 +113,7 @@ impl Sequencer {
             draft.holds.count(&reservation, state.owner(reservation.id));
         }
         // What turned while nobody was there is due at once.
-        let next_activation = state.rules.next_turn(Timestamp(0)).map(|_| Timestamp(0));
+        let next_activation = state.rules.next_activation(Timestamp(0)).map(|_| Timestamp(0));
         let reader = journal.reader();
         draft.log_from = reader.oldest();
         Self {
@@ -189,17 +189,17 @@ impl Sequencer {
     }
 
     /// Takes `commands` in order, and whatever is due at `now`, through all steps. Returns when everybody whose command it
-    /// took was answered; commands behind one that ends the batch are left for the next turn.
+    /// took was answered; commands behind one that ends the batch are left for the next cycle.
     // A function of its own, so that `anaquel-bench instructions` can count it.
     #[inline(never)]
-    pub fn turn(&mut self, now: Timestamp, commands: &mut VecDeque<Queued>) -> Turn {
+    pub fn cycle(&mut self, now: Timestamp, commands: &mut VecDeque<Queued>) -> Cycle {
         let now = now.max(self.state.last_time());
         if let Some(error) = &self.failed {
             let reason = error.to_string();
             for queued in commands.drain(..) {
                 self.refuse(queued, Failure::ReadOnly(reason.clone()));
             }
-            return Turn::default();
+            return Cycle::default();
         }
         self.watch.begins("what is due");
         self.draft.restart(now);
@@ -218,7 +218,7 @@ impl Sequencer {
             self.decide(queued);
         }
         self.watch.begins("append");
-        let mut turn = Turn { expired: expired.len(), ..Turn::default() };
+        let mut cycle = Cycle { expired: expired.len(), ..Cycle::default() };
         let nothing_to_write = self.draft.builder.is_empty();
         if nothing_to_write {
             self.publish();
@@ -226,9 +226,9 @@ impl Sequencer {
             match self.journal.append(self.draft.builder.batch()) {
                 Ok(()) => {
                     self.full = None;
-                    turn.records = self.draft.records.len();
-                    turn.bytes = self.draft.builder.batch().body.len();
-                    self.counters.batch(turn.records, turn.bytes, turn.expired);
+                    cycle.records = self.draft.records.len();
+                    cycle.bytes = self.draft.builder.batch().body.len();
+                    self.counters.batch(cycle.records, cycle.bytes, cycle.expired);
                     self.publish();
                 }
                 Err(error) => {
@@ -240,12 +240,12 @@ impl Sequencer {
             }
         }
         // A turn of rules that could not be written is still due; one of which nothing was due is over.
-        if ended && (turn.records > 0 || nothing_to_write) {
+        if ended && (cycle.records > 0 || nothing_to_write) {
             self.draft.forget_members();
-            self.next_activation = self.state.rules.next_turn(now);
+            self.next_activation = self.state.rules.next_activation(now);
         }
         self.forget(now);
-        turn
+        cycle
     }
 
     /// Forgets keys and closed reservations that have outlived their retention, a bounded number at a time. It goes on

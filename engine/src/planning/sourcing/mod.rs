@@ -31,7 +31,7 @@ use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::planning::pickup::Stock;
 use crate::rules::{Effect, Kind, RuleId};
 use crate::state::State;
-use crate::supply::Outlook;
+use crate::supply::SupplyOutlook;
 pub use plan::{Plan, Policy, Shipment, Weights};
 use search::Candidate;
 
@@ -281,7 +281,7 @@ impl State {
             return 0;
         }
         let allowances = book.allowances(&self.catalogue, sku, location, question.channel, question.now);
-        let (ledger, none) = (self.ledger(), Outlook::default());
+        let (ledger, none) = (self.ledger(), SupplyOutlook::default());
         let outlook = ledger.outlook(sku, location).unwrap_or(&none);
         outlook.promise(units, latest, question.now, &allowances, 0).map_or(0, |grant| grant.units)
     }

@@ -212,8 +212,8 @@ pub(super) fn changes(
                 add((line.cell.sku, line.cell.location), promise(line.cell.sku, present));
             }
         }
-        Effect::Promise(Step::Rebound(rebound)) => {
-            for moved in &rebound.moves {
+        Effect::Promise(Step::Reallocated(reallocated)) => {
+            for moved in &reallocated.moves {
                 add((moved.from.sku, moved.from.location), promise(moved.from.sku, moved.quantity).inverse());
                 add((moved.to.sku, moved.to.location), promise(moved.to.sku, moved.quantity));
             }

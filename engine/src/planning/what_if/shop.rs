@@ -183,10 +183,10 @@ impl<'a> Shop<'a> {
                     self.change(cell, StockChange { on_hand: -i64::from(units), reserved: -i64::from(units) });
                 }
             }
-            Step::Rebound(event) => {
+            Step::Reallocated(event) => {
                 for moved in &event.moves {
                     let (from, to) = ((moved.from.sku, moved.from.location), (moved.to.sku, moved.to.location));
-                    self.rebind(event.reservation, from, to, moved.quantity);
+                    self.reallocate(event.reservation, from, to, moved.quantity);
                 }
             }
             Step::Confirmed(_) | Step::Readied(_) | Step::Extended(_) | Step::PickupBySet(_) => {}
@@ -303,7 +303,7 @@ impl<'a> Shop<'a> {
         freed
     }
 
-    fn rebind(&mut self, id: ReservationId, from: Cell, to: Cell, units: u32) {
+    fn reallocate(&mut self, id: ReservationId, from: Cell, to: Cell, units: u32) {
         for (moved, charges) in self.take_from(id, from, units) {
             let promised = self.rule_audit.promise(from.0, moved);
             self.change(from, promised.inverse());

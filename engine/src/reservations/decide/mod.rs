@@ -2,7 +2,7 @@
 
 mod capacity;
 pub(crate) mod moves;
-mod rebind;
+mod reallocate;
 pub(crate) mod reserve;
 pub(crate) mod step;
 

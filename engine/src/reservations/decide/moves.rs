@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
 use crate::decide::draft::Draft;
-use crate::event::{Move, Purpose, Rebound};
+use crate::event::{Move, Purpose, Reallocated};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
 use crate::reservations::event::Event;
 use crate::reservations::ledger::{Counted, Used};
@@ -91,7 +91,7 @@ fn log_move(cx: &mut Decide<'_>, sku: SkuId, of: Of, from: LocationId, to: Locat
         let moves = vec![shift_units(cx, sku, line, quantity, from, to)];
         // Known to the draft, so that it hears of the record.
         let _ = cx.draft.reservation(reservation);
-        cx.draft.log(None, Event::Rebound(Box::new(Rebound { reservation, moves, bound: Vec::new() })));
+        cx.draft.log(None, Event::Reallocated(Box::new(Reallocated { reservation, moves, bound: Vec::new() })));
     }
 }
 

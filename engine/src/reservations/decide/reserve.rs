@@ -17,15 +17,15 @@ use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
 use crate::decide::draft::{Answer, Draft};
 use crate::decide::{Decide, Decision};
 use crate::event::{
-    Arranged, Cause, Few, LineChange, LineTerms, LineWait, OrderDay, Promised, Purpose, Replaced, Reserved,
-    ReservedLine, Superseded, Turn,
+    Arranged, Cause, Few, LineBackorder, LineChange, LineTerms, OrderDay, Promised, Purpose, QueuePosition, Replaced,
+    Reserved, ReservedLine, Superseded,
 };
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::level::{Constraint, StockChange};
 use crate::reservations::event::Event;
 use crate::reservations::ledger::{Counted, Shift};
 use crate::reservations::plan::{self, FromGroup, Plan, World};
-use crate::reservations::{State, Wait};
+use crate::reservations::{Backorder, ReservationState};
 use crate::rules::{Kind, RuleId};
 use crate::supply::Grant;
 
@@ -42,8 +42,8 @@ struct Demand {
     /// Units that are to come by then will do, for all lines on the cell that wait at all.
     latest: Option<Timestamp>,
     /// Units asked for by lines that wait, and how many lines those are.
-    patient: u32,
-    patient_lines: u32,
+    backordered: u32,
+    backordered_lines: u32,
 }
 
 /// What a line of a replaced hold gives back.
@@ -54,12 +54,12 @@ struct Released {
     /// Units of it that are there.
     present: u32,
     /// What of it is to come, and its turn in line.
-    waited: Option<(Turn, WaitOf)>,
+    waited: Option<(QueuePosition, BackorderOf)>,
 }
 
 /// What a line of a replaced hold waited for.
 #[derive(Clone, Copy)]
-struct WaitOf {
+struct BackorderOf {
     units: u32,
     promised_for: Timestamp,
     on_allowance: bool,
@@ -68,7 +68,7 @@ struct WaitOf {
 /// The places in line of the holds that are replaced, cell by cell, the first in line first: nobody falls back behind
 /// others, or is refused, for their own holds.
 #[derive(Default)]
-struct Places(FxHashMap<(SkuId, LocationId), Vec<(Turn, WaitOf)>>);
+struct Places(FxHashMap<(SkuId, LocationId), Vec<(QueuePosition, BackorderOf)>>);
 
 impl Places {
     fn of(released: &[Released]) -> Self {
@@ -163,7 +163,7 @@ pub(crate) fn promise(
     let released = released_by(cx, &reserve, channel)?;
     if !reserve.bounds.is_empty() {
         let caller = cause.as_ref().map_or(0, |cause| cause.caller);
-        let mut replaced: Few<(ChannelId, u64, State)> = Few::new();
+        let mut replaced: Few<(ChannelId, u64, ReservationState)> = Few::new();
         for (_, id) in reserve.replaced() {
             let owner = cx.draft.owner(id);
             replaced.extend(cx.draft.reservation(id).map(|old| (old.channel, owner, old.state)));
@@ -224,7 +224,7 @@ pub(crate) fn promise(
     };
     let waits = (0..).zip(&placed).filter_map(|(line, placed)| {
         let (Grant { units: quantity, promised_for, on_allowance, turn }, latest) = placed.to_come?;
-        Some(LineWait { line, quantity, latest, promised_for, on_allowance, turn })
+        Some(LineBackorder { line, quantity, latest, promised_for, on_allowance, turn })
     });
     let waits: Vec<_> = waits.collect();
     let on_terms = placed.iter().any(|line| line.terms != LineTerms::default());
@@ -279,7 +279,7 @@ fn until_some_end(cx: &Decide<'_>, failure: Failure, reserve: &Reserve, channel:
     let counts = |(_, id): &(Timestamp, ReservationId)| {
         let known = cx.state.reservations.get(*id);
         let is_theirs = known.is_some_and(|known| {
-            let is_open = known.state == State::Held || (!held && known.state.is_open());
+            let is_open = known.state == ReservationState::Held || (!held && known.state.is_open());
             is_open && if of_channel { known.channel == channel } else { cx.state.owner(*id) == caller }
         });
         is_theirs && !reserve.supersedes.contains(id)
@@ -528,9 +528,9 @@ fn wait_for(
     places: &mut Places,
 ) -> Result<Option<(Grant, Timestamp)>, (RuleId, Option<(Grant, Timestamp)>)> {
     let (sku, location) = (demand.sku, demand.location);
-    let missing = (demand.requested - demand.granted).min(demand.patient);
+    let missing = (demand.requested - demand.granted).min(demand.backordered);
     // Two lines do not share a place.
-    if demand.patient_lines == 1
+    if demand.backordered_lines == 1
         && let Some(grant) = places.hand_on(sku, location, missing, latest)
     {
         return Ok(Some((grant, latest)));
@@ -656,14 +656,14 @@ fn released_by(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> Re
     for (at, id) in reserve.replaced() {
         let Some(old) = cx.draft.reservation(id) else {
             match cx.state.reservations.closed_state(id) {
-                Some(State::Expired) => continue,
+                Some(ReservationState::Expired) => continue,
                 Some(state) => return Err(Refusal::NotReplaceable { at, state }.into()),
                 None => return Err(Refusal::NothingToReplace { at }.into()),
             }
         };
         match old.state {
-            State::Held => {}
-            State::Expired => continue,
+            ReservationState::Held => {}
+            ReservationState::Expired => continue,
             state => return Err(Refusal::NotReplaceable { at, state }.into()),
         }
         let lines: Few<_> = (0..).zip(old.lines.iter().cloned()).filter(|(_, line)| line.outstanding() > 0).collect();
@@ -678,8 +678,8 @@ fn released_by(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> Re
             let cell = cx.draft.cell_after(held.sku, held.location);
             let change = LineChange { line, quantity: held.outstanding(), cell };
             let waited = held.wait.as_deref().filter(|wait| wait.units > 0 && same_channel).map(|wait| {
-                let Wait { units, promised_for, on_allowance, turn, .. } = *wait;
-                (turn.unwrap_or((id, line)), WaitOf { units, promised_for, on_allowance })
+                let Backorder { units, promised_for, on_allowance, turn, .. } = *wait;
+                (turn.unwrap_or((id, line)), BackorderOf { units, promised_for, on_allowance })
             });
             Released { reservation: id, change, present: held.present(), waited }
         };
@@ -709,8 +709,8 @@ fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
                 // Admission keeps the sum within what one line may ask for.
                 demand.requested += line.quantity;
                 demand.latest = [demand.latest, line.latest].into_iter().flatten().min();
-                demand.patient += line.latest.map_or(0, |_| line.quantity);
-                demand.patient_lines += u32::from(line.latest.is_some());
+                demand.backordered += line.latest.map_or(0, |_| line.quantity);
+                demand.backordered_lines += u32::from(line.latest.is_some());
             }
             None => {
                 let (sku, location, requested) = (line.sku, line.location, line.quantity);
@@ -723,8 +723,8 @@ fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
                     to_come: None,
                     released,
                     latest,
-                    patient: latest.map_or(0, |_| requested),
-                    patient_lines: u32::from(latest.is_some()),
+                    backordered: latest.map_or(0, |_| requested),
+                    backordered_lines: u32::from(latest.is_some()),
                 });
             }
         }

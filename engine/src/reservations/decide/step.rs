@@ -8,7 +8,7 @@ use crate::event::{
 };
 use crate::ids::{ReservationId, Timestamp, crockford};
 use crate::level::StockChange;
-use crate::reservations::decide::rebind::rebind_lines;
+use crate::reservations::decide::reallocate::reallocate_lines;
 use crate::reservations::event::Event;
 use crate::reservations::{Line, Reservation, Verdict};
 use smallvec::SmallVec;
@@ -48,8 +48,8 @@ pub(crate) fn take_step(
         return Err(Refusal::TooManyChanges(reservation.state, reservation.changes.len()).into());
     }
     // While its location is open, it can be given back, but neither put aside nor handed over.
-    if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unbound() {
-        return Err(Refusal::Unbound(reservation.state).into());
+    if matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { .. }) && reservation.is_unallocated() {
+        return Err(Refusal::Unallocated(reservation.state).into());
     }
     // What is still to come cannot be put aside, nor handed over; what is there can, if it is named.
     let needs_all = matches!(request, StepRequest::Ready { .. } | StepRequest::Collect { lines: None, .. });
@@ -57,8 +57,8 @@ pub(crate) fn take_step(
         return Err(Refusal::Waiting(reservation.state, reservation.waiting()).into());
     }
     let seq = match request {
-        StepRequest::Bind { lines } => return rebind_lines(cx, id, lines.as_deref(), true, cause),
-        StepRequest::Rebind { lines } => return rebind_lines(cx, id, Some(&lines), false, cause),
+        StepRequest::Bind { lines } => return reallocate_lines(cx, id, lines.as_deref(), true, cause),
+        StepRequest::Reallocation { lines } => return reallocate_lines(cx, id, Some(&lines), false, cause),
         StepRequest::PickupBy { pickup_by } => {
             check_pickup_by(cx, pickup_by)?;
             cx.draft.log(cause.take(), Event::PickupBySet(PickupBySet { reservation: id, pickup_by }))
@@ -245,7 +245,7 @@ fn outstanding(
         return Ok(open.collect());
     };
     // Units whose location is open are in one place, as far as anybody knows.
-    let public = |line: &Line| line.unbound().is_none().then_some(line.location);
+    let public = |line: &Line| line.unallocated().is_none().then_some(line.location);
     let mut changes = SmallVec::new();
     // What each line has left: units that are there, and units that are to come.
     let mut lines: Vec<(u16, Line, u32, u32)> = left

@@ -111,13 +111,14 @@ fn a_list_steps_over_what_its_filter_lacks() {
     let filter =
         |customer: Option<&str>, state| Filter { customer: customer.map(str::to_owned), state, ..Filter::default() };
     let walk = |filter: &Filter| store.walk(filter, ReservationId(u64::MAX), 100, 100_000);
-    let held = walk(&filter(Some("guest"), Some(State::Held)));
+    let held = walk(&filter(Some("guest"), Some(ReservationState::Held)));
     assert_eq!(held.ids.len(), 4);
     assert!(held.steps < 20, "{} steps", held.steps);
-    let nothing = walk(&filter(Some("guest"), Some(State::Collected)));
+    let nothing = walk(&filter(Some("guest"), Some(ReservationState::Collected)));
     assert!(nothing.ids.is_empty() && nothing.next.is_none() && nothing.steps < 3);
     // The ids of two filters that take turns are stepped through, and a page ends where its steps do.
-    let bounded = store.walk(&filter(Some("guest"), Some(State::Expired)), ReservationId(u64::MAX), 100_000, 500);
+    let bounded =
+        store.walk(&filter(Some("guest"), Some(ReservationState::Expired)), ReservationId(u64::MAX), 100_000, 500);
     assert_eq!(bounded.steps, 500);
     assert!(bounded.next.is_some() && bounded.ids.len() >= 200);
 }

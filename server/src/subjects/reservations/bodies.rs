@@ -2,10 +2,10 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::admission::{LineRequest, Place, ReserveRequest};
-use anaquel_engine::command::{LineUnits, Rebind, SUPERSEDES_MAX, StepRequest};
+use anaquel_engine::command::{LineUnits, Reallocation, SUPERSEDES_MAX, StepRequest};
 use anaquel_engine::event::{Few, Purpose};
 use anaquel_engine::ids::ReservationId;
-use anaquel_engine::reservation::State;
+use anaquel_engine::reservation::ReservationState;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -313,7 +313,7 @@ impl RebindBody {
             let RebindLineBody { sku, from, location, quantity } = line;
             rebind(engine, at, &sku, (None, from.as_deref(), Some(&location)), quantity)
         };
-        Ok(StepRequest::Rebind { lines: each_line(self.lines, read)? })
+        Ok(StepRequest::Reallocation { lines: each_line(self.lines, read)? })
     }
 }
 
@@ -331,7 +331,7 @@ fn rebind(
     sku: &str,
     (group, from, to): (Option<&str>, Option<&str>, Option<&str>),
     units: Option<i64>,
-) -> Result<Rebind, Problem> {
+) -> Result<Reallocation, Problem> {
     let catalogue = &engine.state().catalogue;
     let field = |name: &str| format!("lines[{at}].{name}");
     let sku = catalogue.skus.id(sku_name(&field("sku"), sku)?.as_str());
@@ -343,7 +343,7 @@ fn rebind(
         let id = catalogue.groups.id(name(&field("group"), text)?.as_str());
         id.ok_or_else(|| Problem::invalid(&field("group"), "is not in this reservation"))
     };
-    Ok(Rebind {
+    Ok(Reallocation {
         sku: sku.ok_or_else(|| Problem::invalid(&field("sku"), "is not in this reservation"))?,
         group: group.map(group_named).transpose()?,
         from: from.map(|text| location("from", text)).transpose()?,
@@ -396,8 +396,15 @@ fn units(engine: &Engine, lines: Vec<UnitsBody>) -> Result<Vec<LineUnits>, Probl
 }
 
 /// Reads a state.
-pub fn parse_state(text: &str) -> Result<State, Problem> {
-    let states = [State::Held, State::Confirmed, State::Ready, State::Collected, State::Cancelled, State::Expired];
+pub fn parse_state(text: &str) -> Result<ReservationState, Problem> {
+    let states = [
+        ReservationState::Held,
+        ReservationState::Confirmed,
+        ReservationState::Ready,
+        ReservationState::Collected,
+        ReservationState::Cancelled,
+        ReservationState::Expired,
+    ];
     states.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
         Problem::invalid("state", format!("{text:?} is not held, confirmed, ready, collected, cancelled or expired"))
     })

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use anaquel_engine::Engine;
-use anaquel_engine::command::{Command, Completion, Failure, Outcome, Rebind, Refusal, StepRequest};
+use anaquel_engine::command::{Command, Completion, Failure, Outcome, Reallocation, Refusal, StepRequest};
 use anaquel_engine::ids::ReservationId;
-use anaquel_engine::reservation::{Reservation, State};
+use anaquel_engine::reservation::{Reservation, ReservationState};
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -211,15 +211,15 @@ fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
 pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) -> Result<Reply, Problem> {
     let (id, step) = (find(app, id)?, body.step(app)?);
     handles_id(app, caller, id).await?;
-    if let StepRequest::Rebind { .. } | StepRequest::Bind { .. } = &step {
+    if let StepRequest::Reallocation { .. } | StepRequest::Bind { .. } = &step {
         // They may move units to any place.
         caller.may_use_location("reservation", None)?;
     }
-    let some_units = |lines: &[Rebind]| lines.iter().any(|line| line.quantity.is_some());
+    let some_units = |lines: &[Reallocation]| lines.iter().any(|line| line.quantity.is_some());
     let some_lines = match &step {
         StepRequest::Collect { lines, .. } | StepRequest::Cancel { lines, .. } => lines.is_some(),
         StepRequest::Bind { lines } => lines.as_deref().is_some_and(some_units),
-        StepRequest::Rebind { lines } => some_units(lines),
+        StepRequest::Reallocation { lines } => some_units(lines),
         StepRequest::Confirm { .. }
         | StepRequest::Ready { .. }
         | StepRequest::PickupBy { .. }
@@ -232,7 +232,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
         ));
     }
     let moving = match &step {
-        StepRequest::Bind { lines: Some(lines) } | StepRequest::Rebind { lines } => lines.clone(),
+        StepRequest::Bind { lines: Some(lines) } | StepRequest::Reallocation { lines } => lines.clone(),
         _ => Vec::new(),
     };
     let is_ready = matches!(&step, StepRequest::Ready { .. });
@@ -240,11 +240,11 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
     let known = (is_ready || tries_code).then(|| app.engine.state().reservations.get(id)).flatten();
     let state = known.map(|reservation| reservation.state);
     // Who makes a code is told it.
-    let makes_code = is_ready && state == Some(State::Confirmed);
+    let makes_code = is_ready && state == Some(ReservationState::Confirmed);
     let what = Tried::Code(id);
     let mut tried = None;
     let submit = |engine: &Engine, cause, done: Completion| {
-        if tries_code && state.is_some_and(State::is_open) {
+        if tries_code && state.is_some_and(ReservationState::is_open) {
             match app.codes.begin(what, Instant::now()) {
                 Ok(nth) => tried = Some(nth),
                 Err(seconds) => return engine.refuse(cause, done, Refusal::PickupCodeClosed { seconds }.into()),
@@ -283,7 +283,7 @@ pub async fn step<T: StepBody>(app: &App, caller: &Caller, id: &str, body: T) ->
 }
 
 /// Lines that found no room where they were to move to, by the names that they were asked for with.
-fn with_names(app: &App, moving: &[Rebind], mut problem: Problem) -> Problem {
+fn with_names(app: &App, moving: &[Reallocation], mut problem: Problem) -> Problem {
     let catalogue = &app.engine.state().catalogue;
     for line in problem.lines() {
         let at = line.get("line").and_then(Value::as_u64).and_then(|at| usize::try_from(at).ok());

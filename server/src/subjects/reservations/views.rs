@@ -2,7 +2,7 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{GroupId, LocationId, Timestamp};
-use anaquel_engine::reservation::{Change, Line, Moved, Reservation, State, Step, Wait};
+use anaquel_engine::reservation::{Backorder, Change, Line, Moved, Reservation, ReservationState, Step};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -88,13 +88,14 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
         }
         out.push('}');
     };
-    if reservation.lines.iter().any(|line| line.unbound().is_some()) {
+    if reservation.lines.iter().any(|line| line.unallocated().is_some()) {
         write_array(&mut out, &public_lines(reservation), write_line);
     } else {
         write_array(&mut out, &reservation.lines, write_line);
     }
     text(&mut out, "created_at", Some(&time(reservation.created_at)));
-    let was_held = !matches!(state, State::Confirmed | State::Ready | State::Collected);
+    let was_held =
+        !matches!(state, ReservationState::Confirmed | ReservationState::Ready | ReservationState::Collected);
     text(&mut out, "expires_at", was_held.then(|| time(reservation.expires_at)).as_deref());
     text(&mut out, "pickup_by", reservation.pickup_by.map(time).as_deref());
     text(&mut out, "pickup_code", reservation.pickup_code.as_deref());
@@ -104,7 +105,7 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
 
 /// Where a line is, once that is anybody's business.
 fn public_place(line: &Line) -> Option<LocationId> {
-    match line.unbound() {
+    match line.unallocated() {
         Some(_) => None,
         None => Some(line.location),
     }
@@ -124,8 +125,9 @@ fn public_lines(reservation: &Reservation) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::with_capacity(reservation.lines.len());
     // What moved away whole, to where more of it was, left a line with nothing.
     for line in reservation.lines.iter().filter(|line| line.requested > 0) {
-        let same =
-            |other: &&mut Line| line.unbound().is_some() && (other.sku, other.unbound()) == (line.sku, line.unbound());
+        let same = |other: &&mut Line| {
+            line.unallocated().is_some() && (other.sku, other.unallocated()) == (line.sku, line.unallocated())
+        };
         match lines.iter_mut().find(same) {
             Some(known) => {
                 known.requested += line.requested;
@@ -178,7 +180,7 @@ pub struct ToComeView {
 }
 
 impl ToComeView {
-    fn new(wait: &Wait, exact: bool) -> Self {
+    fn new(wait: &Backorder, exact: bool) -> Self {
         Self {
             waiting: exact.then_some(wait.units),
             promised_for: time(wait.promised_for),
@@ -203,7 +205,8 @@ impl<'a> ReservationView<'a> {
             collected: line.collected,
             to_come: line.wait.as_deref().map(|wait| ToComeView::new(wait, tells_waits(engine, reservation, line))),
         };
-        let was_held = !matches!(state, State::Confirmed | State::Ready | State::Collected);
+        let was_held =
+            !matches!(state, ReservationState::Confirmed | ReservationState::Ready | ReservationState::Collected);
         Self {
             id: engine.reservation_id(reservation.id),
             state: state.as_str(),
@@ -276,7 +279,7 @@ fn step(engine: &Engine, reservation: &Reservation, change: &Change) -> Value {
             ("filled", json!({"lines": lines}))
         }
         Step::Dated => ("dated", json!({})),
-        Step::Rebound { moves, bound } => {
+        Step::Reallocated { moves, bound } => {
             let of = |index: u16| {
                 reservation.lines.get(usize::from(index)).map(|line| catalogue.skus.name(line.sku).as_str())
             };

@@ -19,7 +19,7 @@ pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
             let pickup_by = event.pickup_by.map(time);
             ("pickup_by_set", json!({"reservation": of.reservation(event.reservation), "pickup_by": pickup_by}))
         }
-        Event::Rebound(event) => {
+        Event::Reallocated(event) => {
             let moved = |moved: &Move| {
                 json!({
                     "line": moved.line,

@@ -1,6 +1,6 @@
 //! Events of inbound supply on the wire.
 
-use anaquel_engine::event::{SupplySet, SupplyUsed, WaitDated};
+use anaquel_engine::event::{BackorderDated, SupplySet, SupplyUsed};
 use anaquel_engine::supply::event::Event;
 use serde_json::json;
 
@@ -45,8 +45,8 @@ pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Filled(fills) => {
             ("filled", json!({"filled": fills.iter().map(|fill| of.filled(fill)).collect::<Vec<_>>()}))
         }
-        Event::WaitsDated(rows) => {
-            let row = |row: &WaitDated| {
+        Event::BackordersDated(rows) => {
+            let row = |row: &BackorderDated| {
                 let reservation = of.0.state().reservations.get(row.reservation);
                 json!({
                     "reservation": of.reservation(row.reservation),

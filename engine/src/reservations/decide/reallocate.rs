@@ -6,10 +6,10 @@ use crate::reservations::decide::moves::shift_units;
 use rustc_hash::FxHashMap;
 
 use super::reserve::LINES_MAX;
-use crate::command::{Failure, Rebind, Refusal, Short};
+use crate::command::{Failure, Reallocation, Refusal, Short};
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
-use crate::event::{Cause, Rebound};
+use crate::event::{Cause, Reallocated};
 use crate::ids::{GroupId, LocationId, ReservationId, SkuId};
 use crate::level::Constraint;
 use crate::reservations::event::Event;
@@ -31,10 +31,10 @@ struct Wanted {
 }
 
 /// One record: what is to be elsewhere goes there, and with `binds` the locations become public.
-pub(crate) fn rebind_lines(
+pub(crate) fn reallocate_lines(
     cx: &mut Decide<'_>,
     id: ReservationId,
-    lines: Option<&[Rebind]>,
+    lines: Option<&[Reallocation]>,
     binds: bool,
     cause: &mut Option<Box<Cause>>,
 ) -> Decision {
@@ -42,7 +42,8 @@ pub(crate) fn rebind_lines(
     let (channel, version) = (reservation.channel, reservation.version);
     let wanted = wanted(&reservation.lines, lines, binds)?;
     let own = reservation.clone();
-    let is_open = |units: &Wanted| own.lines.get(usize::from(units.line)).is_some_and(|line| line.unbound().is_some());
+    let is_open =
+        |units: &Wanted| own.lines.get(usize::from(units.line)).is_some_and(|line| line.unallocated().is_some());
     // Whoever names a place knows it from then on; a part of an open line that is named is parted from the rest.
     let moves: Vec<_> = wanted.iter().filter(|units| units.from != units.to || units.is_part).collect();
     if moves.is_empty() && !wanted.iter().any(is_open) {
@@ -85,7 +86,7 @@ pub(crate) fn rebind_lines(
         moved.from = cx.draft.cell_after(moved.from.sku, moved.from.location);
         moved.to = cx.draft.cell_after(moved.to.sku, moved.to.location);
     }
-    let event = Event::Rebound(Box::new(Rebound { reservation: id, moves: shifted, bound }));
+    let event = Event::Reallocated(Box::new(Reallocated { reservation: id, moves: shifted, bound }));
     Ok(Answer::Reservation(id, cx.draft.log(cause.take(), event)))
 }
 
@@ -105,7 +106,7 @@ fn place_elsewhere(
             let constraint = if limit.is_some() { Constraint::Group } else { constraint };
             shorts.push(Short { line: units.at, requested, available, constraint, rule, limit });
         };
-        let group = own.lines.get(usize::from(units.line)).and_then(Line::unbound).filter(|_| binds);
+        let group = own.lines.get(usize::from(units.line)).and_then(Line::unallocated).filter(|_| binds);
         if group.is_some_and(|group| !is_member(cx, group, units.to)) {
             short(plan, 0, Constraint::Group, None);
             continue;
@@ -153,8 +154,8 @@ fn is_member(cx: &Decide<'_>, group: GroupId, location: LocationId) -> bool {
 }
 
 /// The lines and units that a request means.
-fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<Wanted>, Failure> {
-    let mine = |line: &Line| line.present() > 0 && (!binds || line.unbound().is_some());
+fn wanted(lines: &[Line], asked: Option<&[Reallocation]>, binds: bool) -> Result<Vec<Wanted>, Failure> {
+    let mine = |line: &Line| line.present() > 0 && (!binds || line.unallocated().is_some());
     let stay = |at: usize, (number, line): (u16, &Line)| Wanted {
         at,
         line: number,
@@ -173,7 +174,7 @@ fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<W
     for (at, units) in asked.iter().enumerate() {
         let fits = |line: &Line| {
             line.sku == units.sku
-                && units.from.is_none_or(|from| line.location == from && line.unbound().is_none())
+                && units.from.is_none_or(|from| line.location == from && line.unallocated().is_none())
                 && units.group.is_none_or(|group| line.terms.as_ref().is_some_and(|terms| terms.group == Some(group)))
         };
         let here: Vec<_> = (0..).zip(lines).filter(|(_, line)| mine(line) && fits(line)).collect();
@@ -188,7 +189,7 @@ fn wanted(lines: &[Line], asked: Option<&[Rebind]>, binds: bool) -> Result<Vec<W
             *used += quantity;
             if quantity > 0 {
                 let to = units.to.unwrap_or(line.location);
-                let is_part = line.unbound().is_some() && to == line.location && quantity < line.present();
+                let is_part = line.unallocated().is_some() && to == line.location && quantity < line.present();
                 found.push(Wanted { quantity, to, is_part, ..stay(at, (number, line)) });
                 left -= quantity;
             }
