@@ -29,8 +29,8 @@ impl Counted {
     fn function(self) -> &'static str {
         match self {
             Self::Caller | Self::CallerBeyond => "anaquel_bench::instructions::child::here",
-            Self::Write => "anaquel_engine::sequencer::Sequencer::cycle",
-            Self::Apply => "anaquel_engine::state::Folder::fold",
+            Self::Write => "anaquel_engine::engine::sequencer::Sequencer::cycle",
+            Self::Apply => "anaquel_engine::engine::fold::Folder::fold",
         }
     }
 
