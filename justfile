@@ -19,7 +19,7 @@ test:
 
 # One file of tests, or one test of it: just one holds a_guests_cart
 one file *name:
-    cargo test --workspace --test {{file}} -- {{name}} --nocapture
+    cargo test --workspace --test engine --test system --test server {{file}}::{{name}} -- --nocapture
 
 # The examples in the documentation.
 doc:
@@ -27,7 +27,7 @@ doc:
 
 # The run of a seed again: just seed 8277 feed
 seed seed file:
-    ANAQUEL_SEED={{seed}} cargo test --workspace --test {{file}}
+    ANAQUEL_SEED={{seed}} cargo test --workspace --test engine --test system {{file}}::
 
 # What must pass before anything lands.
 ci:
@@ -51,7 +51,7 @@ example name *arguments:
 
 # The golden file of a new format.
 golden:
-    cargo test --workspace --test golden -- --ignored
+    cargo test --workspace --test engine golden:: -- --ignored
 
 # Instructions and allocations against the baseline.
 instructions:

@@ -1,13 +1,10 @@
 //! The commands of the README and of the guides do what the text says.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails shall say where")]
-
-use std::path::Path;
 
 use anaquel_tests::Shop;
 use serde_json::Value;
 
 fn read(name: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)).unwrap()
+    std::fs::read_to_string(anaquel_tests::root().join(name)).unwrap()
 }
 
 /// The fenced blocks of a document that are of a kind.

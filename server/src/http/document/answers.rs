@@ -1,7 +1,7 @@
 //! What to know of each call before making it, what it answers with, and examples that work, for the document.
 //!
 //! The views write themselves out by hand where speed asks for it, so their shapes stand here once, in
-//! [`records`](super::records). `tests/tests/openapi.rs` holds every answer of a walk through the whole API against them: a member that
+//! [`records`](super::records). `tests/system/openapi.rs` holds every answer of a walk through the whole API against them: a member that
 //! stands in an answer and not here fails it.
 
 use serde_json::{Value, json};
