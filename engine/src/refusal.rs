@@ -45,7 +45,7 @@ pub enum Failure {
     },
 }
 
-/// An expected no.
+/// A refusal: expected, typed, counted, answered with 4xx.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Refusal {
     /// There is not enough of something.

@@ -135,7 +135,7 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_gauge!("anaquel_stream_position", "The record up to which subscribers were woken");
     metrics::describe_counter!("anaquel_stream_messages_total", "Messages to subscribers, by type");
     metrics::describe_counter!("anaquel_stream_cells_total", "Cells in snapshots and deltas");
-    metrics::describe_counter!("anaquel_stream_matched_total", "Changes that somebody had to hear of");
+    metrics::describe_counter!("anaquel_stream_matched_total", "Changes that some subscriber had to hear of");
     metrics::describe_counter!(
         "anaquel_stream_conflated_total",
         "Values replaced by a later one before they were told"

@@ -124,7 +124,7 @@ impl Decide<'_> {
             return Ok(());
         }
         let name = self.state.catalogue.skus.name(sku);
-        Err(Refusal::invalid(field("sku"), format!("nobody counts {name}; set tracked to true to count it")).into())
+        Err(Refusal::invalid(field("sku"), format!("{name} is not counted; set tracked to true to count it")).into())
     }
 }
 

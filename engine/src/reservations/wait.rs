@@ -15,7 +15,7 @@ pub struct Backorder {
     pub latest: Timestamp,
     /// When they are promised for.
     pub promised_for: Timestamp,
-    /// When they are expected now; none where nothing is to come that is not somebody else's.
+    /// When they are expected now; `None` if all inbound supply is already promised to others.
     pub expected_at: Option<Timestamp>,
     /// Whether the promise rests on an allowance, and not on supply.
     pub on_allowance: bool,

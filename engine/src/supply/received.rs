@@ -95,7 +95,7 @@ pub struct BackorderDated {
     pub quantity: u32,
     /// When they were promised for.
     pub promised_for: Timestamp,
-    /// When they are expected; none where nothing is to come that is not somebody else's.
+    /// When they are expected; `None` if all inbound supply is already promised to others.
     pub expected_at: Option<Timestamp>,
 }
 

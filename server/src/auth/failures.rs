@@ -82,7 +82,7 @@ impl Failures {
         let line = crate::lock::lock(&self.0).line(Instant::now());
         if let Some(left_out) = line {
             let address = address.map(tracing::field::display);
-            tracing::warn!(reason, address, route, key, left_out, "somebody was not let in");
+            tracing::warn!(reason, address, route, key, left_out, "a caller was refused: no known key or token");
         }
     }
 

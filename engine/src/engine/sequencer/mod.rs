@@ -1,4 +1,4 @@
-//! The journal thread's mind: takes commands in order, decides each, and makes the batch durable before anybody hears.
+//! The sequencer. Decides commands in log order, appends them as one durable batch, folds it, then answers.
 //!
 //! ```text
 //!   queue ──► decide against the draft ──► append ──► fold ──► credits ──► seq ──► answers

@@ -123,7 +123,7 @@ impl<'a> Shop<'a> {
         shop
     }
 
-    /// Lives through one record, and counts what was asked for in it.
+    /// Applies one record and tallies its demand.
     pub fn live(&mut self, record: &Record, actual: &mut Tallies, replayed: &mut Tallies) {
         self.first = if self.first == 0 { record.seq } else { self.first };
         self.turn_tried(record);

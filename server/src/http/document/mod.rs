@@ -29,7 +29,7 @@ use crate::wire::TEXT_BYTES_MAX;
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     tags(
-        (name = "stock", description = "What is there, and what may be promised"),
+        (name = "stock", description = "Stock, and what may be promised"),
         (name = "reservations", description = "Promises and their lives"),
         (name = "live", description = "Stock as it changes"),
         (name = "catalogue", description = "SKUs, locations, groups, channels, prices"),
@@ -47,7 +47,7 @@ struct KeyScheme;
 impl utoipa::Modify for KeyScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let description = "An API key of `anaquel keys add`, or a JSON Web Token. The scopes that a call needs, any one of \
-                           them, stand beside it. A server without keys asks nobody.";
+                           them, stand beside it. A server without keys asks for none.";
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(description)).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
@@ -326,7 +326,7 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     let seq = json!({"type": "integer", "minimum": 0, "description": "The `seq` of the change; after one"});
     properties.insert("seq".to_owned(), seq);
     if matches!(name, "SkuBody" | "LocationBody") {
-        let declared = json!({"type": "boolean", "description": "False while only a movement or a count made it up: somebody has to settle it"});
+        let declared = json!({"type": "boolean", "description": "False while only a movement or a count made it up: declare it, or retire it"});
         properties.insert("declared".to_owned(), declared);
     }
     if name == "LocationBody" {
@@ -384,7 +384,7 @@ fn problem() -> Value {
 /// What every call may answer, whatever it is asked.
 const EVERYWHERE: &[(&str, &str)] = &[
     ("400", "invalid-request: names the field and the remedy"),
-    ("401", "unauthorized: no key, or one that does not open this door"),
+    ("401", "unauthorized: no key, or none that this server knows"),
     ("403", "forbidden: the scope, the channel or the location is another"),
     ("404", "not-found: what it names is unknown"),
     ("429", "too-many-requests: with Retry-After, where it is known when"),

@@ -20,7 +20,7 @@ pub struct Words {
 }
 
 pub const NEXT: &str = "`after` of the next page; null at the end";
-pub const UNCOUNTED: &str = "False where nobody counts the SKU, and left out otherwise. Its units come into being with a promise and \
+pub const UNCOUNTED: &str = "False where the SKU is not counted, and left out otherwise. Its units come into being with a promise and \
                          are gone with it, and `available` is what one line may be promised";
 pub const DURABLE: &str = "The record at which this became durable";
 pub const STATES: &str = "held|confirmed|ready|collected|cancelled|expired";

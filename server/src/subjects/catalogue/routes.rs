@@ -72,7 +72,7 @@ enum Ids {
 }
 
 impl Ids {
-    /// Those of a registry. With `declared=false` only names that callers made up, for somebody to settle; with
+    /// Those of a registry. With `declared=false` only names that callers made up, to be declared or retired; with
     /// `declared=true` only the others.
     fn of<I, D>(registry: &Registry<I, D>, params: &mut Params) -> Result<Self, Problem>
     where
@@ -203,7 +203,7 @@ pub(crate) fn path_name(id: &str, what: &'static str) -> Result<Name, Problem> {
 /// All SKUs, or those of a barcode.
 #[utoipa::path(get, path = "/v1/skus", tag = "catalogue", security(("key" = ["read"])),
     params(("gtin" = Option<String>, Query, description = "Only those with this GTIN, whether it is written as EAN-8, UPC-A, EAN-13 or GTIN-14", example = "4006381333931"),
-           ("declared" = Option<bool>, Query, description = "`false`: only names that callers made up, for somebody to settle; `true`: only the others"),
+           ("declared" = Option<bool>, Query, description = "`false`: only names that callers made up, to be declared or retired; `true`: only the others"),
            ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of SKUs")))]
 pub async fn list_skus(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Response, Problem> {
@@ -268,7 +268,7 @@ pub async fn delete_sku(State(app): State<App>, PathId(id): PathId, request: Req
 
 /// All locations.
 #[utoipa::path(get, path = "/v1/locations", tag = "catalogue", security(("key" = ["read"])),
-    params(("declared" = Option<bool>, Query, description = "`false`: only names that callers made up, for somebody to settle; `true`: only the others"),
+    params(("declared" = Option<bool>, Query, description = "`false`: only names that callers made up, to be declared or retired; `true`: only the others"),
         ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
         ("quarantine" = Option<bool>, Query, description = "With the quarantines that the server made")),
     responses((status = 200, description = "A page of locations")))]

@@ -14,7 +14,7 @@ pub static WORDS: Words = Words {
         ("GET /v1/channels/{channel}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "ChannelView")]),
         (
             "PUT /v1/channels/{channel}",
-            "Declares a channel, or changes it: a field that is left out keeps what is there, and null takes it out.",
+            "Declares a channel, or changes it: a field that is left out keeps its value, and null takes it out.",
             &[("200", "ChannelView")],
         ),
         (
@@ -37,7 +37,7 @@ pub static WORDS: Words = Words {
         ),
         (
             "GET /v1/locations",
-            "Locations, by id. With `declared=false` those that a movement or a count made up, for somebody to declare or retire.",
+            "Locations, by id. With `declared=false` those that a movement or a count made up, to be declared or retired.",
             &[("200", "LocationPage")],
         ),
         (
@@ -47,7 +47,7 @@ pub static WORDS: Words = Words {
         ),
         (
             "PUT /v1/locations/{location}",
-            "Declares a location, or changes it: a field that is left out keeps what is there, and null takes it out.",
+            "Declares a location, or changes it: a field that is left out keeps its value, and null takes it out.",
             &[("200", "LocationView")],
         ),
         ("GET /v1/prices", "All prices of a SKU that the caller may see.", &[("200", "PricePage")]),
@@ -59,13 +59,13 @@ pub static WORDS: Words = Words {
         ),
         (
             "GET /v1/skus",
-            "SKUs, by id. With `declared=false` those that a movement or a count made up, for somebody to declare or retire.",
+            "SKUs, by id. With `declared=false` those that a movement or a count made up, to be declared or retired.",
             &[("200", "SkuPage")],
         ),
         ("GET /v1/skus/{sku}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "SkuView")]),
         (
             "PUT /v1/skus/{sku}",
-            "Declares a SKU, or changes it: a field that is left out keeps what is there, and null takes it out.",
+            "Declares a SKU, or changes it: a field that is left out keeps its value, and null takes it out.",
             &[("200", "SkuView")],
         ),
     ],

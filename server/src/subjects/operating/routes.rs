@@ -64,7 +64,7 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
             "idempotency-nearly-full",
             format!(
                 "idempotency.bytes: the caller with the most idempotency keys has {} of the {} that there is room for, and \
-                 all callers {} of {}; whoever reaches its share is refused new ones",
+                 all callers {} of {}; a caller that has used up its share is refused new ones",
                 keys.fullest.keys, keys.fullest.most, keys.keys, keys.most
             ),
         );

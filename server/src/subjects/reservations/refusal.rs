@@ -162,7 +162,7 @@ pub fn barred(purpose: Purpose, place: &Place) -> String {
     };
     match place {
         Place::Location(location) => format!(
-            "{location} takes no reservations for {what}: nobody declared it, or its `{field}` is false; \
+            "{location} takes no reservations for {what}: it is undeclared, or its `{field}` is false; \
              PUT /v1/locations/{{location}} sets that"
         ),
         Place::Group(group) => format!("no location of {group} that has it takes reservations for {what}"),

@@ -132,7 +132,7 @@ pub static WORDS: Words = Words {
                 ("lines", "[ReservationLine]", "What is promised"),
                 ("created_at", "time", "When it was made"),
                 ("expires_at", "time?", "When a hold dies; null once it is confirmed"),
-                ("pickup_by", "time?", "When a confirmed pickup dies, if nobody fetches it"),
+                ("pickup_by", "time?", "When a confirmed pickup expires, unless it is collected"),
                 ("pickup_code?", "text?", "What the customer shows, once it is ready"),
                 ("seq", "int", "The record of its last change"),
                 ("history?", "[ReservationStep]", "What happened to it, the oldest first; of one reservation only"),

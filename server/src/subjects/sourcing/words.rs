@@ -39,7 +39,7 @@ pub static WORDS: Words = Words {
             "Where each unit would come from.",
             &[
                 ("shipments", "[Shipment]", "Location by location"),
-                ("missing", "[ShipmentLine]", "What nobody has"),
+                ("missing", "[ShipmentLine]", "Units that no location has"),
                 ("score?", "number", "What it costs under the policy; the lowest wins"),
                 ("parts?", "any", "What each weight adds to the score"),
             ],

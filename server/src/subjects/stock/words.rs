@@ -131,10 +131,10 @@ pub static WORDS: Words = Words {
                 (
                     "absorbed?",
                     "flag",
-                    "It is noted and changes nothing: a later count had seen it already, or nobody counts the SKU",
+                    "It is noted and changes nothing: a later count had seen it already, or the SKU is not counted",
                 ),
                 ("condition?", "text", "Of a return: what became of the goods"),
-                ("out_of_range?", "flag", "The cell is as low as it goes until somebody counts it"),
+                ("out_of_range?", "flag", "The cell is as low as it goes, until a count"),
             ],
         ),
         (
