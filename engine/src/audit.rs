@@ -142,11 +142,11 @@ impl Books {
             return self.check_floor(units, before, held_back, verb);
         }
         if self.quarantines.contains_key(&location) {
-            return Err(format!("units that nobody counts {verb} in a quarantine"));
+            return Err(format!("units of an untracked SKU {verb} in a quarantine"));
         }
         match before.free() {
             0 => Ok(()),
-            free => Err(format!("{free} units are free of what nobody counts")),
+            free => Err(format!("{free} units of an untracked SKU are free")),
         }
     }
 

@@ -9,7 +9,7 @@ pub(crate) fn moved(books: &mut Books, row: &Moved) -> Result<(), String> {
     let before = books.level((row.cell.sku, row.cell.location));
     let is_noted = row.absorbed && matches!(row.kind, MovementKind::Sale | MovementKind::Return);
     if !is_noted && !books.rules.is_tracked(row.cell.sku) {
-        return Err("stock moved of what nobody counts".into());
+        return Err("stock of an untracked SKU moved".into());
     }
     let change = if row.absorbed { 0 } else { row.change };
     let is_inside = books.quarantines.contains_key(&row.cell.location);
@@ -29,7 +29,7 @@ pub(crate) fn moved(books: &mut Books, row: &Moved) -> Result<(), String> {
 pub(crate) fn counted(books: &mut Books, row: &Counted) -> Result<(), String> {
     let key = (row.cell.sku, row.cell.location);
     if !books.rules.is_tracked(key.0) {
-        return Err("somebody counted what nobody counts".into());
+        return Err("an untracked SKU was counted".into());
     }
     let before = books.level(key);
     let difference = if row.outdated { 0 } else { i64::from(row.counted) - i64::from(row.expected) };

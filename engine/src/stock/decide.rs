@@ -197,12 +197,12 @@ fn check_uncounted(
     match kind {
         MovementKind::Sale | MovementKind::Return => Ok(()),
         MovementKind::ReturnToInspect | MovementKind::ReturnDamaged => {
-            let reason = format!("nobody counts {name}, so nothing of it is put into quarantine; leave condition out");
+            let reason = format!("{name} is not counted, so nothing of it is put into quarantine; leave condition out");
             Err(Refusal::invalid(field("condition"), reason).into())
         }
         MovementKind::Receipt | MovementKind::Adjustment | MovementKind::Damage => {
             let reason = format!(
-                "nobody counts {name}, of which only a sale or a return is noted; set tracked to true to count it"
+                "{name} is not counted: only a sale or a return of it is noted; set tracked to true to count it"
             );
             Err(Refusal::invalid(field("kind"), reason).into())
         }

@@ -190,7 +190,7 @@ fn check_effect(books: &mut Books, at: At<'_>, effect: Effect<'_>, stated: &Stat
         Effect::Counted(_, row) => stock::audit::counted(books, row),
         Effect::CountsConfirmed(confirmed) => {
             match confirmed.cells.iter().find(|cell| !books.cells.contains_key(cell)) {
-                Some(_) => Err("a count confirmed a cell that nobody made".into()),
+                Some(_) => Err("a count confirmed a cell that does not exist".into()),
                 None => Ok(()),
             }
         }
