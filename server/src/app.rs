@@ -163,7 +163,9 @@ impl Clock for SystemClock {
 
 /// The outcome of a write, and whether it is the first answer told again.
 pub struct Executed {
+    /// What it came to.
     pub outcome: Outcome,
+    /// Whether it was done before, and this is its first answer.
     pub replayed: bool,
 }
 

@@ -33,20 +33,31 @@ pub struct Config {
     /// Proxies that are believed when they say whom a request comes from (`X-Forwarded-For`, `Forwarded`): networks such as
     /// `10.0.0.0/8`, or addresses. Limits by address, and what is written down of who asked, are then about that caller.
     pub trusted_proxies: Vec<String>,
+    /// Keys, tokens, and the origins and hosts that are served.
     pub auth: AuthConfig,
+    /// The certificate, if the server speaks TLS itself.
     pub tls: TlsConfig,
+    /// How far a clock is believed.
     pub clock: ClockConfig,
+    /// How the log is kept.
     pub journal: JournalConfig,
+    /// How keys are kept.
     pub idempotency: IdempotencyConfig,
+    /// How reservations are kept.
     pub reservations: ReservationsConfig,
+    /// Limits of live stock.
     pub stream: StreamConfig,
+    /// Undeclared channels.
     pub channels: ChannelsConfig,
     /// What is sold.
     pub skus: NamesConfig,
     /// Where it is.
     pub locations: NamesConfig,
+    /// What callers may take.
     pub limits: LimitsConfig,
+    /// What is written to standard error.
     pub log: LogConfig,
+    /// Where traces go.
     pub telemetry: TelemetryConfig,
 }
 
@@ -129,7 +140,9 @@ pub struct JournalConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sync {
+    /// Before a write is answered.
     Always,
+    /// After a while; a crash loses what was answered since.
     Interval,
 }
 
@@ -222,8 +235,10 @@ pub struct ChannelsConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Undeclared {
+    /// Refused by name.
     #[default]
     Refuse,
+    /// Taken, with a flag.
     Accept,
 }
 
@@ -240,8 +255,10 @@ pub struct NamesConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Noted {
+    /// Taken, with a flag.
     #[default]
     Accept,
+    /// Refused by name.
     Refuse,
 }
 
@@ -347,8 +364,11 @@ pub struct TelemetryConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
+    /// For people on a terminal, as JSON elsewhere.
     Auto,
+    /// For people.
     Human,
+    /// One object a line.
     Json,
 }
 

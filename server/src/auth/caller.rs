@@ -17,7 +17,9 @@ use crate::http::problem::Problem;
 /// Who asks, and under which key.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
+    /// The key under which a repeat is answered.
     pub idempotency: Option<IdempotencyKey>,
+    /// The `traceparent` of the request.
     pub trace: Option<String>,
     /// The principal; `None` if the server authenticates nobody.
     pub principal: Option<Principal>,

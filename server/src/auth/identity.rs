@@ -31,6 +31,7 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// All of them.
     pub const ALL: [Self; 8] =
         [Self::Read, Self::Reserve, Self::Fulfil, Self::Stock, Self::Import, Self::Rules, Self::Ops, Self::Admin];
 
@@ -82,6 +83,7 @@ pub struct Identity {
     pub share: u64,
     /// A digest of the key that signed a token.
     pub signer: u64,
+    /// What it may do.
     pub scopes: Vec<Scope>,
     /// The only channels that it speaks for; any, if empty.
     pub channels: Vec<String>,

@@ -23,6 +23,7 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyFile {
+    /// All of them.
     pub keys: Vec<Key>,
 }
 
@@ -38,9 +39,12 @@ pub struct Key {
     pub name: String,
     /// BLAKE3 of the whole key, in hex.
     pub hash: String,
+    /// What it may do.
     pub scopes: Vec<Scope>,
+    /// The channels that it is bound to; none for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<String>,
+    /// The locations that it is bound to; none for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locations: Vec<String>,
     /// What it may ask for, and have open, beside what the settings say of every key.
@@ -48,8 +52,10 @@ pub struct Key {
     pub limits: PromiseLimits,
     /// Seconds since 1970.
     pub created_at: u64,
+    /// When it ends, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
+    /// When it was revoked, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<u64>,
 }
@@ -57,11 +63,17 @@ pub struct Key {
 /// What a new key may do.
 #[derive(Debug, Clone)]
 pub struct Grant {
+    /// What people call it.
     pub name: String,
+    /// What it may do.
     pub scopes: Vec<Scope>,
+    /// The channels that it is bound to; none for all.
     pub channels: Vec<String>,
+    /// The locations that it is bound to; none for all.
     pub locations: Vec<String>,
+    /// What it may ask for and have open.
     pub limits: PromiseLimits,
+    /// When it ends, in seconds since 1970.
     pub expires_at: Option<u64>,
 }
 

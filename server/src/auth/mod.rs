@@ -61,9 +61,13 @@ pub struct Auth {
     seen: Mutex<Stamps>,
     /// Moves on with every change of what is known, so that those who are in can be looked at again.
     changed: watch::Sender<u64>,
+    /// Pages that may call.
     pub origins: Arc<Origins>,
+    /// Names that the server answers to.
     pub hosts: Hosts,
+    /// Who was refused, counted and logged.
     pub failures: Failures,
+    /// Proxies whose word counts.
     pub proxies: Proxies,
     rates: Rates,
 }

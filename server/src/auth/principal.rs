@@ -10,6 +10,7 @@ use crate::http::budget::link::Link;
 
 /// The subprotocol by which a browser's socket is opened, and the beginning of the one that brings its key.
 pub const PROTOCOL: &str = "anaquel";
+/// Before the key in a subprotocol, since browsers set no headers on a socket.
 pub const PROTOCOL_KEY: &str = "anaquel.key.";
 
 /// Who asks, and the connection: who is at its other end or, where that is a trusted proxy, whom the proxy asks for.
@@ -19,6 +20,7 @@ pub struct Peer(pub SocketAddr, pub Arc<Link>);
 /// Who sent a request, and under which id it is logged.
 #[derive(Debug, Clone)]
 pub struct Principal {
+    /// Who it is.
     pub identity: Arc<Identity>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) request: String,

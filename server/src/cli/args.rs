@@ -1,4 +1,5 @@
 //! The command line: what can be said, and what it means.
+#![allow(missing_docs, reason = "fields are documented by their help texts, variants by the commands that they are")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

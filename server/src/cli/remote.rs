@@ -198,7 +198,9 @@ fn trusting(field: &str, ca: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>>
         let found = rustls_native_certs::load_native_certs();
         roots.add_parsable_certificates(found.certs);
         if roots.is_empty() {
-            bail!("https: this machine trusts no certificate authority; {field} FILE names a file of certificates in PEM");
+            bail!(
+                "https: this machine trusts no certificate authority; {field} FILE names a file of certificates in PEM"
+            );
         }
         return Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()));
     };

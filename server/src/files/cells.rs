@@ -16,6 +16,7 @@ pub type Cells = BTreeMap<String, String>;
 /// What is wrong with a row: the column, and why.
 pub type Wrong = (Option<String>, String);
 
+/// Why a field cannot be taken.
 pub fn wrong(field: &str, reason: impl ToString) -> Wrong {
     (Some(field.to_owned()), reason.to_string())
 }
@@ -23,7 +24,9 @@ pub fn wrong(field: &str, reason: impl ToString) -> Wrong {
 /// How the numbers of a file are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Numbers {
+    /// What separates the decimals of a number.
     pub decimal: Decimal,
+    /// Whose options are named in refusals.
     pub surface: Surface,
 }
 
@@ -52,15 +55,18 @@ impl Numbers {
     }
 }
 
+/// The cell of a column that must have one.
 pub fn required(cells: &mut Cells, column: &str) -> Result<String, Wrong> {
     cells.remove(column).ok_or_else(|| wrong(column, "is required and empty"))
 }
 
+/// The name in a cell that must have one.
 pub fn name(cells: &mut Cells, column: &str) -> Result<Name, Wrong> {
     let text = required(cells, column)?;
     Name::parse(&text).map_err(|error| wrong(column, error))
 }
 
+/// The SKU of a row.
 pub fn sku(cells: &mut Cells) -> Result<Name, Wrong> {
     let text = required(cells, "sku")?;
     Name::parse_sku(&text).map_err(|error| wrong("sku", error))
@@ -72,6 +78,7 @@ pub fn names(text: &str, column: &str) -> Result<Vec<Name>, Wrong> {
     csv::unlist(text).iter().map(read).collect()
 }
 
+/// Reads true or false.
 pub fn flag(column: &str, text: &str) -> Result<bool, Wrong> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "yes" | "1" => Ok(true),
@@ -80,6 +87,7 @@ pub fn flag(column: &str, text: &str) -> Result<bool, Wrong> {
     }
 }
 
+/// The cell of a column, as a text; none where it is empty.
 pub fn text(cells: &mut Cells, column: &str) -> Result<Option<String>, Wrong> {
     match cells.remove(column) {
         Some(text) if text.len() > TEXT_BYTES_MAX => {

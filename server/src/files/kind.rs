@@ -66,6 +66,7 @@ pub struct FileRow<'a> {
     pub cells: Cells,
     /// How numbers are read.
     pub numbers: Numbers,
+    /// The engine, for names that it knows.
     pub engine: &'a Engine,
 }
 
@@ -76,6 +77,7 @@ pub struct FileKind {
     pub kind: ImportKind,
     /// Its columns; the first `required` must be there.
     pub columns: &'static [Column],
+    /// How many of them, from the first on, must be there.
     pub required: usize,
     /// Columns of which one must be there.
     pub either: &'static [&'static str],

@@ -25,7 +25,9 @@ pub enum Format {
 /// What is to be loaded, and how.
 #[derive(Debug, Clone)]
 pub struct ImportPlan {
+    /// What the rows are.
     pub kind: &'static FileKind,
+    /// How they are written.
     pub format: Format,
     /// One bad row refuses all.
     pub atomic: bool,
@@ -35,7 +37,9 @@ pub struct ImportPlan {
     pub raw: bool,
     /// Rows of an atomic import: they are one command, and are kept in memory until all are known to be right.
     pub atomic_rows: usize,
+    /// How they are to be read where they are written otherwise.
     pub reading: Reading,
+    /// Whose options are named in refusals.
     pub surface: Surface,
 }
 

@@ -43,8 +43,11 @@ const KEY_CHARACTERS_MAX: usize = 255;
 
 /// A JSON request: who asks, and what.
 pub struct JsonRequest<T> {
+    /// Who asks.
     pub caller: Caller,
+    /// What is asked for.
     pub body: T,
+    /// The rest of the address.
     pub params: Params,
 }
 

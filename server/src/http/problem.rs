@@ -17,23 +17,41 @@ pub const ACCEPTED_ENCODINGS: &str = "gzip, identity";
 /// A kind of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slug {
+    /// The request is not what it should be.
     InvalidRequest,
+    /// No known key or token.
     Unauthorized,
+    /// It is unknown, or not the caller's.
     NotFound,
+    /// The path has other methods.
     MethodNotAllowed,
+    /// The caller may not.
     Forbidden,
+    /// The request came too slowly.
     Timeout,
+    /// There is not enough.
     InsufficientStock,
+    /// It cannot happen in this state.
     WrongState,
+    /// The id is taken, by something else.
     AlreadyExists,
+    /// It was there, and is no longer kept.
     Gone,
+    /// It changed meanwhile.
     StaleVersion,
+    /// The body is too large.
     PayloadTooLarge,
+    /// The body is of another kind.
     UnsupportedMediaType,
+    /// The key was used for another body.
     IdempotencyMismatch,
+    /// Too many requests in a second, or too much open.
     TooManyRequests,
+    /// An error of the server.
     Internal,
+    /// No writes are taken.
     ReadOnly,
+    /// There is no room for it now; later there may be.
     Overloaded,
 }
 
@@ -212,6 +230,7 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A problem of this kind; `detail` says what is wrong with this request.
     pub fn new(slug: Slug, detail: impl Into<String>) -> Self {
         let comes_again = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
         let retry_after = comes_again.contains(&slug.describe().1).then_some(1);
@@ -223,6 +242,7 @@ impl Problem {
         Self::new(Slug::InvalidRequest, format!("{field}: {reason}")).with("field", field)
     }
 
+    /// `what` is unknown, or not the caller's.
     pub fn not_found(what: &str) -> Self {
         Self::new(Slug::NotFound, format!("there is no such {what}"))
     }
@@ -232,6 +252,7 @@ impl Problem {
         Self::not_found("reservation to supersede").with("field", field)
     }
 
+    /// The same with a field of its own.
     #[must_use]
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
         self.fields.insert(field.to_owned(), value.into());
@@ -250,10 +271,12 @@ impl Problem {
         Self { closes: true, ..self }
     }
 
+    /// Its HTTP status.
     pub fn status(&self) -> StatusCode {
         self.slug.describe().1
     }
 
+    /// What is wrong with this request.
     pub fn detail(&self) -> &str {
         &self.detail
     }
@@ -271,6 +294,7 @@ impl Problem {
         self.fields.get_mut("lines").and_then(Value::as_array_mut).into_iter().flatten()
     }
 
+    /// The last part of its `type`.
     pub fn slug(&self) -> &'static str {
         self.slug.describe().0
     }

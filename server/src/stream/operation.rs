@@ -35,7 +35,9 @@ pub struct Operation {
 /// The method of an operation's route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
+    /// POST.
     Post,
+    /// PUT.
     Put,
 }
 
@@ -51,8 +53,11 @@ impl Method {
 
 /// What an operation is run with.
 pub struct Asked<'a> {
+    /// What every handler shares.
     pub app: &'a App,
+    /// Who asks.
     pub caller: &'a Caller,
+    /// Who pays for the answer.
     pub payer: &'a Payer,
     /// The member `reservation`; empty for an operation whose path has no `{id}`.
     pub reservation: &'a str,

@@ -157,6 +157,7 @@ impl Link {
 pub struct Busy(Arc<Link>);
 
 impl Busy {
+    /// Begins something on a connection.
     pub fn new(link: Arc<Link>) -> Self {
         link.busy.fetch_add(1, Relaxed);
         Self(link)
@@ -200,6 +201,7 @@ struct Open {
 pub struct ConnectionSlot {
     links: Arc<Links>,
     id: u64,
+    /// The connection.
     pub link: Arc<Link>,
     /// Whether it is beyond the limit: it is asked after the health of the server, and told to come again otherwise.
     pub is_beyond: bool,

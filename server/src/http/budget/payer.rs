@@ -36,7 +36,9 @@ impl Who {
 /// Who pays for an answer, and over which connection it goes.
 #[derive(Debug, Clone, Default)]
 pub struct Payer {
+    /// The caller.
     pub who: Who,
+    /// The connection that it came over; none where there is none.
     pub link: Option<Arc<Link>>,
 }
 

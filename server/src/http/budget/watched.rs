@@ -23,6 +23,7 @@ pub struct Watched {
 }
 
 impl Watched {
+    /// Watches this for the connection.
     pub fn new(stream: TcpStream, link: Arc<Link>) -> Self {
         Self { stream, link, is_stalled: false, timer: None }
     }
@@ -94,6 +95,7 @@ pub struct Tracked {
 }
 
 impl Tracked {
+    /// Watches this for the connection.
     pub fn new(body: Body, link: &Arc<Link>) -> Self {
         let tracked = Self { body, busy: Busy::new(Arc::clone(link)), waits: link.is_http2() };
         if tracked.waits {

@@ -13,14 +13,20 @@ pub type Record = (&'static str, &'static str, &'static [(&'static str, &'static
 
 /// The part of one subject, declared in its `words.rs`.
 pub struct Words {
+    /// Its calls.
     pub calls: &'static [Call],
     /// Bodies that work on the demo's data, by call, so that trying a call out does something sensible.
     pub examples: &'static [(&'static str, &'static str)],
+    /// The records of its answers.
     pub records: &'static [Record],
 }
 
+/// What `next` of a page says.
 pub const NEXT: &str = "`after` of the next page; null at the end";
+/// What `tracked` says.
 pub const UNCOUNTED: &str = "False where the SKU is not counted, and left out otherwise. Its units come into being with a promise and \
                          are gone with it, and `available` is what one line may be promised";
+/// What the `seq` of an answer to a write says.
 pub const DURABLE: &str = "The record at which this became durable";
+/// The states of a reservation.
 pub const STATES: &str = "held|confirmed|ready|collected|cancelled|expired";

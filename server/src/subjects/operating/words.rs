@@ -37,7 +37,11 @@ pub static WORDS: Words = Words {
             &[
                 ("status", "text", "`ready`; in a problem, the reason"),
                 ("expiry_frozen", "flag", "Holds do not expire, since the clock jumped: see `POST /v1/clock/trust`"),
-                ("warnings", "[text]", "What an operator should see to soon, such as a share of keys that is nearly used up"),
+                (
+                    "warnings",
+                    "[text]",
+                    "What an operator should see to soon, such as a share of keys that is nearly used up",
+                ),
             ],
         ),
         (

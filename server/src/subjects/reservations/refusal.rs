@@ -31,10 +31,15 @@ const LOOKS: usize = 10_000;
 
 /// What was asked for, and by whom.
 pub struct Asked<'a> {
+    /// Who asks.
     pub caller: &'a Caller,
+    /// Through which channel.
     pub channel: &'a Name,
+    /// For what.
     pub purpose: Purpose,
+    /// The holds that it would have replaced.
     pub supersedes: &'a [ReservationId],
+    /// The lines that were asked for.
     pub lines: &'a [LineRequest],
 }
 

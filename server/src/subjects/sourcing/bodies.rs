@@ -132,13 +132,21 @@ pub struct WeightsBody {
 /// An order that is to be sourced, validated.
 #[derive(Debug, Clone)]
 pub struct Order {
+    /// Through which channel.
     pub channel: Name,
+    /// For what.
     pub purpose: Purpose,
+    /// For which customer.
     pub customer: Option<Box<str>>,
+    /// For which order.
     pub order: Option<Box<str>>,
+    /// How long it is held.
     pub ttl_seconds: u32,
+    /// Whether it is confirmed in the same step.
     pub confirm: bool,
+    /// Whether fewer units than asked for will do.
     pub allow_partial: bool,
+    /// Whether the plan is only shown.
     pub dry_run: bool,
     /// Where it is fetched, if it is.
     pub fetched_at: Option<LocationId>,
@@ -146,6 +154,7 @@ pub struct Order {
     pub is_whole: bool,
     /// SKU by SKU: its name, the units, and until when what is to come will do.
     pub lines: Vec<(Name, u32, Option<Timestamp>)>,
+    /// What it is worth: minor units and currency, where the caller says so.
     pub value: Option<(u64, String)>,
     /// Empty of limits; its lines are those above that are known.
     pub question: Question,
