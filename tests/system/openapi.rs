@@ -237,6 +237,14 @@ fn every_answer_is_as_the_document_says() {
     walk.call("GET", "/v1/supply", &[], "", None);
     walk.call("GET", "/v1/reservations/{id}", &[&waiting], "", None);
 
+    walk.call("POST", "/v1/transfers", &[], "", None);
+    walk.call("PUT", "/v1/transfers/{transfer}", &["T-1"], "", None);
+    for step in ["ready", "ship", "receive", "cancel"] {
+        walk.call("POST", &format!("/v1/transfers/{{transfer}}/{step}"), &["T-1"], "", None);
+    }
+    walk.call("GET", "/v1/transfers/{transfer}", &["T-1"], "", None);
+    walk.call("GET", "/v1/transfers", &[], "?from=mx-w01&state=received", None);
+
     walk.call("GET", "/v1/events", &[], "?after=0&limit=1000", None);
     walk.call("POST", "/v1/what-if", &[], "", None);
     walk.call("POST", "/v1/clock/trust", &[], "", None);

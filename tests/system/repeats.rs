@@ -91,6 +91,20 @@ fn stepped(shop: &mut Shop, steps: &[&str]) -> Value {
     record
 }
 
+/// A transfer of three units after some steps; its id.
+fn transfer(shop: &mut Shop, steps: &[&str]) -> String {
+    let lines = json!([{"sku": "A", "quantity": 3}]);
+    let body = json!({"transfer": format!("t-{}", shop.seq()), "from": "s1", "to": "s2", "reason": "on_demand", "lines": lines});
+    let made = shop.client.post("/v1/transfers", &body).unwrap();
+    assert_eq!(made.status, 201, "{}", made.json());
+    let id = made.json()["transfer"].as_str().unwrap().to_owned();
+    for step in steps {
+        let answer = shop.client.post(&format!("/v1/transfers/{id}/{step}"), &json!({})).unwrap();
+        assert_eq!(answer.status, 200, "{step}: {}", answer.json());
+    }
+    id
+}
+
 /// What an operation is tried with: paths whose ids are filled in, and bodies. Nothing where the operation is not known
 /// here. `nth` makes each time differ from the one before.
 fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)> {
@@ -150,6 +164,33 @@ fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)>
             let row = json!({"supply": "PO-1", "sku": "B", "location": "s1", "quantity": 5 + nth,
                 "expected_at": "2099-01-05T09:00:00Z"});
             one(path.to_owned(), json!({"supplies": [row]}))
+        }
+        "POST /v1/transfers" => [false, true]
+            .map(|ready| {
+                let lines = json!([{"sku": "A", "quantity": 1 + nth}]);
+                let body = json!({"from": "s1", "to": "s2", "reason": "on_demand", "lines": lines, "ready": ready});
+                (path.to_owned(), body.to_string())
+            })
+            .into(),
+        "PUT /v1/transfers/{transfer}" => {
+            let body = json!({"from": "s1", "to": "s2", "reason": "return", "lines": [{"sku": "A", "quantity": 2}]});
+            one(with("transfer", &transfer(shop, &[])), body)
+        }
+        "POST /v1/transfers/{transfer}/ready" => {
+            one(with("transfer", &transfer(shop, &[])), json!({"expected_at": "2099-01-05T09:00:00Z"}))
+        }
+        "POST /v1/transfers/{transfer}/ship" => {
+            let fewer = json!({"lines": [{"sku": "A", "quantity": 1}]});
+            [fewer, json!({})].map(|body| (with("transfer", &transfer(shop, &["ready"])), body.to_string())).into()
+        }
+        "POST /v1/transfers/{transfer}/receive" => {
+            let some = json!({"lines": [{"sku": "A", "quantity": 1, "damaged": 1}]});
+            one(with("transfer", &transfer(shop, &["ready", "ship"])), some)
+        }
+        "POST /v1/transfers/{transfer}/cancel" => {
+            let (ready, shipped) = (transfer(shop, &["ready"]), transfer(shop, &["ready", "ship"]));
+            [one(with("transfer", &ready), json!({})), one(with("transfer", &shipped), json!({"units": "returned"}))]
+                .concat()
         }
         "PUT /v1/skus/{sku}" => one(with("sku", "A"), json!({"name": format!("A {nth}")})),
         "PUT /v1/locations/{location}" => one(with("location", "s1"), json!({"name": format!("s1 {nth}")})),

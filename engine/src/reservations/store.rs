@@ -58,7 +58,7 @@ impl Filter {
         let same = |wanted: &Option<String>, have: &Option<Box<str>>| {
             wanted.as_deref().is_none_or(|wanted| have.as_deref() == Some(wanted))
         };
-        // Where a promise is that is not bound is nobody's business.
+        // The location of an unallocated line is private: never match or show it.
         let is_at =
             |wanted| reservation.lines.iter().any(|line| line.location == wanted && line.unallocated().is_none());
         self.location.is_none_or(is_at)

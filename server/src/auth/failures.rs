@@ -1,4 +1,4 @@
-//! Who was not let in: counted, and written down, a few lines at a time.
+//! Refused callers: counted, and written down, a few lines at a time.
 
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ const LINES_A_SPAN: u32 = 5;
 /// How long a span is.
 const SPAN: Duration = Duration::from_secs(10);
 
-/// Why somebody was not let in; nothing that could be made up by them, so that it may be a label.
+/// Why a caller was refused; nothing that the caller could make up, so that it may be a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// Neither a key nor a token came along.
@@ -75,7 +75,7 @@ impl Failures {
         }
     }
 
-    /// Somebody was not let in. `key` is the public part of a known key.
+    /// A caller was refused. `key` is the public part of a known key.
     pub fn note(&self, reason: Reason, address: Option<IpAddr>, route: &str, key: Option<&str>) {
         let reason = reason.label();
         metrics::counter!("anaquel_auth_failures_total", "reason" => reason).increment(1);
@@ -90,7 +90,7 @@ impl Failures {
     pub fn tell_rest(&self) {
         let rest = crate::lock::lock(&self.0).over(Instant::now());
         if let Some(left_out) = rest {
-            tracing::warn!(left_out, "more were not let in; anaquel_auth_failures_total counts all of them");
+            tracing::warn!(left_out, "more callers were refused; anaquel_auth_failures_total counts all of them");
         }
     }
 }

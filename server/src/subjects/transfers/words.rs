@@ -39,10 +39,23 @@ pub static WORDS: Words = Words {
             TRANSFER,
         ),
     ],
-    examples: &[(
-        "POST /v1/transfers",
-        r#"{"transfer": "T-1", "from": "mx-w01", "to": "mx-014", "reason": "on_demand", "lines": [{"sku": "TSHIRT-RED-M", "quantity": 2}]}"#,
-    )],
+    examples: &[
+        (
+            "POST /v1/transfers",
+            r#"{"transfer": "T-1", "from": "mx-w01", "to": "mx-014", "reason": "on_demand", "lines": [{"sku": "TSHIRT-RED-M", "quantity": 2}]}"#,
+        ),
+        (
+            "PUT /v1/transfers/{transfer}",
+            r#"{"from": "mx-w01", "to": "mx-014", "reason": "on_demand", "lines": [{"sku": "TSHIRT-RED-M", "quantity": 3}]}"#,
+        ),
+        ("POST /v1/transfers/{transfer}/ready", r#"{"expected_at": "2035-01-10T09:00:00Z"}"#),
+        ("POST /v1/transfers/{transfer}/ship", r#"{"tracking": "1Z-88"}"#),
+        (
+            "POST /v1/transfers/{transfer}/receive",
+            r#"{"lines": [{"sku": "TSHIRT-RED-M", "quantity": 1, "damaged": 1}], "reference": "DOCK-7"}"#,
+        ),
+        ("POST /v1/transfers/{transfer}/cancel", r#"{"units": "returned"}"#),
+    ],
     records: &[
         (
             "TransferLine",
