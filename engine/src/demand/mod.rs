@@ -50,6 +50,11 @@ impl DemandRates {
         self.0.get(&(sku, location)).map_or(0.0, |rate| rate.at(now))
     }
 
+    /// How fast a cell sold when it last did; `None` where it never did.
+    pub fn get(&self, sku: SkuId, location: LocationId) -> Option<Rate> {
+        self.0.get(&(sku, location)).map(|rate| *rate)
+    }
+
     /// Journal thread only, inside a fold: units were sold.
     pub(crate) fn fold_sold(&self, sku: SkuId, location: LocationId, row: (Seq, u32), at: Timestamp, units: u32) {
         let mut rate = self.0.entry((sku, location)).or_insert(Rate { last: (0, 0), at, per_day: 0.0 });

@@ -77,6 +77,13 @@ pub struct Policy {
     pub ends_at: Option<Timestamp>,
 }
 
+impl Policy {
+    /// Whether it holds at `now`.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.starts_at.is_none_or(|start| start <= now) && self.ends_at.is_none_or(|end| now < end)
+    }
+}
+
 /// A policy was set, or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicySet {

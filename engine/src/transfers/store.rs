@@ -107,6 +107,11 @@ impl Store {
         self.read().by_id.values().cloned().collect()
     }
 
+    /// Visits every transfer that may still change, oldest first; a fold waits for it.
+    pub fn each_open(&self, mut visit: impl FnMut(&Transfer)) {
+        self.read().by_id.values().filter(|transfer| transfer.state.is_open()).for_each(|transfer| visit(transfer));
+    }
+
     /// A policy, with the `seq` of its last change.
     pub fn policy(&self, name: &str) -> Option<(Seq, Arc<Policy>)> {
         self.read().policies.get(name).cloned()
