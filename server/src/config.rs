@@ -45,6 +45,8 @@ pub struct Config {
     pub idempotency: IdempotencyConfig,
     /// How reservations are kept.
     pub reservations: ReservationsConfig,
+    /// How many cells one run looks at.
+    pub replenishment: ReplenishmentConfig,
     /// Limits of live stock.
     pub stream: StreamConfig,
     /// Undeclared channels.
@@ -334,6 +336,14 @@ pub struct LimitsConfig {
     pub key_default: PromiseLimits,
 }
 
+/// What a run of replenishment may cost.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReplenishmentConfig {
+    /// Cells that one run may look at.
+    pub cells: usize,
+}
+
 /// What is logged.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -389,6 +399,7 @@ impl Default for Config {
             journal: JournalConfig::default(),
             idempotency: IdempotencyConfig::default(),
             reservations: ReservationsConfig::default(),
+            replenishment: ReplenishmentConfig::default(),
             stream: StreamConfig::default(),
             channels: ChannelsConfig::default(),
             skus: NamesConfig::default(),
@@ -539,6 +550,12 @@ impl Default for TelemetryConfig {
     }
 }
 
+impl Default for ReplenishmentConfig {
+    fn default() -> Self {
+        Self { cells: 1_000_000 }
+    }
+}
+
 impl Default for LogConfig {
     fn default() -> Self {
         Self { level: "info".into(), format: LogFormat::Auto }
@@ -618,6 +635,7 @@ impl Config {
         anyhow::ensure!(write_seconds > 0, "limits.write_seconds: at least 1");
         anyhow::ensure!(response_cells > 0 && group_cells > 0, "limits.response_cells, limits.group_cells: at least 1");
         anyhow::ensure!(page_bytes > 0 && files > 0, "limits.page_bytes, limits.files: at least 1");
+        anyhow::ensure!(self.replenishment.cells > 0, "replenishment.cells: at least 1");
         let JournalConfig { slow_turn_ms, stuck_turn_ms, .. } = self.journal;
         anyhow::ensure!(
             (1..=stuck_turn_ms).contains(&slow_turn_ms),

@@ -33,6 +33,7 @@ use crate::http::budget::watched::{Tracked, Watched};
 use crate::http::middleware::admission;
 use crate::http::problem::{Problem, Slug};
 use crate::http::router::router;
+use crate::subjects::transfers::replenishment;
 use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
 use crate::{demo, telemetry};
@@ -140,6 +141,7 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
     tokio::spawn(Arc::clone(&app.answers).watch_all());
     tokio::spawn(Arc::clone(&app.pace).watch());
     tokio::spawn(tell_old_log(engine.clone(), stopping.clone()));
+    tokio::spawn(replenishment::schedule::watch(app.clone()));
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).watch());
     }

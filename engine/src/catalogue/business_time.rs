@@ -210,6 +210,12 @@ pub fn local_day(timezone: &TimeZone, now: Timestamp) -> i32 {
     (second + local_offset(timezone, second)).div_euclid(DAY_SECONDS) as i32
 }
 
+/// The minute of the day that it is at `now` on a clock of `timezone`.
+pub fn local_minute(timezone: &TimeZone, now: Timestamp) -> u16 {
+    let second = (now.0 / 1000) as i64;
+    ((second + local_offset(timezone, second)).rem_euclid(DAY_SECONDS) / 60) as u16
+}
+
 /// A time zone by its name in the tz database that the build carries, compared as it is written.
 ///
 /// # Errors

@@ -94,20 +94,7 @@ struct Resolved<'a> {
 
 impl<'a> Resolved<'a> {
     fn new(state: &State, name: &'a Name, policy: &'a Policy) -> Self {
-        let members = |group| state.catalogue.groups.details_or_default(group).locations;
-        let takes_part = |location: &LocationId| {
-            !state.catalogue.locations.is_retired(*location) && state.catalogue.quarantine_of(*location).is_none()
-        };
-        let mut to = policy.to_locations.clone();
-        to.extend(policy.to_groups.iter().flat_map(|group| members(*group)));
-        to.retain(takes_part);
-        to.sort_unstable();
-        to.dedup();
-        let from = policy.from.iter().map(|giver| match giver {
-            Giver::Location(location) => vec![*location],
-            Giver::Group(group) => members(*group),
-        });
-        let from = from.map(|places| places.into_iter().filter(takes_part).collect()).collect();
+        let (to, from) = places_that_take_part(state, policy);
         let (skus, categories) = (policy.skus.clone(), policy.categories.clone());
         let mut of_sku =
             Conditions { skus, categories, attributes: policy.attributes.clone(), ..Conditions::default() };
@@ -307,6 +294,29 @@ pub fn plan(
         plan.transfers.extend(lines.chunks(LINES_MAX).map(proposed));
     }
     Ok(plan)
+}
+
+/// Places that a policy supplies, ascending.
+pub fn receivers(state: &State, policy: &Policy) -> Vec<LocationId> {
+    places_that_take_part(state, policy).0
+}
+
+/// Places that a policy supplies, ascending, and those that give, in order: no quarantine, and none that is retired.
+fn places_that_take_part(state: &State, policy: &Policy) -> (Vec<LocationId>, Vec<Vec<LocationId>>) {
+    let members = |group| state.catalogue.groups.details_or_default(group).locations;
+    let takes_part = |location: &LocationId| {
+        !state.catalogue.locations.is_retired(*location) && state.catalogue.quarantine_of(*location).is_none()
+    };
+    let mut to = policy.to_locations.clone();
+    to.extend(policy.to_groups.iter().flat_map(|group| members(*group)));
+    to.retain(takes_part);
+    to.sort_unstable();
+    to.dedup();
+    let from = policy.from.iter().map(|giver| match giver {
+        Giver::Location(location) => vec![*location],
+        Giver::Group(group) => members(*group),
+    });
+    (to, from.map(|places| places.into_iter().filter(takes_part).collect()).collect())
 }
 
 /// The SKUs of any policy, ascending.

@@ -62,7 +62,7 @@ pub fn file_kind(name: &str) -> Option<&'static FileKind> {
 }
 
 /// What all subjects put into the OpenAPI document.
-pub fn words() -> [&'static Words; 11] {
+pub fn words() -> [&'static Words; 12] {
     [
         &stock::words::WORDS,
         &supply::words::WORDS,
@@ -75,5 +75,6 @@ pub fn words() -> [&'static Words; 11] {
         &events::words::WORDS,
         &operating::words::WORDS,
         &transfers::words::WORDS,
+        &transfers::replenishment::words::WORDS,
     ]
 }

@@ -1,6 +1,7 @@
 //! Transfers between our places, and the replenishment that proposes them.
 
 pub mod bodies;
+pub mod replenishment;
 pub mod routes;
 pub mod views;
 pub mod words;

@@ -25,7 +25,7 @@ use crate::subjects::transfers::bodies::{
     ReceiveBody, ShipBody, TransferBody, TransferCancelBody, TransferReadyBody, find, parse_reason, parse_state,
     transfer_name,
 };
-use crate::subjects::transfers::views;
+use crate::subjects::transfers::{replenishment, views};
 use crate::wire;
 
 /// Transfers looked at for one page.
@@ -40,6 +40,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(ship))
         .routes(routes!(receive))
         .routes(routes!(cancel))
+        .merge(replenishment::routes::routes())
 }
 
 /// Whether a key may see or move a transfer: it acts at one of its places.

@@ -66,8 +66,8 @@ pub fn policy(engine: &Engine, name: &str, policy: &Policy) -> Value {
     let location = |id| catalogue.locations.name(id).to_string();
     let group = |id| catalogue.groups.name(id).to_string();
     let giver = |giver: &Giver| match giver {
-        Giver::Location(id) => json!({"location": location(*id)}),
-        Giver::Group(id) => json!({"group": group(*id)}),
+        Giver::Location(id) => location(*id),
+        Giver::Group(id) => group(*id),
     };
     json!({
         "policy": name,
@@ -79,7 +79,7 @@ pub fn policy(engine: &Engine, name: &str, policy: &Policy) -> Value {
         "from": policy.from.iter().map(giver).collect::<Vec<_>>(),
         "skus": policy.skus.iter().map(|id| catalogue.skus.name(*id).to_string()).collect::<Vec<_>>(),
         "categories": policy.categories,
-        "attributes": policy.attributes.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<std::collections::BTreeMap<_, _>>(),
+        "attributes": policy.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>(),
         "min": policy.min,
         "max": policy.max,
         "cover_days_min": policy.cover_days_min,

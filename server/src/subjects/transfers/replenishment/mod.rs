@@ -1,0 +1,8 @@
+//! Replenishment: policies, and runs that propose transfers by them.
+
+pub mod bodies;
+pub mod routes;
+pub mod run;
+pub mod schedule;
+pub mod views;
+pub mod words;

@@ -1,0 +1,208 @@
+//! A run of replenishment: planned beside the writer, then made transfer by transfer, then noted.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anaquel_engine::Engine;
+use anaquel_engine::command::{Completion, Failure, Outcome, Refusal};
+use anaquel_engine::event::{Cause, Thing};
+use anaquel_engine::ids::{LocationId, Name, SkuId};
+use anaquel_engine::transfers::command::{Command, Fields, Make};
+use anaquel_engine::transfers::plan::{Plan, Proposed, plan};
+use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
+use anaquel_engine::transfers::{Told, Transfer};
+
+use crate::auth::caller::Caller;
+use crate::auth::digest;
+
+/// How often a transfer is tried while the server is overloaded, and how long it waits between.
+const TRIES: usize = 100;
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What is running.
+static RUNNING: Mutex<Option<Name>> = Mutex::new(None);
+
+fn running() -> MutexGuard<'static, Option<Name>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The only run that is under way, until it is dropped.
+pub struct Turn(());
+
+impl Turn {
+    /// Takes the turn for a run.
+    ///
+    /// # Errors
+    /// `wrong-state`, naming the run that has it.
+    pub fn take(name: &Name) -> Result<Self, Refusal> {
+        let mut running = running();
+        match &*running {
+            Some(name) => Err(Refusal::InState { kind: "run", name: name.clone(), state: "running" }),
+            None => {
+                *running = Some(name.clone());
+                Ok(Self(()))
+            }
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *running() = None;
+    }
+}
+
+/// A run that is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// What it is called.
+    pub name: Name,
+    /// The policies that it goes by, in this order.
+    pub policies: Vec<(Name, Arc<Policy>)>,
+    /// Cells that it may look at.
+    pub cells_max: usize,
+}
+
+impl Asked {
+    /// Works out what it would make.
+    ///
+    /// # Errors
+    /// It would look at too many cells.
+    pub fn plan(&self, engine: &Engine) -> Result<Plan, Refusal> {
+        plan(engine.state(), &self.policies, engine.now(), self.cells_max).map_err(|too_many| {
+            let reason = format!("{too_many} (replenishment.cells); name fewer, or let them name SKUs");
+            Refusal::invalid("policies", reason)
+        })
+    }
+
+    /// Runs on a thread of its own; `done` hears the note of it, which carries `cause`.
+    pub fn start(self, engine: &Engine, caller: Caller, cause: Option<Box<Cause>>, done: Completion) {
+        let turn = match Turn::take(&self.name) {
+            Ok(turn) => turn,
+            Err(refusal) => return engine.refuse(cause, done, refusal.into()),
+        };
+        let engine = engine.clone();
+        // Only the note has the key: each transfer is known by its own name.
+        let caller = Caller { idempotency: None, ..caller };
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            match self.work(&engine, &caller) {
+                Ok(run) => engine.submit(Command::NoteRun(Box::new(run)), cause, done),
+                Err(failure) => engine.refuse(cause, done, failure),
+            }
+        });
+    }
+
+    /// Makes the transfers.
+    fn work(&self, engine: &Engine, caller: &Caller) -> Result<Run, Failure> {
+        let Plan { transfers, mut short, mut items, .. } = self.plan(engine)?;
+        let store = &engine.state().own.transfers;
+        let (mut made, mut number) = (0, 0);
+        for proposed in &transfers {
+            // A run that a crash cut off goes on behind what it made.
+            let name = loop {
+                number += 1;
+                let name = Name::from(format!("{}-{number}", self.name));
+                if store.named(name.as_str()).is_none() {
+                    break name;
+                }
+            };
+            let lacking = match make(engine, caller, &self.name, name, proposed)? {
+                Some(transfer) => {
+                    made += 1;
+                    lacking(&transfer, proposed)
+                }
+                None => proposed.lines.clone(),
+            };
+            for (sku, units) in lacking {
+                short += take_back(&mut items, (sku, proposed.to), units);
+            }
+        }
+        items.sort_by_key(|item| item.given >= item.wanted);
+        Ok(Run { name: self.name.clone(), made, short, items })
+    }
+}
+
+/// Units of a proposal that the transfer did not get, where it was made ready.
+fn lacking(transfer: &Transfer, proposed: &Proposed) -> Vec<(SkuId, u32)> {
+    let lines = transfer.lines.iter().filter(|line| proposed.ready && line.reserved < line.quantity);
+    lines.map(|line| (line.sku, line.quantity - line.reserved)).collect()
+}
+
+/// Notes that a cell gets so much less; tells how many cells that makes short.
+fn take_back(items: &mut [RunItem], (sku, location): (SkuId, LocationId), units: u32) -> u32 {
+    let found = items.iter_mut().find(|item| (item.sku, item.location) == (sku, location));
+    let Some(item) = found.filter(|_| units > 0) else { return 0 };
+    let was_short = item.given < item.wanted;
+    item.given = item.given.saturating_sub(units);
+    u32::from(!was_short && item.given < item.wanted)
+}
+
+/// Makes one transfer; `None` where it is refused, since things changed since it was planned.
+fn make(
+    engine: &Engine,
+    caller: &Caller,
+    run: &Name,
+    name: Name,
+    proposed: &Proposed,
+) -> Result<Option<Transfer>, Failure> {
+    let catalogue = &engine.state().catalogue;
+    let place = |location| catalogue.locations.name(location).clone();
+    let fields = Fields {
+        from: place(proposed.from),
+        to: place(proposed.to),
+        reason: proposed.reason,
+        policy: Some(proposed.policy.clone()),
+        run: Some(run.clone()),
+        order: None,
+        reference: None,
+        expected_at: None,
+        lines: proposed.lines.iter().map(|(sku, units)| (catalogue.skus.name(*sku).clone(), *units)).collect(),
+    };
+    let digest = digest("transfer", &format!("{fields:?} {}", proposed.ready));
+    let mut tries = 0;
+    loop {
+        let make =
+            Make { name: name.clone(), digest, fields: fields.clone(), ready: proposed.ready, allow_partial: true };
+        let told = engine.run(|engine, done| engine.submit(Command::Make(Box::new(make)), caller.cause(), done));
+        match told {
+            Ok(Outcome::Put { thing: Some(thing), .. }) => {
+                let Thing::Transfers(told) = *thing else { return Ok(None) };
+                let Told::Transfer(transfer) = *told else { return Ok(None) };
+                return Ok(Some(transfer));
+            }
+            Ok(_) => return Ok(None),
+            Err(Failure::Refused(refusal)) => {
+                tracing::debug!(run = run.as_str(), transfer = name.as_str(), %refusal, "a transfer was not made");
+                return Ok(None);
+            }
+            Err(Failure::Overloaded(_)) if tries < TRIES => {
+                tries += 1;
+                std::thread::sleep(PATIENCE);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_at_a_time() {
+        let name = Name::from("rr-1".to_owned());
+        let turn = Turn::take(&name);
+        assert!(turn.is_ok() && Turn::take(&name).is_err());
+        drop(turn);
+        assert!(Turn::take(&name).is_ok());
+    }
+
+    #[test]
+    fn what_a_transfer_lacks_is_taken_back_from_what_its_cell_gets() {
+        let cell = (SkuId(1), LocationId(2));
+        let mut items = [RunItem { sku: cell.0, location: cell.1, wanted: 9, given: 9 }];
+        assert_eq!([2, 3, 0].map(|units| take_back(&mut items, cell, units)), [1, 0, 0]);
+        assert_eq!(items.map(|item| item.given), [4]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Policies that run by themselves, each day in the time of the places that they supply.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anaquel_engine::business_time::{local_day, local_minute};
+use anaquel_engine::command::{Completion, Failure, Refusal};
+use anaquel_engine::ids::{LocationId, Name, Timestamp, crockford};
+use anaquel_engine::state::State;
+use anaquel_engine::transfers::plan::receivers;
+use anaquel_engine::transfers::policy::Policy;
+
+use super::run::Asked;
+use crate::app::App;
+use crate::auth::caller::Caller;
+use crate::auth::digest;
+
+/// How often it is looked who is to run.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// For how many minutes a run is made up for that was missed: the server was down, or another run was under way.
+const LATE_MINUTES: u16 = 60;
+
+/// Runs what is due, until the server stops.
+pub async fn watch(app: App) {
+    let mut stopping = app.stopping.clone();
+    loop {
+        // Local times are those of the clock, whatever the log's is.
+        let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default());
+        for asked in due(app.engine.state(), now, app.config.replenishment.cells) {
+            let name = asked.name.clone();
+            let caller = Caller::default();
+            let by = caller.clone();
+            let submit =
+                |engine: &anaquel_engine::Engine, cause, done: Completion| asked.start(engine, by, cause, done);
+            match app.execute(&caller, submit).await {
+                Ok(_) => tracing::info!(run = name.as_str(), "replenishment ran"),
+                // The next look tries again.
+                Err(Failure::Refused(refusal @ Refusal::InState { .. })) => {
+                    tracing::info!(run = name.as_str(), %refusal, "replenishment waits");
+                }
+                Err(failure) => tracing::warn!(run = name.as_str(), %failure, "replenishment did not run"),
+            }
+        }
+        if tokio::time::timeout(LOOK, stopping.wait_for(|stopping| *stopping)).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// The runs that are due at `now`: one for each policy and time zone of its places. Each is named after its day, so that a
+/// restart does not run it twice.
+fn due(state: &State, now: Timestamp, cells_max: usize) -> Vec<Asked> {
+    let places = state.places.load();
+    let mut all = Vec::new();
+    for (name, _, policy) in state.own.transfers.policies() {
+        let Some(at) = policy.at.filter(|_| policy.is_in_force(now)) else { continue };
+        let mut zones: BTreeMap<String, Vec<LocationId>> = BTreeMap::new();
+        for location in receivers(state, &policy) {
+            let Some(place) = places.get(location) else { continue };
+            let minute = local_minute(&place.timezone, now);
+            if (at..at + LATE_MINUTES).contains(&minute) {
+                let day = local_day(&place.timezone, now);
+                let zone = place.timezone.iana_name().unwrap_or("UTC");
+                zones.entry(run_name(&name, zone, day)).or_default().push(location);
+            }
+        }
+        let is_over = |run: &String| state.own.transfers.run(run).is_some();
+        for (run, to_locations) in zones.into_iter().filter(|(run, _)| !is_over(run)) {
+            let policy = Policy { to_locations, to_groups: Vec::new(), ..(*policy).clone() };
+            all.push(Asked { name: Name::from(run), policies: vec![(name.clone(), Arc::new(policy))], cells_max });
+        }
+    }
+    all
+}
+
+fn run_name(policy: &Name, zone: &str, day: i32) -> String {
+    format!("rr-{day}-{}", crockford(digest("replenishment", &format!("{policy}\0{zone}")), 12))
+}
