@@ -24,5 +24,5 @@ pub mod scenario;
 pub mod server;
 pub mod socket;
 pub mod stock;
-mod tills;
+pub mod tills;
 mod writers;

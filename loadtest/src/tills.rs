@@ -21,8 +21,10 @@ const LINES_MAX: usize = 100;
 
 /// One basket: lines of one store at one moment.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Basket {
+pub struct Basket {
+    /// Its own number.
     pub id: String,
+    /// Where.
     pub store: String,
     /// Since the day of the first basket began.
     pub at: Duration,
@@ -39,12 +41,14 @@ impl Basket {
 
 /// What the tills sold.
 #[derive(Debug, Default)]
-pub(crate) struct Tills {
+pub struct Tills {
+    /// SKUs that the product file has.
     pub products: BTreeSet<String>,
     /// In the order of the file.
     pub baskets: Vec<Basket>,
     /// By SKU and store.
     pub sold: BTreeMap<(String, String), i64>,
+    /// Lines that were read.
     pub lines: u64,
     /// Lines of quantity 0, which are in no basket.
     pub zero: u64,

@@ -35,6 +35,7 @@ mod openapi;
 mod promise;
 mod proxies;
 mod repeats;
+mod replenishment;
 mod returns;
 mod round_trips;
 mod scenarios;

@@ -311,3 +311,100 @@ fn a_policy_with_a_time_runs_by_itself_once_a_day() {
     assert_eq!(made(&mut shop).as_array().unwrap().len(), 1);
     shop.stopped();
 }
+
+/// Stores of the real week, and units of a line that a household buys.
+const STORES: usize = 5;
+const HOUSEHOLD: std::ops::RangeInclusive<i64> = 1..=20;
+
+/// A week of real tills, in the stores that sell most: what sold in the week before says what to bring, and the same demand
+/// replayed with it on the shelf says what that prevents. Needs the tills' data, which is no part of this project.
+#[test]
+fn a_real_week_lacks_less_once_it_is_replenished() {
+    let Some(folder) = shared_data("dunnhumby-2017q1") else { return };
+    let tills = Tills::read(&folder, Some(60_000)).unwrap();
+    let week = |nth: u64| {
+        let from = Duration::from_secs(nth * 7 * 86_400);
+        let baskets = tills.baskets.iter().filter(move |basket| basket.at >= from && basket.at < from + Duration::from_secs(604_800));
+        let lines = baskets.flat_map(|basket| basket.lines.iter().map(move |(sku, units)| (&basket.store, sku, *units)));
+        lines.filter(|(.., units)| HOUSEHOLD.contains(units)).collect::<Vec<_>>()
+    };
+    let (before, after) = (week(0), week(1));
+    let mut sizes: BTreeMap<&String, usize> = BTreeMap::new();
+    after.iter().for_each(|(store, ..)| *sizes.entry(store).or_default() += 1);
+    let mut stores: Vec<_> = sizes.into_iter().collect();
+    stores.sort_by_key(|(_, lines)| std::cmp::Reverse(*lines));
+    let stores: BTreeSet<&String> = stores.into_iter().take(STORES).map(|(store, _)| store).collect();
+    let here = |lines: &[(&String, &String, i64)]| -> Vec<(String, String, i64)> {
+        let here = lines.iter().filter(|(store, ..)| stores.contains(store));
+        here.map(|(store, sku, units)| ((*store).clone(), (*sku).clone(), *units)).collect()
+    };
+    let (before, after) = (here(&before), here(&after));
+
+    // Every cell has what the week before sold and one more; the hub has enough.
+    let mut stock: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for (store, sku, units) in &before {
+        *stock.entry((sku, store)).or_insert(1) += units;
+    }
+    for (store, sku, _) in &after {
+        stock.entry((sku, store)).or_insert(1);
+        stock.insert((sku, "hub"), 1000);
+    }
+    before.iter().for_each(|(_, sku, _)| drop(stock.insert((sku, "hub"), 1000)));
+    let mut csv = String::from("sku,location,on_hand\n");
+    csv.extend(stock.iter().map(|((sku, location), units)| format!("{sku},{location},{units}\n")));
+    let mut shop = Shop::default();
+    let loaded = shop.client.import("/v1/import/stock?create=true", csv.as_bytes()).unwrap().json();
+    assert_eq!(loaded["accepted"], stock.len(), "{loaded}");
+    for lines in before.chunks(1000) {
+        let sale = |(store, sku, units): &(String, String, i64)| {
+            json!({"kind": "sale", "sku": sku, "location": store, "quantity": units})
+        };
+        let sales: Vec<Value> = lines.iter().map(sale).collect();
+        assert_eq!(shop.client.post("/v1/stock/movements", &json!({"movements": sales})).unwrap().status, 200);
+    }
+
+    // All of a week at once counts as the units of a week in the rate's two weeks of half-life: twenty days of that rate are
+    // what the week sold.
+    let body = json!({"kind": "days_of_cover", "to": {"locations": stores}, "from": ["hub"], "cover_days_min": 10, "cover_days_max": 20});
+    put(&mut shop, "week", body);
+    let plan = run(&mut shop, json!({}));
+    assert_eq!(plan["short"], 0, "{plan}");
+    let mut brought = Vec::new();
+    for transfer in transfers(&mut shop, &plan) {
+        for line in transfer["lines"].as_array().unwrap() {
+            brought.push(json!({"sku": line["sku"], "location": transfer["to"], "quantity": line["quantity"]}));
+        }
+    }
+    assert_eq!(ran(&mut shop), (0, 0), "a second run proposes nothing");
+
+    let since = shop.seq();
+    let mut refused = 0;
+    for (store, sku, units) in &after {
+        let answer = shop.reserve(sku, store, *units);
+        refused += i64::from(answer.status == 409);
+        assert!(matches!(answer.status, 201 | 409), "{}", answer.json());
+    }
+    let ask = json!({"after": since, "stock": brought});
+    let started = Instant::now();
+    let told = loop {
+        let answer = shop.client.post("/v1/what-if", &ask).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.json());
+        let told = answer.json();
+        // What was refused is noted within seconds.
+        if told["actual"]["refused"] == refused {
+            break told;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{refused} lines were refused: {}", told["actual"]);
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    let number = |path: &str| told.pointer(path).and_then(Value::as_i64).unwrap();
+    let (lost, prevented) = (number("/replayed/refused"), -number("/difference/refused"));
+    eprintln!(
+        "{} lines of a week in {STORES} stores: {lost} lack something, {prevented} of them would not have ({} units) with {} cells replenished",
+        after.len(),
+        -number("/difference/lost_units"),
+        brought.len(),
+    );
+    assert!(prevented > 0 && prevented <= lost, "{told}");
+    shop.stopped();
+}
