@@ -104,6 +104,7 @@ fn the_commands_of_the_readme_and_the_guides_work_on_the_demo() {
         ("server/docs/supply.md", 2),
         ("server/docs/transfers.md", 5),
         ("server/docs/sourcing.md", 1),
+        ("server/docs/replenishment.md", 3),
     ];
     for (name, at_least) in documents {
         let mut shop = Shop::with(&["--demo"]);

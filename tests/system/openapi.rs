@@ -244,6 +244,18 @@ fn every_answer_is_as_the_document_says() {
     }
     walk.call("GET", "/v1/transfers/{transfer}", &["T-1"], "", None);
     walk.call("GET", "/v1/transfers", &[], "?from=mx-w01&state=received", None);
+    let policy = "/v1/replenishment/{policy}";
+    walk.call("PUT", policy, &["nightly"], "", None);
+    let needs = json!({"kind": "min_max", "to": {"groups": ["spain"]}, "from": ["mx-w01"], "min": 500, "max": 600});
+    walk.call("PUT", policy, &["nightly"], "", Some(needs));
+    walk.call("GET", policy, &["nightly"], "", None);
+    walk.call("GET", "/v1/replenishment", &[], "", None);
+    walk.call("GET", "/v1/replenishment/explain", &[], &format!("{a_sku}&location=es-002"), None);
+    walk.call("POST", "/v1/replenishment/run", &[], "", None);
+    let ran = walk.call("POST", "/v1/replenishment/run", &[], "", Some(json!({})))["run"].as_str().unwrap().to_owned();
+    let ran = walk.call("GET", "/v1/replenishment/runs/{run}", &[&ran], "?limit=5", None);
+    assert!(!ran["items"].as_array().unwrap().is_empty(), "{ran}");
+    walk.call("DELETE", policy, &["nightly"], "", None);
 
     walk.call("GET", "/v1/events", &[], "?after=0&limit=1000", None);
     walk.call("POST", "/v1/what-if", &[], "", None);

@@ -17,6 +17,7 @@ use crate::catalogue::names::TRANSFER_CHANNEL;
 use crate::event::CellAfter;
 use crate::ids::{LocationId, Name, Seq, SkuId, Timestamp};
 use crate::level::{IN_QUARANTINE, StockLevel};
+use crate::matrix::StockCell;
 use crate::rules::Conditions;
 use crate::state::State;
 use crate::stock::query::CellView;
@@ -177,48 +178,50 @@ impl Reader<'_> {
         let Self { state, places, .. } = self;
         let channel = state.catalogue.channels.id(TRANSFER_CHANNEL);
         let (everybody, transfer) = (state.lens(None), state.lens(channel));
+        let (row_of_all, row_of_transfers) =
+            (everybody.row(&state.catalogue, sku), transfer.row(&state.catalogue, sku));
         let ledger = state.ledger();
-        let read = |cell: CellAfter, is_stocked: bool| {
-            let outlook = ledger.outlook(sku, cell.location);
+        let read = |seen: &CellView, available: u32, is_stocked: bool| {
+            let outlook = ledger.outlook(sku, seen.location);
             let [drafts_in, drafts_out, undated] =
-                self.drafted.0.get(&(sku, cell.location)).copied().unwrap_or_default();
-            let rate = state.rates.get(sku, cell.location);
-            let seen: CellView = everybody.see(&state.catalogue, &cell);
+                self.drafted.0.get(&(sku, seen.location)).copied().unwrap_or_default();
+            let rate = state.rates.get(sku, seen.location);
             Cell {
-                location: cell.location,
+                location: seen.location,
                 is_stocked,
-                on_hand: cell.level.on_hand.into(),
-                reserved: cell.level.reserved.into(),
+                on_hand: seen.level.on_hand.into(),
+                reserved: seen.level.reserved.into(),
                 safety_stock: seen.safety_stock.into(),
                 waiting: outlook.map_or(0, |outlook| outlook.waiting()) as i64,
                 incoming: outlook.map_or(0, |outlook| outlook.supplied()) as i64 + undated,
                 drafts_in,
                 drafts_out,
-                available: transfer.see(&state.catalogue, &cell).available.into(),
+                available: available.into(),
                 per_day: rate.map_or(0.0, |rate| rate.at(self.now)),
                 last_sale: rate.map(|rate| rate.at),
             }
         };
         let row = state.matrix.row(sku);
         let mut cells = Vec::new();
-        let mut add = |location: LocationId, level: StockLevel, safety_stock: u32| {
-            if safety_stock != IN_QUARANTINE {
-                cells.push(read(CellAfter { sku, location, level, safety_stock }, true));
+        let mut add = |cell: &StockCell| {
+            if cell.safety_stock() != IN_QUARANTINE {
+                cells.push(read(&row_of_all.view(cell), row_of_transfers.available(cell), true));
             }
         };
         if row.about() <= places.len() {
             row.for_each(|cell| {
                 if places.binary_search(&cell.location()).is_ok() {
-                    add(cell.location(), cell.durable(), cell.safety_stock());
+                    add(cell);
                 }
             });
         } else {
-            let found = places.iter().filter_map(|location| state.matrix.get(sku, *location));
-            found.for_each(|cell| add(cell.location(), cell.durable(), cell.safety_stock()));
+            places.iter().filter_map(|location| state.matrix.get(sku, *location)).for_each(add);
         }
         let missing = begins.iter().filter(|location| state.matrix.get(sku, **location).is_none());
-        let (level, safety_stock) = (StockLevel::default(), 0);
-        cells.extend(missing.map(|at| read(CellAfter { sku, location: *at, level, safety_stock }, false)));
+        cells.extend(missing.map(|location| {
+            let empty = CellAfter { sku, location: *location, level: StockLevel::default(), safety_stock: 0 };
+            read(&everybody.see(&state.catalogue, &empty), 0, false)
+        }));
         cells
     }
 }

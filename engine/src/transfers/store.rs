@@ -12,6 +12,9 @@ use crate::ids::{LocationId, Name, Seq, SkuId};
 /// Runs of replenishment that are kept: the newest.
 const RUNS_MAX: usize = 1000;
 
+/// Transfers looked at under one hold of the store, for which a fold waits.
+const LOOKS_PER_HOLD: usize = 4096;
+
 /// What a list asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -107,9 +110,22 @@ impl Store {
         self.read().by_id.values().cloned().collect()
     }
 
-    /// Visits every transfer that may still change, oldest first; a fold waits for it.
+    /// Visits every transfer that may still change, oldest first, a stretch at a time: folds come between.
     pub fn each_open(&self, mut visit: impl FnMut(&Transfer)) {
-        self.read().by_id.values().filter(|transfer| transfer.state.is_open()).for_each(|transfer| visit(transfer));
+        let mut from = TransferId(0);
+        // Bounded by the transfers.
+        loop {
+            let inner = self.read();
+            let mut last = None;
+            for (id, transfer) in inner.by_id.range(from..).take(LOOKS_PER_HOLD) {
+                last = Some(*id);
+                if transfer.state.is_open() {
+                    visit(transfer);
+                }
+            }
+            let Some(last) = last else { return };
+            from = TransferId(last.0 + 1);
+        }
     }
 
     /// A policy, with the `seq` of its last change.

@@ -9,13 +9,14 @@ use http::header;
 use crate::app::App;
 
 /// Name and text of each, in the order in which one reads them.
-const GUIDES: [(&str, &str); 17] = [
+const GUIDES: [(&str, &str); 18] = [
     ("concepts", include_str!("../../docs/concepts.md")),
     ("glossary", include_str!("../../docs/glossary.md")),
     ("catalogue", include_str!("../../docs/catalogue.md")),
     ("rules", include_str!("../../docs/rules.md")),
     ("supply", include_str!("../../docs/supply.md")),
     ("transfers", include_str!("../../docs/transfers.md")),
+    ("replenishment", include_str!("../../docs/replenishment.md")),
     ("sourcing", include_str!("../../docs/sourcing.md")),
     ("requests", include_str!("../../docs/requests.md")),
     ("stream", include_str!("../../docs/stream.md")),
