@@ -26,5 +26,6 @@ mod simulation;
 mod sourcing;
 mod start;
 mod supply;
+mod transfers;
 mod uncounted;
 mod what_if;

@@ -17,7 +17,8 @@ use crate::kernel::name_ref::NameRef;
 use crate::kernel::version::{Precondition, Version};
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::command::{Reserve, ReserveLine};
-use crate::reservations::decide::{reserve, step};
+use crate::reservations::decide::reserve;
+use crate::reservations::decide::step::{self, Gone};
 use crate::reservations::event::Event as ReservationEvent;
 use crate::reservations::promise::{Arranged, Cancelled as GivenBack, Collected, LineChange, Purpose};
 use crate::stock::decide::{ToldMovement, if_past, move_cell};
@@ -27,8 +28,14 @@ use crate::supply::received::{Received as Receipt, SupplySet};
 use crate::supply::{SupplyKind, SupplyOutlook};
 use crate::told::Thing;
 
-/// Units of one line.
+/// Units of one line: those that leave, and those that arrive and were never shipped.
 const UNITS_MAX: u32 = 1_000_000_000;
+
+/// Lines of one transfer, with those of SKUs that it did not name.
+const LINES_MAX: usize = 10_000;
+
+/// Documents of arrivals that one transfer keeps.
+const REFERENCES_MAX: usize = 10_000;
 
 /// Decides a command of transfers.
 pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, cause: &mut Option<Box<Cause>>) -> Decision {
@@ -118,7 +125,10 @@ fn make_transfer(cx: &mut Decide<'_>, make: Make, cause: &mut Option<Box<Cause>>
         false => None,
     };
     let drafted = Drafted { name: make.name.clone(), digest: make.digest, content, ready };
-    log(cx, Event::Drafted(Box::new(drafted)), &make.name, cause)
+    let of_effect = effect_of(cause);
+    let seq = cx.draft.log(of_effect, Event::Drafted(Box::new(drafted)));
+    let made = find(cx, &make.name)?;
+    Ok(cx.tell_thing(cause, seq, thing(Told::Made(made))))
 }
 
 fn redraft(cx: &mut Decide<'_>, name: &Name, fields: &Fields, cause: &mut Option<Box<Cause>>) -> Decision {
@@ -145,6 +155,9 @@ fn promise(
 ) -> Result<Readied, Failure> {
     if expected_at.is_some_and(|date| date <= cx.draft.now) {
         return Err(Refusal::invalid("expected_at", "is not in the future").into());
+    }
+    for (at, (sku, _)) in content.lines.iter().enumerate() {
+        cx.refuse_uncounted(*sku, &|field| format!("lines[{at}].{field}"))?;
     }
     let channel_name = Name::from(TRANSFER_CHANNEL.to_owned());
     let channel = cx.draft.intern_channel(&NameRef::New(channel_name.clone()));
@@ -268,19 +281,16 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
         taken.extend((takes > 0).then_some((number, takes)));
         back.extend((line.reserved > takes).then_some((number, line.reserved - takes)));
     }
+    let left_at = told_at.unwrap_or(cx.draft.now);
+    // Both are decided before anything is logged: a refusal leaves nothing.
+    let given_back = step::change_units(cx, reservation, &back, Gone::Back)?;
+    let lines: Few<LineChange> = step::change_units(cx, reservation, &taken, Gone::Moved(left_at))?;
+    let collected = (!taken.is_empty()).then_some(Collected { reservation, code_shown: false, lines });
     if !back.is_empty() {
-        let lines = step::change_units(cx, reservation, &back, false)?;
-        let given_back = GivenBack { reservation, whole: taken.is_empty(), reason: None, lines };
+        let given_back = GivenBack { reservation, whole: taken.is_empty(), reason: None, lines: given_back };
         let of_part = cause.as_deref().and_then(Cause::of_part);
         cx.draft.log(of_part, ReservationEvent::Cancelled(Box::new(given_back)));
     }
-    let collected = match taken.is_empty() {
-        true => None,
-        false => {
-            let lines: Few<LineChange> = step::change_units(cx, reservation, &taken, true)?;
-            Some(Collected { reservation, code_shown: false, lines })
-        }
-    };
     let expected_at = asked.expected_at.or(known.expected_at);
     let units = known.lines.iter().zip(&leaves).filter(|(line, _)| line.reserved > 0);
     let units: Vec<_> = units.map(|(line, units)| (line.sku, *units)).collect();
@@ -296,7 +306,7 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
         supplies,
         expected_at,
         tracking: asked.tracking.clone(),
-        occurred_at: told_at.unwrap_or(cx.draft.now),
+        occurred_at: left_at,
     };
     log(cx, Event::Shipped(Box::new(shipped)), &asked.transfer, cause)
 }
@@ -346,6 +356,10 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
     if !matches!(known.state, TransferState::InTransit | TransferState::PartiallyReceived) {
         return Err(in_state(&known));
     }
+    if asked.reference.is_some() && known.references.len() >= REFERENCES_MAX {
+        let reason = format!("is one more than the {REFERENCES_MAX} that a transfer keeps; close it");
+        return Err(Refusal::invalid("reference", reason).into());
+    }
     let told_at = told_at(cx, asked.occurred_at)?;
     let to = known.content.to;
     let mut arrived: Vec<Arrived> = Vec::new();
@@ -358,10 +372,18 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         }
         let others = arrived.iter().filter(|other| usize::from(other.line) >= known.lines.len()).count();
         let number = known.lines.iter().position(|line| line.sku == sku).unwrap_or(known.lines.len() + others);
-        let outstanding = known.lines.get(number).map_or(0, |line| line.outstanding());
-        let came = quantity.checked_add(*damaged).filter(|came| *came <= UNITS_MAX);
-        let came = came.ok_or_else(|| Refusal::invalid(field("quantity"), "is more than a transfer can hold"))?;
+        if number >= LINES_MAX {
+            let reason = format!("is one more than the {LINES_MAX} lines of a transfer");
+            return Err(Refusal::invalid(field("sku"), reason).into());
+        }
+        let line = known.lines.get(number);
+        let outstanding = line.map_or(0, |line| line.outstanding());
+        let came = quantity.saturating_add(*damaged);
         let surplus = came.saturating_sub(outstanding);
+        // So the sums of a line stay what they are.
+        if line.map_or(0, |line| line.surplus).saturating_add(surplus) > UNITS_MAX || came > 2 * UNITS_MAX {
+            return Err(Refusal::invalid(field("quantity"), "is more than a transfer can hold").into());
+        }
         arrived.push(Arrived { line: number as u16, sku, received: *quantity, damaged: *damaged, surplus, missing: 0 });
     }
     let name = known.supply_name();
@@ -444,7 +466,7 @@ fn cancel(cx: &mut Decide<'_>, name: &Name, units: Option<Units>, cause: &mut Op
             let reservation = known.reservation.ok_or(Refusal::NotFound("reservation"))?;
             let open = (0..).zip(&known.lines).filter(|(_, line)| line.reserved > 0);
             let open: Vec<(u16, u32)> = open.map(|(number, line)| (number, line.reserved)).collect();
-            let lines = step::change_units(cx, reservation, &open, false)?;
+            let lines = step::change_units(cx, reservation, &open, Gone::Back)?;
             event.given_back = Some(GivenBack { reservation, whole: true, reason: None, lines });
         }
         TransferState::InTransit | TransferState::PartiallyReceived => {

@@ -9,10 +9,12 @@ use crate::ids::Name;
 /// Something that was set or went a step on, as it is from there on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Told {
-    /// A transfer.
+    /// A transfer that went a step on, or is as it was.
     Transfer(Transfer),
     /// A policy; none where it was removed.
     Policy(Name, Option<Policy>),
     /// What a run came to.
     Run(Run),
+    /// A transfer that was made.
+    Made(Transfer),
 }

@@ -31,6 +31,10 @@ pub(crate) fn take_step(
         let failure = cx.state.step_of_closed(id, &request);
         return Err(failure.unwrap_or_else(|| Refusal::NotFound("reservation").into()));
     };
+    // What is promised for a transfer goes the way of the transfer.
+    if reservation.purpose == Purpose::Transfer {
+        return Err(Refusal::WrongState(reservation.state).into());
+    }
     let verdict = request.verdict(reservation.state_at(now));
     match verdict {
         Verdict::Go => {}
@@ -75,14 +79,14 @@ pub(crate) fn take_step(
         StepRequest::Collect { lines, pickup_code } => {
             let code_shown = code_fits(reservation, pickup_code.as_deref(), cx.settings.pickup_code_required)?;
             let changes = outstanding(reservation, lines.as_deref(), true)?;
-            let lines = change_lines(cx, &changes, true)?;
+            let lines = change_lines(cx, &changes, Gone::Sold)?;
             let event = Collected { reservation: id, code_shown, lines };
             cx.draft.log(cause.take(), Event::Collected(Box::new(event)))
         }
         StepRequest::Cancel { lines, reason } => {
             let whole = lines.is_none();
             let changes = outstanding(reservation, lines.as_deref(), false)?;
-            let lines = change_lines(cx, &changes, false)?;
+            let lines = change_lines(cx, &changes, Gone::Back)?;
             let event = Cancelled { reservation: id, whole, reason, lines };
             cx.draft.log(cause.take(), Event::Cancelled(Box::new(event)))
         }
@@ -122,7 +126,7 @@ pub(crate) fn expire(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) -> V
             continue;
         }
         let changes = outstanding(reservation, None, false).expect("all that is outstanding can be given back");
-        let lines = change_lines(cx, &changes, false);
+        let lines = change_lines(cx, &changes, Gone::Back);
         let lines = lines.expect("a reservation's units are among the reserved ones of its cells");
         cx.draft.log(None, Event::Expired(Box::new(Expired { reservation: id, lines })));
         settle(cx);
@@ -131,9 +135,20 @@ pub(crate) fn expire(cx: &mut Decide<'_>, settle: impl Fn(&mut Decide<'_>)) -> V
     expired
 }
 
-/// Changes the cells behind some lines, whose units are handed over (`collected`) or given back, and tells how each is
-/// afterwards.
-fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], collected: bool) -> Result<Few<LineChange>, Failure> {
+/// How promised units go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// They are given back.
+    Back,
+    /// They are handed over now.
+    Sold,
+    /// They left at this moment.
+    Moved(Timestamp),
+}
+
+/// Changes the cells behind some lines, whose units are handed over or given back, and tells how each is afterwards.
+fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], gone: Gone) -> Result<Few<LineChange>, Failure> {
+    let collected = gone != Gone::Back;
     for Taken { line, present: quantity, .. } in changes.iter().filter(|taken| taken.present > 0) {
         let is_tracked = cx.state.catalogue.is_tracked(line.sku);
         // What nobody counts is gone with its promise either way.
@@ -145,12 +160,12 @@ fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], collected: bool) -> Resu
         let level = level.checked_add(change).ok_or_else(|| {
             Refusal::invalid("lines", format!("on_hand would fall below {}", crate::level::ON_HAND_RANGE.start()))
         })?;
-        let now = cx.draft.now;
+        let left_at = if let Gone::Moved(time) = gone { time } else { cx.draft.now };
         let cell = cx.draft.touch(line.sku, line.location);
         cell.level = level;
         if collected && is_tracked {
-            // Handed over now, after whatever was counted: a late count in this very batch must know of it.
-            cell.moved.push((now.after_count(cell.counted_at), change.on_hand));
+            // After whatever was counted: a late count in this very batch must know of it.
+            cell.moved.push((left_at.after_count(cell.counted_at), change.on_hand));
         }
     }
     let after = |Taken { number, line, units, .. }: &Taken| LineChange {
@@ -161,8 +176,8 @@ fn change_lines(cx: &mut Decide<'_>, changes: &[Taken], collected: bool) -> Resu
     Ok(changes.iter().map(after).collect())
 }
 
-/// Hands over (`collected`), or gives back, units of a reservation by the numbers of its lines: the cells are changed in the
-/// draft, the step is to be logged.
+/// Hands over, or gives back, units of a reservation by the numbers of its lines: the cells are changed in the draft, the
+/// step is to be logged.
 ///
 /// # Errors
 /// A line that it does not have, or units that it does not have left.
@@ -170,7 +185,7 @@ pub(crate) fn change_units(
     cx: &mut Decide<'_>,
     id: ReservationId,
     units: &[(u16, u32)],
-    collected: bool,
+    gone: Gone,
 ) -> Result<Few<LineChange>, Failure> {
     let reservation = cx.draft.reservation(id).ok_or(Refusal::NotFound("reservation"))?;
     let mut changes = Vec::new();
@@ -181,7 +196,7 @@ pub(crate) fn change_units(
         };
         changes.push(Taken { number: *number, line: line.clone(), units: *units, present: *units });
     }
-    change_lines(cx, &changes, collected)
+    change_lines(cx, &changes, gone)
 }
 
 /// A code that no open reservation has, from random bits that came from outside.

@@ -63,16 +63,20 @@ fn needs_key(caller: &Caller, why: &str) -> Result<(), Problem> {
     }
 }
 
-/// Has a command decided; tells the transfer as it is after it, the `seq`, and whether that is the first answer again.
-async fn decided(app: &App, caller: &Caller, command: Command) -> Result<(Value, TransferId, u64, bool), Problem> {
+/// Has a command decided; tells the transfer as it is after it, whether that made it, and whether it is the first answer
+/// again.
+async fn decided(app: &App, caller: &Caller, command: Command) -> Result<(Value, bool, bool), Problem> {
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
     let executed = app.execute(caller, submit).await?;
-    let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
+    let Outcome::Put { thing: Some(thing), .. } = &executed.outcome else {
         return Err(unexpected(&executed.outcome));
     };
     let Thing::Transfers(told) = &**thing else { return Err(unexpected(&executed.outcome)) };
-    let Told::Transfer(transfer) = &**told else { return Err(unexpected(&executed.outcome)) };
-    Ok((views::transfer(&app.engine, transfer), transfer.id, *seq, executed.replayed))
+    let is_made = matches!(&**told, Told::Made(_));
+    let (Told::Transfer(transfer) | Told::Made(transfer)) = &**told else {
+        return Err(unexpected(&executed.outcome));
+    };
+    Ok((views::transfer(&app.engine, transfer), is_made, executed.replayed))
 }
 
 /// Make a transfer: a draft, or ready at once.
@@ -95,11 +99,9 @@ pub async fn make(State(app): State<App>, request: Request) -> Result<Response, 
             transfer_name(&format!("t-{}", crockford(crate::random()?, 12)))?
         }
     };
-    let is_known = app.engine.state().own.transfers.named(name.as_str()).is_some();
     let path = format!("/v1/transfers/{name}");
     let command = Command::Make(Box::new(body.into_make(name)?));
-    let (item, id, seq, replayed) = decided(&app, &caller, command).await?;
-    let is_made = if replayed { id.0 == seq } else { !is_known };
+    let (item, is_made, replayed) = decided(&app, &caller, command).await?;
     let status = if is_made { StatusCode::CREATED } else { StatusCode::OK };
     let reply = Reply::new(status, item.to_string()).replayed(replayed);
     Ok(if is_made { reply.at(path) } else { reply }.into_response())
@@ -178,7 +180,7 @@ async fn step<T: DeserializeOwned>(
     let transfer = find(&app.engine, id)?;
     visible(app, &request.caller, &transfer)?;
     let command = command(&request.caller, &transfer, request.body)?;
-    let (item, .., replayed) = decided(app, &request.caller, command).await?;
+    let (item, _, replayed) = decided(app, &request.caller, command).await?;
     Ok(Reply::new(StatusCode::OK, item.to_string()).replayed(replayed).into_response())
 }
 

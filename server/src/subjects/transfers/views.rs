@@ -115,7 +115,7 @@ pub fn run(engine: &Engine, run: &Run) -> Value {
 /// What was set, or went a step on.
 pub fn told(engine: &Engine, told: &Told) -> Value {
     match told {
-        Told::Transfer(of) => transfer(engine, of),
+        Told::Transfer(of) | Told::Made(of) => transfer(engine, of),
         Told::Policy(name, Some(of)) => policy(engine, name.as_str(), of),
         Told::Policy(name, None) => json!({"policy": name.as_str()}),
         Told::Run(of) => run(engine, of),
