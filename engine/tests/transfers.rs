@@ -8,13 +8,14 @@ use std::sync::Arc;
 use crate::common::{
     ManualClock, Numbers, START_MS, Shop, audit, hold, hold_to_come, keyed, level, name, rule, share_of,
 };
-use anaquel_engine::command::{Command, Failure, Outcome, PutWhat, Refusal, StepRequest};
-use anaquel_engine::event::{MovementKind, Thing};
-use anaquel_engine::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
+use anaquel_engine::command::{Command, Failure, Outcome, PutWhat, Refusal, SkuFields, StepRequest};
+use anaquel_engine::event::{MovementKind, Purpose, Thing, ThingKind};
+use anaquel_engine::ids::{LocationId, ReservationId, SkuId, Timestamp};
 use anaquel_engine::idempotency::{Begin, Wake};
 use anaquel_engine::journal::memory::{Fault, MemoryDisk};
-use anaquel_engine::level::{Constraint, StockLevel};
-use anaquel_engine::reservation::{Purpose, Reservation, State};
+use anaquel_engine::level::Constraint;
+use anaquel_engine::patch::Patch;
+use anaquel_engine::reservation::{Reservation, ReservationState as State};
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::transfers::command::{Command as Ask, Fields, Make, Receive, Ship, Units};
@@ -350,7 +351,9 @@ fn a_late_count_knows_when_units_left_and_came() {
         late.occurred_at = Some(Timestamp(START_MS + 4_000_000));
         let leave = || drop(ask(&shop, Ask::Ship(Box::new(late.clone()))).unwrap());
         // Counted behind the moment at which they left: nothing moved since.
-        let count = || drop(shop.try_count("A", "s1", 5, Some(START_MS + 5_000_000)).unwrap());
+        let count = || {
+            shop.try_count("A", "s1", 5, Some(START_MS + 5_000_000)).unwrap();
+        };
         if one_batch {
             shop.in_one_batch::<()>(vec![Box::new(leave), Box::new(count)]);
         } else {
@@ -439,7 +442,7 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
         StepRequest::Collect { lines: None, pickup_code: None },
         StepRequest::Ready { entropy: 1 },
         StepRequest::PickupBy { pickup_by: Some(at(DAY)) },
-        StepRequest::Rebind { lines: vec![shop.units("A", "s2", 1)] },
+        StepRequest::Extend { ttl_seconds: 9000 },
     ] {
         let refused = shop.try_step(promise, step).unwrap_err();
         assert!(matches!(refused, Failure::Refused(Refusal::WrongState(State::Confirmed))), "{refused}");
@@ -462,7 +465,7 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
     assert_eq!(invalid(received(&shop, "t", &[("Z", 1, 0)]).unwrap_err()), "lines[0].sku");
     assert!(shop.engine.state().view.seq() > seq);
     // What nobody counts is not moved.
-    shop.put(PutWhat::Sku(name("BAG"), anaquel_engine::command::SkuFields { tracked: Some(false), ..Default::default() })).unwrap();
+    shop.put(PutWhat::Sku(name("BAG"), SkuFields { tracked: Patch::Set(false), ..Default::default() })).unwrap();
     assert_eq!(wrong_at(&shop, &[("BAG", 1)]), "lines[0].sku");
     audit(&shop);
 }
@@ -585,7 +588,10 @@ fn a_step_that_was_cut_off_happened_whole_or_not_at_all() {
             let lines = Some(vec![(name("A"), 1)]);
             ask(shop, Ask::Ship(Box::new(Ship { lines, ..ship("ready") })))
         },
-        |shop| received(shop, "sent", &[("A", 1, 1), ("C", 1, 0)]),
+        |shop| {
+            let arrival = receipt("sent", &[("A", 1, 1), ("C", 1, 0)]);
+            ask(shop, Ask::Receive(Box::new(Receive { reference: Some("note".into()), ..arrival })))
+        },
         |shop| cancelled(shop, "sent", Some(Units::Returned)),
         |shop| cancelled(shop, "ready", None),
     ];
@@ -671,7 +677,7 @@ fn a_repeat_under_a_key_is_the_first_answer_wherever_it_is_told_from() {
     check(&shop, "at once");
     for when in ["after a restart", "from a checkpoint", "from a checkpoint and what came after it"] {
         match when {
-            "from a checkpoint" => drop(shop.engine.take_image().unwrap()),
+            "from a checkpoint" => drop(shop.engine.take_checkpoint().unwrap()),
             "from a checkpoint and what came after it" => drop(made_ready(&shop, "u", &[("A", 1)])),
             _ => {}
         }
@@ -682,6 +688,44 @@ fn a_repeat_under_a_key_is_the_first_answer_wherever_it_is_told_from() {
         audit(&shop);
     }
     assert_eq!(shop.engine.state().own.transfers.named("t").unwrap().state, TransferState::Received);
+}
+
+#[test]
+fn no_other_receipt_uses_up_what_a_transfer_brings() {
+    let shop = shop();
+    made_ready(&shop, "t", &[("A", 4)]);
+    shop.supply("po", "A", "s2", 5, 9 * DAY);
+    shop.receive("A", "s2", 3);
+    assert_eq!(seen(&shop, "A", "s2"), (3, 6), "two of the order, and what is on its way");
+    shop.receive("A", "s2", 9);
+    assert_eq!(seen(&shop, "A", "s2"), (12, 4));
+    let said = shop.try_supply("transfer:9", "A", "s2", 9, 9 * DAY).unwrap_err();
+    assert_eq!(invalid(said), "supplies[0].supply", "and nobody says otherwise what it brings");
+    shipped(&shop, "t").unwrap();
+    received(&shop, "t", &[("A", 4, 0)]).unwrap();
+    assert_eq!(seen(&shop, "A", "s2"), (16, 0));
+    audit(&shop);
+    audit(&shop.restart());
+}
+
+#[test]
+fn what_a_transfer_rests_on_is_not_retired() {
+    let shop = shop();
+    let holders = |shop: &Shop, kind, what: &str| -> Vec<String> {
+        let found = shop.engine.state().holders(kind, &name(what));
+        found.iter().map(|holder| format!("{} {}", holder.what, holder.count)).collect()
+    };
+    ask(&shop, asked("t", fields("s1", "s3", &[("A", 10)], None), true)).unwrap();
+    shipped(&shop, "t").unwrap();
+    assert_eq!(holders(&shop, ThingKind::Location, "s3"), ["transfers 1"], "undated, it is no supply");
+    assert_eq!(holders(&shop, ThingKind::Sku, "A"), ["transfers 1"]);
+    let shop = shop.restart();
+    assert_eq!(holders(&shop, ThingKind::Location, "s3"), ["transfers 1"]);
+    let refused = shop.put(PutWhat::Sku(name("A"), SkuFields { tracked: Patch::Set(false), ..Default::default() }));
+    assert!(matches!(refused.unwrap_err(), Failure::Refused(Refusal::HeldAsCounted { .. })));
+    cancelled(&shop, "t", Some(Units::WrittenOff)).unwrap();
+    assert!(holders(&shop, ThingKind::Location, "s3").is_empty());
+    audit(&shop);
 }
 
 #[test]
@@ -1002,7 +1046,7 @@ impl<'a> Life<'a> {
             None => self.shop.restart(),
             Some(folder) => {
                 if self.numbers.below(2) == 0 {
-                    self.shop.engine.take_image().unwrap();
+                    self.shop.engine.take_checkpoint().unwrap();
                 }
                 let clock = Arc::clone(&self.shop.clock);
                 self.shop.engine.close().unwrap();

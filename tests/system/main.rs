@@ -45,6 +45,7 @@ mod start;
 mod stream;
 mod supply;
 mod tools;
+mod transfers;
 mod uncounted;
 mod upgrade;
 mod what_if;

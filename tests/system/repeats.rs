@@ -91,13 +91,18 @@ fn stepped(shop: &mut Shop, steps: &[&str]) -> Value {
     record
 }
 
-/// A transfer of three units after some steps; its id.
+fn transfer_body(nth: u64) -> Value {
+    let lines = json!([{"sku": "A", "quantity": 4 + nth}]);
+    json!({"from": "s1", "to": "s2", "reason": "rebalance", "expected_at": "2099-01-05T09:00:00Z", "lines": lines})
+}
+
+/// A transfer after some steps; its id, which nobody had before.
 fn transfer(shop: &mut Shop, steps: &[&str]) -> String {
-    let lines = json!([{"sku": "A", "quantity": 3}]);
-    let body = json!({"transfer": format!("t-{}", shop.seq()), "from": "s1", "to": "s2", "reason": "on_demand", "lines": lines});
+    let id = format!("T-at-{}", shop.seq());
+    let mut body = transfer_body(0);
+    body["transfer"] = id.clone().into();
     let made = shop.client.post("/v1/transfers", &body).unwrap();
     assert_eq!(made.status, 201, "{}", made.json());
-    let id = made.json()["transfer"].as_str().unwrap().to_owned();
     for step in steps {
         let answer = shop.client.post(&format!("/v1/transfers/{id}/{step}"), &json!({})).unwrap();
         assert_eq!(answer.status, 200, "{step}: {}", answer.json());
@@ -165,33 +170,6 @@ fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)>
                 "expected_at": "2099-01-05T09:00:00Z"});
             one(path.to_owned(), json!({"supplies": [row]}))
         }
-        "POST /v1/transfers" => [false, true]
-            .map(|ready| {
-                let lines = json!([{"sku": "A", "quantity": 1 + nth}]);
-                let body = json!({"from": "s1", "to": "s2", "reason": "on_demand", "lines": lines, "ready": ready});
-                (path.to_owned(), body.to_string())
-            })
-            .into(),
-        "PUT /v1/transfers/{transfer}" => {
-            let body = json!({"from": "s1", "to": "s2", "reason": "return", "lines": [{"sku": "A", "quantity": 2}]});
-            one(with("transfer", &transfer(shop, &[])), body)
-        }
-        "POST /v1/transfers/{transfer}/ready" => {
-            one(with("transfer", &transfer(shop, &[])), json!({"expected_at": "2099-01-05T09:00:00Z"}))
-        }
-        "POST /v1/transfers/{transfer}/ship" => {
-            let fewer = json!({"lines": [{"sku": "A", "quantity": 1}]});
-            [fewer, json!({})].map(|body| (with("transfer", &transfer(shop, &["ready"])), body.to_string())).into()
-        }
-        "POST /v1/transfers/{transfer}/receive" => {
-            let some = json!({"lines": [{"sku": "A", "quantity": 1, "damaged": 1}]});
-            one(with("transfer", &transfer(shop, &["ready", "ship"])), some)
-        }
-        "POST /v1/transfers/{transfer}/cancel" => {
-            let (ready, shipped) = (transfer(shop, &["ready"]), transfer(shop, &["ready", "ship"]));
-            [one(with("transfer", &ready), json!({})), one(with("transfer", &shipped), json!({"units": "returned"}))]
-                .concat()
-        }
         "PUT /v1/skus/{sku}" => one(with("sku", "A"), json!({"name": format!("A {nth}")})),
         "PUT /v1/locations/{location}" => one(with("location", "s1"), json!({"name": format!("s1 {nth}")})),
         "PUT /v1/groups/{group}" => {
@@ -216,6 +194,35 @@ fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)>
             };
             put(&mut shop.client, &path, &body);
             vec![(path, String::new())]
+        }
+        "POST /v1/transfers" => {
+            let (unnamed, ready) = (transfer_body(nth), transfer_body(nth));
+            let known = transfer(shop, &[]);
+            let [mut ready, mut same] = [ready, transfer_body(0)];
+            (ready["transfer"], ready["ready"]) = (json!(format!("T-{nth}")), json!(true));
+            same["transfer"] = known.into();
+            [unnamed, ready, same].map(|body| (path.to_owned(), body.to_string())).into()
+        }
+        "PUT /v1/transfers/{transfer}" => one(with("transfer", &transfer(shop, &[])), transfer_body(1 + nth)),
+        "POST /v1/transfers/{transfer}/ready" => {
+            let (draft, ready) = (transfer(shop, &[]), transfer(shop, &["ready"]));
+            [one(with("transfer", &draft), json!({})), one(with("transfer", &ready), json!({}))].concat()
+        }
+        "POST /v1/transfers/{transfer}/ship" => {
+            let (some, all) = (transfer(shop, &["ready"]), transfer(shop, &["ready"]));
+            let lines = json!([{"sku": "A", "quantity": 1 + nth}]);
+            [one(with("transfer", &some), json!({"lines": lines})), one(with("transfer", &all), json!({}))].concat()
+        }
+        "POST /v1/transfers/{transfer}/receive" => {
+            let (some, all) = (transfer(shop, &["ready", "ship"]), transfer(shop, &["ready", "ship"]));
+            let lines = json!([{"sku": "A", "quantity": 1 + nth, "damaged": nth}, {"sku": "B", "quantity": 1}]);
+            let closes = json!({"close": true});
+            [one(with("transfer", &some), json!({"lines": lines})), one(with("transfer", &all), closes)].concat()
+        }
+        "POST /v1/transfers/{transfer}/cancel" => {
+            let (before, after) = (transfer(shop, &["ready"]), transfer(shop, &["ready", "ship"]));
+            let units = json!({"units": if nth == 0 { "returned" } else { "written_off" }});
+            [one(with("transfer", &before), json!({})), one(with("transfer", &after), units)].concat()
         }
         "POST /v1/import/channels" => csv(format!("channel,buffer\nimported,{nth}\n")),
         "POST /v1/import/locations" => csv(format!("location,name\ni1,One {nth}\ni2,Two {nth}\n")),

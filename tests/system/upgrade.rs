@@ -5,7 +5,8 @@
 //! was made by one that wrote format 2: rules, a group, a hold asked of it in the checkpoint, and its binding behind that.
 //! `format-3.tar.gz`: supply, an allowance and a promise of them in the checkpoint, and a receipt that fills one unit behind it.
 //! `format-5.tar.gz`: hours of two locations, the second behind the checkpoint and under a key, and two pickups, one of them where
-//! today none is taken.
+//! today none is taken. `format-6.tar.gz`: a return in quarantine and an order in the checkpoint, a SKU that is retired and
+//! a count that found what the books say behind it, each under a key.
 
 use std::path::Path;
 use std::process::Command;
@@ -157,5 +158,33 @@ fn a_directory_of_format_5_is_what_it_was_and_goes_on() {
     let special = json!([{"date": "2027-01-06", "hours": []}]);
     let set = json!({"pickup": false, "hours": {"mon": "10:00-11:00"}, "special_hours": special});
     assert_eq!(client.put("/v1/locations/s1", &set).unwrap().status, 200);
+    goes_on(server, &data);
+}
+
+#[test]
+fn a_directory_of_format_6_is_what_it_was_and_goes_on() {
+    let folder = unpack("format-6.tar.gz");
+    let data = folder.path().join("data");
+    let server = Server::start(binary(), &data, &[]).unwrap();
+    let mut client = server.client();
+    let info = client.get("/v1/info").unwrap().json();
+    assert_eq!((&info["seq"], &info["cells"]), (&json!(16), &json!(3)));
+    assert_eq!(stock(&mut client), "A s1 9 3, B s2 4 0", "as the build that wrote it showed it");
+    // Requests that were answered by the old build are answered the same by this one.
+    let line = json!({"sku": "A", "location": "s1", "quantity": 3});
+    let again = json!({"channel": "web", "lines": [line], "confirm": true, "order": "W-6"});
+    let again = client.post_keyed("/v1/reservations", "k6", &again).unwrap();
+    assert_eq!((again.status, &again.json()["id"]), (201, &json!("r-ZF0SQ-4Q596FT6N3E7P772K0MYZ2MT6M")));
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "d6")];
+    let again = client.send("DELETE", "/v1/skus/OLD", &headers, b"").unwrap();
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")), "{}", again.json());
+
+    // From here on the log has two formats.
+    let lines = json!([{"sku": "A", "quantity": 2}]);
+    let transfer = json!({"transfer": "T-1", "from": "s1", "to": "s2", "reason": "on_demand", "lines": lines,
+        "ready": true});
+    assert_eq!(client.post("/v1/transfers", &transfer).unwrap().status, 201);
+    assert_eq!(client.post("/v1/transfers/T-1/ship", &json!({})).unwrap().status, 200);
+    assert_eq!(stock(&mut client), "A s1 7 3, B s2 4 0");
     goes_on(server, &data);
 }

@@ -10,6 +10,7 @@ pub use crate::kernel::holder::Holder;
 use crate::kernel::holder::TOLD_MAX;
 use crate::rules::Conditions;
 use crate::state::State;
+use crate::transfers::Transfer;
 
 impl State {
     /// What holds something, as the durable view has it; nothing where it may be retired, or is not there.
@@ -35,6 +36,10 @@ impl State {
         Holder::of("rules", rules.map(|standing| standing.name.to_string()))
     }
 
+    fn transfers_with(&self, is_asked: impl Fn(&Transfer) -> bool) -> Holder {
+        Holder::counted("transfers", self.own.transfers.open_with(is_asked) as u64)
+    }
+
     /// What holds units of a SKU, so that it does not change whether they are counted.
     pub(crate) fn holders_of_units(&self, sku: SkuId) -> Vec<Holder> {
         let mut holders = self.holders_of_sku(sku);
@@ -51,6 +56,7 @@ impl State {
             Holder::of("stock", stocked.map(|cell| at(cell.location()))),
             Holder { reservations: reservations.1, ..Holder::counted("reservations", reservations.0) },
             Holder::of("supplies", supplies.into_iter().map(at)),
+            self.transfers_with(|transfer| transfer.lines.iter().any(|line| line.sku == sku)),
             self.rules_with(|conditions| conditions.skus.contains(&sku)),
         ]
     }
@@ -64,6 +70,7 @@ impl State {
             Holder::counted("quarantine", quarantine.map_or(0, |quarantine| self.stocked_at(quarantine)).into()),
             Holder::counted("reservations", self.reservations.open_at(location)),
             Holder::counted("supplies", self.ledger().to_come_at(location)),
+            self.transfers_with(|transfer| [transfer.content.from, transfer.content.to].contains(&location)),
             self.rules_with(|conditions| conditions.locations.contains(&location)),
             Holder::of("groups", groups.into_iter().map(group)),
             Holder::counted("prices", self.catalogue.prices_of_location(name.as_str()).into()),

@@ -12,7 +12,7 @@ use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::rules::audit::RuleAudit;
 use crate::rules::{Effect, Kind};
 use crate::state::State;
-use crate::supply::Waiting;
+use crate::supply::{Waiting, is_of_transfer};
 
 type Cell = (SkuId, LocationId);
 
@@ -243,7 +243,7 @@ impl SupplyAudit {
             }
             let supplies = self.supplies_of(cell);
             let turn = supplies.iter().position(|(_, name, _)| **name == used.name).unwrap_or_default();
-            if supplies.iter().take(turn).any(|(.., open)| *open > 0) {
+            if supplies.iter().take(turn).any(|(_, name, open)| *open > 0 && !is_of_transfer(name)) {
                 return Err("a supply was used up before an earlier one".into());
             }
         }

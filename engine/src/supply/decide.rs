@@ -80,6 +80,9 @@ fn put_supply(cx: &mut Decide<'_>, rows: &[SupplyFields], cause: &mut Option<Box
     // Bounded by the rows of the request.
     for (at, row) in rows.iter().enumerate() {
         let field = |name: &str| format!("supplies[{at}].{name}");
+        if is_of_transfer(&row.name) {
+            return Err(Refusal::invalid(field("supply"), "is of a transfer, which says itself what is to come").into());
+        }
         // The end of what nobody knew of creates nothing.
         if row.quantity == 0 && cx.known_cell(&row.sku, &row.location).is_err() {
             continue;
@@ -114,6 +117,10 @@ pub(crate) fn describe_supply(
 ) -> Result<Option<SupplySet>, Failure> {
     if cx.draft.is_quarantine(location) {
         return Err(Refusal::invalid(field("location"), "is a quarantine: nothing comes to it").into());
+    }
+    // A file of our own has it, and changes nothing.
+    if is_of_transfer(&row.name) {
+        return Ok(None);
     }
     if row.quantity > 0 {
         cx.refuse_uncounted(sku, field)?;
@@ -216,7 +223,8 @@ fn use_up_supply(
     let mut left = came;
     let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], SupplyOutlook::supplies);
     // Bounded by SUPPLIES_MAX, against those that the rows of one command used.
-    for supply in supplies.iter().filter(|supply| name.is_none_or(|name| supply.name == *name)) {
+    let is_meant = |supply: &Name| name.map_or(!is_of_transfer(supply), |name| supply == name);
+    for supply in supplies.iter().filter(|supply| is_meant(&supply.name)) {
         // Rows before this one of the same record may have used some of it.
         let known = |of: &&mut SupplyUsed| (of.sku, of.location, &of.name) == (sku, location, &supply.name);
         match used.iter_mut().find(known) {

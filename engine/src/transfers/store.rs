@@ -1,6 +1,6 @@
 //! Transfers and policies in the durable view.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rustc_hash::FxHashMap;
@@ -52,6 +52,8 @@ impl Filter {
 struct Inner {
     by_id: BTreeMap<TransferId, Arc<Transfer>>,
     by_name: FxHashMap<Name, TransferId>,
+    /// Those that may still change.
+    open: BTreeSet<TransferId>,
     /// With the `seq` of the last change of each.
     policies: BTreeMap<Name, (Seq, Arc<Policy>)>,
     runs: BTreeMap<Seq, Arc<Run>>,
@@ -105,6 +107,13 @@ impl Store {
         (found, None)
     }
 
+    /// How many of those that may still change are as asked. Looks at each of them.
+    pub(crate) fn open_with(&self, is_asked: impl Fn(&Transfer) -> bool) -> usize {
+        let inner = self.read();
+        let open = inner.open.iter().filter_map(|id| inner.by_id.get(id));
+        open.filter(|transfer| is_asked(transfer)).count()
+    }
+
     /// Every transfer, oldest first.
     pub fn all(&self) -> Vec<Arc<Transfer>> {
         self.read().by_id.values().cloned().collect()
@@ -152,12 +161,18 @@ impl Store {
     pub(super) fn insert(&self, transfer: Transfer) {
         let mut inner = self.write();
         inner.by_name.insert(transfer.name.clone(), transfer.id);
+        if transfer.state.is_open() {
+            inner.open.insert(transfer.id);
+        }
         inner.by_id.insert(transfer.id, Arc::new(transfer));
     }
 
     pub(super) fn change(&self, id: TransferId, change: impl FnOnce(&mut Transfer)) {
-        if let Some(known) = self.write().by_id.get_mut(&id) {
-            change(Arc::make_mut(known));
+        let mut inner = self.write();
+        let Some(known) = inner.by_id.get_mut(&id) else { return };
+        change(Arc::make_mut(known));
+        if !known.state.is_open() {
+            inner.open.remove(&id);
         }
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Cancelled, Content, Drafted, Event, Readied, Received, Shipped};
 use crate::effect::At;
 use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::supply::OF_TRANSFER;
 
 /// Changes of one transfer that are told: the newest.
 const HISTORY_MAX: usize = 200;
@@ -331,7 +332,7 @@ impl Transfer {
 
 /// What the supply of a transfer is called.
 pub(super) fn supply_name(id: TransferId) -> Name {
-    Name::from(format!("transfer:{}", id.0))
+    Name::from(format!("{OF_TRANSFER}{}", id.0))
 }
 
 fn lines_of(content: &Content) -> Vec<TransferLine> {
