@@ -110,7 +110,8 @@ fn events_of_v7() -> Vec<(Option<Box<Cause>>, Event)> {
         supplies: supplies(2),
         expected_at: Some(Timestamp(99)),
     };
-    let drafted = |ready| transfers::event::Drafted { name: name("T-1"), digest: 1 << 60, content: content.clone(), ready };
+    let drafted =
+        |ready| transfers::event::Drafted { name: name("T-1"), digest: 1 << 60, content: content.clone(), ready };
     let moved = Moved {
         kind: MovementKind::Receipt,
         change: 1,

@@ -10,8 +10,8 @@ use crate::common::{
 };
 use anaquel_engine::command::{Command, Failure, Outcome, PutWhat, Refusal, SkuFields, StepRequest};
 use anaquel_engine::event::{MovementKind, Purpose, Thing, ThingKind};
-use anaquel_engine::ids::{LocationId, ReservationId, SkuId, Timestamp};
 use anaquel_engine::idempotency::{Begin, Wake};
+use anaquel_engine::ids::{LocationId, ReservationId, SkuId, Timestamp};
 use anaquel_engine::journal::memory::{Fault, MemoryDisk};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::patch::Patch;
@@ -285,20 +285,29 @@ fn it_is_cancelled_wherever_it_is() {
     shipped(&shop, "back").unwrap();
     assert_eq!(invalid(cancelled(&shop, "back", None).unwrap_err()), "units");
     let back = cancelled(&shop, "back", Some(Units::Returned)).unwrap();
-    assert_eq!((back.state, lines(&back)), (TransferState::Cancelled, vec![[2, 0, 0, 0, 2, 0, 0], [1, 0, 0, 0, 1, 0, 0]]));
+    assert_eq!(
+        (back.state, lines(&back)),
+        (TransferState::Cancelled, vec![[2, 0, 0, 0, 2, 0, 0], [1, 0, 0, 0, 1, 0, 0]])
+    );
     assert_eq!((both("s1"), seen(&shop, "A", "s2")), ((level(10, 0), level(10, 0)), (0, 0)));
 
     make("lost");
     shipped(&shop, "lost").unwrap();
     let lost = cancelled(&shop, "lost", Some(Units::WrittenOff)).unwrap();
-    assert_eq!((lost.state, lines(&lost)), (TransferState::Cancelled, vec![[2, 0, 0, 2, 0, 0, 0], [1, 0, 0, 1, 0, 0, 0]]));
+    assert_eq!(
+        (lost.state, lines(&lost)),
+        (TransferState::Cancelled, vec![[2, 0, 0, 2, 0, 0, 0], [1, 0, 0, 1, 0, 0, 0]])
+    );
     assert_eq!((both("s1"), seen(&shop, "A", "s2")), ((level(8, 0), level(9, 0)), (0, 0)));
 
     make("rest");
     shipped(&shop, "rest").unwrap();
     received(&shop, "rest", &[("A", 1, 0)]).unwrap();
     let rest = cancelled(&shop, "rest", Some(Units::Returned)).unwrap();
-    assert_eq!((rest.state, lines(&rest)), (TransferState::Received, vec![[2, 1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 1, 0, 0]]));
+    assert_eq!(
+        (rest.state, lines(&rest)),
+        (TransferState::Received, vec![[2, 1, 0, 0, 1, 0, 0], [1, 0, 0, 0, 1, 0, 0]])
+    );
     assert_eq!((both("s1"), shop.level("A", "s2")), ((level(7, 0), level(9, 0)), level(1, 0)));
     assert_eq!(in_state(&cancelled(&shop, "rest", Some(Units::Returned)).unwrap_err()), "received");
 
@@ -450,7 +459,11 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
     let mut instead = hold(&[("A", "s1", 1)]);
     instead.supersedes = [promise].into();
     shop.try_reserve(instead).unwrap_err();
-    assert_eq!(in_state(&received(&shop, "t", &[("A", 1, 0)]).unwrap_err()), "ready", "nothing arrives that did not leave");
+    assert_eq!(
+        in_state(&received(&shop, "t", &[("A", 1, 0)]).unwrap_err()),
+        "ready",
+        "nothing arrives that did not leave"
+    );
     let some = |lines: &[(&str, u32)]| {
         let lines = Some(lines.iter().map(|(sku, units)| (name(sku), *units)).collect());
         invalid(ask(&shop, Ask::Ship(Box::new(Ship { lines, ..ship("t") }))).unwrap_err())
@@ -768,7 +781,8 @@ impl<'a> Life<'a> {
         let places: Vec<_> = (0..PLACES).map(|place| format!("p{place}")).collect();
         shop.declare(&places.iter().map(String::as_str).collect::<Vec<_>>());
         let rows = (0..SKUS).flat_map(|sku| (0..PLACES).map(move |place| (sku, place)));
-        let rows = rows.map(|(sku, place)| shop.movement(MovementKind::Receipt, &format!("A{sku}"), &format!("p{place}"), 20));
+        let rows =
+            rows.map(|(sku, place)| shop.movement(MovementKind::Receipt, &format!("A{sku}"), &format!("p{place}"), 20));
         shop.try_move(rows.collect()).unwrap();
         let mut keeps = rule(Effect::SafetyStock(Amount::Units(3)));
         keeps.channels = vec![name("transfer")];
@@ -814,7 +828,10 @@ impl<'a> Life<'a> {
 
     /// One step, and whether it was done.
     fn step(&mut self) {
-        let kinds = ["move", "count", "hold", "step", "make", "make", "ready", "ready", "ship", "ship", "receive", "receive", "cancel"];
+        let kinds = [
+            "move", "count", "hold", "step", "make", "make", "ready", "ready", "ship", "ship", "receive", "receive",
+            "cancel",
+        ];
         let kind = kinds[self.numbers.below(kinds.len() as u64) as usize];
         let done = match kind {
             "move" => self.moves(),
@@ -835,7 +852,14 @@ impl<'a> Life<'a> {
 
     fn moves(&mut self) -> bool {
         let (sku, place) = (self.sku(), self.place());
-        let kinds = [MovementKind::Sale, MovementKind::Sale, MovementKind::Receipt, MovementKind::Return, MovementKind::ReturnDamaged, MovementKind::Adjustment];
+        let kinds = [
+            MovementKind::Sale,
+            MovementKind::Sale,
+            MovementKind::Receipt,
+            MovementKind::Return,
+            MovementKind::ReturnDamaged,
+            MovementKind::Adjustment,
+        ];
         let kind = kinds[self.numbers.below(6) as usize];
         let units = 1 + self.numbers.below(5) as i64;
         let change = match kind {
@@ -933,7 +957,9 @@ impl<'a> Life<'a> {
         if self.numbers.below(3) == 0 {
             let catalogue = &self.shop.engine.state().catalogue;
             let some = known.lines.iter().filter(|line| line.reserved > 0);
-            let some = some.map(|line| (catalogue.skus.name(line.sku).clone(), 1 + self.numbers.below(line.reserved.into()) as u32));
+            let some = some.map(|line| {
+                (catalogue.skus.name(line.sku).clone(), 1 + self.numbers.below(line.reserved.into()) as u32)
+            });
             request.lines = Some(some.collect());
         }
         let told_at = request.occurred_at;
@@ -993,7 +1019,8 @@ impl<'a> Life<'a> {
                 i64::from(of(line)) - i64::from(before.map_or(0, of))
             };
             let (shelf, inside) = absorbed.get(&line.sku).copied().unwrap_or_default();
-            let had = if shelf { of(|line| line.received) } else { 0 } + if inside { of(|line| line.damaged) } else { 0 };
+            let had =
+                if shelf { of(|line| line.received) } else { 0 } + if inside { of(|line| line.damaged) } else { 0 };
             self.add(line.sku, of(|line| line.surplus) - of(|line| line.missing) - had);
         }
         true
@@ -1014,17 +1041,24 @@ impl<'a> Life<'a> {
 
     /// Units come and go only where something says so; nothing is promised at both ends.
     fn check(&self) {
-        assert_eq!(sums(&self.shop.engine), self.units, "units in all places and on their way, after step {}", self.steps);
+        assert_eq!(
+            sums(&self.shop.engine),
+            self.units,
+            "units in all places and on their way, after step {}",
+            self.steps
+        );
         let state = self.shop.engine.state();
         let ledger = state.ledger();
         for transfer in state.own.transfers.all() {
             let promise = transfer.reservation.and_then(|id| state.reservations.get(id));
             for (number, line) in transfer.lines.iter().enumerate() {
-                let here = promise.as_ref().and_then(|promise| promise.lines.get(number)).map_or(0, |line| line.present());
+                let here =
+                    promise.as_ref().and_then(|promise| promise.lines.get(number)).map_or(0, |line| line.present());
                 assert_eq!(here, line.reserved, "promised at the place that it leaves: {transfer:?}");
                 let name = transfer.supply_name();
                 let outlook = ledger.outlook(line.sku, transfer.content.to);
-                let supply = outlook.into_iter().flat_map(|outlook| outlook.supplies()).find(|supply| supply.name == name);
+                let supply =
+                    outlook.into_iter().flat_map(|outlook| outlook.supplies()).find(|supply| supply.name == name);
                 let comes = match transfer.expected_at {
                     Some(_) if transfer.state.is_open() => line.reserved + line.outstanding(),
                     _ => 0,

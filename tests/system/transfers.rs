@@ -57,7 +57,10 @@ fn a_transfer_is_made_moved_and_told_step_by_step() {
     let made = client.post("/v1/transfers", &body("T-1", 4)).unwrap();
     assert_eq!(made.header("location"), Some("/v1/transfers/T-1"));
     let draft = granted(made, 201);
-    assert_eq!((&draft["state"], &draft["reservation"], &draft["reason"]), (&json!("draft"), &Value::Null, &json!("on_demand")));
+    assert_eq!(
+        (&draft["state"], &draft["reservation"], &draft["reason"]),
+        (&json!("draft"), &Value::Null, &json!("on_demand"))
+    );
     assert_eq!(get(client, "/v1/transfers/T-1"), draft);
     // Its own id is its key: the same again is the same, and anything else is not.
     assert_eq!(granted(client.post("/v1/transfers", &body("T-1", 4)).unwrap(), 200), draft);
@@ -115,7 +118,8 @@ fn a_transfer_is_made_moved_and_told_step_by_step() {
     assert_eq!(shop.cell("B", "s1"), (10, 0, 10));
 
     let events = get(&mut shop.client, "/v1/events?after=0&limit=1000");
-    let kinds: Vec<_> = events["items"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<_> =
+        events["items"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
     let of_transfers: Vec<_> = kinds.into_iter().filter(|kind| kind.starts_with("transfer_")).collect();
     let all = ["drafted", "redrafted", "ready", "shipped", "received", "cancelled"];
     assert_eq!(of_transfers, all.map(|kind| format!("transfer_{kind}")));
@@ -172,7 +176,10 @@ fn what_cannot_be_is_refused_by_name() {
     much["ready"] = json!(true);
     let short = client.post("/v1/transfers", &much).unwrap();
     refused(&short, 409, "insufficient-stock");
-    assert_eq!((&short.json()["lines"][0]["requested"], &short.json()["lines"][0]["available"]), (&json!(11), &json!(10)));
+    assert_eq!(
+        (&short.json()["lines"][0]["requested"], &short.json()["lines"][0]["available"]),
+        (&json!(11), &json!(10))
+    );
     assert_eq!(client.get("/v1/transfers/T-3").unwrap().status, 404);
     much["allow_partial"] = json!(true);
     assert_eq!(granted(client.post("/v1/transfers", &much).unwrap(), 201)["lines"][0]["reserved"], 10);
@@ -215,7 +222,9 @@ fn a_list_has_what_is_asked_for_page_by_page() {
     }
     assert_eq!(found(client, "sku=A").len(), 6);
     assert_eq!(found(client, "sku=A&to=s3").len() + found(client, "run=r").len(), 0);
-    for (query, status) in [("state=lost", 400), ("reason=whim", 400), ("from=nowhere", 404), ("sku=Z", 404), ("colour=red", 400)] {
+    for (query, status) in
+        [("state=lost", 400), ("reason=whim", 400), ("from=nowhere", 404), ("sku=Z", 404), ("colour=red", 400)]
+    {
         assert_eq!(client.get(&format!("/v1/transfers?{query}")).unwrap().status, status, "{query}");
     }
     let (mut all, mut after) = (Vec::new(), String::new());
@@ -255,7 +264,9 @@ fn a_key_sees_and_moves_what_is_of_its_places() {
         let page = ask(client, key, "GET", "/v1/transfers", &Value::Null).json();
         assert_eq!(page["items"].as_array().unwrap().len(), listed, "{page}");
     }
-    for (way, sent) in [("ready", json!({})), ("ship", json!({})), ("receive", json!({"close": true})), ("cancel", json!({}))] {
+    for (way, sent) in
+        [("ready", json!({})), ("ship", json!({})), ("receive", json!({"close": true})), ("cancel", json!({}))]
+    {
         assert_eq!(ask(client, &of_three, "POST", &step("T-1", way), &sent).status, 404, "{way}");
     }
     // Nor does a draft of its own become one of others.
@@ -410,7 +421,9 @@ impl Tills {
                     13 | 14 => {
                         let more = u64::from(numbers.below(6) == 0);
                         let mut lines = some("outstanding", more, numbers);
-                        if numbers.below(4) == 0 && let Some(line) = lines.first_mut() {
+                        if numbers.below(4) == 0
+                            && let Some(line) = lines.first_mut()
+                        {
                             line["damaged"] = json!(1);
                         }
                         (step(&id, "receive"), json!({"lines": lines, "close": numbers.below(4) == 0}))
@@ -493,7 +506,8 @@ fn tills_that_move_goods_all_at_once_lose_no_unit_in_a_server_that_is_killed() {
     for place in 0..PLACES {
         put(&mut shop.client, &format!("/v1/locations/p{place}"), &json!({}));
         for sku in 0..SKUS {
-            let row = json!({"kind": "receipt", "sku": format!("A{sku}"), "location": format!("p{place}"), "quantity": 20});
+            let row =
+                json!({"kind": "receipt", "sku": format!("A{sku}"), "location": format!("p{place}"), "quantity": 20});
             let sent = json!({"movements": [row]});
             assert!(tills.send(&mut shop.client, &format!("first-{place}-{sku}"), "/v1/stock/movements", &sent));
         }

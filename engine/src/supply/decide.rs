@@ -16,7 +16,7 @@ use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use crate::level::StockChange;
 use crate::reservations::plan::{self, Plan};
 use crate::supply::command::Command;
-use crate::supply::{Grant, SupplyOutlook};
+use crate::supply::{Grant, SupplyOutlook, is_of_transfer};
 use crate::{stock, supply};
 
 /// Supplies set so far by a command, which what follows in it must see.
