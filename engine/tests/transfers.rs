@@ -593,9 +593,12 @@ fn two_at_once_are_one() {
     audit(&shop);
 }
 
+/// One call of a transfer.
+type Step = fn(&Shop) -> Result<Transfer, Failure>;
+
 #[test]
 fn a_step_that_was_cut_off_happened_whole_or_not_at_all() {
-    let steps: [fn(&Shop) -> Result<Transfer, Failure>; 5] = [
+    let steps: [Step; 5] = [
         |shop| ask(shop, asked("new", fields("s1", "s2", &[("A", 1), ("B", 2)], Some(2)), true)),
         |shop| {
             let lines = Some(vec![(name("A"), 1)]);
