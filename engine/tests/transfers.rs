@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::common::{
     ManualClock, Numbers, START_MS, Shop, audit, hold, hold_to_come, keyed, level, name, rule, share_of,
 };
-use anaquel_engine::command::{Command, Failure, Outcome, PutWhat, Refusal, SkuFields, StepRequest};
+use anaquel_engine::command::{Command, Failure, Outcome, PutWhat, Refusal, RuleFields, SkuFields, StepRequest};
 use anaquel_engine::event::{MovementKind, Purpose, Thing, ThingKind};
 use anaquel_engine::idempotency::{Begin, Wake};
 use anaquel_engine::ids::{LocationId, ReservationId, SkuId, Timestamp};
@@ -593,6 +593,14 @@ fn two_at_once_are_one() {
     audit(&shop);
 }
 
+/// Some of what is at places is kept from transfers.
+fn keeps(places: &[&str]) -> RuleFields {
+    let mut keeps = rule(Effect::SafetyStock(Amount::Units(3)));
+    keeps.channels = vec![name("transfer")];
+    keeps.locations = places.iter().map(|place| name(place)).collect();
+    keeps
+}
+
 /// One call of a transfer.
 type Step = fn(&Shop) -> Result<Transfer, Failure>;
 
@@ -787,10 +795,7 @@ impl<'a> Life<'a> {
         let rows =
             rows.map(|(sku, place)| shop.movement(MovementKind::Receipt, &format!("A{sku}"), &format!("p{place}"), 20));
         shop.try_move(rows.collect()).unwrap();
-        let mut keeps = rule(Effect::SafetyStock(Amount::Units(3)));
-        keeps.channels = vec![name("transfer")];
-        keeps.locations = vec![name("p1"), name("p2")];
-        shop.put_rule("keeps", Some(keeps)).unwrap();
+        shop.put_rule("keeps", Some(keeps(&["p1", "p2"]))).unwrap();
         let units = sums(&shop.engine);
         Self { shop, folder, numbers: Numbers::new(seed), units, holds: Vec::new(), steps: 0, done: BTreeMap::new() }
     }
@@ -1078,6 +1083,10 @@ impl<'a> Life<'a> {
 
     /// The process ends and starts again.
     fn again(mut self) -> Self {
+        // What is due by now is logged before whatever is asked, and would be logged at the start otherwise.
+        for places in [["p1", "p2"], ["p2", "p1"]] {
+            self.shop.put_rule("keeps", Some(keeps(&places))).unwrap();
+        }
         let before = crate::common::hash(&self.shop.engine);
         self.shop = match self.folder {
             None => self.shop.restart(),

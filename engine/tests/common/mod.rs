@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anaquel_engine::admission::{LineRequest, MovementRequest, Place, ReserveRequest};
 use anaquel_engine::catalogue::ChannelDetails;
+use anaquel_engine::catalogue::names::TRANSFER_CHANNEL;
 use anaquel_engine::command::{
     Command, Count, Failure, LineUnits, LocationFields, NameRef, Outcome, Precondition, Put, PutWhat, Refusal,
     RuleFields, SkuFields, StepRequest, SupplyFields,
@@ -297,7 +298,7 @@ impl Shop {
         }
     }
 
-    /// Declares what a rule names and nobody knows yet.
+    /// Declares what a rule names and nobody knows yet, but for the channel that needs no declaration.
     fn declare_for(&self, fields: &RuleFields) -> Result<(), Failure> {
         let catalogue = &self.engine.state().catalogue;
         for name in fields.skus.iter().filter(|name| catalogue.skus.id(name.as_str()).is_none()) {
@@ -309,7 +310,8 @@ impl Shop {
         for name in fields.groups.iter().filter(|name| catalogue.groups.id(name.as_str()).is_none()) {
             self.put(PutWhat::Group(name.clone(), Patch::Keep))?;
         }
-        for name in fields.channels.iter().filter(|name| catalogue.channels.id(name.as_str()).is_none()) {
+        let channels = fields.channels.iter().filter(|name| name.as_str() != TRANSFER_CHANNEL);
+        for name in channels.filter(|name| catalogue.channels.id(name.as_str()).is_none()) {
             self.put(PutWhat::Channel(name.clone(), ChannelDetails::default().into()))?;
         }
         Ok(())
