@@ -68,6 +68,19 @@ pub enum Effect<'a> {
     Refused(Option<Purpose>, &'a LostDemand),
 }
 
+/// Whom an event tells its effects. A closure will do; a type of its own says how each site is compiled.
+pub trait Tell<'a> {
+    /// The next effect.
+    fn tell(&mut self, effect: Effect<'a>);
+}
+
+impl<'a, F: FnMut(Effect<'a>)> Tell<'a> for F {
+    #[inline]
+    fn tell(&mut self, effect: Effect<'a>) {
+        self(effect);
+    }
+}
+
 /// How promised units left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
@@ -124,15 +137,15 @@ impl<'a> Made<'a> {
 
     /// Tells its effects: the cells, the holds that it replaces, and the promise itself.
     #[inline]
-    pub fn effects(self, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects(self, to: &mut impl Tell<'a>) {
         for superseded in self.superseded() {
-            superseded.lines.iter().for_each(|line| to(Effect::Cell(&line.cell, None)));
+            superseded.lines.iter().for_each(|line| to.tell(Effect::Cell(&line.cell, None)));
         }
         // A line of a partial promise that got nothing touched nothing.
         let lines = self.reserved.lines.iter().filter(|line| line.quantity > 0);
-        lines.for_each(|line| to(Effect::Cell(&line.cell, None)));
-        self.superseded().for_each(|superseded| to(Effect::Promise(Step::Superseded(superseded))));
-        to(Effect::Promise(Step::Made(self)));
+        lines.for_each(|line| to.tell(Effect::Cell(&line.cell, None)));
+        self.superseded().for_each(|superseded| to.tell(Effect::Promise(Step::Superseded(superseded))));
+        to.tell(Effect::Promise(Step::Made(self)));
     }
 }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::catalogue::names::{Definitions, MadeUp, ThingKind};
 pub use crate::demand::lost_demand::LostDemand;
-pub use crate::effect::{At, Effect, Made, Step};
+pub use crate::effect::{At, Effect, Made, Step, Tell};
 pub use crate::imports::imported::{ImportKind, Imported, RowError};
 pub use crate::kernel::cause::{Cause, IdempotencyKey, Origin};
 pub use crate::kernel::cell_after::CellAfter;
@@ -89,7 +89,13 @@ macro_rules! subjects {
             /// Tells what it does, in the order in which it is to be folded.
             #[inline]
             pub fn effects<'a>(&'a self, mut to: impl FnMut(Effect<'a>)) {
-                match self { $(Self::$name(event) => event.effects(&mut to),)+ }
+                self.tell(&mut to);
+            }
+
+            /// The same, to what has a name.
+            #[inline]
+            pub(crate) fn tell<'a>(&'a self, to: &mut impl Tell<'a>) {
+                match self { $(Self::$name(event) => event.effects(to),)+ }
             }
 
             /// How a repeat of the request behind it is answered.

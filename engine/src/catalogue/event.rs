@@ -2,7 +2,7 @@
 
 use super::details::{ChannelDetails, GroupDetails, LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails};
 use super::names::{Definitions, MadeUp};
-use crate::effect::{Described, Effect, Naming};
+use crate::effect::{Described, Effect, Naming, Tell};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
@@ -45,8 +45,8 @@ tagged! {
 impl Event {
     /// Tells what it does.
     #[inline]
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
-        to(match self {
+    pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
+        to.tell(match self {
             Self::Defined(names) => Effect::Names(Naming::Defined(names)),
             Self::MadeUp(made_up) => Effect::Names(Naming::MadeUp(made_up)),
             Self::Released(names) => Effect::Names(Naming::Released(names)),

@@ -1,7 +1,7 @@
 //! The events of demand that was refused.
 
 use super::lost_demand::LostDemand;
-use crate::effect::Effect;
+use crate::effect::{Effect, Tell};
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
 use crate::reservations::promise::Purpose;
@@ -19,11 +19,11 @@ tagged! {
 
 impl Event {
     /// Tells what it does.
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
-            Self::DemandLost(rows) => rows.iter().for_each(|row| to(Effect::Refused(None, row))),
+            Self::DemandLost(rows) => rows.iter().for_each(|row| to.tell(Effect::Refused(None, row))),
             Self::DemandRefused(rows) => {
-                rows.iter().for_each(|(purpose, row)| to(Effect::Refused(Some(*purpose), row)));
+                rows.iter().for_each(|(purpose, row)| to.tell(Effect::Refused(Some(*purpose), row)));
             }
         }
     }

@@ -6,7 +6,7 @@
 //! journal thread has it.
 
 use crate::catalogue::Catalogue;
-use crate::effect::{At, Effect, Step};
+use crate::effect::{At, Effect, Step, Tell};
 use crate::event::{Event, Record};
 use crate::hash::{self, Part, Sums};
 use crate::ids::Timestamp;
@@ -43,48 +43,11 @@ impl Folder {
     #[inline(never)]
     pub fn fold(&mut self, state: &State, record: &Record) {
         let at = record.at();
-        record.event.effects(|effect| self.fold_effect(state, at, effect));
+        record.event.tell(&mut Folding { folder: self, state, at });
         fold_own(state, record);
         self.reservations.end_record(state, at.seq);
         fold_key(state, at);
         state.set_last_time(at.time);
-    }
-
-    #[inline]
-    fn fold_effect(&mut self, state: &State, at: At<'_>, effect: Effect<'_>) {
-        match effect {
-            Effect::Cell(cell, counted_at) => self.stock.cell(state, cell, counted_at),
-            Effect::Promise(Step::Made(made)) => self.reservations.made(state, at, made),
-            Effect::Promise(step) => {
-                if let Some(id) = step.reservation() {
-                    self.reservations.change(state, id, at, Progress::Step(step));
-                }
-            }
-            Effect::HandedOver(row, line, left) => stock::fold::handed_over(state, at, row, line, left),
-            Effect::Moved(row, moved) => stock::fold::moved(state, at, row, moved),
-            Effect::Counted(row, counted) => stock::fold::counted(state, at, row, counted),
-            Effect::CountsConfirmed(confirmed) => stock::fold::counts_confirmed(&mut self.stock, state, confirmed),
-            Effect::Shortage(cell, grew) => stock::fold::shortage(state, cell, grew),
-            Effect::Filled(fills) => {
-                for of_one in fills.chunk_by(|a, b| a.reservation == b.reservation) {
-                    if let Some(first) = of_one.first() {
-                        self.reservations.change(state, first.reservation, at, Progress::Filled(of_one));
-                    }
-                }
-            }
-            Effect::Dated(rows) => {
-                for of_one in rows.chunk_by(|a, b| a.reservation == b.reservation) {
-                    if let Some(first) = of_one.first() {
-                        self.reservations.change(state, first.reservation, at, Progress::Dated(of_one));
-                    }
-                }
-            }
-            Effect::Inbound(inbound) => supply::fold::inbound(state, at, inbound),
-            Effect::Rules(change) => rules::fold::change(state, at, change),
-            Effect::Names(naming) => catalogue::fold::names(&mut self.stock, state, at, naming),
-            Effect::Described(described) => catalogue::fold::described(&mut self.stock, state, at, described),
-            Effect::Refused(..) => {}
-        }
     }
 
     /// Forgets keys that have outlived their retention, and closed reservations that have outlived theirs or are too many,
@@ -98,6 +61,55 @@ impl Folder {
     pub fn rebuild_promises(&mut self, state: &State) {
         self.stock.rebuild_promises(state);
         state.reservations.restored();
+    }
+}
+
+/// One record, on its way into the view.
+struct Folding<'f> {
+    folder: &'f mut Folder,
+    state: &'f State,
+    at: At<'f>,
+}
+
+impl<'a> Tell<'a> for Folding<'_> {
+    // Into each place that tells an effect: which one it is, is known there, and the rest goes.
+    #[inline(always)]
+    fn tell(&mut self, effect: Effect<'a>) {
+        let Self { folder, state, at } = self;
+        let (state, at) = (*state, *at);
+        match effect {
+            Effect::Cell(cell, counted_at) => folder.stock.cell(state, cell, counted_at),
+            Effect::Promise(Step::Made(made)) => folder.reservations.made(state, at, made),
+            Effect::Promise(step) => {
+                if let Some(id) = step.reservation() {
+                    folder.reservations.change(state, id, at, Progress::Step(step));
+                }
+            }
+            Effect::HandedOver(row, line, left) => stock::fold::handed_over(state, at, row, line, left),
+            Effect::Moved(row, moved) => stock::fold::moved(state, at, row, moved),
+            Effect::Counted(row, counted) => stock::fold::counted(state, at, row, counted),
+            Effect::CountsConfirmed(confirmed) => stock::fold::counts_confirmed(&mut folder.stock, state, confirmed),
+            Effect::Shortage(cell, grew) => stock::fold::shortage(state, cell, grew),
+            Effect::Filled(fills) => {
+                for of_one in fills.chunk_by(|a, b| a.reservation == b.reservation) {
+                    if let Some(first) = of_one.first() {
+                        folder.reservations.change(state, first.reservation, at, Progress::Filled(of_one));
+                    }
+                }
+            }
+            Effect::Dated(rows) => {
+                for of_one in rows.chunk_by(|a, b| a.reservation == b.reservation) {
+                    if let Some(first) = of_one.first() {
+                        folder.reservations.change(state, first.reservation, at, Progress::Dated(of_one));
+                    }
+                }
+            }
+            Effect::Inbound(inbound) => supply::fold::inbound(state, at, inbound),
+            Effect::Rules(change) => rules::fold::change(state, at, change),
+            Effect::Names(naming) => catalogue::fold::names(&mut folder.stock, state, at, naming),
+            Effect::Described(described) => catalogue::fold::described(&mut folder.stock, state, at, described),
+            Effect::Refused(..) => {}
+        }
     }
 }
 

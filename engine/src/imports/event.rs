@@ -2,7 +2,7 @@
 
 use super::imported::Imported;
 use crate::command::Outcome;
-use crate::effect::Effect;
+use crate::effect::Tell;
 use crate::ids::Seq;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
@@ -18,7 +18,7 @@ tagged! {
 
 impl Event {
     /// Tells what it does: its rows did what they do in records of their own.
-    pub fn effects<'a>(&'a self, _: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, _: &mut impl Tell<'a>) {
         match self {
             Self::Imported(_) => {}
         }

@@ -4,7 +4,7 @@ use super::promise::{
     Arranged, Cancelled, Collected, Confirmed, Expired, Extended, PickupBySet, Promised, Readied, Reallocated,
     Replaced, Reserved,
 };
-use crate::effect::{Effect, Left, Made, Step};
+use crate::effect::{Effect, Left, Made, Step, Tell};
 use crate::kernel::repeat::{EntityKind::Reservation, Repeat};
 use crate::kernel::tagged::tagged;
 
@@ -42,7 +42,7 @@ tagged! {
 impl Event {
     /// Tells what it does.
     #[inline]
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
             Self::Reserved(reserved) => Made::plain(reserved).effects(to),
             Self::Promised(promised) => promised.made().effects(to),
@@ -50,24 +50,24 @@ impl Event {
             Self::Replaced(replaced) => replaced.made().effects(to),
             Self::Collected(collected) => collected.effects(Left::Sold, to),
             Self::Cancelled(cancelled) => {
-                cancelled.lines.iter().for_each(|line| to(Effect::Cell(&line.cell, None)));
-                to(Effect::Promise(Step::Cancelled(cancelled)));
+                cancelled.lines.iter().for_each(|line| to.tell(Effect::Cell(&line.cell, None)));
+                to.tell(Effect::Promise(Step::Cancelled(cancelled)));
             }
             Self::Expired(expired) => {
-                expired.lines.iter().for_each(|line| to(Effect::Cell(&line.cell, None)));
-                to(Effect::Promise(Step::Expired(expired)));
+                expired.lines.iter().for_each(|line| to.tell(Effect::Cell(&line.cell, None)));
+                to.tell(Effect::Promise(Step::Expired(expired)));
             }
             Self::Reallocated(reallocated) => {
                 for moved in &reallocated.moves {
-                    to(Effect::Cell(&moved.from, None));
-                    to(Effect::Cell(&moved.to, None));
+                    to.tell(Effect::Cell(&moved.from, None));
+                    to.tell(Effect::Cell(&moved.to, None));
                 }
-                to(Effect::Promise(Step::Reallocated(reallocated)));
+                to.tell(Effect::Promise(Step::Reallocated(reallocated)));
             }
-            Self::Confirmed(confirmed) => to(Effect::Promise(Step::Confirmed(confirmed))),
-            Self::Readied(readied) => to(Effect::Promise(Step::Readied(readied))),
-            Self::Extended(extended) => to(Effect::Promise(Step::Extended(extended))),
-            Self::PickupBySet(set) => to(Effect::Promise(Step::PickupBySet(set))),
+            Self::Confirmed(confirmed) => to.tell(Effect::Promise(Step::Confirmed(confirmed))),
+            Self::Readied(readied) => to.tell(Effect::Promise(Step::Readied(readied))),
+            Self::Extended(extended) => to.tell(Effect::Promise(Step::Extended(extended))),
+            Self::PickupBySet(set) => to.tell(Effect::Promise(Step::PickupBySet(set))),
         }
     }
 
@@ -121,11 +121,11 @@ impl Event {
 impl Collected {
     /// Tells what it does: the cells, what left them, and the step.
     #[inline]
-    pub fn effects<'a>(&'a self, left: Left, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, left: Left, to: &mut impl Tell<'a>) {
         for (row, line) in (0..).zip(&self.lines) {
-            to(Effect::Cell(&line.cell, None));
-            to(Effect::HandedOver(row, line, left));
+            to.tell(Effect::Cell(&line.cell, None));
+            to.tell(Effect::HandedOver(row, line, left));
         }
-        to(Effect::Promise(Step::Collected(self)));
+        to.tell(Effect::Promise(Step::Collected(self)));
     }
 }

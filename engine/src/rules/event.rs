@@ -2,7 +2,7 @@
 
 use super::rule::RuleId;
 use super::set::RuleSet;
-use crate::effect::{Effect, RuleChange};
+use crate::effect::{Effect, RuleChange, Tell};
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
 
@@ -20,8 +20,8 @@ tagged! {
 impl Event {
     /// Tells what it does.
     #[inline]
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
-        to(match self {
+    pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
+        to.tell(match self {
             Self::RulesSet(rows) => Effect::Rules(RuleChange::Set(rows)),
             Self::RulesActivated(rows) => Effect::Rules(RuleChange::Activated(rows)),
         });

@@ -3,7 +3,7 @@
 use super::confirmed::CountsConfirmed;
 use super::movement::{Counted, Moved};
 use crate::command::Outcome;
-use crate::effect::Effect;
+use crate::effect::{Effect, Tell};
 use crate::ids::Seq;
 use crate::kernel::cell_after::CellAfter;
 use crate::kernel::repeat::Repeat;
@@ -29,23 +29,23 @@ tagged! {
 impl Event {
     /// Tells what it does.
     #[inline]
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
             Self::Moved(rows) => {
                 for (row, moved) in (0..).zip(rows) {
-                    to(Effect::Cell(&moved.cell, None));
-                    to(Effect::Moved(row, moved));
+                    to.tell(Effect::Cell(&moved.cell, None));
+                    to.tell(Effect::Moved(row, moved));
                 }
             }
             Self::Counted(rows) => {
                 for (row, counted) in (0..).zip(rows) {
-                    to(Effect::Counted(row, counted));
-                    to(Effect::Cell(&counted.cell, (!counted.outdated).then_some(counted.counted_at)));
+                    to.tell(Effect::Counted(row, counted));
+                    to.tell(Effect::Cell(&counted.cell, (!counted.outdated).then_some(counted.counted_at)));
                 }
             }
-            Self::ShortageGrew(cell) => to(Effect::Shortage(cell, true)),
-            Self::ShortageCleared(cell) => to(Effect::Shortage(cell, false)),
-            Self::CountsConfirmed(confirmed) => to(Effect::CountsConfirmed(confirmed)),
+            Self::ShortageGrew(cell) => to.tell(Effect::Shortage(cell, true)),
+            Self::ShortageCleared(cell) => to.tell(Effect::Shortage(cell, false)),
+            Self::CountsConfirmed(confirmed) => to.tell(Effect::CountsConfirmed(confirmed)),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::received::{BackorderDated, Fill, Received, SupplySet};
 use crate::command::Outcome;
-use crate::effect::{Effect, Inbound};
+use crate::effect::{Effect, Inbound, Tell};
 use crate::ids::Seq;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
@@ -25,18 +25,18 @@ tagged! {
 impl Event {
     /// Tells what it does.
     #[inline]
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
             Self::SupplySet(rows) => {
-                rows.iter().for_each(|row| to(Effect::Cell(&row.cell, None)));
-                to(Effect::Inbound(Inbound::Set(rows)));
+                rows.iter().for_each(|row| to.tell(Effect::Cell(&row.cell, None)));
+                to.tell(Effect::Inbound(Inbound::Set(rows)));
             }
             Self::Received(received) => received.effects(to),
             Self::Filled(fills) => {
                 cells_of(fills, to);
-                to(Effect::Filled(fills));
+                to.tell(Effect::Filled(fills));
             }
-            Self::BackordersDated(rows) => to(Effect::Dated(rows)),
+            Self::BackordersDated(rows) => to.tell(Effect::Dated(rows)),
         }
     }
 
@@ -51,24 +51,24 @@ impl Event {
 
 impl Received {
     /// Tells what it does: cells with the levels after the fills, movements, supply that came, and who got it.
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         let filled = |row: &crate::stock::movement::Moved| {
             self.fills.iter().any(|fill| fill.cell.is_of(row.cell.sku, row.cell.location))
         };
         if self.rows.len() <= FEW && self.fills.len() <= FEW {
-            self.rows.iter().filter(|row| !filled(row)).for_each(|row| to(Effect::Cell(&row.cell, None)));
+            self.rows.iter().filter(|row| !filled(row)).for_each(|row| to.tell(Effect::Cell(&row.cell, None)));
         } else {
             let cells = super::received::filled_cells(&self.fills);
             let filled = |row: &crate::stock::movement::Moved| cells.contains_key(&(row.cell.sku, row.cell.location));
-            self.rows.iter().filter(|row| !filled(row)).for_each(|row| to(Effect::Cell(&row.cell, None)));
+            self.rows.iter().filter(|row| !filled(row)).for_each(|row| to.tell(Effect::Cell(&row.cell, None)));
         }
         cells_of(&self.fills, to);
-        (0..).zip(&self.rows).for_each(|(row, moved)| to(Effect::Moved(row, moved)));
+        (0..).zip(&self.rows).for_each(|(row, moved)| to.tell(Effect::Moved(row, moved)));
         if !self.used.is_empty() {
-            to(Effect::Inbound(Inbound::Used(&self.used, &self.rows)));
+            to.tell(Effect::Inbound(Inbound::Used(&self.used, &self.rows)));
         }
         if !self.fills.is_empty() {
-            to(Effect::Filled(&self.fills));
+            to.tell(Effect::Filled(&self.fills));
         }
     }
 }
@@ -77,16 +77,16 @@ impl Received {
 const FEW: usize = 16;
 
 /// The cells of fills, each once: all fills of a cell tell the level after the whole record.
-fn cells_of<'a>(fills: &'a [Fill], to: &mut impl FnMut(Effect<'a>)) {
+fn cells_of<'a>(fills: &'a [Fill], to: &mut impl Tell<'a>) {
     if fills.len() > FEW {
         let mut seen = std::collections::BTreeSet::new();
         let first = |fill: &&Fill| seen.insert((fill.cell.sku, fill.cell.location));
-        return fills.iter().filter(first).for_each(|fill| to(Effect::Cell(&fill.cell, None)));
+        return fills.iter().filter(first).for_each(|fill| to.tell(Effect::Cell(&fill.cell, None)));
     }
     for (at, fill) in fills.iter().enumerate() {
         let is_told = |earlier: &Fill| earlier.cell.is_of(fill.cell.sku, fill.cell.location);
         if !fills.iter().take(at).any(is_told) {
-            to(Effect::Cell(&fill.cell, None));
+            to.tell(Effect::Cell(&fill.cell, None));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Told;
 use crate::command::Outcome;
-use crate::effect::Effect;
+use crate::effect::Tell;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
 
@@ -17,7 +17,7 @@ tagged! {
 
 impl Event {
     /// Tells what it does: nothing beside keeping the answer.
-    pub fn effects<'a>(&'a self, _: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, _: &mut impl Tell<'a>) {
         match self {
             Self::Told(_) => {}
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::{PolicySet, Run};
 use super::transfer::{Reason, TransferId};
-use crate::effect::{Effect, Inbound, Left, Made, Step};
+use crate::effect::{Effect, Inbound, Left, Made, Step, Tell};
 use crate::ids::{LocationId, Name, SkuId, Timestamp};
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
@@ -179,7 +179,7 @@ pub struct Cancelled {
 
 impl Event {
     /// Tells what it does.
-    pub fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+    pub fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         match self {
             Self::Drafted(drafted) => drafted.ready.iter().for_each(|ready| ready.effects(to)),
             Self::Readied(readied) => readied.effects(to),
@@ -193,8 +193,8 @@ impl Event {
             }
             Self::Cancelled(cancelled) => {
                 if let Some(given_back) = &cancelled.given_back {
-                    given_back.lines.iter().for_each(|line| to(Effect::Cell(&line.cell, None)));
-                    to(Effect::Promise(Step::Cancelled(given_back)));
+                    given_back.lines.iter().for_each(|line| to.tell(Effect::Cell(&line.cell, None)));
+                    to.tell(Effect::Promise(Step::Cancelled(given_back)));
                 }
                 cancelled.receipt.effects(to);
                 supply(&cancelled.ended, &cancelled.receipt.rows, to);
@@ -220,21 +220,21 @@ impl Event {
 }
 
 impl Readied {
-    fn effects<'a>(&'a self, to: &mut impl FnMut(Effect<'a>)) {
+    fn effects<'a>(&'a self, to: &mut impl Tell<'a>) {
         Made::arranged(&self.promise).effects(to);
         supply(&self.supplies, &[], to);
     }
 }
 
 /// Supply changes. A cell that `rows` tell is told once, with them.
-fn supply<'a>(set: &'a [SupplySet], rows: &[Moved], to: &mut impl FnMut(Effect<'a>)) {
+fn supply<'a>(set: &'a [SupplySet], rows: &[Moved], to: &mut impl Tell<'a>) {
     if set.is_empty() {
         return;
     }
     for row in set {
         if !rows.iter().any(|moved| moved.cell.is_of(row.cell.sku, row.cell.location)) {
-            to(Effect::Cell(&row.cell, None));
+            to.tell(Effect::Cell(&row.cell, None));
         }
     }
-    to(Effect::Inbound(Inbound::Set(set)));
+    to.tell(Effect::Inbound(Inbound::Set(set)));
 }
