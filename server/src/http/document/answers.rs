@@ -90,6 +90,7 @@ fn headers(method: &str, path: &str, operation: &mut Value) {
     let versioned = path.ends_with('}')
         && matches!(method, "get" | "put")
         && !path.contains("reservations")
+        && !path.contains("transfers")
         && !path.contains("/runs/")
         && !path.contains("export");
     if versioned && method == "get" {

@@ -37,7 +37,7 @@ pub struct TransferBody {
     pub reason: String,
     /// What is moved: up to 1,000 lines, each SKU once.
     pub lines: Vec<TransferLineBody>,
-    /// When it is expected. Without a date nothing of it is promised to anybody before it arrives.
+    /// When it is expected. Without a date nothing of it is promised before it arrives.
     #[schema(example = "2035-01-10T09:00:00Z")]
     pub expected_at: Option<String>,
     /// The caller's own document.

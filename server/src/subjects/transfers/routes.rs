@@ -99,10 +99,11 @@ pub async fn make(State(app): State<App>, request: Request) -> Result<Response, 
             transfer_name(&format!("t-{}", crockford(crate::random()?, 12)))?
         }
     };
-    let path = format!("/v1/transfers/{name}");
     let command = Command::Make(Box::new(body.into_make(name)?));
     let (item, is_made, replayed) = decided(&app, &caller, command).await?;
     let status = if is_made { StatusCode::CREATED } else { StatusCode::OK };
+    // A repeat tells the id that the first answer told, and not the one that was drawn for it.
+    let path = format!("/v1/transfers/{}", item.get("transfer").and_then(Value::as_str).unwrap_or_default());
     let reply = Reply::new(status, item.to_string()).replayed(replayed);
     Ok(if is_made { reply.at(path) } else { reply }.into_response())
 }

@@ -72,11 +72,11 @@ pub struct PolicyBody {
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub idle_days: Said<i64>,
-    /// Units that are moved together; 1 if nobody says.
+    /// Units that are moved together; 1 unless set.
     #[schema(value_type = Option<i64>)]
     #[serde(deserialize_with = "patch::whole")]
     pub pack: Said<i64>,
-    /// `propose`, if nobody says: its transfers are drafts. `ready`: they are made ready at once.
+    /// `propose`, unless set: its transfers are drafts. `ready`: they are made ready at once.
     #[schema(example = "propose", value_type = Option<String>)]
     #[serde(deserialize_with = "patch::said")]
     pub mode: Said<String>,
