@@ -237,6 +237,9 @@ fn every_answer_is_as_the_document_says() {
     walk.call("GET", "/v1/supply", &[], "", None);
     walk.call("GET", "/v1/reservations/{id}", &[&waiting], "", None);
 
+    let came =
+        json!({"movements": [{"kind": "receipt", "sku": "TSHIRT-RED-M", "location": "mx-w01", "quantity": 500}]});
+    walk.call("POST", "/v1/stock/movements", &[], "", Some(came));
     walk.call("POST", "/v1/transfers", &[], "", None);
     walk.call("PUT", "/v1/transfers/{transfer}", &["T-1"], "", None);
     for step in ["ready", "ship", "receive", "cancel"] {
