@@ -96,6 +96,11 @@ fn transfer_body(nth: u64) -> Value {
     json!({"from": "s1", "to": "s2", "reason": "rebalance", "expected_at": "2099-01-05T09:00:00Z", "lines": lines})
 }
 
+/// A policy by which nothing is moved.
+fn policy(nth: u64) -> Value {
+    json!({"kind": "min_max", "to": {"locations": ["s2"]}, "from": ["s1"], "skus": ["B"], "min": 1, "max": 2 + nth})
+}
+
 /// A transfer after some steps; its id, which nobody had before.
 fn transfer(shop: &mut Shop, steps: &[&str]) -> String {
     let id = format!("T-at-{}", shop.seq());
@@ -184,12 +189,14 @@ fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)>
         | "DELETE /v1/locations/{location}"
         | "DELETE /v1/groups/{group}"
         | "DELETE /v1/channels/{channel}"
+        | "DELETE /v1/replenishment/{policy}"
         | "DELETE /v1/rules/{rule}" => {
             let (before, _) = path.split_once('{').unwrap();
             let path = format!("{before}gone-{nth}");
             let body = match before {
                 "/v1/rules/" => json!({"kind": "safety_stock", "units": 1, "skus": ["R"]}),
                 "/v1/channels/" => json!({"buffer": 1}),
+                "/v1/replenishment/" => policy(nth),
                 _ => json!({}),
             };
             put(&mut shop.client, &path, &body);
@@ -223,6 +230,11 @@ fn examples(shop: &mut Shop, operation: &str, nth: u64) -> Vec<(String, String)>
             let (before, after) = (transfer(shop, &["ready"]), transfer(shop, &["ready", "ship"]));
             let units = json!({"units": if nth == 0 { "returned" } else { "written_off" }});
             [one(with("transfer", &before), json!({})), one(with("transfer", &after), units)].concat()
+        }
+        "PUT /v1/replenishment/{policy}" => one(with("policy", "keep"), policy(nth)),
+        "POST /v1/replenishment/run" => {
+            put(&mut shop.client, "/v1/replenishment/run-now", &policy(0));
+            one(path.to_owned(), json!({"policies": ["run-now"]}))
         }
         "POST /v1/import/channels" => csv(format!("channel,buffer\nimported,{nth}\n")),
         "POST /v1/import/locations" => csv(format!("location,name\ni1,One {nth}\ni2,Two {nth}\n")),
