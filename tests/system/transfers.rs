@@ -350,7 +350,7 @@ impl Tills {
         let mut all = from.lock().unwrap();
         // The newest are those that still change.
         let recent = (all.len() as u64).min(40);
-        let nth = all.len() - 1 - numbers.below(recent.max(1)).min(all.len().checked_sub(1)? as u64) as usize;
+        let nth = all.len().checked_sub(1)? - numbers.below(recent) as usize;
         Some(if takes { all.remove(nth) } else { all[nth].clone() })
     }
 
