@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 /// A module path below the crate, such as `["rules", "book"]`; empty for the root.
 type Module = Vec<String>;
 
+/// A part of a path that a macro fills in.
+const ANY: &str = "$";
+
 /// What one file says.
 #[derive(Debug, Default)]
 struct Source {
@@ -94,12 +97,26 @@ impl Imports {
         Some((module, name.clone()))
     }
 
+    /// A path; one that a macro fills in (`crate::$module::fold::fold`), for each module that has what it leads to.
+    fn filled_in(&self, path: &Module) -> Vec<Module> {
+        let [first, rest @ ..] = path.as_slice() else { return vec![path.clone()] };
+        if first != ANY {
+            return vec![path.clone()];
+        }
+        let has = |module: &Module, source: &Source| {
+            let [_] = module.as_slice() else { return false };
+            rest.first().is_some_and(|name| source.children.contains(name) || source.exports.contains_key(name))
+        };
+        let modules = self.sources.iter().filter(|(module, source)| has(module, source));
+        modules.map(|(module, _)| module.iter().chain(rest).cloned().collect()).collect()
+    }
+
     /// What each file names of others.
     pub fn arrows(&self) -> Vec<Arrow> {
         let mut arrows: BTreeMap<(&Path, &Path), BTreeSet<String>> = BTreeMap::new();
         for (module, source) in &self.sources {
-            for path in &source.paths {
-                let Some((to, name)) = self.resolve(path, 0) else { continue };
+            for path in source.paths.iter().flat_map(|path| self.filled_in(path)) {
+                let Some((to, name)) = self.resolve(&path, 0) else { continue };
                 if to != *module {
                     let target = self.sources.get(&to).map_or(Path::new(""), |source| source.file.as_path());
                     arrows.entry((&source.file, target)).or_default().insert(name);
@@ -205,6 +222,10 @@ fn read_source(module: &Module, file: PathBuf, text: &str) -> Source {
             nth += 2;
         } else if at(nth + 1) == "::" && at(nth.wrapping_sub(1)) != "::" {
             let mut path = vec![at(nth).to_owned()];
+            if at(nth + 2) == "$" {
+                path.push(ANY.to_owned());
+                nth += 3;
+            }
             while at(nth + 1) == "::" && is_name(at(nth + 2)) {
                 path.push(at(nth + 2).to_owned());
                 nth += 2;

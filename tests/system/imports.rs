@@ -85,6 +85,9 @@ fn a_planted_circle_is_seen() {
     assert!(Imports::of_texts(&elsewhere).circles().is_empty(), "what another crate has is in no file of this one");
     let held = [("a", "mod own { use super::A; fn f() { crate::b::g(); } } use crate::c::C;"), ("b", ""), ("c", "")];
     assert_eq!(circle(&held), [0; 0], "what a file holds itself is the file");
+    let filled =
+        [("a", "fn f() { $(crate::$module::deep::g();)* }"), ("b", "mod deep;"), ("b::deep", "use crate::a::A;")];
+    assert_eq!(circle(&filled), [2], "what a macro fills in is each module that has it");
     let tests = "use crate::b::B; #[cfg(test)] mod tests { use crate::c::C; } // use crate::c::C;";
     assert_eq!(circle(&[("a", tests), ("b", ""), ("c", "use crate::a::A;")]), [0; 0], "tests and comments may");
 }

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Arrived, Content, Event, Readied};
-use super::transfer::{Transfer, TransferId, supply_name};
+use super::reason::TransferId;
+use super::transfer::{Transfer, supply_name};
 use crate::audit::Books;
 use crate::effect::At;
 use crate::ids::{LocationId, SkuId};

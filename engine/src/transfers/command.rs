@@ -1,7 +1,7 @@
 //! The commands of transfers and of replenishment.
 
 use super::policy::{Policy, Run};
-use super::transfer::Reason;
+use super::reason::Reason;
 use crate::ids::{Name, Timestamp};
 use crate::kernel::asked::Asked;
 use crate::kernel::version::Precondition;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::event::Event;
-use super::transfer::{Transfer, TransferId};
+use super::reason::TransferId;
+use super::transfer::Transfer;
 use crate::effect::At;
 use crate::ids::Name;
 use crate::state::State;

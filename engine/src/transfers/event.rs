@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::policy::{PolicySet, Run};
-use super::transfer::{Reason, TransferId};
+use super::reason::{Reason, TransferId};
 use crate::effect::{Effect, Inbound, Left, Made, Step, Tell};
 use crate::ids::{LocationId, Name, SkuId, Timestamp};
 use crate::kernel::repeat::Repeat;

@@ -1,7 +1,8 @@
 //! Folding transfers into the durable view; what they do to stock, promises and supply is folded by those.
 
 use super::event::Event;
-use super::transfer::{Transfer, TransferId};
+use super::reason::TransferId;
+use super::transfer::Transfer;
 use crate::effect::At;
 use crate::state::State;
 

@@ -12,10 +12,12 @@ pub(crate) mod fold;
 pub(crate) mod frames;
 pub mod plan;
 pub mod policy;
+mod reason;
 mod store;
 mod told;
 mod transfer;
 
+pub use reason::{Reason, TransferId};
 pub use store::{Filter, Store};
 pub use told::Told;
-pub use transfer::{Happened, Reason, Transfer, TransferId, TransferLine, TransferState};
+pub use transfer::{Happened, Transfer, TransferLine, TransferState};

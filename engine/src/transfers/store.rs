@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rustc_hash::FxHashMap;
 
 use super::policy::{Policy, Run};
-use super::transfer::{Reason, Transfer, TransferId, TransferState};
+use super::reason::{Reason, TransferId};
+use super::transfer::{Transfer, TransferState};
 use crate::ids::{LocationId, Name, Seq, SkuId};
 
 /// Runs of replenishment that are kept: the newest.

@@ -11,16 +11,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{Cancelled, Content, Drafted, Event, Readied, Received, Shipped};
+use super::reason::TransferId;
 use crate::effect::At;
 use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::supply::OF_TRANSFER;
 
 /// Changes of one transfer that are told: the newest.
 const HISTORY_MAX: usize = 200;
-
-/// A transfer's identity: the `seq` of the record that made it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TransferId(pub Seq);
 
 /// Where a transfer is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,37 +56,6 @@ impl TransferState {
     /// Whether it may still change.
     pub fn is_open(self) -> bool {
         !matches!(self, Self::Received | Self::Cancelled)
-    }
-}
-
-/// Why goods are moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Reason {
-    /// Somebody asked for it.
-    OnDemand,
-    /// A place runs short.
-    Replenishment,
-    /// A place has too much.
-    Rebalance,
-    /// It goes back to where it came from.
-    Return,
-    /// An order waits for it.
-    Order,
-}
-
-impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::OnDemand, Self::Replenishment, Self::Rebalance, Self::Return, Self::Order];
-
-    /// Its name on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OnDemand => "on_demand",
-            Self::Replenishment => "replenishment",
-            Self::Rebalance => "rebalance",
-            Self::Return => "return",
-            Self::Order => "order",
-        }
     }
 }
 

@@ -170,8 +170,12 @@ fn parse_kind(text: &str) -> Result<PolicyKind, Problem> {
 /// A minute of the day.
 fn parse_minute(text: &str) -> Result<u16, Problem> {
     let read = || {
-        let (hour, minute) = text.split_once(':').filter(|(hour, minute)| hour.len() == 2 && minute.len() == 2)?;
-        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+        let (hour, minute) = text.split_once(':')?;
+        let two_digits = |text: &str| {
+            let is_so = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+            is_so.then(|| text.parse::<u16>().ok()).flatten()
+        };
+        let (hour, minute) = (two_digits(hour)?, two_digits(minute)?);
         (hour < 24 && minute < 60).then_some(hour * 60 + minute)
     };
     read().ok_or_else(|| Problem::invalid("at", format!("{text:?} is not a time of the day, such as 05:30")))
@@ -347,7 +351,9 @@ mod tests {
         assert_eq!(parse_minute("05:30").unwrap(), 330);
         assert_eq!(parse_minute("23:59").unwrap(), 1439);
         assert!(
-            ["24:00", "5:30", "05:60", "0530", "", "+5:30", "05:30:00"].iter().all(|text| parse_minute(text).is_err())
+            ["24:00", "5:30", "05:60", "0530", "", "+5:30", "+5:+3", "05:30:00"]
+                .iter()
+                .all(|text| parse_minute(text).is_err())
         );
     }
 }
