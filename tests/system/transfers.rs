@@ -1,7 +1,7 @@
 //! Transfers over HTTP: what each call answers, who sees them, and units that are kept through tills that move goods all at
 //! once and a server that is killed.
 //!
-//! `ANAQUEL_STEPS=n` and `ANAQUEL_KILLS=n` make the run of the tills longer: 1,500 steps and 5 kills if nothing is said.
+//! `TILLS_STEPS=n` and `TILLS_KILLS=n` make the run of the tills longer: 1,500 steps and 5 kills if nothing is said.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -379,7 +379,7 @@ impl Tills {
                 if numbers.below(2) == 0 {
                     line["latest"] = json!("2099-02-01T00:00:00Z");
                 }
-                ("/v1/reservations".to_owned(), json!({"channel": "web", "ttl_seconds": 3600, "lines": [line]}))
+                ("/v1/reservations".to_owned(), json!({"channel": "web", "confirm": true, "lines": [line]}))
             }
             7 => {
                 let way = ["cancel", "collect"][numbers.below(2) as usize];
@@ -497,8 +497,8 @@ fn check(client: &mut Client, tills: &Tills, when: &str) {
 fn tills_that_move_goods_all_at_once_lose_no_unit_in_a_server_that_is_killed() {
     let seed = anaquel_seeds::seed();
     let mut numbers = Numbers::new(seed.value());
-    let steps = anaquel_seeds::number("ANAQUEL_STEPS").unwrap_or(1500);
-    let kills = anaquel_seeds::number("ANAQUEL_KILLS").unwrap_or(5);
+    let steps = anaquel_seeds::number("TILLS_STEPS").unwrap_or(1500);
+    let kills = anaquel_seeds::number("TILLS_KILLS").unwrap_or(5);
     let began = std::time::Instant::now();
     let mut shop = Shop::default();
     shop.declare_channels(&["web"]);
