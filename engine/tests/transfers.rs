@@ -795,7 +795,6 @@ impl<'a> Life<'a> {
         let rows =
             rows.map(|(sku, place)| shop.movement(MovementKind::Receipt, &format!("A{sku}"), &format!("p{place}"), 20));
         shop.try_move(rows.collect()).unwrap();
-        shop.put_channel("web", 0);
         shop.put_rule("keeps", Some(keeps(&["p1", "p2"]))).unwrap();
         let units = sums(&shop.engine);
         Self { shop, folder, numbers: Numbers::new(seed), units, holds: Vec::new(), steps: 0, done: BTreeMap::new() }
@@ -1101,10 +1100,7 @@ impl<'a> Life<'a> {
                 Shop::on_disk(folder, &clock)
             }
         };
-        let after = crate::common::hash(&self.shop.engine);
-        // A hold whose time is over ends at the start.
-        assert!(after == before || after.0 > before.0, "a replay is the live fold: {before:?}, {after:?}");
-        audit(&self.shop);
+        assert_eq!(crate::common::hash(&self.shop.engine), before, "a replay is the live fold");
         self.shop.check_promises();
         self
     }
