@@ -105,8 +105,6 @@ pub async fn make(State(app): State<App>, request: Request) -> Result<Response, 
     // A repeat tells the id that the first answer told, and not the one that was drawn for it.
     let path = format!("/v1/transfers/{}", item.get("transfer").and_then(Value::as_str).unwrap_or_default());
     let reply = Reply::new(status, item.to_string()).replayed(replayed);
-    // A repeat names the transfer that was made then.
-    let path = format!("/v1/transfers/{}", item["transfer"].as_str().unwrap_or_default());
     Ok(if is_made { reply.at(path) } else { reply }.into_response())
 }
 
