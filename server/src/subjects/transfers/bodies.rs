@@ -194,12 +194,22 @@ impl TransferBody {
     /// The command that makes it, under `name`. The digest is of what it says: the same again is the same transfer.
     pub fn into_make(self, name: Name) -> Result<Make, Problem> {
         let fields = self.fields()?;
-        let said = format!("{fields:?} {} {}", self.ready, self.allow_partial);
-        let digest = blake3::hash(said.as_bytes());
-        let (head, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 8], &[]));
         let (ready, allow_partial) = (self.ready, self.allow_partial);
-        Ok(Make { name, digest: u64::from_le_bytes(*head), fields, ready, allow_partial })
+        Ok(Make { name, digest: digest(&fields, ready, allow_partial), fields, ready, allow_partial })
     }
+}
+
+/// A digest of what is asked for. The log keeps it, so it is of an encoding of its own, which stays as it is.
+pub(super) fn digest(fields: &Fields, ready: bool, allow_partial: bool) -> u64 {
+    let Fields { from, to, reason, policy, run, order, reference, expected_at, lines } = fields;
+    let names = [Some(from), Some(to), policy.as_ref(), run.as_ref()].map(|name| name.map(Name::as_str));
+    let lines: Vec<_> = lines.iter().map(|(sku, quantity)| (sku.as_str(), quantity)).collect();
+    let expected_at = expected_at.map(|date| date.0);
+    let said =
+        serde_json::json!([1, names, reason.as_str(), order, reference, expected_at, lines, ready, allow_partial]);
+    let digest = blake3::hash(said.to_string().as_bytes());
+    let (head, _) = digest.as_bytes().split_first_chunk().unwrap_or((&[0; 8], &[]));
+    u64::from_le_bytes(*head)
 }
 
 impl ShipBody {

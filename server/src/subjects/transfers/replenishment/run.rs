@@ -13,7 +13,7 @@ use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
 use anaquel_engine::transfers::{Told, Transfer};
 
 use crate::auth::caller::Caller;
-use crate::auth::digest;
+use crate::subjects::transfers::bodies;
 
 /// How often a transfer is tried while the server is overloaded, and how long it waits between.
 const TRIES: usize = 100;
@@ -159,7 +159,7 @@ fn make(
         expected_at: None,
         lines: proposed.lines.iter().map(|(sku, units)| (catalogue.skus.name(*sku).clone(), *units)).collect(),
     };
-    let digest = digest("transfer", &format!("{fields:?} {}", proposed.ready));
+    let digest = bodies::digest(&fields, proposed.ready, true);
     let mut tries = 0;
     loop {
         let make =
