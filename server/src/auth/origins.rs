@@ -1,6 +1,6 @@
 //! Which web pages may open a socket, or ask for more than to read: those of this server, and those of origins that the
 //! settings name. A page of anybody else could otherwise use a visitor's browser to reach a server that listens on the
-//! visitor's machine. Which pages may read what they are answered is told to their browsers by `api/cors`.
+//! visitor's machine. Which pages may read what they are answered is told to their browsers by `http/middleware/cors`.
 
 use std::net::IpAddr;
 

@@ -37,8 +37,8 @@ pub(crate) fn days_of(plan: &Plan, reserve: &Reserve) -> Days {
     Days { counts, asked: BTreeMap::new() }
 }
 
-/// The rule by which a location takes on no more orders on the day on which it would take this one up, if it does not. Each location is looked up once: bounded
-/// by the locations that the lines of the request reach.
+/// The rule by which a location takes on no more orders on the day on which it would take this one up, if it does not.
+/// Each location is looked up once: bounded by the locations that the lines of the request reach.
 pub(crate) fn full_day(cx: &Decide<'_>, days: &mut Days, plan: &Plan, location: LocationId) -> Option<RuleId> {
     if !days.counts {
         return None;
