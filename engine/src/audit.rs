@@ -52,7 +52,7 @@ macro_rules! audits {
     (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
         /// What the auditor knows of what subjects keep.
         #[derive(Debug, Default)]
-        pub(crate) struct Audits { $(pub $module: crate::$module::audit::Audit,)* }
+        pub(crate) struct Audits { $(pub $module: crate::$module::audited::Audit,)* }
 
         impl Audits {
             fn start_from(&mut self, _state: &State) {

@@ -59,6 +59,8 @@ struct Walk {
     document: Value,
     made: BTreeSet<(String, String)>,
     wrong: Vec<String>,
+    /// Keys that were sent.
+    keys: u32,
 }
 
 impl Walk {
@@ -77,8 +79,17 @@ impl Walk {
         let body = body.or_else(|| example.cloned());
         let answer = match &body {
             Some(body) => {
-                let json = [("Content-Type", "application/json")];
-                self.shop.client.send(method, &format!("{actual}{query}"), &json, body.to_string().as_bytes()).unwrap()
+                // A key, where one may be given, is another for each call.
+                self.keys += 1;
+                let key = format!("walk-{}", self.keys);
+                let takes_key =
+                    call["parameters"].as_array().into_iter().flatten().any(|of| of["name"] == "Idempotency-Key");
+                let json = [("Content-Type", "application/json"), ("Idempotency-Key", key.as_str())];
+                let headers = if takes_key { &json[..] } else { &json[..1] };
+                self.shop
+                    .client
+                    .send(method, &format!("{actual}{query}"), headers, body.to_string().as_bytes())
+                    .unwrap()
             }
             None => self.shop.client.send(method, &format!("{actual}{query}"), &[], b"").unwrap(),
         };
@@ -158,7 +169,7 @@ fn collect(document: &Value, schema: &Value, parts: &mut Vec<Value>) {
 fn every_answer_is_as_the_document_says() {
     let mut shop = Shop::with(&["--demo"]);
     let document = document(&mut shop);
-    let mut walk = Walk { shop, document, made: BTreeSet::new(), wrong: Vec::new() };
+    let mut walk = Walk { shop, document, made: BTreeSet::new(), wrong: Vec::new(), keys: 0 };
     for path in ["/healthz", "/readyz", "/metrics", "/v1/info", "/v1/backup"] {
         walk.call("GET", path, &[], "", None);
     }

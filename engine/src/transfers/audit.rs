@@ -1,96 +1,17 @@
 //! Checking transfers, from the events alone: at every record each line's equation holds, what arrives left before or is
 //! surplus, and what moves stock moved it where the transfer says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::audited::{Audited, Line};
 use super::event::{Arrived, Content, Event, Readied};
 use super::reason::TransferId;
-use super::transfer::{Transfer, supply_name};
+use super::transfer::supply_name;
 use crate::audit::Books;
 use crate::effect::At;
 use crate::ids::{LocationId, SkuId};
-use crate::state::State;
 use crate::stock::movement::Moved;
 use crate::supply::received::SupplySet;
-
-/// One line as the auditor adds it up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Line {
-    sku: SkuId,
-    shipped: u64,
-    surplus: u64,
-    /// Units that arrived, damaged or not.
-    arrived: u64,
-    /// Units that are given up, or went back.
-    gone: u64,
-}
-
-impl Line {
-    fn new(sku: SkuId) -> Self {
-        Self { sku, shipped: 0, surplus: 0, arrived: 0, gone: 0 }
-    }
-
-    /// Units that are on their way.
-    fn outstanding(&self) -> Result<u64, String> {
-        let (came, went) = (self.shipped + self.surplus, self.arrived + self.gone);
-        came.checked_sub(went).ok_or_else(|| format!("{went} units of a transfer's line are accounted for, of {came}"))
-    }
-}
-
-impl From<&Transfer> for Audited {
-    fn from(transfer: &Transfer) -> Self {
-        let line = |line: &super::TransferLine| Line {
-            sku: line.sku,
-            shipped: line.shipped.into(),
-            surplus: line.surplus.into(),
-            arrived: u64::from(line.received) + u64::from(line.damaged),
-            gone: u64::from(line.missing) + u64::from(line.returned),
-        };
-        Self {
-            from: transfer.content.from,
-            to: transfer.content.to,
-            lines: transfer.lines.iter().map(line).collect(),
-            left: transfer.shipped_at.is_some(),
-        }
-    }
-}
-
-/// One transfer as the auditor keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Audited {
-    from: LocationId,
-    to: LocationId,
-    lines: Vec<Line>,
-    /// Whether its units left.
-    left: bool,
-}
-
-/// What the auditor knows of transfers.
-#[derive(Debug, Default)]
-pub(crate) struct Audit(BTreeMap<TransferId, Audited>);
-
-impl Audit {
-    /// Starts from what a checkpoint says.
-    pub fn start_from(&mut self, state: &State) {
-        let all = state.own.transfers.all();
-        self.0 = all.iter().map(|transfer| (transfer.id, Audited::from(transfer.as_ref()))).collect();
-    }
-
-    /// Compares with what the engine's own fold of the log holds.
-    ///
-    /// # Errors
-    /// The transfer that differs.
-    pub fn compare(&self, state: &State) -> Result<(), String> {
-        let all = state.own.transfers.all();
-        if self.0.len() != all.len() {
-            return Err(format!("memory has {} transfers, and the log {}", all.len(), self.0.len()));
-        }
-        match all.iter().find(|transfer| self.0.get(&transfer.id) != Some(&Audited::from(transfer.as_ref()))) {
-            Some(transfer) => Err(format!("memory and log disagree on transfer {}", transfer.name)),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Checks what an event says of transfers; what it does to stock, promises and supply is checked with those.
 ///

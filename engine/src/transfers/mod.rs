@@ -4,6 +4,7 @@
 //! on they are supply of the place that they go to. So a unit is never promised at both ends.
 
 pub(crate) mod audit;
+pub(crate) mod audited;
 pub mod command;
 pub(crate) mod decide;
 pub(crate) mod draft;

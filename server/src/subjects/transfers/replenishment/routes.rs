@@ -9,7 +9,7 @@ use anaquel_engine::ids::{Name, Seq, crockford};
 use anaquel_engine::transfers::Told;
 use anaquel_engine::transfers::command::Command;
 use anaquel_engine::transfers::plan::explain as explain_cell;
-use anaquel_engine::transfers::policy::Policy;
+use anaquel_engine::transfers::policy::{Policy, RunItem};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -22,6 +22,7 @@ use super::run::{Asked, Turn};
 use super::views;
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
+use crate::auth::sight::Sight;
 use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
@@ -228,7 +229,10 @@ pub async fn get_run(
     let page = move |app: &App| {
         let catalogue = &app.engine.state().catalogue;
         let is_seen = |location| caller.may_use_location("location", Some(catalogue.locations.name(location).as_str()));
-        let seen = run.items.iter().filter(|item| is_seen(item.location).is_ok());
+        // Who is told bands and no numbers is told of no cell's.
+        let sight = Sight::of(&app.engine, &caller);
+        let is_told = |item: &&RunItem| sight.band_alone(item.sku, item.location).is_none();
+        let seen = run.items.iter().filter(|item| is_seen(item.location).is_ok()).filter(is_told);
         let items: Vec<Value> = seen.skip(after).take(limit + 1).map(|item| views::item(&app.engine, item)).collect();
         let next = (items.len() > limit).then(|| (after + limit).to_string());
         let mut answer = views::ran(seq, &run);
@@ -241,7 +245,8 @@ pub async fn get_run(
     crate::http::page::list(&app, &payer, page).await
 }
 
-/// Why a cell gets what it gets: its position, how fast it sells, and what each policy says of it.
+/// Why a cell gets what it gets: its position, how fast it sells, and what each policy says of it. A channel that is told
+/// bands and no numbers gets `sku`, `location` and `band`.
 #[utoipa::path(get, path = "/v1/replenishment/explain", tag = "transfers", security(("key" = ["stock"])),
     params(("sku" = String, Query, description = "The SKU"), ("location" = String, Query, description = "The location")),
     responses((status = 200, description = "What is known of the cell"), (status = 400, description = "invalid-request"),
@@ -257,6 +262,9 @@ pub async fn explain(State(app): State<App>, caller: Caller, payer: Payer, uri: 
     let sku = wire::known_sku(catalogue, &sku_text)?;
     let location = wire::known_location(catalogue, &location_text)?;
     let told = move |app: &App| {
+        if let Some(band) = Sight::of(&app.engine, &caller).band_alone(sku, location) {
+            return Ok(json!({"sku": sku_text, "location": location_text, "band": band.as_str()}).to_string());
+        }
         let explained = explain_cell(app.engine.state(), sku, location, app.engine.now());
         Ok(views::explained(&sku_text, &location_text, &explained).to_string())
     };

@@ -168,8 +168,10 @@ fn make(
         match told {
             Ok(Outcome::Put { thing: Some(thing), .. }) => {
                 let Thing::Transfers(told) = *thing else { return Ok(None) };
-                let Told::Transfer(transfer) = *told else { return Ok(None) };
-                return Ok(Some(transfer));
+                return Ok(match *told {
+                    Told::Made(transfer) | Told::Transfer(transfer) => Some(transfer),
+                    Told::Policy(..) | Told::Run(_) => None,
+                });
             }
             Ok(_) => return Ok(None),
             Err(Failure::Refused(refusal)) => {
