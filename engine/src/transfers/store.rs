@@ -123,13 +123,13 @@ impl Store {
     /// Visits every transfer that may still change, oldest first, a stretch at a time: folds come between.
     pub fn each_open(&self, mut visit: impl FnMut(&Transfer)) {
         let mut from = TransferId(0);
-        // Bounded by the transfers.
+        // Bounded by those that are open.
         loop {
             let inner = self.read();
             let mut last = None;
-            for (id, transfer) in inner.by_id.range(from..).take(LOOKS_PER_HOLD) {
+            for id in inner.open.range(from..).take(LOOKS_PER_HOLD) {
                 last = Some(*id);
-                if transfer.state.is_open() {
+                if let Some(transfer) = inner.by_id.get(id) {
                     visit(transfer);
                 }
             }
