@@ -723,11 +723,16 @@ fn no_other_receipt_uses_up_what_a_transfer_brings() {
     assert_eq!(seen(&shop, "A", "s2"), (3, 6), "two of the order, and what is on its way");
     shop.receive("A", "s2", 9);
     assert_eq!(seen(&shop, "A", "s2"), (12, 4));
+    let mut named = shop.movement(MovementKind::Receipt, "A", "s2", 2);
+    let own = shop.engine.state().own.transfers.named("t").unwrap();
+    named.reference = Some(own.supply_name().to_string());
+    shop.try_move(vec![named]).unwrap();
+    assert_eq!(seen(&shop, "A", "s2"), (14, 4), "also where a document says so");
     let said = shop.try_supply("transfer:9", "A", "s2", 9, 9 * DAY).unwrap_err();
     assert_eq!(invalid(said), "supplies[0].supply", "and nobody says otherwise what it brings");
     shipped(&shop, "t").unwrap();
     received(&shop, "t", &[("A", 4, 0)]).unwrap();
-    assert_eq!(seen(&shop, "A", "s2"), (16, 0));
+    assert_eq!(seen(&shop, "A", "s2"), (18, 0));
     audit(&shop);
     audit(&shop.restart());
 }

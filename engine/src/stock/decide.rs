@@ -8,8 +8,8 @@ use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::level::{CORRECTED_ON_HAND_MIN, IN_QUARANTINE, ON_HAND_RANGE, StockChange, StockLevel};
 use crate::stock::command::Command;
 use crate::stock::event::Event;
-use crate::supply::decide::Receipt;
-use crate::supply::decide::log_moved;
+use crate::supply::decide::{Receipt, log_moved};
+use crate::supply::is_of_transfer;
 
 /// How far ahead of the log a caller's clock may be, in seconds; what carries its time then happens now.
 const CLOCK_SKEW_SECONDS_MAX: u64 = 300;
@@ -103,6 +103,8 @@ fn move_stock(cx: &mut Decide<'_>, movements: Vec<Movement>, cause: &mut Option<
             kind: movement.kind,
             change: movement.change,
             told_at,
+            // What a transfer brings comes by the transfer alone, whatever a document says.
+            supply: movement.reference.clone().filter(|reference| !is_of_transfer(reference)),
             reference: movement.reference,
             unplanned: movement.unplanned,
         };
@@ -118,6 +120,8 @@ pub(crate) struct ToldMovement {
     /// When it happened, where it was told and is not ahead of the log.
     pub told_at: Option<Timestamp>,
     pub reference: Option<String>,
+    /// The supply that a receipt may be of.
+    pub supply: Option<String>,
     /// Whether a receipt is of nothing that was known to come.
     pub unplanned: bool,
 }
@@ -161,7 +165,7 @@ pub(crate) fn move_cell(
             location,
             units: movement.change.max(0) as u32,
             unplanned: movement.unplanned,
-            reference: movement.reference.clone(),
+            supply: movement.supply,
         });
     }
     Ok(Moved {

@@ -243,7 +243,7 @@ impl SupplyAudit {
             }
             let supplies = self.supplies_of(cell);
             let turn = supplies.iter().position(|(_, name, _)| **name == used.name).unwrap_or_default();
-            if supplies.iter().take(turn).any(|(_, name, open)| *open > 0 && !is_of_transfer(name)) {
+            if supplies.iter().take(turn).any(|(_, name, open)| *open > 0 && !is_of_transfer(name.as_str())) {
                 return Err("a supply was used up before an earlier one".into());
             }
         }

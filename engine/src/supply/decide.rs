@@ -29,8 +29,8 @@ pub(crate) struct Receipt {
     pub units: u32,
     /// It was known not to be known of.
     pub unplanned: bool,
-    /// The document that it came with, which may be that of its supply.
-    pub reference: Option<String>,
+    /// The supply that it may be of, by the document that it came with.
+    pub supply: Option<String>,
 }
 
 /// What a receipt uses up.
@@ -80,7 +80,7 @@ fn put_supply(cx: &mut Decide<'_>, rows: &[SupplyFields], cause: &mut Option<Box
     // Bounded by the rows of the request.
     for (at, row) in rows.iter().enumerate() {
         let field = |name: &str| format!("supplies[{at}].{name}");
-        if is_of_transfer(&row.name) {
+        if is_of_transfer(row.name.as_str()) {
             return Err(Refusal::invalid(field("supply"), "is of a transfer, which says itself what is to come").into());
         }
         // The end of what nobody knew of creates nothing.
@@ -119,7 +119,7 @@ pub(crate) fn describe_supply(
         return Err(Refusal::invalid(field("location"), "is a quarantine: nothing comes to it").into());
     }
     // A file of our own has it, and changes nothing.
-    if is_of_transfer(&row.name) {
+    if is_of_transfer(row.name.as_str()) {
         return Ok(None);
     }
     if row.quantity > 0 {
@@ -197,11 +197,11 @@ pub(crate) fn grant_to_come(
 
 /// What a receipt uses up: the supply that it names, if there is or was one of that name, or else the earliest.
 fn uses_of(cx: &Decide<'_>, receipt: &Receipt) -> Uses {
-    let Receipt { sku, location, unplanned, reference, .. } = receipt;
+    let Receipt { sku, location, unplanned, supply, .. } = receipt;
     if *unplanned {
         return Uses::Nothing;
     }
-    let Some(reference) = reference else { return Uses::Earliest };
+    let Some(reference) = supply else { return Uses::Earliest };
     let supplies = cx.draft.ledger.outlook(*sku, *location).map_or(&[][..], SupplyOutlook::supplies);
     if let Some(supply) = supplies.iter().find(|supply| supply.name.as_str() == reference) {
         return Uses::Named(supply.name.clone());
@@ -223,7 +223,7 @@ fn use_up_supply(
     let mut left = came;
     let supplies = cx.draft.ledger.outlook(sku, location).map_or(&[][..], SupplyOutlook::supplies);
     // Bounded by SUPPLIES_MAX, against those that the rows of one command used.
-    let is_meant = |supply: &Name| name.map_or(!is_of_transfer(supply), |name| supply == name);
+    let is_meant = |supply: &Name| name.map_or(!is_of_transfer(supply.as_str()), |name| supply == name);
     for supply in supplies.iter().filter(|supply| is_meant(&supply.name)) {
         // Rows before this one of the same record may have used some of it.
         let known = |of: &&mut SupplyUsed| (of.sku, of.location, &of.name) == (sku, location, &supply.name);

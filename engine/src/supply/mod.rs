@@ -33,8 +33,8 @@ pub use inbound::{Supply, SupplyKind};
 pub(crate) const OF_TRANSFER: &str = "transfer:";
 
 /// Whether a supply is of a transfer: it comes by the transfer alone, and no other receipt uses it up.
-pub(crate) fn is_of_transfer(name: &Name) -> bool {
-    name.as_str().starts_with(OF_TRANSFER)
+pub(crate) fn is_of_transfer(name: &str) -> bool {
+    name.starts_with(OF_TRANSFER)
 }
 
 /// What came of a supply. It is remembered as long as the log is kept after it last came, so that a supply which is told

@@ -337,6 +337,7 @@ impl Rows {
             change: units.into(),
             told_at,
             reference: Some(name.to_string()),
+            supply: Some(name.to_string()),
             unplanned: !is_supply,
         };
         let moved = move_cell(cx, cell, told, &mut self.receipts, &|field| format!("lines.{field}"))?;
