@@ -12,7 +12,7 @@ use crate::server::{Server, run as run_binary, verify};
 use crate::writers::{Writers, open_stock};
 
 /// Checkpoints often enough that backups are taken beside them.
-const SETTINGS: &str = "[journal]\ncheckpoint_bytes = 4194304\n";
+const SETTINGS: &str = "[journal]\nimage_bytes = 4194304\n";
 
 /// Backups of one directory, one chain.
 const BACKUPS_A_DIRECTORY: u64 = 25;

@@ -15,7 +15,7 @@ use crate::server::{Server, run as run_binary};
 use crate::writers::{Writers, open_stock};
 
 /// Checkpoints often enough that copies are taken while one replaces another.
-const SETTINGS: &str = "[journal]\ncheckpoint_bytes = 4194304\n";
+const SETTINGS: &str = "[journal]\nimage_bytes = 4194304\n";
 
 /// Copies of one directory, so that none grows beyond what can be verified in seconds.
 const COPIES_A_DIRECTORY: u64 = 40;

@@ -13,7 +13,7 @@ use crate::kill::{Report as Kills, World, rounds_on};
 use crate::server::Server;
 
 /// Checkpoints often enough to be caught at it.
-const SETTINGS: &str = "[journal]\ncheckpoint_bytes = 16384\n";
+const SETTINGS: &str = "[journal]\nimage_bytes = 16384\n";
 
 /// What goes wrong: a call of the kernel, by whichever file of the data directory, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -126,7 +126,8 @@ pub struct JournalConfig {
     pub sync_interval_ms: u64,
     /// How long events can be read and streams resumed.
     pub retention_seconds: u64,
-    /// Bytes of log after which a new checkpoint is taken.
+    /// Bytes of log after which a new checkpoint is taken. The setting keeps the name that files of operators have.
+    #[serde(rename = "image_bytes")]
     pub checkpoint_bytes: u64,
     /// Bytes of the file system that stay free.
     pub reserve_bytes: u64,

@@ -78,6 +78,29 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// One of which nothing is said but what it goes by.
+    pub fn of(kind: PolicyKind) -> Self {
+        Self {
+            kind,
+            to_locations: Vec::new(),
+            to_groups: Vec::new(),
+            from: Vec::new(),
+            skus: Vec::new(),
+            categories: Vec::new(),
+            attributes: Vec::new(),
+            min: None,
+            max: None,
+            cover_days_min: None,
+            cover_days_max: None,
+            idle_days: None,
+            pack: 1,
+            ready: false,
+            at: None,
+            starts_at: None,
+            ends_at: None,
+        }
+    }
+
     /// Whether it holds at `now`.
     pub fn is_in_force(&self, now: Timestamp) -> bool {
         self.starts_at.is_none_or(|start| start <= now) && self.ends_at.is_none_or(|end| now < end)

@@ -339,35 +339,13 @@ mod tests {
     const STORE: LocationId = LocationId(1);
     const OTHER: LocationId = LocationId(2);
 
-    fn policy(kind: PolicyKind) -> Policy {
-        Policy {
-            kind,
-            to_locations: Vec::new(),
-            to_groups: Vec::new(),
-            from: Vec::new(),
-            skus: Vec::new(),
-            categories: Vec::new(),
-            attributes: Vec::new(),
-            min: None,
-            max: None,
-            cover_days_min: None,
-            cover_days_max: None,
-            idle_days: None,
-            pack: 1,
-            ready: false,
-            at: None,
-            starts_at: None,
-            ends_at: None,
-        }
-    }
-
     fn min_max(min: u32, max: u32, pack: u32) -> Policy {
-        Policy { min: Some(min), max: Some(max), pack, ..policy(PolicyKind::MinMax) }
+        Policy { min: Some(min), max: Some(max), pack, ..Policy::of(PolicyKind::MinMax) }
     }
 
     fn cover(min: u32, max: u32, pack: u32) -> Policy {
         let (min, max) = (Some(min), Some(max));
-        Policy { cover_days_min: min, cover_days_max: max, pack, ..policy(PolicyKind::DaysOfCover) }
+        Policy { cover_days_min: min, cover_days_max: max, pack, ..Policy::of(PolicyKind::DaysOfCover) }
     }
 
     fn rebalance(idle: u32, above: u32, below: u32, min: u32) -> Policy {
@@ -376,7 +354,7 @@ mod tests {
             cover_days_max: Some(above),
             cover_days_min: Some(below),
             min: Some(min),
-            ..policy(PolicyKind::Rebalance)
+            ..Policy::of(PolicyKind::Rebalance)
         }
     }
 

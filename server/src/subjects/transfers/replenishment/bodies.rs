@@ -224,7 +224,7 @@ impl PolicyBody {
             None => known.map(|known| known.kind),
         };
         let kind = kind.ok_or_else(|| Problem::invalid("kind", "is needed"))?;
-        let mut policy = known.cloned().unwrap_or_else(|| nothing_said(kind));
+        let mut policy = known.cloned().unwrap_or_else(|| Policy::of(kind));
         policy.kind = kind;
         if let Some(to) = self.to {
             let to = to.unwrap_or_default();
@@ -265,28 +265,6 @@ impl PolicyBody {
         }
         check(&policy)?;
         Ok(policy)
-    }
-}
-
-fn nothing_said(kind: PolicyKind) -> Policy {
-    Policy {
-        kind,
-        to_locations: Vec::new(),
-        to_groups: Vec::new(),
-        from: Vec::new(),
-        skus: Vec::new(),
-        categories: Vec::new(),
-        attributes: Vec::new(),
-        min: None,
-        max: None,
-        cover_days_min: None,
-        cover_days_max: None,
-        idle_days: None,
-        pack: 1,
-        ready: false,
-        at: None,
-        starts_at: None,
-        ends_at: None,
     }
 }
 
