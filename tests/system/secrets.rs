@@ -408,6 +408,16 @@ fn bands_are_all_that_is_told_to_who_is_told_bands() {
     };
     let document = client.get("/openapi.json").unwrap().json();
     let mut walked = 0;
+    // What a policy would move follows from what there is.
+    let policy = json!({"kind": "min_max", "to": {"locations": ["s1"]}, "from": ["s2"], "min": 9000, "max": 20000});
+    let run = json!({"dry_run": true});
+    for (method, path, body) in [
+        ("PUT", "/v1/replenishment/p", &policy),
+        ("POST", "/v1/replenishment/run", &run),
+        ("DELETE", "/v1/replenishment/p", &Value::Null),
+    ] {
+        assert_eq!(ask(&mut client, &bound, method, path, body).status, 403, "{method} {path}");
+    }
     for key in [&bound, &free] {
         let id = own(&mut client, key, 2);
         let line = |quantity: u64| json!({"sku": "A", "location": "s1", "quantity": quantity});

@@ -101,11 +101,16 @@ impl<'a> Sight<'a> {
         item
     }
 
+    /// Whether a band may be all that is told of some cell: of none, where no rule tells bands, or to who keeps stock.
+    pub fn has_bands(&self) -> bool {
+        !self.looks_as.is_empty() && self.engine.state().rules.book().has_bands()
+    }
+
     /// How much of a SKU there is at a location, for who is told that alone; none for who is told numbers. Of several
     /// channels, the one that is told most counts.
     pub fn band_alone(&self, sku: SkuId, location: LocationId) -> Option<Band> {
         let state = self.engine.state();
-        if self.looks_as.is_empty() || !state.rules.book().has_bands() {
+        if !self.has_bands() {
             return None;
         }
         let mut band = None;

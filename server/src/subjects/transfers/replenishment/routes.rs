@@ -27,7 +27,7 @@ use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};
 use crate::http::page::Page;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, Slug};
 use crate::http::reply::{Reply, json_answer, replayed, unexpected};
 use crate::subjects::catalogue::routes::read;
 use crate::wire;
@@ -45,9 +45,16 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(get, set, remove))
 }
 
-/// Policies are about all places: a key that is bound to some sets and runs none.
-fn acts_everywhere(caller: &Caller) -> Result<(), Problem> {
-    caller.may_use_location("to", None)
+/// Policies are about all places: a key that is bound to some sets and runs none. What they would move follows from how
+/// much there is, so neither does one that is told bands and no numbers.
+fn acts_everywhere(engine: &Engine, caller: &Caller) -> Result<(), Problem> {
+    caller.may_use_location("to", None)?;
+    if Sight::of(engine, caller).has_bands() {
+        let detail =
+            "this key is bound to channels, and rules tell bands: policies are set and run with a key that is not";
+        return Err(Problem::new(Slug::Forbidden, detail));
+    }
+    Ok(())
 }
 
 /// What was told of a policy or a run.
@@ -105,7 +112,7 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
     let request = extract::json::<PolicyBody>(&app, request).await?;
     request.params.done()?;
     let (caller, body) = (request.caller, request.body);
-    acts_everywhere(&caller)?;
+    acts_everywhere(&app.engine, &caller)?;
     let state = app.engine.state();
     let mut tries = 0;
     let executed = loop {
@@ -155,7 +162,7 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
     let (parts, _) = request.into_parts();
     let name = Name::parse(&id).map_err(|_| Problem::not_found("policy"))?;
     let caller = extract::caller(&app, &parts, b"")?;
-    acts_everywhere(&caller)?;
+    acts_everywhere(&app.engine, &caller)?;
     let command = Command::SetPolicy(name, None, conditions::precondition(&parts.headers)?);
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
     let executed = app.execute(&caller, submit).await?;
@@ -189,7 +196,7 @@ pub async fn run(State(app): State<App>, payer: Payer, request: Request) -> Resu
     let request = extract::json::<RunBody>(&app, request).await?;
     request.params.done()?;
     let (caller, RunBody { policies, dry_run }) = (request.caller, request.body);
-    acts_everywhere(&caller)?;
+    acts_everywhere(&app.engine, &caller)?;
     let policies = chosen(&app, policies)?;
     let name = Name::from(format!("rr-{}", crockford(crate::random()?, 12)));
     let asked = Asked { name, policies, cells_max: app.config.replenishment.cells };
