@@ -27,18 +27,31 @@ pub fn import(shop: &mut Shop, path: &str, media_type: &str, body: &[u8]) -> Val
     answer.json()
 }
 
-/// Its lines without their order, and of stock what does not depend on when it was written.
+/// The lines of a file without their order, and of stock and supply what does not depend on when the file was written.
 fn said_by(kind: &str, text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    if kind == "stock" {
-        lines = lines.iter().map(|line| without_times(line)).collect();
+    match kind {
+        "stock" => lines.iter_mut().for_each(|line| *line = stock_without_times(line)),
+        "supply" => lines.iter_mut().for_each(|line| *line = supply_without_times(line)),
+        _ => {}
     }
     lines.sort();
     lines
 }
 
-/// SKU, location, stock and safety stock of a row.
-fn without_times(row: &str) -> String {
+/// SKU, location, stock and safety stock of a row of stock.
+fn stock_without_times(row: &str) -> String {
+    let fields = fields(row);
+    [0, 1, 2, 4].map(|at| fields[at].as_str()).join(",")
+}
+
+/// A row of supply without `as_of`, which tells the moment of the export where a receipt has used the supply.
+fn supply_without_times(row: &str) -> String {
+    fields(row)[..6].join(",")
+}
+
+/// The fields of a row as they are written, quotes included.
+fn fields(row: &str) -> Vec<String> {
     let (mut fields, mut quoted) = (vec![String::new()], false);
     for character in row.chars() {
         match character {
@@ -49,7 +62,7 @@ fn without_times(row: &str) -> String {
             }
         }
     }
-    [0, 1, 2, 4].map(|at| fields[at].as_str()).join(",")
+    fields
 }
 
 /// Out and in again is the same: on the spot, twice, where each file logs that it came and nothing else; and in an empty
