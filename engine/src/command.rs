@@ -17,11 +17,14 @@ pub use crate::stock::command::{AsOf, Count, Movement};
 pub use crate::supply::command::SupplyFields;
 
 use crate::catalogue::command as catalogue;
+use crate::catalogue::names::ThingKind;
 use crate::demand::command as demand;
-use crate::event::{Cause, Few, ImportKind, Imported, ThingKind};
 use crate::ids::{Name, ReservationId};
 use crate::imports::command as imports;
+use crate::imports::imported::{ImportKind, Imported};
 use crate::kernel::asked::Asked;
+use crate::kernel::cause::Cause;
+use crate::kernel::few::Few;
 use crate::kernel::patch::Patch;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;

@@ -4,7 +4,7 @@
 //! locations where a group is concerned; what is at a location or goes through a channel is counted as it comes and goes.
 
 use crate::catalogue::Registry;
-use crate::event::ThingKind;
+use crate::catalogue::names::ThingKind;
 use crate::ids::{GroupId, LocationId, Name, SkuId};
 pub use crate::kernel::holder::Holder;
 use crate::kernel::holder::TOLD_MAX;

@@ -37,12 +37,13 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::catalogue::gtin::Gtin;
-use crate::event::{Definitions, MadeUp, Purpose};
+use crate::catalogue::names::{Definitions, MadeUp};
 use crate::hash::{self, Part, Place, StateHash};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::kernel::id_set::IdSet;
 use crate::level::StockChange;
 use crate::matrix::Arena;
+use crate::reservations::promise::Purpose;
 
 pub use details::{
     BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,

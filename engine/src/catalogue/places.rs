@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use crate::catalogue::business_time::{self, BusinessHours};
 use crate::catalogue::geo::Point;
 use crate::catalogue::{Catalogue, LocationHours, ServiceDetails};
-use crate::event::Purpose;
 use crate::ids::{GroupId, LocationId, Timestamp};
+use crate::reservations::promise::Purpose;
 
 /// A location as questions about distance and time see it.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! Refusals of names.
 
 use super::Catalogue;
-use crate::command::Refusal;
 use crate::ids::Name;
+use crate::refusal::Refusal;
 
 /// Declared channels that a refusal names.
 const CHANNELS_TOLD: usize = 20;

@@ -12,12 +12,16 @@
 use crate::catalogue::Catalogue;
 use crate::catalogue::event::Event;
 use crate::catalogue::holders::stands;
-use crate::command::{Failure, NameRef, Refusal, Reserve, Short};
+use crate::catalogue::names::{Definitions, ThingKind};
 use crate::decide::draft::Draft;
 use crate::decide::{Decide, Decision, effect_of};
-use crate::event::{Cause, Definitions, Thing, ThingKind};
 use crate::ids::{LocationId, Name, SkuId};
+use crate::kernel::cause::Cause;
+use crate::kernel::name_ref::NameRef;
 use crate::level::Constraint;
+use crate::refusal::{Failure, Refusal, Short};
+use crate::reservations::command::Reserve;
+use crate::told::Thing;
 
 /// How a retired SKU comes back.
 const SKU_REMEDY: &str = "PUT /v1/skus/{sku}, or import skus";

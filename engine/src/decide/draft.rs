@@ -10,17 +10,23 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::catalogue::holders::stands;
+use crate::catalogue::names::{Definitions, MadeUp};
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
-use crate::command::{Completion, Failure, Loaded, NameRef, Refusal};
 use crate::effect::{At, Described, Effect, Inbound, Step};
-use crate::event::{Cause, CellAfter, CellToCome, Definitions, Event, Few, MadeUp, Record, Thing, Told};
+use crate::event::{Event, Record};
 use crate::ids::{
     ChannelId, GroupId, LOCATIONS_MAX, LocationId, NAME_CHARACTERS_MAX, Name, ReservationId, Seq, SkuId, Timestamp,
 };
 use crate::journal::{BatchBuilder, push_record};
+use crate::kernel::cause::Cause;
+use crate::kernel::cell_after::CellAfter;
+use crate::kernel::few::Few;
 use crate::kernel::maps::empty;
+use crate::kernel::name_ref::NameRef;
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::matrix::CellId;
+use crate::outcome::{Completion, Loaded};
+use crate::refusal::{Failure, Refusal};
 use crate::reservations::holds::Holds;
 use crate::reservations::ledger::{Ledger, Shift};
 use crate::reservations::plan::Shelf;
@@ -29,8 +35,9 @@ use crate::rules::{Book, Gate};
 use crate::settings::NameSettings;
 use crate::state::State;
 use crate::supply::SupplyOutlook;
-use crate::supply::coming::AT_RISK_TOLD_MAX;
-use crate::supply::coming::risks;
+use crate::supply::coming::{AT_RISK_TOLD_MAX, risks};
+use crate::supply::received::CellToCome;
+use crate::told::{Thing, Told};
 use crate::{catalogue, told};
 
 /// A cell as the batch so far leaves it.

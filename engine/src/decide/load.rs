@@ -3,7 +3,8 @@
 //! A row that says what is known is counted as unchanged and logs nothing. A row that is wrong is told by its line and
 //! spoils nothing else, unless the import is atomic: then one wrong row refuses all.
 
-use crate::event::{Event, RowError};
+use crate::event::Event;
+use crate::imports::imported::RowError;
 use crate::outcome::Loaded;
 use crate::refusal::{Failure, Refusal};
 

@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use crate::event::{LostDemand, Purpose};
+use crate::demand::lost_demand::LostDemand;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
+use crate::reservations::promise::Purpose;
 
 /// Rows that are noted soon, without waiting for long.
 const MANY: usize = 1000;

@@ -1,6 +1,8 @@
 //! Refused lines are noted as lost demand.
 
-use crate::command::{Failure, NameRef, Refusal, Reserve};
+use crate::kernel::name_ref::NameRef;
+use crate::refusal::{Failure, Refusal};
+use crate::reservations::command::Reserve;
 use crate::state::State;
 
 impl State {

@@ -6,18 +6,23 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{
-    Command, Failure, GroupLine, Movement, NameRef, Refusal, Reserve, ReserveLine, RuleFields, SUPERSEDES_MAX, Short,
-};
-use crate::event::{Few, MovementKind, Purpose};
+use crate::command::Command;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::kernel::few::Few;
+use crate::kernel::name_ref::NameRef;
 use crate::level::{Constraint, LINE_QUANTITY_MAX, StockChange};
 use crate::matrix::{CellId, StockCell};
+use crate::refusal::{Failure, Refusal, Short};
 use crate::reservations::ReservationState;
 use crate::reservations::bounds::Bounds;
+use crate::reservations::command::{GroupLine, Reserve, ReserveLine, SUPERSEDES_MAX};
 use crate::reservations::holds::check_request;
+use crate::reservations::promise::Purpose;
+use crate::rules::command::RuleFields;
 use crate::rules::{Book, Gate, Limits, RuleId};
 use crate::state::State;
+use crate::stock::command::Movement;
+use crate::stock::movement::MovementKind;
 use crate::{reservations, stock};
 
 /// A promise that is asked for, by name.

@@ -204,7 +204,7 @@ mod tests {
         let all = Definitions { groups: vec![(GroupId(0), name("g"))], skus: vec![sku.clone()], ..*of_shop() };
         let counted = |location: LocationId, safety_stock: u32, time: u64| {
             let level = StockLevel { on_hand: 0, reserved: 0 };
-            Event::Stock(stock::event::Event::Counted(vec![crate::event::Counted {
+            Event::Stock(stock::event::Event::Counted(vec![crate::stock::movement::Counted {
                 counted: 0,
                 expected: 0,
                 counted_at: Timestamp(time),

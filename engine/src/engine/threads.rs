@@ -11,11 +11,12 @@ use crossbeam::channel::{Receiver, Sender};
 
 use super::intake::Sleeper;
 use super::shared::{CheckpointRequest, IDLE_MS, Shared};
-use crate::command::{Command, Queued, Told};
+use crate::command::{Command, Queued};
 use crate::engine::checkpoint;
 use crate::engine::sequencer::{Cycle, Sequencer};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::Journal;
+use crate::outcome::Told;
 use crate::{catalogue, demand};
 
 /// Channels whose ids may go back after one checkpoint: what one record names.

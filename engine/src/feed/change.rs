@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 
 use crate::catalogue::Catalogue;
-use crate::event::CellAfter;
 use crate::ids::Seq;
+use crate::kernel::cell_after::CellAfter;
 use crate::stock::lens::{CellView, Lens};
 
 /// What became of a cell, and how that reads on the wire: written once for each form, whoever is the first to need it.

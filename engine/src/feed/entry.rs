@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::catalogue::names::Definitions;
 use crate::effect::{Described, Effect, Naming, RuleChange};
-use crate::event::{CellAfter, Definitions, Record};
+use crate::event::Record;
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
+use crate::kernel::cell_after::CellAfter;
 use crate::level::IN_QUARANTINE;
 use crate::rules::Book;
 

@@ -1,11 +1,11 @@
 //! The events of imports.
 
 use super::imported::Imported;
-use crate::command::Outcome;
 use crate::effect::Tell;
 use crate::ids::Seq;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
+use crate::outcome::Outcome;
 
 tagged! {
     /// What can happen to an import.

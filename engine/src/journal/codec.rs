@@ -9,8 +9,9 @@ use anaquel_log::{Batch, BatchBuilder, CodecError, LENGTH_BYTES, decode_record};
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::event::{Cause, Event, IdempotencyKey, Record};
+use crate::event::{Event, Record};
 use crate::ids::{Name, Seq};
+use crate::kernel::cause::{Cause, IdempotencyKey};
 
 #[derive(Serialize)]
 struct StoredRef<'a> {

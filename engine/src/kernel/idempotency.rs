@@ -32,9 +32,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
-use crate::event::IdempotencyKey;
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::journal::ReadError;
+use crate::kernel::cause::IdempotencyKey;
 
 /// Wakes a request that waits for the first one with its key.
 pub type Wake = Box<dyn FnOnce() + Send + Sync>;

@@ -12,12 +12,12 @@
 
 use smallvec::SmallVec;
 
-use crate::event::{OrderDay, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp};
 use crate::planning::pickup::{PickupPlace, PickupQuestion, Stock};
 use crate::reservations::ReservationState;
 use crate::reservations::ledger::Counted;
 use crate::reservations::plan::{self, Plan, World};
+use crate::reservations::promise::{OrderDay, Purpose};
 use crate::reservations::shelves::Shelves;
 use crate::rules::{Effect, Kind};
 use crate::state::State;

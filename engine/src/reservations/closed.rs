@@ -16,9 +16,10 @@ use smallvec::SmallVec;
 
 use super::record::Stretch;
 use super::record::{Reservation, ReservationState};
-use crate::event::{Few, OrderDay};
 use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, Seq, Timestamp};
+use crate::kernel::few::Few;
+use crate::reservations::promise::OrderDay;
 
 /// What memory keeps of a closed reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

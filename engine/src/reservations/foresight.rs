@@ -1,8 +1,9 @@
 //! What is known of a command before it is decided, from the state that it will meet.
 
-use crate::command::{Failure, Refusal, StepRequest};
 use crate::ids::ReservationId;
+use crate::refusal::{Failure, Refusal};
 use crate::reservations::Verdict;
+use crate::reservations::command::StepRequest;
 use crate::state::State;
 
 impl State {

@@ -6,9 +6,9 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::command::{Failure, Refusal};
 use crate::ids::{ChannelId, ReservationId};
 use crate::kernel::maps::empty;
+use crate::refusal::{Failure, Refusal};
 use crate::reservations::bounds::{Bound, Whose};
 use crate::reservations::{Reservation, ReservationState};
 

@@ -14,10 +14,11 @@ use smallvec::SmallVec;
 
 use crate::catalogue::business_time::HORIZON_DAYS;
 use crate::effect::{At, Inbound};
-use crate::event::{OrderDay, Purpose, QueuePosition, SupplySet, SupplyUsed};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::reservations::promise::{OrderDay, Purpose, QueuePosition};
 use crate::reservations::{Reservation, ReservationState};
 use crate::rules::RuleId;
+use crate::supply::received::{SupplySet, SupplyUsed};
 use crate::supply::{Came, Supply, SupplyOutlook, Waiting};
 
 /// What a quota counts apart: each SKU, and each time that it came into force.

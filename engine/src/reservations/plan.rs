@@ -27,11 +27,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::catalogue::Catalogue;
-use crate::event::{LineTerms, Purpose};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId};
 use crate::level::{StockLevel, UNCOUNTED_MAX};
 use crate::matrix::StockCell;
 use crate::reservations::ledger::{Counted, OpenUnits, Used};
+use crate::reservations::promise::{LineTerms, Purpose};
 use crate::rules::{Amount, Book, Effect, RuleId, Standing};
 use crate::settings::Budget;
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalogue::Catalogue;
-use crate::event::Purpose;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::reservations::ledger::{Counted, Ledger, Used};
 use crate::reservations::plan::{self, FromGroup, Of, OpenKind, Plan, Shelf, World};
+use crate::reservations::promise::Purpose;
 use crate::rules::Book;
 use crate::settings::Budget;
 use crate::state::State;

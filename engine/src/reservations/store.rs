@@ -20,9 +20,9 @@ use dashmap::DashMap;
 use super::closed::{Closed, Lanes, Pages, closed_at, texts_of};
 use super::ordered::Ordered;
 use super::record::{Reservation, ReservationState};
-use crate::event::Few;
 use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
+use crate::kernel::few::Few;
 
 /// `2^SEGMENT_BITS` neighbouring ids share a segment.
 const SEGMENT_BITS: u32 = 8;

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{Few, Purpose};
 use crate::ids::{ChannelId, LocationId, ReservationId, Seq, SkuId, Timestamp};
+use crate::kernel::few::Few;
+use crate::reservations::promise::Purpose;
 use crate::reservations::{self, ReservationState};
 
 type Units = SmallVec<[(u16, u32); 1]>;

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::event::{BackorderDated, LineBackorder, QueuePosition};
 use crate::ids::{Seq, Timestamp};
+use crate::reservations::promise::{LineBackorder, QueuePosition};
+use crate::supply::received::BackorderDated;
 
 /// What a line waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

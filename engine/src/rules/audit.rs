@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Amount, Effect, Kind, Rule, RuleId};
+use crate::catalogue::names::Definitions;
 use crate::catalogue::{LocationKind, SkuDetails};
 use crate::effect::{At, Described, RuleChange};
-use crate::event::Definitions;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
 use crate::state::State;

@@ -10,8 +10,8 @@ use super::Book;
 use super::rule::RuleId;
 use super::standing::Standing;
 use crate::catalogue::{Catalogue, SkuDetails};
-use crate::event::RuleSet;
 use crate::ids::{Name, Seq, SkuId, Timestamp};
+use crate::rules::set::RuleSet;
 
 impl RuleSet {
     /// The rule as it stands once it is set at `seq`; none where it was removed.

@@ -1,13 +1,14 @@
 //! Deciding movements and counts: physical truth, which is recorded rather than refused.
 
-use crate::command::{AsOf, Count, Failure, Movement, Refusal};
 use crate::decide::draft::{Answer, CellChange};
 use crate::decide::{Decide, Decision, left};
-use crate::event::{Cause, Counted, Moved, MovementKind};
 use crate::ids::{LocationId, SkuId, Timestamp};
+use crate::kernel::cause::Cause;
 use crate::level::{CORRECTED_ON_HAND_MIN, IN_QUARANTINE, ON_HAND_RANGE, StockChange, StockLevel};
-use crate::stock::command::Command;
+use crate::refusal::{Failure, Refusal};
+use crate::stock::command::{AsOf, Command, Count, Movement};
 use crate::stock::event::Event;
+use crate::stock::movement::{Counted, Moved, MovementKind};
 use crate::supply::decide::{Receipt, log_moved};
 use crate::supply::is_of_transfer;
 

@@ -2,12 +2,12 @@
 
 use super::confirmed::CountsConfirmed;
 use super::movement::{Counted, Moved};
-use crate::command::Outcome;
 use crate::effect::{Effect, Tell};
 use crate::ids::Seq;
 use crate::kernel::cell_after::CellAfter;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
+use crate::outcome::Outcome;
 
 tagged! {
     /// What can happen to stock.

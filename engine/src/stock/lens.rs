@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::catalogue::Catalogue;
-use crate::event::CellAfter;
 use crate::ids::{ChannelId, LocationId, SkuId};
+use crate::kernel::cell_after::CellAfter;
 use crate::level::{Floor, IN_QUARANTINE, StockLevel};
 use crate::matrix::{RowCells, StockCell};
 use crate::rules::{Band, Book, Gate, RowTerms, WholeRow};

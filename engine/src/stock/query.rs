@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::catalogue::{GroupDetails, Versioned};
-use crate::event::Purpose;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{IN_QUARANTINE, LINE_QUANTITY_MAX};
 use crate::matrix::StockCell;
+use crate::reservations::promise::Purpose;
 use crate::reservations::shelves::Shelves;
 use crate::state::State;
 pub(crate) use crate::stock::lens::RowLens;

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::catalogue::business_time::HORIZON_DAYS;
 use crate::effect::{At, Made};
-use crate::event::{
-    Arranged, BackorderDated, Fill, LineBackorder, Moved, MovementKind, OrderDay, Purpose, QueuePosition, SupplySet,
-    SupplyUsed,
-};
 use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
+use crate::reservations::promise::{Arranged, LineBackorder, OrderDay, Purpose, QueuePosition};
 use crate::rules::audit::RuleAudit;
 use crate::rules::{Effect, Kind};
 use crate::state::State;
+use crate::stock::movement::{Moved, MovementKind};
+use crate::supply::received::{BackorderDated, Fill, SupplySet, SupplyUsed};
 use crate::supply::{Waiting, is_of_transfer};
 
 type Cell = (SkuId, LocationId);

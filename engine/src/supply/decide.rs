@@ -3,21 +3,24 @@
 //! What comes goes to promises in the order in which they were made. A receipt fills them in its own record; whatever
 //! else frees units fills those that no supply covers, in a record right behind. So nobody slips in between.
 
+use crate::decide::draft::{Answer, Telling, What};
+use crate::decide::{Decide, Decision, effect_of};
+use crate::event::Event;
+use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
+use crate::kernel::cause::Cause;
+use crate::level::StockChange;
+use crate::refusal::{Failure, Refusal};
 use crate::reservations::decide::moves::new_plan;
+use crate::reservations::plan::{self, Plan};
+use crate::reservations::promise::Purpose;
+use crate::stock::movement::Moved;
+use crate::supply::command::{Command, SupplyFields};
+use crate::supply::received::{Fill, Received, SupplySet, SupplyUsed};
+use crate::supply::{Grant, SupplyOutlook, is_of_transfer};
+use crate::{stock, supply};
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
-
-use crate::command::{Failure, Refusal, SupplyFields};
-use crate::decide::draft::{Answer, Telling, What};
-use crate::decide::{Decide, Decision, effect_of};
-use crate::event::{Cause, Event, Fill, Moved, Purpose, Received, SupplySet, SupplyUsed};
-use crate::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
-use crate::level::StockChange;
-use crate::reservations::plan::{self, Plan};
-use crate::supply::command::Command;
-use crate::supply::{Grant, SupplyOutlook, is_of_transfer};
-use crate::{stock, supply};
 
 /// Supplies set so far by a command, which what follows in it must see.
 pub(crate) type Fresh = BTreeMap<(SkuId, LocationId, Name), SupplySet>;

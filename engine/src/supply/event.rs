@@ -1,11 +1,11 @@
 //! The events of inbound supply.
 
 use super::received::{BackorderDated, Fill, Received, SupplySet};
-use crate::command::Outcome;
 use crate::effect::{Effect, Inbound, Tell};
 use crate::ids::Seq;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
+use crate::outcome::Outcome;
 
 tagged! {
     /// What can happen to inbound supply, and to those who wait for it.

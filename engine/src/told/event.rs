@@ -1,10 +1,10 @@
 //! The event by which a keyed request that sets something keeps its answer.
 
 use super::Told;
-use crate::command::Outcome;
 use crate::effect::Tell;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
+use crate::outcome::Outcome;
 
 tagged! {
     /// What callers were told.

@@ -14,8 +14,8 @@ pub use balance::{Cell, Verdict};
 
 use self::balance::{Terms, balance};
 use crate::catalogue::names::TRANSFER_CHANNEL;
-use crate::event::CellAfter;
 use crate::ids::{LocationId, Name, Seq, SkuId, Timestamp};
+use crate::kernel::cell_after::CellAfter;
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::matrix::StockCell;
 use crate::rules::Conditions;

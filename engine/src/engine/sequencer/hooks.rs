@@ -2,13 +2,13 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::command::Completion;
 use crate::decide::draft::{Answer, Decided};
 use crate::decide::{Decide, Decision};
-use crate::event::Few;
 use crate::ids::{ReservationId, Timestamp};
+use crate::kernel::few::Few;
 use crate::level::StockChange;
 use crate::matrix::CellId;
+use crate::outcome::Completion;
 use crate::{reservations, rules, stock, supply};
 
 /// Cells among which one is found by looking at each.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::RuleFields;
 use crate::effect::{Effect, Step};
-use crate::event::{LineChange, Record};
+use crate::event::Record;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel};
+use crate::reservations::promise::LineChange;
+use crate::rules::command::RuleFields;
 use crate::rules::{Conditions, Rule};
 use crate::state::State;
 

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::question::{Before, Question, Tallies, members, present_units};
+use crate::demand::lost_demand::LostDemand;
 use crate::effect::{Described, Effect, Made, Naming, RuleChange, Step};
-use crate::event::{Fill, LineChange, LostDemand, OrderDay, Purpose, Record};
+use crate::event::Record;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::level::{StockChange, StockLevel, UNCOUNTED_MAX};
+use crate::reservations::promise::{LineChange, OrderDay, Purpose};
 use crate::rules::audit::{Planned, RuleAudit};
 use crate::rules::{Effect as RuleEffect, Kind, Rule, RuleId};
 use crate::state::State;
+use crate::supply::received::Fill;
 
 type Cell = (SkuId, LocationId);
 

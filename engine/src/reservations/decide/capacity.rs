@@ -1,13 +1,12 @@
 //! How many orders a location takes on in one of its days.
 
 use crate::decide::Decide;
-use std::collections::BTreeMap;
-
-use crate::command::Reserve;
-use crate::event::{OrderDay, Purpose};
 use crate::ids::LocationId;
+use crate::reservations::command::Reserve;
 use crate::reservations::plan::Plan;
+use crate::reservations::promise::{OrderDay, Purpose};
 use crate::rules::{Effect, Kind, RuleId};
+use std::collections::BTreeMap;
 
 /// What the days of locations have room for, as far as one promise asks.
 pub(crate) struct Days {

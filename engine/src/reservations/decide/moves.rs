@@ -1,15 +1,14 @@
 //! Planning on the draft, and logging what has to move for a plan.
 
-use crate::decide::Decide;
-use std::sync::Arc;
-
 use crate::catalogue::Catalogue;
+use crate::decide::Decide;
 use crate::decide::draft::Draft;
-use crate::event::{Move, Purpose, Reallocated};
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
 use crate::reservations::event::Event;
 use crate::reservations::ledger::{Counted, Used};
 use crate::reservations::plan::{Moving, Of, OpenKind, Plan, Shelf, World};
+use crate::reservations::promise::{Move, Purpose, Reallocated};
+use std::sync::Arc;
 
 impl World for Draft {
     fn catalogue(&self) -> &Catalogue {

@@ -1,21 +1,21 @@
 //! Deciding where promises are: making the location of one that was asked of a group public, and moving one elsewhere.
 
-use crate::reservations::decide::moves::log_moves;
-use crate::reservations::decide::moves::new_plan;
-use crate::reservations::decide::moves::shift_units;
-use rustc_hash::FxHashMap;
-
-use super::reserve::LINES_MAX;
-use crate::command::{Failure, Reallocation, Refusal, Short};
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
-use crate::event::{Cause, Reallocated};
 use crate::ids::{GroupId, LocationId, ReservationId, SkuId};
+use crate::kernel::cause::Cause;
 use crate::level::Constraint;
+use crate::refusal::{Failure, Refusal, Short};
+use crate::reservations::command::Reallocation;
+use crate::reservations::decide::moves::{log_moves, new_plan, shift_units};
 use crate::reservations::event::Event;
 use crate::reservations::ledger::Shift;
 use crate::reservations::plan::{self, Moving, Plan};
+use crate::reservations::promise::Reallocated;
 use crate::reservations::{Line, Reservation};
+use rustc_hash::FxHashMap;
+
+use super::reserve::LINES_MAX;
 
 /// Units of one line that are to be in another place, or to stay where they are.
 struct Wanted {

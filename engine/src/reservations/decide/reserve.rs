@@ -3,31 +3,32 @@
 
 use crate::catalogue::release::channel_of;
 use crate::catalogue::retire::check_stands;
-use crate::reservations::decide::capacity::days_of;
-use crate::reservations::decide::capacity::full_day;
-use crate::reservations::decide::moves::log_moves;
-use crate::reservations::decide::moves::new_plan;
+use crate::decide::draft::{Answer, Draft};
+use crate::decide::{Decide, Decision};
+use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
+use crate::kernel::cause::Cause;
+use crate::kernel::few::Few;
+use crate::level::{Constraint, StockChange};
+use crate::refusal::{Failure, Refusal, Short};
+use crate::reservations::command::{GroupLine, Reserve};
+use crate::reservations::decide::capacity::{days_of, full_day};
+use crate::reservations::decide::moves::{log_moves, new_plan};
+use crate::reservations::event::Event;
+use crate::reservations::ledger::{Counted, Shift};
+use crate::reservations::plan::{self, FromGroup, Plan, World};
+use crate::reservations::promise::{
+    Arranged, LineBackorder, LineChange, LineTerms, OrderDay, Promised, Purpose, QueuePosition, Replaced, Reserved,
+    ReservedLine, Superseded,
+};
+use crate::reservations::{Backorder, ReservationState};
+use crate::rules::{Kind, RuleId};
+use crate::supply::Grant;
 use crate::supply::decide::grant_to_come;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::capacity::Days;
-use crate::command::{Failure, GroupLine, Refusal, Reserve, Short};
-use crate::decide::draft::{Answer, Draft};
-use crate::decide::{Decide, Decision};
-use crate::event::{
-    Arranged, Cause, Few, LineBackorder, LineChange, LineTerms, OrderDay, Promised, Purpose, QueuePosition, Replaced,
-    Reserved, ReservedLine, Superseded,
-};
-use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
-use crate::level::{Constraint, StockChange};
-use crate::reservations::event::Event;
-use crate::reservations::ledger::{Counted, Shift};
-use crate::reservations::plan::{self, FromGroup, Plan, World};
-use crate::reservations::{Backorder, ReservationState};
-use crate::rules::{Kind, RuleId};
-use crate::supply::Grant;
 
 /// What all lines together ask of one cell.
 struct Demand {
@@ -404,8 +405,9 @@ fn place_in_locations(
                 _ => Constraint::Supply,
             };
             if available < demand.requested && (!reserve.allow_partial || available == 0) {
-                let asks =
-                    |line: &crate::command::ReserveLine| (line.sku, line.location) == (demand.sku, demand.location);
+                let asks = |line: &crate::reservations::command::ReserveLine| {
+                    (line.sku, line.location) == (demand.sku, demand.location)
+                };
                 let line = reserve.line_number(reserve.lines.iter().position(asks).unwrap_or_default());
                 let (requested, limit) = (demand.requested, plan.over());
                 shorts.push(Short { line, requested, available, constraint, rule, limit });
@@ -428,7 +430,7 @@ fn place_in_locations(
             demand.granted -= *present;
         }
     }
-    let place = |(nth, line): (usize, &crate::command::ReserveLine)| {
+    let place = |(nth, line): (usize, &crate::reservations::command::ReserveLine)| {
         let of = |demand: &Demand| (demand.sku, demand.location) == (line.sku, line.location);
         let at = demands.iter().position(of).expect("every line is part of a demand");
         let demand = demands.get_mut(at).expect("just found");

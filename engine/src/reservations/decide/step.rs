@@ -1,15 +1,18 @@
 //! Deciding a step in a reservation's life, and ending those whose deadline passed.
 
-use crate::command::{Failure, LineUnits, Refusal, StepRequest};
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
-use crate::event::{
-    Cancelled, Cause, Collected, Confirmed, Expired, Extended, Few, LineChange, PickupBySet, Purpose, Readied,
-};
 use crate::ids::{ReservationId, Timestamp, crockford};
+use crate::kernel::cause::Cause;
+use crate::kernel::few::Few;
 use crate::level::StockChange;
+use crate::refusal::{Failure, Refusal};
+use crate::reservations::command::{LineUnits, StepRequest};
 use crate::reservations::decide::reallocate::reallocate_lines;
 use crate::reservations::event::Event;
+use crate::reservations::promise::{
+    Cancelled, Collected, Confirmed, Expired, Extended, LineChange, PickupBySet, Purpose, Readied,
+};
 use crate::reservations::{Line, Reservation, Verdict};
 use smallvec::SmallVec;
 

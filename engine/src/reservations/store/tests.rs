@@ -1,10 +1,11 @@
 use super::*;
-use crate::event::{Event, Expired, LineChange, Purpose, Record, Reserved, ReservedLine};
+use crate::event::{Event, Record};
 use crate::level::StockLevel;
 use crate::reservation;
+use crate::reservations::promise::{Expired, LineChange, Purpose, Reserved, ReservedLine};
 
 fn made(id: u64, customer: &str, sku: u32, location: u32) -> Reservation {
-    let cell = crate::event::CellAfter {
+    let cell = crate::kernel::cell_after::CellAfter {
         sku: SkuId(sku),
         location: LocationId(location),
         level: StockLevel { on_hand: 0, reserved: 0 },
@@ -32,7 +33,7 @@ fn made(id: u64, customer: &str, sku: u32, location: u32) -> Reservation {
 fn expire(store: &ReservationStore, id: u64, at: u64) {
     store.change(ReservationId(id), |reservation| {
         let (reservation_id, line) = (reservation.id, &reservation.lines[0]);
-        let cell = crate::event::CellAfter {
+        let cell = crate::kernel::cell_after::CellAfter {
             sku: line.sku,
             location: line.location,
             level: StockLevel { on_hand: 0, reserved: 0 },
