@@ -23,7 +23,7 @@ use crate::http::budget::aside::Aside;
 use crate::http::budget::link::Links;
 use crate::http::budget::pace::Pace;
 use crate::http::problem::{Problem, Slug};
-use crate::stream::Streams;
+use crate::stream::streams::Streams;
 use crate::subjects::reservations::codes::Codes;
 use crate::telemetry::machine::Machine;
 use crate::telemetry::traces::{self, Traces};

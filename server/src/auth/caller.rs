@@ -8,8 +8,8 @@ use axum::extract::FromRequestParts;
 use http::Extensions;
 use http::request::Parts;
 
+use crate::auth::network::network;
 use crate::auth::principal::Principal;
-use crate::auth::rates::network;
 use crate::auth::{Scope, digest};
 use crate::http::budget::{Payer, Who};
 use crate::http::problem::Problem;

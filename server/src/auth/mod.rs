@@ -21,6 +21,7 @@ mod files;
 pub mod hosts;
 pub mod identity;
 pub mod keys;
+pub(crate) mod network;
 pub mod origins;
 pub mod principal;
 pub mod proxies;

@@ -1,7 +1,7 @@
 //! Requests a second, by address and by key. None are counted unless a limit is set.
 
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::auth::Identity;
+use crate::auth::network::network;
 use crate::config::LimitsConfig;
 use crate::http::problem::{Problem, Slug};
 
@@ -69,17 +70,6 @@ impl Rates {
                 .with("limit", limit)
                 .retry_after(seconds.max(1))
         })
-    }
-}
-
-/// Whom an address stands for: of the sixth version, everybody has a whole network of them.
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(address) => address.into(),
-            None => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        },
-        IpAddr::V4(_) => address,
     }
 }
 

@@ -14,11 +14,10 @@ mod request;
 mod session;
 mod socket;
 mod sse;
-mod streams;
+pub mod streams;
 pub mod words;
 
 pub use request::read as read_message;
-pub use streams::Streams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::auth::rates::network;
+use crate::auth::network::network;
 use crate::config::LimitsConfig;
 use crate::http::budget::shares::{Shares, fair};
 use crate::lock::lock;

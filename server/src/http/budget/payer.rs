@@ -11,8 +11,8 @@ use http::Extensions;
 use http::request::Parts;
 
 use crate::auth::Identity;
+use crate::auth::network::network;
 use crate::auth::principal::{Peer, Principal};
-use crate::auth::rates::network;
 use crate::http::budget::link::Link;
 
 /// Who pays: a key with all that took its place, a subject of an issuer of tokens, or, where nobody has to say who they are, an address.
