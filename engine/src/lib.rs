@@ -128,9 +128,9 @@ pub use demand::lost;
 
 pub use engine::directory::{NewEpoch, RESTORED};
 pub use engine::{
-    Clock, Engine, Health, OldLog, admission, backup, checkpoint, counters, identity, recovery, sequencer, verify,
-    watch,
+    Engine, Health, OldLog, admission, backup, checkpoint, counters, identity, recovery, sequencer, verify, watch,
 };
+pub use kernel::clock::Clock;
 pub use kernel::{clock, idempotency, patch};
 pub use planning::{advice, pickup, sourcing, what_if};
 pub use reservations as reservation;

@@ -130,6 +130,23 @@ impl Imports {
         arrows.into_iter().map(|((from, to), names)| (short(from), short(to), names)).collect()
     }
 
+    /// Names that a file takes through a file which only hands them on from another folder of the crate: the file, and the
+    /// path as it is written.
+    pub fn detours(&self) -> Vec<(String, String)> {
+        let mut detours = BTreeSet::new();
+        for source in self.sources.values() {
+            for path in &source.paths {
+                let deepest = (1..path.len()).rev().find(|length| self.sources.contains_key(&path[..*length]));
+                let Some((module, [name, ..])) = deepest.map(|length| path.split_at(length)) else { continue };
+                let origin = self.sources.get(module).and_then(|hub| hub.exports.get(name));
+                if origin.is_some_and(|origin| origin.first() != module.first()) {
+                    detours.insert((source.file.to_string_lossy().into_owned(), path.join("::")));
+                }
+            }
+        }
+        detours.into_iter().collect()
+    }
+
     /// Files that reach each other, circle by circle, each with the arrows inside it.
     pub fn circles(&self) -> Vec<Vec<Arrow>> {
         let arrows = self.arrows();

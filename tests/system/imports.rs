@@ -24,6 +24,21 @@ fn no_crate_has_a_circle() {
     assert!(told.is_empty(), "{told}");
 }
 
+/// A list that hands on names of all subjects would tie whoever uses one of them to all the others.
+#[test]
+fn every_name_is_taken_from_the_file_or_the_folder_that_defines_it() {
+    for folder in ["engine/cells", "engine/log", "engine", "server", "loadtest", "bench"] {
+        let detours = Imports::read(&anaquel_tests::root().join(format!("{folder}/src/lib.rs"))).detours();
+        assert!(detours.is_empty(), "{folder}: {detours:#?}");
+    }
+    let (lib, list) = (("", "pub mod a; pub mod b; pub mod list;"), ("list", "pub use crate::b::B;"));
+    let taken =
+        |text| Imports::of_texts(&[lib, list, ("b", "mod deep; pub use deep::Deep;"), ("b::deep", ""), ("a", text)]);
+    assert_eq!(taken("use crate::list::B;").detours(), [("a.rs".to_owned(), "list::B".to_owned())]);
+    assert_eq!(taken("fn f() { crate::list::B::new(); }").detours().len(), 1);
+    assert!(taken("use crate::b::{B, Deep};").detours().is_empty(), "a folder hands on what its files define");
+}
+
 /// The manifests below a folder.
 fn manifests(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();

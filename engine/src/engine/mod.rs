@@ -2,7 +2,7 @@
 //!
 //! Writes are admitted on the caller's thread, queued, and answered by the journal thread through a completion. Reads go
 //! to the durable view and wait for nobody. The engine draws no random numbers but the secret of a new directory, and
-//! reads no clock: both come from outside, as arguments or through [`Clock`].
+//! reads no clock: both come from outside, as arguments or through [`Clock`](crate::kernel::clock::Clock).
 
 pub mod admission;
 pub mod backup;
@@ -25,7 +25,6 @@ mod threads;
 pub mod verify;
 pub mod watch;
 
-pub use crate::kernel::clock::Clock;
 pub use handle::Engine;
 pub(crate) use handle::Recovered;
 pub use old_log::OldLog;

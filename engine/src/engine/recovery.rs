@@ -13,11 +13,12 @@ use crate::engine::directory::{DataDirectory, NewEpoch};
 use crate::engine::fold::Folder;
 use crate::engine::identity::{Era, Identity};
 use crate::engine::sequencer::Observer;
-use crate::engine::{Clock, Engine, Recovered};
+use crate::engine::{Engine, Recovered};
 use crate::ids::{Epoch, Seq, Timestamp};
 use crate::journal::memory::{MemoryDisk, MemoryJournal};
 use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError};
 use crate::kernel::clock::Anchors;
+use crate::kernel::clock::Clock;
 use crate::settings::Settings;
 use crate::state::State;
 

@@ -8,8 +8,9 @@ use std::sync::atomic::Ordering;
 
 use super::handle::Engine;
 use super::shared::Shared;
-use crate::engine::backup::{self, BackupError, Extra, Head, Origin, Start};
+use crate::engine::backup::{self, BackupError, Head, Origin, Start};
 use crate::engine::directory;
+use crate::engine::directory::Extra;
 use crate::ids::Seq;
 
 impl Engine {

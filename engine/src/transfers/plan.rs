@@ -20,7 +20,7 @@ use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::matrix::StockCell;
 use crate::rules::Conditions;
 use crate::state::State;
-use crate::stock::query::CellView;
+use crate::stock::lens::CellView;
 use crate::transfers::policy::{Giver, Policy, PolicyKind, RunItem};
 use crate::transfers::{Reason, Transfer, TransferState};
 
