@@ -20,13 +20,13 @@ use anaquel_engine::transfers::policy::{Giver, Policy, PolicyKind, PolicySet, Ru
 use anaquel_engine::transfers::{Reason, TransferId};
 use anaquel_engine::{catalogue, demand, imports, reservation, rules, stock, supply, told, transfers};
 
-const V1: &str = include_str!("golden/v1.hex");
-const V2: &str = include_str!("golden/v2.hex");
-const V3: &str = include_str!("golden/v3.hex");
-const V4: &str = include_str!("golden/v4.hex");
-const V5: &str = include_str!("golden/v5.hex");
-const V6: &str = include_str!("golden/v6.hex");
-const V7: &str = include_str!("golden/v7.hex");
+const V1: &str = include_str!("v1.hex");
+const V2: &str = include_str!("v2.hex");
+const V3: &str = include_str!("v3.hex");
+const V4: &str = include_str!("v4.hex");
+const V5: &str = include_str!("v5.hex");
+const V6: &str = include_str!("v6.hex");
+const V7: &str = include_str!("v7.hex");
 
 fn name(text: &str) -> Name {
     Name::parse_sku(text).unwrap()
