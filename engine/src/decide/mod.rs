@@ -4,13 +4,14 @@
 //! else is in reach of a decision: no journal, no clock, no durable word.
 
 pub(crate) mod draft;
+pub(crate) mod left;
 pub(crate) mod load;
 
 use std::sync::Arc;
 
 use crate::catalogue::holders::stands;
 use crate::event::Event;
-use crate::ids::{LOCATIONS_MAX, LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
+use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
 use crate::kernel::cause::Cause;
 use crate::kernel::clock::Anchors;
 use crate::kernel::name_ref::NameRef;
@@ -19,7 +20,7 @@ use crate::reservations::deadlines::Deadlines;
 use crate::settings::Settings;
 use crate::state::State;
 use crate::told::Thing;
-use draft::{Answer, CHANNELS_MAX, Draft, IDS_MAX, Telling, What, no_ids_left};
+use draft::{Answer, Draft, Telling, What};
 
 /// What deciding a command comes to.
 pub(crate) type Decision = Result<Answer, Failure>;
@@ -142,22 +143,5 @@ pub(crate) fn effect_of(cause: &mut Option<Box<Cause>>) -> Option<Box<Cause>> {
     match scope_of(cause) {
         Some(_) => cause.as_deref().and_then(Cause::of_part),
         None => cause.take(),
-    }
-}
-
-/// The limits of ids, as refusals tell them.
-pub(crate) mod left {
-    use super::{CHANNELS_MAX, Failure, IDS_MAX, LOCATIONS_MAX, no_ids_left};
-
-    pub fn channels(field: &str) -> Failure {
-        no_ids_left(field, CHANNELS_MAX)
-    }
-
-    pub fn locations(field: &str) -> Failure {
-        no_ids_left(field, LOCATIONS_MAX)
-    }
-
-    pub fn others(field: &str) -> Failure {
-        no_ids_left(field, IDS_MAX)
     }
 }
