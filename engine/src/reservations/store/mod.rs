@@ -11,18 +11,25 @@
 //! [`ReservationStore::forget`] is the one way by which a closed reservation leaves memory: an archive that keeps them
 //! for years takes them in there.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+mod filter;
+mod index;
+mod keeping;
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use dashmap::DashMap;
 
-use super::closed::{Closed, Lanes, Pages, closed_at, texts_of};
-use super::ordered::Ordered;
-use super::record::{Reservation, ReservationState};
 use crate::hash;
 use crate::ids::{ChannelId, LocationId, ReservationId, SkuId, Timestamp};
-use crate::kernel::few::Few;
+use crate::reservations::closed::{Closed, closed_at, texts_of};
+use crate::reservations::record::{Reservation, ReservationState};
+use index::{Index, Keys, Wanted, cell_key, text_key};
+use keeping::{bytes_of, stays_whole};
+
+pub use filter::Filter;
+pub use keeping::Keeping;
 
 /// `2^SEGMENT_BITS` neighbouring ids share a segment.
 const SEGMENT_BITS: u32 = 8;
@@ -30,62 +37,7 @@ const SEGMENT_BITS: u32 = 8;
 /// Steps over indexes under one hold of their lock.
 const STEPS_PER_HOLD: usize = 256;
 
-/// Lines of a closed reservation that has an entry; one with more is kept whole.
-const ENTRY_LINES_MAX: usize = 1000;
-
 type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
-
-/// What to list. Empty fields do not narrow.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// With a line at this location.
-    pub location: Option<LocationId>,
-    /// Of this customer.
-    pub customer: Option<String>,
-    /// In this state.
-    pub state: Option<ReservationState>,
-    /// Made through this channel.
-    pub channel: Option<ChannelId>,
-    /// Of this order.
-    pub order: Option<String>,
-    /// With this code.
-    pub pickup_code: Option<String>,
-}
-
-impl Filter {
-    /// Whether a reservation matches, as it is at `now`.
-    pub fn matches(&self, reservation: &Reservation, now: Timestamp) -> bool {
-        let same = |wanted: &Option<String>, have: &Option<Box<str>>| {
-            wanted.as_deref().is_none_or(|wanted| have.as_deref() == Some(wanted))
-        };
-        // The location of an unallocated line is private: never match or show it.
-        let is_at =
-            |wanted| reservation.lines.iter().any(|line| line.location == wanted && line.unallocated().is_none());
-        self.location.is_none_or(is_at)
-            && self.state.is_none_or(|wanted| reservation.state_at(now) == wanted)
-            && self.channel.is_none_or(|wanted| reservation.channel == wanted)
-            && same(&self.customer, &reservation.customer)
-            && same(&self.order, &reservation.order)
-            && same(&self.pickup_code, &reservation.pickup_code)
-    }
-}
-
-/// How much memory closed reservations may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Keeping {
-    /// Bytes of all that are closed; beyond, the oldest of whoever has most leave.
-    pub closed_bytes: u64,
-    /// Bytes of the last few that are kept whole, so that ordinary repeats cost no look into the log.
-    pub recent_bytes: u64,
-    /// One that was open for longer stays whole, since the log may lose its beginning while it is still asked for.
-    pub whole_after_ms: u64,
-}
-
-impl Default for Keeping {
-    fn default() -> Self {
-        Self { closed_bytes: 512 << 20, recent_bytes: 16 << 20, whole_after_ms: 24 * 60 * 60 * 1000 }
-    }
-}
 
 /// A reservation that memory knows.
 #[derive(Debug, Clone)]
@@ -127,195 +79,6 @@ pub struct ReservationStore {
     count: AtomicUsize,
     open: AtomicUsize,
     closed_bytes: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Index {
-    all: Ordered<u64>,
-    by_location: Vec<Ordered<u64>>,
-    by_channel: Vec<Ordered<u64>>,
-    by_state: [Ordered<u64>; 6],
-    /// Customers, orders and pickup codes: digest, then id.
-    by_text: [Ordered<[u32; 3]>; 3],
-    /// Cells that open ones hold units of: SKU, location, then id.
-    by_cell: Ordered<[u32; 4]>,
-    /// Lines of open ones by location, and open ones by channel: how many.
-    open_at: Vec<u64>,
-    open_through: Vec<u64>,
-    entries: Pages,
-    lanes: Lanes,
-    /// Closed ones that are still whole, oldest first, with their bytes.
-    recent: VecDeque<(ReservationId, u32)>,
-    recent_bytes: u64,
-    keeping: Keeping,
-}
-
-/// What of a reservation is in the indexes.
-#[derive(Debug, PartialEq, Eq)]
-struct Keys {
-    state: ReservationState,
-    texts: [Option<u32>; 3],
-    /// The cells of its lines; only their locations count once it is closed.
-    cells: Few<(SkuId, LocationId)>,
-}
-
-impl Keys {
-    fn of(reservation: &Reservation) -> Self {
-        let cells = reservation.lines.iter().map(|line| (line.sku, line.location)).collect();
-        Self { state: reservation.state, texts: texts_of(reservation), cells }
-    }
-}
-
-fn text_key(digest: u32, id: u64) -> [u32; 3] {
-    [digest, (id >> 32) as u32, id as u32]
-}
-
-fn cell_key(sku: SkuId, location: LocationId, id: u64) -> [u32; 4] {
-    [sku.0, location.0, (id >> 32) as u32, id as u32]
-}
-
-fn numbered<T: Default>(list: &mut Vec<T>, number: u32) -> &mut T {
-    let number = number as usize;
-    if list.len() <= number {
-        list.resize_with(number + 1, T::default);
-    }
-    list.get_mut(number).expect("just made")
-}
-
-impl Index {
-    fn of_state(&mut self, state: ReservationState) -> &mut Ordered<u64> {
-        self.by_state.get_mut(state as usize).expect("there are six states")
-    }
-
-    fn insert(&mut self, id: u64, channel: ChannelId, keys: &Keys) {
-        if keys.state.is_open() {
-            *numbered(&mut self.open_through, channel.0) += 1;
-        }
-        self.all.insert(id);
-        numbered(&mut self.by_channel, channel.0).insert(id);
-        self.insert_keys(id, keys);
-    }
-
-    fn insert_keys(&mut self, id: u64, keys: &Keys) {
-        self.of_state(keys.state).insert(id);
-        for (index, digest) in self.by_text.iter_mut().zip(keys.texts) {
-            if let Some(digest) = digest {
-                index.insert(text_key(digest, id));
-            }
-        }
-        for (sku, location) in &keys.cells {
-            numbered(&mut self.by_location, location.0).insert(id);
-            if keys.state.is_open() {
-                self.by_cell.insert(cell_key(*sku, *location, id));
-                *numbered(&mut self.open_at, location.0) += 1;
-            }
-        }
-    }
-
-    fn change(&mut self, id: u64, channel: ChannelId, before: &Keys, after: &Keys) {
-        self.recount(channel, before, after);
-        if before.state != after.state {
-            self.of_state(before.state).remove(id);
-            self.of_state(after.state).insert(id);
-        }
-        for (index, (old, new)) in self.by_text.iter_mut().zip(before.texts.iter().zip(after.texts)) {
-            if *old != new {
-                if let Some(digest) = old {
-                    index.remove(text_key(*digest, id));
-                }
-                if let Some(digest) = new {
-                    index.insert(text_key(digest, id));
-                }
-            }
-        }
-        let is_over = !after.state.is_open();
-        if before.cells != after.cells || is_over {
-            for (sku, location) in &before.cells {
-                self.by_cell.remove(cell_key(*sku, *location, id));
-            }
-        }
-        if before.cells != after.cells {
-            for (_, location) in &before.cells {
-                numbered(&mut self.by_location, location.0).remove(id);
-            }
-            for (sku, location) in &after.cells {
-                numbered(&mut self.by_location, location.0).insert(id);
-                if !is_over {
-                    self.by_cell.insert(cell_key(*sku, *location, id));
-                }
-            }
-        }
-    }
-
-    /// What is open at locations and through channels, after a change.
-    fn recount(&mut self, channel: ChannelId, before: &Keys, after: &Keys) {
-        let (was, is) = (before.state.is_open(), after.state.is_open());
-        if (was, &before.cells) == (is, &after.cells) || !was {
-            return;
-        }
-        for (_, location) in &before.cells {
-            let lines = numbered(&mut self.open_at, location.0);
-            *lines = lines.saturating_sub(1);
-        }
-        match is {
-            true => after.cells.iter().for_each(|(_, location)| *numbered(&mut self.open_at, location.0) += 1),
-            false => {
-                let through = numbered(&mut self.open_through, channel.0);
-                *through = through.saturating_sub(1);
-            }
-        }
-    }
-
-    fn remove(
-        &mut self,
-        id: u64,
-        channel: ChannelId,
-        state: ReservationState,
-        texts: [Option<u32>; 3],
-        locations: impl Iterator<Item = LocationId>,
-    ) {
-        self.all.remove(id);
-        numbered(&mut self.by_channel, channel.0).remove(id);
-        self.of_state(state).remove(id);
-        for (index, digest) in self.by_text.iter_mut().zip(texts) {
-            if let Some(digest) = digest {
-                index.remove(text_key(digest, id));
-            }
-        }
-        locations.for_each(|location| numbered(&mut self.by_location, location.0).remove(id));
-    }
-
-    /// The greatest id at or below `at` in each index that a filter names; the walk of [`ReservationStore::walk`].
-    fn step(&self, filter: &Wanted, at: u64) -> Option<u64> {
-        let in_text = |index: &Ordered<[u32; 3]>, digest: u32| {
-            let [found, high, low] = index.at_most(text_key(digest, at))?;
-            (found == digest).then_some((u64::from(high) << 32) | u64::from(low))
-        };
-        let mut least = self.all.at_most(at)?;
-        if let Some(location) = filter.location {
-            least = least.min(self.by_location.get(location.0 as usize)?.at_most(at)?);
-        }
-        if let Some(channel) = filter.channel {
-            least = least.min(self.by_channel.get(channel.0 as usize)?.at_most(at)?);
-        }
-        if let Some(state) = filter.state {
-            least = least.min(self.by_state.get(state as usize)?.at_most(at)?);
-        }
-        for (index, digest) in self.by_text.iter().zip(filter.texts) {
-            if let Some(digest) = digest {
-                least = least.min(in_text(index, digest)?);
-            }
-        }
-        Some(least)
-    }
-}
-
-/// A filter as the indexes understand it.
-struct Wanted {
-    location: Option<LocationId>,
-    channel: Option<ChannelId>,
-    state: Option<ReservationState>,
-    texts: [Option<u32>; 3],
 }
 
 impl ReservationStore {
@@ -702,27 +465,6 @@ impl ReservationStore {
 
 /// How long orders are counted against their days: as [`Ledger`](crate::reservations::ledger::Ledger) does, with a day to spare.
 const COUNTED_MS: u64 = 4 * 86_400_000;
-
-/// Changes of a closed reservation that has an entry: an entry's length has 16 bits, and a change takes up to 25 bytes.
-const ENTRY_CHANGES_MAX: usize = 1500;
-
-/// Whether a closed reservation is one that the log cannot tell, or not for as long as it may be asked for.
-fn stays_whole(reservation: &Reservation, keeping: &Keeping) -> bool {
-    closed_at(reservation).since_ms(reservation.created_at) > keeping.whole_after_ms
-        || reservation.lines.len() > ENTRY_LINES_MAX
-        || reservation.changes.len() > ENTRY_CHANGES_MAX
-        // What waited is asked how it was, by those who replay the demand of the past.
-        || reservation.lines.iter().any(|line| line.wait.is_some())
-        || reservation.changes.iter().any(|change| change.is_summary())
-}
-
-/// Bytes of a reservation that is kept whole, roughly, its share of the indexes included.
-fn bytes_of(reservation: &Reservation) -> u32 {
-    let texts = [&reservation.customer, &reservation.order, &reservation.pickup_code];
-    let texts: usize = texts.into_iter().flatten().map(|text| text.len() + 32).sum();
-    let lines = reservation.lines.len() * 160;
-    (640 + texts + lines + reservation.changes.len() * 160) as u32
-}
 
 #[cfg(test)]
 mod tests;
