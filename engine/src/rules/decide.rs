@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::command::{Command, RuleFields};
 use super::event::Event;
+use super::known::{all_known, each_known};
 use super::set::RuleSet;
 use super::{Conditions, Effect, Rule, RuleId};
 use crate::catalogue::names::TRANSFER_CHANNEL;
 use crate::decide::{Decide, Decision, effect_of};
-use crate::engine::admission::{all_known, each_known};
 use crate::ids::Name;
 use crate::kernel::cause::Cause;
 use crate::kernel::name_ref::NameRef;

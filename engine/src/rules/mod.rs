@@ -21,6 +21,7 @@ mod explain;
 pub(crate) mod fold;
 pub(crate) mod frames;
 mod gate;
+pub(crate) mod known;
 mod limits;
 pub(crate) mod load;
 mod rule;
