@@ -18,6 +18,7 @@ use std::fmt;
 use serde::de::{EnumAccess, Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use crate::answers::{PlaceSet, Thing, Told};
 pub use crate::catalogue::names::{Definitions, MadeUp, ThingKind};
 pub use crate::demand::lost_demand::LostDemand;
 pub use crate::effect::{At, Effect, Made, Step, Tell};
@@ -33,8 +34,8 @@ pub use crate::rules::set::RuleSet;
 pub use crate::stock::movement::{Counted, Moved, MovementKind};
 pub use crate::supply::inbound::SupplyKind;
 pub use crate::supply::received::{BackorderDated, CellToCome, Fill, Received, SupplySet, SupplyUsed};
-pub use crate::told::{PlaceSet, Thing, Told};
 
+use crate::answers::event as answers;
 use crate::catalogue::event as catalogue;
 use crate::demand::event as demand;
 use crate::ids::{ReservationId, Seq, Timestamp};
@@ -44,7 +45,6 @@ use crate::reservations::event as reservation;
 use crate::rules::event as rules;
 use crate::stock::event as stock;
 use crate::supply::event as supply;
-use crate::told::event as told;
 use crate::transfers::event as transfers;
 
 /// One logged event with its place, its time and its cause.
@@ -152,8 +152,8 @@ subjects! {
     Demand(demand),
     /// Of imports.
     Imports(imports),
-    /// Of what callers were told.
-    Told(told),
+    /// Of the answers that keyed requests keep.
+    Answers(answers),
     /// Of transfers and of replenishment.
     Transfers(transfers),
 }

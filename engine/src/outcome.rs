@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::answers::Thing;
 use crate::ids::Seq;
 use crate::imports::imported::{Imported, RowError};
 use crate::refusal::Failure;
 use crate::reservations::Reservation;
 use crate::stock::movement::{Counted, Moved};
-use crate::told::Thing;
 
 /// What was done.
 #[derive(Debug, Clone)]

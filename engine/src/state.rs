@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::Catalogue;
-use crate::catalogue::places::PlaceTable;
+use crate::catalogue::location_facts::PlaceTable;
 use crate::demand::DemandRates;
 use crate::demand::lost::Lost;
 use crate::hash::StateHash;

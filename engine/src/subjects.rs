@@ -8,7 +8,7 @@
 macro_rules! stores {
     ($make:ident) => {
         $make! {
-            effects: Reservations, Stock, Catalogue, Supply, Rules, Demand, Imports, Told;
+            effects: Reservations, Stock, Catalogue, Supply, Rules, Demand, Imports, Answers;
             own: transfers Transfers,
         }
     };

@@ -10,6 +10,7 @@ use super::event::Event;
 use super::names::ThingKind;
 use super::release::release_channels;
 use super::retire::retire_thing;
+use crate::answers::{PlaceSet, Thing};
 use crate::catalogue::gtin::Gtin;
 use crate::decide::{Decide, Decision, effect_of, left, unknown};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
@@ -18,7 +19,6 @@ use crate::kernel::name_ref::NameRef;
 use crate::kernel::patch::Patch;
 use crate::kernel::version::{Precondition, Version};
 use crate::refusal::{Failure, Refusal};
-use crate::told::{PlaceSet, Thing};
 
 /// What a command sets.
 enum Set {

@@ -9,6 +9,7 @@
 //! A location that has a quarantine is held by what is in it. Empty, it is retired with its location and comes back with
 //! it; by itself it is never retired.
 
+use crate::answers::Thing;
 use crate::catalogue::Catalogue;
 use crate::catalogue::event::Event;
 use crate::catalogue::holders::stands;
@@ -21,7 +22,6 @@ use crate::kernel::name_ref::NameRef;
 use crate::level::Constraint;
 use crate::refusal::{Failure, Refusal, Short};
 use crate::reservations::command::Reserve;
-use crate::told::Thing;
 
 /// How a retired SKU comes back.
 const SKU_REMEDY: &str = "PUT /v1/skus/{sku}, or import skus";

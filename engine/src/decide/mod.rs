@@ -9,6 +9,7 @@ pub(crate) mod load;
 
 use std::sync::Arc;
 
+use crate::answers::Thing;
 use crate::catalogue::holders::stands;
 use crate::event::Event;
 use crate::ids::{LocationId, Name, ReservationId, Seq, SkuId, Timestamp};
@@ -19,7 +20,6 @@ use crate::refusal::{Failure, Refusal};
 use crate::reservations::deadlines::Deadlines;
 use crate::settings::Settings;
 use crate::state::State;
-use crate::told::Thing;
 use draft::{Answer, Draft, Telling, What};
 
 /// What deciding a command comes to.

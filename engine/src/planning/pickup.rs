@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::catalogue::geo::Point;
-use crate::catalogue::places::{Place, Places};
+use crate::catalogue::location_facts::{Place, Places};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::state::State;
 use crate::stock::lens::Lens;

@@ -7,6 +7,7 @@ use super::event::Event;
 use super::known::{all_known, each_known};
 use super::set::RuleSet;
 use super::{Conditions, Effect, Rule, RuleId};
+use crate::answers::Thing;
 use crate::catalogue::names::TRANSFER_CHANNEL;
 use crate::decide::{Decide, Decision, effect_of};
 use crate::ids::Name;
@@ -14,7 +15,6 @@ use crate::kernel::cause::Cause;
 use crate::kernel::name_ref::NameRef;
 use crate::kernel::version::{Precondition, Version};
 use crate::refusal::{Failure, Refusal};
-use crate::told::Thing;
 
 /// Rules set so far by an import, which later rows of it must see.
 pub(crate) type Fresh = BTreeMap<Name, RuleSet>;

@@ -12,8 +12,8 @@ use crate::state::State;
 pub(crate) use crate::stock::lens::RowLens;
 pub use crate::stock::lens::{CellView, Lens};
 use crate::supply::Waiting;
-pub use crate::supply::coming::{AT_RISK_TOLD_MAX, After};
-use crate::supply::coming::{Coming, Prospects};
+pub use crate::supply::query::{AT_RISK_TOLD_MAX, After};
+use crate::supply::query::{Coming, Prospects};
 
 /// More units than all cells of a SKU can hold.
 const EVERYTHING: i64 = 1 << 52;

@@ -5,7 +5,6 @@
 //! adding up: it is the first on which supply and allowances reach what everybody waits for, the new one included.
 
 pub(crate) mod audit;
-pub mod coming;
 pub mod command;
 pub(crate) mod decide;
 pub mod event;
@@ -13,6 +12,7 @@ pub(crate) mod fold;
 pub(crate) mod frames;
 pub(crate) mod inbound;
 pub(crate) mod load;
+pub mod query;
 pub mod received;
 
 use std::collections::BTreeMap;

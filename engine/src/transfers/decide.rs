@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::answer::Told;
 use super::command::{Command, Fields, Make, Receive, Ship, Units};
 use super::event::{Arrived, Cancelled, Content, Drafted, Event, GoneBack, Readied, Received, Redrafted, Shipped};
 use super::policy::{Policy, PolicySet, Run};
 use super::reason::TransferId;
-use super::told::Told;
 use super::transfer::{Transfer, TransferState, supply_name};
+use crate::answers::Thing;
 use crate::catalogue::names::TRANSFER_CHANNEL;
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision, effect_of, left, unknown};
@@ -27,7 +28,6 @@ use crate::stock::movement::MovementKind;
 use crate::supply::decide::{Wanted, log_fills, receive};
 use crate::supply::received::{Received as Receipt, SupplySet};
 use crate::supply::{SupplyKind, SupplyOutlook};
-use crate::told::Thing;
 
 /// Units of one line: those that leave, and those that arrive and were never shipped.
 const UNITS_MAX: u32 = 1_000_000_000;

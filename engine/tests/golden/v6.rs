@@ -4,7 +4,7 @@ use anaquel_engine::catalogue::{LocationDetails, LocationHours, ServiceDetails, 
 use anaquel_engine::event::*;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp};
 use anaquel_engine::stock::confirmed::{CellSet, CountsConfirmed};
-use anaquel_engine::{catalogue, demand, imports, reservation, stock, told};
+use anaquel_engine::{answers, catalogue, demand, imports, reservation, stock};
 
 use super::{name, replaced};
 
@@ -44,7 +44,7 @@ pub(super) fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         })),
         Event::Reservations(reservation::event::Event::PickupBySet(PickupBySet { reservation, pickup_by: None })),
         Event::Demand(demand::event::Event::DemandRefused(refused)),
-        Event::Told(told::event::Event::Told(Box::new(Told { seq: 3, thing: Thing::Place(Box::new(place)) }))),
+        Event::Answers(answers::event::Event::Told(Box::new(Told { seq: 3, thing: Thing::Place(Box::new(place)) }))),
         Event::Imports(imports::event::Event::Imported(Box::new(channels))),
     ];
     let cells = (3..7).map(|location| (SkuId(7), LocationId(location))).chain([(SkuId(300), LocationId(3))]);
@@ -70,7 +70,7 @@ pub(super) fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         })
     };
     let retired = |kind, text| {
-        Event::Told(told::event::Event::Told(Box::new(Told { seq: 3, thing: Thing::Retired(kind, name(text)) })))
+        Event::Answers(answers::event::Event::Told(Box::new(Told { seq: 3, thing: Thing::Retired(kind, name(text)) })))
     };
     let later = [confirmed, made, Event::Stock(stock::event::Event::Moved(vec![moved, broken])), replaced()];
     let latest = [
@@ -81,7 +81,7 @@ pub(super) fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         retired(ThingKind::Group, "south"),
         retired(ThingKind::Channel, "app"),
         Event::Catalogue(catalogue::event::Event::TrackingSet(vec![(SkuId(7), false), (SkuId(8), true)])),
-        Event::Told(told::event::Event::Told(Box::new(Told {
+        Event::Answers(answers::event::Event::Told(Box::new(Told {
             seq: 3,
             thing: Thing::Uncounted(SkuId(7), SkuDetails::default()),
         }))),

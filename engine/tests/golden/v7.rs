@@ -6,7 +6,7 @@ use anaquel_engine::level::StockLevel;
 use anaquel_engine::transfers::event::Content;
 use anaquel_engine::transfers::policy::{Giver, Policy, PolicyKind, PolicySet, Run, RunItem};
 use anaquel_engine::transfers::{Reason, TransferId};
-use anaquel_engine::{told, transfers};
+use anaquel_engine::{answers, transfers};
 
 use super::{cell, lines, name};
 
@@ -136,7 +136,7 @@ pub(super) fn events_of_v7() -> Vec<(Option<Box<Cause>>, Event)> {
     );
     let told = |told| {
         let thing = Thing::Transfers(Box::new(told));
-        Event::Told(told::event::Event::Told(Box::new(Told { seq: 9, thing })))
+        Event::Answers(answers::event::Event::Told(Box::new(Told { seq: 9, thing })))
     };
     use transfers::event::Event as Of;
     let of_transfers = [

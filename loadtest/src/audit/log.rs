@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-use super::told::{Cell, Findings, Level, Told};
+use super::answer::{Cell, Findings, Level, Told};
 
 /// Records that wait for whoever was answered with them, if anybody was; the oldest go first.
 const KEPT_MAX: usize = 4_000_000;

@@ -9,8 +9,8 @@
 //! Callers talk to a [`Witness`]; the [`Auditor`] reads the log along with them, or afterwards, and keeps only what is not
 //! settled yet.
 
+mod answer;
 mod log;
-mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,9 +21,9 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::client::Client;
+pub(crate) use answer::Told;
+pub use answer::{Cell, Findings, Level};
 use log::{Ledger, Record};
-pub(crate) use told::Told;
-pub use told::{Cell, Findings, Level};
 
 /// Records read at a time.
 const PAGE: usize = 1000;

@@ -11,7 +11,7 @@
 //! - [`tls`]: the certificate, read anew when it changes
 //! - [`principal`]: the authenticated caller of a request
 //! - [`caller`]: the principal with its idempotency key and its share
-//! - [`sight`]: which rules, channels and numbers a caller sees
+//! - [`visibility`]: which rules, channels and numbers a caller sees
 //!
 //! Without keys and without a JWKS file the server authenticates nobody, and listens on loopback only.
 
@@ -26,9 +26,9 @@ pub mod origins;
 pub mod principal;
 pub mod proxies;
 pub(crate) mod rates;
-pub mod sight;
 pub mod tls;
 mod tokens;
+pub mod visibility;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! What a decided command is answered with, once its records are durable.
 
+use crate::answers::Thing;
 use crate::ids::{LocationId, ReservationId, Seq, SkuId};
 use crate::kernel::cause::Cause;
 use crate::kernel::few::Few;
@@ -7,7 +8,6 @@ use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::outcome::{Completion, Loaded};
 use crate::refusal::Failure;
-use crate::told::Thing;
 
 /// What a command's caller is told once its records are durable.
 #[derive(Debug)]

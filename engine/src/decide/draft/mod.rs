@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::answers;
+use crate::answers::{Thing, Told};
 use crate::catalogue::names::Definitions;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
 use crate::effect::{Effect, Step};
@@ -31,10 +33,8 @@ use crate::reservations::holds::Holds;
 use crate::reservations::ledger::{Ledger, Shift};
 use crate::settings::NameSettings;
 use crate::state::State;
-use crate::supply::coming::{AT_RISK_TOLD_MAX, risks};
+use crate::supply::query::{AT_RISK_TOLD_MAX, risks};
 use crate::supply::received::CellToCome;
-use crate::told;
-use crate::told::{Thing, Told};
 use cell_now::{CellNow, Touched};
 use fresh::Fresh;
 
@@ -123,7 +123,7 @@ impl Draft {
             }
         };
         if let Some(cause) = cause.filter(|cause| cause.idempotency.is_some()) {
-            self.log(Some(cause), told::event::Event::Told(Box::new(Told { seq, thing: thing.clone() })));
+            self.log(Some(cause), answers::event::Event::Told(Box::new(Told { seq, thing: thing.clone() })));
         }
         Some((seq, Box::new(thing)))
     }

@@ -452,7 +452,7 @@ impl Outcome {
             Event::Stock(event) => event.outcome(seq),
             Event::Supply(event) => event.outcome(seq),
             Event::Imports(event) => Some(event.outcome(seq)),
-            Event::Told(event) => Some(event.outcome()),
+            Event::Answers(event) => Some(event.outcome()),
             // Their repeats are answered by what was told, or by a reservation.
             Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) | Event::Transfers(_) => {
                 None

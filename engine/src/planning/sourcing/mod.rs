@@ -25,7 +25,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::catalogue::LocationKind;
 use crate::catalogue::geo::Point;
-use crate::catalogue::places::{Place, Places};
+use crate::catalogue::location_facts::{Place, Places};
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::planning::pickup::Stock;
 use crate::reservations::promise::{OrderDay, Purpose};

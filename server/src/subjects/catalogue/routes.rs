@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::app::{App, Executed};
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::conditions;
 use crate::http::extract::{self, Params, PathId};

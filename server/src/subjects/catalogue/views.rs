@@ -7,7 +7,7 @@ use anaquel_engine::event::{CellToCome, PlaceSet, Thing};
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use serde_json::{Value, json};
 
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::subjects::catalogue::hours;
 
 /// The version of a thing; 0 where nobody declared it.

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::budget::answers::SMALL_BYTES;
 use crate::http::extract::Params;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::auth::Scope;
 use crate::auth::caller::Caller;
-use crate::auth::sight::{Sight, tells_numbers};
+use crate::auth::visibility::{Sight, tells_numbers};
 use crate::http::problem::{Problem, Slug};
 use crate::http::reply::{Reply, unexpected};
 use crate::stream::operation::{Method, Operation, as_they_are};

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::extract::{Params, PathId};
 use crate::http::page::Page;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::problem::Problem;
 use crate::http::reply::{Reply, unexpected};
 use crate::subjects::reservations::refusal;

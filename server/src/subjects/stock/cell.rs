@@ -9,11 +9,11 @@
 use std::ops::Range;
 
 use anaquel_engine::Engine;
-use anaquel_engine::coming::Coming;
 use anaquel_engine::ids::SkuId;
 use anaquel_engine::level::StockLevel;
 use anaquel_engine::query::CellView;
 use anaquel_engine::rules::Band;
+use anaquel_engine::supply::query::Coming;
 
 use crate::wire::put::put;
 

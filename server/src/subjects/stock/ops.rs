@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::auth::Scope;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::config::LimitsConfig;
 use crate::http::budget::Payer;
 use crate::http::budget::answers::SMALL_BYTES;

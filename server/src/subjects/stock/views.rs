@@ -1,7 +1,6 @@
 //! What cells, movements, counts and shortages look like in JSON.
 
 use anaquel_engine::Engine;
-use anaquel_engine::coming::Coming;
 use anaquel_engine::event::{CellAfter, Counted, Moved, MovementKind};
 use anaquel_engine::ids::{LocationId, ReservationId, SkuId};
 use anaquel_engine::level::ON_HAND_RANGE;
@@ -9,9 +8,10 @@ use anaquel_engine::query::{GroupView, Shortage};
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::Band;
 use anaquel_engine::supply::Waiting;
+use anaquel_engine::supply::query::Coming;
 use serde_json::{Value, json};
 
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::wire::put::put;
 use crate::wire::time;
 

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 use crate::auth::caller::Caller;
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::http::budget::Payer;
 use crate::http::extract::{self, Params};
 use crate::http::page::{Page, read_cell_cursor};

@@ -1,14 +1,14 @@
 //! What inbound supply looks like in JSON.
 
 use anaquel_engine::Engine;
-use anaquel_engine::coming::Expected;
 use anaquel_engine::event::CellToCome;
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::reservation::Reservation;
+use anaquel_engine::supply::query::Expected;
 use anaquel_engine::supply::{Supply, Waiting};
 use serde_json::{Value, json};
 
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::wire::time;
 
 /// A cell to which something is to come, with the promises at risk that the caller may be told of; without quantities for

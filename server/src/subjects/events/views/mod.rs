@@ -1,5 +1,6 @@
 //! Records of the log on the wire. What each event looks like stands in the file of its subject.
 
+mod answers;
 mod catalogue;
 mod demand;
 mod imports;
@@ -8,7 +9,6 @@ mod reservations;
 mod rules;
 mod stock;
 mod supply;
-mod told;
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::{Event, Record};
@@ -73,7 +73,7 @@ fn describe(of: Lookup<'_>, event: &Event) -> Described {
         Event::Reservations(event) => reservations::describe(of, event),
         Event::Demand(event) => demand::describe(of, event),
         Event::Imports(event) => imports::describe(event),
-        Event::Told(event) => told::describe(of, event),
+        Event::Answers(event) => answers::describe(of, event),
         Event::Transfers(event) => crate::subjects::transfers::views::event(of.0, event, |cell| of.cell(cell)),
     }
 }

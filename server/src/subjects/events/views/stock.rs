@@ -5,7 +5,7 @@ use anaquel_engine::stock::event::Event;
 use serde_json::{Value, json};
 
 use super::lookup::{Described, Lookup};
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 use crate::wire::time;
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {

@@ -8,8 +8,8 @@ use anaquel_engine::command::{Completion, Failure, Outcome, Refusal};
 use anaquel_engine::event::{Cause, Thing};
 use anaquel_engine::ids::{LocationId, Name, SkuId};
 use anaquel_engine::transfers::command::{Command, Fields, Make};
-use anaquel_engine::transfers::plan::{Plan, Proposed, plan};
 use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
+use anaquel_engine::transfers::replenishment::{Plan, Proposed, plan};
 use anaquel_engine::transfers::{Told, Transfer};
 
 use crate::auth::caller::Caller;

@@ -8,8 +8,8 @@ use anaquel_engine::business_time::{local_day, local_minute};
 use anaquel_engine::command::{Completion, Failure, Refusal};
 use anaquel_engine::ids::{LocationId, Name, Timestamp, crockford};
 use anaquel_engine::state::State;
-use anaquel_engine::transfers::plan::receivers;
 use anaquel_engine::transfers::policy::Policy;
+use anaquel_engine::transfers::replenishment::receivers;
 
 use super::run::Asked;
 use crate::app::App;

@@ -2,8 +2,8 @@
 
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{Name, Seq};
-use anaquel_engine::transfers::plan::{Explained, Plan, Proposed, Verdict};
 use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
+use anaquel_engine::transfers::replenishment::{Explained, Plan, Proposed, Verdict};
 use serde_json::{Value, json};
 
 use crate::subjects::transfers::views;

@@ -1,10 +1,10 @@
 //! What callers were told, on the wire.
 
-use anaquel_engine::told::event::Event;
+use anaquel_engine::answers::event::Event;
 use serde_json::json;
 
 use super::lookup::{Described, Lookup};
-use crate::auth::sight::Sight;
+use crate::auth::visibility::Sight;
 
 pub(super) fn describe(of: Lookup<'_>, event: &Event) -> Described {
     match event {
