@@ -222,7 +222,7 @@ fn durable() -> anyhow::Result<()> {
             engine.reserve(
                 request.clone(),
                 None,
-                Box::new(move |outcome: anaquel_engine::command::Told| {
+                Box::new(move |outcome: anaquel_engine::command::CommandResult| {
                     in_flight.fetch_sub(1, Ordering::Relaxed);
                     done.fetch_add(u64::from(outcome.is_ok()), Ordering::Relaxed);
                 }),
@@ -301,7 +301,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
         engine.reserve(
             request,
             None,
-            Box::new(move |_: anaquel_engine::command::Told| {
+            Box::new(move |_: anaquel_engine::command::CommandResult| {
                 in_flight.fetch_sub(1, Ordering::Relaxed);
             }),
         );
@@ -324,7 +324,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
             engine.reserve(
                 request,
                 None,
-                Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+                Box::new(move |outcome: anaquel_engine::command::CommandResult| drop(tx.send(outcome))),
             );
         }
         drop(tx);
@@ -341,7 +341,7 @@ fn restart(cells: u32) -> anyhow::Result<()> {
             engine.submit(
                 command,
                 None,
-                Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+                Box::new(move |outcome: anaquel_engine::command::CommandResult| drop(tx.send(outcome))),
             );
         }
         drop(tx);
@@ -387,7 +387,7 @@ fn expiry() -> anyhow::Result<()> {
                 engine.reserve(
                     request,
                     None,
-                    Box::new(move |outcome: anaquel_engine::command::Told| drop(tx.send(outcome))),
+                    Box::new(move |outcome: anaquel_engine::command::CommandResult| drop(tx.send(outcome))),
                 );
             }
             drop(tx);
@@ -446,7 +446,7 @@ fn feed() -> anyhow::Result<()> {
                 engine.reserve(
                     request(numbers.pick(SKUS / 2), 0),
                     None,
-                    Box::new(|_: anaquel_engine::command::Told| {}),
+                    Box::new(|_: anaquel_engine::command::CommandResult| {}),
                 );
             }
             while engine.feed().position() < before + CHANGES {

@@ -85,7 +85,7 @@ fn promises(engine: &Engine) -> anyhow::Result<f64> {
         engine.reserve(
             request,
             None,
-            Box::new(move |outcome: anaquel_engine::command::Told| {
+            Box::new(move |outcome: anaquel_engine::command::CommandResult| {
                 refused.fetch_add(u64::from(outcome.is_err()), Ordering::Relaxed);
                 done.fetch_add(1, Ordering::Relaxed);
             }),

@@ -7,7 +7,7 @@ pub use crate::catalogue::command::{ChannelFields, LocationFields, ServiceFields
 pub use crate::imports::command::{Row, Rows};
 pub use crate::kernel::name_ref::NameRef;
 pub use crate::kernel::version::{Precondition, Seen, Version, Versions};
-pub use crate::outcome::{Completion, Listener, Loaded, Outcome, Told};
+pub use crate::outcome::{CommandResult, Completion, Listener, Loaded, Outcome};
 pub use crate::refusal::{Failure, Refusal, Short};
 pub use crate::reservations::command::{
     GroupLine, LineUnits, Reallocation, Reserve, ReserveLine, SUPERSEDES_MAX, StepRequest,

@@ -18,7 +18,7 @@ use std::fmt;
 use serde::de::{EnumAccess, Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use crate::answers::{PlaceSet, Thing, Told};
+pub use crate::answers::{KeptAnswer, PlaceSet, Thing};
 pub use crate::catalogue::names::{Definitions, MadeUp, ThingKind};
 pub use crate::demand::lost_demand::LostDemand;
 pub use crate::effect::{At, Effect, Made, Step, Tell};

@@ -60,13 +60,13 @@ pub struct Loaded {
 }
 
 /// What a command came to.
-pub type Told = Result<Outcome, Failure>;
+pub type CommandResult = Result<Outcome, Failure>;
 
 /// Whoever is told what a command came to: once, by the journal thread, when it is known. It must be quick and must not
 /// block.
 pub trait Listener: Send {
     /// Hears it.
-    fn hear(self: Box<Self>, told: Told);
+    fn hear(self: Box<Self>, told: CommandResult);
 
     /// Whether nobody listens any more: what was not decided by then need not be.
     fn is_gone(&self) -> bool {
@@ -74,8 +74,8 @@ pub trait Listener: Send {
     }
 }
 
-impl<F: FnOnce(Told) + Send> Listener for F {
-    fn hear(self: Box<Self>, told: Told) {
+impl<F: FnOnce(CommandResult) + Send> Listener for F {
+    fn hear(self: Box<Self>, told: CommandResult) {
         self(told);
     }
 }

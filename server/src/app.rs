@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anaquel_engine::bounds::{Bound, Bounds, Whose};
-use anaquel_engine::command::{Completion, Failure, Listener, Outcome, Told};
+use anaquel_engine::command::{CommandResult, Completion, Failure, Listener, Outcome};
 use anaquel_engine::event::{Cause, Record};
 use anaquel_engine::idempotency::{Begin, Share, Wake};
 use anaquel_engine::ids::Seq;
@@ -170,10 +170,10 @@ pub struct Executed {
 }
 
 /// A caller that waits for its answer.
-struct PendingReply(oneshot::Sender<Told>);
+struct PendingReply(oneshot::Sender<CommandResult>);
 
 impl Listener for PendingReply {
-    fn hear(self: Box<Self>, told: Told) {
+    fn hear(self: Box<Self>, told: CommandResult) {
         drop(self.0.send(told));
     }
 

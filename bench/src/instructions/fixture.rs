@@ -7,7 +7,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use anaquel_bench::{in_memory_at, name, stock};
-use anaquel_engine::command::{Completion, Told};
+use anaquel_engine::command::{CommandResult, Completion};
 use anaquel_engine::feed::{Mode, Selection, Start, Subscription};
 use anaquel_engine::ids::Timestamp;
 use anaquel_engine::{Clock, Engine};
@@ -177,7 +177,7 @@ static REFUSED: AtomicU64 = AtomicU64::new(0);
 
 /// Hears what a command came to. It is the same for all, and takes no memory.
 pub fn told() -> Completion {
-    Box::new(|told: Told| {
+    Box::new(|told: CommandResult| {
         REFUSED.fetch_add(u64::from(told.is_err()), Ordering::Relaxed);
     })
 }

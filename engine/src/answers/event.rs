@@ -1,6 +1,6 @@
 //! The event by which a keyed request that sets something keeps its answer.
 
-use super::Told;
+use super::KeptAnswer;
 use crate::effect::Tell;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
@@ -11,7 +11,7 @@ tagged! {
     #[derive(Debug, Clone, PartialEq)]
     pub enum Event {
         /// Something was set under a key: what its caller was told. The effect stands in the records before, if it had one.
-        31 => Told(Box<Told>),
+        31 => Told(Box<KeptAnswer>),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::supply::received::CellToCome;
 
 /// What a caller who set something is told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Told {
+pub struct KeptAnswer {
     /// The record of the effect, or the version that was found where there was nothing to change.
     pub seq: Seq,
     /// What was set, as it is from there on.
@@ -45,7 +45,7 @@ pub enum Thing {
     /// A SKU that nobody counts; any other is a [`Thing::Sku`].
     Uncounted(SkuId, SkuDetails),
     /// Of transfers and of replenishment.
-    Transfers(Box<crate::transfers::Told>),
+    Transfers(Box<crate::transfers::TransferAnswer>),
 }
 
 /// A location, with everything that is said of it.

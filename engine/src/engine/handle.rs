@@ -29,7 +29,7 @@ use crate::kernel::cause::{Cause, IdempotencyKey};
 use crate::kernel::clock::{self, Anchors, Clock, PacedClock};
 use crate::kernel::few::Few;
 use crate::kernel::idempotency::{Begin, CallerDigest, Done, Found, Wake};
-use crate::outcome::{Completion, Outcome, Told};
+use crate::outcome::{CommandResult, Completion, Outcome};
 use crate::refusal::Failure;
 use crate::reservations;
 use crate::reservations::bounds::Bounds;
@@ -417,7 +417,7 @@ impl Engine {
     /// Whatever the command came to.
     pub fn run(&self, submit: impl FnOnce(&Self, Completion)) -> Result<Outcome, Failure> {
         let (tx, rx) = bounded(1);
-        submit(self, Box::new(move |told: Told| drop(tx.send(told))));
+        submit(self, Box::new(move |told: CommandResult| drop(tx.send(told))));
         rx.recv().unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))
     }
 

@@ -16,7 +16,7 @@ use crate::engine::checkpoint;
 use crate::engine::sequencer::{Cycle, Sequencer};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::Journal;
-use crate::outcome::Told;
+use crate::outcome::CommandResult;
 use crate::{catalogue, demand};
 
 /// Channels whose ids may go back after one checkpoint: what one record names.
@@ -125,7 +125,7 @@ impl JournalThread {
             commands.push_back(Queued {
                 command: Command::Demand(demand::command::Command::Note(rows)),
                 cause: None,
-                done: Box::new(|_: Told| ()),
+                done: Box::new(|_: CommandResult| ()),
             });
         }
     }

@@ -8,7 +8,7 @@ use crate::ids::Name;
 
 /// Something that was set or went a step on, as it is from there on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Told {
+pub enum TransferAnswer {
     /// A transfer that went a step on, or is as it was.
     Transfer(Transfer),
     /// A policy; none where it was removed.

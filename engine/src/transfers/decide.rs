@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::answer::Told;
+use super::answer::TransferAnswer;
 use super::command::{Command, Fields, Make, Receive, Ship, Units};
 use super::event::{Arrived, Cancelled, Content, Drafted, Event, GoneBack, Readied, Received, Redrafted, Shipped};
 use super::policy::{Policy, PolicySet, Run};
@@ -65,19 +65,19 @@ fn log(cx: &mut Decide<'_>, event: Event, name: &Name, cause: &mut Option<Box<Ca
 
 fn tell(cx: &mut Decide<'_>, seq: Seq, name: &Name, cause: &mut Option<Box<Cause>>) -> Decision {
     let transfer = find(cx, name)?;
-    Ok(cx.tell_thing(cause, seq, thing(Told::Transfer(transfer))))
+    Ok(cx.tell_thing(cause, seq, thing(TransferAnswer::Transfer(transfer))))
 }
 
 /// Answers with a transfer as it is: there is nothing to do.
 fn tell_as_is(cx: &mut Decide<'_>, transfer: Transfer, cause: &mut Option<Box<Cause>>) -> Decision {
-    Ok(cx.tell_thing(cause, transfer.version, thing(Told::Transfer(transfer))))
+    Ok(cx.tell_thing(cause, transfer.version, thing(TransferAnswer::Transfer(transfer))))
 }
 
 fn find(cx: &Decide<'_>, name: &Name) -> Result<Transfer, Failure> {
     cx.draft.own.transfers.named(cx.state, name).ok_or_else(|| Refusal::NotFound("transfer").into())
 }
 
-fn thing(told: Told) -> Thing {
+fn thing(told: TransferAnswer) -> Thing {
     Thing::Transfers(Box::new(told))
 }
 
@@ -129,7 +129,7 @@ fn make_transfer(cx: &mut Decide<'_>, make: Make, cause: &mut Option<Box<Cause>>
     let of_effect = effect_of(cause);
     let seq = cx.draft.log(of_effect, Event::Drafted(Box::new(drafted)));
     let made = find(cx, &make.name)?;
-    Ok(cx.tell_thing(cause, seq, thing(Told::Made(made))))
+    Ok(cx.tell_thing(cause, seq, thing(TransferAnswer::Made(made))))
 }
 
 fn redraft(cx: &mut Decide<'_>, name: &Name, fields: &Fields, cause: &mut Option<Box<Cause>>) -> Decision {
@@ -518,7 +518,7 @@ fn set_policy(
     if known.is_none() && policy.is_none() {
         return Err(Refusal::NotFound("policy").into());
     }
-    let told = thing(Told::Policy(name.clone(), policy.clone()));
+    let told = thing(TransferAnswer::Policy(name.clone(), policy.clone()));
     if known.is_some_and(|(_, known)| policy.as_ref() == Some(&*known)) {
         return Ok(cx.tell_thing(cause, version, told));
     }
@@ -529,7 +529,7 @@ fn set_policy(
 
 fn note_run(cx: &mut Decide<'_>, run: Run, cause: &mut Option<Box<Cause>>) -> Answer {
     let of_effect = effect_of(cause);
-    let told = thing(Told::Run(run.clone()));
+    let told = thing(TransferAnswer::Run(run.clone()));
     let seq = cx.draft.log(of_effect, Event::RunMade(Box::new(run)));
     cx.tell_thing(cause, seq, told)
 }

@@ -18,7 +18,7 @@ pub mod replenishment;
 mod store;
 mod transfer;
 
-pub use answer::Told;
+pub use answer::TransferAnswer;
 pub use reason::{Reason, TransferId};
 pub use store::{Filter, Store};
 pub use transfer::{Happened, Transfer, TransferLine, TransferState};

@@ -47,7 +47,7 @@ pub(super) fn events_of_v5() -> Vec<(Option<Box<Cause>>, Event)> {
         Thing::Supply(vec![cell]),
     ];
     let mut cause = Some(Box::new(keyed));
-    let told = |thing| Event::Answers(answers::event::Event::Told(Box::new(Told { seq: 3, thing })));
+    let told = |thing| Event::Answers(answers::event::Event::Told(Box::new(KeptAnswer { seq: 3, thing })));
     let extended = Event::Reservations(reservation::event::Event::Extended(Extended {
         reservation: ReservationId(8),
         expires_at: Timestamp(77),

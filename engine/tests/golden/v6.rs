@@ -44,7 +44,10 @@ pub(super) fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         })),
         Event::Reservations(reservation::event::Event::PickupBySet(PickupBySet { reservation, pickup_by: None })),
         Event::Demand(demand::event::Event::DemandRefused(refused)),
-        Event::Answers(answers::event::Event::Told(Box::new(Told { seq: 3, thing: Thing::Place(Box::new(place)) }))),
+        Event::Answers(answers::event::Event::Told(Box::new(KeptAnswer {
+            seq: 3,
+            thing: Thing::Place(Box::new(place)),
+        }))),
         Event::Imports(imports::event::Event::Imported(Box::new(channels))),
     ];
     let cells = (3..7).map(|location| (SkuId(7), LocationId(location))).chain([(SkuId(300), LocationId(3))]);
@@ -70,7 +73,10 @@ pub(super) fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         })
     };
     let retired = |kind, text| {
-        Event::Answers(answers::event::Event::Told(Box::new(Told { seq: 3, thing: Thing::Retired(kind, name(text)) })))
+        Event::Answers(answers::event::Event::Told(Box::new(KeptAnswer {
+            seq: 3,
+            thing: Thing::Retired(kind, name(text)),
+        })))
     };
     let later = [confirmed, made, Event::Stock(stock::event::Event::Moved(vec![moved, broken])), replaced()];
     let latest = [
@@ -81,7 +87,7 @@ pub(super) fn events_of_v6() -> Vec<(Option<Box<Cause>>, Event)> {
         retired(ThingKind::Group, "south"),
         retired(ThingKind::Channel, "app"),
         Event::Catalogue(catalogue::event::Event::TrackingSet(vec![(SkuId(7), false), (SkuId(8), true)])),
-        Event::Answers(answers::event::Event::Told(Box::new(Told {
+        Event::Answers(answers::event::Event::Told(Box::new(KeptAnswer {
             seq: 3,
             thing: Thing::Uncounted(SkuId(7), SkuDetails::default()),
         }))),

@@ -136,7 +136,7 @@ pub(super) fn events_of_v7() -> Vec<(Option<Box<Cause>>, Event)> {
     );
     let told = |told| {
         let thing = Thing::Transfers(Box::new(told));
-        Event::Answers(answers::event::Event::Told(Box::new(Told { seq: 9, thing })))
+        Event::Answers(answers::event::Event::Told(Box::new(KeptAnswer { seq: 9, thing })))
     };
     use transfers::event::Event as Of;
     let of_transfers = [

@@ -17,7 +17,7 @@ use anaquel_engine::ids::{LocationId, ReservationId, SkuId, Timestamp};
 use anaquel_engine::reservation::Reservation;
 use anaquel_engine::rules::{Amount, Effect};
 use anaquel_engine::transfers::command::{Command as Ask, Fields, Make, Receive, Ship, Units};
-use anaquel_engine::transfers::{Reason, Told, Transfer};
+use anaquel_engine::transfers::{Reason, Transfer, TransferAnswer};
 
 use crate::common::{START_MS, Shop, keyed, name, rule, share_of};
 
@@ -45,7 +45,7 @@ fn told(outcome: Outcome) -> Transfer {
     let Outcome::Put { thing: Some(thing), .. } = outcome else { panic!("a transfer was expected, not {outcome:?}") };
     let Thing::Transfers(told) = *thing else { panic!("a transfer was expected, not {thing:?}") };
     match *told {
-        Told::Transfer(transfer) | Told::Made(transfer) => transfer,
+        TransferAnswer::Transfer(transfer) | TransferAnswer::Made(transfer) => transfer,
         other => panic!("a transfer was expected, not {other:?}"),
     }
 }

@@ -180,7 +180,7 @@ async fn visits(shop: &Shop<'_>, length: Duration) -> anyhow::Result<Part> {
 
 /// Of an answer, what is needed.
 #[derive(Deserialize)]
-struct Told {
+struct HonestAnswer {
     #[serde(default)]
     id: String,
     seq: u64,
@@ -196,7 +196,7 @@ struct Item {
     reserved: i64,
 }
 
-impl Told {
+impl HonestAnswer {
     fn cells(self) -> Vec<(Cell, Level)> {
         self.items.into_iter().map(|item| ((item.sku, item.location), (item.on_hand, item.reserved))).collect()
     }
@@ -273,7 +273,7 @@ impl Clerk {
         if self.numbers.below(WRITES_A_REPEAT) == 0
             && let Some(again) = self.exchange("POST", path, &key, body).await.ok().filter(|(status, _)| *status < 300)
         {
-            let again: Told = serde_json::from_slice(&again.1)?;
+            let again: HonestAnswer = serde_json::from_slice(&again.1)?;
             anyhow::ensure!(
                 (again.seq, &again.id) == (seq, &id),
                 "{path}: {seq} first, {} under the same key",
@@ -292,7 +292,7 @@ impl Clerk {
         key: &str,
         body: &str,
         due: Instant,
-    ) -> anyhow::Result<Option<Told>> {
+    ) -> anyhow::Result<Option<HonestAnswer>> {
         let answer = self.exchange(method, path, key, body).await;
         let micros = due.elapsed().as_micros() as u64;
         match answer {

@@ -8,14 +8,14 @@ pub type Level = (i64, i64);
 
 /// What a caller was told.
 #[derive(Debug)]
-pub(crate) enum Told {
+pub(crate) enum Answer {
     /// The cells at that `seq`.
     Read(u64, Vec<(Cell, Level)>),
     /// A record of this kind, about this reservation, or about cells that are like this after it.
     Wrote(u64, &'static str, Option<String>, Vec<(Cell, Level)>),
 }
 
-impl Told {
+impl Answer {
     /// The `seq` of the answer.
     pub(super) fn seq(&self) -> u64 {
         match self {

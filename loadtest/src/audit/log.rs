@@ -8,7 +8,7 @@ use std::hash::{Hash, Hasher};
 use anyhow::{Context, ensure};
 use serde::Deserialize;
 
-use super::answer::{Cell, Findings, Level, Told};
+use super::answer::{Answer, Cell, Findings, Level};
 
 /// Records that wait for whoever was answered with them, if anybody was; the oldest go first.
 const KEPT_MAX: usize = 4_000_000;
@@ -77,7 +77,7 @@ pub(super) struct Ledger {
     /// By `seq`, from the oldest that is kept.
     unclaimed: VecDeque<Option<Unclaimed>>,
     /// What was told of records that were not read yet.
-    ahead: BTreeMap<u64, Vec<Told>>,
+    ahead: BTreeMap<u64, Vec<Answer>>,
     cells: HashMap<u64, History>,
     findings: Findings,
 }
@@ -159,7 +159,7 @@ impl Ledger {
     }
 
     /// Takes in what a caller was told.
-    pub fn told(&mut self, told: Told) -> anyhow::Result<()> {
+    pub fn told(&mut self, told: Answer) -> anyhow::Result<()> {
         if told.seq() > self.seq {
             self.ahead.entry(told.seq()).or_default().push(told);
             return Ok(());
@@ -168,15 +168,15 @@ impl Ledger {
     }
 
     /// Holds what was told against a record that is there.
-    fn settle(&mut self, told: Told) -> anyhow::Result<()> {
+    fn settle(&mut self, told: Answer) -> anyhow::Result<()> {
         match told {
-            Told::Read(seq, cells) => {
+            Answer::Read(seq, cells) => {
                 for (cell, told) in cells {
                     self.holds(&cell, seq, told)?;
                 }
                 self.findings.reads += 1;
             }
-            Told::Wrote(seq, kind, reservation, cells) => {
+            Answer::Wrote(seq, kind, reservation, cells) => {
                 let oldest = self.seq + 1 - self.unclaimed.len() as u64;
                 let at = seq.checked_sub(oldest).context("an answer came too late for this audit")?;
                 let record = self.unclaimed.get_mut(at as usize).and_then(Option::take);
@@ -243,7 +243,7 @@ fn hash(of: &impl Hash) -> u64 {
 #[allow(clippy::unwrap_used, reason = "a test that fails shall say where")]
 mod tests {
     use super::*;
-    use crate::audit::{Told, Witness};
+    use crate::audit::{Answer, Witness};
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
@@ -298,9 +298,9 @@ mod tests {
 
     #[test]
     fn what_was_told_is_held_against_its_record_before_or_after_it_is_read() {
-        let wrote = |seq, kind, id: &str| Told::Wrote(seq, kind, Some(id.to_owned()), Vec::new());
+        let wrote = |seq, kind, id: &str| Answer::Wrote(seq, kind, Some(id.to_owned()), Vec::new());
         for is_ahead in [true, false] {
-            let told = |what: Told| {
+            let told = |what: Answer| {
                 let mut ledger = begun();
                 let read = |ledger: &mut Ledger| add(ledger, 2, "reserved", 3, 5, 3);
                 if is_ahead {
@@ -316,7 +316,7 @@ mod tests {
             assert!(told(wrote(2, "cancelled", "r-2")).is_err());
             assert!(told(wrote(2, "reserved", "r-1")).is_err());
             assert!(told(wrote(3, "reserved", "r-3")).is_err(), "a record that is not there");
-            let read = |seq, level| told(Told::Read(seq, vec![(cell(), level)]));
+            let read = |seq, level| told(Answer::Read(seq, vec![(cell(), level)]));
             assert_eq!(read(2, (5, 3)).unwrap().reads, 1);
             assert!(read(1, (5, 0)).is_ok());
             assert!(read(1, (5, 3)).is_err(), "a read from the future");
@@ -327,8 +327,8 @@ mod tests {
     #[test]
     fn one_record_is_told_once() {
         let mut ledger = begun();
-        ledger.told(Told::Wrote(1, "moved", None, vec![(cell(), (5, 0))])).unwrap();
-        assert!(ledger.told(Told::Wrote(1, "moved", None, Vec::new())).is_err());
+        ledger.told(Answer::Wrote(1, "moved", None, vec![(cell(), (5, 0))])).unwrap();
+        assert!(ledger.told(Answer::Wrote(1, "moved", None, Vec::new())).is_err());
     }
 
     #[test]
@@ -347,8 +347,8 @@ mod tests {
     #[test]
     fn the_first_word_on_a_cell_is_its_opening_level() {
         let mut ledger = Ledger::after(9, "A");
-        ledger.told(Told::Read(9, vec![(cell(), (5, 1))])).unwrap();
-        assert!(ledger.told(Told::Read(9, vec![(cell(), (6, 1))])).is_err());
+        ledger.told(Answer::Read(9, vec![(cell(), (5, 1))])).unwrap();
+        assert!(ledger.told(Answer::Read(9, vec![(cell(), (6, 1))])).is_err());
         assert!(add(&mut ledger, 10, "moved", 1, 7, 1).is_err());
     }
 }

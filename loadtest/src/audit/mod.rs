@@ -21,7 +21,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::client::Client;
-pub(crate) use answer::Told;
+pub(crate) use answer::Answer;
 pub use answer::{Cell, Findings, Level};
 use log::{Ledger, Record};
 
@@ -39,7 +39,7 @@ pub struct Asked(u64);
 #[derive(Debug, Clone)]
 pub struct Witness {
     latest: Arc<AtomicU64>,
-    told: Sender<Told>,
+    told: Sender<Answer>,
 }
 
 impl Witness {
@@ -54,7 +54,7 @@ impl Witness {
     /// Somebody had been told of a later record before this was asked.
     pub fn read(&self, Asked(before): Asked, seq: u64, cells: Vec<(Cell, Level)>) -> anyhow::Result<()> {
         ensure!(seq >= before, "a read, asked when {before} was answered, was told {seq}");
-        self.tell(Told::Read(seq, cells))
+        self.tell(Answer::Read(seq, cells))
     }
 
     /// A write was answered with the `seq` of its record.
@@ -70,10 +70,10 @@ impl Witness {
         cells: Vec<(Cell, Level)>,
     ) -> anyhow::Result<()> {
         ensure!(seq > before, "a write ({kind}), asked when {before} was answered, was told {seq}");
-        self.tell(Told::Wrote(seq, kind, reservation, cells))
+        self.tell(Answer::Wrote(seq, kind, reservation, cells))
     }
 
-    fn tell(&self, told: Told) -> anyhow::Result<()> {
+    fn tell(&self, told: Answer) -> anyhow::Result<()> {
         self.latest.fetch_max(told.seq(), Ordering::SeqCst);
         // An auditor that ended has found something, and says so itself.
         self.told.send(told).ok().context("the audit ended early")
@@ -137,7 +137,7 @@ fn audit(
     mut client: Client,
     mut ledger: Ledger,
     when: When,
-    told: &Receiver<Told>,
+    told: &Receiver<Answer>,
     latest: &AtomicU64,
     over: &AtomicBool,
 ) -> anyhow::Result<Findings> {

@@ -87,7 +87,7 @@ struct Item {
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct SocketAnswer {
     status: u16,
     body: Option<Body>,
 }
@@ -149,10 +149,10 @@ impl Link {
                     if text.starts_with(r#"{"type":"result""#) && !with_body {
                         return Ok(Reply { status: 200, ..Reply::default() });
                     } else if text.starts_with(r#"{"type":"result""#) {
-                        let Told { status, body } = serde_json::from_str(&text)?;
+                        let SocketAnswer { status, body } = serde_json::from_str(&text)?;
                         return Ok(Reply::with(status, body.context("a result has a body")?));
                     } else if text.starts_with(r#"{"type":"error""#) {
-                        let Told { status, .. } = serde_json::from_str(&text)?;
+                        let SocketAnswer { status, .. } = serde_json::from_str(&text)?;
                         return Ok(Reply::bare(status, text.as_bytes()));
                     } else if !text.starts_with(r#"{"type":"heartbeat""#) {
                         bail!("not an answer: {text}");

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::answers;
-use crate::answers::{Thing, Told};
+use crate::answers::{KeptAnswer, Thing};
 use crate::catalogue::names::Definitions;
 use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
 use crate::effect::{Effect, Step};
@@ -123,7 +123,7 @@ impl Draft {
             }
         };
         if let Some(cause) = cause.filter(|cause| cause.idempotency.is_some()) {
-            self.log(Some(cause), answers::event::Event::Told(Box::new(Told { seq, thing: thing.clone() })));
+            self.log(Some(cause), answers::event::Event::Told(Box::new(KeptAnswer { seq, thing: thing.clone() })));
         }
         Some((seq, Box::new(thing)))
     }

@@ -18,7 +18,7 @@ type Refused = (Constraint, u32, Option<RuleId>, Option<&'static str>);
 
 /// What is told of a SKU in a group.
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct GroupShortage {
     units: i64,
     constraint: Constraint,
     rule: Option<RuleId>,
@@ -111,14 +111,14 @@ impl State {
         }
         let (_, (mut known, planned)) = self.view.read(|| {
             let lens = self.lens(channel);
-            let mut known: BTreeMap<(SkuId, GroupId), Told> = BTreeMap::new();
+            let mut known: BTreeMap<(SkuId, GroupId), GroupShortage> = BTreeMap::new();
             let mut planned = Vec::new();
             let has_plans = self.has_plans(&self.rules.book());
             for ((sku, group), wanted) in &asked {
                 let details = self.catalogue.groups.details(*group);
                 let members = details.as_deref().map_or(&[][..], |set| &set.details.locations);
                 let row = lens.row(&self.catalogue, *sku);
-                let mut told = Told { units: 0, constraint: Constraint::UnknownCell, rule: None, limit: None };
+                let mut told = GroupShortage { units: 0, constraint: Constraint::UnknownCell, rule: None, limit: None };
                 for cell in members.iter().filter_map(|location| self.matrix.get(*sku, *location)) {
                     if self.is_barred(reserve, cell.location()) {
                         if told.constraint == Constraint::UnknownCell {
@@ -162,14 +162,14 @@ impl State {
                     Some(_) if limit.is_none() => Constraint::Quota,
                     _ => Constraint::Group,
                 };
-                known.insert(*of, Told { units, constraint, rule: got.limited, limit });
+                known.insert(*of, GroupShortage { units, constraint, rule: got.limited, limit });
             }
         }
         let short = |line: &GroupLine| {
             let of = (line.sku, line.group);
             let told = known.get(&of).filter(|_| line.latest.is_none())?;
             let wanted = asked.get(&of).copied().unwrap_or(0);
-            let Told { units, constraint, rule, limit } = *told;
+            let GroupShortage { units, constraint, rule, limit } = *told;
             let available = units.clamp(0, line.quantity.into()) as u32;
             (units < wanted).then_some(Short {
                 line: line.at,

@@ -9,13 +9,17 @@ use super::super::change::Change;
 use super::super::entry::Moving;
 use super::super::filter::{CellKey, Part, cell_key};
 use super::pieces::{Pieces, Then};
-use super::{Item, Joining, Message, Phase, Reset, Subscription, Told};
+use super::{Item, Joining, LiveOutput, Message, Phase, Reset, Subscription};
 use crate::ids::{LocationId, Seq, SkuId};
 use crate::stock::lens::CellView;
 
 impl Subscription {
     /// Conflated: locations came or went, or all cells count differently. What came is read; what went is named.
-    pub(super) fn reselect(&mut self, moved: &BTreeMap<Moving, (Seq, bool)>, recounted: Option<Reset>) -> Option<Told> {
+    pub(super) fn reselect(
+        &mut self,
+        moved: &BTreeMap<Moving, (Seq, bool)>,
+        recounted: Option<Reset>,
+    ) -> Option<LiveOutput> {
         let limit = self.shared.settings.subscription_cells_max;
         let moved_at = moved.values().map(|(seq, _)| *seq).max().unwrap_or(0);
         let moved: Vec<_> = moved.iter().map(|(moving, (_, joins))| (*moving, *joins)).collect();
@@ -43,22 +47,26 @@ impl Subscription {
         match came {
             // Too much for one delta.
             Ok(cells) if cells.cells.len() > self.delta_cells_max() => {
-                self.restart(recounted.unwrap_or(Reset::GroupChanged)).map(Told::Message)
+                self.restart(recounted.unwrap_or(Reset::GroupChanged)).map(LiveOutput::Message)
             }
             Ok(cells) => {
                 self.lens = cells.lens.clone();
                 self.join(cells, None);
-                Some(Told::Pieces)
+                Some(LiveOutput::Pieces)
             }
             Err(wanted) => {
                 self.phase = Phase::Over;
-                Some(Told::Message(Message::TooLarge(self.too_large(wanted))))
+                Some(LiveOutput::Message(Message::TooLarge(self.too_large(wanted))))
             }
         }
     }
 
     /// Conflated: everything pending, exact at `position`.
-    pub(super) fn tell_latest(&mut self, position: Seq, mut dirty: FxHashMap<CellKey, Arc<Change>>) -> Option<Told> {
+    pub(super) fn tell_latest(
+        &mut self,
+        position: Seq,
+        mut dirty: FxHashMap<CellKey, Arc<Change>>,
+    ) -> Option<LiveOutput> {
         dirty.retain(|_, change| change.seq > self.base);
         // A cell may join more than once, as what was tracked and with its location. Changes between two reads are not all
         // here, since a location may have been out of its group meanwhile: the last read is the word on it, wherever it is
@@ -91,7 +99,7 @@ impl Subscription {
         changes.sort_unstable_by_key(|change| (change.seq, change.cell.sku, change.cell.location));
         let untracked = self.untracked.take();
         if untracked.as_ref().is_some_and(|untracked| untracked.cells.len() > self.delta_cells_max()) {
-            return self.restart(Reset::SelectionChanged).map(Told::Message);
+            return self.restart(Reset::SelectionChanged).map(LiveOutput::Message);
         }
         if changes.is_empty() && untracked.is_none() && joins.is_empty() {
             self.told = self.told.max(position);
@@ -117,6 +125,6 @@ impl Subscription {
                 None => self.push_items(position, items),
             }
         }
-        Some(Told::Pieces)
+        Some(LiveOutput::Pieces)
     }
 }

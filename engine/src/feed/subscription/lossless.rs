@@ -7,7 +7,7 @@ use super::super::entry::Moving;
 use super::super::filter::{Cells, cell_key};
 use super::super::index::{Step, last_words};
 use super::pieces::{Pieces, Then};
-use super::{Item, Joining, Reset, Subscription, Told};
+use super::{Item, Joining, LiveOutput, Reset, Subscription};
 use crate::ids::{LocationId, Seq, SkuId};
 
 /// What a lossless subscription has to tell next.
@@ -20,7 +20,7 @@ enum Event {
 
 impl Subscription {
     /// Lossless: the next event or movement of the selection, as one delta.
-    pub(super) fn tell_events(&mut self, position: Seq) -> Option<Told> {
+    pub(super) fn tell_events(&mut self, position: Seq) -> Option<LiveOutput> {
         loop {
             let joins_at = self.joining.front().map(|joining| joining.cells.seq);
             let next = self.next_event(position.min(joins_at.unwrap_or(Seq::MAX)))?;
@@ -33,7 +33,7 @@ impl Subscription {
                     });
                     self.push_delta(seq, last_words(changes), Vec::new());
                     if !self.out.is_empty() {
-                        return Some(Told::Pieces);
+                        return Some(LiveOutput::Pieces);
                     }
                 }
                 Event::Moved(seq, moved) if seq > self.base => {
@@ -51,20 +51,20 @@ impl Subscription {
                     match self.came(&moved, limit) {
                         // Before anything of this record is sent: a cursor from now on must not skip what joins.
                         Ok(cells) if cells.cells.len().max(gone.len()) > self.delta_cells_max() => {
-                            return self.restart(Reset::GroupChanged).map(Told::Message);
+                            return self.restart(Reset::GroupChanged).map(LiveOutput::Message);
                         }
                         Ok(cells) if joins => self.join(cells, None),
                         Ok(_) => {}
                         // The next snapshot will say that it is too much.
-                        Err(_) => return self.restart(Reset::GroupChanged).map(Told::Message),
+                        Err(_) => return self.restart(Reset::GroupChanged).map(LiveOutput::Message),
                     }
                     self.push_delta(seq, Vec::new(), gone);
                     if !self.out.is_empty() {
-                        return Some(Told::Pieces);
+                        return Some(LiveOutput::Pieces);
                     }
                 }
                 Event::Recounted(seq, reason) if seq > self.base => {
-                    return self.restart(reason).map(Told::Message);
+                    return self.restart(reason).map(LiveOutput::Message);
                 }
                 // Known already.
                 Event::Moved(..) | Event::Recounted(..) => {}
@@ -108,20 +108,20 @@ impl Subscription {
     }
 
     /// Lossless: what stands behind the events up to `position`.
-    pub(super) fn after_events(&mut self, position: Seq) -> Option<Told> {
+    pub(super) fn after_events(&mut self, position: Seq) -> Option<LiveOutput> {
         if self.joining.front().is_some_and(|joining| joining.cells.seq <= position) {
             self.tell_joined();
-            return Some(Told::Pieces);
+            return Some(LiveOutput::Pieces);
         }
         if !self.joining.is_empty() {
             return None;
         }
         if let Some(untracked) = self.untracked.take() {
             if untracked.cells.len() > self.delta_cells_max() {
-                return self.restart(Reset::SelectionChanged).map(Told::Message);
+                return self.restart(Reset::SelectionChanged).map(LiveOutput::Message);
             }
             self.push_untracked(position.max(self.prev_seq), Vec::new(), untracked);
-            return Some(Told::Pieces);
+            return Some(LiveOutput::Pieces);
         }
         self.told = self.told.max(position);
         None

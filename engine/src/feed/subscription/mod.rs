@@ -257,8 +257,8 @@ impl Subscription {
                     message
                 }
                 Phase::Live => match self.live()? {
-                    Told::Message(message) => Some(message),
-                    Told::Pieces => None,
+                    LiveOutput::Message(message) => Some(message),
+                    LiveOutput::Pieces => None,
                 },
             };
             if message.is_some() {
@@ -374,14 +374,14 @@ impl Subscription {
         Ok(cells)
     }
 
-    fn live(&mut self) -> Option<Told> {
+    fn live(&mut self) -> Option<LiveOutput> {
         // Before the lock: what is put in up to here is there. See above.
         let position = self.shared.position.load(Acquire);
         let sub = Arc::clone(&self.sub);
         let mut pending = sub.lock_pending();
         if pending.overrun {
             drop(pending);
-            return Some(Told::Message(self.overrun()));
+            return Some(LiveOutput::Message(self.overrun()));
         }
         match sub.mode {
             Mode::Conflated => {
@@ -452,7 +452,7 @@ impl Drop for Subscription {
 }
 
 /// Something came out of a live subscription.
-enum Told {
+enum LiveOutput {
     Message(Message),
     /// It is on its way out, piece by piece.
     Pieces,

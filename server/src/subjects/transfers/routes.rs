@@ -5,7 +5,7 @@ use anaquel_engine::command::{Completion, Outcome};
 use anaquel_engine::event::Thing;
 use anaquel_engine::ids::crockford;
 use anaquel_engine::transfers::command::Command;
-use anaquel_engine::transfers::{Filter, Told, Transfer, TransferId};
+use anaquel_engine::transfers::{Filter, Transfer, TransferAnswer, TransferId};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, Uri};
@@ -72,8 +72,8 @@ async fn decided(app: &App, caller: &Caller, command: Command) -> Result<(Value,
         return Err(unexpected(&executed.outcome));
     };
     let Thing::Transfers(told) = &**thing else { return Err(unexpected(&executed.outcome)) };
-    let is_made = matches!(&**told, Told::Made(_));
-    let (Told::Transfer(transfer) | Told::Made(transfer)) = &**told else {
+    let is_made = matches!(&**told, TransferAnswer::Made(_));
+    let (TransferAnswer::Transfer(transfer) | TransferAnswer::Made(transfer)) = &**told else {
         return Err(unexpected(&executed.outcome));
     };
     Ok((views::transfer(&app.engine, transfer), is_made, executed.replayed))

@@ -5,7 +5,7 @@ use anaquel_engine::effect::Effect;
 use anaquel_engine::event::CellAfter;
 use anaquel_engine::transfers::event::Event;
 use anaquel_engine::transfers::policy::{Giver, Policy, Run, RunItem};
-use anaquel_engine::transfers::{Happened, Told, Transfer, TransferId, TransferLine};
+use anaquel_engine::transfers::{Happened, Transfer, TransferAnswer, TransferId, TransferLine};
 use serde_json::{Value, json};
 
 use crate::wire::time;
@@ -113,12 +113,12 @@ pub fn run(engine: &Engine, run: &Run) -> Value {
 }
 
 /// What was set, or went a step on.
-pub fn told(engine: &Engine, told: &Told) -> Value {
+pub fn told(engine: &Engine, told: &TransferAnswer) -> Value {
     match told {
-        Told::Transfer(of) | Told::Made(of) => transfer(engine, of),
-        Told::Policy(name, Some(of)) => policy(engine, name.as_str(), of),
-        Told::Policy(name, None) => json!({"policy": name.as_str()}),
-        Told::Run(of) => run(engine, of),
+        TransferAnswer::Transfer(of) | TransferAnswer::Made(of) => transfer(engine, of),
+        TransferAnswer::Policy(name, Some(of)) => policy(engine, name.as_str(), of),
+        TransferAnswer::Policy(name, None) => json!({"policy": name.as_str()}),
+        TransferAnswer::Run(of) => run(engine, of),
     }
 }
 

@@ -6,7 +6,7 @@ use anaquel_engine::Engine;
 use anaquel_engine::command::{Completion, Failure, Outcome, Precondition, Refusal, Seen, Version, Versions};
 use anaquel_engine::event::Thing;
 use anaquel_engine::ids::{Name, Seq, crockford};
-use anaquel_engine::transfers::Told;
+use anaquel_engine::transfers::TransferAnswer;
 use anaquel_engine::transfers::command::Command;
 use anaquel_engine::transfers::policy::{Policy, RunItem};
 use anaquel_engine::transfers::replenishment::explain as explain_cell;
@@ -58,7 +58,7 @@ fn acts_everywhere(engine: &Engine, caller: &Caller) -> Result<(), Problem> {
 }
 
 /// What was told of a policy or a run.
-fn told(executed: &Executed) -> Result<(Seq, &Told), Problem> {
+fn told(executed: &Executed) -> Result<(Seq, &TransferAnswer), Problem> {
     let Outcome::Put { seq, thing: Some(thing) } = &executed.outcome else {
         return Err(unexpected(&executed.outcome));
     };
@@ -129,7 +129,9 @@ pub async fn set(State(app): State<App>, PathId(id): PathId, request: Request) -
             executed => break executed?,
         }
     };
-    let (seq, Told::Policy(name, Some(policy))) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, TransferAnswer::Policy(name, Some(policy))) = told(&executed)? else {
+        return Err(unexpected(&executed.outcome));
+    };
     let answer = tagged(seq, &views::policy(&app.engine, name.as_str(), seq, policy));
     Ok(replayed(answer, executed.replayed))
 }
@@ -166,7 +168,7 @@ pub async fn remove(State(app): State<App>, PathId(id): PathId, request: Request
     let command = Command::SetPolicy(name, None, conditions::precondition(&parts.headers)?);
     let submit = |engine: &Engine, cause, done: Completion| engine.submit(command, cause, done);
     let executed = app.execute(&caller, submit).await?;
-    let (seq, Told::Policy(name, _)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, TransferAnswer::Policy(name, _)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
     Ok(replayed(json_answer(&json!({"policy": name.as_str(), "seq": seq})), executed.replayed))
 }
 
@@ -212,7 +214,7 @@ pub async fn run(State(app): State<App>, payer: Payer, request: Request) -> Resu
     let by = caller.clone();
     let submit = |engine: &Engine, cause, done: Completion| asked.start(engine, by, cause, done);
     let executed = app.execute(&caller, submit).await?;
-    let (seq, Told::Run(run)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
+    let (seq, TransferAnswer::Run(run)) = told(&executed)? else { return Err(unexpected(&executed.outcome)) };
     let reply = Reply::new(StatusCode::OK, views::ran(seq, run).to_string());
     Ok(reply.replayed(executed.replayed).into_response())
 }

@@ -10,7 +10,7 @@ use anaquel_engine::ids::{LocationId, Name, SkuId};
 use anaquel_engine::transfers::command::{Command, Fields, Make};
 use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
 use anaquel_engine::transfers::replenishment::{Plan, Proposed, plan};
-use anaquel_engine::transfers::{Told, Transfer};
+use anaquel_engine::transfers::{Transfer, TransferAnswer};
 
 use crate::auth::caller::Caller;
 use crate::subjects::transfers::bodies;
@@ -169,8 +169,8 @@ fn make(
             Ok(Outcome::Put { thing: Some(thing), .. }) => {
                 let Thing::Transfers(told) = *thing else { return Ok(None) };
                 return Ok(match *told {
-                    Told::Made(transfer) | Told::Transfer(transfer) => Some(transfer),
-                    Told::Policy(..) | Told::Run(_) => None,
+                    TransferAnswer::Made(transfer) | TransferAnswer::Transfer(transfer) => Some(transfer),
+                    TransferAnswer::Policy(..) | TransferAnswer::Run(_) => None,
                 });
             }
             Ok(_) => return Ok(None),
