@@ -342,9 +342,9 @@ impl App {
     }
 
     /// How the log stands to what the clock of the machine says now, which may have been set since the start.
-    pub fn clock(&self) -> anaquel_engine::clock::Standing {
+    pub fn clock(&self) -> anaquel_engine::clock::ClockStanding {
         let offset_ms = self.engine.now().0 as i64 - jiff::Timestamp::now().as_millisecond();
-        anaquel_engine::clock::Standing { offset_ms, ..self.engine.clock() }
+        anaquel_engine::clock::ClockStanding { offset_ms, ..self.engine.clock() }
     }
 
     /// Waits until `seq` is visible.

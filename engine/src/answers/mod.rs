@@ -9,7 +9,7 @@ use crate::catalogue::details::{
 };
 use crate::catalogue::names::ThingKind;
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
-use crate::rules::Standing;
+use crate::rules::StandingRule;
 use crate::supply::received::CellToCome;
 
 /// What a caller who set something is told.
@@ -33,7 +33,7 @@ pub enum Thing {
     /// A channel.
     Channel(ChannelId, ChannelDetails),
     /// A rule.
-    Rule(Box<Standing>),
+    Rule(Box<StandingRule>),
     /// A rule that is no more.
     NoRule(Name),
     /// What is to come.

@@ -208,7 +208,7 @@ impl Engine {
     }
 
     /// How the log's time stands to the clock.
-    pub fn clock(&self) -> clock::Standing {
+    pub fn clock(&self) -> clock::ClockStanding {
         self.shared.clock.standing()
     }
 

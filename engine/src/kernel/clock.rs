@@ -87,7 +87,7 @@ impl Anchors {
 
 /// How the log's time stands to the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct ClockStanding {
     /// The log's time less the clock's, in milliseconds.
     pub offset_ms: i64,
     /// Whether the clock is not believed, being too far ahead of the log.
@@ -133,9 +133,9 @@ impl PacedClock {
         &self.anchors
     }
 
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> ClockStanding {
         let offset_ms = self.now().0 as i64 - self.clock.now().0 as i64;
-        Standing { offset_ms, held_back: self.held_back.load(Ordering::Relaxed) }
+        ClockStanding { offset_ms, held_back: self.held_back.load(Ordering::Relaxed) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Standing;
+use super::StandingRule;
 use super::rule::Kind;
 use super::rule::OWN_CONDITIONS;
 use crate::ids::{ChannelId, LocationId, SkuId};
@@ -12,7 +12,7 @@ use crate::state::State;
 #[derive(Debug, Clone)]
 pub struct Explained {
     /// The rule.
-    pub standing: Arc<Standing>,
+    pub standing: Arc<StandingRule>,
     /// What becomes of it.
     pub fate: Fate,
 }
@@ -41,7 +41,7 @@ impl State {
     }
 
     /// Whether the conditions of a rule hold.
-    fn holds(&self, standing: &Standing, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> bool {
+    fn holds(&self, standing: &StandingRule, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> bool {
         let conditions = &standing.rule.conditions;
         let catalogue = &self.catalogue;
         let details = catalogue.skus.details(sku);
@@ -52,12 +52,12 @@ impl State {
     }
 }
 
-fn explain(mut rules: Vec<Arc<Standing>>, own: u32, holds: impl Fn(&Standing) -> bool) -> Vec<Explained> {
+fn explain(mut rules: Vec<Arc<StandingRule>>, own: u32, holds: impl Fn(&StandingRule) -> bool) -> Vec<Explained> {
     rules.retain(|standing| holds(standing));
-    let order = |standing: &Arc<Standing>| (standing.rule.effect.kind(), !standing.in_force);
+    let order = |standing: &Arc<StandingRule>| (standing.rule.effect.kind(), !standing.in_force);
     rules.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.rule.rank(&a.name).cmp(&b.rule.rank(&b.name))));
     let mut winners: Vec<(Kind, Arc<str>)> = Vec::new();
-    let fate = |standing: &Arc<Standing>| {
+    let fate = |standing: &Arc<StandingRule>| {
         let kind = standing.rule.effect.kind();
         if !standing.in_force {
             return Fate::NotNow;

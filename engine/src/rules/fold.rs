@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{RuleId, Standing};
+use super::{RuleId, StandingRule};
 use crate::effect::{At, RuleChange};
 use crate::hash::{self, Part, Sums};
 use crate::state::State;
@@ -22,7 +22,7 @@ pub(crate) fn change(state: &State, at: At<'_>, change: RuleChange<'_>) {
     state.forget_quotas();
 }
 
-pub(crate) fn digest(state: &State, standing: &Standing, put: &mut dyn FnMut(Part, hash::Digest)) {
+pub(crate) fn digest(state: &State, standing: &StandingRule, put: &mut dyn FnMut(Part, hash::Digest)) {
     let key = hash::name(standing.name.as_str());
     put(Part::Rules, hash::content::digest(&state.catalogue, Part::Rules, key, &standing.rule));
     if standing.in_force {
@@ -49,6 +49,6 @@ fn rehash(state: &State, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
 }
 
 /// Puts back a rule from a checkpoint.
-pub(crate) fn restore(state: &State, id: RuleId, standing: Option<Standing>) {
+pub(crate) fn restore(state: &State, id: RuleId, standing: Option<StandingRule>) {
     rehash(state, &BTreeSet::from([id]), || state.rules.restore(id, standing));
 }

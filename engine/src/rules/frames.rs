@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::{RuleId, Standing};
+use super::{RuleId, StandingRule};
 use crate::kernel::frames::in_frames;
 use crate::kernel::tagged::tagged;
 use crate::state::State;
@@ -12,7 +12,7 @@ tagged! {
     /// A piece of it.
     pub enum Frame {
         /// Rules by their places in the table; none where one was removed.
-        11 => Rules(Vec<(RuleId, Option<Standing>)>),
+        11 => Rules(Vec<(RuleId, Option<StandingRule>)>),
     }
 }
 

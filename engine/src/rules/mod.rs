@@ -34,5 +34,5 @@ pub use explain::{Explained, Fate};
 pub use gate::Gate;
 pub use limits::Limits;
 pub use rule::{Amount, Band, Conditions, Effect, Kind, Rule, RuleId};
-pub use standing::Standing;
+pub use standing::StandingRule;
 pub use table::RuleTable;

@@ -7,7 +7,7 @@ use crate::ids::{Name, Seq};
 
 /// A rule as it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct StandingRule {
     /// Its place in the table.
     pub id: RuleId,
     /// Its id.
@@ -22,7 +22,7 @@ pub struct Standing {
     pub version: Seq,
 }
 
-impl Standing {
+impl StandingRule {
     /// The `seq` from which on it stands as it does: the version that `If-Match` compares.
     pub fn changed_at(&self) -> Seq {
         self.version.max(self.since)

@@ -8,19 +8,19 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::Book;
 use super::rule::RuleId;
-use super::standing::Standing;
+use super::standing::StandingRule;
 use crate::catalogue::{Catalogue, SkuDetails};
 use crate::ids::{Name, Seq, SkuId, Timestamp};
 use crate::rules::set::RuleSet;
 
 impl RuleSet {
     /// The rule as it stands once it is set at `seq`; none where it was removed.
-    pub(crate) fn standing(&self, before: Option<&Standing>, seq: Seq) -> Option<Standing> {
+    pub(crate) fn standing(&self, before: Option<&StandingRule>, seq: Seq) -> Option<StandingRule> {
         let RuleSet { id, name, rule, in_force } = self;
         rule.as_ref().map(|rule| {
             let kept = before.filter(|before| before.in_force == *in_force).map(|before| before.since);
             let (rule, name, since) = (rule.clone(), name.clone(), kept.unwrap_or(seq));
-            Standing { id: *id, name, rule, in_force: *in_force, since, version: seq }
+            StandingRule { id: *id, name, rule, in_force: *in_force, since, version: seq }
         })
     }
 }
@@ -39,7 +39,7 @@ pub struct RuleTable {
 struct Entries {
     by_name: BTreeMap<Name, RuleId>,
     /// By place; `None` where a rule was removed.
-    rules: Vec<Option<Arc<Standing>>>,
+    rules: Vec<Option<Arc<StandingRule>>>,
 }
 
 impl RuleTable {
@@ -61,18 +61,18 @@ impl RuleTable {
     }
 
     /// The rule of that id.
-    pub fn get(&self, name: &str) -> Option<Arc<Standing>> {
+    pub fn get(&self, name: &str) -> Option<Arc<StandingRule>> {
         let entries = self.entries();
         entries.by_name.get(name).and_then(|id| entries.at(*id))
     }
 
     /// The rule at a place of the table; none where it was removed.
-    pub fn at(&self, id: RuleId) -> Option<Arc<Standing>> {
+    pub fn at(&self, id: RuleId) -> Option<Arc<StandingRule>> {
         self.entries().at(id)
     }
 
     /// Up to `limit` rules, by id, from the one after `after`.
-    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<Standing>> {
+    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<Arc<StandingRule>> {
         use std::ops::Bound::{Excluded, Unbounded};
         let entries = self.entries();
         let range = entries.by_name.range::<str, _>((after.map_or(Unbounded, Excluded), Unbounded));
@@ -80,7 +80,7 @@ impl RuleTable {
     }
 
     /// All of them, by place; `None` where one was removed.
-    pub fn all(&self) -> Vec<Option<Arc<Standing>>> {
+    pub fn all(&self) -> Vec<Option<Arc<StandingRule>>> {
         self.entries().rules.clone()
     }
 
@@ -121,7 +121,7 @@ impl RuleTable {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         for (id, in_force) in rows {
             if let Some(before) = entries.at(*id) {
-                let standing = Standing { in_force: *in_force, since: seq, ..(*before).clone() };
+                let standing = StandingRule { in_force: *in_force, since: seq, ..(*before).clone() };
                 entries.set(*id, &before.name, Some(standing));
             }
         }
@@ -129,7 +129,7 @@ impl RuleTable {
     }
 
     /// Puts back what a checkpoint holds.
-    pub(crate) fn restore(&self, id: RuleId, standing: Option<Standing>) {
+    pub(crate) fn restore(&self, id: RuleId, standing: Option<StandingRule>) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let name = standing.as_ref().map(|standing| standing.name.clone());
         match name {
@@ -169,7 +169,7 @@ impl RuleTable {
 }
 
 impl Entries {
-    fn at(&self, id: RuleId) -> Option<Arc<Standing>> {
+    fn at(&self, id: RuleId) -> Option<Arc<StandingRule>> {
         self.rules.get(id.0 as usize).and_then(Clone::clone)
     }
 
@@ -178,7 +178,7 @@ impl Entries {
         self.rules.resize(places, None);
     }
 
-    fn set(&mut self, id: RuleId, name: &Name, standing: Option<Standing>) {
+    fn set(&mut self, id: RuleId, name: &Name, standing: Option<StandingRule>) {
         self.reach(id);
         match standing {
             Some(_) => drop(self.by_name.insert(name.clone(), id)),

@@ -3,7 +3,7 @@
 use anaquel_engine::catalogue::{ChannelDetails, GroupDetails, LocationDetails, ServiceDetails, SkuDetails};
 use anaquel_engine::event::*;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp};
-use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId, Standing};
+use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId, StandingRule};
 use anaquel_engine::supply::Supply;
 use anaquel_engine::{answers, catalogue, reservation};
 
@@ -25,7 +25,7 @@ pub(super) fn events_of_v5() -> Vec<(Option<Box<Cause>>, Event)> {
         starts_at: None,
         ends_at: None,
     };
-    let standing = Standing { id: RuleId(1), name: name("tees"), rule, in_force: true, since: 4, version: 5 };
+    let standing = StandingRule { id: RuleId(1), name: name("tees"), rule, in_force: true, since: 4, version: 5 };
     let supply = Supply { name: name("PO-1"), kind: SupplyKind::InTransit, open: 3, expected_at: Timestamp(66) };
     let cell = CellToCome {
         sku: SkuId(7),

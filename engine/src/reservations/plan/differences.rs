@@ -9,7 +9,7 @@ use super::world::Of;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::reservations::ledger::Counted;
 use crate::reservations::promise::Purpose;
-use crate::rules::{Book, RuleId, Standing};
+use crate::rules::{Book, RuleId, StandingRule};
 use crate::settings::Budget;
 
 /// The settings that bound a plan, as a refusal names them.
@@ -71,7 +71,7 @@ pub(super) struct Take {
 pub(super) struct QuotaSet {
     pub(super) ids: Vec<RuleId>,
     /// Those about the same places stand together.
-    pub(super) pools: Vec<Arc<[Arc<Standing>]>>,
+    pub(super) pools: Vec<Arc<[Arc<StandingRule>]>>,
 }
 
 /// What the places of a quota hold of a SKU.

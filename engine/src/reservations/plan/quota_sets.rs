@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::differences::{Plan, QuotaSet};
 use super::world::World;
 use crate::ids::{LocationId, SkuId};
-use crate::rules::{RuleId, Standing};
+use crate::rules::{RuleId, StandingRule};
 
 /// The quotas of a cell, by a number that cells under the same quotas share.
 pub(super) fn quota_set<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location: LocationId) -> usize {
@@ -15,14 +15,15 @@ pub(super) fn quota_set<W: World>(world: &W, plan: &mut Plan, sku: SkuId, locati
     if let Some(set) = plan.quota_at.get(&(sku, location)) {
         return *set;
     }
-    let quotas: Vec<Arc<Standing>> = plan.book.quotas(world.catalogue(), sku, location).into_iter().cloned().collect();
+    let quotas: Vec<Arc<StandingRule>> =
+        plan.book.quotas(world.catalogue(), sku, location).into_iter().cloned().collect();
     let ids: Vec<RuleId> = quotas.iter().map(|quota| quota.id).collect();
     let next = plan.quota_sets.len();
     let set = if ids.is_empty() { 0 } else { *plan.quota_ids.entry(ids.clone()).or_insert(next) };
     if set == next {
         let (mut pools, mut rest) = (Vec::new(), quotas);
         while let Some(first) = rest.first().cloned() {
-            let same = |quota: &Arc<Standing>| quota.rule.conditions.same_places(&first.rule.conditions);
+            let same = |quota: &Arc<StandingRule>| quota.rule.conditions.same_places(&first.rule.conditions);
             let (pool, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(same);
             pools.push(pool.into());
             rest = others;
@@ -49,7 +50,7 @@ pub(super) fn pools_at<W: World>(
     plan: &mut Plan,
     sku: SkuId,
     location: LocationId,
-) -> Vec<Arc<[Arc<Standing>]>> {
+) -> Vec<Arc<[Arc<StandingRule>]>> {
     let set = quota_set(world, plan, sku, location);
     plan.quota_sets.get(set).map(|set| set.pools.clone()).unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use super::world::World;
 use crate::ids::{ChannelId, LocationId, Seq, SkuId};
 use crate::reservations::ledger::Counted;
 use crate::reservations::promise::LineTerms;
-use crate::rules::{Amount, Effect, RuleId, Standing};
+use crate::rules::{Amount, Effect, RuleId, StandingRule};
 use crate::settings::Budget;
 
 /// A line that would be short if everything stood in its place, what it may have, and the quota behind it.
@@ -59,18 +59,18 @@ pub(crate) fn fence<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location: 
     least
 }
 
-fn is_own(quota: &Standing, channel: ChannelId) -> bool {
+fn is_own(quota: &StandingRule, channel: ChannelId) -> bool {
     quota.rule.conditions.hold_for_channel(Some(channel))
 }
 
-fn is_fence(quota: &Standing) -> bool {
+fn is_fence(quota: &StandingRule) -> bool {
     matches!(quota.rule.effect, Effect::Quota { spill_over: false, .. })
 }
 
 /// What the places of a quota hold of a SKU: added up once, and changed by what the plan does from then on.
 ///
 /// Bounded by the cells of the SKU, a look for each 16; where no looks are left, nothing is there.
-fn pool_of<W: World>(world: &W, plan: &mut Plan, sku: SkuId, first: &Arc<Standing>) -> Pool {
+fn pool_of<W: World>(world: &W, plan: &mut Plan, sku: SkuId, first: &Arc<StandingRule>) -> Pool {
     if let Some(pool) = plan.pools.get(&(sku, first.id)) {
         return *pool;
     }
@@ -102,13 +102,13 @@ fn pool_of<W: World>(world: &W, plan: &mut Plan, sku: SkuId, first: &Arc<Standin
 }
 
 /// What the quotas of one set of places leave.
-fn pool_allows<W: World>(world: &W, plan: &mut Plan, sku: SkuId, pool: &[Arc<Standing>]) -> (u32, RuleId) {
+fn pool_allows<W: World>(world: &W, plan: &mut Plan, sku: SkuId, pool: &[Arc<StandingRule>]) -> (u32, RuleId) {
     let first = pool.first().expect("a pool has a quota");
     let Pool { on_hand, free, .. } = pool_of(world, plan, sku, first);
-    let counted = |standing: &Standing| Counted { rule: standing.id, since: standing.since, sku };
-    let used = |standing: &Standing| world.used(counted(standing));
+    let counted = |standing: &StandingRule| Counted { rule: standing.id, since: standing.since, sku };
+    let used = |standing: &StandingRule| world.used(counted(standing));
     let handed_over: i64 = pool.iter().map(|quota| used(quota).handed_over).sum();
-    let left = |standing: &Standing| {
+    let left = |standing: &StandingRule| {
         let Effect::Quota { share, minimum, .. } = standing.rule.effect else { return 0 };
         let share = match share {
             Amount::Units(units) => i64::from(units),
@@ -117,7 +117,7 @@ fn pool_allows<W: World>(world: &W, plan: &mut Plan, sku: SkuId, pool: &[Arc<Sta
         let planned = plan.charged.get(&counted(standing)).copied().unwrap_or(0);
         (share - used(standing).promised - planned).max(0)
     };
-    let (own, others): (Vec<&Arc<Standing>>, Vec<&Arc<Standing>>) =
+    let (own, others): (Vec<&Arc<StandingRule>>, Vec<&Arc<StandingRule>>) =
         pool.iter().partition(|quota| is_own(quota, plan.channel));
     let kept_for_others: i64 = others.iter().map(|quota| left(quota)).sum();
     let own_left: i64 = own.iter().map(|quota| left(quota)).sum();

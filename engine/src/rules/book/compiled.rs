@@ -2,7 +2,7 @@
 
 use crate::rules::limits::{Limits, Rank};
 use crate::rules::rule::Kind;
-use crate::rules::standing::Standing;
+use crate::rules::standing::StandingRule;
 
 /// What of a rule is needed while a promise is made, side by side in memory: small, so that many lie in the caches.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    pub fn of(rank: Rank, standing: &Standing) -> Self {
+    pub fn of(rank: Rank, standing: &StandingRule) -> Self {
         let conditions = &standing.rule.conditions;
         Self {
             limits: Limits::of(rank, &standing.rule),

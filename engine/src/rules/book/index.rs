@@ -13,7 +13,7 @@ use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
 use crate::matrix::Arena;
 use crate::rules::limits::{Limits, Rank};
 use crate::rules::rule::{Effect, Kind};
-use crate::rules::standing::Standing;
+use crate::rules::standing::StandingRule;
 use crate::supply::Allowance;
 
 /// Ranks, ascending.
@@ -26,7 +26,7 @@ pub struct Book {
     pub(super) seq: Seq,
     /// How often cells came to count differently, up to this book.
     pub(super) turns: u64,
-    pub(super) rules: Vec<Arc<Standing>>,
+    pub(super) rules: Vec<Arc<StandingRule>>,
     pub(super) compiled: Vec<Compiled>,
     pub(super) by_sku: FxHashMap<SkuId, Vec<Rank>>,
     pub(super) by_category: FxHashMap<String, Vec<Rank>>,
@@ -100,7 +100,7 @@ impl Default for Book {
 
 impl Book {
     /// Compiles those of `standing` that are in force at `seq`.
-    pub fn compile(seq: Seq, standing: &[Arc<Standing>], catalogue: &Catalogue) -> Self {
+    pub fn compile(seq: Seq, standing: &[Arc<StandingRule>], catalogue: &Catalogue) -> Self {
         let mut rules: Vec<_> = standing.iter().filter(|rule| rule.in_force).cloned().collect();
         rules.sort_by_cached_key(|standing| {
             let (conditions, ends, _) = standing.rule.rank(&standing.name);
@@ -219,12 +219,12 @@ impl Book {
     }
 
     /// All quotas in force.
-    pub fn all_quotas(&self) -> impl Iterator<Item = &Arc<Standing>> {
+    pub fn all_quotas(&self) -> impl Iterator<Item = &Arc<StandingRule>> {
         self.quotas.iter().filter_map(|rank| self.rules.get(*rank as usize))
     }
 
     /// The quotas that hold for the cell of `sku` at `location`, whatever the channel.
-    pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<Standing>> {
+    pub fn quotas(&self, catalogue: &Catalogue, sku: SkuId, location: LocationId) -> Vec<&Arc<StandingRule>> {
         // There is always enough of what nobody counts, so nothing of it is kept for anybody.
         if !self.has_quotas() || !catalogue.is_tracked(sku) {
             return Vec::new();
@@ -253,7 +253,7 @@ impl Book {
         sku: SkuId,
         location: LocationId,
         channel: Option<ChannelId>,
-    ) -> Option<&Arc<Standing>> {
+    ) -> Option<&Arc<StandingRule>> {
         if !self.has(kind) {
             return None;
         }
@@ -263,7 +263,7 @@ impl Book {
     }
 
     /// The first rule of a kind that is about places and channels alone.
-    pub fn first_at(&self, kind: Kind, location: LocationId, channel: Option<ChannelId>) -> Option<&Arc<Standing>> {
+    pub fn first_at(&self, kind: Kind, location: LocationId, channel: Option<ChannelId>) -> Option<&Arc<StandingRule>> {
         let first = self.first_of(kind, &self.cold, location, channel);
         first.and_then(|rank| self.rules.get(rank as usize))
     }
@@ -290,7 +290,7 @@ impl Book {
         now: Timestamp,
     ) -> SmallVec<[Allowance; 2]> {
         let rules = [Kind::Backorder, Kind::Preorder].map(|kind| self.first(kind, catalogue, sku, location, channel));
-        let allowance = |standing: &Arc<Standing>| match standing.rule.effect {
+        let allowance = |standing: &Arc<StandingRule>| match standing.rule.effect {
             Effect::Backorder { units, lead_days } => {
                 let date = now.plus_seconds(u64::from(lead_days) * 86_400);
                 Some(Allowance { rule: standing.id, units, date, is_preorder: false })
@@ -305,7 +305,7 @@ impl Book {
     }
 
     /// Whether the places of a rule in force include those of a location, for many locations.
-    pub fn places_of<'a>(&'a self, standing: &Standing) -> impl Fn(LocationId) -> bool + 'a {
+    pub fn places_of<'a>(&'a self, standing: &StandingRule) -> impl Fn(LocationId) -> bool + 'a {
         let rank = self.rules.iter().position(|rule| rule.id == standing.id).unwrap_or(usize::MAX);
         let anywhere = !standing.rule.conditions.name_places();
         move |location| anywhere || self.is_at(rank as Rank, self.place_of(location))

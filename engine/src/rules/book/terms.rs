@@ -9,7 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::ids::{ChannelId, LocationId, SkuId};
 use crate::level::Constraint;
 use crate::rules::limits::Rank;
-use crate::rules::{Kind, Limits, RuleId, Standing};
+use crate::rules::{Kind, Limits, RuleId, StandingRule};
 
 /// What holds for one channel in one cell, and the rules behind it.
 #[derive(Debug, Clone, Copy)]
@@ -112,7 +112,7 @@ impl<'a> RowTerms<'a> {
     #[inline]
     fn rule_for_channel(&self, rank: Rank) -> Option<&'a Compiled> {
         let rule = self.book.compiled.get(rank as usize)?;
-        let holds = |standing: &Arc<Standing>| standing.rule.conditions.hold_for_channel(self.channel);
+        let holds = |standing: &Arc<StandingRule>| standing.rule.conditions.hold_for_channel(self.channel);
         (!rule.names_channels || self.book.rules.get(rank as usize).is_some_and(holds)).then_some(rule)
     }
 }

@@ -4,7 +4,7 @@ use anaquel_engine::Engine;
 use anaquel_engine::command::Version;
 use anaquel_engine::ids::Name;
 use anaquel_engine::query::CellView;
-use anaquel_engine::rules::{Amount, Band, Effect, Explained, Fate, Rule, Standing};
+use anaquel_engine::rules::{Amount, Band, Effect, Explained, Fate, Rule, StandingRule};
 use serde_json::{Map, Value, json};
 
 use crate::wire::time;
@@ -75,7 +75,7 @@ fn say_amount(amount: Amount, say: &mut impl FnMut(&str, Value)) {
 }
 
 /// A rule as it stands, with its version.
-pub fn standing(engine: &Engine, standing: &Standing) -> (Version, Value) {
+pub fn standing(engine: &Engine, standing: &StandingRule) -> (Version, Value) {
     let mut item = rule(engine, standing.name.as_str(), &standing.rule);
     item.insert("in_force".into(), standing.in_force.into());
     item.insert("since".into(), standing.since.into());
