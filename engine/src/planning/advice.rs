@@ -16,7 +16,7 @@ use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, Timestamp
 use crate::planning::pickup::{PickupPlace, PickupQuestion, Stock};
 use crate::reservations::ReservationState;
 use crate::reservations::ledger::Counted;
-use crate::reservations::plan::{self, Plan, World};
+use crate::reservations::plan::{self, AllocationPlan, World};
 use crate::reservations::promise::{OrderDay, Purpose};
 use crate::reservations::shelves::Shelves;
 use crate::rules::{Effect, Kind};
@@ -241,7 +241,7 @@ impl Trials<'_> {
     /// Supply that is overdue by then lets those down who wait for it, and what is free goes to them.
     ///
     /// Bounded by the lines, and the members of their groups.
-    fn leave_to_those_who_wait(&mut self, plan: &mut Plan, lines: &[TrialLine]) {
+    fn leave_to_those_who_wait(&mut self, plan: &mut AllocationPlan, lines: &[TrialLine]) {
         if !self.state.ledger().has_outlooks() {
             return;
         }
@@ -272,7 +272,7 @@ impl Trials<'_> {
     }
 
     /// Lines that name locations, added up cell by cell.
-    fn in_locations(&mut self, plan: &mut Plan, lines: &[TrialLine], got: &mut [u32]) {
+    fn in_locations(&mut self, plan: &mut AllocationPlan, lines: &[TrialLine], got: &mut [u32]) {
         let mut demands: Vec<(Asked, u32, u32, Option<Timestamp>, usize)> = Vec::new();
         for (nth, line) in lines.iter().enumerate() {
             let TrialPlace::Location(location) = line.at else { continue };
@@ -322,7 +322,7 @@ impl Trials<'_> {
     }
 
     /// A line that names a group.
-    fn in_group(&mut self, plan: &mut Plan, nth: usize, line: &TrialLine, group: GroupId) -> u32 {
+    fn in_group(&mut self, plan: &mut AllocationPlan, nth: usize, line: &TrialLine, group: GroupId) -> u32 {
         self.shelves.note_group(group);
         let members: Vec<LocationId> =
             self.shelves.members(group).iter().copied().filter(|at| self.is_open(plan, *at)).collect();
@@ -345,7 +345,7 @@ impl Trials<'_> {
     }
 
     /// Whether a location takes on one more order, today and when the advice is followed.
-    fn is_open(&self, plan: &Plan, location: LocationId) -> bool {
+    fn is_open(&self, plan: &AllocationPlan, location: LocationId) -> bool {
         if self.checks_places && !self.state.catalogue.takes(location, self.purpose) {
             return false;
         }
@@ -366,7 +366,7 @@ impl Trials<'_> {
     }
 
     /// Units of up to `wanted` that are there for the channel.
-    fn present(&mut self, plan: &mut Plan, sku: SkuId, location: LocationId, wanted: u32) -> u32 {
+    fn present(&mut self, plan: &mut AllocationPlan, sku: SkuId, location: LocationId, wanted: u32) -> u32 {
         let Some(mut room) = plan::own_room(&self.shelves, plan, sku, location) else { return 0 };
         if room < i64::from(wanted) && self.shelves.has_open(sku, location) {
             plan::make_room(&mut self.shelves, plan, sku, location, i64::from(wanted) - room);
@@ -379,7 +379,7 @@ impl Trials<'_> {
     /// Units that may be promised of what is to come, beside those that are there.
     fn units_to_come(
         &mut self,
-        plan: &mut Plan,
+        plan: &mut AllocationPlan,
         sku: SkuId,
         location: LocationId,
         (units, present): (u32, u32),

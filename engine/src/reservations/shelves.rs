@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::catalogue::Catalogue;
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::reservations::ledger::{Counted, Ledger, Used};
-use crate::reservations::plan::{self, FromGroup, Of, OpenKind, Plan, Shelf, World};
+use crate::reservations::plan::{self, AllocationPlan, FromGroup, Of, OpenKind, Shelf, World};
 use crate::reservations::promise::Purpose;
 use crate::rules::Book;
 use crate::settings::Budget;
@@ -118,8 +118,8 @@ impl State {
 
 impl Shelves<'_> {
     /// An empty plan of the channel for a purpose, with so many looks.
-    pub fn plan(&self, purpose: Purpose, looks: usize) -> Plan {
-        Plan::new(self.channel, purpose, Arc::clone(&self.book), Budget { looks, ..self.budget })
+    pub fn plan(&self, purpose: Purpose, looks: usize) -> AllocationPlan {
+        AllocationPlan::new(self.channel, purpose, Arc::clone(&self.book), Budget { looks, ..self.budget })
     }
 
     /// A group is asked for.
@@ -185,7 +185,7 @@ impl Shelves<'_> {
         purpose: Purpose,
         wanted: i64,
     ) -> (FromGroup, Option<&'static str>) {
-        let mut plan = Plan::new(self.channel, purpose, Arc::clone(&self.book), self.budget);
+        let mut plan = AllocationPlan::new(self.channel, purpose, Arc::clone(&self.book), self.budget);
         let members = self.members(group);
         let got = plan::take_in_group(self, &mut plan, 0, sku, &members, wanted);
         self.spent = plan.spent();
@@ -195,7 +195,7 @@ impl Shelves<'_> {
     /// Units of up to `wanted` that a promise which names a cell may have, once open promises made room; whether the
     /// location takes such promises is asked before.
     pub fn at(&mut self, sku: SkuId, location: LocationId, wanted: i64) -> (i64, Option<&'static str>) {
-        let mut plan = Plan::new(self.channel, Purpose::Cart, Arc::clone(&self.book), self.budget);
+        let mut plan = AllocationPlan::new(self.channel, Purpose::Cart, Arc::clone(&self.book), self.budget);
         let room = plan::own_room(self, &plan, sku, location);
         if let Some(room) = room.filter(|room| *room < wanted) {
             plan::make_room(self, &mut plan, sku, location, wanted - room);

@@ -11,7 +11,7 @@ use crate::kernel::cause::Cause;
 use crate::level::StockChange;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::decide::moves::new_plan;
-use crate::reservations::plan::{self, Plan};
+use crate::reservations::plan::{self, AllocationPlan};
 use crate::reservations::promise::Purpose;
 use crate::stock::movement::Moved;
 use crate::supply::command::{Command, SupplyFields};
@@ -175,7 +175,7 @@ pub(crate) fn describe_supply(
 /// What of `units` more may be promised in a cell by `latest`, beyond the plan.
 pub(crate) fn grant_to_come(
     cx: &mut Decide<'_>,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     sku: SkuId,
     location: LocationId,
     units: u32,
@@ -383,7 +383,7 @@ fn uncovered_and_free(cx: &mut Decide<'_>, sku: SkuId, location: LocationId) -> 
     let book = cx.state.rules.share_book();
     let mut level = cx.draft.cell(sku, location).level;
     let (mut given, mut is_cut): (u32, bool) = (0, waits.len() == FILLS_PER_RECORD);
-    let mut plans: FxHashMap<ChannelId, (Plan, u32)> = FxHashMap::default();
+    let mut plans: FxHashMap<ChannelId, (AllocationPlan, u32)> = FxHashMap::default();
     // Bounded by FILLS_PER_RECORD.
     for waiting in waits {
         let Some(reservation) = cx.draft.reservation(waiting.holder.0) else { break };

@@ -32,7 +32,7 @@ use crate::reservations::promise::{OrderDay, Purpose};
 use crate::rules::{Effect, Kind, RuleId};
 use crate::state::State;
 use crate::supply::SupplyOutlook;
-pub use plan::{Plan, Policy, Shipment, Weights};
+pub use plan::{Policy, Shipment, SourcingPlan, Weights};
 use search::Candidate;
 
 /// From where units may come.
@@ -73,9 +73,9 @@ pub struct Question {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// The one that covers most, and of those the cheapest; none where there is nothing at all.
-    pub best: Option<Plan>,
+    pub best: Option<SourcingPlan>,
     /// The next best one that uses other places.
-    pub runner_up: Option<Plan>,
+    pub runner_up: Option<SourcingPlan>,
     /// Units of each line that all places together have, however many shipments that takes.
     pub anywhere: Vec<u32>,
     /// Places that take on no more orders on the day on which they would take it up.
@@ -84,7 +84,7 @@ pub struct Answer {
     pub barred: Vec<LocationId>,
 }
 
-impl Plan {
+impl SourcingPlan {
     /// Lets lines of what nobody counts come with the first shipments that may have them, or else from the first place that
     /// may send them. It adds nothing to the score.
     ///
@@ -188,7 +188,7 @@ impl State {
         // What is to come is for what is not there.
         let now = search(false);
         let waits = question.lines.iter().any(|(.., latest)| latest.is_some());
-        let enough = now.best.as_ref().is_some_and(Plan::is_complete);
+        let enough = now.best.as_ref().is_some_and(SourcingPlan::is_complete);
         (seq, if waits && !enough { search(true) } else { now })
     }
 

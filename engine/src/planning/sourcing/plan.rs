@@ -70,7 +70,7 @@ pub struct Shipment {
 
 /// Where each unit comes from.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct SourcingPlan {
     /// Place by place, the cheapest first.
     pub shipments: Vec<Shipment>,
     /// The score, and what each weight adds to it.
@@ -81,7 +81,7 @@ pub struct Plan {
     pub missing: Vec<u32>,
 }
 
-impl Plan {
+impl SourcingPlan {
     /// Whether every unit comes from somewhere.
     pub fn is_complete(&self) -> bool {
         self.missing.iter().all(|units| *units == 0)

@@ -6,7 +6,7 @@
 //! the one that helps most; and from all places together downwards, closing the one that is missed least. So an answer of
 //! up to three shipments is the best that those places allow, and a larger one is good.
 
-use super::plan::{Plan, Shipment, Weights};
+use super::plan::{Shipment, SourcingPlan, Weights};
 use crate::ids::LocationId;
 
 /// Places that are tried two by two and three by three.
@@ -101,7 +101,7 @@ impl Found {
     }
 
     /// The plan in full.
-    pub fn into_plan(self, candidates: &[Candidate], wanted: &[u32], weights: &Weights) -> Plan {
+    pub fn into_plan(self, candidates: &[Candidate], wanted: &[u32], weights: &Weights) -> SourcingPlan {
         let mut shipments: Vec<Shipment> = Vec::new();
         let mut parts = Weights::default();
         let mut missing = wanted.to_vec();
@@ -127,7 +127,7 @@ impl Found {
             }
         });
         parts.shipments = weights.shipments * shipments.len() as f64;
-        Plan { shipments, score: sum(&parts), parts, missing }
+        SourcingPlan { shipments, score: sum(&parts), parts, missing }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::decide::Decide;
 use crate::ids::LocationId;
 use crate::reservations::command::Reserve;
-use crate::reservations::plan::Plan;
+use crate::reservations::plan::AllocationPlan;
 use crate::reservations::promise::{OrderDay, Purpose};
 use crate::rules::{Effect, Kind, RuleId};
 use std::collections::BTreeMap;
@@ -31,14 +31,19 @@ impl Days {
 }
 
 /// Nothing asked yet.
-pub(crate) fn days_of(plan: &Plan, reserve: &Reserve) -> Days {
+pub(crate) fn days_of(plan: &AllocationPlan, reserve: &Reserve) -> Days {
     let counts = reserve.purpose != Purpose::Cart && plan.book.has(Kind::Capacity);
     Days { counts, asked: BTreeMap::new() }
 }
 
 /// The rule by which a location takes on no more orders on the day on which it would take this one up, if it does not.
 /// Each location is looked up once: bounded by the locations that the lines of the request reach.
-pub(crate) fn full_day(cx: &Decide<'_>, days: &mut Days, plan: &Plan, location: LocationId) -> Option<RuleId> {
+pub(crate) fn full_day(
+    cx: &Decide<'_>,
+    days: &mut Days,
+    plan: &AllocationPlan,
+    location: LocationId,
+) -> Option<RuleId> {
     if !days.counts {
         return None;
     }

@@ -6,7 +6,7 @@ use crate::decide::draft::Draft;
 use crate::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId};
 use crate::reservations::event::Event;
 use crate::reservations::ledger::{Counted, Used};
-use crate::reservations::plan::{Moving, Of, OpenKind, Plan, Shelf, World};
+use crate::reservations::plan::{AllocationPlan, Moving, Of, OpenKind, Shelf, World};
 use crate::reservations::promise::{Move, Purpose, Reallocated};
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ impl World for Draft {
 }
 
 /// An empty plan for a channel and a purpose, under the rules in force.
-pub(crate) fn new_plan(cx: &Decide<'_>, channel: ChannelId, purpose: Purpose) -> Plan {
-    Plan::new(channel, purpose, cx.state.rules.share_book(), cx.state.bounds().budget)
+pub(crate) fn new_plan(cx: &Decide<'_>, channel: ChannelId, purpose: Purpose) -> AllocationPlan {
+    AllocationPlan::new(channel, purpose, cx.state.rules.share_book(), cx.state.bounds().budget)
 }
 
 /// Logs what has to move, promise by promise.

@@ -10,7 +10,7 @@ use crate::reservations::command::Reallocation;
 use crate::reservations::decide::moves::{log_moves, new_plan, shift_units};
 use crate::reservations::event::Event;
 use crate::reservations::ledger::Shift;
-use crate::reservations::plan::{self, Moving, Plan};
+use crate::reservations::plan::{self, AllocationPlan, Moving};
 use crate::reservations::promise::Reallocated;
 use crate::reservations::{Line, Reservation};
 use rustc_hash::FxHashMap;
@@ -93,7 +93,7 @@ pub(crate) fn reallocate_lines(
 /// Finds room for what is to be elsewhere, and what has to move for it.
 fn place_elsewhere(
     cx: &mut Decide<'_>,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     own: &Reservation,
     wanted: &[Wanted],
     binds: bool,
@@ -101,7 +101,7 @@ fn place_elsewhere(
     let mut shorts = Vec::new();
     // Bounded by the lines of the request, and the plan's budget.
     for units in wanted.iter().filter(|units| units.from != units.to) {
-        let mut short = |plan: &Plan, available, constraint, rule| {
+        let mut short = |plan: &AllocationPlan, available, constraint, rule| {
             let (requested, limit) = (units.quantity, plan.over());
             let constraint = if limit.is_some() { Constraint::Group } else { constraint };
             shorts.push(Short { line: units.at, requested, available, constraint, rule, limit });

@@ -86,7 +86,7 @@ pub(super) struct Pool {
 
 /// Differences to a world.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct AllocationPlan {
     pub channel: ChannelId,
     /// What it is for; a cart where its places need not take orders of its purpose.
     pub purpose: Purpose,
@@ -115,7 +115,7 @@ pub(crate) struct Plan {
     pub(super) over: Option<&'static str>,
 }
 
-impl Plan {
+impl AllocationPlan {
     pub fn new(channel: ChannelId, purpose: Purpose, book: Arc<Book>, budget: Budget) -> Self {
         Self {
             channel,

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::differences::{Plan, Take};
+use super::differences::{AllocationPlan, Take};
 use super::paths::{has_open, send_on, undo_moves};
 use super::quotas::{charge, quota_allows, quotas_hold};
 use super::room::{own_room, take};
@@ -26,7 +26,7 @@ pub(crate) struct FromGroup {
 /// Bounded by twice the members and the plan's budget.
 pub(crate) fn take_in_group<W: World>(
     world: &mut W,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     line: usize,
     sku: SkuId,
     members: &[LocationId],
@@ -100,7 +100,7 @@ pub(crate) fn take_in_group<W: World>(
     got
 }
 
-fn note_take(plan: &mut Plan, line: usize, sku: SkuId, location: LocationId, units: i64) {
+fn note_take(plan: &mut AllocationPlan, line: usize, sku: SkuId, location: LocationId, units: i64) {
     let same = |take: &&mut Take| (take.line, take.sku, take.location) == (line, sku, location);
     // Of its own line the last is near the end.
     match plan.takes.iter_mut().rev().take_while(|take| take.line == line).find(same) {

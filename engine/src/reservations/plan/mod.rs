@@ -28,7 +28,7 @@ mod quotas;
 mod room;
 mod world;
 
-pub(crate) use differences::{Moving, Plan};
+pub(crate) use differences::{AllocationPlan, Moving};
 pub(crate) use group::{FromGroup, take_in_group};
 pub(crate) use paths::make_room;
 pub(crate) use quota_sets::same_quotas;

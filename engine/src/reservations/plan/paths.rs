@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-use super::differences::{Moving, PROMISES_LIMIT, Plan};
+use super::differences::{AllocationPlan, Moving, PROMISES_LIMIT};
 use super::quota_sets::quota_set;
 use super::room::{change, floor, own_room, room_for, room_to_stay};
 use super::world::{Of, OpenKind, World};
@@ -20,7 +20,7 @@ struct Hop {
 }
 
 /// Open promises in a cell, as the plan leaves them.
-fn open_in<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId) -> Vec<OpenKind> {
+fn open_in<W: World>(world: &W, plan: &AllocationPlan, sku: SkuId, location: LocationId) -> Vec<OpenKind> {
     let mut open = world.open(sku, location);
     for (of, drift) in plan.drifts_in(sku, location) {
         match open.binary_search_by_key(&of, |kind| kind.of) {
@@ -37,7 +37,7 @@ fn open_in<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId) -
     open
 }
 
-pub(super) fn has_open<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId) -> bool {
+pub(super) fn has_open<W: World>(world: &W, plan: &AllocationPlan, sku: SkuId, location: LocationId) -> bool {
     world.has_open(sku, location) || plan.drifts_in(sku, location).any(|(_, drift)| drift.units > 0)
 }
 
@@ -45,7 +45,7 @@ pub(super) fn has_open<W: World>(world: &W, plan: &Plan, sku: SkuId, location: L
 /// nothing more can go. What would be in vain is left where it is.
 ///
 /// Bounded by the plan's budget.
-pub(crate) fn make_room<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at: LocationId, wanted: i64) {
+pub(crate) fn make_room<W: World>(world: &mut W, plan: &mut AllocationPlan, sku: SkuId, at: LocationId, wanted: i64) {
     let (mark, Some(before)) = (plan.moves.len(), own_room(world, plan, sku, at)) else { return };
     let mut left = wanted;
     while left > 0 {
@@ -61,7 +61,13 @@ pub(crate) fn make_room<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at
 }
 
 /// Sends up to `wanted` units of open promises from a cell along the shortest path, all at once; tells how many.
-pub(super) fn send_on<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at: LocationId, wanted: i64) -> i64 {
+pub(super) fn send_on<W: World>(
+    world: &mut W,
+    plan: &mut AllocationPlan,
+    sku: SkuId,
+    at: LocationId,
+    wanted: i64,
+) -> i64 {
     let Some(path) = find_path(world, plan, sku, at) else { return 0 };
     let mut units = wanted;
     // The last hop comes first: it goes to where there is room, and each other to where the one before it made some.
@@ -98,7 +104,7 @@ pub(super) fn send_on<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at: 
     units
 }
 
-fn shift<W: World>(world: &W, plan: &mut Plan, sku: SkuId, hop: Hop, units: i64, lines: usize) {
+fn shift<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, hop: Hop, units: i64, lines: usize) {
     let Hop { from, to, of } = hop;
     plan.drifts.entry((sku, from, of)).or_default().units -= units;
     let there = plan.drifts.entry((sku, to, of)).or_default();
@@ -115,7 +121,7 @@ fn shift<W: World>(world: &W, plan: &mut Plan, sku: SkuId, hop: Hop, units: i64,
 }
 
 /// Leaves what was moved since `mark` where it was.
-pub(super) fn undo_moves<W: World>(world: &W, plan: &mut Plan, mark: usize) {
+pub(super) fn undo_moves<W: World>(world: &W, plan: &mut AllocationPlan, mark: usize) {
     if plan.moves.len() <= mark {
         return;
     }
@@ -141,7 +147,7 @@ pub(super) fn undo_moves<W: World>(world: &W, plan: &mut Plan, mark: usize) {
 /// The shortest way from a full cell to one with room, over open promises; the last hop comes first.
 ///
 /// Each kind of promise is expanded once, and the looks are the plan's.
-fn find_path<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at: LocationId) -> Option<Vec<Hop>> {
+fn find_path<W: World>(world: &mut W, plan: &mut AllocationPlan, sku: SkuId, at: LocationId) -> Option<Vec<Hop>> {
     if plan.dead_ends.contains(&(sku, at)) {
         return None;
     }
@@ -196,7 +202,7 @@ fn find_path<W: World>(world: &mut W, plan: &mut Plan, sku: SkuId, at: LocationI
 /// The first member of a group with room for open promises of a kind; `None` where there were too many looks.
 fn member_with_room<W: World>(
     world: &mut W,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     sku: SkuId,
     of: Of,
     set: usize,

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::differences::{Plan, QuotaSet};
+use super::differences::{AllocationPlan, QuotaSet};
 use super::world::World;
 use crate::ids::{LocationId, SkuId};
 use crate::rules::{RuleId, StandingRule};
 
 /// The quotas of a cell, by a number that cells under the same quotas share.
-pub(super) fn quota_set<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location: LocationId) -> usize {
+pub(super) fn quota_set<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, location: LocationId) -> usize {
     if !plan.book.has_quotas() {
         return 0;
     }
@@ -37,7 +37,7 @@ pub(super) fn quota_set<W: World>(world: &W, plan: &mut Plan, sku: SkuId, locati
 /// Whether two cells are under the same quotas, so that moving between them takes nothing from anybody.
 pub(crate) fn same_quotas<W: World>(
     world: &W,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     sku: SkuId,
     one: LocationId,
     other: LocationId,
@@ -47,7 +47,7 @@ pub(crate) fn same_quotas<W: World>(
 
 pub(super) fn pools_at<W: World>(
     world: &W,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     sku: SkuId,
     location: LocationId,
 ) -> Vec<Arc<[Arc<StandingRule>]>> {

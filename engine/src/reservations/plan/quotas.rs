@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::differences::{ADDED_UP_PER_LOOK, LOOKS_LIMIT, Plan, Pool, Take, Touched};
+use super::differences::{ADDED_UP_PER_LOOK, AllocationPlan, LOOKS_LIMIT, Pool, Take, Touched};
 use super::quota_sets::pools_at;
 use super::room::{change, free_of, take};
 use super::world::World;
@@ -23,7 +23,7 @@ pub(crate) type QuotaBroken = (usize, u32, RuleId);
 /// there is less than all shares together, they are first come, first served.
 pub(crate) fn quota_allows<W: World>(
     world: &W,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     sku: SkuId,
     location: LocationId,
 ) -> Option<(u32, RuleId)> {
@@ -42,7 +42,12 @@ pub(crate) fn quota_allows<W: World>(
 
 /// Units that quotas leave to the plan's channel of what is to come to a cell, and the rule behind it: a channel that may
 /// not spill over has its share of that, too, and no more; what is to come is kept for nobody else.
-pub(crate) fn fence<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location: LocationId) -> Option<(u32, RuleId)> {
+pub(crate) fn fence<W: World>(
+    world: &W,
+    plan: &mut AllocationPlan,
+    sku: SkuId,
+    location: LocationId,
+) -> Option<(u32, RuleId)> {
     if !plan.book.has_quotas() {
         return None;
     }
@@ -70,7 +75,7 @@ fn is_fence(quota: &StandingRule) -> bool {
 /// What the places of a quota hold of a SKU: added up once, and changed by what the plan does from then on.
 ///
 /// Bounded by the cells of the SKU, a look for each 16; where no looks are left, nothing is there.
-fn pool_of<W: World>(world: &W, plan: &mut Plan, sku: SkuId, first: &Arc<StandingRule>) -> Pool {
+fn pool_of<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, first: &Arc<StandingRule>) -> Pool {
     if let Some(pool) = plan.pools.get(&(sku, first.id)) {
         return *pool;
     }
@@ -102,7 +107,12 @@ fn pool_of<W: World>(world: &W, plan: &mut Plan, sku: SkuId, first: &Arc<Standin
 }
 
 /// What the quotas of one set of places leave.
-fn pool_allows<W: World>(world: &W, plan: &mut Plan, sku: SkuId, pool: &[Arc<StandingRule>]) -> (u32, RuleId) {
+fn pool_allows<W: World>(
+    world: &W,
+    plan: &mut AllocationPlan,
+    sku: SkuId,
+    pool: &[Arc<StandingRule>],
+) -> (u32, RuleId) {
     let first = pool.first().expect("a pool has a quota");
     let Pool { on_hand, free, .. } = pool_of(world, plan, sku, first);
     let counted = |standing: &StandingRule| Counted { rule: standing.id, since: standing.since, sku };
@@ -128,7 +138,12 @@ fn pool_allows<W: World>(world: &W, plan: &mut Plan, sku: SkuId, pool: &[Arc<Sta
 }
 
 /// The quotas that a promise of the plan's channel in a cell counts against.
-pub(crate) fn charges<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId) -> Vec<(RuleId, Seq)> {
+pub(crate) fn charges<W: World>(
+    world: &W,
+    plan: &AllocationPlan,
+    sku: SkuId,
+    location: LocationId,
+) -> Vec<(RuleId, Seq)> {
     let quotas = plan.book.quotas(world.catalogue(), sku, location).into_iter();
     let own = quotas.filter(|quota| is_own(quota, plan.channel));
     let mut charges: Vec<_> = own.map(|quota| (quota.id, quota.since)).collect();
@@ -137,7 +152,13 @@ pub(crate) fn charges<W: World>(world: &W, plan: &Plan, sku: SkuId, location: Lo
 }
 
 /// Counts units of a cell against the quotas of the plan's channel.
-pub(crate) fn charge<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location: LocationId, units: i64) -> LineTerms {
+pub(crate) fn charge<W: World>(
+    world: &W,
+    plan: &mut AllocationPlan,
+    sku: SkuId,
+    location: LocationId,
+    units: i64,
+) -> LineTerms {
     let charges = charges(world, plan, sku, location);
     for (rule, since) in &charges {
         *plan.charged.entry(Counted { rule: *rule, since: *since, sku }).or_default() += units;
@@ -152,13 +173,13 @@ pub(crate) fn charge<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location:
 ///
 /// # Errors
 /// The first line that would take more than it may.
-pub(crate) fn quotas_hold<W: World>(world: &W, plan: &mut Plan) -> Result<(), QuotaBroken> {
+pub(crate) fn quotas_hold<W: World>(world: &W, plan: &mut AllocationPlan) -> Result<(), QuotaBroken> {
     if !plan.book.has_quotas() {
         return Ok(());
     }
     plan.look((plan.cells.len() + plan.takes.len()) / ADDED_UP_PER_LOOK);
     let budget = Budget { looks: usize::MAX, promises: 0 };
-    let mut again = Plan::new(plan.channel, plan.purpose, Arc::clone(&plan.book), budget);
+    let mut again = AllocationPlan::new(plan.channel, plan.purpose, Arc::clone(&plan.book), budget);
     again.quota_sets = std::mem::take(&mut plan.quota_sets);
     again.quota_ids = std::mem::take(&mut plan.quota_ids);
     again.quota_at = std::mem::take(&mut plan.quota_at);

@@ -1,6 +1,6 @@
 //! How many units a cell has for a promise, beside what the plan does to it.
 
-use super::differences::{Plan, Touched};
+use super::differences::{AllocationPlan, Touched};
 use super::quota_sets::quota_set;
 use super::world::{Of, Shelf, World};
 use crate::ids::{ChannelId, LocationId, SkuId};
@@ -9,7 +9,7 @@ use crate::level::{StockLevel, UNCOUNTED_MAX};
 /// Units that must stay free in a cell for a channel; none where it may not sell there.
 pub(super) fn floor<W: World>(
     world: &W,
-    plan: &Plan,
+    plan: &AllocationPlan,
     sku: SkuId,
     location: LocationId,
     channel: ChannelId,
@@ -22,7 +22,7 @@ pub(super) fn floor<W: World>(
 /// Units that the plan's channel may take in a cell beyond the plan, negative by what it lacks of its floor; none where it
 /// may not sell, the location takes no such promises, or there is no cell. Of what nobody counts there is as much as a cell
 /// has room for, wherever somebody declared the location, and whether there is a cell or not.
-pub(crate) fn own_room<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId) -> Option<i64> {
+pub(crate) fn own_room<W: World>(world: &W, plan: &AllocationPlan, sku: SkuId, location: LocationId) -> Option<i64> {
     let shelf = world.shelf(sku, location);
     let catalogue = world.catalogue();
     if !catalogue.is_tracked(sku) {
@@ -42,7 +42,13 @@ pub(crate) fn own_room<W: World>(world: &W, plan: &Plan, sku: SkuId, location: L
 /// Units of open promises of a kind that may move to a cell beyond the plan, negative by what it lacks of its floor: in the
 /// cell as it is before the plan's own units are taken and given back, and as it is after it. None where the location takes
 /// no promises of their purpose.
-pub(super) fn room_for<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, of: Of) -> Option<i64> {
+pub(super) fn room_for<W: World>(
+    world: &W,
+    plan: &AllocationPlan,
+    sku: SkuId,
+    location: LocationId,
+    of: Of,
+) -> Option<i64> {
     let (_, channel, purpose) = of;
     let shelf = world.shelf(sku, location);
     let may_be_there = shelf.exists && world.takes(location, purpose);
@@ -59,7 +65,13 @@ pub(super) fn room_for<W: World>(world: &W, plan: &Plan, sku: SkuId, location: L
 }
 
 /// The same where as many do not leave: nobody is pushed into what the plan's channel must leave to others.
-pub(super) fn room_to_stay<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId, of: Of) -> Option<i64> {
+pub(super) fn room_to_stay<W: World>(
+    world: &W,
+    plan: &AllocationPlan,
+    sku: SkuId,
+    location: LocationId,
+    of: Of,
+) -> Option<i64> {
     let room = room_for(world, plan, sku, location, of)?;
     let shelf = world.shelf(sku, location);
     let own = floor(world, plan, sku, location, plan.channel, shelf);
@@ -71,7 +83,7 @@ pub(super) fn room_to_stay<W: World>(world: &W, plan: &Plan, sku: SkuId, locatio
 /// Changes what the plan does to a cell, and what quotas are told of it.
 pub(super) fn change<W: World>(
     world: &W,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     sku: SkuId,
     location: LocationId,
     by: impl FnOnce(&mut Touched),
@@ -96,7 +108,7 @@ pub(super) fn change<W: World>(
 /// Units of a cell that are free above what everybody must leave.
 pub(super) fn free_of<W: World>(
     world: &W,
-    plan: &Plan,
+    plan: &AllocationPlan,
     sku: SkuId,
     location: LocationId,
     shelf: Shelf,
@@ -111,17 +123,22 @@ pub(super) fn free_of<W: World>(
 }
 
 /// Units of a cell are given back by the hold that is replaced.
-pub(crate) fn release<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location: LocationId, units: u32) {
+pub(crate) fn release<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, location: LocationId, units: u32) {
     change(world, plan, sku, location, |at| at.released += i64::from(units));
 }
 
 /// Units of a cell are taken.
-pub(crate) fn take<W: World>(world: &W, plan: &mut Plan, sku: SkuId, location: LocationId, units: i64) {
+pub(crate) fn take<W: World>(world: &W, plan: &mut AllocationPlan, sku: SkuId, location: LocationId, units: i64) {
     change(world, plan, sku, location, |at| at.taken += units);
 }
 
 /// A cell as the plan leaves it, before anything is given back.
-pub(crate) fn level_before_release<W: World>(world: &W, plan: &Plan, sku: SkuId, location: LocationId) -> StockLevel {
+pub(crate) fn level_before_release<W: World>(
+    world: &W,
+    plan: &AllocationPlan,
+    sku: SkuId,
+    location: LocationId,
+) -> StockLevel {
     let (level, at) = (world.shelf(sku, location).level, plan.touched(sku, location));
     let reserved = (i64::from(level.reserved) + at.moved + at.taken).clamp(0, u32::MAX.into());
     StockLevel { reserved: reserved as u32, ..level }

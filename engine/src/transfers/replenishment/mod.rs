@@ -60,7 +60,7 @@ pub struct Proposed {
 
 /// What policies would move.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct ReplenishmentPlan {
     /// As of which record it began.
     pub seq: Seq,
     /// The transfers, by policy, giver and place.
@@ -236,7 +236,7 @@ pub fn plan(
     policies: &[(Name, Arc<Policy>)],
     now: Timestamp,
     cells_max: usize,
-) -> Result<Plan, TooMany> {
+) -> Result<ReplenishmentPlan, TooMany> {
     let seq = state.view.seq();
     let in_force = policies.iter().filter(|(_, policy)| policy.is_in_force(now));
     let policies: Vec<_> = in_force.map(|(name, policy)| Resolved::new(state, name, policy)).collect();
@@ -245,7 +245,7 @@ pub fn plan(
     places.sort_unstable();
     places.dedup();
     let reader = Reader { state, drafted: Drafted::of(state, now, None), places, now };
-    let mut plan = Plan { seq, transfers: Vec::new(), short: 0, items: Vec::new(), looked: 0 };
+    let mut plan = ReplenishmentPlan { seq, transfers: Vec::new(), short: 0, items: Vec::new(), looked: 0 };
     let mut moves: BTreeMap<(usize, LocationId, LocationId), Vec<(SkuId, u32)>> = BTreeMap::new();
     for sku in skus(state, &policies) {
         let (numbers, terms): (Vec<usize>, Vec<&Resolved<'_>>) =

@@ -10,7 +10,7 @@ use anaquel_engine::ids::{LocationId, Name, Seq, SkuId};
 use anaquel_engine::level::Constraint;
 use anaquel_engine::pickup::PickupQuestion;
 use anaquel_engine::rules::RuleId;
-use anaquel_engine::sourcing::{Answer, Plan, Question, Sources};
+use anaquel_engine::sourcing::{Answer, Question, Sources, SourcingPlan};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -157,7 +157,7 @@ fn show(engine: &Engine, order: &Order) -> Result<Reply, Problem> {
     if !will_do(order, &answer) {
         return Err(explain(engine, order, &short(engine, order, &order.question, answer)));
     }
-    let told = |plan: &Option<Plan>| plan.as_ref().map(|plan| views::plan(engine, order, plan));
+    let told = |plan: &Option<SourcingPlan>| plan.as_ref().map(|plan| views::plan(engine, order, plan));
     let (best, runner_up) = (told(&answer.best), told(&answer.runner_up));
     Ok(Reply::ok(json!({"seq": seq, "plan": best, "runner_up": runner_up}).to_string()))
 }
@@ -169,7 +169,7 @@ fn advice_seconds(order: &Order) -> u64 {
 }
 
 fn will_do(order: &Order, answer: &Answer) -> bool {
-    let complete = order.unknown.is_empty() && answer.best.as_ref().is_some_and(Plan::is_complete);
+    let complete = order.unknown.is_empty() && answer.best.as_ref().is_some_and(SourcingPlan::is_complete);
     answer.best.is_some() && (complete || order.allow_partial)
 }
 
@@ -226,14 +226,14 @@ fn try_plans(engine: &Engine, question: &Question, purpose: Purpose, seconds: u6
         }
         found = engine.state().source(&question);
     }
-    let mut is_granted = |plan: &Plan| !try_plan(engine, &mut question, purpose, plan, seconds);
+    let mut is_granted = |plan: &SourcingPlan| !try_plan(engine, &mut question, purpose, plan, seconds);
     found.1.best = found.1.best.filter(&mut is_granted);
     found.1.runner_up = found.1.runner_up.filter(is_granted);
     found
 }
 
 /// Limits the cells of which a plan would not be granted what it takes; tells whether there are any.
-fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &Plan, seconds: u64) -> bool {
+fn try_plan(engine: &Engine, question: &mut Question, purpose: Purpose, plan: &SourcingPlan, seconds: u64) -> bool {
     let shipments = plan.shipments.iter();
     let lines: Vec<TrialLine> = shipments
         .flat_map(|shipment| shipment.lines.iter().map(move |line| (shipment.location, line)))
@@ -259,7 +259,7 @@ async fn plan_aside(
     caller: &Caller,
     order: &Order,
     question: &Question,
-) -> Result<Result<Plan, Unsourced>, Problem> {
+) -> Result<Result<SourcingPlan, Unsourced>, Problem> {
     let (engine, order, question) = (app.engine.clone(), order.clone(), question.clone());
     app.reads.run(caller.who, move || plan(&engine, &order, &question)).await
 }
@@ -269,7 +269,7 @@ async fn plan_aside(
 fn short(engine: &Engine, order: &Order, question: &Question, answer: Answer) -> Unsourced {
     let complete = |question: &Question| {
         let best = try_plans(engine, question, order.purpose, advice_seconds(order)).1.best;
-        best.filter(Plan::is_complete)
+        best.filter(SourcingPlan::is_complete)
     };
     let wider = complete(&Question { shipments_max: words::SHIPMENTS_MAX as usize, ..question.clone() });
     // It is the search for so few that must find them.
@@ -294,7 +294,7 @@ fn short(engine: &Engine, order: &Order, question: &Question, answer: Answer) ->
 }
 
 /// The best plan, if it will do.
-fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<Plan, Unsourced> {
+fn plan(engine: &Engine, order: &Order, question: &Question) -> Result<SourcingPlan, Unsourced> {
     if let Some(why) = barred(engine, order).or_else(|| pickup_only(engine, order)) {
         return Err(why);
     }
@@ -321,7 +321,7 @@ fn value(engine: &Engine, order: &Order, currency: &str) -> Option<u64> {
     }
 }
 
-fn request(engine: &Engine, order: &Order, plan: &Plan) -> ReserveRequest {
+fn request(engine: &Engine, order: &Order, plan: &SourcingPlan) -> ReserveRequest {
     let catalogue = &engine.state().catalogue;
     let lines = plan.shipments.iter().flat_map(|shipment| {
         shipment.lines.iter().filter_map(move |(line, units)| {

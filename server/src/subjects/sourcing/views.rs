@@ -6,7 +6,7 @@ use anaquel_engine::Engine;
 use anaquel_engine::geo::distance_km;
 use anaquel_engine::ids::LocationId;
 use anaquel_engine::reservation::Reservation;
-use anaquel_engine::sourcing::{Plan, Question, Shipment, Weights};
+use anaquel_engine::sourcing::{Question, Shipment, SourcingPlan, Weights};
 use serde_json::{Value, json};
 
 use crate::subjects::reservations::views::tells_waits;
@@ -17,7 +17,7 @@ fn rounded(km: Option<f64>) -> Option<f64> {
 }
 
 /// A plan, for those who only look.
-pub fn plan(engine: &Engine, order: &Order, plan: &Plan) -> Value {
+pub fn plan(engine: &Engine, order: &Order, plan: &SourcingPlan) -> Value {
     let catalogue = &engine.state().catalogue;
     let sku = |line: usize| order.question.lines.get(line).map(|(sku, ..)| catalogue.skus.name(*sku).as_str());
     // How a plan splits a line, and its score, know how much there is; who is not told numbers is not told those.

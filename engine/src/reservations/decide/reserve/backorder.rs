@@ -5,7 +5,7 @@ use super::replaced::Places;
 use crate::decide::Decide;
 use crate::ids::Timestamp;
 use crate::reservations::plan;
-use crate::reservations::plan::Plan;
+use crate::reservations::plan::AllocationPlan;
 use crate::rules::RuleId;
 use crate::supply::Grant;
 use crate::supply::decide::grant_to_come;
@@ -17,7 +17,7 @@ use crate::supply::decide::grant_to_come;
 #[allow(clippy::type_complexity, reason = "a grant, and the date up to which it waits")]
 pub(super) fn wait_for(
     cx: &mut Decide<'_>,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     demand: &Demand,
     latest: Timestamp,
     places: &mut Places,

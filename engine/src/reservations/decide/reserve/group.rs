@@ -10,7 +10,7 @@ use crate::refusal::Short;
 use crate::reservations::command::GroupLine;
 use crate::reservations::decide::capacity::{Days, full_day};
 use crate::reservations::plan;
-use crate::reservations::plan::{FromGroup, Plan};
+use crate::reservations::plan::{AllocationPlan, FromGroup};
 use crate::reservations::promise::LineTerms;
 use crate::supply::Grant;
 use crate::supply::decide::grant_to_come;
@@ -19,7 +19,7 @@ use crate::supply::decide::grant_to_come;
 /// is not enough, open promises make room.
 pub(super) fn place_in_group(
     cx: &mut Decide<'_>,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     days: &mut Days,
     line: &GroupLine,
     inherited: &mut Places,
@@ -79,14 +79,14 @@ pub(super) fn place_in_group(
 /// knows. Tells what is missing still.
 fn wait_in_group(
     cx: &mut Decide<'_>,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     members: &[LocationId],
     line: &GroupLine,
     (latest, inherited): (Timestamp, &mut Places),
     mut missing: u32,
     placed: &mut Vec<Placed>,
 ) -> u32 {
-    let mut place = |plan: &mut Plan, draft: &Draft, location: LocationId, grant: Grant| {
+    let mut place = |plan: &mut AllocationPlan, draft: &Draft, location: LocationId, grant: Grant| {
         plan.take_to_come(line.sku, location, grant.units);
         let charged = plan::charge(draft, plan, line.sku, location, grant.units.into());
         plan.note_line(line.at, line.sku, location, 0, grant.units);

@@ -14,14 +14,14 @@ use crate::refusal::Short;
 use crate::reservations::command::Reserve;
 use crate::reservations::decide::capacity::{Days, full_day};
 use crate::reservations::plan;
-use crate::reservations::plan::{Plan, World};
+use crate::reservations::plan::{AllocationPlan, World};
 use crate::rules::RuleId;
 use crate::supply::Grant;
 
 /// Lines that name their location: added up cell by cell, each cell gives all that is asked of it or is short.
 pub(super) fn place_in_locations(
     cx: &mut Decide<'_>,
-    plan: &mut Plan,
+    plan: &mut AllocationPlan,
     days: &mut Days,
     reserve: &Reserve,
     released: &Few<Released>,
@@ -116,7 +116,11 @@ pub(super) fn place_in_locations(
 
 /// Whether a cell can give what is asked of it, and if not, what was short, how many it can give, and the rule behind
 /// it.
-fn grant_cell(cx: &mut Decide<'_>, plan: &mut Plan, demand: &Demand) -> Result<(), (Constraint, u32, Option<RuleId>)> {
+fn grant_cell(
+    cx: &mut Decide<'_>,
+    plan: &mut AllocationPlan,
+    demand: &Demand,
+) -> Result<(), (Constraint, u32, Option<RuleId>)> {
     let net = demand.requested.saturating_sub(demand.released);
     if net == 0 {
         return Ok(());
@@ -132,7 +136,7 @@ fn grant_cell(cx: &mut Decide<'_>, plan: &mut Plan, demand: &Demand) -> Result<(
     }
     // What the replaced hold gives back is counted apart: it is there even where the cell is short.
     let back = i64::from(demand.released);
-    let room = |draft: &Draft, plan: &Plan| Some(plan::own_room(draft, plan, sku, location)? - back);
+    let room = |draft: &Draft, plan: &AllocationPlan| Some(plan::own_room(draft, plan, sku, location)? - back);
     let mut free = room(&*cx.draft, plan);
     if let Some(free_now) = free.filter(|free| *free < net.into())
         && cx.draft.has_open(sku, location)

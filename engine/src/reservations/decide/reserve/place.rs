@@ -18,7 +18,7 @@ use crate::reservations::decide::capacity::days_of;
 use crate::reservations::decide::moves::{log_moves, new_plan};
 use crate::reservations::ledger::Counted;
 use crate::reservations::plan;
-use crate::reservations::plan::Plan;
+use crate::reservations::plan::AllocationPlan;
 use crate::reservations::promise::{LineTerms, OrderDay, Purpose};
 use crate::rules::Kind;
 
@@ -99,7 +99,7 @@ pub(super) fn promise_units(cx: &mut Decide<'_>, sku: SkuId, location: LocationI
 }
 
 /// The units of the replaced holds are there for the new one, and count against no quota any more.
-fn plan_release(cx: &mut Decide<'_>, plan: &mut Plan, released: &[Released]) {
+fn plan_release(cx: &mut Decide<'_>, plan: &mut AllocationPlan, released: &[Released]) {
     for Released { reservation, change, present, .. } in released {
         plan::release(&*cx.draft, plan, change.cell.sku, change.cell.location, *present);
         let held = cx.draft.reservation(*reservation).and_then(|held| held.lines.get(usize::from(change.line)));

@@ -9,7 +9,7 @@ use anaquel_engine::event::{Cause, Thing};
 use anaquel_engine::ids::{LocationId, Name, SkuId};
 use anaquel_engine::transfers::command::{Command, Fields, Make};
 use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
-use anaquel_engine::transfers::replenishment::{Plan, Proposed, plan};
+use anaquel_engine::transfers::replenishment::{Proposed, ReplenishmentPlan, plan};
 use anaquel_engine::transfers::{Transfer, TransferAnswer};
 
 use crate::auth::caller::Caller;
@@ -68,7 +68,7 @@ impl Asked {
     ///
     /// # Errors
     /// It would look at too many cells.
-    pub fn plan(&self, engine: &Engine) -> Result<Plan, Refusal> {
+    pub fn plan(&self, engine: &Engine) -> Result<ReplenishmentPlan, Refusal> {
         plan(engine.state(), &self.policies, engine.now(), self.cells_max).map_err(|too_many| {
             let reason = format!("{too_many} (replenishment.cells); name fewer, or let them name SKUs");
             Refusal::invalid("policies", reason)
@@ -95,7 +95,7 @@ impl Asked {
 
     /// Makes the transfers.
     fn work(&self, engine: &Engine, caller: &Caller) -> Result<Run, Failure> {
-        let Plan { transfers, mut short, mut items, .. } = self.plan(engine)?;
+        let ReplenishmentPlan { transfers, mut short, mut items, .. } = self.plan(engine)?;
         let store = &engine.state().own.transfers;
         let (mut made, mut number) = (0, 0);
         for proposed in &transfers {

@@ -3,7 +3,7 @@
 use anaquel_engine::Engine;
 use anaquel_engine::ids::{Name, Seq};
 use anaquel_engine::transfers::policy::{Policy, Run, RunItem};
-use anaquel_engine::transfers::replenishment::{Explained, Plan, Proposed, Verdict};
+use anaquel_engine::transfers::replenishment::{Explained, Proposed, ReplenishmentPlan, Verdict};
 use serde_json::{Value, json};
 
 use crate::subjects::transfers::views;
@@ -24,7 +24,7 @@ pub fn ran(seq: Seq, run: &Run) -> Value {
 }
 
 /// What a plan would make: as many of its transfers as `bytes_max` bytes hold.
-pub fn planned(engine: &Engine, plan: &Plan, bytes_max: usize) -> Value {
+pub fn planned(engine: &Engine, plan: &ReplenishmentPlan, bytes_max: usize) -> Value {
     let catalogue = &engine.state().catalogue;
     let transfer = |proposed: &Proposed| {
         let line = |(sku, units): &(_, u32)| json!({"sku": catalogue.skus.name(*sku).as_str(), "quantity": units});
