@@ -13,7 +13,7 @@ use anaquel_engine::event::{Few, Purpose, Record};
 use anaquel_engine::ids::{ChannelId, LocationId, Name, SkuId, Timestamp};
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
 pub use anaquel_seeds::Numbers;
@@ -58,7 +58,7 @@ pub fn in_memory_at(clock: Arc<dyn Clock>) -> Engine {
 ///
 /// # Errors
 /// What is wrong with the directory.
-pub fn on_disk(directory: &Path) -> anyhow::Result<(Engine, Report)> {
+pub fn on_disk(directory: &Path) -> anyhow::Result<(Engine, StartReport)> {
     let options = Options { settings: settings(), log: LogOptions::default(), entropy: 7, trust_clock: true };
     Ok(Engine::open(directory, options, Arc::new(Monotonic::default()), None)?)
 }

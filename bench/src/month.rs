@@ -19,7 +19,7 @@ use anaquel_engine::event::{Cause, IdempotencyKey};
 use anaquel_engine::idempotency::{Begin, Wake};
 use anaquel_engine::ids::{ReservationId, Timestamp};
 use anaquel_engine::journal::LogOptions;
-use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Clock, Engine};
 use anyhow::{Context, ensure};
@@ -104,7 +104,7 @@ impl Month {
     /// The engine's.
     pub fn run(self, directory: &Path, mut told: impl FnMut(u32, &Day)) -> anyhow::Result<Vec<Day>> {
         let clock = Arc::new(ByHand(AtomicU64::new(1_800_000_000_000)));
-        let open = || -> anyhow::Result<(Engine, Report)> {
+        let open = || -> anyhow::Result<(Engine, StartReport)> {
             Ok(Engine::open(directory, self.options(), Arc::clone(&clock) as Arc<dyn Clock>, None)?)
         };
         let (mut engine, _) = open()?;

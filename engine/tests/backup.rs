@@ -9,7 +9,7 @@ use crate::common::{ManualClock, START_MS, Shop, copy, hash};
 use anaquel_engine::backup::{self, Chain, Extra, RestoreError, Start, Until};
 use anaquel_engine::journal::LogOptions;
 use anaquel_engine::journal::memory::MemoryDisk;
-use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::recovery::{Options, StartReport};
 use anaquel_engine::settings::Settings;
 use anaquel_engine::{Engine, verify};
 
@@ -22,7 +22,7 @@ fn options() -> Options {
     }
 }
 
-fn open(directory: &Path, clock: &Arc<ManualClock>) -> (Shop, Report) {
+fn open(directory: &Path, clock: &Arc<ManualClock>) -> (Shop, StartReport) {
     let (engine, report) = Engine::open(directory, options(), clock.clone(), None).unwrap();
     (Shop { engine, clock: clock.clone(), disk: MemoryDisk::default() }, report)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anaquel_engine::Engine;
-use anaquel_engine::recovery::{Options, Report};
+use anaquel_engine::recovery::{Options, StartReport};
 use anyhow::Context;
 use axum::body::{Bytes, HttpBody};
 use axum::response::Response;
@@ -67,7 +67,7 @@ const STUCK_LOOK: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// What is wrong with the data directory, and what to do.
-pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Result<(Engine, Report)> {
+pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Result<(Engine, StartReport)> {
     let options = Options {
         settings: config.engine_settings(),
         log: config.log_options(),
@@ -183,7 +183,7 @@ fn may_listen(config: &Config, auth: &Auth, has_tls: bool) -> anyhow::Result<()>
 }
 
 /// Says what was found at start, so that nobody has to guess.
-fn tell(config: &Config, report: &Report, engine: &Engine, started: Instant) {
+fn tell(config: &Config, report: &StartReport, engine: &Engine, started: Instant) {
     let state = engine.state();
     tracing::info!(
         data = %config.data.display(),

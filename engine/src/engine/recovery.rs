@@ -36,7 +36,7 @@ pub struct Options {
 
 /// What was found at start.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub struct StartReport {
     /// Whether the directory was new.
     pub created: bool,
     /// The checkpoint that was loaded.
@@ -111,7 +111,7 @@ impl Engine {
         options: Options,
         clock: Arc<dyn Clock>,
         observer: Option<Box<dyn Observer>>,
-    ) -> Result<(Self, Report), OpenError> {
+    ) -> Result<(Self, StartReport), OpenError> {
         let mut directory = DataDirectory::open(directory, options.entropy)?;
         let (state, folder, mut journal, mut report) =
             recover(&directory, &options.settings, options.log, Reading::Tail, &mut |_, _, _| Ok(()))?;
@@ -238,7 +238,7 @@ pub(crate) fn recover(
     options: LogOptions,
     reading: Reading,
     check: &mut Check<'_>,
-) -> Result<(State, Folder, Box<dyn Journal>, Report), OpenError> {
+) -> Result<(State, Folder, Box<dyn Journal>, StartReport), OpenError> {
     let copied = if directory.is_copied_by_files { journal::mend(&directory.journal())? } else { None };
     // Whether mended now or by a start that was cut off.
     let copied_up_to = if directory.is_copied_by_files {
@@ -246,7 +246,7 @@ pub(crate) fn recover(
     } else {
         None
     };
-    let mut report = Report { copied, ..Report::default() };
+    let mut report = StartReport { copied, ..StartReport::default() };
     let (mut state, mut folder) = Folder::of_new_state(settings);
     let checkpoints = directory.checkpoints();
     for (_, path) in checkpoint::list(&checkpoints).map_err(OpenError::io(&checkpoints))? {
@@ -320,7 +320,7 @@ pub(crate) fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
 }
 
 /// Whether the clock is so far ahead of the log that believing it would kill every hold.
-fn judge_clock(report: &mut Report, options: &Options, anchors: &Anchors, clock: Timestamp) -> bool {
+fn judge_clock(report: &mut StartReport, options: &Options, anchors: &Anchors, clock: Timestamp) -> bool {
     let last = report.log.last_time;
     if report.log.last_seq == 0 {
         return false;

@@ -88,7 +88,7 @@ fn a_replay_knows_since_when_it_is_counted() {
     let replayed = |after, until| {
         let question = what_if::Question { after, until: Some(until), ..what_if::Question::default() };
         let report = shop.engine.what_if(&question, &AtomicBool::new(false)).unwrap();
-        let sum = |of| what_if::Report::sum(of);
+        let sum = |of| what_if::WhatIfReport::sum(of);
         assert_eq!(report.replayed, report.what_if);
         (sum(&report.actual), sum(&report.replayed))
     };

@@ -19,7 +19,7 @@ use std::path::Path;
 use crate::audit::{Books, Stated};
 use crate::effect::{At, Described, Effect, Inbound};
 use crate::engine::directory::DataDirectory;
-use crate::engine::recovery::{Reading, Report, recover};
+use crate::engine::recovery::{Reading, StartReport, recover};
 use crate::event::{Event, Record};
 use crate::hash::Sums;
 use crate::ids::{Epoch, Seq};
@@ -48,7 +48,7 @@ pub struct Proof {
     /// Cells that are short.
     pub shortages: u64,
     /// What was found at start.
-    pub report: Report,
+    pub report: StartReport,
     /// The state hash, as a running server shows it at the same `seq`.
     pub state_hash: String,
     /// The same, part by part.

@@ -13,4 +13,4 @@ mod question;
 mod replay;
 mod shop;
 
-pub use question::{Place, Question, Report, Tallies, Tally};
+pub use question::{Place, Question, Tallies, Tally, WhatIfReport};

@@ -69,7 +69,7 @@ pub type Tallies = BTreeMap<Place, Tally>;
 
 /// What happened, and what would have.
 #[derive(Debug, Clone, Default)]
-pub struct Report {
+pub struct WhatIfReport {
     /// The first record of the span.
     pub first: Seq,
     /// The last.
@@ -86,7 +86,7 @@ pub struct Report {
     pub oldest: Seq,
 }
 
-impl Report {
+impl WhatIfReport {
     /// All places together.
     pub fn sum(of: &Tallies) -> Tally {
         of.values().copied().fold(Tally::default(), Tally::plus)

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::question::{Before, Question, Report, Tallies, Tracking, at};
+use super::question::{Before, Question, Tallies, Tracking, WhatIfReport, at};
 use super::shop::Shop;
 use crate::effect::{Described, Effect, Naming};
 use crate::event::Record;
@@ -18,7 +18,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ReadError`] where the log no longer has it, or cannot be read.
-    pub fn what_if(&self, question: &Question, stop: &AtomicBool) -> Result<Report, ReadError> {
+    pub fn what_if(&self, question: &Question, stop: &AtomicBool) -> Result<WhatIfReport, ReadError> {
         let oldest = self.oldest();
         let visible = self.state().view.seq();
         // First, how things stood when the span began: every cell before it was touched, every rule before it changed.
@@ -41,7 +41,7 @@ impl Engine {
         let mut plain = Shop::open(self.state(), &nothing, before.clone(), &rule_records);
         let mut tried = Shop::open(self.state(), question, before, &rule_records);
         let mut twice = Tallies::new();
-        let mut report = Report { oldest, ..Report::default() };
+        let mut report = WhatIfReport { oldest, ..WhatIfReport::default() };
         let until = question.until.map_or(visible, |until| until.min(visible));
         self.each_record(question.after.max(oldest.saturating_sub(1)), until, stop, &mut |record| {
             if question.reaches(record) && question.to.is_none_or(|to| record.time <= to) {
