@@ -19,7 +19,7 @@ const BACKUPS_A_DIRECTORY: u64 = 25;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct BackupsReport {
     /// Backups that were taken, and restored to what they say.
     pub backups: u64,
     /// Of those, how many follow another.
@@ -38,12 +38,12 @@ pub struct Report {
 ///
 /// # Errors
 /// The first that is not what it says.
-pub fn run(binary: &Path, folder: &Path, rounds: u64, rate: u64, seed: u64) -> anyhow::Result<Report> {
+pub fn run(binary: &Path, folder: &Path, rounds: u64, rate: u64, seed: u64) -> anyhow::Result<BackupsReport> {
     let config = folder.join("settings.toml");
     std::fs::write(&config, SETTINGS)?;
     let config = config.to_str().context("a path that is text")?;
     let mut numbers = Numbers::new(seed);
-    let mut report = Report::default();
+    let mut report = BackupsReport::default();
     while report.backups < rounds {
         let (data, backups) =
             (folder.join(format!("data-{}", report.backups)), folder.join(format!("backups-{}", report.backups)));

@@ -25,7 +25,7 @@ const SERVED: u64 = 10;
 
 /// What is copied, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct CopiesPlan {
     /// Copies in all.
     pub copies: u64,
     /// Writes a second meanwhile.
@@ -38,7 +38,7 @@ pub struct Plan {
 
 /// What was found.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct CopiesReport {
     /// Copies that opened and verified.
     pub copies: u64,
     /// Of those, how many took seconds.
@@ -59,7 +59,7 @@ pub struct Report {
 ///
 /// # Errors
 /// The first copy that is refused, or older than its beginning.
-pub fn run(binary: &Path, folder: &Path, plan: Plan) -> anyhow::Result<Report> {
+pub fn run(binary: &Path, folder: &Path, plan: CopiesPlan) -> anyhow::Result<CopiesReport> {
     for tool in ["rsync", "tar", "cp"] {
         Command::new(tool).arg("--version").output().with_context(|| format!("{tool} is needed"))?;
     }
@@ -67,7 +67,7 @@ pub fn run(binary: &Path, folder: &Path, plan: Plan) -> anyhow::Result<Report> {
     std::fs::write(&config, SETTINGS)?;
     let config = config.to_str().context("a path that is text")?;
     let mut numbers = Numbers::new(plan.seed);
-    let mut report = Report { newer_records_min: i64::MAX, ..Report::default() };
+    let mut report = CopiesReport { newer_records_min: i64::MAX, ..CopiesReport::default() };
     let (mut newer, mut seconds) = (0_i64, 0.0);
     while report.copies < plan.copies {
         let data = folder.join(format!("data-{}", report.copies));

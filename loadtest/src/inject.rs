@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::kill::{Report as Kills, World, rounds_on};
+use crate::kill::{KillReport, World, rounds_on};
 use crate::server::Server;
 
 /// Checkpoints often enough to be caught at it.
@@ -28,9 +28,9 @@ pub struct Fault {
 
 /// What was found.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct InjectReport {
     /// As of the kills that follow each fault.
-    pub kills: Kills,
+    pub kills: KillReport,
     /// Rounds in which the server did not come up.
     pub not_up: u64,
     /// Rounds in which an error or a delay was injected. A call that was the server's last shows in what ended, or did not come up.
@@ -75,11 +75,11 @@ pub fn run(
     faults: &[Fault],
     calls: RangeInclusive<u64>,
     seed: u64,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<InjectReport> {
     let settings = folder.join("settings.toml");
     std::fs::write(&settings, SETTINGS)?;
     let settings = settings.to_str().context("a path that is text")?;
-    let mut report = Report::default();
+    let mut report = InjectReport::default();
     for (at, fault) in (0..).zip(faults) {
         let data = folder.join(format!("data-{at}"));
         let trace = folder.join("trace");
@@ -89,7 +89,7 @@ pub fn run(
         let arguments = ["--config", settings];
         rounds_on(binary, &data, &arguments, count, seed.wrapping_add(at), &mut kills, &mut world)
             .with_context(|| format!("{fault:?}"))?;
-        report = Report { kills, ..world.report };
+        report = InjectReport { kills, ..world.report };
         std::fs::remove_dir_all(&data)?;
         eprintln!("{} of {:?}: {report:?}", fault.effect, fault.call);
     }
@@ -105,7 +105,7 @@ struct Faulty<'a> {
     trace: &'a Path,
     fault: &'a Fault,
     first: u64,
-    report: Report,
+    report: InjectReport,
 }
 
 impl World for Faulty<'_> {

@@ -24,7 +24,7 @@ const OPENING: i64 = 100_000;
 
 /// What was found.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct KillReport {
     /// Times the server was killed.
     pub rounds: u64,
     /// Times it had ended by itself before.
@@ -72,8 +72,8 @@ const ROUNDS_A_DIRECTORY: u64 = 40;
 ///
 /// # Errors
 /// The first thing that was promised and is not so.
-pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64) -> anyhow::Result<Report> {
-    let mut report = Report::default();
+pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64) -> anyhow::Result<KillReport> {
+    let mut report = KillReport::default();
     while report.rounds < rounds {
         let data = folder.join(format!("data-{}", report.rounds));
         let seed = seed.wrapping_add(report.rounds);
@@ -110,7 +110,7 @@ pub(crate) fn rounds_on(
     arguments: &[&str],
     rounds: u64,
     seed: u64,
-    report: &mut Report,
+    report: &mut KillReport,
     world: &mut dyn World,
 ) -> anyhow::Result<()> {
     let mut numbers = Numbers::new(seed);
@@ -141,7 +141,7 @@ fn load(
     round: u64,
     numbers: &mut Numbers,
     ledger: &Mutex<Ledger>,
-    report: &mut Report,
+    report: &mut KillReport,
 ) -> anyhow::Result<()> {
     let (stop, acknowledged) = (AtomicBool::new(false), AtomicU64::new(0));
     let pause = Duration::from_millis(20 + numbers.below(250));
@@ -237,7 +237,7 @@ impl Worker<'_> {
     }
 }
 
-fn audit(server: &Server, ledger: &mut Ledger, report: &mut Report) -> anyhow::Result<()> {
+fn audit(server: &Server, ledger: &mut Ledger, report: &mut KillReport) -> anyhow::Result<()> {
     let mut client = server.client();
     // Whoever was cut off asks again: it happens now, or the first answer is told.
     for (key, path, body) in std::mem::take(&mut ledger.unanswered) {

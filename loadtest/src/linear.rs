@@ -28,7 +28,7 @@ const OPEN_MAX: usize = 6;
 
 /// What was done, and checked.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct LinearReport {
     /// Requests with an answer.
     pub operations: u64,
     /// Reads among them.
@@ -45,7 +45,7 @@ pub struct Report {
 ///
 /// # Errors
 /// The first answer that the log does not bear out.
-pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64) -> anyhow::Result<Report> {
+pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64) -> anyhow::Result<LinearReport> {
     let server = Server::start(binary, data, &[])?;
     let mut client = server.client();
     let cells = (0..SKUS).flat_map(|sku| (0..LOCATIONS).map(move |at| cell(sku, at)));
@@ -53,14 +53,14 @@ pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64)
         cells.map(|(sku, location)| json!({"sku": sku, "location": location, "on_hand": OPENING})).collect();
     ensure!(client.post("/v1/stock/counts", &json!({"counts": counts}))?.status == 200, "opening stock");
     let auditor = Auditor::start(server.client(), SKU, When::Meanwhile)?;
-    let done: Vec<anyhow::Result<Report>> = std::thread::scope(|scope| {
+    let done: Vec<anyhow::Result<LinearReport>> = std::thread::scope(|scope| {
         let caller = |nth: u64| {
             let caller = Caller {
                 client: server.client(),
                 numbers: Numbers::new(seed.wrapping_add(nth)),
                 witness: auditor.witness(),
                 open: Vec::new(),
-                report: Report::default(),
+                report: LinearReport::default(),
             };
             scope.spawn(move || caller.run(operations / callers))
         };
@@ -74,7 +74,7 @@ pub fn run(binary: &Path, data: &Path, operations: u64, callers: u64, seed: u64)
     });
     // What the audit found is why a caller could not go on.
     let findings = auditor.finish()?;
-    let mut report = Report { records: findings.records, ..Report::default() };
+    let mut report = LinearReport { records: findings.records, ..LinearReport::default() };
     for done in done {
         let done = done?;
         report.reads += done.reads;
@@ -120,11 +120,11 @@ struct Caller {
     witness: Witness,
     /// Own reservations, and whether each is confirmed.
     open: Vec<(String, bool)>,
-    report: Report,
+    report: LinearReport,
 }
 
 impl Caller {
-    fn run(mut self, operations: u64) -> anyhow::Result<Report> {
+    fn run(mut self, operations: u64) -> anyhow::Result<LinearReport> {
         for _ in 0..operations {
             self.step()?;
         }

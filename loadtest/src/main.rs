@@ -21,7 +21,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// A day's load, or worse, open loop; ends with an audit of every answer against the server's own log.
-    Run(Box<scenario::Plan>),
+    Run(Box<scenario::ScenarioPlan>),
     /// Durable reservations a second over HTTP, beside a bare handler.
     Rate {
         /// Numbers of connections to measure at.
@@ -184,7 +184,7 @@ enum Command {
     },
     /// Two attackers, one with a `read` key and one with a `reserve` key, free to send anything, while an honest shop goes
     /// on: what it takes from the shop, in time, refusals and memory; exit code 1 where a bound is missed.
-    Attack(Box<attack::Plan>),
+    Attack(Box<attack::AttackPlan>),
     /// The attackers' process; the two keys come on standard input.
     #[command(hide = true)]
     Attackers(attack::Orders),
@@ -248,7 +248,7 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Fanout { sockets, skus, track, rate, seconds } => {
             let temporary = tempfile::tempdir()?;
-            let plan = fanout::Plan { sockets, skus, track, rate, seconds };
+            let plan = fanout::FanoutPlan { sockets, skus, track, rate, seconds };
             fanout::run(&binary()?, &temporary.path().join("data"), plan)
         }
         Command::Stalled { seconds } => {
@@ -258,7 +258,7 @@ fn main() -> anyhow::Result<()> {
         Command::Gapless { changes, kills, subscribers, seed } => {
             let seed = told(seed);
             let temporary = tempfile::tempdir()?;
-            let plan = gapless::Plan { changes, kills, subscribers, seed };
+            let plan = gapless::GaplessPlan { changes, kills, subscribers, seed };
             let report = gapless::run(&binary()?, &temporary.path().join("data"), plan)?;
             println!("{report:#?}");
             println!("every subscriber heard of every event of its selection, once, and knows what the log has");
@@ -276,7 +276,7 @@ fn main() -> anyhow::Result<()> {
         Command::Copies { copies, rate, slow_seconds, seed } => {
             let seed = told(seed);
             let temporary = tempfile::tempdir()?;
-            let plan = copies::Plan { copies, rate, seed, slow_seconds };
+            let plan = copies::CopiesPlan { copies, rate, seed, slow_seconds };
             let report = copies::run(&binary()?, temporary.path(), plan)?;
             println!("{report:#?}");
             println!("every copy opened and verified, and none was older than its beginning");

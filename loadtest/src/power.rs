@@ -9,7 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::kill::{Broken, Report, World, rounds_on};
+use crate::kill::{Broken, KillReport, World, rounds_on};
 
 /// Rounds on one image: its whole log is added up after each.
 const ROUNDS_AN_IMAGE: u64 = 30;
@@ -92,11 +92,11 @@ pub fn is_possible() -> anyhow::Result<()> {
 ///
 /// # Errors
 /// The first thing that was acknowledged and is not there; or, without syncing, that nothing was lost.
-pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64, without_sync: bool) -> anyhow::Result<Report> {
+pub fn run(binary: &Path, folder: &Path, rounds: u64, seed: u64, without_sync: bool) -> anyhow::Result<KillReport> {
     let config = folder.join("settings.toml");
     std::fs::write(&config, if without_sync { WITHOUT_SYNC } else { "" })?;
     let arguments = ["--config", text(&config)?];
-    let mut report = Report::default();
+    let mut report = KillReport::default();
     while report.rounds < rounds {
         let of_image = folder.join(format!("disk-{}", report.rounds));
         let mut disk = Disk::new(&of_image)?;

@@ -23,7 +23,7 @@ const MOVEMENTS_MAX: usize = 1000;
 
 /// What was replayed.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Report {
+pub struct ReplayReport {
     /// Till lines read.
     pub lines: u64,
     /// Of those, lines of quantity 0, which were skipped.
@@ -48,15 +48,15 @@ pub struct Report {
 ///
 /// # Errors
 /// The data is not there, or something did not come out as it must.
-pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow::Result<Report> {
+pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow::Result<ReplayReport> {
     let tills = Tills::read(folder, lines_max)?;
-    let mut report = Report {
+    let mut report = ReplayReport {
         lines: tills.lines,
         zero: tills.zero,
         unknown_skus: tills.unknown_skus,
         baskets: tills.baskets.len() as u64,
         cells: tills.sold.len() as u64,
-        ..Report::default()
+        ..ReplayReport::default()
     };
     let started = Instant::now();
     let mut client = Client::new(address);
@@ -71,7 +71,7 @@ pub fn run(folder: &Path, address: SocketAddr, lines_max: Option<u64>) -> anyhow
 }
 
 /// Replays baskets in time order, each till in turn; several tills at a time.
-fn replay(baskets: &[Basket], address: SocketAddr, report: &mut Report) -> anyhow::Result<()> {
+fn replay(baskets: &[Basket], address: SocketAddr, report: &mut ReplayReport) -> anyhow::Result<()> {
     const TILLS: usize = 16;
     let next = AtomicUsize::new(0);
     let (twice, reserved) = (AtomicU64::new(0), AtomicU64::new(0));

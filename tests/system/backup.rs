@@ -57,7 +57,7 @@ fn every_copy_of_a_running_directory_opens() {
     }
     let folder = folder();
     let seed = seed();
-    let plan = copies::Plan { copies: 8, rate: 200, seed: seed.value(), slow_seconds: 1 };
+    let plan = copies::CopiesPlan { copies: 8, rate: 200, seed: seed.value(), slow_seconds: 1 };
     let report = copies::run(binary(), folder.path(), plan).unwrap();
     assert!(report.copies == 8 && report.slow == 2 && report.writes > 100, "{report:?}");
 }

@@ -40,7 +40,7 @@ pub use honest::{Latency, Part};
 use honest::{Shop, serve};
 use network::{Keys, Network, SHOP};
 use report::ratio;
-pub use report::{Bound, Report};
+pub use report::{AttackReport, Bound};
 pub use tally::{Row, Tally};
 pub use watch::Seen;
 use watch::Watch;
@@ -51,7 +51,7 @@ const AFTERWARDS_MAX_SECONDS: u64 = 60;
 
 /// What to do.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Plan {
+pub struct AttackPlan {
     /// How long the attack goes on. The shop is measured by itself for a third of it before, for a sixth beside a busy
     /// neighbour, and for a sixth afterwards.
     #[arg(long, default_value_t = 600)]
@@ -98,7 +98,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// The server does not start, the attackers' process does not, or the shop was told something that is not true.
-pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
+pub fn run(plan: &AttackPlan, server: Option<&Path>) -> anyhow::Result<AttackReport> {
     let seed = plan.seed.unwrap_or_else(anaquel_seeds::fresh);
     eprintln!("seed {seed}");
     ensure!((6..=86_400).contains(&plan.seconds), "--seconds: 6 to 86,400");
@@ -130,7 +130,7 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
     let audit = auditor.finish().map_err(|error| format!("{error:#}"));
     let stopped = server.stop_within(STOP_PATIENCE).map_err(|error| format!("{error:#}"));
     let verified = verify(&binary, &data).map_err(|error| format!("{error:#}"));
-    let mut report = Report {
+    let mut report = AttackReport {
         seed,
         machine: crate::machine::describe(),
         rate: plan.rate,
@@ -158,7 +158,7 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
 
 /// The shop alone, beside a burner, attacked, and afterwards.
 fn parts(
-    plan: &Plan,
+    plan: &AttackPlan,
     seed: u64,
     server: &Server,
     keys: &Keys,
@@ -194,8 +194,8 @@ fn parts(
     Ok(([alone, beside_burner, attacked, afterwards], serde_json::from_str(&told)?))
 }
 
-fn bounds(plan: &Plan, report: &Report) -> Vec<Bound> {
-    let Report { alone, attacked, afterwards, seen, .. } = report;
+fn bounds(plan: &AttackPlan, report: &AttackReport) -> Vec<Bound> {
+    let AttackReport { alone, attacked, afterwards, seen, .. } = report;
     let mut bounds = Vec::new();
     let mut add = |what, held, measured: String, limit: String| bounds.push(Bound { what, limit, measured, held });
     for (what, most, under, base) in [

@@ -26,7 +26,7 @@ pub struct Bound {
 
 /// All that a run tells.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct AttackReport {
     /// Where the random choices come from.
     pub seed: u64,
     /// What it was measured on.
@@ -66,7 +66,7 @@ pub(super) fn ratio(part: f64, base: f64) -> f64 {
     part / base.max(0.001)
 }
 
-impl Report {
+impl AttackReport {
     /// Whether every bound was held.
     pub fn holds(&self) -> bool {
         self.bounds.iter().all(|bound| bound.held)

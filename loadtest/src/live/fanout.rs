@@ -12,7 +12,7 @@ use anaquel_seeds::Numbers;
 
 /// What to measure.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct FanoutPlan {
     /// Subscribers.
     pub sockets: usize,
     /// SKUs of the catalogue.
@@ -29,7 +29,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// The server, or a socket, did not do as it should.
-pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<()> {
+pub fn run(binary: &Path, data: &Path, plan: FanoutPlan) -> anyhow::Result<()> {
     let server = Server::start(binary, data, &[])?;
     stock(&mut server.client(), plan.skus, 1, 1_000_000)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -81,14 +81,14 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<()> {
     })
 }
 
-async fn reserve_unrecorded(server: &Server, plan: Plan) -> anyhow::Result<()> {
+async fn reserve_unrecorded(server: &Server, plan: FanoutPlan) -> anyhow::Result<()> {
     reserve(server.address, plan.skus, plan.rate, 3).await?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     Ok(())
 }
 
 /// Units reserved of each SKU.
-async fn reserved(server: &Server, plan: Plan) -> anyhow::Result<Vec<usize>> {
+async fn reserved(server: &Server, plan: FanoutPlan) -> anyhow::Result<Vec<usize>> {
     let address = server.address;
     tokio::task::spawn_blocking(move || {
         let mut client = crate::client::Client::new(address);

@@ -26,7 +26,7 @@ const ROWS: u64 = 200;
 
 /// What to do.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub struct GaplessPlan {
     /// Changes of cells to make.
     pub changes: u64,
     /// Times to kill the server.
@@ -39,7 +39,7 @@ pub struct Plan {
 
 /// What was seen.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct GaplessReport {
     /// Changes made.
     pub changes: u64,
     /// Events told to subscribers, all together.
@@ -112,7 +112,7 @@ impl Stage {
 ///
 /// # Errors
 /// A subscriber missed something, heard it twice, or knows other values than the server.
-pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
+pub fn run(binary: &Path, data: &Path, plan: GaplessPlan) -> anyhow::Result<GaplessReport> {
     let first = Server::start(binary, data, &[])?;
     stock(&mut first.client(), SKUS, LOCATIONS, 1_000_000)?;
     let loaded = seq_of(first.address)?;
@@ -167,7 +167,8 @@ pub fn run(binary: &Path, data: &Path, plan: Plan) -> anyhow::Result<Report> {
             .map(|follower| follower.join().map_err(|_| anyhow::anyhow!("a subscriber panicked"))?)
             .collect()
     })?;
-    let mut report = Report { changes: stage.changes.load(Ordering::Relaxed), kills, ..Report::default() };
+    let mut report =
+        GaplessReport { changes: stage.changes.load(Ordering::Relaxed), kills, ..GaplessReport::default() };
     audit(stage.address(), loaded, &followers)?;
     for follower in &followers {
         report.told += follower.heard.events;

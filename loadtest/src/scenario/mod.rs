@@ -35,8 +35,8 @@ use measure::Recorder;
 pub use measure::{Kind, KindRow, SecondRow};
 use pattern::Chooser;
 pub use pattern::Pattern;
-pub use plan::{Plan, Scenario};
-pub use report::Report;
+pub use plan::{Scenario, ScenarioPlan};
+pub use report::ScenarioReport;
 use report::{Books, Memory};
 pub use schedule::Rate;
 use schedule::Schedule;
@@ -63,7 +63,7 @@ struct Own {
 ///
 /// # Errors
 /// An answer that is neither success nor a proper refusal, or the first thing that the log does not bear out.
-pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
+pub fn run(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<ScenarioReport> {
     let seed = plan.seed.unwrap_or_else(anaquel_seeds::fresh);
     eprintln!("seed {seed}");
     ensure!((1..=20_000).contains(&plan.connections), "--connections: 1 to 20,000");
@@ -113,7 +113,7 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
         sold_out(&mut client, &recorder, plan.units, length)?;
     }
     let books = Books { findings, state_hash: target.prove()? };
-    let report = Report::new(plan, seed, length, unsent, &recorder, books, grown);
+    let report = ScenarioReport::new(plan, seed, length, unsent, &recorder, books, grown);
     print!("{}", report.table());
     if let Some(folder) = &plan.out {
         page::write(&report, folder)?;
@@ -126,7 +126,7 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
 }
 
 /// Loads what the scenario is about; what happens when, and what a visit is.
-fn prepare(plan: &Plan, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
+fn prepare(plan: &ScenarioPlan, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
     let script = match plan.scenario {
         Scenario::StoreDay => {
             let folder = plan.folder.as_deref().context("--folder: a store day needs the tills' data")?;
@@ -148,7 +148,7 @@ fn prepare(plan: &Plan, client: &mut Client) -> anyhow::Result<(Script, Schedule
     Ok((script, Schedule::of(plan.rate, plan.seconds)))
 }
 
-fn store_day(plan: &Plan, folder: &Path, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
+fn store_day(plan: &ScenarioPlan, folder: &Path, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
     let mut tills = Tills::read(folder, plan.lines)?;
     tills.stock_up(client)?;
     tills.baskets.sort_by_key(|basket| basket.at);
@@ -178,7 +178,7 @@ fn sold_out(client: &mut Client, recorder: &Recorder, units: u64, length: Durati
 }
 
 impl Target {
-    fn of(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Self> {
+    fn of(plan: &ScenarioPlan, server: Option<&Path>) -> anyhow::Result<Self> {
         if let Some(address) = plan.address {
             ensure!(address.ip().is_loopback(), "--address: load is for this machine only, and {address} is another");
             return Ok(Self { address, own: None });

@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::measure::KindRow;
-use super::report::Report;
+use super::report::ScenarioReport;
 
 /// Writes `report.json` and `report.html`.
 ///
 /// # Errors
 /// The folder cannot be written.
-pub fn write(report: &Report, folder: &Path) -> anyhow::Result<()> {
+pub fn write(report: &ScenarioReport, folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(report)?)?;
     std::fs::write(folder.join("report.html"), html(report))?;
@@ -47,7 +47,7 @@ enum Scale {
     Logarithmic,
 }
 
-pub(super) fn html(report: &Report) -> String {
+pub(super) fn html(report: &ScenarioReport) -> String {
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{0}</title>\n<style>{STYLE}</style>\n\
          <h1>{0}</h1>\n<p>Visits a second: {1}; over {2} connections ({3}), {4} demand, {5:.0} s, seed {6}, on {7}. \

@@ -28,7 +28,7 @@ pub enum Scenario {
 
 /// What to do.
 #[derive(Debug, Clone, clap::Args)]
-pub struct Plan {
+pub struct ScenarioPlan {
     /// What the load is like.
     pub scenario: Scenario,
     /// A running server on this machine, such as 127.0.0.1:7070; without it, one is started for the run, and proven by

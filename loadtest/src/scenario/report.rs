@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::measure::{KindRow, Recorder, SecondRow};
-use super::plan::{Plan, Scenario};
+use super::plan::{Scenario, ScenarioPlan};
 use crate::audit::Findings;
 use crate::client::Client;
 use crate::live::resident;
@@ -36,7 +36,7 @@ pub struct Grown {
 
 /// All that a run tells.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct ScenarioReport {
     /// Which scenario.
     pub scenario: String,
     /// Over what.
@@ -64,9 +64,9 @@ pub struct Report {
     pub memory: Option<Grown>,
 }
 
-impl Report {
+impl ScenarioReport {
     pub(super) fn new(
-        plan: &Plan,
+        plan: &ScenarioPlan,
         seed: u64,
         length: Duration,
         unsent: u64,
