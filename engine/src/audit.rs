@@ -12,7 +12,7 @@ use crate::level::StockLevel;
 use crate::reservations::promise::{LineTerms, OrderDay};
 use crate::reservations::{Reservation, ReservationState};
 use crate::rules::audit::RuleAudit;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::audit::SupplyAudit;
 
 /// The cells that a record tells, each as it is after it.
@@ -55,11 +55,11 @@ macro_rules! audits {
         pub(crate) struct Audits { $(pub $module: crate::$module::audited::Audit,)* }
 
         impl Audits {
-            fn start_from(&mut self, _state: &State) {
+            fn start_from(&mut self, _state: &DurableState) {
                 $(self.$module.start_from(_state);)*
             }
 
-            fn compare(&self, _state: &State) -> Result<(), String> {
+            fn compare(&self, _state: &DurableState) -> Result<(), String> {
                 $(self.$module.compare(_state)?;)*
                 Ok(())
             }
@@ -151,7 +151,7 @@ impl Books {
     }
 
     /// Starts from what a checkpoint says instead of from nothing.
-    pub(crate) fn start_from(&mut self, state: &State) {
+    pub(crate) fn start_from(&mut self, state: &DurableState) {
         for (_, cell) in state.matrix.range(0, state.cells()) {
             self.cells.insert((cell.sku(), cell.location()), (cell.durable(), cell.safety_stock()));
         }
@@ -172,7 +172,7 @@ impl Books {
     ///
     /// # Errors
     /// Where they differ.
-    pub(crate) fn compare(&self, state: &State) -> Result<(), String> {
+    pub(crate) fn compare(&self, state: &DurableState) -> Result<(), String> {
         let mut reserved: BTreeMap<(SkuId, LocationId), i64> = BTreeMap::new();
         for line in self.reservations.values().flat_map(|reservation| &reservation.lines) {
             *reserved.entry(line.key).or_default() += i64::from(line.present());
@@ -226,7 +226,7 @@ impl Books {
 }
 
 /// What is retired in a state.
-fn retired_now(state: &State) -> BTreeSet<(ThingKind, u32)> {
+fn retired_now(state: &DurableState) -> BTreeSet<(ThingKind, u32)> {
     let catalogue = &state.catalogue;
     let kind = |kind: ThingKind, count: u32, is_retired: &dyn Fn(u32) -> bool| {
         (0..count).filter(|id| is_retired(*id)).map(|id| (kind, id)).collect::<Vec<_>>()

@@ -31,7 +31,7 @@ use crate::level::StockChange;
 use crate::matrix::CellId;
 use crate::reservations::command as reservations;
 use crate::rules::command as rules;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::command as stock;
 use crate::supply::command as supply;
 use crate::transfers::command as transfers;
@@ -49,7 +49,7 @@ macro_rules! subjects {
             }
         })+
 
-        impl Asked<State> for Command {
+        impl Asked<DurableState> for Command {
             fn kind(&self) -> &'static str {
                 match self { $(Self::$name(command) => command.kind(),)+ }
             }
@@ -68,12 +68,12 @@ macro_rules! subjects {
             }
 
             #[inline]
-            fn begins_batch(&self, state: &State) -> bool {
+            fn begins_batch(&self, state: &DurableState) -> bool {
                 match self { $(Self::$name(command) => command.begins_batch(state),)+ }
             }
 
             #[inline]
-            fn ends_batch(&self, state: &State) -> bool {
+            fn ends_batch(&self, state: &DurableState) -> bool {
                 match self { $(Self::$name(command) => command.ends_batch(state),)+ }
             }
 

@@ -63,7 +63,7 @@ crate::subjects::stores!(kept);
 
 /// The durable view of everything. Reads use it alone; only the journal thread writes it.
 #[derive(Debug)]
-pub struct State {
+pub struct DurableState {
     /// Which `seq` it shows.
     pub view: DurableView,
     /// Stock.
@@ -103,7 +103,7 @@ pub struct State {
     last_time: AtomicU64,
 }
 
-impl State {
+impl DurableState {
     /// An empty view, and the one writer of its cells.
     pub(crate) fn new(settings: &Settings) -> (Self, MatrixWriter) {
         let (matrix, cells) = Matrix::new();

@@ -9,7 +9,7 @@ use crate::catalogue::business_time::SpecialDates;
 use crate::ids::{ChannelId, Name, Seq, SkuId};
 use crate::kernel::patch::Patch;
 use crate::kernel::version::Precondition;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What can be asked of the catalogue.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub enum Setting {
     Retire(ThingKind, Name),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Put(..) => "put",
@@ -57,7 +57,7 @@ impl Asked<State> for Command {
         }
     }
 
-    fn begins_batch(&self, state: &State) -> bool {
+    fn begins_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Put(setting, _) => match &**setting {
                 Setting::Retire(..) => true,
@@ -68,7 +68,7 @@ impl Asked<State> for Command {
         }
     }
 
-    fn ends_batch(&self, state: &State) -> bool {
+    fn ends_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Put(setting, _) => match &**setting {
                 Setting::Sku(..) => state.rules.book().looks_at_traits() || self.begins_batch(state),
@@ -169,7 +169,7 @@ pub struct ServiceFields {
 impl SkuFields {
     /// Whether the SKU comes to be counted by them, or no longer is: then the command is the whole of its batch, so that
     /// everything else is decided on what is durable of that.
-    pub(crate) fn changes_tracking(&self, state: &State, sku: impl FnOnce() -> Option<SkuId>) -> bool {
+    pub(crate) fn changes_tracking(&self, state: &DurableState, sku: impl FnOnce() -> Option<SkuId>) -> bool {
         let is_tracked = |sku: Option<SkuId>| sku.is_none_or(|sku| state.catalogue.is_tracked(sku));
         self.tracks().is_some_and(|tracked| tracked != is_tracked(sku()))
     }

@@ -5,10 +5,10 @@ use super::details::SkuDetails;
 use super::names::Definitions;
 use crate::effect::{At, Described, Naming};
 use crate::ids::{Seq, SkuId};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::fold::Writer;
 
-pub(crate) fn names(writer: &mut Writer, state: &State, at: At<'_>, naming: Naming<'_>) {
+pub(crate) fn names(writer: &mut Writer, state: &DurableState, at: At<'_>, naming: Naming<'_>) {
     match naming {
         Naming::Defined(definitions) => {
             define(state, definitions);
@@ -36,7 +36,7 @@ pub(crate) fn names(writer: &mut Writer, state: &State, at: At<'_>, naming: Nami
     }
 }
 
-pub(crate) fn described(writer: &mut Writer, state: &State, at: At<'_>, described: Described<'_>) {
+pub(crate) fn described(writer: &mut Writer, state: &DurableState, at: At<'_>, described: Described<'_>) {
     match described {
         Described::Skus(rows) => {
             for (sku, details) in rows {
@@ -86,7 +86,7 @@ pub(crate) fn described(writer: &mut Writer, state: &State, at: At<'_>, describe
 }
 
 /// A SKU is counted from here on, or is not: a checkpoint may know of it already.
-fn tracking(writer: &mut Writer, state: &State, seq: Seq, sku: SkuId, tracked: bool) {
+fn tracking(writer: &mut Writer, state: &DurableState, seq: Seq, sku: SkuId, tracked: bool) {
     let was = state.catalogue.is_tracked(sku);
     if was && !tracked {
         writer.rehash_row(state, sku, false);
@@ -99,7 +99,7 @@ fn tracking(writer: &mut Writer, state: &State, seq: Seq, sku: SkuId, tracked: b
 }
 
 /// A checkpoint may know of it already.
-fn retired(writer: &mut Writer, state: &State, seq: Seq, names: &Definitions) {
+fn retired(writer: &mut Writer, state: &DurableState, seq: Seq, names: &Definitions) {
     let Catalogue { skus, locations, .. } = &state.catalogue;
     for (sku, _) in names.skus.iter().filter(|(sku, _)| !skus.is_retired(*sku)) {
         writer.rehash_row(state, *sku, false);
@@ -117,7 +117,7 @@ fn retired(writer: &mut Writer, state: &State, seq: Seq, names: &Definitions) {
 }
 
 /// The same.
-fn revived(writer: &mut Writer, state: &State, names: &Definitions) {
+fn revived(writer: &mut Writer, state: &DurableState, names: &Definitions) {
     let Catalogue { skus, locations, .. } = &state.catalogue;
     let back: Vec<_> = names.locations.iter().map(|(id, _)| *id).filter(|id| locations.is_retired(*id)).collect();
     let skus: Vec<_> = names.skus.iter().map(|(id, _)| *id).filter(|id| skus.is_retired(*id)).collect();
@@ -133,7 +133,7 @@ fn revived(writer: &mut Writer, state: &State, names: &Definitions) {
     }
 }
 
-pub(crate) fn define(state: &State, definitions: &Definitions) {
+pub(crate) fn define(state: &DurableState, definitions: &Definitions) {
     for (sku, name) in &definitions.skus {
         state.catalogue.skus.fold_definition(*sku, name);
     }

@@ -9,7 +9,7 @@ use super::{Registry, RetiredNames, Undeclared, Versioned};
 use crate::ids::{ChannelId, GroupId, LocationId, SkuId};
 use crate::kernel::frames::in_frames;
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
     /// A piece of it.
@@ -45,7 +45,7 @@ tagged! {
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let catalogue = &state.catalogue;
     let skus = (0..catalogue.skus.count()).map(SkuId);
     in_frames(skus.clone().map(|id| (id, catalogue.skus.name(id).clone())), |skus| {
@@ -90,7 +90,7 @@ where
 }
 
 /// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     let catalogue = &state.catalogue;
     match frame {
         Frame::Names(names) => define(state, &names),

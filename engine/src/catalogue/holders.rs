@@ -9,10 +9,10 @@ use crate::ids::{GroupId, LocationId, Name, SkuId};
 pub use crate::kernel::holder::Holder;
 use crate::kernel::holder::TOLD_MAX;
 use crate::rules::Conditions;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::transfers::Transfer;
 
-impl State {
+impl DurableState {
     /// What holds something, as the durable view has it; nothing where it may be retired, or is not there.
     pub fn holders(&self, kind: ThingKind, name: &Name) -> Vec<Holder> {
         let catalogue = &self.catalogue;

@@ -19,7 +19,7 @@ use crate::kernel::name_ref::NameRef;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::deadlines::Deadlines;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 use draft::{Answer, Draft, Telling, What};
 
 /// What deciding a command comes to.
@@ -28,7 +28,7 @@ pub(crate) type Decision = Result<Answer, Failure>;
 /// What a decision may touch.
 pub(crate) struct Decide<'a> {
     /// The durable view: to be read.
-    pub state: &'a Arc<State>,
+    pub state: &'a Arc<DurableState>,
     pub settings: &'a Settings,
     /// The batch in the making.
     pub draft: &'a mut Draft,

@@ -3,7 +3,7 @@
 use super::lost_demand::LostDemand;
 use crate::kernel::asked::Asked;
 use crate::reservations::promise::Purpose;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What the engine itself notes of demand.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ pub enum Command {
     Note(Vec<(Purpose, LostDemand)>),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Note(_) => "lost demand",

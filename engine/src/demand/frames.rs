@@ -6,7 +6,7 @@ use super::Rate;
 use crate::ids::{LocationId, SkuId};
 use crate::kernel::frames::in_frames;
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
     /// A piece of it.
@@ -20,12 +20,12 @@ tagged! {
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     in_frames(state.rates.copy(), |rows| put(Frame::Rates(rows)))
 }
 
 /// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
         Frame::Rates(rows) => {
             rows.into_iter().for_each(|((sku, location), rate)| state.rates.restore(sku, location, rate));

@@ -3,9 +3,9 @@
 use crate::kernel::name_ref::NameRef;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::command::Reserve;
-use crate::state::State;
+use crate::state::DurableState;
 
-impl State {
+impl DurableState {
     /// A promise was refused for want of stock: the lines that were short are lost, but for those at places that take no
     /// such orders, however much they have.
     pub(crate) fn note_refused(&self, reserve: &Reserve, failure: &Failure) {

@@ -14,10 +14,10 @@ use crate::kernel::idempotency::{Done, KeptKeys, tag_of};
 use crate::matrix::MatrixWriter;
 use crate::reservations::Progress;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, reservations, rules, stock, supply};
 
-/// The one writer of a [`State`]: the writers of its subjects.
+/// The one writer of a [`DurableState`]: the writers of its subjects.
 #[derive(Debug)]
 pub(crate) struct Folder {
     pub stock: stock::fold::Writer,
@@ -32,8 +32,8 @@ impl AsRef<MatrixWriter> for Folder {
 
 impl Folder {
     /// An empty view, and the one that writes it.
-    pub fn of_new_state(settings: &Settings) -> (State, Self) {
-        let (state, cells) = State::new(settings);
+    pub fn of_new_state(settings: &Settings) -> (DurableState, Self) {
+        let (state, cells) = DurableState::new(settings);
         let (stock, reservations) = (stock::fold::Writer::new(cells), reservations::fold::Writer::default());
         (state, Self { stock, reservations })
     }
@@ -41,7 +41,7 @@ impl Folder {
     /// Stores what `record` says.
     // A function of its own, so that `anaquel-bench instructions` can count it.
     #[inline(never)]
-    pub fn fold(&mut self, state: &State, record: &Record) {
+    pub fn fold(&mut self, state: &DurableState, record: &Record) {
         let at = record.at();
         record.event.tell(&mut Folding { folder: self, state, at });
         fold_own(state, record);
@@ -52,13 +52,13 @@ impl Folder {
 
     /// Forgets keys that have outlived their retention, and closed reservations that have outlived theirs or are too many,
     /// a bounded number at a time.
-    pub fn forget(&mut self, state: &State, now: Timestamp, keys_before: Timestamp, closed_before: Timestamp) {
+    pub fn forget(&mut self, state: &DurableState, now: Timestamp, keys_before: Timestamp, closed_before: Timestamp) {
         state.idempotency.forget(keys_before);
         self.reservations.forget(state, now, closed_before);
     }
 
     /// Before serving: nothing is in flight, so what may be promised is what the log grants.
-    pub fn rebuild_promises(&mut self, state: &State) {
+    pub fn rebuild_promises(&mut self, state: &DurableState) {
         self.stock.rebuild_promises(state);
         state.reservations.restored();
     }
@@ -67,7 +67,7 @@ impl Folder {
 /// One record, on its way into the view.
 struct Folding<'f> {
     folder: &'f mut Folder,
-    state: &'f State,
+    state: &'f DurableState,
     at: At<'f>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Tell<'a> for Folding<'_> {
 macro_rules! folds {
     (effects: $($effects:ident),*; own: $($module:ident $event:ident,)*) => {
         #[inline]
-        fn fold_own(_state: &State, record: &Record) {
+        fn fold_own(_state: &DurableState, record: &Record) {
             match &record.event {
                 $(Event::$event(event) => crate::$module::fold::fold(_state, record.at(), event),)*
                 $(Event::$effects(_) => {})*
@@ -128,24 +128,24 @@ macro_rules! folds {
 
 crate::subjects::stores!(folds);
 
-fn fold_key(state: &State, at: At<'_>) {
+fn fold_key(state: &DurableState, at: At<'_>) {
     let Some(cause) = at.cause else { return };
     let Some(key) = &cause.idempotency else { return };
     state.idempotency.complete(key.scope, cause.caller, at.seq, at.time);
 }
 
 /// Puts back a kept key from a checkpoint of formats 1 to 3, which do not say whose it is.
-pub(crate) fn restore_key(state: &State, scope: u128, done: Done) {
+pub(crate) fn restore_key(state: &DurableState, scope: u128, done: Done) {
     state.idempotency.restore(tag_of(scope), 0, done.seq, done.time);
 }
 
 /// Puts back kept keys from a checkpoint.
-pub(crate) fn restore_keys(state: &State, page: &KeptKeys) {
+pub(crate) fn restore_keys(state: &DurableState, page: &KeptKeys) {
     state.idempotency.restore_page(page);
 }
 
 /// The state hash of everything.
-impl State {
+impl DurableState {
     /// What the state hash comes to if everything is digested anew: what it is kept up to date to be. Looks at everything.
     pub fn hash_anew(&self) -> Sums {
         let mut sums = Sums::default();

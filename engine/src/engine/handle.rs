@@ -34,7 +34,7 @@ use crate::refusal::Failure;
 use crate::reservations;
 use crate::reservations::bounds::Bounds;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Steps in which a close trims the log, seconds at most.
 const TRIMS_AT_END_MAX: usize = 1024;
@@ -58,7 +58,7 @@ pub(super) struct Threads {
 
 /// A recovered state with what it takes to go on writing.
 pub(crate) struct Recovered {
-    pub state: Arc<State>,
+    pub state: Arc<DurableState>,
     pub folder: Folder,
     pub journal: Box<dyn Journal>,
     pub identity: Identity,
@@ -178,7 +178,7 @@ impl Engine {
     }
 
     /// The durable view; all reads go through it.
-    pub fn state(&self) -> &State {
+    pub fn state(&self) -> &DurableState {
         &self.shared.state
     }
 
@@ -389,7 +389,7 @@ impl Engine {
         &self,
         cause: Option<Box<Cause>>,
         done: Completion,
-        admit: impl FnOnce(&State) -> Result<Command, Failure>,
+        admit: impl FnOnce(&DurableState) -> Result<Command, Failure>,
     ) {
         let shared = &*self.shared;
         let offered = shared.intake.offer(|standing| {

@@ -20,7 +20,7 @@ use crate::journal::{self, Batch, Damage, Journal, LogOptions, Mended, OpenError
 use crate::kernel::clock::Anchors;
 use crate::kernel::clock::Clock;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// How a data directory is opened.
 pub struct Options {
@@ -219,7 +219,7 @@ impl Journal for Locked {
 }
 
 /// Sees every batch of the log before it is replayed, with the state so far and where the checkpoint ends.
-pub(crate) type Check<'a> = dyn FnMut(&State, Option<Seq>, &Batch) -> Result<(), Damage> + 'a;
+pub(crate) type Check<'a> = dyn FnMut(&DurableState, Option<Seq>, &Batch) -> Result<(), Damage> + 'a;
 
 /// How much of a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,7 +238,7 @@ pub(crate) fn recover(
     options: LogOptions,
     reading: Reading,
     check: &mut Check<'_>,
-) -> Result<(State, Folder, Box<dyn Journal>, StartReport), OpenError> {
+) -> Result<(DurableState, Folder, Box<dyn Journal>, StartReport), OpenError> {
     let copied = if directory.is_copied_by_files { journal::mend(&directory.journal())? } else { None };
     // Whether mended now or by a start that was cut off.
     let copied_up_to = if directory.is_copied_by_files {
@@ -294,7 +294,12 @@ pub(crate) fn recover(
     Ok((state, folder, journal, report))
 }
 
-pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, checkpointed: Seq) -> Result<u64, Damage> {
+pub(crate) fn replay(
+    state: &DurableState,
+    folder: &mut Folder,
+    batch: &Batch,
+    checkpointed: Seq,
+) -> Result<u64, Damage> {
     if batch.last_seq() <= checkpointed {
         return Ok(0);
     }
@@ -310,7 +315,7 @@ pub(crate) fn replay(state: &State, folder: &mut Folder, batch: &Batch, checkpoi
     Ok(replayed)
 }
 
-pub(crate) fn finish(state: &State, folder: &mut Folder, last_seq: Seq) {
+pub(crate) fn finish(state: &DurableState, folder: &mut Folder, last_seq: Seq) {
     state.places.fold();
     state.places.refresh(&state.catalogue);
     state.rules.refresh(last_seq, &state.catalogue);

@@ -19,7 +19,7 @@ use crate::ids::{ChannelId, Seq};
 use crate::journal::JournalReader;
 use crate::kernel::clock::PacedClock;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// The longest that the journal thread sleeps when nothing is due: how late it may notice what nobody woke it for.
 pub(super) const IDLE_MS: u64 = 50;
@@ -38,7 +38,7 @@ pub enum Health {
 }
 
 pub(super) struct Shared {
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<DurableState>,
     pub(super) identity: Identity,
     pub(super) settings: Settings,
     pub(super) reader: Arc<dyn JournalReader>,

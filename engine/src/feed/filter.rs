@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::catalogue::{Catalogue, Registry};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 use crate::level::IN_QUARANTINE;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::lens::{CellView, Lens};
 
 use super::cursor::Digest;
@@ -360,7 +360,7 @@ pub(super) enum Part<'a> {
 
 /// Reads the cells of `filter`, or a part of them, exact at one `seq`; `Err` with their number where there are more than
 /// `limit`.
-pub(super) fn read(state: &State, filter: &Filter, part: Part<'_>, limit: usize) -> Result<Cells, usize> {
+pub(super) fn read(state: &DurableState, filter: &Filter, part: Part<'_>, limit: usize) -> Result<Cells, usize> {
     // Finding cells takes longer than reading them and needs no quiet, since cells never move. Should one be made or a
     // group change in between, it is found again, at last inside the read.
     for _ in 0..3 {
@@ -403,7 +403,7 @@ struct Members {
 }
 
 impl Members {
-    fn of(state: &State, filter: &Filter, part: Part<'_>) -> Self {
+    fn of(state: &DurableState, filter: &Filter, part: Part<'_>) -> Self {
         let groups = &state.catalogue.groups;
         let versions = group_versions(state, filter);
         if let Part::Locations(locations) | Part::LeavingLocations(locations) = part {
@@ -424,7 +424,7 @@ impl Members {
     }
 
     /// Where SKUs that are named, and that nobody counts, may be had without a cell: at the places that are named.
-    fn without_cell(&self, state: &State, filter: &Filter, part: Part<'_>) -> Vec<(SkuId, LocationId)> {
+    fn without_cell(&self, state: &DurableState, filter: &Filter, part: Part<'_>) -> Vec<(SkuId, LocationId)> {
         let catalogue = &state.catalogue;
         if !catalogue.has_uncounted() {
             return Vec::new();
@@ -440,19 +440,19 @@ impl Members {
     }
 
     /// Where some SKUs have no cell.
-    fn free_places(&self, state: &State, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
+    fn free_places(&self, state: &DurableState, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
         let places = self.locations.as_deref().unwrap_or_default();
         let free = |sku: SkuId| places.iter().filter(move |at| state.matrix.get(sku, **at).is_none());
         skus.iter().flat_map(|sku| free(*sku).map(move |at| (*sku, *at))).collect()
     }
 
-    fn are_current(&self, state: &State, filter: &Filter) -> bool {
+    fn are_current(&self, state: &DurableState, filter: &Filter) -> bool {
         self.versions == group_versions(state, filter)
     }
 
     fn cells<'a>(
         &'a self,
-        state: &'a State,
+        state: &'a DurableState,
         filter: &'a Filter,
         part: Part<'a>,
     ) -> impl Iterator<Item = &'a crate::matrix::StockCell> {
@@ -481,7 +481,7 @@ impl Members {
 }
 
 /// The named places where some SKUs that are named have no cell.
-pub(super) fn without_cell(state: &State, filter: &Filter, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
+pub(super) fn without_cell(state: &DurableState, filter: &Filter, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
     let named: Vec<SkuId> = skus.iter().copied().filter(|sku| filter.skus.ids.contains(sku)).collect();
     let mut places = Members::of(state, filter, Part::Whole).free_places(state, &named);
     places.retain(|(_, at)| state.catalogue.has_uncounted_at(*at));
@@ -490,7 +490,7 @@ pub(super) fn without_cell(state: &State, filter: &Filter, skus: &[SkuId]) -> Ve
 
 /// Where SKUs that are named, and that nobody counts or counted, leave with locations and SKUs that had no cell there.
 pub(super) fn left_without_cell(
-    state: &State,
+    state: &DurableState,
     filter: &Filter,
     locations: &[LocationId],
     skus: &[SkuId],
@@ -506,7 +506,7 @@ pub(super) fn left_without_cell(
     gone
 }
 
-fn group_versions(state: &State, filter: &Filter) -> Vec<u64> {
+fn group_versions(state: &DurableState, filter: &Filter) -> Vec<u64> {
     let version = |group: &GroupId| state.catalogue.groups.details(*group).map_or(0, |details| details.version);
     filter.groups.ids.iter().map(version).collect()
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::entry::{Entry, entries_of};
 use crate::ids::Seq;
 use crate::journal::{self, Damage, JournalReader, ReadError};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Entries kept in memory.
 const FRESH_MAX: usize = 1 << 18;
@@ -77,7 +77,7 @@ impl History {
     /// were visited.
     pub fn visit(
         &self,
-        state: &State,
+        state: &DurableState,
         after: Seq,
         until: Seq,
         mut visit: impl FnMut(&Entry),
@@ -106,7 +106,7 @@ impl History {
     }
 
     /// A stretch that holds `seq`.
-    fn chunk(&self, state: &State, seq: Seq) -> Result<Arc<Chunk>, ReadError> {
+    fn chunk(&self, state: &DurableState, seq: Seq) -> Result<Arc<Chunk>, ReadError> {
         let oldest = self.reader.oldest().max(1);
         if seq < oldest {
             return Err(ReadError::Trimmed { oldest });

@@ -20,7 +20,7 @@ use crate::event::Record;
 use crate::ids::{Epoch, Seq};
 use crate::journal::JournalReader;
 use crate::settings::FeedSettings;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Entries that may wait for the feed's thread. What comes beyond is read back from the log.
 const BACKLOG_MAX: usize = 1 << 18;
@@ -35,7 +35,12 @@ pub struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn new(state: Arc<State>, epoch: Epoch, settings: FeedSettings, reader: Arc<dyn JournalReader>) -> Self {
+    pub(crate) fn new(
+        state: Arc<DurableState>,
+        epoch: Epoch,
+        settings: FeedSettings,
+        reader: Arc<dyn JournalReader>,
+    ) -> Self {
         let index = Index::new(&state);
         let position = index.position();
         let shared = Shared {

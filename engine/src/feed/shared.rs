@@ -13,7 +13,7 @@ use super::index::{self, Index};
 use crate::ids::{Epoch, Seq};
 use crate::journal::JournalReader;
 use crate::settings::FeedSettings;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Entries that may wait while nobody is subscribed, before the feed's thread is woken to take them in.
 pub(super) const IDLE_BACKLOG: usize = 4096;
@@ -22,7 +22,7 @@ pub(super) const IDLE_BACKLOG: usize = 4096;
 pub(super) const READ_BACK: Seq = 4096;
 
 pub(super) struct Shared {
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<DurableState>,
     pub(super) epoch: Epoch,
     pub(super) settings: FeedSettings,
     pub(super) reader: Arc<dyn JournalReader>,

@@ -7,7 +7,7 @@ use crate::ids::{LocationId, Name, SkuId};
 use crate::kernel::asked::Asked;
 use crate::kernel::name_ref::NameRef;
 use crate::rules::command::RuleFields;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::command::Count;
 use crate::supply::command::SupplyFields;
 
@@ -25,7 +25,7 @@ pub enum Command {
     },
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Load { .. } => "import",
@@ -38,13 +38,13 @@ impl Asked<State> for Command {
         }
     }
 
-    fn begins_batch(&self, state: &State) -> bool {
+    fn begins_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Load { rows, .. } => rows.set_tracking(state),
         }
     }
 
-    fn ends_batch(&self, state: &State) -> bool {
+    fn ends_batch(&self, state: &DurableState) -> bool {
         match self {
             Self::Load { rows: Rows::Skus(_), .. } if state.rules.book().looks_at_traits() => true,
             Self::Load { rows: Rows::Locations(_) | Rows::Groups(_) | Rows::Rules(_), .. } => true,
@@ -120,7 +120,7 @@ pub struct Row<I, F> {
 
 impl Rows {
     /// Whether SKUs come to be counted by them, or no longer are.
-    fn set_tracking(&self, state: &State) -> bool {
+    fn set_tracking(&self, state: &DurableState) -> bool {
         let Self::Skus(rows) = self else { return false };
         rows.iter().any(|row| {
             let sku = || match &row.id {

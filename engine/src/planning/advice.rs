@@ -20,7 +20,7 @@ use crate::reservations::plan::{self, AllocationPlan, World};
 use crate::reservations::promise::{OrderDay, Purpose};
 use crate::reservations::shelves::Shelves;
 use crate::rules::{Effect, Kind};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::SupplyOutlook;
 
 /// How long advice is true, in seconds: time to show it to somebody, and to follow it.
@@ -53,7 +53,7 @@ pub enum TrialPlace {
 
 /// Promises of one channel for one purpose, to be tried.
 pub struct Trials<'a> {
-    state: &'a State,
+    state: &'a DurableState,
     shelves: Shelves<'a>,
     channel: Option<ChannelId>,
     purpose: Purpose,
@@ -89,7 +89,7 @@ struct Asked {
     to_come: u32,
 }
 
-impl State {
+impl DurableState {
     /// What it takes to try promises of `skus` through a channel, that replace holds; `now` is when they are asked for.
     pub fn trials(
         &self,
@@ -137,7 +137,7 @@ impl State {
     }
 }
 
-impl State {
+impl DurableState {
     /// What is found to be complete at places, and cannot be had there by then, is not: quotas keep it, or the day is full.
     /// What plans may look at bounds how many places are tried; those behind stay as they are.
     pub(crate) fn try_places(&self, question: &PickupQuestion, stock: &Stock, found: &mut [PickupPlace]) {

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use crate::catalogue::geo::Point;
 use crate::catalogue::location_facts::{Place, Places};
 use crate::ids::{ChannelId, GroupId, LocationId, Seq, SkuId, Timestamp};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::lens::Lens;
 
 /// What is to be fetched, and around where.
@@ -54,7 +54,7 @@ pub struct PickupPlace {
 /// Finding one cell is worth going through so many that lie side by side.
 const ROW_WORTH: usize = 4;
 
-impl State {
+impl DurableState {
     /// Places that can hand over the basket, by distance; then those that can hand over only some of it.
     pub fn pickup(&self, question: &PickupQuestion) -> (Seq, Vec<PickupPlace>) {
         let places = self.places.load();

@@ -20,7 +20,7 @@ pub enum Command {
     Step(ReservationId, StepRequest),
 }
 
-impl Asked<crate::state::State> for Command {
+impl Asked<crate::state::DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Reserve(_) => "reserve",

@@ -6,7 +6,7 @@ use super::{Closed, Progress, Reservation};
 use crate::effect::{At, Made};
 use crate::hash::{self, Part};
 use crate::ids::{ReservationId, Seq, Timestamp};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// The one writer of reservations, with what it alone needs to know.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn made(&mut self, state: &State, at: At<'_>, made: Made<'_>) {
+    pub(crate) fn made(&mut self, state: &DurableState, at: At<'_>, made: Made<'_>) {
         let channel = made.reserved.channel.0 as usize;
         if channel >= self.promised_at.len() {
             self.promised_at.resize(channel + 1, 0);
@@ -39,7 +39,7 @@ impl Writer {
         self.insert(state, reservation);
     }
 
-    pub(crate) fn change(&mut self, state: &State, id: ReservationId, at: At<'_>, progress: Progress<'_>) {
+    pub(crate) fn change(&mut self, state: &DurableState, id: ReservationId, at: At<'_>, progress: Progress<'_>) {
         state.reservations.change(id, |reservation| {
             if at.seq <= reservation.version {
                 return;
@@ -66,7 +66,7 @@ impl Writer {
         });
     }
 
-    fn insert(&mut self, state: &State, reservation: Reservation) {
+    fn insert(&mut self, state: &DurableState, reservation: Reservation) {
         if state.reservations.is_known(reservation.id) {
             return;
         }
@@ -83,7 +83,7 @@ impl Writer {
 
     /// Forgets closed reservations that have outlived their retention, or are too many,
     /// a bounded number at a time: some more than were closed meanwhile, so that none pile up.
-    pub(crate) fn forget(&mut self, state: &State, now: Timestamp, closed_before: Timestamp) {
+    pub(crate) fn forget(&mut self, state: &DurableState, now: Timestamp, closed_before: Timestamp) {
         const AT_A_TIME: usize = 1024;
         if self.closed > 0 {
             state.reservations.leave_to_log();
@@ -98,7 +98,7 @@ impl Writer {
     }
 
     /// Puts back a reservation from a checkpoint. What quotas count comes by itself.
-    pub(crate) fn restore_reservation(&mut self, state: &State, reservation: Reservation) {
+    pub(crate) fn restore_reservation(&mut self, state: &DurableState, reservation: Reservation) {
         if state.reservations.is_known(reservation.id) {
             return;
         }
@@ -117,7 +117,7 @@ impl Writer {
 
     /// What the record at `seq` changed in the ledger, once all of it is folded.
     #[inline]
-    pub(crate) fn end_record(&mut self, state: &State, seq: Seq) {
+    pub(crate) fn end_record(&mut self, state: &DurableState, seq: Seq) {
         if !self.shift.is_empty() {
             let shift = std::mem::take(&mut self.shift);
             state.change_ledger(|ledger| ledger.apply(seq, &shift));
@@ -126,7 +126,7 @@ impl Writer {
 }
 
 /// Puts back what a checkpoint knows of a closed reservation.
-pub(crate) fn restore_closed(state: &State, closed: &Closed) {
+pub(crate) fn restore_closed(state: &DurableState, closed: &Closed) {
     if !closed.orders.is_empty() && !state.reservations.is_known(closed.id) {
         state.change_ledger(|ledger| ledger.reopen(&Shift::of_orders(&closed.orders)));
     }

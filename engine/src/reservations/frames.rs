@@ -12,7 +12,7 @@ use super::{Backorder, Closed, Known, Reservation, v1};
 use crate::ids::ReservationId;
 use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
     /// A piece of it.
@@ -63,7 +63,7 @@ impl From<Kept> for Reservation {
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
     let (mut whole, mut closed, mut count) = (Vec::new(), Vec::new(), 0);
     for known in state.reservations.each() {
         count += 1;
@@ -92,7 +92,7 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save_quotas(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn save_quotas(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let counted: Vec<_> = state.ledger().quotas().into_iter().map(|(counted, _)| counted).collect();
     for chunk in counted.chunks(ITEMS_PER_FRAME) {
         let (_, copied) = state.view.read(|| {
@@ -106,7 +106,7 @@ pub(crate) fn save_quotas(state: &State, put: &mut dyn FnMut(Frame) -> io::Resul
 }
 
 /// Puts a piece back.
-pub(crate) fn restore(writer: &mut Writer, state: &State, frame: Frame) {
+pub(crate) fn restore(writer: &mut Writer, state: &DurableState, frame: Frame) {
     match frame {
         Frame::ReservationsV1(rows) => {
             rows.into_iter().for_each(|reservation| writer.restore_reservation(state, reservation.into()));

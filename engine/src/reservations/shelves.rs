@@ -12,7 +12,7 @@ use crate::reservations::plan::{self, AllocationPlan, FromGroup, Of, OpenKind, S
 use crate::reservations::promise::Purpose;
 use crate::rules::Book;
 use crate::settings::Budget;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Nobody in particular: no rule names it, and it leaves nothing to others.
 const NOBODY: ChannelId = ChannelId(u32::MAX);
@@ -20,7 +20,7 @@ const NOBODY: ChannelId = ChannelId(u32::MAX);
 /// The copy.
 pub(crate) struct Shelves<'a> {
     /// What is not copied is read as it is.
-    state: &'a State,
+    state: &'a DurableState,
     catalogue: &'a Catalogue,
     book: Arc<Book>,
     budget: Budget,
@@ -41,7 +41,7 @@ struct OfSku {
     open: Vec<(LocationId, Vec<OpenKind>)>,
 }
 
-impl State {
+impl DurableState {
     /// Whether what a group has of a SKU takes a plan to tell: its open promises may make room, or quotas have a say.
     pub(crate) fn takes_a_plan(&self, book: &Book, ledger: &Ledger, sku: SkuId) -> bool {
         book.has_quotas() || ledger.has_open(sku)

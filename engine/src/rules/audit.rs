@@ -9,7 +9,7 @@ use crate::catalogue::{LocationKind, SkuDetails};
 use crate::effect::{At, Described, RuleChange};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq, SkuId};
 use crate::level::{IN_QUARANTINE, StockChange, StockLevel};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Everything that decides what may be promised beside stock itself.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ struct Found {
 }
 
 impl RuleAudit {
-    pub fn start_from(&mut self, state: &State) {
+    pub fn start_from(&mut self, state: &DurableState) {
         let catalogue = &state.catalogue;
         for sku in (0..catalogue.skus.count()).map(SkuId) {
             if let Some(set) = catalogue.skus.details(sku) {

@@ -5,7 +5,7 @@ use crate::catalogue::LocationKind;
 use crate::ids::{Name, Timestamp};
 use crate::kernel::asked::Asked;
 use crate::kernel::version::Precondition;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What can be asked of rules.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub enum Command {
     Put(Name, Option<Box<RuleFields>>, Precondition),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Put(..) => "put",
@@ -31,7 +31,7 @@ impl Asked<State> for Command {
         true
     }
 
-    fn ends_batch(&self, _: &State) -> bool {
+    fn ends_batch(&self, _: &DurableState) -> bool {
         true
     }
 }

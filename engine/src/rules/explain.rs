@@ -6,7 +6,7 @@ use super::StandingRule;
 use super::rule::Kind;
 use super::rule::OWN_CONDITIONS;
 use crate::ids::{ChannelId, LocationId, SkuId};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// A rule that holds for a cell and a channel, and what becomes of it.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ pub enum Fate {
     NotNow,
 }
 
-impl State {
+impl DurableState {
     /// The rules that hold for `channel` in the cell of `sku` at `location`, kind by kind, best first.
     ///
     /// Exact at one `seq` inside the durable view.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::{RuleId, StandingRule};
 use crate::effect::{At, RuleChange};
 use crate::hash::{self, Part, Sums};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// Rules were set, removed, or activated by date.
-pub(crate) fn change(state: &State, at: At<'_>, change: RuleChange<'_>) {
+pub(crate) fn change(state: &DurableState, at: At<'_>, change: RuleChange<'_>) {
     match change {
         RuleChange::Set(rows) => {
             let ids: BTreeSet<_> = rows.iter().map(|row| row.id).collect();
@@ -22,7 +22,7 @@ pub(crate) fn change(state: &State, at: At<'_>, change: RuleChange<'_>) {
     state.forget_quotas();
 }
 
-pub(crate) fn digest(state: &State, standing: &StandingRule, put: &mut dyn FnMut(Part, hash::Digest)) {
+pub(crate) fn digest(state: &DurableState, standing: &StandingRule, put: &mut dyn FnMut(Part, hash::Digest)) {
     let key = hash::name(standing.name.as_str());
     put(Part::Rules, hash::content::digest(&state.catalogue, Part::Rules, key, &standing.rule));
     if standing.in_force {
@@ -30,7 +30,7 @@ pub(crate) fn digest(state: &State, standing: &StandingRule, put: &mut dyn FnMut
     }
 }
 
-fn digest_all(state: &State, ids: &BTreeSet<RuleId>) -> Sums {
+fn digest_all(state: &DurableState, ids: &BTreeSet<RuleId>) -> Sums {
     let mut sums = Sums::default();
     for standing in ids.iter().filter_map(|id| state.rules.at(*id)) {
         digest(state, &standing, &mut |part, digest| sums.add(part, digest));
@@ -39,7 +39,7 @@ fn digest_all(state: &State, ids: &BTreeSet<RuleId>) -> Sums {
 }
 
 /// Folds what changes rules.
-fn rehash(state: &State, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
+fn rehash(state: &DurableState, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
     let before = digest_all(state, ids);
     fold();
     let after = digest_all(state, ids);
@@ -49,6 +49,6 @@ fn rehash(state: &State, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
 }
 
 /// Puts back a rule from a checkpoint.
-pub(crate) fn restore(state: &State, id: RuleId, standing: Option<StandingRule>) {
+pub(crate) fn restore(state: &DurableState, id: RuleId, standing: Option<StandingRule>) {
     rehash(state, &BTreeSet::from([id]), || state.rules.restore(id, standing));
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{RuleId, StandingRule};
 use crate::kernel::frames::in_frames;
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
     /// A piece of it.
@@ -20,13 +20,13 @@ tagged! {
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let rules = (0..).map(RuleId).zip(state.rules.all());
     in_frames(rules.map(|(id, standing)| (id, standing.map(Arc::unwrap_or_clone))), |rows| put(Frame::Rules(rows)))
 }
 
 /// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
         Frame::Rules(rows) => rows.into_iter().for_each(|(id, standing)| super::fold::restore(state, id, standing)),
     }

@@ -8,7 +8,7 @@ use crate::kernel::name_ref::NameRef;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What can be told of stock.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub enum Command {
     Count(Vec<Count>),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Move(_) => "movements",

@@ -11,7 +11,7 @@ use crate::kernel::cell_after::CellAfter;
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::matrix::MatrixWriter;
 use crate::reservations::promise::LineChange;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// The one writer of cells, with what it alone needs to know.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Writer {
     #[inline]
     fn rehash_cell(
         &mut self,
-        state: &State,
+        state: &DurableState,
         sku: SkuId,
         location: LocationId,
         before: Option<Holding>,
@@ -74,7 +74,7 @@ impl Writer {
     #[inline]
     fn change_stock(
         &mut self,
-        state: &State,
+        state: &DurableState,
         (sku, location): (SkuId, LocationId),
         part: Part,
         leaves: hash::Digest,
@@ -97,14 +97,14 @@ impl Writer {
     }
 
     /// What all cells of a location count for, and where.
-    pub(crate) fn stock_of(&self, state: &State, location: LocationId) -> (Part, hash::Digest) {
+    pub(crate) fn stock_of(&self, state: &DurableState, location: LocationId) -> (Part, hash::Digest) {
         let is_inside = state.catalogue.quarantine_of(location).is_some();
         let part = if is_inside { Part::Quarantine } else { Part::Stock };
         (part, self.counts_for.get(location.0 as usize).copied().unwrap_or(0))
     }
 
     /// The cells of a SKU leave the hash, or come back.
-    pub(crate) fn rehash_row(&mut self, state: &State, sku: SkuId, comes: bool) {
+    pub(crate) fn rehash_row(&mut self, state: &DurableState, sku: SkuId, comes: bool) {
         for (_, cell) in state.matrix.row(sku).iter() {
             let (location, safety_stock) = (cell.location(), cell.safety_stock());
             let at = state.catalogue.place(sku, location);
@@ -116,7 +116,7 @@ impl Writer {
 }
 
 impl Writer {
-    pub(crate) fn cell(&mut self, state: &State, after: &CellAfter, counted_at: Option<Timestamp>) {
+    pub(crate) fn cell(&mut self, state: &DurableState, after: &CellAfter, counted_at: Option<Timestamp>) {
         let made_before = self.cells.cells();
         let id = state.matrix.make(&mut self.cells, after.sku, after.location);
         let cell = state.matrix.cell(id);
@@ -143,7 +143,7 @@ impl Writer {
     }
 
     /// A count found what the books say.
-    pub(crate) fn confirmed(&mut self, state: &State, sku: SkuId, location: LocationId, counted_at: Timestamp) {
+    pub(crate) fn confirmed(&mut self, state: &DurableState, sku: SkuId, location: LocationId, counted_at: Timestamp) {
         if let Some(cell) = state.matrix.get(sku, location) {
             let (level, safety_stock) = (cell.durable(), cell.safety_stock());
             let before = Holding { level, safety_stock, counted_at: cell.counted_at() };
@@ -155,7 +155,7 @@ impl Writer {
     }
 
     /// Puts back a cell from a checkpoint.
-    pub(crate) fn restore_cell(&mut self, state: &State, after: &CellAfter, counted_at: Timestamp) {
+    pub(crate) fn restore_cell(&mut self, state: &DurableState, after: &CellAfter, counted_at: Timestamp) {
         if after.level.shortage() > 0 {
             state.short_cells().insert((after.sku, after.location), after.level.shortage());
         }
@@ -163,7 +163,7 @@ impl Writer {
     }
 
     /// Before serving: nothing is in flight, so what may be promised is what the log grants.
-    pub(crate) fn rebuild_promises(&mut self, state: &State) {
+    pub(crate) fn rebuild_promises(&mut self, state: &DurableState) {
         for (_, cell) in state.matrix.range(0, self.cells.cells()) {
             cell.rebuild_promise(&self.cells);
         }
@@ -172,7 +172,7 @@ impl Writer {
 }
 
 /// Promised units left a cell: late counts reckon with them, and what is sold counts in how fast the cell sells.
-pub(crate) fn handed_over(state: &State, at: At<'_>, row: u32, line: &LineChange, left: Left) {
+pub(crate) fn handed_over(state: &DurableState, at: At<'_>, row: u32, line: &LineChange, left: Left) {
     let CellAfter { sku, location, .. } = line.cell;
     let change = -i64::from(line.quantity);
     let counted_at = state.matrix.get(sku, location).map(|cell| cell.counted_at()).unwrap_or_default();
@@ -188,7 +188,7 @@ pub(crate) fn handed_over(state: &State, at: At<'_>, row: u32, line: &LineChange
     }
 }
 
-pub(crate) fn moved(state: &State, at: At<'_>, row: u32, moved: &Moved) {
+pub(crate) fn moved(state: &DurableState, at: At<'_>, row: u32, moved: &Moved) {
     let CellAfter { sku, location, .. } = moved.cell;
     if !moved.absorbed {
         state.movements.fold_moved(sku, location, (at.seq, row), moved.occurred_at, moved.change);
@@ -199,7 +199,7 @@ pub(crate) fn moved(state: &State, at: At<'_>, row: u32, moved: &Moved) {
 }
 
 /// What late movements reckon with. The level and its moment come with the cell, behind it.
-pub(crate) fn counted(state: &State, at: At<'_>, row: u32, counted: &Counted) {
+pub(crate) fn counted(state: &DurableState, at: At<'_>, row: u32, counted: &Counted) {
     let CellAfter { sku, location, .. } = counted.cell;
     if counted.outdated {
         return;
@@ -215,14 +215,14 @@ pub(crate) fn counted(state: &State, at: At<'_>, row: u32, counted: &Counted) {
 }
 
 /// Counts found what the books say.
-pub(crate) fn counts_confirmed(writer: &mut Writer, state: &State, confirmed: &CountsConfirmed) {
+pub(crate) fn counts_confirmed(writer: &mut Writer, state: &DurableState, confirmed: &CountsConfirmed) {
     for (sku, location) in confirmed.cells.iter() {
         writer.confirmed(state, sku, location, confirmed.counted_at);
     }
 }
 
 /// A cell is short, or no longer is.
-pub(crate) fn shortage(state: &State, cell: &CellAfter, grew: bool) {
+pub(crate) fn shortage(state: &DurableState, cell: &CellAfter, grew: bool) {
     let key = (cell.sku, cell.location);
     match grew {
         true => state.short_cells().insert(key, cell.level.shortage()),

@@ -9,7 +9,7 @@ use crate::kernel::cell_after::CellAfter;
 use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
 use crate::kernel::tagged::tagged;
 use crate::matrix::CellId;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
     /// A piece of it.
@@ -27,7 +27,7 @@ tagged! {
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
     let mut cells = 0;
     let mut pending = Vec::new();
     for sku in (0..state.catalogue.skus.count()).map(SkuId) {
@@ -58,7 +58,7 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
 }
 
 /// Puts a piece back.
-pub(crate) fn restore(writer: &mut Writer, state: &State, frame: Frame) {
+pub(crate) fn restore(writer: &mut Writer, state: &DurableState, frame: Frame) {
     match frame {
         Frame::Cells(cells) => {
             cells.iter().for_each(|(cell, counted_at)| writer.restore_cell(state, cell, *counted_at));

@@ -8,7 +8,7 @@ use crate::level::{IN_QUARANTINE, LINE_QUANTITY_MAX};
 use crate::matrix::StockCell;
 use crate::reservations::promise::Purpose;
 use crate::reservations::shelves::Shelves;
-use crate::state::State;
+use crate::state::DurableState;
 pub(crate) use crate::stock::lens::RowLens;
 pub use crate::stock::lens::{CellView, Lens};
 use crate::supply::Waiting;
@@ -85,7 +85,7 @@ pub struct Alternative {
     pub ship: bool,
 }
 
-impl State {
+impl DurableState {
     /// Up to `limit` locations other than `near` where `channel` may have `quantity` of a SKU, and which `may` lets
     /// pass: the nearest first, and
     /// those first that have most where nothing is known of distances.

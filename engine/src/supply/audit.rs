@@ -8,7 +8,7 @@ use crate::ids::{LocationId, Name, ReservationId, SkuId, Timestamp};
 use crate::reservations::promise::{Arranged, LineBackorder, OrderDay, Purpose, QueuePosition};
 use crate::rules::audit::RuleAudit;
 use crate::rules::{Effect, Kind};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::movement::{Moved, MovementKind};
 use crate::supply::received::{BackorderDated, Fill, SupplySet, SupplyUsed};
 use crate::supply::{Waiting, is_of_transfer};
@@ -27,7 +27,7 @@ pub(crate) struct SupplyAudit {
 }
 
 impl SupplyAudit {
-    pub fn start_from(&mut self, state: &State) {
+    pub fn start_from(&mut self, state: &DurableState) {
         for (cell, outlook) in state.ledger().outlooks(None) {
             for supply in outlook.supplies() {
                 self.supplies.insert((cell, supply.name.clone()), (supply.open, supply.expected_at));
@@ -311,7 +311,7 @@ impl SupplyAudit {
     ///
     /// # Errors
     /// Where they differ.
-    pub fn compare(&self, state: &State) -> Result<(), String> {
+    pub fn compare(&self, state: &DurableState) -> Result<(), String> {
         let mut theirs = Self::default();
         theirs.start_from(state);
         let waits = |dock: &Self| -> Vec<_> {

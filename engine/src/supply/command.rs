@@ -4,7 +4,7 @@ use super::inbound::SupplyKind;
 use crate::ids::{LocationId, Name, Seq, SkuId, Timestamp};
 use crate::kernel::asked::Asked;
 use crate::kernel::name_ref::NameRef;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What can be told of inbound supply.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub enum Command {
     Set(Vec<SupplyFields>),
 }
 
-impl Asked<State> for Command {
+impl Asked<DurableState> for Command {
     fn kind(&self) -> &'static str {
         match self {
             Self::Set(_) => "supply",

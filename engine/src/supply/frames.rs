@@ -7,7 +7,7 @@ use crate::ids::{LocationId, SkuId};
 use crate::kernel::frames::{ITEMS_PER_FRAME, in_frames};
 use crate::kernel::tagged::tagged;
 use crate::reservations::ledger::CameKey;
-use crate::state::State;
+use crate::state::DurableState;
 
 tagged! {
     /// A piece of it.
@@ -23,7 +23,7 @@ tagged! {
 ///
 /// # Errors
 /// What `put` said.
-pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<()> {
     let cells: Vec<_> = state.ledger().outlooks(None).map(|(cell, _)| cell).collect();
     for chunk in cells.chunks(ITEMS_PER_FRAME) {
         let (_, copied) = state.view.read(|| {
@@ -42,7 +42,7 @@ pub(crate) fn save(state: &State, put: &mut dyn FnMut(Frame) -> io::Result<()>) 
 }
 
 /// Puts a piece back.
-pub(crate) fn restore(state: &State, frame: Frame) {
+pub(crate) fn restore(state: &DurableState, frame: Frame) {
     match frame {
         Frame::Supply(rows) => {
             rows.iter().for_each(|(sku, location, supplies)| super::fold::restore(state, *sku, *location, supplies));

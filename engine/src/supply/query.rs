@@ -6,7 +6,7 @@ use std::sync::RwLockReadGuard;
 use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::reservations::ledger::Ledger;
 use crate::rules::{Book, Kind};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::lens::CellView;
 use crate::supply::{Supply, SupplyOutlook, Waiting};
 
@@ -43,7 +43,7 @@ pub struct Expected {
     pub at_risk: Vec<Waiting>,
 }
 
-impl State {
+impl DurableState {
     /// What is to come to each of `cells`, as `channel` sees it at `now`; empty where nothing is to come anywhere.
     ///
     /// Exact at one `seq` inside the durable view.
@@ -143,7 +143,7 @@ impl State {
 
 /// What is to come, as a channel sees it.
 pub(crate) struct Prospects<'a> {
-    state: &'a State,
+    state: &'a DurableState,
     book: &'a Book,
     channel: Option<ChannelId>,
     now: Timestamp,

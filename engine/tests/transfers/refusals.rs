@@ -3,7 +3,7 @@
 use anaquel_engine::command::{Failure, PutWhat, Refusal, SkuFields, StepRequest};
 use anaquel_engine::event::ThingKind;
 use anaquel_engine::patch::Patch;
-use anaquel_engine::reservation::ReservationState as State;
+use anaquel_engine::reservation::ReservationState;
 use anaquel_engine::transfers::command::{Command as Ask, Fields, Ship, Units};
 
 use super::{
@@ -43,7 +43,7 @@ fn what_cannot_be_is_refused_and_leaves_nothing() {
         StepRequest::Extend { ttl_seconds: 9000 },
     ] {
         let refused = shop.try_step(promise, step).unwrap_err();
-        assert!(matches!(refused, Failure::Refused(Refusal::WrongState(State::Confirmed))), "{refused}");
+        assert!(matches!(refused, Failure::Refused(Refusal::WrongState(ReservationState::Confirmed))), "{refused}");
     }
     let mut instead = hold(&[("A", "s1", 1)]);
     instead.supersedes = [promise].into();

@@ -3,7 +3,7 @@
 use anaquel_engine::command::{Failure, Refusal};
 use anaquel_engine::event::Purpose;
 use anaquel_engine::level::Constraint;
-use anaquel_engine::reservation::ReservationState as State;
+use anaquel_engine::reservation::ReservationState;
 use anaquel_engine::rules::Effect;
 use anaquel_engine::transfers::TransferState;
 use anaquel_engine::transfers::command::{Command as Ask, Make, Units};
@@ -26,7 +26,7 @@ fn a_unit_is_promised_at_one_end_from_the_draft_to_the_shelf() {
     assert_eq!((shop.level("A", "s1"), seen(&shop, "A", "s1")), (level(10, 4), (6, 0)));
     assert_eq!(seen(&shop, "A", "s2"), (0, 4), "supply of the other end, and not available there");
     let promise = now(&shop, is_ready.reservation.unwrap());
-    assert_eq!((promise.state, promise.purpose), (State::Confirmed, Purpose::Transfer));
+    assert_eq!((promise.state, promise.purpose), (ReservationState::Confirmed, Purpose::Transfer));
     assert_eq!(shop.refusal(hold(&[("A", "s1", 7)])), (Constraint::Reserved, 6), "promised here no longer");
     let waits = shop.try_reserve(hold_to_come(&[("A", "s2", 3)], 9 * DAY)).unwrap();
     assert_eq!((waits.lines[0].present(), waits.lines[0].waiting()), (0, 3), "promised there, for when it comes");
@@ -35,7 +35,7 @@ fn a_unit_is_promised_at_one_end_from_the_draft_to_the_shelf() {
     let left = shipped(&shop, "t").unwrap();
     assert_eq!((left.state, lines(&left)), (TransferState::InTransit, vec![[4, 0, 0, 0, 0, 0, 4]]));
     assert_eq!((shop.level("A", "s1"), seen(&shop, "A", "s2")), (level(6, 0), (0, 4)));
-    assert_eq!(now(&shop, promise.id).state, State::Collected);
+    assert_eq!(now(&shop, promise.id).state, ReservationState::Collected);
 
     let came = received(&shop, "t", &[("A", 4, 0)]).unwrap();
     assert_eq!((came.state, lines(&came)), (TransferState::Received, vec![[4, 4, 0, 0, 0, 0, 0]]));
@@ -126,7 +126,7 @@ fn it_is_cancelled_wherever_it_is() {
     let promise = make("ready").reservation.unwrap();
     let over = cancelled(&shop, "ready", None).unwrap();
     assert_eq!((over.state, lines(&over)), (TransferState::Cancelled, vec![[0; 7], [0; 7]]));
-    assert_eq!((now(&shop, promise).state, both("s1")), (State::Cancelled, (level(10, 0), level(10, 0))));
+    assert_eq!((now(&shop, promise).state, both("s1")), (ReservationState::Cancelled, (level(10, 0), level(10, 0))));
     assert_eq!((seen(&shop, "A", "s2"), over.received_at), ((0, 0), None));
 
     make("back");

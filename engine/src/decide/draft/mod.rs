@@ -32,7 +32,7 @@ use crate::reservations::Reservation;
 use crate::reservations::holds::Holds;
 use crate::reservations::ledger::{Ledger, Shift};
 use crate::settings::NameSettings;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::query::{AT_RISK_TOLD_MAX, risks};
 use crate::supply::received::CellToCome;
 use cell_now::{CellNow, Touched};
@@ -56,7 +56,7 @@ macro_rules! drafts {
 
             /// Lets later decisions of the batch see what an event does.
             #[inline]
-            fn stage(&mut self, _state: &State, record: &Record) {
+            fn stage(&mut self, _state: &DurableState, record: &Record) {
                 match &record.event {
                     $(Event::$event(event) => self.$module.stage(_state, record.at(), event),)*
                     $(Event::$effects(_) => {})*
@@ -70,7 +70,7 @@ crate::subjects::stores!(drafts);
 
 /// The batch in the making.
 pub(crate) struct Draft {
-    pub state: Arc<State>,
+    pub state: Arc<DurableState>,
     pub now: Timestamp,
     pub builder: BatchBuilder,
     pub records: Vec<Record>,
@@ -141,7 +141,7 @@ impl Draft {
         CellToCome { sku, location, supplies: outlook.supplies().to_vec(), waiting: outlook.waiting(), at_risk }
     }
 
-    pub fn new(state: Arc<State>, names: NameSettings) -> Self {
+    pub fn new(state: Arc<DurableState>, names: NameSettings) -> Self {
         let (next_seq, state_ledger) = (state.view.seq() + 1, state.ledger().clone());
         Self {
             state,

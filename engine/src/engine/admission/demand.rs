@@ -8,7 +8,7 @@ use crate::matrix::CellId;
 use crate::refusal::{Failure, Refusal};
 use crate::reservations::ReservationState;
 use crate::reservations::command::{Reserve, SUPERSEDES_MAX};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What all lines together ask of one cell.
 pub(super) struct Demand {
@@ -62,7 +62,7 @@ pub(super) fn check_supersedes(supersedes: &[ReservationId]) -> Result<(), Failu
     Ok(())
 }
 
-impl State {
+impl DurableState {
     /// What the lines ask of each cell, beyond what the holds that they replace give back; `None` where a cell does not
     /// exist, which the journal thread will say, since it may exist by then. Of what nobody counts there is nothing to take.
     pub(super) fn demands(&self, reserve: &Reserve) -> Option<Few<Demand>> {

@@ -21,14 +21,14 @@ use crate::reservations::bounds::Bounds;
 use crate::reservations::command::{GroupLine, Reserve, ReserveLine};
 use crate::reservations::holds::check_request;
 use crate::rules::{Book, Gate, Limits};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::command::Movement;
 use crate::{reservations, stock};
 use demand::{check_sums, check_supersedes};
 
 pub use request::{LineRequest, MovementRequest, Place, ReserveRequest};
 
-impl State {
+impl DurableState {
     /// Admits a promise: on success its units are taken from the promise words and travel with the command.
     pub(crate) fn admit_reserve(&self, request: ReserveRequest, bounds: Bounds) -> Result<Command, Failure> {
         check_sums(&request.lines)?;

@@ -5,9 +5,9 @@ use crate::kernel::name_ref::NameRef;
 use crate::refusal::Refusal;
 use crate::rules::command::RuleFields;
 use crate::rules::known::all_known;
-use crate::state::State;
+use crate::state::DurableState;
 
-impl State {
+impl DurableState {
     /// A name on its way in.
     pub fn sku_ref(&self, name: &Name) -> NameRef<SkuId> {
         self.catalogue.skus.id(name.as_str()).map_or_else(|| NameRef::New(name.clone()), NameRef::Known)

@@ -11,7 +11,7 @@ use crate::refusal::{Failure, Refusal, Short};
 use crate::reservations::command::{GroupLine, Reserve, ReserveLine};
 use crate::reservations::promise::Purpose;
 use crate::rules::RuleId;
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What was short, how many there are, the rule behind it, and the setting that ended the search for more.
 type Refused = (Constraint, u32, Option<RuleId>, Option<&'static str>);
@@ -25,7 +25,7 @@ struct GroupShortage {
     limit: Option<&'static str>,
 }
 
-impl State {
+impl DurableState {
     /// The same where the promise word has too little: kept apart, so that nobody else pays for it.
     #[cold]
     #[inline(never)]

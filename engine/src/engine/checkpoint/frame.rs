@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::summary::Summary;
 use crate::kernel::idempotency::{Done, KeptKeys};
 use crate::kernel::tagged::tagged;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, demand, reservations, rules, stock, supply};
 
 /// Frames of the checkpoint itself, and of keys.
@@ -95,7 +95,7 @@ macro_rules! all_frames {
         /// # Errors
         /// What `put` said.
         pub(super) fn save_own(
-            _state: &State,
+            _state: &DurableState,
             _put: &mut dyn FnMut(Frame) -> io::Result<()>,
         ) -> io::Result<()> {
             $(crate::$module::frames::save(_state, &mut |frame| _put(frame.into()))?;)*
@@ -103,7 +103,7 @@ macro_rules! all_frames {
         }
 
         /// Puts back a frame of such a subject.
-        pub(super) fn restore_own(_state: &State, frame: Frame) {
+        pub(super) fn restore_own(_state: &DurableState, frame: Frame) {
             match frame {
                 $(Frame::$event(frame) => crate::$module::frames::restore(_state, frame),)*
                 // These have writers of their own.

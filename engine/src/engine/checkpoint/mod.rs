@@ -28,7 +28,7 @@ use crate::engine::identity::Era;
 use crate::ids::{Epoch, Seq};
 use crate::journal;
 use crate::private::{make_private, private_file};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, demand, reservations, rules, stock, supply};
 use frame::{Frame, own};
 pub use summary::Summary;
@@ -96,7 +96,7 @@ impl Writer<'_> {
 /// # Errors
 /// What the file system said; no checkpoint is left behind then.
 pub fn write(
-    state: &State,
+    state: &DurableState,
     epoch: Epoch,
     directory: &Path,
     reserve_bytes: u64,
@@ -112,7 +112,7 @@ pub fn write(
 }
 
 fn write_unfinished(
-    state: &State,
+    state: &DurableState,
     epoch: Epoch,
     directory: &Path,
     unfinished: &Path,
@@ -144,7 +144,7 @@ fn write_unfinished(
 
 /// Saves all subjects, in an order that each piece's age allows: what is copied later knows at least as much. Tells how many
 /// cells and reservations there are.
-fn save_all(state: &State, writer: &mut Writer<'_>) -> io::Result<(u64, u64)> {
+fn save_all(state: &DurableState, writer: &mut Writer<'_>) -> io::Result<(u64, u64)> {
     // Names first: everything else uses them.
     catalogue::frames::save(state, &mut |frame| writer.frame(frame))?;
     rules::frames::save(state, &mut |frame| writer.frame(frame))?;
@@ -219,7 +219,12 @@ pub fn keep_two(directory: &Path) -> io::Result<Option<Seq>> {
 ///
 /// # Errors
 /// [`CheckpointError`] for a file that is damaged or another log's; the state must be thrown away then.
-pub(crate) fn load(path: &Path, eras: &[Era], state: &State, folder: &mut Folder) -> Result<Summary, CheckpointError> {
+pub(crate) fn load(
+    path: &Path,
+    eras: &[Era],
+    state: &DurableState,
+    folder: &mut Folder,
+) -> Result<Summary, CheckpointError> {
     let file = File::open(path).map_err(|error| CheckpointError { path: path.to_owned(), what: error.to_string() })?;
     load_from(&mut BufReader::with_capacity(1 << 20, file), path, eras, state, folder)
 }
@@ -229,7 +234,7 @@ pub(crate) fn load_from(
     mut input: &mut dyn Read,
     path: &Path,
     eras: &[Era],
-    state: &State,
+    state: &DurableState,
     folder: &mut Folder,
 ) -> Result<Summary, CheckpointError> {
     let wrong = |what: String| CheckpointError { path: path.to_owned(), what };

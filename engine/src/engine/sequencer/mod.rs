@@ -47,7 +47,7 @@ use crate::kernel::few::Few;
 use crate::outcome::Outcome;
 use crate::refusal::Failure;
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
 
 /// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
@@ -72,7 +72,7 @@ pub struct Cycle {
 
 /// Decides, appends, folds. There is one, and it has the journal.
 pub(crate) struct Sequencer {
-    state: Arc<State>,
+    state: Arc<DurableState>,
     journal: Box<dyn Journal>,
     /// Tells from where on the log is kept.
     reader: Arc<dyn JournalReader>,
@@ -102,7 +102,7 @@ pub(crate) struct Sequencer {
 
 impl Sequencer {
     pub fn new(
-        state: Arc<State>,
+        state: Arc<DurableState>,
         folder: Folder,
         journal: Box<dyn Journal>,
         settings: Settings,

@@ -25,7 +25,7 @@ use crate::hash::Sums;
 use crate::ids::{Epoch, Seq};
 use crate::journal::{self, Batch, LogOptions, OpenError};
 use crate::settings::Settings;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::{catalogue, reservations, stock};
 
 /// What the auditor found.
@@ -117,7 +117,7 @@ impl Auditor {
     }
 
     /// Starts from what a checkpoint says instead of from nothing.
-    fn start_from(&mut self, state: &State, seq: Seq) {
+    fn start_from(&mut self, state: &DurableState, seq: Seq) {
         self.books.start_from(state);
         self.next_seq = Some(seq + 1);
     }
@@ -163,7 +163,7 @@ impl Auditor {
     ///
     /// # Errors
     /// Where they differ.
-    pub fn compare(&self, state: &State) -> Result<(), String> {
+    pub fn compare(&self, state: &DurableState) -> Result<(), String> {
         self.books.compare(state)
     }
 }
@@ -235,7 +235,7 @@ pub fn verify(directory: &Path, allowances: Allowances) -> Result<Proof, VerifyE
         &Settings { idempotency_bytes: u64::MAX, closed_reservation_bytes: u64::MAX, ..Settings::default() },
         LogOptions::default(),
         Reading::Whole,
-        &mut |state: &State, checkpoint: Option<Seq>, batch: &Batch| {
+        &mut |state: &DurableState, checkpoint: Option<Seq>, batch: &Batch| {
             if auditor.next_seq.is_none() && batch.first_seq > 1 {
                 // The beginning was trimmed. From the end of the checkpoint on, what was replayed so far is exact.
                 if checkpoint.is_none_or(|end_seq| batch.first_seq <= end_seq) {

@@ -13,11 +13,11 @@ use crate::feed::entry::{Entry, What};
 use crate::feed::filter::{cell_key, keys_of_cell};
 use crate::ids::Seq;
 use crate::kernel::cell_after::CellAfter;
-use crate::state::State;
+use crate::state::DurableState;
 
 impl Index {
     /// Puts in `entries`, after which everything up to `last` is in, and wakes whoever was told something.
-    pub fn round(&mut self, state: &State, entries: &[Entry], last: Seq, shared: &Shared<'_>) {
+    pub fn round(&mut self, state: &DurableState, entries: &[Entry], last: Seq, shared: &Shared<'_>) {
         self.round += 1;
         if self.is_empty() {
             for entry in entries {

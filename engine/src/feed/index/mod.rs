@@ -19,7 +19,7 @@ use crate::feed::filter::{Cost, Filter, Key};
 use crate::ids::{ChannelId, GroupId, LocationId, Name, Seq};
 use crate::rules::Book;
 use crate::settings::FeedSettings;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::lens::Lens;
 use sub::{KEYS_FLOOR, UNKNOWN_BYTES_FLOOR, share_of};
 
@@ -58,7 +58,7 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub fn new(state: &State) -> Self {
+    pub fn new(state: &DurableState) -> Self {
         let mut index = Self { position: state.view.seq(), book: state.rules.share_book(), ..Self::default() };
         for group in (0..state.catalogue.groups.count()).map(GroupId) {
             if let Some(details) = state.catalogue.groups.details(group) {
@@ -140,7 +140,7 @@ impl Index {
     }
 
     /// From here on the subscription hears of everything after the position, which it is told.
-    pub fn register(&mut self, slot: Slot, state: &State) -> Seq {
+    pub fn register(&mut self, slot: Slot, state: &DurableState) -> Seq {
         if let Some(sub) = self.sub(slot) {
             let (keys, waits, channel, before, after) = {
                 let mut filter = sub.lock_filter();
@@ -238,7 +238,7 @@ impl Index {
 
     /// How `filter`'s channel sees cells: its buffer as of the position, under the rules of now. Should those be newer
     /// than the position, all cells are told again when it comes to them.
-    pub fn lens(&self, state: &State, filter: &Filter) -> Lens {
+    pub fn lens(&self, state: &DurableState, filter: &Filter) -> Lens {
         let channel = filter.channel(&state.catalogue);
         let buffer = channel.and_then(|channel| self.buffers.get(&channel)).copied().unwrap_or(0);
         Lens::new(state.rules.share_book(), channel, buffer)

@@ -8,11 +8,11 @@ use super::sub::Mode;
 use crate::feed::entry::{Entry, Moving, Rests, What};
 use crate::feed::reset::Reset;
 use crate::ids::{GroupId, LocationId, Seq, SkuId};
-use crate::state::State;
+use crate::state::DurableState;
 
 impl Index {
     /// Names became known, a group or a channel changed: rare, and may go over all subscriptions.
-    pub(super) fn restructure(&mut self, state: &State, entry: &Entry, shared: &Shared<'_>) {
+    pub(super) fn restructure(&mut self, state: &DurableState, entry: &Entry, shared: &Shared<'_>) {
         match &entry.what {
             What::Cell(_) => {}
             What::Names => self.resolve_names(state),
@@ -58,14 +58,14 @@ impl Index {
         }
     }
 
-    fn resolve_names(&mut self, state: &State) {
+    fn resolve_names(&mut self, state: &DurableState) {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.retain(|slot| self.resolve(*slot, state));
         self.waiting = waiting;
     }
 
     /// Looks up a registered subscription's unknown names again; whether any are left.
-    pub fn resolve(&mut self, slot: Slot, state: &State) -> bool {
+    pub fn resolve(&mut self, slot: Slot, state: &DurableState) -> bool {
         let Some(sub) = self.sub(slot) else { return false };
         let (keys, waits, before, after) = {
             let mut filter = sub.lock_filter();
@@ -101,7 +101,7 @@ impl Index {
     }
 
     /// What nobody counts may be had at more locations: whoever names it, and one of them, is told of it anew.
-    fn redeclare(&mut self, state: &State, seq: Seq, locations: &[LocationId], shared: &Shared<'_>) {
+    fn redeclare(&mut self, state: &DurableState, seq: Seq, locations: &[LocationId], shared: &Shared<'_>) {
         for (slot, sub) in (0..).zip(&self.subs) {
             let Some(sub) = sub else { continue };
             let filter = sub.lock_filter();

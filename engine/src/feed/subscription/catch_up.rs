@@ -9,7 +9,7 @@ use super::super::index::{Mode, last_words};
 use super::{Message, Phase, Reset, Subscription};
 use crate::ids::{LocationId, Seq};
 use crate::journal::ReadError;
-use crate::state::State;
+use crate::state::DurableState;
 
 impl Subscription {
     /// Hands out a stretch of what came after the cursor; goes live with the last one.
@@ -104,7 +104,7 @@ impl Found {
         }
     }
 
-    fn visit(&mut self, state: &State, filter: &Filter, entry: &Entry, selected: impl Fn(LocationId) -> bool) {
+    fn visit(&mut self, state: &DurableState, filter: &Filter, entry: &Entry, selected: impl Fn(LocationId) -> bool) {
         match &entry.what {
             What::Cell(cell) if filter.has_sku(cell.sku) && selected(cell.location) => {
                 self.cells.push(Arc::new(Change::new(entry.seq, *cell)));

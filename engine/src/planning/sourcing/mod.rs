@@ -30,7 +30,7 @@ use crate::ids::{ChannelId, LocationId, Seq, SkuId, Timestamp};
 use crate::planning::pickup::Stock;
 use crate::reservations::promise::{OrderDay, Purpose};
 use crate::rules::{Effect, Kind, RuleId};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::SupplyOutlook;
 pub use plan::{Policy, Shipment, SourcingPlan, Weights};
 use search::Candidate;
@@ -113,7 +113,7 @@ impl SourcingPlan {
     }
 }
 
-impl State {
+impl DurableState {
     /// What an order is worth in a currency, in minor units: the channel's own prices before those for all, none that are
     /// for one location. None where a line has no price.
     pub fn order_value(&self, lines: &[(SkuId, u32)], channel: &str, currency: &str) -> Option<u64> {

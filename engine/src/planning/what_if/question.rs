@@ -9,7 +9,7 @@ use crate::level::{StockChange, StockLevel};
 use crate::reservations::promise::LineChange;
 use crate::rules::command::RuleFields;
 use crate::rules::{Conditions, Rule};
-use crate::state::State;
+use crate::state::DurableState;
 
 /// What is tried, and over which span.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +100,7 @@ impl Question {
     }
 
     /// The rules that are tried, with the ids of today. Those about things that nobody knows hold nowhere.
-    pub(super) fn tried(&self, state: &State) -> Vec<(Name, Option<Rule>)> {
+    pub(super) fn tried(&self, state: &DurableState) -> Vec<(Name, Option<Rule>)> {
         let rule = |fields: &RuleFields| {
             conditions(state, fields).map(|conditions| Rule {
                 conditions,
@@ -114,7 +114,7 @@ impl Question {
 }
 
 /// Names become ids; `None` where a list names only what nobody knows.
-pub(super) fn conditions(state: &State, fields: &RuleFields) -> Option<Conditions> {
+pub(super) fn conditions(state: &DurableState, fields: &RuleFields) -> Option<Conditions> {
     fn known<I>(names: &[Name], id: impl Fn(&str) -> Option<I>) -> Option<Vec<I>> {
         let found: Vec<I> = names.iter().filter_map(|name| id(name.as_str())).collect();
         (names.is_empty() || !found.is_empty()).then_some(found)
@@ -154,7 +154,7 @@ pub(super) fn at(tracking: &Tracking, sku: SkuId, seq: Seq) -> bool {
 }
 
 impl Before {
-    pub(super) fn see(&mut self, state: &State, record: &Record, tracking: &Tracking) {
+    pub(super) fn see(&mut self, state: &DurableState, record: &Record, tracking: &Tracking) {
         // What the log never speaks of has been as it is.
         let is_tracked = |sku: SkuId| match tracking.contains_key(&sku) {
             true => at(tracking, sku, record.seq),
@@ -171,7 +171,7 @@ impl Before {
 
 /// The cells that a record changed: each as it was after it, with its safety stock, and by how much it changed.
 pub(super) fn changes(
-    state: &State,
+    state: &DurableState,
     record: &Record,
     is_tracked: &dyn Fn(SkuId) -> bool,
 ) -> BTreeMap<(SkuId, LocationId), (StockLevel, u32, StockChange)> {
@@ -241,7 +241,7 @@ pub(super) fn changes(
 }
 
 /// Line by line, the units that were there among those that were given back.
-pub(super) fn present_units(state: &State, id: ReservationId, seq: Seq, lines: &[LineChange]) -> Vec<u32> {
+pub(super) fn present_units(state: &DurableState, id: ReservationId, seq: Seq, lines: &[LineChange]) -> Vec<u32> {
     let known = state.reservations.get(id);
     let waited = known.filter(|known| known.lines.iter().any(|line| line.wait.is_some()));
     // Only what ever waited has to be looked at as it was.
@@ -254,7 +254,7 @@ pub(super) fn present_units(state: &State, id: ReservationId, seq: Seq, lines: &
 }
 
 /// The members of a group today.
-pub(super) fn members(state: &State, group: GroupId) -> Vec<LocationId> {
+pub(super) fn members(state: &DurableState, group: GroupId) -> Vec<LocationId> {
     let mut members = state.catalogue.groups.details_or_default(group).locations;
     members.sort_by_cached_key(|location| (state.catalogue.groups_of(*location).len(), *location));
     members

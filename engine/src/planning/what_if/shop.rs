@@ -11,7 +11,7 @@ use crate::level::{StockChange, StockLevel, UNCOUNTED_MAX};
 use crate::reservations::promise::{LineChange, OrderDay, Purpose};
 use crate::rules::audit::{Planned, RuleAudit};
 use crate::rules::{Effect as RuleEffect, Kind, Rule, RuleId};
-use crate::state::State;
+use crate::state::DurableState;
 use crate::supply::received::Fill;
 
 type Cell = (SkuId, LocationId);
@@ -38,7 +38,7 @@ struct Asker {
 }
 
 pub(super) struct Shop<'a> {
-    state: &'a State,
+    state: &'a DurableState,
     rule_audit: RuleAudit,
     tried: Vec<(RuleId, Name, Rule)>,
     /// Rules whose real changes count for nothing.
@@ -59,7 +59,7 @@ pub(super) struct Shop<'a> {
 
 impl<'a> Shop<'a> {
     /// As things stood when the span began, changed as asked.
-    pub fn open(state: &'a State, question: &Question, before: Before, rule_records: &[Record]) -> Self {
+    pub fn open(state: &'a DurableState, question: &Question, before: Before, rule_records: &[Record]) -> Self {
         let mut rule_audit = RuleAudit::default();
         rule_audit.start_from(state);
         rule_audit.forget_counts();

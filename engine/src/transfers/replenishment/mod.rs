@@ -19,7 +19,7 @@ use crate::kernel::cell_after::CellAfter;
 use crate::level::{IN_QUARANTINE, StockLevel};
 use crate::matrix::StockCell;
 use crate::rules::Conditions;
-use crate::state::State;
+use crate::state::DurableState;
 use crate::stock::lens::CellView;
 use crate::transfers::policy::{Giver, Policy, PolicyKind, RunItem};
 use crate::transfers::{Reason, Transfer, TransferState};
@@ -94,7 +94,7 @@ struct Resolved<'a> {
 }
 
 impl<'a> Resolved<'a> {
-    fn new(state: &State, name: &'a Name, policy: &'a Policy) -> Self {
+    fn new(state: &DurableState, name: &'a Name, policy: &'a Policy) -> Self {
         let (to, from) = places_that_take_part(state, policy);
         let (skus, categories) = (policy.skus.clone(), policy.categories.clone());
         let mut of_sku =
@@ -107,7 +107,7 @@ impl<'a> Resolved<'a> {
         Terms { policy: self.policy, to: &self.to, from: &self.from }
     }
 
-    fn holds_for(&self, state: &State, sku: SkuId) -> bool {
+    fn holds_for(&self, state: &DurableState, sku: SkuId) -> bool {
         let needs_details = !(self.of_sku.categories.is_empty() && self.of_sku.attributes.is_empty());
         let details = if needs_details { state.catalogue.skus.details(sku) } else { None };
         self.of_sku.hold_for_sku(sku, details.as_deref().map(|set| &set.details))
@@ -125,7 +125,7 @@ impl<'a> Resolved<'a> {
 struct Drafted(FxHashMap<(SkuId, LocationId), [i64; 3]>);
 
 impl Drafted {
-    fn of(state: &State, now: Timestamp, sku: Option<SkuId>) -> Self {
+    fn of(state: &DurableState, now: Timestamp, sku: Option<SkuId>) -> Self {
         let mut all = Self::default();
         state.own.transfers.each_open(|transfer| all.add(transfer, now, sku));
         all
@@ -158,7 +158,7 @@ impl Drafted {
 
 /// Reads the cells of one SKU as replenishment sees them.
 struct Reader<'a> {
-    state: &'a State,
+    state: &'a DurableState,
     drafted: Drafted,
     /// Places of any policy, ascending.
     places: Vec<LocationId>,
@@ -232,7 +232,7 @@ impl Reader<'_> {
 /// # Errors
 /// It would take more looks at cells than `cells_max`.
 pub fn plan(
-    state: &State,
+    state: &DurableState,
     policies: &[(Name, Arc<Policy>)],
     now: Timestamp,
     cells_max: usize,
@@ -300,12 +300,12 @@ pub fn plan(
 }
 
 /// Places that a policy supplies, ascending.
-pub fn receivers(state: &State, policy: &Policy) -> Vec<LocationId> {
+pub fn receivers(state: &DurableState, policy: &Policy) -> Vec<LocationId> {
     places_that_take_part(state, policy).0
 }
 
 /// Places that a policy supplies, ascending, and those that give, in order: no quarantine, and none that is retired.
-fn places_that_take_part(state: &State, policy: &Policy) -> (Vec<LocationId>, Vec<Vec<LocationId>>) {
+fn places_that_take_part(state: &DurableState, policy: &Policy) -> (Vec<LocationId>, Vec<Vec<LocationId>>) {
     let members = |group| state.catalogue.groups.details_or_default(group).locations;
     let takes_part = |location: &LocationId| {
         !state.catalogue.locations.is_retired(*location) && state.catalogue.quarantine_of(*location).is_none()
@@ -323,7 +323,7 @@ fn places_that_take_part(state: &State, policy: &Policy) -> (Vec<LocationId>, Ve
 }
 
 /// The SKUs of any policy, ascending.
-fn skus(state: &State, policies: &[Resolved<'_>]) -> Vec<SkuId> {
+fn skus(state: &DurableState, policies: &[Resolved<'_>]) -> Vec<SkuId> {
     if policies.iter().any(|policy| policy.of_sku.skus.is_empty()) {
         return (0..state.catalogue.skus.count()).map(SkuId).collect();
     }
@@ -334,7 +334,7 @@ fn skus(state: &State, policies: &[Resolved<'_>]) -> Vec<SkuId> {
 }
 
 /// Tells what replenishment knows of a cell at `now`, and what each policy says of it.
-pub fn explain(state: &State, sku: SkuId, location: LocationId, now: Timestamp) -> Explained {
+pub fn explain(state: &DurableState, sku: SkuId, location: LocationId, now: Timestamp) -> Explained {
     let policies = state.own.transfers.policies();
     let reader = Reader { state, drafted: Drafted::of(state, now, Some(sku)), places: vec![location], now };
     let (seq, cells) = reader.cells(sku, &[location]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anaquel_engine::business_time::{local_day, local_minute};
 use anaquel_engine::command::{Completion, Failure, Refusal};
 use anaquel_engine::ids::{LocationId, Name, Timestamp, crockford};
-use anaquel_engine::state::State;
+use anaquel_engine::state::DurableState;
 use anaquel_engine::transfers::policy::Policy;
 use anaquel_engine::transfers::replenishment::receivers;
 
@@ -51,7 +51,7 @@ pub async fn watch(app: App) {
 
 /// The runs that are due at `now`: one for each policy and time zone of its places. Each is named after its day, so that a
 /// restart does not run it twice.
-fn due(state: &State, now: Timestamp, cells_max: usize) -> Vec<Asked> {
+fn due(state: &DurableState, now: Timestamp, cells_max: usize) -> Vec<Asked> {
     let places = state.places.load();
     let mut all = Vec::new();
     for (name, _, policy) in state.own.transfers.policies() {
