@@ -74,7 +74,10 @@ fn every_command_runs_a_test_that_is_there() {
             for path in words.iter().filter(|word| word.contains("::") && !folders.is_empty()) {
                 let module = path.split("::").next().unwrap();
                 // A word in capitals stands for any name.
-                let is_there = folders.iter().any(|folder| root().join(folder).join(format!("{module}.rs")).is_file());
+                let has = |folder: &&str, file: String| root().join(folder).join(file).is_file();
+                let is_there = folders
+                    .iter()
+                    .any(|folder| has(folder, format!("{module}.rs")) || has(folder, format!("{module}/mod.rs")));
                 if !is_there && module.chars().any(char::is_lowercase) {
                     wrong.push(format!("{path} in {folders:?}"));
                 }
