@@ -22,7 +22,8 @@ pub struct ReserveRequest {
     pub confirm: bool,
     /// Whether fewer units than asked for will do.
     pub allow_partial: bool,
-    /// The holds that this one replaces, up to [`SUPERSEDES_MAX`]; what is named twice is replaced once.
+    /// The holds that this one replaces, up to [`SUPERSEDES_MAX`](crate::reservations::command::SUPERSEDES_MAX); what is
+    /// named twice is replaced once.
     pub supersedes: Few<ReservationId>,
     /// What is asked for.
     pub lines: Few<LineRequest>,

@@ -19,6 +19,9 @@
 //! # Cost
 //! A decision looks at no more than [`Budget::looks`] cells and kinds of promises, and moves no more than
 //! [`Budget::promises`] promises. Neither depends on quantities, on history, or on how many hold something elsewhere.
+//!
+//! [`Budget::looks`]: crate::settings::Budget::looks
+//! [`Budget::promises`]: crate::settings::Budget::promises
 
 mod differences;
 mod group;

@@ -133,7 +133,7 @@ impl Index {
         locations.for_each(|location| numbered(&mut self.by_location, location.0).remove(id));
     }
 
-    /// The greatest id at or below `at` in each index that a filter names; the walk of [`ReservationStore::walk`].
+    /// The greatest id at or below `at` in each index that a filter names; the walk of `ReservationStore::walk`.
     pub(super) fn step(&self, filter: &Wanted, at: u64) -> Option<u64> {
         let in_text = |index: &Ordered<[u32; 3]>, digest: u32| {
             let [found, high, low] = index.at_most(text_key(digest, at))?;
