@@ -265,6 +265,8 @@ fn serve_makes_its_directory_when_everything_else_is_right() {
         ("[auth]\norigins = [\"*\"]\n", "127.0.0.1:0", "auth.origins"),
         ("[limits]\nfiles = 0\n", "127.0.0.1:0", "limits.files"),
         ("[limits]\nflies = 1\n", "127.0.0.1:0", "flies"),
+        ("[channels]\nundeclared = \"maybe\"\n", "127.0.0.1:0", "\"maybe\" is not refuse or accept"),
+        ("[journal]\nsync = \"often\"\n", "127.0.0.1:0", "\"often\" is not always or interval"),
         ("[log]\nlevel = \"a=b=c\"\n", "127.0.0.1:0", "log.level"),
     ] {
         std::fs::write(folder.join("settings.toml"), settings).unwrap();
