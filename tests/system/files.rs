@@ -184,6 +184,7 @@ fn columns_are_mapped_set_and_passed_over() {
         ("map=colour=Title", "not a column of this import"),
         ("map=sku=Title&map=sku=Handle", "said twice"),
         ("set=colour=red", "not a column of this import"),
+        ("set=unit=box&set=unit=piece", "unit is said twice"),
     ] {
         let answer = sent(&mut shop, &format!("/v1/import/skus?{query}"), "text/csv", products.as_bytes());
         assert!(answer.status == 400 && answer.json()["detail"].as_str().unwrap().contains(words), "{}", answer.json());
