@@ -204,7 +204,7 @@ fn words() -> Map<String, Value> {
         (&json!({"minimum": 1, "maximum": 1000}), "limit"),
         (&json!({"minimum": 0, "maximum": 60}), "wait"),
         (
-            &json!({"minLength": 1, "maxLength": 255, "pattern": "^([!#-~]([ -~]*[!-~])?|\"[ -~]+\")$"}),
+            &json!({"minLength": 1, "maxLength": 257, "pattern": "^([!#-~]([ -~]{0,253}[!-~])?|\"[ -~]{1,255}\")$"}),
             "Idempotency-Key",
         ),
         (&json!({"minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
