@@ -334,8 +334,10 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     properties.insert(id.to_owned(), json!({"type": "string", "description": "Its id"}));
     let seq = json!({"type": "integer", "minimum": 0, "description": "The `seq` of the change; after one"});
     properties.insert("seq".to_owned(), seq);
-    if matches!(name, "SkuBody" | "LocationBody") {
-        let declared = json!({"type": "boolean", "description": "False while only a movement or a count made it up: declare it, or retire it"});
+    if matches!(name, "SkuBody" | "LocationBody" | "ChannelBody") {
+        let by = if name == "ChannelBody" { "a promise" } else { "a movement or a count" };
+        let what = format!("False while only {by} made it up: declare it, or retire it");
+        let declared = json!({"type": "boolean", "description": what});
         properties.insert("declared".to_owned(), declared);
     }
     if name == "LocationBody" {
