@@ -9,6 +9,7 @@ mod answers;
 mod records;
 pub mod words;
 
+use anaquel_engine::transfers::{Reason, TransferState};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -225,6 +226,12 @@ fn words() -> Map<String, Value> {
             ]}),
             "policy",
         ),
+        (&id, "TransferBody.from TransferBody.to /v1/transfers.from /v1/transfers.to"),
+        (&outside, "TransferBody.transfer /v1/transfers.run"),
+        (&rows, "TransferBody.lines[] ShipBody.lines[] ReceiveBody.lines[]"),
+        (&json!({"enum": Reason::ALL.map(Reason::as_str)}), "TransferBody.reason /v1/transfers.reason"),
+        (&json!({"enum": TransferState::ALL.map(TransferState::as_str)}), "/v1/transfers.state"),
+        (&json!({"enum": ["returned", "written_off"]}), "TransferCancelBody.units"),
         (&id, "/v1/replenishment/{policy}.policy RunBody.policies /v1/replenishment.after PolicyBody.from"),
         (&json!({"enum": ["min_max", "days_of_cover", "rebalance"]}), "PolicyBody.kind"),
         (&json!({"enum": ["propose", "ready"]}), "PolicyBody.mode"),
