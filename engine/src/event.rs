@@ -5,7 +5,7 @@
 //! and any stretch of the log tells absolute values without what came before it. [`verify`](crate::engine::verify) checks those
 //! levels against the arithmetic of the quantities beside them.
 //!
-//! Each subject has its own events; this file lists the subjects. Each event has a tag, given once in its subject's file,
+//! Each subject has its own events, and `subjects.rs` lists the subjects. Each event has a tag, given once in its subject's file,
 //! and what stands in the log is the tag and the body: what a version of the log's format has is frozen, and the golden
 //! files in `engine/tests/golden` hold it to that. The format is version 6: version 1 has the tags up to 17, version 2 those
 //! up to 22, which came with rules, version 3 those up to 28, which came with supply, version 4 causes that say where a
@@ -35,17 +35,8 @@ pub use crate::stock::movement::{Counted, Moved, MovementKind};
 pub use crate::supply::inbound::SupplyKind;
 pub use crate::supply::received::{BackorderDated, CellToCome, Fill, Received, SupplySet, SupplyUsed};
 
-use crate::answers::event as answers;
-use crate::catalogue::event as catalogue;
-use crate::demand::event as demand;
 use crate::ids::{ReservationId, Seq, Timestamp};
-use crate::imports::event as imports;
 use crate::kernel::repeat::{EntityKind, Repeat};
-use crate::reservations::event as reservation;
-use crate::rules::event as rules;
-use crate::stock::event as stock;
-use crate::supply::event as supply;
-use crate::transfers::event as transfers;
 
 /// One logged event with its place, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,23 +59,23 @@ impl Record {
     }
 }
 
-/// Lists the subjects: what each match over all of them comes from.
-macro_rules! subjects {
+/// What is made of the list of subjects that have events.
+macro_rules! all_events {
     ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
         /// Everything that can happen, by subject.
         #[derive(Debug, Clone, PartialEq)]
-        pub enum Event { $($(#[$doc])* $name($module::Event),)+ }
+        pub enum Event { $($(#[$doc])* $name(crate::$module::event::Event),)+ }
 
-        $(impl From<$module::Event> for Event {
+        $(impl From<crate::$module::event::Event> for Event {
             #[inline]
-            fn from(event: $module::Event) -> Self {
+            fn from(event: crate::$module::event::Event) -> Self {
                 Self::$name(event)
             }
         })+
 
         impl Event {
             /// Every tag, with the event's name: of one subject after the other.
-            pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$($module::Event::TAGS,)+];
+            pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$(crate::$module::event::Event::TAGS,)+];
 
             /// Tells what it does, in the order in which it is to be folded.
             #[inline]
@@ -121,7 +112,7 @@ macro_rules! subjects {
             #[inline]
             fn visit_enum<A: EnumAccess<'de>>(self, event: A) -> Result<Event, A::Error> {
                 let (tag, body) = event.variant::<u32>()?;
-                $(let body = match $module::Event::read(tag, body) {
+                $(let body = match crate::$module::event::Event::read(tag, body) {
                     Ok(event) => return event.map(Event::$name),
                     Err(body) => body,
                 };)+
@@ -137,26 +128,7 @@ macro_rules! subjects {
 /// Reads an event by its tag.
 struct Tagged;
 
-subjects! {
-    /// Of reservations.
-    Reservations(reservation),
-    /// Of stock.
-    Stock(stock),
-    /// Of the catalogue.
-    Catalogue(catalogue),
-    /// Of inbound supply.
-    Supply(supply),
-    /// Of rules.
-    Rules(rules),
-    /// Of demand that was refused.
-    Demand(demand),
-    /// Of imports.
-    Imports(imports),
-    /// Of the answers that keyed requests keep.
-    Answers(answers),
-    /// Of transfers and of replenishment.
-    Transfers(transfers),
-}
+crate::subjects::events!(all_events);
 
 impl<'de> Deserialize<'de> for Event {
     #[inline]

@@ -1,10 +1,71 @@
-//! The subjects that keep a store of their own, each listed once.
+//! The subjects, each listed once in each list that concerns it.
 //!
-//! What most events do is effects, which the subjects that own those fold, stage and check. A subject may also keep what
-//! nobody else changes: a store in the durable view, what a batch makes of it, what the auditor knows of it, and frames of
-//! a checkpoint. For each of these a file says what is made of this list, with a macro whose name it passes.
+//! A file that is about all subjects says what is made of a list, with a macro whose name it passes: the enum of events,
+//! the enum of commands, which decision a command gets, the durable view, the fold, the draft, the auditor, the checkpoint.
 
-/// Passes the list to a macro: subjects whose events are effects alone, and those with a store of their own.
+/// Passes the subjects that have events to a macro, those of the most frequent events first.
+macro_rules! events {
+    ($make:ident) => {
+        $make! {
+            /// Of reservations.
+            Reservations(reservations),
+            /// Of stock.
+            Stock(stock),
+            /// Of the catalogue.
+            Catalogue(catalogue),
+            /// Of inbound supply.
+            Supply(supply),
+            /// Of rules.
+            Rules(rules),
+            /// Of demand that was refused.
+            Demand(demand),
+            /// Of imports.
+            Imports(imports),
+            /// Of the answers that keyed requests keep.
+            Answers(answers),
+            /// Of transfers and of replenishment.
+            Transfers(transfers),
+        }
+    };
+}
+
+/// Passes the subjects that have commands to a macro.
+macro_rules! commands {
+    ($make:ident) => {
+        $make! {
+            /// Of reservations.
+            Reservations(reservations),
+            /// Of stock.
+            Stock(stock),
+            /// Of the catalogue.
+            Catalogue(catalogue),
+            /// Of inbound supply.
+            Supply(supply),
+            /// Of rules.
+            Rules(rules),
+            /// Of imports.
+            Imports(imports),
+            /// Of demand that was refused.
+            Demand(demand),
+            /// Of transfers and of replenishment.
+            Transfers(transfers),
+        }
+    };
+}
+
+/// Passes to a macro which subjects have records that tell the outcome of their request, and which have not: repeats of
+/// those are answered by an entity, or by what was told.
+macro_rules! outcomes {
+    ($make:ident) => {
+        $make! {
+            record: Stock, Supply, Imports, Answers;
+            elsewhere: Reservations, Catalogue, Rules, Demand, Transfers;
+        }
+    };
+}
+
+/// Passes to a macro which subjects have events that are effects alone, and which keep a store of their own: what nobody
+/// else changes, in the durable view, in the draft, with the auditor and in a checkpoint.
 macro_rules! stores {
     ($make:ident) => {
         $make! {
@@ -14,4 +75,4 @@ macro_rules! stores {
     };
 }
 
-pub(crate) use stores;
+pub(crate) use {commands, events, outcomes, stores};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anaquel_engine::backup::{self, BackupError, Chain, Head, RestoreError, Start, Until};
+use anaquel_engine::ids::Seq;
 use anyhow::Context;
 
 use crate::cli::args::{BackupArgs, RestoreArgs};
@@ -18,19 +19,28 @@ use crate::subjects::operating::backup::{ENDING, file_name, key_file};
 /// How the name of one ends that is not whole yet.
 const UNFINISHED: &str = "unfinished";
 
+/// What only one backup at a time holds.
+const LOCK: &str = "lock";
+
 /// Takes a backup.
 ///
 /// # Errors
 /// It could not be taken, or does not lead to what it says; no backup is left then.
 pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.folder;
-    if !folder.exists() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(|| folder.display().to_string())?;
+    let made: Vec<&Path> =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| folder.display().to_string())?;
+    let taken = backup_into(folder, args);
+    if taken.is_err() && !made.is_empty() {
+        // A folder that was made for nothing goes, and nothing else does.
+        let _ = clear(folder).and_then(|()| fs::remove_file(folder.join(LOCK)));
+        made.iter().take_while(|path| fs::remove_dir(path).is_ok()).for_each(drop);
     }
+    taken
+}
+
+fn backup_into(folder: &Path, args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let _lock = lock(folder)?;
     let mut known = Vec::new();
     for path in files_in(folder)? {
@@ -50,30 +60,20 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
         }
         taken => taken,
     }?;
-    if head.after == head.seq && !head.is_whole() {
-        fs::remove_file(&unfinished)?;
-        println!("nothing new since seq {}; state hash {}", head.seq, head.hash);
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut chain: Vec<_> = if head.is_whole() {
         Vec::new()
     } else {
         before.iter().flat_map(Chain::files).map(|(path, _)| path.to_owned()).collect()
     };
+    if head.after == head.seq && !head.is_whole() {
+        fs::remove_file(&unfinished)?;
+        // Who is told so relies on those that are there.
+        prove(&chain, head.seq, args.quick)?;
+        println!("nothing new since seq {}; state hash {}", head.seq, head.hash);
+        return Ok(ExitCode::SUCCESS);
+    }
     chain.push(unfinished.clone());
-    let proven = if args.quick {
-        // What was written is what is read: every checksum, and the end.
-        backup::read_through(&unfinished).context("reading the backup back")?;
-        "every checksum read back"
-    } else {
-        let checked = Chain::find(&chain, Until::Seq(head.seq)).and_then(|chain| backup::check(&chain));
-        let checked = checked.context("reading the backup back")?;
-        anyhow::ensure!(checked.seq == head.seq, "the backup leads to record {}, and says {}", checked.seq, head.seq);
-        match checked.is_same {
-            Some(_) => "read back, and the shop built from it has this state hash",
-            None => "read back; the server's hash covers something else than this build's",
-        }
-    };
+    let proven = prove(&chain, head.seq, args.quick)?;
     let path = folder.join(file_name(&head));
     fs::rename(&unfinished, &path).with_context(|| path.display().to_string())?;
     File::open(folder)?.sync_all()?;
@@ -88,6 +88,25 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     println!("state hash          {}", head.hash);
     println!("ok: {proven}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads backups that follow each other, and tells what that proves of the last.
+fn prove(chain: &[PathBuf], seq: Seq, quick: bool) -> anyhow::Result<&'static str> {
+    let advice = || match chain.len() {
+        0 | 1 => "reading the backup back",
+        _ => "reading the backup and those before it back (--whole takes one that rests on none)",
+    };
+    if quick {
+        // What was written is what is read: every checksum, and the end.
+        chain.last().map_or(Ok(()), |last| backup::read_through(last)).with_context(advice)?;
+        return Ok("every checksum read back");
+    }
+    let checked = Chain::find(chain, Until::Seq(seq)).and_then(|chain| backup::check(&chain)).with_context(advice)?;
+    anyhow::ensure!(checked.seq == seq, "the backup leads to record {}, and says {seq}", checked.seq);
+    Ok(match checked.is_same {
+        Some(_) => "read back, and the shop built from it has this state hash",
+        None => "read back; the server's hash covers something else than this build's",
+    })
 }
 
 /// Why there is no backup.
@@ -142,10 +161,16 @@ fn take(args: &BackupArgs, start: Start, path: &Path) -> Result<Head, Refused> {
 
 /// One backup at a time; what an earlier one left that was cut off goes.
 fn lock(folder: &Path) -> anyhow::Result<File> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let lock = lock.with_context(|| path.display().to_string())?;
     lock.try_lock().map_err(|_| anyhow::anyhow!("another backup is being taken into {}", folder.display()))?;
+    clear(folder)?;
+    Ok(lock)
+}
+
+/// Takes away what a backup left that was cut off.
+fn clear(folder: &Path) -> io::Result<()> {
     for name in [format!("new.{UNFINISHED}"), "new.copy".to_owned()] {
         let left = folder.join(name);
         if left.is_dir() {
@@ -154,7 +179,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
             fs::remove_file(&left)?;
         }
     }
-    Ok(lock)
+    Ok(())
 }
 
 fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {

@@ -160,6 +160,9 @@ impl<R: BufRead> Table<R> {
                 Some((number, true)) => return Ok(Some(Part::Bad(number, too_long()))),
                 Some((_, false)) if is_blank(&self.lines.line) => {}
                 Some((number, false)) => {
+                    if let Some(reason) = unreadable(&self.lines.line) {
+                        return Ok(Some(Part::Bad(number, reason.into())));
+                    }
                     let line = std::mem::take(&mut self.lines.line);
                     let said = said_separator(&line);
                     if said.is_none() {
@@ -260,6 +263,27 @@ impl<R: BufRead> Table<R> {
 }
 
 const NOT_CLOSED: &str = "has a quote that opens on this line and is not closed as a field of this row; write a quote inside of a field twice";
+
+/// What the first line shows of a file whose bytes are text, and whose lines cannot be told apart.
+fn unreadable(first: &[u8]) -> Option<&'static str> {
+    // What is no text at all is told as it is read.
+    text_of(first).ok()?;
+    if first.contains(&0) {
+        return Some("is UTF-16; save the file as UTF-8");
+    }
+    if let Some(rest) = first.trim_ascii().strip_prefix(b"[")
+        && (rest.is_empty() || rest.trim_ascii_start().starts_with(b"{"))
+    {
+        return Some("is a JSON array; write its objects as JSON lines, each on a line of its own (jq -c '.[]')");
+    }
+    let mut quoted = false;
+    let ends_a_line = |pair: &[u8]| {
+        quoted ^= pair.first() == Some(&b'"');
+        !quoted && matches!(pair, [b'\r', after] if !matches!(after, b'\r' | b'\n'))
+    };
+    let reason = "ends with a carriage return and no line feed, as old programs write it; save the file as CSV (UTF-8)";
+    first.windows(2).any(ends_a_line).then_some(reason)
+}
 
 /// A first line by which some spreadsheets say what stands between fields: `sep=;`.
 fn said_separator(line: &[u8]) -> Option<u8> {
@@ -410,6 +434,29 @@ mod tests {
         assert_eq!(fields(r#""x","#), ["x", ""]);
         assert_eq!(fields(r#"pipe 5/8",x"#), [r#"pipe 5/8""#, "x"]);
         assert_eq!(fields(r#"" kept ", "y" "#), [" kept ", "y"]);
+    }
+
+    #[test]
+    fn a_file_whose_lines_cannot_be_told_apart_says_so() {
+        let told = |file: &str, words: &str| {
+            let rows = rows(file);
+            assert!(matches!(rows.first(), Some((1, Err(reason))) if reason.contains(words)), "{file:?}: {rows:?}");
+        };
+        told("sku,name\rA,x\rB,y\r", "carriage return");
+        told("\"sku\",\"na\rme\"\rA,x", "carriage return");
+        told("s\0k\0u\0", "UTF-16");
+        told("[{\"sku\":\"A\"}]", "JSON array");
+        told("[\n  {\"sku\":\"A\"}\n]", "JSON array");
+        for file in [
+            "sku,name\r\nA,x\r\n",
+            "sku,name\r",
+            "sku,name\r\r\nA,x",
+            "sku,\"na\rme\"\nA,x",
+            "[sku],name\nA,x",
+            "sku,name\nA,\"x\ry\"",
+        ] {
+            assert!(rows(file).iter().all(|(_, row)| row.is_ok()), "{file:?}: {:?}", rows(file));
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use crate::command::{Command, Queued};
 use crate::decide::draft::{Answer, Decided, Draft};
-use crate::decide::{Decide, KeptAlive, scope_of};
+use crate::decide::{Decide, Decision, KeptAlive, scope_of};
 use crate::engine::counters::Counters;
 use crate::engine::fold::Folder;
 use crate::engine::watch::Watch;
@@ -42,13 +42,13 @@ use crate::event::{Event, Record};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
 use crate::kernel::asked::Asked;
+use crate::kernel::cause::Cause;
 use crate::kernel::clock::Anchors;
 use crate::kernel::few::Few;
 use crate::outcome::Outcome;
 use crate::refusal::Failure;
 use crate::settings::Settings;
 use crate::state::DurableState;
-use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
 
 /// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
 const FOLD_GROUP: usize = 64;
@@ -303,16 +303,7 @@ impl Sequencer {
         let admitted = command.admitted();
         let defined_so_far = self.draft.defined_so_far();
         let cx = &mut self.context();
-        let decision = match command {
-            Command::Reservations(command) => reservations::decide::decide(cx, command, &mut cause),
-            Command::Stock(command) => stock::decide::decide(cx, command, &mut cause),
-            Command::Catalogue(command) => catalogue::decide::decide(cx, command, &mut cause),
-            Command::Supply(command) => supply::decide::decide(cx, command, &mut cause),
-            Command::Rules(command) => rules::decide::decide(cx, command, &mut cause),
-            Command::Imports(command) => imports::decide::decide(cx, command, &mut cause),
-            Command::Demand(command) => demand::decide::decide(cx, command),
-            Command::Transfers(command) => crate::transfers::decide::decide(cx, command, &mut cause),
-        };
+        let decision = decide_by_subject(cx, command, &mut cause);
         match decision {
             Ok(answer) => {
                 // A key that no record took along had no effect: its repeat is decided anew.
@@ -444,19 +435,31 @@ impl Sequencer {
     }
 }
 
-impl Outcome {
-    /// The outcome that the record of a movement, a count, an import, or of what was told tells by itself.
-    pub fn of_record(record: &Record) -> Option<Self> {
-        let seq = record.seq;
-        match &record.event {
-            Event::Stock(event) => event.outcome(seq),
-            Event::Supply(event) => event.outcome(seq),
-            Event::Imports(event) => Some(event.outcome(seq)),
-            Event::Answers(event) => Some(event.outcome()),
-            // Their repeats are answered by what was told, or by a reservation.
-            Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) | Event::Transfers(_) => {
-                None
+/// The decision of a command, by the subject that it is of.
+macro_rules! decisions {
+    ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
+        fn decide_by_subject(cx: &mut Decide<'_>, command: Command, cause: &mut Option<Box<Cause>>) -> Decision {
+            match command { $(Command::$name(command) => crate::$module::decide::decide(cx, command, cause),)+ }
+        }
+    };
+}
+
+crate::subjects::commands!(decisions);
+
+/// The outcome that a record tells, by the subject that its event is of.
+macro_rules! outcomes {
+    (record: $($name:ident),*; elsewhere: $($silent:ident),*;) => {
+        impl Outcome {
+            /// The outcome that the record tells by itself; `None` where a repeat is answered by an entity, or by what a
+            /// later record tells.
+            pub fn of_record(record: &Record) -> Option<Self> {
+                match &record.event {
+                    $(Event::$name(event) => event.outcome(record.seq),)*
+                    $(Event::$silent(_) => None,)*
+                }
             }
         }
-    }
+    };
 }
+
+crate::subjects::outcomes!(outcomes);

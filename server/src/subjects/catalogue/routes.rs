@@ -246,7 +246,8 @@ pub async fn get_sku(State(app): State<App>, headers: HeaderMap, PathId(id): Pat
     params(("sku" = String, Path, description = "The SKU"), ("If-Match" = Option<String>, Header, description = "Only at this version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::SkuBody,
-    responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
+    responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"),
+        (status = 409, description = "wrong-state: what keeps `tracked` as it is stands in `held_by`"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = Name::parse_sku(&id).map_err(|error| Problem::invalid("sku", error))?;
@@ -368,7 +369,8 @@ pub async fn delete_group(State(app): State<App>, PathId(id): PathId, request: R
 
 /// All channels.
 #[utoipa::path(get, path = "/v1/channels", tag = "catalogue", security(("key" = ["read"])),
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    params(("declared" = Option<bool>, Query, description = "`false`: only names that promises made up while no channel was declared; `true`: only the others"),
+           ("after" = Option<String>, Query, description = "The `next` of the page before"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of channels")))]
 pub async fn list_channels(
     State(app): State<App>,
@@ -377,9 +379,12 @@ pub async fn list_channels(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let channels = &app.engine.state().catalogue.channels;
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let ids = Ids::of(channels, &mut params)?;
     if let Some(principal) = caller.principal.filter(|principal| !principal.identity.channels.is_empty()) {
         // Its own channels, one after the other; where they stand among all is not told.
         let mut own: Vec<_> = principal.identity.channels.iter().filter_map(|name| channels.id(name)).collect();
+        own.retain(|id| ids.has(id.0));
         own.sort_unstable();
         own.dedup();
         let count = own.len() as u32;
@@ -387,13 +392,11 @@ pub async fn list_channels(
             own.get(at as usize).map(|id| views::channel(engine, *id).1).unwrap_or_default()
         };
         let is_there = |_: &Engine, _: u32| true;
-        let params = Params::parse(uri.query().unwrap_or_default());
         return list(&app, &payer, params, Ids::Below(count), is_there, item).await;
     }
     let is_there = |engine: &Engine, id: u32| engine.state().catalogue.channels.is_live(ChannelId(id));
     let item = |engine: &Engine, id: u32| views::channel(engine, ChannelId(id)).1;
-    let params = Params::parse(uri.query().unwrap_or_default());
-    list(&app, &payer, params, Ids::Below(channels.count()), is_there, item).await
+    list(&app, &payer, params, ids, is_there, item).await
 }
 
 /// One channel.

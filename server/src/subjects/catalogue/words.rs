@@ -10,7 +10,11 @@ pub static WORDS: Words = Words {
             "The refusal says what holds it: open reservations, rules, prices. PUT brings it back, with nothing of what was said of it.",
             &[("200", "Retired")],
         ),
-        ("GET /v1/channels", "The channels that were declared.", &[("200", "ChannelPage")]),
+        (
+            "GET /v1/channels",
+            "Channels, by id. With `declared=false` those that promises made up while none was declared, to be declared or retired.",
+            &[("200", "ChannelPage")],
+        ),
         ("GET /v1/channels/{channel}", "Its `ETag` goes into the `If-Match` of a change.", &[("200", "ChannelView")]),
         (
             "PUT /v1/channels/{channel}",

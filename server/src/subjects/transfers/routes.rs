@@ -208,7 +208,7 @@ pub async fn redraft(State(app): State<App>, PathId(id): PathId, request: Reques
 /// Promise its units at the place that they leave; from the same `seq` on they are supply of the place that they go to.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/ready", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = TransferReadyBody,
+    request_body = Option<TransferReadyBody>,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
         (status = 409, description = "insufficient-stock, or wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
@@ -222,7 +222,7 @@ pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request)
 /// Its units leave.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/ship", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Needed with `lines`")),
-    request_body = ShipBody,
+    request_body = Option<ShipBody>,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
         (status = 409, description = "wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn ship(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
@@ -254,7 +254,7 @@ pub async fn receive(State(app): State<App>, PathId(id): PathId, request: Reques
 /// It comes to nothing, or what is outstanding of it does.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/cancel", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = TransferCancelBody,
+    request_body = Option<TransferCancelBody>,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request: units is needed while some are on their way"),
         (status = 404, description = "not-found"), (status = 409, description = "wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {

@@ -191,7 +191,7 @@ fn chosen(app: &App, named: Option<Vec<String>>) -> Result<Vec<(Name, Arc<Policy
 /// Run policies now. Planned beside the writer; then each transfer is a step of its own that checks its giver anew.
 #[utoipa::path(post, path = "/v1/replenishment/run", tag = "transfers", security(("key" = ["stock"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = RunBody,
+    request_body = Option<RunBody>,
     responses((status = 200, description = "What it came to"), (status = 400, description = "invalid-request, or more cells than replenishment.cells"),
         (status = 409, description = "wrong-state: another run is under way"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn run(State(app): State<App>, payer: Payer, request: Request) -> Result<Response, Problem> {
