@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::Reservation;
-use super::change::{CHANGES_TOLD_MAX, Stretch};
+use super::change::{CHANGES_TOLD_MAX, Change, Stretch};
 use super::state::{ReservationState, Verdict};
 use crate::event::{
     Cancelled, CellAfter, Collected, Confirmed, Event, Expired, Extended, Few, LineChange, Readied, Record, Reserved,
