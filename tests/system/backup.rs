@@ -79,13 +79,13 @@ fn a_backup_by_url_is_the_shop_of_its_seq_and_the_next_holds_what_came_since() {
     let folder = folder();
     let (kept, url) = (folder.path().join("kept"), format!("http://{}", shop.server.address));
     let first = ran(&["backup", text(&kept), "--url", &url]);
-    assert!(first.contains("the shop built from it has this state hash"), "{first}");
+    assert!(first.contains("the state that was rebuilt from it has this state hash"), "{first}");
     let told = info(&shop.server);
     assert_eq!(
         (line(&first, "seq"), line(&first, "state hash")),
         (told["seq"].to_string(), told["state_hash"].as_str().unwrap().to_owned())
     );
-    assert!(ran(&["backup", text(&kept), "--url", &url]).contains("nothing new since"));
+    assert!(ran(&["backup", text(&kept), "--url", &url]).contains("no new records since"));
     assert_eq!(backups_in(&kept).len(), 1);
     let key = [("Content-Type", "application/json"), ("Idempotency-Key", "k-1")];
     let body = json!({"channel": "web", "lines": [{"sku": "A", "location": "s1", "quantity": 3}]}).to_string();
@@ -101,7 +101,7 @@ fn a_backup_by_url_is_the_shop_of_its_seq_and_the_next_holds_what_came_since() {
     assert_eq!(backups_in(&kept).len(), 2);
     let restored = ran(&["restore", text(&kept), "--data", text(&hold_of_it)]);
     assert_eq!(line(&restored, "state hash"), now["state_hash"].as_str().unwrap());
-    assert!(restored.contains("as it was when the backup was taken"), "{restored}");
+    assert!(restored.contains("as at the time of the backup"), "{restored}");
     assert_eq!(&verify(binary(), &hold_of_it).unwrap(), now["state_hash"].as_str().unwrap());
 
     let again = Server::start(binary(), &hold_of_it, &[]).unwrap();
@@ -124,13 +124,13 @@ fn a_backup_by_url_is_the_shop_of_its_seq_and_the_next_holds_what_came_since() {
     assert!(ran(&["restore", text(&kept), "--check"]).contains("nothing was written"));
     assert!(refused(&["restore", text(&kept), "--data", text(&at)]).contains("is not empty"));
     assert!(refused(&["restore", text(&kept), "--data", "x", "--at-seq", "99999"]).contains("is beyond these backups"));
-    assert!(refused(&["restore", text(folder.path()), "--data", "x"]).contains("no backups are in"));
+    assert!(refused(&["restore", text(folder.path()), "--data", "x"]).contains("there are no backups in"));
     assert!(!Path::new("x").exists());
     // Of another history there is nothing to go on from: it is told, and a whole one is taken.
     drop(shop);
     let other = Shop::default();
     let whole = ran(&["backup", text(&kept), "--data", text(&other.data())]);
-    assert!(whole.contains("a whole backup is taken"), "{whole}");
+    assert!(whole.contains("taking a full backup"), "{whole}");
     assert_eq!(line(&whole, "state hash"), info(&other.server)["state_hash"].as_str().unwrap());
     let mode =
         |path: &Path| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777;

@@ -157,7 +157,7 @@ fn who_is_not_let_in_is_counted_each_time_and_written_down_now_and_then() {
     assert_eq!(value(&told, "anaquel_auth_failures_total", "no-key"), 2.0);
     assert_eq!(value(&told, "anaquel_auth_failures_total", "bad-key"), 203.0);
     assert_eq!(value(&told, "anaquel_auth_failures_total", "bad-token"), 0.0);
-    let written = lines(&house, "a caller was refused: no known key or token");
+    let written = lines(&house, "authentication failed: no known key or token");
     assert!((1..=40).contains(&written.len()), "{} lines", written.len());
     assert_eq!(written[0]["reason"], "no-key");
     assert_eq!(written[0]["route"], "/v1/skus");
