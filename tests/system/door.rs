@@ -302,7 +302,7 @@ fn the_first_key_locks_the_door() {
     let server = house.serve(&[]);
     let mut client = server.client();
     assert_eq!(client.get("/v1/info").unwrap().status, 200);
-    assert!(house.log().contains("there are no keys"), "it says so");
+    assert!(house.log().contains("no keys: everyone"), "it says so");
     let mut socket = Socket::connect(server.address).unwrap();
     let key = house.key("ops", &["ops"], &[]);
     eventually("the door is locked", || client.get("/v1/info").unwrap().status == 401);

@@ -253,7 +253,7 @@ fn serve_makes_its_directory_when_everything_else_is_right() {
     let taken = taken.local_addr().unwrap().to_string();
     for (settings, listen, reason) in [
         ("", taken.as_str(), "listening on"),
-        ("", "0.0.0.0:0", "can be reached from other machines"),
+        ("", "0.0.0.0:0", "other machines can reach"),
         ("[tls]\ncertificate = \"a.pem\"\nkey = \"b.pem\"\n", "127.0.0.1:0", "tls.certificate: a.pem"),
         ("[tls]\ncertificate = \"a.pem\"\n", "127.0.0.1:0", "belong together"),
         ("[auth]\nkeys = \"none.json\"\n", "127.0.0.1:0", "auth.keys: none.json"),

@@ -1,8 +1,8 @@
-//! What the OpenAPI document says of this folder: calls, examples, records.
+//! Texts of this folder in the OpenAPI document: calls, examples, records.
 
 use crate::http::document::words::{DURABLE, Words};
 
-/// Its part of the document.
+/// The texts of this folder.
 pub static WORDS: Words = Words {
     calls: &[
         (
