@@ -127,12 +127,12 @@ pub async fn get(State(app): State<App>, caller: Caller, PathId(id): PathId, uri
 /// List transfers that match all parameters, the newest first.
 #[utoipa::path(get, path = "/v1/transfers", tag = "transfers", security(("key" = ["stock"])),
     params(
-        ("from" = Option<String>, Query, description = "From this location"), ("to" = Option<String>, Query, description = "To \
-            this location"),
-        ("state" = Option<String>, Query, description = "In this state"), ("reason" = Option<String>, Query, description = "With \
-            this reason"),
+        ("from" = Option<String>, Query, description = "From this location"),
+        ("to" = Option<String>, Query, description = "To this location"),
+        ("state" = Option<String>, Query, description = "In this state"),
+        ("reason" = Option<String>, Query, description = "With this reason"),
         ("sku" = Option<String>, Query, description = "With a line of this SKU"), ("order" = Option<String>, Query, description = "For this order"),
-        ("run" = Option<String>, Query, description = "For this order"),
+        ("run" = Option<String>, Query, description = "Created by this run of replenishment"),
         ("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000"),
         ("min_seq" = Option<u64>, Query, description = "Wait until this `seq` is visible")
     ),
