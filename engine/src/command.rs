@@ -1,7 +1,7 @@
-//! What callers ask for, by subject.
+//! Commands by subject.
 //!
-//! A command has passed the edge: its names are valid and, where they were known, interned; its numbers are in range.
-//! What it comes to is decided by the journal thread, in log order. Refusals are data: expected, counted, answered.
+//! The edge has validated a command: its names are valid and interned if known; its numbers are in range. The journal
+//! thread decides it in log order. Refusals are data: expected, counted, answered.
 
 pub use crate::catalogue::command::{ChannelFields, LocationFields, ServiceFields, Setting, SkuFields};
 pub use crate::imports::command::{Row, Rows};
@@ -36,10 +36,10 @@ use crate::stock::command as stock;
 use crate::supply::command as supply;
 use crate::transfers::command as transfers;
 
-/// Lists the subjects: what each match over all commands comes from.
+/// Lists the subjects: each match over all commands is generated from this list.
 macro_rules! subjects {
     ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
-        /// Everything that can be asked of the journal thread, by subject.
+        /// All commands of the journal thread, by subject.
         #[derive(Debug)]
         pub enum Command { $($(#[$doc])* $name($module::Command),)+ }
 
@@ -98,7 +98,7 @@ subjects! {
     Rules(rules),
     /// Of imports.
     Imports(imports),
-    /// Of demand that was refused.
+    /// Of refused demand.
     Demand(demand),
     /// Of transfers and of replenishment.
     Transfers(transfers),
@@ -110,12 +110,12 @@ impl Command {
         reservations::Command::Step(id, step).into()
     }
 
-    /// Counts.
+    /// A list of counts.
     pub fn count(counts: Vec<Count>) -> Self {
         stock::Command::Count(counts).into()
     }
 
-    /// Inbound supply.
+    /// A list of inbound supplies.
     pub fn supply(rows: Vec<SupplyFields>) -> Self {
         supply::Command::Set(rows).into()
     }
@@ -147,26 +147,27 @@ impl From<Put> for Command {
     }
 }
 
-/// A command on the queue.
+/// A command in the queue.
 pub struct Queued {
-    /// What is asked for.
+    /// The command.
     pub command: Command,
-    /// Who asks.
+    /// Its cause.
     pub cause: Option<Box<Cause>>,
-    /// Whom to tell.
+    /// The completion that receives the outcome.
     pub done: Completion,
 }
 
-/// One thing to set, if it still is what the caller saw. What is not said of it stays as it is; a rule is set whole.
+/// One item to set, if it still has the version that the caller saw. Fields that are left out stay; a rule is set
+/// whole.
 #[derive(Debug, Clone)]
 pub struct Put {
-    /// What.
+    /// The item.
     pub what: PutWhat,
-    /// What must hold of it before.
+    /// The precondition.
     pub precondition: Precondition,
 }
 
-/// What to set.
+/// The new content.
 #[derive(Debug, Clone)]
 pub enum PutWhat {
     /// A SKU.
@@ -179,6 +180,6 @@ pub enum PutWhat {
     Channel(Name, ChannelFields),
     /// A rule; `None` removes it.
     Rule(Name, Option<Box<RuleFields>>),
-    /// Something that is no more.
+    /// An item to retire.
     Retire(ThingKind, Name),
 }

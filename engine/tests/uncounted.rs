@@ -252,7 +252,7 @@ fn tills_note_it_and_nobody_books_stock_of_it() {
     let (field, reason) = refused(shop.try_count("GIFT", "s1", 3, None).unwrap_err());
     assert_eq!(
         (field.as_str(), reason.as_str()),
-        ("counts[0].sku", "GIFT is not counted; set tracked to true to count it")
+        ("counts[0].sku", "GIFT is untracked; set tracked to true to count its units")
     );
     let (field, _) = refused(shop.try_supply("PO", "GIFT", "s1", 3, 60).unwrap_err());
     assert_eq!(field, "supplies[0].sku");

@@ -961,7 +961,8 @@ macro_rules! names {
                 let refuses: fn(&NameSettings) -> bool = $refuses;
                 if refuses(&self.names) {
                     let kind = stringify!($field);
-                    let reason = format!("{name} is not declared, and {kind}.undeclared is \"refuse\"; declare it ({})", $remedy);
+                    let reason = format!("{name} is not declared, and {kind}.undeclared is \"refuse\"; declare it \
+                        ({})", $remedy);
                     return Err(Refusal::invalid(field(), reason).into());
                 }
                 let (all, own) = self.state.catalogue.$field.made_up(by);
@@ -973,8 +974,8 @@ macro_rules! names {
                 if left == 0 || (by != 0 && own >= left) {
                     let whose = if left == 0 { "all callers together have" } else { "this caller has its share of" };
                     let reason = format!(
-                        "{name} is not declared, and {whose} the {limit} names of limits.{} that may be made up; declare \
-                         it ({})",
+                        "{name} is not declared, and {whose} the {limit} undeclared names that limits.{} allows; \
+                         declare it ({})",
                         $setting, $remedy
                     );
                     return Err(Refusal::invalid(field(), reason).into());
@@ -1112,5 +1113,5 @@ details!(channel_details, set_channel_details, ChannelId, ChannelDetails, channe
 
 /// A refusal of a name for which no id is left.
 pub(crate) fn no_ids_left(field: &str, limit: u32) -> Failure {
-    Refusal::invalid(field, format!("there are {limit} of these, which is as many as there can be")).into()
+    Refusal::invalid(field, format!("there are {limit} of these, which is the maximum")).into()
 }

@@ -139,7 +139,8 @@ fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
                 Place::Group(group) => format!("in {group}"),
             };
             let reason = format!(
-                "the lines up to this one ask for {sum} of {} {place}; together they may ask for {LINE_QUANTITY_MAX} at most",
+                "the lines up to this one request {sum} of {} {place}; together they may request at most \
+                 {LINE_QUANTITY_MAX}",
                 line.sku
             );
             return Err(Refusal::invalid(format!("lines[{at}].quantity"), reason).into());
@@ -151,7 +152,7 @@ fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
 /// Refuses to replace more holds than one promise may.
 fn check_supersedes(supersedes: &[ReservationId]) -> Result<(), Failure> {
     if supersedes.len() > SUPERSEDES_MAX {
-        let reason = format!("names {} holds; one promise replaces up to {SUPERSEDES_MAX}", supersedes.len());
+        let reason = format!("names {} holds; one reservation replaces at most {SUPERSEDES_MAX}", supersedes.len());
         return Err(Refusal::invalid("supersedes", reason).into());
     }
     Ok(())
@@ -192,7 +193,7 @@ pub(crate) fn all_known(
         Some((told, rest)) if !rest.is_empty() => format!(", and so are {} and more", told.join(", ")),
         _ => format!(", and so are {}", others.join(", ")),
     };
-    let reason = format!("{name} is unknown{others}; a rule names what there is, so declare it first");
+    let reason = format!("{name} is unknown{others}; a rule can only name what exists, so declare it first");
     Err(Refusal::invalid(field, reason))
 }
 
@@ -200,7 +201,7 @@ pub(crate) fn all_known(
 pub(crate) fn each_known<I>(field: &str, names: &[Name], id: impl Fn(&Name) -> Option<I>) -> Result<Vec<I>, Refusal> {
     let id = |(at, name): (usize, &Name)| {
         id(name).ok_or_else(|| {
-            let reason = format!("{name} is unknown; a rule names what there is, so declare it first");
+            let reason = format!("{name} is unknown; a rule can only name what exists, so declare it first");
             Refusal::invalid(format!("{field}[{at}]"), reason)
         })
     };
@@ -291,7 +292,7 @@ impl State {
         let fetched_at = match &request.fetched_at {
             Some(name) => {
                 let id = self.catalogue.locations.id(name.as_str());
-                Some(id.ok_or(Refusal::NotFound("location to fetch it at"))?)
+                Some(id.ok_or(Refusal::NotFound("location for the pickup"))?)
             }
             None => None,
         };
@@ -476,8 +477,8 @@ impl State {
         let (reach, limit) = (reserve.group_lines.iter().map(members).sum::<usize>(), self.bounds().group_cells);
         if reach > limit {
             let reason = format!(
-                "the groups that they name have {reach} locations together, and a promise reaches {limit} \
-                 (limits.reservation_group_cells); ask for fewer lines, or of smaller groups"
+                "the named groups have {reach} locations together, and at most {limit} are allowed \
+                 (limits.reservation_group_cells); request fewer lines, or smaller groups"
             );
             return Err(Refusal::invalid("lines", reason).into());
         }

@@ -30,7 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The names of the address and of the certificates on the surface that set them.
 #[derive(Debug, Clone, Copy)]
 pub struct Words {
+    /// The name of the address.
     pub url: &'static str,
+    /// The name of the file of certificates.
     pub ca: &'static str,
 }
 
