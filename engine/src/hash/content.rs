@@ -1,8 +1,8 @@
-//! The digest of a thing by its content, whatever its fields are.
+//! The digest of an item by its content, whatever its fields are.
 //!
-//! The thing is serialised as the log would have it, into bytes that mean the same in every directory: an id becomes the
-//! digest of the name that it stands for, and a list of ids their sum, since its order is that of the ids. A field that
-//! is added to a thing is in its digest by itself.
+//! The item is serialised like in the log, into bytes that mean the same in every directory: an id becomes the digest
+//! of its name, and a list of ids their sum, because its order depends on the ids. A new field of an item is part of
+//! its digest automatically.
 
 use serde::Serialize;
 use serde::ser::{
@@ -12,7 +12,7 @@ use serde::ser::{
 
 use super::{Digest, Part, fold_multiply};
 
-/// Knows the digests of the names that ids stand for.
+/// Looks up the digests of names by id.
 pub trait Names {
     /// The digest of the name behind an id of this type, if it is the type of an id.
     fn digest_of(&self, kind: &str, id: u32) -> Option<u64>;
