@@ -1,5 +1,4 @@
-//! Deciding a promise: all lines or none, netted against the holds that it replaces, in named locations or anywhere in a
-//! group.
+//! Decides a promise: all lines or none, minus the holds that it replaces, at named locations or anywhere in a group.
 
 use crate::catalogue::release::channel_of;
 use crate::catalogue::retire::check_stands;
@@ -30,35 +29,35 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::capacity::Days;
 
-/// What all lines together ask of one cell.
+/// The demand of all lines on one cell.
 struct Demand {
     sku: SkuId,
     location: LocationId,
     requested: u32,
     granted: u32,
-    /// Units of it that are to come.
+    /// Inbound units of it.
     to_come: Option<(Grant, Timestamp)>,
-    /// Units of the cell that the replaced holds give back.
+    /// Units of the cell that the replaced holds release.
     released: u32,
-    /// Units that are to come by then will do, for all lines on the cell that wait at all.
+    /// The latest acceptable date of inbound units, over all lines on the cell that accept any.
     latest: Option<Timestamp>,
-    /// Units asked for by lines that wait, and how many lines those are.
+    /// Units of lines that accept inbound units, and the number of those lines.
     backordered: u32,
     backordered_lines: u32,
 }
 
-/// What a line of a replaced hold gives back.
+/// Units that a line of a replaced hold releases.
 struct Released {
     reservation: ReservationId,
-    /// All of it, what is to come included.
+    /// All of them, inbound units included.
     change: LineChange,
-    /// Units of it that are there.
+    /// Units on hand.
     present: u32,
-    /// What of it is to come, and its turn in line.
+    /// Inbound units, and their queue position.
     waited: Option<(QueuePosition, BackorderOf)>,
 }
 
-/// What a line of a replaced hold waited for.
+/// The backorder of a line of a replaced hold.
 #[derive(Clone, Copy)]
 struct BackorderOf {
     units: u32,
@@ -66,8 +65,8 @@ struct BackorderOf {
     on_allowance: bool,
 }
 
-/// The places in line of the holds that are replaced, cell by cell, the first in line first: nobody falls back behind
-/// others, or is refused, for their own holds.
+/// The queue positions of the replaced holds, by cell, first position first: a caller neither loses its position, nor
+/// is refused, because of its own holds.
 #[derive(Default)]
 struct Places(FxHashMap<(SkuId, LocationId), Vec<(QueuePosition, BackorderOf)>>);
 
@@ -83,14 +82,15 @@ impl Places {
         places
     }
 
-    /// Units that wait there.
+    /// Units of backorders there.
     fn units(&self, sku: SkuId, location: LocationId) -> u32 {
         let places = self.0.get(&(sku, location)).map_or(&[][..], Vec::as_slice);
         places.iter().fold(0, |sum: u32, (_, wait)| sum.saturating_add(wait.units))
     }
 
-    /// Hands on the place for a line that asks for no more of what is to come. Of several, it is the last of the first
-    /// that together waited for enough, for the latest of their dates: so nobody in between comes later than before.
+    /// Passes on the position for a line that asks for no more inbound units. Of several positions, it is the last of
+    /// the first ones that together had enough, for the latest of their dates: so nobody in between gets units later
+    /// than before.
     fn hand_on(&mut self, sku: SkuId, location: LocationId, units: u32, latest: Timestamp) -> Option<Grant> {
         let places = self.0.get_mut(&(sku, location)).filter(|_| units > 0)?;
         let (mut waited, mut grant) =
@@ -112,39 +112,39 @@ impl Places {
     }
 }
 
-/// Deadlines that are looked at to tell when there is room for another hold.
+/// Deadlines that are examined to find when another hold will be possible.
 const ENDS_LOOKED_AT: usize = 64;
 
-/// Lines that a reservation may come to have, far from what a record can hold.
+/// Lines that a reservation may get; a record could hold far more.
 pub(crate) const LINES_MAX: usize = 16_384;
 
-/// A line of the promise to be, in the place that was found for it.
+/// A line of the new promise, at the location that was found for it.
 struct Placed {
-    /// Which line of the request.
+    /// The line of the request.
     at: usize,
     sku: SkuId,
     location: LocationId,
     requested: u32,
-    /// Units promised, what is to come included.
+    /// Promised units, inbound ones included.
     quantity: u32,
-    /// What of them is to come, and the latest that would do.
+    /// Inbound units of them, and the latest acceptable date.
     to_come: Option<(Grant, Timestamp)>,
     terms: LineTerms,
 }
 
 impl Placed {
-    /// Units that are there.
+    /// Units on hand.
     fn present(&self) -> u32 {
         self.quantity - self.to_come()
     }
 
-    /// Units that are to come.
+    /// Inbound units.
     fn to_come(&self) -> u32 {
         self.to_come.map_or(0, |(grant, _)| grant.units)
     }
 }
 
-/// Promises units.
+/// Decides a promise.
 pub(crate) fn make_promise(cx: &mut Decide<'_>, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
     let channel = channel_of(cx, &reserve, cause)?;
     let event = promise(cx, reserve, channel, cause)?;
@@ -152,8 +152,8 @@ pub(crate) fn make_promise(cx: &mut Decide<'_>, reserve: Reserve, cause: &mut Op
     Ok(Answer::Reservation(ReservationId(seq), seq))
 }
 
-/// What a promise through `channel` comes to, with its cells changed in the draft: to be logged, by itself or within what it
-/// is a part of. What makes room for it is logged before.
+/// The promise through `channel`, with its cells changed in the draft: the caller logs it, by itself or in a larger
+/// event. Promises that make room for it are logged before.
 pub(crate) fn promise(
     cx: &mut Decide<'_>,
     reserve: Reserve,
@@ -175,7 +175,7 @@ pub(crate) fn promise(
     let (placed, orders) = match place_plainly(cx, &reserve, channel) {
         Some(line) => (vec![line], Vec::new()),
         None => {
-            // The holds that are replaced go away: their open promises make no room, and are not moved.
+            // The replaced holds are removed first: their unallocated promises make no room, and are not moved.
             let mut replaced = Vec::new();
             for (_, id) in reserve.replaced() {
                 replaced.extend(cx.draft.reservation(id).filter(|old| old.is_counted()).cloned());
@@ -193,7 +193,7 @@ pub(crate) fn promise(
         promise_units(cx, change.cell.sku, change.cell.location, promised.inverse());
     }
     for line in placed.iter().filter(|line| line.quantity > 0) {
-        // The first promise of what is to come makes its cell, and so does the first of what nobody counts.
+        // The first promise of inbound supply creates its cell, and so does the first of an untracked SKU.
         promise_units(cx, line.sku, line.location, cx.state.catalogue.promise(line.sku, line.present()));
     }
     let lines = placed.iter().map(|line| ReservedLine {
@@ -202,7 +202,7 @@ pub(crate) fn promise(
         cell: cx.draft.cell_after(line.sku, line.location),
     });
     let lines: Few<ReservedLine> = lines.collect();
-    // What belongs to one hold stands together.
+    // The lines of one hold are adjacent.
     let mut superseded = released.chunk_by(|one, next| one.reservation == next.reservation).map(|of_hold| {
         let lines = of_hold.iter().map(|Released { change, .. }| LineChange {
             cell: cx.draft.cell_after(change.cell.sku, change.cell.location),
@@ -248,8 +248,8 @@ pub(crate) fn promise(
     })
 }
 
-/// The common case, without a plan: one line in one cell that has enough, and nothing else has a say in it. `None`
-/// where it is another, or is refused.
+/// The common case, without a plan: one line on one cell that has enough, without rules or backorders. `None` for
+/// another case, or a refusal.
 fn place_plainly(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> Option<Placed> {
     let ([line], []) = (reserve.lines.as_slice(), reserve.supersedes.as_slice()) else { return None };
     let (sku, location, quantity) = (line.sku, line.location, line.quantity);
@@ -269,7 +269,7 @@ fn place_plainly(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> 
     Some(Placed { at: 0, sku, location, requested, quantity, to_come: None, terms })
 }
 
-/// What is open beyond a limit ends by itself if it is among the first that do: then it is known when.
+/// If more is open than a limit allows, and the next deadlines bring it below the limit, the time is known.
 ///
 /// Bounded by `ENDS_LOOKED_AT`.
 fn until_some_end(cx: &Decide<'_>, failure: Failure, reserve: &Reserve, channel: ChannelId, caller: u64) -> Failure {
@@ -288,19 +288,19 @@ fn until_some_end(cx: &Decide<'_>, failure: Failure, reserve: &Reserve, channel:
     let mut ends = cx.deadlines.first(ENDS_LOOKED_AT).filter(counts);
     let enough = usize::try_from(asked - most).unwrap_or(usize::MAX);
     let end = ends.nth(enough.saturating_sub(1)).map(|(end, _)| end.0.saturating_sub(cx.draft.now.0));
-    // It is over for all once its end is in the log, a moment later.
+    // Only after its end is in the log, a moment later.
     let seconds = end.map(|ms| ms.div_ceil(1000) + 1);
     Refusal::Limited { field, limit, asked, most, passes: true, seconds }.into()
 }
 
-/// Finds a place for every line, and moves what has to make room for them.
+/// Finds a location for every line, and moves the promises that must make room.
 fn place_lines(
     cx: &mut Decide<'_>,
     reserve: &Reserve,
     channel: ChannelId,
     released: &Few<Released>,
 ) -> Result<(Vec<Placed>, Vec<OrderDay>), Failure> {
-    // What is brought to where it is fetched may come from anywhere.
+    // Units that are sent to the pickup location may come from anywhere.
     let purpose = if reserve.fetched_at.is_some() { Purpose::Cart } else { reserve.purpose };
     let mut plan = new_plan(cx, channel, purpose);
     let mut places = Places::of(released);
@@ -308,8 +308,8 @@ fn place_lines(
     let mut shorts = Vec::new();
     let mut days = days_of(&plan, reserve);
     let mut placed = place_in_locations(cx, &mut plan, &mut days, reserve, released, &mut places, &mut shorts);
-    // Bounded by the lines of the request, whose groups have no more locations together than
-    // `reservation_group_cells_max`.
+    // Bounded by the lines of the request, whose groups have at most
+    // `reservation_group_cells_max` locations together.
     for line in &reserve.group_lines {
         place_in_group(cx, &mut plan, &mut days, line, &mut places, &mut placed, &mut shorts);
     }
@@ -321,13 +321,14 @@ fn place_lines(
         return Err(Refusal::Insufficient(shorts).into());
     }
     placed.sort_by_key(|line| line.at);
-    // Every location of a group may come to have a line of its own.
+    // Every location of a group may get its own line.
     let reach: usize = reserve.group_lines.iter().map(|line| cx.draft.members_of(line.group).len()).sum();
     if placed.len() + reach > LINES_MAX {
-        let reason = format!("the groups have {reach} locations together; a reservation reaches {LINES_MAX}");
+        let reason = format!("the groups have {reach} locations together; a reservation reaches at most {LINES_MAX}; \
+                              use smaller groups");
         return Err(Refusal::invalid("lines", reason).into());
     }
-    // What moved to make room may have left less to quotas than when they were asked.
+    // Moves for room may have reduced what quotas leave since they were checked.
     if let Err((at, available, rule)) = plan::quotas_hold(&*cx.draft, &mut plan) {
         let requested = placed.iter().find(|line| line.at == at).map_or(available, |line| line.requested);
         let (constraint, rule) = (Constraint::Quota, Some(rule));
@@ -341,14 +342,14 @@ fn place_lines(
     Ok((placed, orders))
 }
 
-/// Changes what is promised in a cell of the draft.
+/// Changes the promised units of a cell in the draft.
 fn promise_units(cx: &mut Decide<'_>, sku: SkuId, location: LocationId, change: StockChange) {
     let level = cx.draft.cell(sku, location).level.checked_add(change);
     let level = level.expect("what is granted is free, and what is given back is among the reserved units");
     cx.draft.set_level(sku, location, level);
 }
 
-/// The units of the replaced holds are there for the new one, and count against no quota any more.
+/// The units of the replaced holds are available to the new one, and no longer count against quotas.
 fn plan_release(cx: &mut Decide<'_>, plan: &mut Plan, released: &[Released]) {
     for Released { reservation, change, present, .. } in released {
         plan::release(&*cx.draft, plan, change.cell.sku, change.cell.location, *present);
@@ -361,7 +362,7 @@ fn plan_release(cx: &mut Decide<'_>, plan: &mut Plan, released: &[Released]) {
     }
 }
 
-/// Lines that name their location: added up cell by cell, each cell gives all that is asked of it or is short.
+/// Location lines: added up by cell, each cell gives all requested units or is short.
 fn place_in_locations(
     cx: &mut Decide<'_>,
     plan: &mut Plan,
@@ -373,7 +374,7 @@ fn place_in_locations(
 ) -> Vec<Placed> {
     let mut demands = demands(reserve, released);
     let mut terms = Vec::with_capacity(demands.len());
-    // Bounded by the lines of the request, each with the cells of its SKU where quotas are in force, as looks of the plan.
+    // Bounded by the lines of the request; with quotas, the cells of each SKU are looks of the plan.
     for demand in &mut demands {
         let granted = match full_day(cx, days, plan, demand.location) {
             _ if cx.state.is_barred(reserve, demand.location) => Err((Constraint::Access, 0, None)),
@@ -419,7 +420,7 @@ fn place_in_locations(
         let charged = i64::from(to_come) + i64::from(demand.granted);
         terms.push(plan::charge(&*cx.draft, plan, demand.sku, demand.location, charged));
     }
-    // Whoever does not wait has what is there first.
+    // Lines that do not accept inbound units get units on hand first.
     let mut present: Vec<u32> = vec![0; reserve.lines.len()];
     for waits in [false, true] {
         for (line, present) in reserve.lines.iter().zip(&mut present).filter(|(line, _)| line.latest.is_some() == waits)
@@ -457,8 +458,8 @@ fn place_in_locations(
     placed
 }
 
-/// A line that names a group: units come from the location that fewest groups share, then from the next; where that
-/// is not enough, open promises make room.
+/// A group line: units come from the location that fewest groups share, then from the next; if that is not enough,
+/// unallocated promises move.
 fn place_in_group(
     cx: &mut Decide<'_>,
     plan: &mut Plan,
@@ -506,7 +507,7 @@ fn place_in_group(
     };
     match placed.get_mut(first) {
         Some(place) => place.requested += missing,
-        // Of a promise that takes what there is, the line stays, with nothing.
+        // A partial promise keeps the line, with 0 units.
         None => placed.extend(all.first().map(|location| {
             let terms = LineTerms { group: Some(line.group), ..LineTerms::default() };
             let (at, sku, requested) = (line.at, line.sku, line.quantity);
@@ -517,10 +518,10 @@ fn place_in_group(
     shorts.push(Short { line: line.at, requested, available, constraint, rule, limit });
 }
 
-/// What of a demand may be promised of what is to come, once what is there is.
+/// Inbound units that may be promised for a demand, after the units on hand.
 ///
 /// # Errors
-/// The quota that leaves less than is missing, with what it leaves.
+/// The quota that leaves fewer units than are missing, with its remainder.
 #[allow(clippy::type_complexity, reason = "a grant, and the date up to which it waits")]
 fn wait_for(
     cx: &mut Decide<'_>,
@@ -531,7 +532,7 @@ fn wait_for(
 ) -> Result<Option<(Grant, Timestamp)>, (RuleId, Option<(Grant, Timestamp)>)> {
     let (sku, location) = (demand.sku, demand.location);
     let missing = (demand.requested - demand.granted).min(demand.backordered);
-    // Two lines do not share a place.
+    // Two lines do not share a queue position.
     if demand.backordered_lines == 1
         && let Some(grant) = places.hand_on(sku, location, missing, latest)
     {
@@ -546,8 +547,8 @@ fn wait_for(
     }
 }
 
-/// What of a group's line is missing is promised where it comes first; such units are in a place that everybody
-/// knows. Tells what is missing still.
+/// Missing units of a group line are promised at the location where they arrive first; such units are at a public
+/// location. Returns the units still missing.
 fn wait_in_group(
     cx: &mut Decide<'_>,
     plan: &mut Plan,
@@ -597,8 +598,7 @@ fn wait_in_group(
     missing
 }
 
-/// Whether a cell can give what is asked of it, and if not, what was short, how many it can give, and the rule behind
-/// it.
+/// Whether a cell can give the demand, and if not, the constraint, the possible units, and the rule behind it.
 fn grant_cell(cx: &mut Decide<'_>, plan: &mut Plan, demand: &Demand) -> Result<(), (Constraint, u32, Option<RuleId>)> {
     let net = demand.requested.saturating_sub(demand.released);
     if net == 0 {
@@ -613,7 +613,7 @@ fn grant_cell(cx: &mut Decide<'_>, plan: &mut Plan, demand: &Demand) -> Result<(
     if !may_be_there {
         return Err((Constraint::UnknownCell, 0, None));
     }
-    // What the replaced hold gives back is counted apart: it is there even where the cell is short.
+    // Units of the replaced hold are counted separately: they are there even if the cell is short.
     let back = i64::from(demand.released);
     let room = |draft: &Draft, plan: &Plan| Some(plan::own_room(draft, plan, sku, location)? - back);
     let mut free = room(&*cx.draft, plan);
@@ -637,24 +637,24 @@ fn grant_cell(cx: &mut Decide<'_>, plan: &mut Plan, demand: &Demand) -> Result<(
         return Err((Constraint::Group, available, None));
     }
     if !is_tracked && free.is_some() {
-        // The cell holds as many promises as it has room for.
+        // The cell has its maximum of promises.
         return Err((Constraint::Capacity, available, None));
     }
     let seen = plan::level_before_release(&*cx.draft, plan, sku, location);
     let book = Arc::clone(&plan.book);
     let gate = cx.draft.gate(&book, sku, location, plan.channel);
-    // What another line's promises came for may hold back more than the channel must leave.
+    // Promises of another line may have raised the floor above the channel's own.
     let constraint = gate.reserve(seen, net).err().unwrap_or(Constraint::Reserved);
     let terms = book.terms(&cx.state.catalogue, sku, location, Some(plan.channel));
     let own_safety_stock = cx.draft.cell(sku, location).safety_stock;
     Err((constraint, available, terms.rule_behind(constraint, own_safety_stock)))
 }
 
-/// What the holds that are to be replaced give back, hold by hold. One that expired gives back nothing more; any other
-/// that is no longer held must not be replaced, since its units are somebody's order.
+/// The units that the replaced holds release, by hold. An expired one releases nothing more; any other that is no
+/// longer held must not be replaced, because it is an order.
 fn released_by(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> Result<Few<Released>, Failure> {
     let mut released = Few::new();
-    // Bounded by SUPERSEDES_MAX, and LINES_MAX lines of all.
+    // Bounded by SUPERSEDES_MAX, and LINES_MAX lines in total.
     for (at, id) in reserve.replaced() {
         let Some(old) = cx.draft.reservation(id) else {
             match cx.state.reservations.closed_state(id) {
@@ -674,7 +674,7 @@ fn released_by(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> Re
                 format!("the holds have more than {LINES_MAX} lines together; replace fewer of them at a time");
             return Err(Refusal::invalid("supersedes", reason).into());
         }
-        // What one channel waited for is not for another to take over.
+        // A queue position belongs to its channel.
         let same_channel = old.channel == channel;
         let change = |(line, held): (u16, crate::reservations::Line)| {
             let cell = cx.draft.cell_after(held.sku, held.location);
@@ -690,7 +690,7 @@ fn released_by(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> Re
     Ok(released)
 }
 
-/// What the replaced holds give back in each cell.
+/// The units that the replaced holds release in each cell.
 fn given_back(released: &[Released]) -> FxHashMap<(SkuId, LocationId), u32> {
     let mut cells: FxHashMap<(SkuId, LocationId), u32> = FxHashMap::default();
     for Released { change, present, .. } in released {
@@ -699,8 +699,8 @@ fn given_back(released: &[Released]) -> FxHashMap<(SkuId, LocationId), u32> {
     cells
 }
 
-/// Adds up what all lines ask of each cell: two lines on one cell are one demand. Bounded by the lines of the request,
-/// against each other, and by those of the replaced holds.
+/// Adds up the demand of all lines on each cell. Bounded by the square of the request's lines, and by those of the
+/// replaced holds.
 fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
     let mut demands: Few<Demand> = Few::new();
     let back = given_back(released);
@@ -708,7 +708,7 @@ fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
         let same = |demand: &&mut Demand| (demand.sku, demand.location) == (line.sku, line.location);
         match demands.iter_mut().find(same) {
             Some(demand) => {
-                // Admission keeps the sum within what one line may ask for.
+                // Admission keeps the sum within the limit of one line.
                 demand.requested += line.quantity;
                 demand.latest = [demand.latest, line.latest].into_iter().flatten().min();
                 demand.backordered += line.latest.map_or(0, |_| line.quantity);
