@@ -247,7 +247,7 @@ fn tills_note_it_and_nobody_books_stock_of_it() {
     }
     let back = shop.movement(MovementKind::ReturnDamaged, "GIFT", "s1", 1);
     let (field, reason) = refused(shop.try_move(vec![back]).unwrap_err());
-    assert!(field == "movements[0].condition" && reason.contains("leave condition out"), "{field}: {reason}");
+    assert!(field == "movements[0].condition" && reason.contains("must be left out"), "{field}: {reason}");
     assert_eq!(shop.level("TEE", "s1"), level(5, 0), "all or nothing");
     let (field, reason) = refused(shop.try_count("GIFT", "s1", 3, None).unwrap_err());
     assert_eq!(

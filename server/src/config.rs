@@ -635,8 +635,11 @@ impl Config {
         anyhow::ensure!(self.limits.in_flight > 0, "limits.in_flight: must be at least 1");
         let LimitsConfig { write_seconds, response_cells, group_cells, page_bytes, files, .. } = self.limits;
         anyhow::ensure!(write_seconds > 0, "limits.write_seconds: must be at least 1");
-        anyhow::ensure!(response_cells > 0 && group_cells > 0, "limits.response_cells, limits.group_cells: must be at \
-            least 1");
+        anyhow::ensure!(
+            response_cells > 0 && group_cells > 0,
+            "limits.response_cells, limits.group_cells: must be at \
+            least 1"
+        );
         anyhow::ensure!(page_bytes > 0 && files > 0, "limits.page_bytes, limits.files: must be at least 1");
         anyhow::ensure!(self.replenishment.cells > 0, "replenishment.cells: must be at least 1");
         let JournalConfig { slow_turn_ms, stuck_turn_ms, .. } = self.journal;
@@ -654,13 +657,19 @@ impl Config {
             plan_looks >= 3 * reservation_group_cells,
             "limits.plan_looks: must be at least three times limits.reservation_group_cells"
         );
-        anyhow::ensure!((0.0..=1.0).contains(&self.telemetry.sample_ratio), "telemetry.sample_ratio: must be from 0 \
-            to 1");
+        anyhow::ensure!(
+            (0.0..=1.0).contains(&self.telemetry.sample_ratio),
+            "telemetry.sample_ratio: must be from 0 \
+            to 1"
+        );
         let StreamConfig { sockets, heartbeat_seconds, idle_seconds, hello_seconds, .. } = self.stream;
         anyhow::ensure!(sockets <= SOCKETS_MAX, "stream.sockets: must be at most {SOCKETS_MAX}");
         anyhow::ensure!(heartbeat_seconds > 0, "stream.heartbeat_seconds: must be at least 1");
-        anyhow::ensure!(idle_seconds > 0 && hello_seconds > 0, "stream.idle_seconds, stream.hello_seconds: must be at \
-            least 1");
+        anyhow::ensure!(
+            idle_seconds > 0 && hello_seconds > 0,
+            "stream.idle_seconds, stream.hello_seconds: must be at \
+            least 1"
+        );
         Ok(())
     }
 

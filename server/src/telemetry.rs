@@ -77,13 +77,13 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
         .install_recorder()?;
-    metrics::describe_histogram!("anaquel_http_request_duration_seconds", "Time from the head of a request to its \
-        answer");
-    metrics::describe_counter!("anaquel_problems_total", "Problem documents sent, by type");
-    metrics::describe_counter!(
-        "anaquel_wrong_pickup_codes_total",
-        "Wrong pickup codes, in steps and in look-ups"
+    metrics::describe_histogram!(
+        "anaquel_http_request_duration_seconds",
+        "Time from the head of a request to its \
+        answer"
     );
+    metrics::describe_counter!("anaquel_problems_total", "Problem documents sent, by type");
+    metrics::describe_counter!("anaquel_wrong_pickup_codes_total", "Wrong pickup codes, in steps and in look-ups");
     metrics::describe_gauge!("anaquel_seq", "The last visible record");
     metrics::describe_gauge!(
         "anaquel_pace_gap_seconds",
@@ -121,11 +121,17 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
     metrics::describe_counter!("anaquel_journal_bytes_total", "Bytes of records made durable");
     metrics::describe_counter!("anaquel_expired_total", "Expired reservations");
     metrics::describe_counter!("anaquel_images_total", "Images taken");
-    metrics::describe_counter!("anaquel_slow_turns_total", "Cycles of the journal thread longer than \
-        journal.slow_turn_ms");
+    metrics::describe_counter!(
+        "anaquel_slow_turns_total",
+        "Cycles of the journal thread longer than \
+        journal.slow_turn_ms"
+    );
     metrics::describe_gauge!("anaquel_connections", "Open connections without sockets");
-    metrics::describe_counter!("anaquel_connections_refused_total", "Connections beyond a limit, answered with \
-        Retry-After");
+    metrics::describe_counter!(
+        "anaquel_connections_refused_total",
+        "Connections beyond a limit, answered with \
+        Retry-After"
+    );
     metrics::describe_counter!(
         "anaquel_connections_ended_total",
         "Connections that the server ended, by reason: not-reading, no-room"
@@ -142,15 +148,18 @@ pub fn collect_metrics() -> anyhow::Result<PrometheusHandle> {
         "anaquel_stream_conflated_total",
         "Values that a later value replaced before they were sent"
     );
+    metrics::describe_counter!("anaquel_stream_overruns_total", "Subscriptions that fell too far behind");
     metrics::describe_counter!(
-        "anaquel_stream_overruns_total",
-        "Subscriptions that fell too far behind"
+        "anaquel_stream_resets_total",
+        "Subscriptions that had to start over with a new \
+        snapshot"
     );
-    metrics::describe_counter!("anaquel_stream_resets_total", "Subscriptions that had to start over with a new \
-        snapshot");
     metrics::describe_counter!("anaquel_stream_closed_total", "Streams that the server ended, by reason");
-    metrics::describe_histogram!("anaquel_stream_lag_seconds", "Time from the wake-up of a stream for a change to its \
-        frame");
+    metrics::describe_histogram!(
+        "anaquel_stream_lag_seconds",
+        "Time from the wake-up of a stream for a change to its \
+        frame"
+    );
     metrics::describe_histogram!(
         "anaquel_stream_command_duration_seconds",
         "Time from a command on a socket to its result, by op and status"

@@ -277,8 +277,7 @@ fn a_copy_tells_what_it_lacks_and_an_original_with_a_lost_tail_is_refused() {
     }
     let server = Server::start(binary(), &copied, &[]).unwrap();
     let log = std::fs::read_to_string(copied.with_extension("log")).unwrap();
-    for told in
-        ["the copy ends at its last complete record", "begins a new epoch", &format!("\"durable_up_to\":{seq}")]
+    for told in ["the copy ends at its last complete record", "begins a new epoch", &format!("\"durable_up_to\":{seq}")]
     {
         assert!(log.contains(told), "{told}: {log}");
     }

@@ -485,8 +485,15 @@ fn prices_are_read_as_shops_write_them() {
         "sku,currency,amount,price\nA,eur,1,\nA,ZZZ,1,\nA,EUR,19.99,\nA,JPY,,14.5\nA,EUR,1,2\nA,EUR,,\nA,EUR,-1,\n";
     let told = import(&mut shop, "/v1/import/prices", file);
     assert_eq!(counts(&told), (0, 0, 7), "{told}");
-    let words =
-        ["write EUR", "not an ISO 4217 currency", "the column price takes", "more decimals", "one of both", "required", "negative"];
+    let words = [
+        "write EUR",
+        "not an ISO 4217 currency",
+        "the column price takes",
+        "more decimals",
+        "one of both",
+        "required",
+        "negative",
+    ];
     for (at, words) in words.iter().enumerate() {
         let (line, field, reason) = error(&told, at);
         assert!(

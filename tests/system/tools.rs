@@ -225,7 +225,10 @@ fn a_directory_is_made_by_serve_alone() {
         ),
         (&["keys", "add", "k", "--scope", "admin"], &["--data ./data", "is not there"]),
         (&["keys", "add", "k", "--scope", "admin", "--data", "photos"], &["--data photos", "is not a data directory"]),
-        (&["keys", "add", "k", "--scope", "admin", "--file", "typo/keys.json"], &["typo/keys.json", "this folder does not exist"]),
+        (
+            &["keys", "add", "k", "--scope", "admin", "--file", "typo/keys.json"],
+            &["typo/keys.json", "this folder does not exist"],
+        ),
         (&["keys", "list", "--data", "typo"], &["--data typo", "is not there"]),
         (&["keys", "rotate", "x", "--data", "typo"], &["--data typo", "is not there"]),
         (&["verify", "--data", "typo"], &["typo", "not a data directory"]),

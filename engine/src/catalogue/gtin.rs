@@ -87,8 +87,10 @@ pub enum GtinError {
     #[error("{0:?} has {1} digits; a spreadsheet removes leading zeros: write {2}, and format the column as text")]
     ZerosLost(String, usize, String),
     /// The check digit is wrong.
-    #[error("{code:?} has the check digit {found}, and {right} would be right; correct the wrong digit or the swapped \
-             digits")]
+    #[error(
+        "{code:?} has the check digit {found}, and {right} would be right; correct the wrong digit or the swapped \
+             digits"
+    )]
     CheckDigit {
         /// The code.
         code: String,

@@ -29,7 +29,9 @@ pub(crate) fn channel_of(
         NameRef::Known(_) | NameRef::New(_) => cx.draft.known_channel(&reserve.channel_name),
     };
     if reserve.channel_name.as_str() == TRANSFER_CHANNEL {
-        return Err(Refusal::invalid("channel", "is reserved for transfers between locations; choose another channel").into());
+        return Err(
+            Refusal::invalid("channel", "is reserved for transfers between locations; choose another channel").into()
+        );
     }
     if !cx.draft.takes_channel(known) {
         return Err(cx.state.catalogue.undeclared_channel("channel", &reserve.channel_name).into());

@@ -124,7 +124,8 @@ impl Decide<'_> {
             return Ok(());
         }
         let name = self.state.catalogue.skus.name(sku);
-        Err(Refusal::invalid(field("sku"), format!("{name} is untracked; set tracked to true to count its units")).into())
+        Err(Refusal::invalid(field("sku"), format!("{name} is untracked; set tracked to true to count its units"))
+            .into())
     }
 }
 

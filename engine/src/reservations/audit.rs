@@ -256,7 +256,8 @@ pub(crate) fn filled(books: &mut Books, fills: &[Fill]) -> Result<(), String> {
     let mut changes: BTreeMap<(SkuId, LocationId), (i64, CellAfter)> = BTreeMap::new();
     books.supply.check_fills(fills)?;
     for fill in fills {
-        let held = books.reservations.get_mut(&fill.reservation).ok_or("a backorder of an unknown promise was filled")?;
+        let held =
+            books.reservations.get_mut(&fill.reservation).ok_or("a backorder of an unknown promise was filled")?;
         let line = held.lines.get_mut(usize::from(fill.line)).ok_or("it has no such line")?;
         line.waiting = line.waiting.map(|waiting| waiting - fill.quantity);
         let change = changes.entry(line.key).or_insert((0, fill.cell));

@@ -89,12 +89,20 @@ pub(crate) fn describe_rule(
     let rule = Rule { conditions: resolve_conditions(cx, fields)?, effect, starts_at, ends_at };
     let (skus, places) = (rule.conditions.name_skus(), rule.conditions.name_places());
     if matches!(effect, Effect::Capacity { .. } | Effect::PickupOnly { .. }) && skus {
-        return Err(Refusal::invalid("skus", "must be empty: a rule about orders names no SKUs, categories or \
-            attributes").into());
+        return Err(Refusal::invalid(
+            "skus",
+            "must be empty: a rule about orders names no SKUs, categories or \
+            attributes",
+        )
+        .into());
     }
     if matches!(effect, Effect::PickupOnly { .. }) && places {
-        return Err(Refusal::invalid("locations", "must be empty: a rule about the value of an order names channels \
-            only").into());
+        return Err(Refusal::invalid(
+            "locations",
+            "must be empty: a rule about the value of an order names channels \
+            only",
+        )
+        .into());
     }
     let known = cx.state.rules.get(name.as_str());
     let known_rule = match fresh.get(name) {

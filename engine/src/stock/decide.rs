@@ -383,8 +383,10 @@ fn apply_finding(cx: &mut Decide<'_>, found: Finding, field: &dyn Fn(&str) -> St
     let outdated = expected.is_none();
     let expected = expected.unwrap_or(before.on_hand.into());
     let Ok(expected_then) = i32::try_from(expected) else {
-        let reason = format!("the books had {expected} at that time, and a cell cannot hold the result; count it \
-                              again");
+        let reason = format!(
+            "the books had {expected} at that time, and a cell cannot hold the result; count it \
+                              again"
+        );
         return Err(Refusal::invalid(field("counted_at"), reason).into());
     };
     let difference = if outdated { 0 } else { i64::from(counted) - expected };
@@ -434,8 +436,10 @@ fn is_overcorrected(before: StockLevel, after: StockLevel) -> bool {
 }
 
 fn overcorrected(field: String) -> Failure {
-    let reason = format!("the cell's on_hand would fall below {CORRECTED_ON_HAND_MIN}, which only sales may do; count \
-                          the cell");
+    let reason = format!(
+        "the cell's on_hand would fall below {CORRECTED_ON_HAND_MIN}, which only sales may do; count \
+                          the cell"
+    );
     Refusal::invalid(field, reason).into()
 }
 

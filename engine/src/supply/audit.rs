@@ -104,9 +104,13 @@ impl SupplyAudit {
         let reserved = &arranged.promised.reserved;
         let mut waits = Vec::new();
         for wait in &arranged.waits {
-            let line = reserved.lines.get(usize::from(wait.line)).ok_or("a backorder names a line that does not exist")?;
+            let line =
+                reserved.lines.get(usize::from(wait.line)).ok_or("a backorder names a line that does not exist")?;
             if wait.quantity == 0 || wait.quantity > line.quantity || wait.promised_for > wait.latest {
-                return Err(format!("a line of {} has a backorder of {}, or with too late a date", line.quantity, wait.quantity));
+                return Err(format!(
+                    "a line of {} has a backorder of {}, or with too late a date",
+                    line.quantity, wait.quantity
+                ));
             }
             waits.push(((line.cell.sku, line.cell.location), *wait));
         }
@@ -136,8 +140,10 @@ impl SupplyAudit {
             let taken: u64 = waits.iter().filter(by_then).map(|(_, wait)| u64::from(wait.quantity)).sum();
             if before + taken > supplied + allowed {
                 let waiting = before + taken;
-                return Err(format!("{waiting} units are on backorder, {supplied} are inbound and {allowed} are \
-                                    allowed"));
+                return Err(format!(
+                    "{waiting} units are on backorder, {supplied} are inbound and {allowed} are \
+                                    allowed"
+                ));
             }
             let on_supply = waits.iter().filter(by_then).filter(|(_, wait)| !wait.on_allowance);
             let on_supply: u64 = on_supply.map(|(_, wait)| u64::from(wait.quantity)).sum();
@@ -189,7 +195,9 @@ impl SupplyAudit {
             let location = line.cell.location;
             let limit = rules.first_at(Kind::Capacity, location, reserved.channel);
             if limit.is_some() != orders.iter().any(|day| day.location == location) {
-                return Err("an order does not count against a limited day, or counts against one without a limit".into());
+                return Err(
+                    "an order does not count against a limited day, or counts against one without a limit".into()
+                );
             }
         }
         for day in orders {
@@ -220,10 +228,12 @@ impl SupplyAudit {
         let all_used = used;
         for used in all_used {
             let cell = (used.sku, used.location);
-            let supply =
-                self.supplies.get_mut(&(cell, used.name.clone())).ok_or("an unknown supply was used")?;
+            let supply = self.supplies.get_mut(&(cell, used.name.clone())).ok_or("an unknown supply was used")?;
             if supply.0 != used.quantity + used.open {
-                return Err(format!("{} units of a supply arrived and {} are left of {}", used.quantity, used.open, supply.0));
+                return Err(format!(
+                    "{} units of a supply arrived and {} are left of {}",
+                    used.quantity, used.open, supply.0
+                ));
             }
             supply.0 = used.open;
         }

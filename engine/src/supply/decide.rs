@@ -85,8 +85,12 @@ fn put_supply(cx: &mut Decide<'_>, rows: &[SupplyFields], cause: &mut Option<Box
     for (at, row) in rows.iter().enumerate() {
         let field = |name: &str| format!("supplies[{at}].{name}");
         if is_of_transfer(row.name.as_str()) {
-            return Err(Refusal::invalid(field("supply"), "belongs to a transfer, which sets its own supply; change \
-                the transfer").into());
+            return Err(Refusal::invalid(
+                field("supply"),
+                "belongs to a transfer, which sets its own supply; change \
+                the transfer",
+            )
+            .into());
         }
         // Ending an unknown supply creates nothing.
         if row.quantity == 0 && cx.known_cell(&row.sku, &row.location).is_err() {
@@ -121,7 +125,11 @@ pub(crate) fn describe_supply(
     field: &dyn Fn(&str) -> String,
 ) -> Result<Option<SupplySet>, Failure> {
     if cx.draft.is_quarantine(location) {
-        return Err(Refusal::invalid(field("location"), "is a quarantine, which receives no supply; name its location").into());
+        return Err(Refusal::invalid(
+            field("location"),
+            "is a quarantine, which receives no supply; name its location",
+        )
+        .into());
     }
     // An own export contains it, and changes nothing.
     if is_of_transfer(row.name.as_str()) {

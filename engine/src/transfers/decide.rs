@@ -94,7 +94,9 @@ fn content(cx: &Decide<'_>, fields: &Fields) -> Result<Content, Failure> {
         return Err(Refusal::invalid("to", "is the location that it leaves; name another one").into());
     }
     if cx.draft.is_quarantine(to) {
-        return Err(Refusal::invalid("to", "is a quarantine, which only damage and returns reach; name its location").into());
+        return Err(
+            Refusal::invalid("to", "is a quarantine, which only damage and returns reach; name its location").into()
+        );
     }
     let mut seen = BTreeSet::new();
     let mut lines = Vec::with_capacity(fields.lines.len());
@@ -260,7 +262,9 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
             let (Some(line), Some(units)) =
                 (number.and_then(|at| known.lines.get(at)), number.and_then(|at| leaves.get_mut(at)))
             else {
-                return Err(Refusal::invalid(format!("lines[{at}].sku"), "is not in this transfer; leave it out").into());
+                return Err(
+                    Refusal::invalid(format!("lines[{at}].sku"), "is not in this transfer; leave it out").into()
+                );
             };
             if *units > 0 || *quantity > line.reserved {
                 let reason = format!("is more than the {} that are reserved; name each SKU once", line.reserved);

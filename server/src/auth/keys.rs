@@ -165,8 +165,10 @@ impl KeyFile {
         ensure!(!scopes.is_empty(), "--scope: name at least one; a key without a scope has no rights");
         let unallocated = scopes.iter().find(|scope| !scope.can_be_bound());
         if let Some(scope) = unallocated.filter(|_| !channels.is_empty() || !locations.is_empty()) {
-            anyhow::bail!("--scope {scope}: concerns all channels and locations; leave out --channel and --location, \
-                           or use another scope");
+            anyhow::bail!(
+                "--scope {scope}: concerns all channels and locations; leave out --channel and --location, \
+                           or use another scope"
+            );
         }
         scopes.sort_unstable();
         scopes.dedup();
@@ -267,8 +269,12 @@ fn hash(token: &str) -> String {
 /// Random letters and digits, five bits each.
 fn random_text(length: usize) -> anyhow::Result<String> {
     let mut bytes = vec![0_u8; length];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the operating system returned no random numbers: \
-        {error}"))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        anyhow::anyhow!(
+            "the operating system returned no random numbers: \
+        {error}"
+        )
+    })?;
     let letter = |byte: &u8| ALPHABET.get(usize::from(byte % 32)).copied().map_or('0', char::from);
     Ok(bytes.iter().map(letter).collect())
 }

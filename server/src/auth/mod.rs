@@ -102,7 +102,11 @@ impl Auth {
         *auth.seen() = auth.stamps();
         auth.known.store(Arc::new(auth.read()?));
         let is_missing = config.auth.keys.is_some() && auth.known.load().keys.is_none();
-        anyhow::ensure!(!is_missing, "auth.keys: {} does not exist; `anaquel keys add` creates it", auth.keys_path.display());
+        anyhow::ensure!(
+            !is_missing,
+            "auth.keys: {} does not exist; `anaquel keys add` creates it",
+            auth.keys_path.display()
+        );
         Ok(auth)
     }
 

@@ -124,7 +124,8 @@ impl Tokens {
         check_critical(token)?;
         let header = jsonwebtoken::decode_header(token).map_err(|_| "neither a key nor a token of this server")?;
         let id = header.kid.ok_or("the token has no kid; set the id of its key in its header")?;
-        let signer = self.keys.iter().find(|signer| signer.id == id).ok_or("the token's key is not in the JWKS file")?;
+        let signer =
+            self.keys.iter().find(|signer| signer.id == id).ok_or("the token's key is not in the JWKS file")?;
         let key = &signer.key;
         // A key verifies only with its own algorithm, whatever a token claims.
         let mut validation = self.validation.clone();

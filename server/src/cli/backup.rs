@@ -68,7 +68,12 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     } else {
         let checked = Chain::find(&chain, Until::Seq(head.seq)).and_then(|chain| backup::check(&chain));
         let checked = checked.context("reading the backup back")?;
-        anyhow::ensure!(checked.seq == head.seq, "the backup leads to record {}, but its header names record {}", checked.seq, head.seq);
+        anyhow::ensure!(
+            checked.seq == head.seq,
+            "the backup leads to record {}, but its header names record {}",
+            checked.seq,
+            head.seq
+        );
         match checked.is_same {
             Some(_) => "read back; the state that was rebuilt from it has this state hash",
             None => "read back; the server's state hash covers other data than the hash of this build",
@@ -202,8 +207,10 @@ pub fn restore(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     println!("epoch               {}", restored.epoch);
     println!("ok: restored into {}", data.display());
     if restored.files.iter().any(|name| name == "keys.json") {
-        println!("keys.json is as it was at the backup: revoke again each key that was revoked since (anaquel keys \
-                  list)");
+        println!(
+            "keys.json is as it was at the backup: revoke again each key that was revoked since (anaquel keys \
+                  list)"
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

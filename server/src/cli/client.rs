@@ -111,8 +111,15 @@ fn exchange(remote: &Remote, request: Request<Body>, out: &mut dyn Write) -> any
         }
         let problem: Value = serde_json::from_slice(&refused).unwrap_or_default();
         let detail = problem.get("detail").and_then(Value::as_str);
-        let detail = detail.map_or_else(|| format!("{remote} closed the connection without an answer; is it an \
-            Anaquel server?"), str::to_owned);
+        let detail = detail.map_or_else(
+            || {
+                format!(
+                    "{remote} closed the connection without an answer; is it an \
+            Anaquel server?"
+                )
+            },
+            str::to_owned,
+        );
         Err(Refused { said: refusal(status, &detail), problem }.into())
     })
 }

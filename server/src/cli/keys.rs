@@ -58,7 +58,11 @@ fn path(args: &KeysArgs) -> anyhow::Result<PathBuf> {
     if let Some(file) = args.file.clone().or_else(|| config.auth.keys.clone()) {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let is_there = folder.is_none_or(Path::is_dir);
-        ensure!(is_there, "{}: this folder does not exist; create it if the server's auth.keys names it", file.display());
+        ensure!(
+            is_there,
+            "{}: this folder does not exist; create it if the server's auth.keys names it",
+            file.display()
+        );
         return Ok(file);
     }
     ensure!(

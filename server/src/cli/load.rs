@@ -141,8 +141,12 @@ fn import_here(data: &Path, plan: &ImportPlan, input: impl BufRead, rejects: Opt
     let loaded = load::load(&engine, &Caller::default(), plan, input, rejects.as_mut());
     let end = load::end_of(loaded.map_err(|error| client::Refused::here(&Problem::from(error)))?);
     let outcome = engine.run(|engine, done| engine.submit(end, None, done))?;
-    let Outcome::Imported { seq, imported } = outcome else { anyhow::bail!("an import returned an unexpected outcome: \
-        {outcome:?}") };
+    let Outcome::Imported { seq, imported } = outcome else {
+        anyhow::bail!(
+            "an import returned an unexpected outcome: \
+        {outcome:?}"
+        )
+    };
     engine.close().map_err(|error| anyhow::anyhow!(error))?;
     Ok(load::summary(&imported, seq))
 }

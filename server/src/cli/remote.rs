@@ -158,7 +158,8 @@ impl Remote {
         let unreachable = |error: std::io::Error| {
             ConnectError::Unreachable(anyhow::Error::new(error).context(format!("connecting to {self}")))
         };
-        let late = |_| unreachable(std::io::Error::new(std::io::ErrorKind::TimedOut, "no connection within 10 seconds"));
+        let late =
+            |_| unreachable(std::io::Error::new(std::io::ErrorKind::TimedOut, "no connection within 10 seconds"));
         let address = (self.host.as_str(), self.port);
         let stream = tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await.map_err(late)?;
         let stream = stream.map_err(unreachable)?;
@@ -169,8 +170,7 @@ impl Remote {
             // The library wraps its own errors in I/O errors.
             match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
                 Some(rustls::Error::InvalidCertificate(wrong)) => {
-                    let advice =
-                        format!("{} FILE names certificates to trust instead of the machine's", self.words.ca);
+                    let advice = format!("{} FILE names certificates to trust instead of the machine's", self.words.ca);
                     let what = anyhow::anyhow!("{self}: its certificate is not trusted: {wrong:?}; {advice}");
                     ConnectError::Untrusted(what)
                 }

@@ -97,7 +97,9 @@ impl Ended {
             Some(frame) if u16::from(frame.code) == UNAUTHORIZED => {
                 Self::Refused(refusal(StatusCode::UNAUTHORIZED, "the key is no longer valid"))
             }
-            Some(frame) => Self::Broken(format!("the server closed the stream: {} {}", u16::from(frame.code), frame.reason)),
+            Some(frame) => {
+                Self::Broken(format!("the server closed the stream: {} {}", u16::from(frame.code), frame.reason))
+            }
             None => Self::Broken("the server closed the stream".into()),
         }
     }
@@ -128,8 +130,15 @@ async fn listen(
             let problem: Value =
                 answer.body().as_deref().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
             let detail = problem.get("detail").and_then(Value::as_str);
-            let detail = detail.map_or_else(|| format!("{remote} does not accept a WebSocket; is it an Anaquel \
-                server?"), str::to_owned);
+            let detail = detail.map_or_else(
+                || {
+                    format!(
+                        "{remote} does not accept a WebSocket; is it an Anaquel \
+                server?"
+                    )
+                },
+                str::to_owned,
+            );
             return Err(Ended::answered(answer.status(), &detail));
         }
         Err(error) if !remote.is_tls() => {

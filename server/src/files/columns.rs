@@ -69,9 +69,10 @@ impl Columns {
                 if let Some((column, theirs)) = map.iter().find(|(column, _)| ours.contains(column)) {
                     if !theirs.is_empty() && !plan.reading.ignore_unknown {
                         let ignore = plan.surface.option("ignore_unknown", "true");
-                        let reason =
-                            format!("is a column of the header, and is also mapped to {theirs:?}; ignore it with \
-                                     {ignore}");
+                        let reason = format!(
+                            "is a column of the header, and is also mapped to {theirs:?}; ignore it with \
+                                     {ignore}"
+                        );
                         return Err(Problem::invalid(column, reason));
                     }
                     columns.push(Goes::Nowhere);
@@ -249,9 +250,12 @@ impl Collector {
                     }
                 }
                 Goes::Unnamed if !is_empty => {
-                    let reason =
-                        format!("has {:?} in field {}, which has no name in the header; name the column, or empty the \
-                                 field", shorten(&field.text), at + 1);
+                    let reason = format!(
+                        "has {:?} in field {}, which has no name in the header; name the column, or empty the \
+                                 field",
+                        shorten(&field.text),
+                        at + 1
+                    );
                     return Err((None, reason));
                 }
                 _ => {}
@@ -381,10 +385,7 @@ fn cell_of_json(form: Form, column: &str, value: &Value) -> Result<Option<String
         },
         (Form::Text | Form::Word, Value::Number(number)) if !number.is_f64() => number.to_string(),
         (Form::Text | Form::Word, Value::Number(number)) => {
-            return what(
-                &format!("the number {number}, whose exact digits are unknown"),
-                "write it between quotes",
-            );
+            return what(&format!("the number {number}, whose exact digits are unknown"), "write it between quotes");
         }
         (Form::Flag, Value::Bool(flag)) => flag.to_string(),
         (Form::Flag, other) => return what(&shorten(&other.to_string()), "write true or false"),

@@ -196,7 +196,9 @@ impl<'a, 'b> Loading<'a, 'b> {
                 Ok(Outcome::Loaded(loaded)) => loaded,
                 // Reported like rows that could not be parsed: by line. No row is loaded.
                 Err(Failure::Refused(Refusal::BadRows(errors))) => Loaded { errors, ..Loaded::default() },
-                Ok(other) => return Err(Failure::Unknown(format!("an import returned an unexpected outcome: {other:?}")).into()),
+                Ok(other) => {
+                    return Err(Failure::Unknown(format!("an import returned an unexpected outcome: {other:?}")).into());
+                }
                 Err(failure) => return Err(failure.into()),
             };
             self.summary.accepted += loaded.accepted;

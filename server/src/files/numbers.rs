@@ -102,9 +102,11 @@ impl Parts {
     /// What is wrong, to follow the number in a message.
     pub fn whole(&self) -> Result<i64, String> {
         if self.fraction.bytes().any(|digit| digit != b'0') {
-            return Err("is not a whole number; quantities count the smallest unit of a SKU: 0.350 kg with 3 decimals \
+            return Err(
+                "is not a whole number; quantities count the smallest unit of a SKU: 0.350 kg with 3 decimals \
                         is 350"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         self.text().parse().map_err(|_| "is out of range".to_owned())
     }

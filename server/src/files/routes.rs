@@ -225,8 +225,13 @@ async fn feed(body: Body, pieces: mpsc::Sender<std::io::Result<Bytes>>, limit: u
             Ok(Some(Ok(bytes))) => {
                 total += bytes.len() as u64;
                 if total > limit {
-                    Err(Error::new(ErrorKind::FileTooLarge, format!("an import has at most {limit} bytes; send it in \
-                        parts")))
+                    Err(Error::new(
+                        ErrorKind::FileTooLarge,
+                        format!(
+                            "an import has at most {limit} bytes; send it in \
+                        parts"
+                        ),
+                    ))
                 } else {
                     Ok(bytes)
                 }

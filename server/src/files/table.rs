@@ -351,9 +351,7 @@ pub fn split(row: &str, delimiter: u8, fields: &mut Vec<Field>) -> Result<(), St
             None if after.is_empty() => return Ok(()),
             None => {
                 let behind: String = after.chars().take(20).collect();
-                return Err(format!(
-                    "has text after a closing quote: {behind:?}; write a quote inside a field twice"
-                ));
+                return Err(format!("has text after a closing quote: {behind:?}; write a quote inside a field twice"));
             }
         }
     }
@@ -434,7 +432,10 @@ mod tests {
     #[test]
     fn a_quote_that_is_never_closed_spoils_its_own_row() {
         let found = rows("sku,name\n\"A,x\n\n\"B\",y\nC,z\n");
-        assert!(matches!(&found[1], (2, Err(reason)) if reason.contains("an unclosed quote on this line")), "{found:?}");
+        assert!(
+            matches!(&found[1], (2, Err(reason)) if reason.contains("an unclosed quote on this line")),
+            "{found:?}"
+        );
         assert_eq!(found[2..], [good(4, &["B", "y"]), good(5, &["C", "z"])]);
         // Closed by a stray quote much later: what would be swallowed is not.
         let found = rows("sku,name\n\"A,x\nB,y\nC,z\"\nD,z\n");

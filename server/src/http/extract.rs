@@ -73,8 +73,11 @@ pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> 
 /// Reads JSON, naming the field that is wrong.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if let Err(error) = std::str::from_utf8(bytes) {
-        let hint =
-            if bytes.starts_with(&GZIP_MAGIC) { "; a body that is compressed with gzip needs Content-Encoding: gzip" } else { "" };
+        let hint = if bytes.starts_with(&GZIP_MAGIC) {
+            "; a body that is compressed with gzip needs Content-Encoding: gzip"
+        } else {
+            ""
+        };
         return Err(Problem::new(
             Slug::InvalidRequest,
             format!("the body is not UTF-8 from byte {} on{hint}; send UTF-8", error.valid_up_to()),
@@ -212,7 +215,10 @@ async fn read_body(app: &App, parts: &Parts, mut body: Body) -> Result<(Bytes, O
         let enough = if room.is_some() { limit } else { limit.min(SMALL_BYTES) };
         let read = tokio::time::timeout_at(until, whole.read(&mut body, enough)).await;
         let read = read.map_err(|_| {
-            Problem::new(Slug::Timeout, format!("the body did not arrive within {} seconds; send it again", BODY_TIMEOUT.as_secs()))
+            Problem::new(
+                Slug::Timeout,
+                format!("the body did not arrive within {} seconds; send it again", BODY_TIMEOUT.as_secs()),
+            )
         })?;
         match read {
             Ok(true) => break,
@@ -260,8 +266,9 @@ async fn unpacked(
     }
     let larger = app.answers.reserve(&Payer::of(&parts.extensions), limit).await?;
     let unpacked = tokio::task::spawn_blocking(move || encoding::unpack(&packed, Encoding::Gzip, limit)).await;
-    let unpacked = unpacked
-        .map_err(|_| Problem::new(Slug::Internal, "internal error while the body was decompressed; see the server log"))?;
+    let unpacked = unpacked.map_err(|_| {
+        Problem::new(Slug::Internal, "internal error while the body was decompressed; see the server log")
+    })?;
     drop(room);
     Ok((unpacked.map_err(problem)?.into(), Some(larger)))
 }
@@ -305,8 +312,13 @@ pub fn trace(headers: &HeaderMap) -> Option<String> {
 pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str();
-    let text = text.map_err(|_| Problem::invalid("Idempotency-Key", "has characters that are not ASCII; use ASCII \
-        only"))?;
+    let text = text.map_err(|_| {
+        Problem::invalid(
+            "Idempotency-Key",
+            "has characters that are not ASCII; use ASCII \
+        only",
+        )
+    })?;
     read_key("Idempotency-Key", text).map(Some)
 }
 
@@ -315,8 +327,12 @@ pub fn read_key(field: &str, text: &str) -> Result<String, Problem> {
     let invalid = |reason: &str| Problem::invalid(field, reason);
     let text = text.trim();
     let bare = match text.strip_prefix('"') {
-        Some(rest) => rest.strip_suffix('"').ok_or_else(|| invalid("begins with a quote and does not end with one; \
-            add the closing quote"))?,
+        Some(rest) => rest.strip_suffix('"').ok_or_else(|| {
+            invalid(
+                "begins with a quote and does not end with one; \
+            add the closing quote",
+            )
+        })?,
         None => text,
     };
     if bare.is_empty() || bare.len() > KEY_CHARACTERS_MAX {

@@ -345,8 +345,7 @@ impl Problem {
                     .with("seq", seq)
             }
             Failure::Forgotten { seq, oldest } => {
-                let detail =
-                    format!("Idempotency-Key: this key was used at seq {seq}, and the log starts at {oldest}");
+                let detail = format!("Idempotency-Key: this key was used at seq {seq}, and the log starts at {oldest}");
                 Self::new(Slug::Gone, format!("{detail}; the write was not repeated")).with("oldest", oldest)
             }
         }
@@ -509,9 +508,12 @@ impl From<Failure> for Problem {
 /// What a refusal says of a search for more that a setting ended; nothing where it came to its end.
 pub fn search_ended(shorts: &[Short]) -> String {
     let limit = shorts.iter().find_map(|short| short.limit);
-    let said =
-        |limit| format!("; the search for more reached a limit ({limit}): ask for fewer units, or name other \
-                         locations");
+    let said = |limit| {
+        format!(
+            "; the search for more reached a limit ({limit}): ask for fewer units, or name other \
+                         locations"
+        )
+    };
     limit.map(said).unwrap_or_default()
 }
 

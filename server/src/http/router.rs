@@ -38,7 +38,10 @@ async fn no_such_path(request: Request) -> Problem {
 }
 
 async fn no_such_method(request: Request) -> Problem {
-    Problem::new(Slug::MethodNotAllowed, format!("{} does not support {}; see Allow", request.uri().path(), request.method()))
+    Problem::new(
+        Slug::MethodNotAllowed,
+        format!("{} does not support {}; see Allow", request.uri().path(), request.method()),
+    )
 }
 
 /// What is said in the document beside what handlers say of themselves.

@@ -89,8 +89,13 @@ pub async fn socket(
     let principal = principal.map(|Extension(principal)| principal);
     let address = peer.map(|Extension(Peer(peer, _))| peer.ip());
     let upgrade = upgrade.map_err(|rejection| {
-        Problem::invalid("Upgrade", format!("this path requires a WebSocket handshake, and this one is wrong: \
-            {rejection}"))
+        Problem::invalid(
+            "Upgrade",
+            format!(
+                "this path requires a WebSocket handshake, and this one is wrong: \
+            {rejection}"
+            ),
+        )
     })?;
     let permit = app.streams.enter(payer.who)?;
     if let Some(link) = &payer.link {

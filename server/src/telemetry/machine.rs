@@ -35,10 +35,7 @@ impl Machine {
     /// Describes the gauges.
     pub fn describe() {
         metrics::describe_gauge!("anaquel_data_bytes", "Bytes of the data directory on disk, by part");
-        metrics::describe_gauge!(
-            "anaquel_disk_free_bytes",
-            "Free bytes of the data directory's file system"
-        );
+        metrics::describe_gauge!("anaquel_disk_free_bytes", "Free bytes of the data directory's file system");
         metrics::describe_gauge!("anaquel_disk_bytes", "Size of the data directory's file system");
         metrics::describe_gauge!(
             "anaquel_disk_reserve_bytes",

@@ -49,10 +49,15 @@ pub fn time(at: Timestamp) -> String {
 
 /// Parses a time.
 pub fn parse_time(field: &str, text: &str) -> Result<Timestamp, Problem> {
-    let at: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| Problem::invalid(field, format!("{text:?} is not an RFC 3339 time with an offset; write it like \
-            2026-11-01T06:00:00Z")))?;
+    let at: jiff::Timestamp = text.parse().map_err(|_| {
+        Problem::invalid(
+            field,
+            format!(
+                "{text:?} is not an RFC 3339 time with an offset; write it like \
+            2026-11-01T06:00:00Z"
+            ),
+        )
+    })?;
     let ms = u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= Timestamp::MAX.0);
     ms.map(|ms| meant(Timestamp(ms))).ok_or_else(|| Problem::invalid(field, "lies outside 1970 to 2109"))
 }

@@ -76,11 +76,7 @@ pub fn map<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
 }
 
 fn once<E: Error>(name: &str, again: bool) -> Result<(), E> {
-    if again {
-        Err(E::custom(format!("the object has the member {name:?} twice; write it once")))
-    } else {
-        Ok(())
-    }
+    if again { Err(E::custom(format!("the object has the member {name:?} twice; write it once"))) } else { Ok(()) }
 }
 
 struct ObjectReader;

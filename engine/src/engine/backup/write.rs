@@ -103,8 +103,10 @@ pub(crate) fn write(
     let (after, from) = match start {
         Start::Whole => (0, reader.oldest()),
         Start::After(epoch, after) if after > seq || epoch_of(&eras, after) != epoch => {
-            let what = format!("record {after} of the epoch {epoch} does not belong to this history, which is at \
-                                {seq}");
+            let what = format!(
+                "record {after} of the epoch {epoch} does not belong to this history, which is at \
+                                {seq}"
+            );
             return Err(BackupError::Gone(what));
         }
         Start::After(_, after) if after < seq && after + 1 < reader.oldest() => {

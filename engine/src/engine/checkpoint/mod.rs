@@ -75,10 +75,7 @@ impl Writer<'_> {
         if self.unchecked_bytes >= ROOM_CHECK_BYTES {
             let stat = rustix::fs::statvfs(self.directory)?;
             if stat.f_bavail * stat.f_frsize < self.reserve_bytes + 2 * ROOM_CHECK_BYTES {
-                return Err(io::Error::new(
-                    io::ErrorKind::StorageFull,
-                    "no space for a checkpoint beside the log",
-                ));
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "no space for a checkpoint beside the log"));
             }
             self.unchecked_bytes = 0;
         }
@@ -264,7 +261,10 @@ pub(crate) fn load_from(
             }
             Frame::Own(own::Frame::KeptKeys(page)) => fold::restore_keys(state, &page),
             Frame::Own(own::Frame::End(summary)) if left_at.is_some_and(|left_at| summary.end_seq > left_at) => {
-                return Err(wrong(format!("it contains record {}, which belongs to a history that this log left before", summary.end_seq)));
+                return Err(wrong(format!(
+                    "it contains record {}, which belongs to a history that this log left before",
+                    summary.end_seq
+                )));
             }
             Frame::Own(own::Frame::End(summary)) if summary.start_seq.to_le_bytes() == start_seq => {
                 state.set_last_time(summary.last_time);

@@ -154,7 +154,10 @@ impl Auditor {
         for ((sku, location), cell) in &stated {
             let level = self.books.level((*sku, *location));
             if level != cell.level {
-                return Err(format!("a record states {:?} for a cell, and the quantities lead to {level:?}", cell.level));
+                return Err(format!(
+                    "a record states {:?} for a cell, and the quantities lead to {level:?}",
+                    cell.level
+                ));
             }
         }
         Ok(())

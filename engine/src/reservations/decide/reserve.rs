@@ -324,8 +324,10 @@ fn place_lines(
     // Every location of a group may get its own line.
     let reach: usize = reserve.group_lines.iter().map(|line| cx.draft.members_of(line.group).len()).sum();
     if placed.len() + reach > LINES_MAX {
-        let reason = format!("the groups have {reach} locations together; a reservation reaches at most {LINES_MAX}; \
-                              use smaller groups");
+        let reason = format!(
+            "the groups have {reach} locations together; a reservation reaches at most {LINES_MAX}; \
+                              use smaller groups"
+        );
         return Err(Refusal::invalid("lines", reason).into());
     }
     // Moves for room may have reduced what quotas leave since they were checked.

@@ -280,9 +280,11 @@ fn outstanding(
             [] => return Err(Refusal::invalid(format!("lines[{at}].sku"), "is not in this reservation").into()),
             [_] => {}
             _ => {
-                return Err(
-                    Refusal::invalid(format!("lines[{at}].location"), "several lines have this SKU; name the location").into()
-                );
+                return Err(Refusal::invalid(
+                    format!("lines[{at}].location"),
+                    "several lines have this SKU; name the location",
+                )
+                .into());
             }
         }
         // Several lines may be on one cell: uses them in order; when cancelling, inbound units first.

@@ -347,7 +347,8 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
         }
     }
     if name == "RuleBody" {
-        properties.insert("in_force".to_owned(), json!({"type": "boolean", "description": "Whether it is in force now"}));
+        properties
+            .insert("in_force".to_owned(), json!({"type": "boolean", "description": "Whether it is in force now"}));
         let since = json!({"type": "integer", "minimum": 0, "description": "The `seq` since which `active` has its \
             value"});
         properties.insert("since".to_owned(), since);

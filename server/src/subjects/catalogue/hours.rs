@@ -77,10 +77,15 @@ impl SpecialDay {
         match (&self.hours, self.closed) {
             (None, Some(true)) | (Some(_), None) => Ok(spans),
             (Some(_), Some(closed)) if closed == spans.is_empty() => Ok(spans),
-            (None, _) => Err(format!("{} has no hours; add them, or write [] if the location is closed", shorten(date))),
+            (None, _) => {
+                Err(format!("{} has no hours; add them, or write [] if the location is closed", shorten(date)))
+            }
             (Some(_), Some(true)) => Err(format!("{} is closed, and has hours; write one of both", shorten(date))),
-            (Some(_), Some(false)) => Err(format!("{} is not closed, and has no hours; add them, or set closed to \
-                true", shorten(date))),
+            (Some(_), Some(false)) => Err(format!(
+                "{} is not closed, and has no hours; add them, or set closed to \
+                true",
+                shorten(date)
+            )),
         }
     }
 }

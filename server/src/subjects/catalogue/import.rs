@@ -221,7 +221,10 @@ fn location_fields(cells: &mut Cells, numbers: &Numbers) -> Result<LocationField
 fn categories(text: &str) -> Result<Vec<String>, Wrong> {
     let categories = csv::unlist(text);
     if categories.len() > ATTRIBUTES_MAX {
-        return Err(wrong("categories", format!("has {} entries; at most {ATTRIBUTES_MAX} are allowed", categories.len())));
+        return Err(wrong(
+            "categories",
+            format!("has {} entries; at most {ATTRIBUTES_MAX} are allowed", categories.len()),
+        ));
     }
     match categories.iter().any(|category| category.len() > TEXT_BYTES_MAX) {
         true => Err(wrong("categories", format!("has an entry longer than {TEXT_BYTES_MAX} bytes; shorten it"))),

@@ -45,11 +45,7 @@ pub static WORDS: Words = Words {
              retired.",
             &[("200", "LocationPage")],
         ),
-        (
-            "GET /v1/locations/{location}",
-            "Send its `ETag` as `If-Match` of a change.",
-            &[("200", "LocationView")],
-        ),
+        ("GET /v1/locations/{location}", "Send its `ETag` as `If-Match` of a change.", &[("200", "LocationView")]),
         (
             "PUT /v1/locations/{location}",
             "Declares a location, or changes it: a field that is left out keeps its value, and null removes it.",

@@ -80,8 +80,13 @@ pub async fn backup(State(app): State<App>, payer: Payer, uri: Uri) -> Result<Re
     let epoch = epoch.map(|text| read_epoch(&text)).transpose()?;
     let start = match (after, epoch) {
         (None, None) => Start::Whole,
-        (None, Some(_)) => return Err(Problem::invalid("epoch", "is only allowed together with `after`, which is \
-            missing")),
+        (None, Some(_)) => {
+            return Err(Problem::invalid(
+                "epoch",
+                "is only allowed together with `after`, which is \
+            missing",
+            ));
+        }
         (Some(after), epoch) => {
             let own = || app.engine.identity().eras().filter(|era| era.after < after).last();
             Start::After(epoch.or_else(|| own().map(|era| era.epoch)).unwrap_or(app.engine.epoch()), after)

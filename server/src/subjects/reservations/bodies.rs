@@ -223,10 +223,7 @@ impl ReserveBody {
     /// The request, validated.
     pub fn into_request(self, engine: &Engine) -> Result<ReserveRequest, Problem> {
         if !(1..=LINES_MAX).contains(&self.lines.len()) {
-            return Err(Problem::invalid(
-                "lines",
-                format!("has {} entries; send 1 to {LINES_MAX}", self.lines.len()),
-            ));
+            return Err(Problem::invalid("lines", format!("has {} entries; send 1 to {LINES_MAX}", self.lines.len())));
         }
         let purpose = self.purpose.as_deref().map_or(Ok(Purpose::Cart), parse_purpose)?;
         let supersedes = self.supersedes(engine)?;
@@ -241,8 +238,11 @@ impl ReserveBody {
                     ));
                 }
                 (Some(_), Some(_)) => {
-                    return Err(Problem::invalid(&format!("lines[{at}].group"), "is given beside location; send one of \
-                        both"));
+                    return Err(Problem::invalid(
+                        &format!("lines[{at}].group"),
+                        "is given beside location; send one of \
+                        both",
+                    ));
                 }
             };
             Ok(LineRequest {

@@ -133,8 +133,7 @@ pub fn note_wrong(caller: &Caller, what: &str, tries: u32, most: u32) {
 
 /// The refusal after too many wrong attempts.
 pub fn closed(limit: &str, most: u32, seconds: u64) -> Problem {
-    let detail =
-        format!("pickup_code: {most} wrong codes within an hour ({limit}); wait for Retry-After seconds");
+    let detail = format!("pickup_code: {most} wrong codes within an hour ({limit}); wait for Retry-After seconds");
     let problem = Problem::new(Slug::TooManyRequests, detail).with("field", "pickup_code");
     problem.with("limit", limit).with("most", most).retry_after(seconds)
 }

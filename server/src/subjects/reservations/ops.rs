@@ -189,8 +189,10 @@ fn without_numbers(app: &App, id: ReservationId, failure: Failure) -> Problem {
             Problem::new(Slug::WrongState, detail).with("state", state.as_str())
         }
         Failure::Refused(Refusal::TooManyUnits { state, line, .. }) => {
-            let detail = format!("lines[{line}].quantity: the reservation has fewer units left; read it and ask for \
-                                  less");
+            let detail = format!(
+                "lines[{line}].quantity: the reservation has fewer units left; read it and ask for \
+                                  less"
+            );
             Problem::new(Slug::WrongState, detail).with("state", state.as_str())
         }
         failure => {

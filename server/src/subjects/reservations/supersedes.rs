@@ -25,8 +25,7 @@ impl PartialSchema for Supersedes {
         let several = ArrayBuilder::new().items(id()).max_items(Some(SUPERSEDES_MAX));
         let none = ObjectBuilder::new().schema_type(SchemaType::Type(Type::Null));
         let one_of = OneOfBuilder::new().item(id()).item(several).item(none);
-        let said =
-            "The hold that this reservation replaces, or a list of up to 16, such as a guest's cart and the \
+        let said = "The hold that this reservation replaces, or a list of up to 16, such as a guest's cart and the \
              customer's own: all in one step";
         one_of.description(Some(said)).into()
     }

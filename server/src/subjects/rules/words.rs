@@ -12,7 +12,11 @@ pub static WORDS: Words = Words {
              which.",
             &[("200", "RulesExplained")],
         ),
-        ("DELETE /v1/rules/{rule}", "The rule no longer applies from the `seq` of the answer on.", &[("200", "RuleRemoved")]),
+        (
+            "DELETE /v1/rules/{rule}",
+            "The rule no longer applies from the `seq` of the answer on.",
+            &[("200", "RuleRemoved")],
+        ),
         ("GET /v1/rules/{rule}", "Send its `ETag` as `If-Match` of a change.", &[("200", "RuleView")]),
         (
             "PUT /v1/rules/{rule}",

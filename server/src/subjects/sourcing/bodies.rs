@@ -179,8 +179,13 @@ impl SourcingBody {
         let purpose = match self.purpose.as_deref() {
             None => Purpose::Delivery,
             Some(text) => match parse_purpose(text)? {
-                Purpose::Cart => return Err(Problem::invalid("purpose", "an order is for pickup or delivery; send one \
-                    of both")),
+                Purpose::Cart => {
+                    return Err(Problem::invalid(
+                        "purpose",
+                        "an order is for pickup or delivery; send one \
+                    of both",
+                    ));
+                }
                 purpose => purpose,
             },
         };
@@ -190,8 +195,13 @@ impl SourcingBody {
         };
         let fetched_at = if purpose == Purpose::Pickup { Some(fetched_at()?) } else { None };
         let sources = match (&self.locations, &self.group, purpose) {
-            (Some(_), Some(_), _) => return Err(Problem::invalid("group", "is given beside locations; send one of \
-                both")),
+            (Some(_), Some(_), _) => {
+                return Err(Problem::invalid(
+                    "group",
+                    "is given beside locations; send one of \
+                both",
+                ));
+            }
             (None, None, Purpose::Pickup) => fetched_at.map_or(Sources::Shipping, Sources::Store),
             (None, None, _) => Sources::Shipping,
             (Some(named), None, _) => {
@@ -211,7 +221,9 @@ impl SourcingBody {
         };
         let policy = self.policy.as_deref().map(parse_policy).transpose()?;
         let weights = match (policy, &self.weights) {
-            (Some(_), Some(_)) => return Err(Problem::invalid("weights", "are given beside a policy; send one of both")),
+            (Some(_), Some(_)) => {
+                return Err(Problem::invalid("weights", "are given beside a policy; send one of both"));
+            }
             (None, Some(weights)) => weights.read()?,
             (Some(policy), None) => policy.weights(),
             (None, None) if near.is_some() => Policy::Nearest.weights(),

@@ -155,11 +155,7 @@ pub static WORDS: Words = Words {
                 ("on_hand?", "units", "Units on hand now, later movements included"),
                 ("reserved?", "int", "Units that are promised and on hand"),
                 ("band?", "in_stock|few_left|out_of_stock", "For a channel that gets bands instead of numbers"),
-                (
-                    "counted_at",
-                    "time?",
-                    "The time at which the count is true; null for stock that was never counted",
-                ),
+                ("counted_at", "time?", "The time at which the count is true; null for stock that was never counted"),
                 ("outdated?", "flag", "A later count exists, so this count changes nothing"),
             ],
         ),

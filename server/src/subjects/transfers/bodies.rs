@@ -159,8 +159,13 @@ fn happened(engine: &Engine, text: Option<&str>) -> Result<Option<Timestamp>, Pr
         return Err(Problem::invalid("occurred_at", "is more than 120 seconds in the future"));
     }
     if now.since_ms(at) > OFFLINE_DAYS * 86_400_000 {
-        return Err(Problem::invalid("occurred_at", format!("is more than {OFFLINE_DAYS} days ago; send a count \
-            instead")));
+        return Err(Problem::invalid(
+            "occurred_at",
+            format!(
+                "is more than {OFFLINE_DAYS} days ago; send a count \
+            instead"
+            ),
+        ));
     }
     Ok(Some(at).filter(|_| now.since_ms(at) > NOW_MS))
 }

@@ -313,8 +313,11 @@ fn check(policy: &Policy) -> Result<(), Problem> {
         return Err(Problem::invalid("cover_days_max", "is less than cover_days_min; raise it"));
     }
     match (policy.starts_at, policy.ends_at) {
-        (Some(starts), Some(ends)) if ends <= starts => Err(Problem::invalid("ends_at", "is not after starts_at; \
-            choose a later time")),
+        (Some(starts), Some(ends)) if ends <= starts => Err(Problem::invalid(
+            "ends_at",
+            "is not after starts_at; \
+            choose a later time",
+        )),
         _ => Ok(()),
     }
 }

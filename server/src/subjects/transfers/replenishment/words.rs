@@ -57,8 +57,12 @@ pub static WORDS: Words = Words {
                 ("skus", "[text]", "These SKUs; all, if empty"),
                 ("categories", "[text]", "SKUs in these categories"),
                 ("attributes", "[text]", "SKUs with these attributes"),
-                ("min", "int?", "Units below which a position is filled; for `rebalance`, the minimum that stays at \
-                                 the sender"),
+                (
+                    "min",
+                    "int?",
+                    "Units below which a position is filled; for `rebalance`, the minimum that stays at \
+                                 the sender",
+                ),
                 ("max", "int?", "Units to which it is filled"),
                 ("cover_days_min", "int?", "Days of cover below which a position is filled"),
                 (
@@ -80,11 +84,7 @@ pub static WORDS: Words = Words {
             "Policies, by id.",
             &[("items", "[ReplenishmentPolicy]", "The policies"), ("next", "text?", NEXT)],
         ),
-        (
-            "ReplenishmentPolicyRemoved",
-            "The removed policy.",
-            &[("policy", "text", "Its id"), ("seq", "int", DURABLE)],
-        ),
+        ("ReplenishmentPolicyRemoved", "The removed policy.", &[("policy", "text", "Its id"), ("seq", "int", DURABLE)]),
         (
             "ReplenishmentLine",
             "One line of a transfer that a run would make.",
