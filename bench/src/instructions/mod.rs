@@ -141,7 +141,10 @@ pub fn compare(what: Option<&str>) -> anyhow::Result<()> {
     // Another processor gets other copies of the same size from the C library.
     let is_same = known.processor == counted.processor;
     if !is_same {
-        println!("the baseline is of another processor than {:?}: differences up to a tenth count as noise", counted.processor);
+        println!(
+            "the baseline is of another processor than {:?}: differences up to a tenth count as noise",
+            counted.processor
+        );
     }
     let of = |case: &'static Case| tolerances(case, if is_same { 0.0 } else { WANDERS });
     let off = counted.tell(&known, &CASES.iter().flat_map(of).collect());

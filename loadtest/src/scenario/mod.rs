@@ -129,8 +129,10 @@ pub fn run(plan: &Plan, server: Option<&Path>) -> anyhow::Result<Report> {
 fn prepare(plan: &Plan, client: &mut Client) -> anyhow::Result<(Script, Schedule)> {
     let script = match plan.scenario {
         Scenario::StoreDay => {
-            let folder = plan.folder.as_deref().context("--folder: required by store-day; name the folder of the \
-                tills' data")?;
+            let folder = plan.folder.as_deref().context(
+                "--folder: required by store-day; name the folder of the \
+                tills' data",
+            )?;
             return store_day(plan, folder, client);
         }
         Scenario::Browse => Script::Browse,
