@@ -59,7 +59,7 @@ pub fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     println!("seq                 {}", proof.seq);
     println!("records checked     {}", proof.records_checked);
     if proof.checked_after > 0 {
-        println!("checked from {} (the log before it was trimmed)", proof.checked_after + 1);
+        println!("checked from        {} (the log before it was trimmed)", proof.checked_after + 1);
     }
     println!("cells               {}", proof.cells);
     println!("open reservations   {}", proof.open_reservations);
