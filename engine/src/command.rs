@@ -18,7 +18,6 @@ pub use crate::supply::command::SupplyFields;
 
 use crate::catalogue::command as catalogue;
 use crate::catalogue::names::ThingKind;
-use crate::demand::command as demand;
 use crate::ids::{Name, ReservationId};
 use crate::imports::command as imports;
 use crate::imports::imported::{ImportKind, Imported};
@@ -34,17 +33,16 @@ use crate::rules::command as rules;
 use crate::state::State;
 use crate::stock::command as stock;
 use crate::supply::command as supply;
-use crate::transfers::command as transfers;
 
-/// Lists the subjects: each match over all commands is generated from this list.
-macro_rules! subjects {
+/// Generates the match over all commands from the list of subjects with commands.
+macro_rules! all_commands {
     ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
         /// All commands of the journal thread, by subject.
         #[derive(Debug)]
-        pub enum Command { $($(#[$doc])* $name($module::Command),)+ }
+        pub enum Command { $($(#[$doc])* $name(crate::$module::command::Command),)+ }
 
-        $(impl From<$module::Command> for Command {
-            fn from(command: $module::Command) -> Self {
+        $(impl From<crate::$module::command::Command> for Command {
+            fn from(command: crate::$module::command::Command) -> Self {
                 Self::$name(command)
             }
         })+
@@ -85,24 +83,7 @@ macro_rules! subjects {
     };
 }
 
-subjects! {
-    /// Of reservations.
-    Reservations(reservations),
-    /// Of stock.
-    Stock(stock),
-    /// Of the catalogue.
-    Catalogue(catalogue),
-    /// Of inbound supply.
-    Supply(supply),
-    /// Of rules.
-    Rules(rules),
-    /// Of imports.
-    Imports(imports),
-    /// Of refused demand.
-    Demand(demand),
-    /// Of transfers and of replenishment.
-    Transfers(transfers),
-}
+crate::subjects::commands!(all_commands);
 
 impl Command {
     /// A step of a reservation.

@@ -5,7 +5,7 @@
 //! harmless, and any part of the log has absolute values without its earlier records. [`verify`](crate::engine::verify)
 //! checks those levels against the quantities beside them.
 //!
-//! Each subject has its own events; this file lists the subjects. Each event has a tag, given once in its subject's
+//! Each subject has its own events; `subjects.rs` lists the subjects. Each event has a tag, given once in its subject's
 //! file, and the log stores the tag and the body. The contents of a format version are frozen, and the golden files in
 //! `engine/tests/golden` enforce that. The current version is 6: version 1 has the tags up to 17; version 2 those up to
 //! 22, for rules; version 3 those up to 28, for supply; version 4 adds the origin of a request to causes; version 5
@@ -35,17 +35,8 @@ pub use crate::supply::inbound::SupplyKind;
 pub use crate::supply::received::{BackorderDated, CellToCome, Fill, Received, SupplySet, SupplyUsed};
 pub use crate::told::{PlaceSet, Thing, Told};
 
-use crate::catalogue::event as catalogue;
-use crate::demand::event as demand;
 use crate::ids::{ReservationId, Seq, Timestamp};
-use crate::imports::event as imports;
 use crate::kernel::repeat::{EntityKind, Repeat};
-use crate::reservations::event as reservation;
-use crate::rules::event as rules;
-use crate::stock::event as stock;
-use crate::supply::event as supply;
-use crate::told::event as told;
-use crate::transfers::event as transfers;
 
 /// One logged event with its seq, its time and its cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,23 +59,23 @@ impl Record {
     }
 }
 
-/// Lists the subjects: each match over all of them is generated from this list.
-macro_rules! subjects {
+/// Generates each match over all events from the list of subjects with events.
+macro_rules! all_events {
     ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
         /// All events, by subject.
         #[derive(Debug, Clone, PartialEq)]
-        pub enum Event { $($(#[$doc])* $name($module::Event),)+ }
+        pub enum Event { $($(#[$doc])* $name(crate::$module::event::Event),)+ }
 
-        $(impl From<$module::Event> for Event {
+        $(impl From<crate::$module::event::Event> for Event {
             #[inline]
-            fn from(event: $module::Event) -> Self {
+            fn from(event: crate::$module::event::Event) -> Self {
                 Self::$name(event)
             }
         })+
 
         impl Event {
             /// Every tag with the event's name, by subject.
-            pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$($module::Event::TAGS,)+];
+            pub const TAGS: &'static [&'static [(u32, &'static str)]] = &[$(crate::$module::event::Event::TAGS,)+];
 
             /// Lists its effects, in the order of folding.
             #[inline]
@@ -121,7 +112,7 @@ macro_rules! subjects {
             #[inline]
             fn visit_enum<A: EnumAccess<'de>>(self, event: A) -> Result<Event, A::Error> {
                 let (tag, body) = event.variant::<u32>()?;
-                $(let body = match $module::Event::read(tag, body) {
+                $(let body = match crate::$module::event::Event::read(tag, body) {
                     Ok(event) => return event.map(Event::$name),
                     Err(body) => body,
                 };)+
@@ -137,26 +128,7 @@ macro_rules! subjects {
 /// Reads an event by its tag.
 struct Tagged;
 
-subjects! {
-    /// Of reservations.
-    Reservations(reservation),
-    /// Of stock.
-    Stock(stock),
-    /// Of the catalogue.
-    Catalogue(catalogue),
-    /// Of inbound supply.
-    Supply(supply),
-    /// Of rules.
-    Rules(rules),
-    /// Of demand that was refused.
-    Demand(demand),
-    /// Of imports.
-    Imports(imports),
-    /// Of kept answers.
-    Told(told),
-    /// Of transfers and of replenishment.
-    Transfers(transfers),
-}
+crate::subjects::events!(all_events);
 
 impl<'de> Deserialize<'de> for Event {
     #[inline]

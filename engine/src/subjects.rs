@@ -1,10 +1,71 @@
-//! The subjects with their own store, each listed once.
+//! The lists of subjects: each subject is in every list that concerns it, once.
 //!
-//! Most events act only through effects, which the owners of those fold, stage and check. A subject may also have data
-//! that no other subject changes: a store in the durable view, a draft of it, the auditor's books of it, and frames of
-//! a checkpoint. For each of these, a file generates code from this list, with a macro whose name it passes.
+//! A file that handles all subjects generates code from a list, with a macro whose name it passes: the enum of events,
+//! the enum of commands, the decision of a command, the durable view, the fold, the draft, the auditor, the checkpoint.
 
-/// Passes the list to a macro: subjects whose events are effects alone, and those with their own store.
+/// Passes the subjects with events to a macro, those with the most frequent events first.
+macro_rules! events {
+    ($make:ident) => {
+        $make! {
+            /// Of reservations.
+            Reservations(reservations),
+            /// Of stock.
+            Stock(stock),
+            /// Of the catalogue.
+            Catalogue(catalogue),
+            /// Of inbound supply.
+            Supply(supply),
+            /// Of rules.
+            Rules(rules),
+            /// Of refused demand.
+            Demand(demand),
+            /// Of imports.
+            Imports(imports),
+            /// Of kept answers.
+            Told(told),
+            /// Of transfers and of replenishment.
+            Transfers(transfers),
+        }
+    };
+}
+
+/// Passes the subjects with commands to a macro.
+macro_rules! commands {
+    ($make:ident) => {
+        $make! {
+            /// Of reservations.
+            Reservations(reservations),
+            /// Of stock.
+            Stock(stock),
+            /// Of the catalogue.
+            Catalogue(catalogue),
+            /// Of inbound supply.
+            Supply(supply),
+            /// Of rules.
+            Rules(rules),
+            /// Of imports.
+            Imports(imports),
+            /// Of refused demand.
+            Demand(demand),
+            /// Of transfers and of replenishment.
+            Transfers(transfers),
+        }
+    };
+}
+
+/// Passes two lists to a macro: subjects whose records contain the outcome of their request, and the others, whose
+/// repeats are answered by an entity, or by a kept answer.
+macro_rules! outcomes {
+    ($make:ident) => {
+        $make! {
+            record: Stock, Supply, Imports, Told;
+            elsewhere: Reservations, Catalogue, Rules, Demand, Transfers;
+        }
+    };
+}
+
+/// Passes two lists to a macro: subjects whose events are effects alone, and those with their own store, which no other
+/// subject changes: in the durable view, in the draft, in the auditor's books and in a checkpoint.
 macro_rules! stores {
     ($make:ident) => {
         $make! {
@@ -14,4 +75,4 @@ macro_rules! stores {
     };
 }
 
-pub(crate) use stores;
+pub(crate) use {commands, events, outcomes, stores};

@@ -3,6 +3,8 @@
 //! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v7.hex`
 //! what came with formats 2 to 7. They are never changed again; another format gets a file of its own.
 
+use std::collections::BTreeSet;
+
 use anaquel_engine::catalogue::{
     BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,
     SkuDetails,
@@ -705,6 +707,16 @@ fn records_are_written_as_they_were() {
         assert_eq!(old[ENVELOPE..], now[ENVELOPE..], "a change of a record needs a new version beside this one");
     }
     assert_eq!(hex(&encoded(events_of_v7())), V7, "a change of the format needs a new version beside this one");
+}
+
+/// A tag without a record in a golden file could change its bytes unseen.
+#[test]
+fn every_tag_has_a_golden_record() {
+    let kind = |event: &Event| format!("{event:?}").splitn(3, '(').take(2).collect::<Vec<_>>().join("(");
+    let golden: BTreeSet<String> =
+        [V1, V2, V3, V4, V5, V6, V7].into_iter().flat_map(events).map(|(_, event)| kind(&event)).collect();
+    let tags: Vec<&(u32, &str)> = Event::TAGS.iter().copied().flatten().collect();
+    assert_eq!(golden.len(), tags.len(), "golden: {golden:#?}\nall: {tags:?}");
 }
 
 #[test]

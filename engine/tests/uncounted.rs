@@ -366,7 +366,7 @@ fn files_set_it_row_by_row() {
     assert_eq!((loaded.accepted, loaded.unchanged), (3, 0));
     let error = &loaded.errors[0];
     assert_eq!((error.line, error.field.as_deref()), (1, Some("tracked")));
-    assert!(error.reason.contains("1 cells with stock (s1)") && error.reason.contains("count it to 0"), "{error:?}");
+    assert!(error.reason.contains("1 cell with stock (s1)") && error.reason.contains("count it to 0"), "{error:?}");
     let catalogue = &shop.engine.state().catalogue;
     let tracked = ["TEE", "WRAP", "GIFT"].map(|text| catalogue.is_tracked(sku(&shop, text)));
     assert_eq!(tracked, [true, false, false]);

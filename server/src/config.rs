@@ -10,7 +10,8 @@ use anaquel_engine::journal::{LogOptions, SyncPolicy};
 use anaquel_engine::reservation::CHANGES_TOLD_MAX;
 use anaquel_engine::settings::{ChannelLimits, FeedSettings, NameSettings, PromiseLimits, Settings};
 use anyhow::Context;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Streams that may be open at a time, at the most.
 const SOCKETS_MAX: usize = 1 << 20;
@@ -140,7 +141,7 @@ pub struct JournalConfig {
 }
 
 /// When an acknowledged write is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sync {
     /// Before a write is answered.
@@ -235,7 +236,7 @@ pub struct ChannelsConfig {
 }
 
 /// What becomes of a channel that nobody declared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Undeclared {
     /// Refused by name.
@@ -255,7 +256,7 @@ pub struct NamesConfig {
 }
 
 /// What becomes of what happened with a name that nobody declared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Noted {
     /// Taken, with a flag.
@@ -372,7 +373,7 @@ pub struct TelemetryConfig {
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people on a terminal, as JSON elsewhere.
@@ -381,6 +382,27 @@ pub enum LogFormat {
     Human,
     /// One object a line.
     Json,
+}
+
+/// Reads a setting that is one of some words, and says which there are.
+macro_rules! words {
+    ($($setting:ident { $($word:literal => $case:ident),+ })+) => {
+        $(impl<'de> Deserialize<'de> for $setting {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match String::deserialize(deserializer)?.as_str() {
+                    $($word => Ok(Self::$case),)+
+                    other => Err(D::Error::custom(format!("{other:?} is not {}", [$($word),+].join(" or ")))),
+                }
+            }
+        })+
+    };
+}
+
+words! {
+    Sync { "always" => Always, "interval" => Interval }
+    Undeclared { "refuse" => Refuse, "accept" => Accept }
+    Noted { "accept" => Accept, "refuse" => Refuse }
+    LogFormat { "auto" => Auto, "human" => Human, "json" => Json }
 }
 
 /// Lines that a reservation may come to have, one for each location of a group that it is asked of.

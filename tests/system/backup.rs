@@ -87,6 +87,14 @@ fn a_backup_by_url_is_the_shop_of_its_seq_and_the_next_holds_what_came_since() {
     );
     assert!(ran(&["backup", text(&kept), "--url", &url]).contains("no new records since"));
     assert_eq!(backups_in(&kept).len(), 1);
+    // Who is told that nothing is new relies on what is there.
+    let first = backups_in(&kept).remove(0);
+    let whole = std::fs::read(&first).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    std::fs::write(&first, flipped).unwrap();
+    assert!(refused(&["backup", text(&kept), "--url", &url]).contains("reading the backup back"));
+    std::fs::write(&first, whole).unwrap();
     let key = [("Content-Type", "application/json"), ("Idempotency-Key", "k-1")];
     let body = json!({"channel": "web", "lines": [{"sku": "A", "location": "s1", "quantity": 3}]}).to_string();
     let second = shop.client.send("POST", "/v1/reservations", &key, body.as_bytes()).unwrap();

@@ -184,6 +184,7 @@ fn columns_are_mapped_set_and_passed_over() {
         ("map=colour=Title", "not a column of this import"),
         ("map=sku=Title&map=sku=Handle", "given twice"),
         ("set=colour=red", "not a column of this import"),
+        ("set=unit=box&set=unit=piece", "unit is said twice"),
     ] {
         let answer = sent(&mut shop, &format!("/v1/import/skus?{query}"), "text/csv", products.as_bytes());
         assert!(answer.status == 400 && answer.json()["detail"].as_str().unwrap().contains(words), "{}", answer.json());
@@ -362,6 +363,13 @@ fn ids_of_other_systems_are_taken_as_they_are() {
         let supply =
             json!({"supply": sku, "sku": sku, "location": "L1", "quantity": 2, "expected_at": "2099-01-01T00:00:00Z"});
         assert_eq!(shop.client.put("/v1/supply", &json!({"supplies": [supply]})).unwrap().status, 200);
+    }
+    // What is not percent-encoded UTF-8 is no id, and gives none to anything.
+    for bad in ["%FF", "50%", "a%2", "%zz", "%E2%82"] {
+        let path = format!("/v1/skus/{bad}");
+        let refused = shop.client.put(&path, &json!({})).unwrap();
+        assert_eq!((refused.status, &refused.json()["field"]), (400, &json!("path")), "{bad}: {}", refused.json());
+        assert_eq!(shop.client.get(&path).unwrap().status, 404, "{bad}");
     }
     let (longer, wide) = (long.clone() + "x", "é".repeat(129));
     for bad in ["", " A", "A ", "A\tB", "A\u{7f}", "A\u{85}B", "A\u{202e}B", "\u{a0}A", &longer, &wide] {

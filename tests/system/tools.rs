@@ -234,8 +234,12 @@ fn a_directory_is_made_by_serve_alone() {
         (&["verify", "--data", "typo"], &["typo", "not a data directory"]),
         (&["inspect", "--data", "typo"], &["typo", "not a data directory"]),
         (&["serve", "--restored", "--data", "typo"], &["--restored: typo is not a data directory"]),
+        (&["backup", "new/backups", "--data", "typo"], &["typo: this is not a data directory"]),
+        (&["backup", "new/backups", "--url", "http://127.0.0.1:1"], &["http://127.0.0.1:1", "refused"]),
+        (&["restore", "none", "--data", "typo"], &["none: No such file"]),
     ] {
         let told = fails(folder, arguments);
+        assert!(told.lines().all(|line| line.matches("this is not a data").count() < 2), "said twice: {told}");
         for reason in reasons {
             assert!(told.contains(reason), "{arguments:?}: {told}");
         }
@@ -264,6 +268,8 @@ fn serve_makes_its_directory_when_everything_else_is_right() {
         ("[auth]\norigins = [\"*\"]\n", "127.0.0.1:0", "auth.origins"),
         ("[limits]\nfiles = 0\n", "127.0.0.1:0", "limits.files"),
         ("[limits]\nflies = 1\n", "127.0.0.1:0", "flies"),
+        ("[channels]\nundeclared = \"maybe\"\n", "127.0.0.1:0", "\"maybe\" is not refuse or accept"),
+        ("[journal]\nsync = \"often\"\n", "127.0.0.1:0", "\"often\" is not always or interval"),
         ("[log]\nlevel = \"a=b=c\"\n", "127.0.0.1:0", "log.level"),
     ] {
         std::fs::write(folder.join("settings.toml"), settings).unwrap();

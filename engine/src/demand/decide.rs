@@ -5,10 +5,11 @@ use super::event::Event;
 use super::lost_demand::LostDemand;
 use crate::decide::draft::Answer;
 use crate::decide::{Decide, Decision};
+use crate::kernel::cause::Cause;
 use crate::reservations::promise::Purpose;
 
 /// Decides a command of demand.
-pub(crate) fn decide(cx: &mut Decide<'_>, command: Command) -> Decision {
+pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, _cause: &mut Option<Box<Cause>>) -> Decision {
     match command {
         Command::Note(rows) => Ok(note_lost(cx, rows)),
     }

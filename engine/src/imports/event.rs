@@ -34,9 +34,9 @@ impl Event {
 
 impl Event {
     /// The outcome that the record at `seq` contains.
-    pub fn outcome(&self, seq: Seq) -> Outcome {
+    pub fn outcome(&self, seq: Seq) -> Option<Outcome> {
         match self {
-            Self::Imported(imported) => Outcome::Imported { seq, imported: imported.clone() },
+            Self::Imported(imported) => Some(Outcome::Imported { seq, imported: imported.clone() }),
         }
     }
 }

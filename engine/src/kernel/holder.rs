@@ -22,14 +22,14 @@ pub struct Holder {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.what {
-            "stock" => "cells with stock",
-            "quarantine" => "cells with stock in its quarantine",
-            "reservations" => "open reservations",
-            "supplies" => "cells with inbound supply",
-            other => other,
+        let (one, many) = match self.what {
+            "stock" => ("cell with stock", "cells with stock"),
+            "quarantine" => ("cell with stock in its quarantine", "cells with stock in its quarantine"),
+            "reservations" => ("open reservation", "open reservations"),
+            "supplies" => ("cell with inbound supply", "cells with inbound supply"),
+            other => (other.trim_end_matches('s'), other),
         };
-        write!(f, "{} {what}", self.count)?;
+        write!(f, "{} {}", self.count, if self.count == 1 { one } else { many })?;
         match self.some.as_slice() {
             [] => Ok(()),
             some if self.count > some.len() as u64 => write!(f, " ({}, …)", some.join(", ")),

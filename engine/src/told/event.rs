@@ -2,6 +2,7 @@
 
 use super::Told;
 use crate::effect::Tell;
+use crate::ids::Seq;
 use crate::kernel::repeat::Repeat;
 use crate::kernel::tagged::tagged;
 use crate::outcome::Outcome;
@@ -32,10 +33,10 @@ impl Event {
 }
 
 impl Event {
-    /// The outcome that the record tells by itself.
-    pub fn outcome(&self) -> Outcome {
+    /// The outcome that the record tells by itself: of the record at which the thing was set.
+    pub fn outcome(&self, _seq: Seq) -> Option<Outcome> {
         match self {
-            Self::Told(told) => Outcome::Put { seq: told.seq, thing: Some(Box::new(told.thing.clone())) },
+            Self::Told(told) => Some(Outcome::Put { seq: told.seq, thing: Some(Box::new(told.thing.clone())) }),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anaquel_engine::backup::{self, BackupError, Chain, Head, RestoreError, Start, Until};
+use anaquel_engine::ids::Seq;
 use anyhow::Context;
 
 use crate::cli::args::{BackupArgs, RestoreArgs};
@@ -18,19 +19,28 @@ use crate::subjects::operating::backup::{ENDING, file_name, key_file};
 /// The ending of the name of a backup that is not complete yet.
 const UNFINISHED: &str = "unfinished";
 
+/// What only one backup at a time holds.
+const LOCK: &str = "lock";
+
 /// Takes a backup.
 ///
 /// # Errors
 /// The backup cannot be taken, or does not lead to its state hash; no backup is left then.
 pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let folder = &args.folder;
-    if !folder.exists() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(|| folder.display().to_string())?;
+    let made: Vec<&Path> =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| folder.display().to_string())?;
+    let taken = backup_into(folder, args);
+    if taken.is_err() && !made.is_empty() {
+        // A folder that was made for nothing goes, and nothing else does.
+        let _ = clear(folder).and_then(|()| fs::remove_file(folder.join(LOCK)));
+        made.iter().take_while(|path| fs::remove_dir(path).is_ok()).for_each(drop);
     }
+    taken
+}
+
+fn backup_into(folder: &Path, args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let _lock = lock(folder)?;
     let mut known = Vec::new();
     for path in files_in(folder)? {
@@ -50,35 +60,20 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
         }
         taken => taken,
     }?;
-    if head.after == head.seq && !head.is_whole() {
-        fs::remove_file(&unfinished)?;
-        println!("no new records since seq {}; state hash {}", head.seq, head.hash);
-        return Ok(ExitCode::SUCCESS);
-    }
     let mut chain: Vec<_> = if head.is_whole() {
         Vec::new()
     } else {
         before.iter().flat_map(Chain::files).map(|(path, _)| path.to_owned()).collect()
     };
+    if head.after == head.seq && !head.is_whole() {
+        fs::remove_file(&unfinished)?;
+        // Who is told so relies on those that are there.
+        prove(&chain, head.seq, args.quick)?;
+        println!("nothing new since seq {}; state hash {}", head.seq, head.hash);
+        return Ok(ExitCode::SUCCESS);
+    }
     chain.push(unfinished.clone());
-    let proven = if args.quick {
-        // Reads back what was written: every checksum, and the end.
-        backup::read_through(&unfinished).context("reading the backup back")?;
-        "every checksum read back"
-    } else {
-        let checked = Chain::find(&chain, Until::Seq(head.seq)).and_then(|chain| backup::check(&chain));
-        let checked = checked.context("reading the backup back")?;
-        anyhow::ensure!(
-            checked.seq == head.seq,
-            "the backup leads to record {}, but its header names record {}",
-            checked.seq,
-            head.seq
-        );
-        match checked.is_same {
-            Some(_) => "read back; the state that was rebuilt from it has this state hash",
-            None => "read back; the server's state hash covers other data than the hash of this build",
-        }
-    };
+    let proven = prove(&chain, head.seq, args.quick)?;
     let path = folder.join(file_name(&head));
     fs::rename(&unfinished, &path).with_context(|| path.display().to_string())?;
     File::open(folder)?.sync_all()?;
@@ -93,6 +88,29 @@ pub fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
     println!("state hash          {}", head.hash);
     println!("ok: {proven}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a chain of backups, and returns what that proves about the last one.
+fn prove(chain: &[PathBuf], seq: Seq, quick: bool) -> anyhow::Result<&'static str> {
+    let advice = || match chain.len() {
+        0 | 1 => "reading the backup back",
+        _ => "reading the backup and those before it back (--whole takes a full backup, which needs no other)",
+    };
+    if quick {
+        // Reads back what was written: every checksum, and the end.
+        chain.last().map_or(Ok(()), |last| backup::read_through(last)).with_context(advice)?;
+        return Ok("every checksum read back");
+    }
+    let checked = Chain::find(chain, Until::Seq(seq)).and_then(|chain| backup::check(&chain)).with_context(advice)?;
+    anyhow::ensure!(
+        checked.seq == seq,
+        "the backup leads to record {}, but its header names record {seq}",
+        checked.seq
+    );
+    Ok(match checked.is_same {
+        Some(_) => "read back; the state that was rebuilt from it has this state hash",
+        None => "read back; the server's state hash covers other data than the hash of this build",
+    })
 }
 
 /// Why no backup was taken.
@@ -147,10 +165,16 @@ fn take(args: &BackupArgs, start: Start, path: &Path) -> Result<Head, Refused> {
 
 /// Only one backup is taken at a time; the unfinished file of an interrupted backup is deleted.
 fn lock(folder: &Path) -> anyhow::Result<File> {
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     let lock = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let lock = lock.with_context(|| path.display().to_string())?;
     lock.try_lock().map_err(|_| anyhow::anyhow!("another backup into {} is running", folder.display()))?;
+    clear(folder)?;
+    Ok(lock)
+}
+
+/// Deletes the unfinished file of an interrupted backup.
+fn clear(folder: &Path) -> io::Result<()> {
     for name in [format!("new.{UNFINISHED}"), "new.copy".to_owned()] {
         let left = folder.join(name);
         if left.is_dir() {
@@ -159,7 +183,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
             fs::remove_file(&left)?;
         }
     }
-    Ok(lock)
+    Ok(())
 }
 
 fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {

@@ -14,7 +14,7 @@ use crate::config::Config;
 
 pub use crate::cli::keys::keys;
 pub use crate::cli::load::{export, import};
-pub use crate::cli::output::end_with_the_reader;
+pub use crate::cli::output::{end_with_the_reader, reasons};
 pub use crate::cli::watch::watch;
 
 /// Runs the server.

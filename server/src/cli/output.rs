@@ -40,3 +40,33 @@ pub fn end_with_the_reader() {
         tell(panic);
     }));
 }
+
+/// An error with its causes, behind each other. What a cause repeats of the error before it is said once.
+pub fn reasons(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        let goes_on = cause.strip_prefix(&told).is_some_and(|rest| told.is_empty() || rest.starts_with(": "));
+        if goes_on {
+            told = cause;
+        } else if !told.ends_with(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reasons;
+    use anyhow::anyhow;
+
+    #[test]
+    fn what_a_cause_repeats_is_said_once() {
+        assert_eq!(reasons(&anyhow!("down").context("asking")), "asking: down");
+        assert_eq!(reasons(&anyhow!("down").context("a.csv: down")), "a.csv: down");
+        assert_eq!(reasons(&anyhow!("down").context("a.csv: down").context("a.csv")), "a.csv: down");
+        assert_eq!(reasons(&anyhow!("a.csv.gz: down").context("a.csv")), "a.csv: a.csv.gz: down");
+        assert_eq!(reasons(&anyhow!("down").context("asking").context("loading a.csv")), "loading a.csv: asking: down");
+    }
+}

@@ -136,7 +136,10 @@ pub fn checked_map(plan: &ImportPlan) -> Result<Vec<(String, String)>, Problem> 
         }
         map.push((column, theirs.clone()));
     }
-    for (ours, _) in &plan.reading.set {
+    for (at, (ours, _)) in plan.reading.set.iter().enumerate() {
+        if plan.reading.set.iter().take(at).any(|(before, _)| before == ours) {
+            return Err(Problem::invalid("set", format!("{ours} is said twice")));
+        }
         if known_column(kind, ours).as_ref() != Some(ours) {
             let reason = format!("{ours:?} is not a column of this import; the columns are {}", kind.known());
             return Err(Problem::invalid("set", reason));

@@ -160,6 +160,9 @@ impl<R: BufRead> Table<R> {
                 Some((number, true)) => return Ok(Some(Part::Bad(number, too_long()))),
                 Some((_, false)) if is_blank(&self.lines.line) => {}
                 Some((number, false)) => {
+                    if let Some(reason) = unreadable(&self.lines.line) {
+                        return Ok(Some(Part::Bad(number, reason.into())));
+                    }
                     let line = std::mem::take(&mut self.lines.line);
                     let said = said_separator(&line);
                     if said.is_none() {
@@ -260,6 +263,28 @@ impl<R: BufRead> Table<R> {
 }
 
 const NOT_CLOSED: &str = "has an unclosed quote on this line; close it, and write a quote inside a field twice";
+
+/// What is wrong with a file of text whose first line shows that its lines cannot be separated.
+fn unreadable(first: &[u8]) -> Option<&'static str> {
+    // Invalid text is reported when it is read.
+    text_of(first).ok()?;
+    if first.contains(&0) {
+        return Some("is UTF-16; save the file as UTF-8");
+    }
+    if let Some(rest) = first.trim_ascii().strip_prefix(b"[")
+        && (rest.is_empty() || rest.trim_ascii_start().starts_with(b"{"))
+    {
+        return Some("is a JSON array; write its objects as JSON lines, each on its own line (jq -c '.[]')");
+    }
+    let mut quoted = false;
+    let ends_a_line = |pair: &[u8]| {
+        quoted ^= pair.first() == Some(&b'"');
+        !quoted && matches!(pair, [b'\r', after] if !matches!(after, b'\r' | b'\n'))
+    };
+    let reason =
+        "ends with a carriage return without a line feed, as old programs write it; save the file as CSV (UTF-8)";
+    first.windows(2).any(ends_a_line).then_some(reason)
+}
 
 /// A first line in which some spreadsheets name the separator: `sep=;`.
 fn said_separator(line: &[u8]) -> Option<u8> {
@@ -408,6 +433,29 @@ mod tests {
         assert_eq!(fields(r#""x","#), ["x", ""]);
         assert_eq!(fields(r#"pipe 5/8",x"#), [r#"pipe 5/8""#, "x"]);
         assert_eq!(fields(r#"" kept ", "y" "#), [" kept ", "y"]);
+    }
+
+    #[test]
+    fn a_file_whose_lines_cannot_be_told_apart_says_so() {
+        let told = |file: &str, words: &str| {
+            let rows = rows(file);
+            assert!(matches!(rows.first(), Some((1, Err(reason))) if reason.contains(words)), "{file:?}: {rows:?}");
+        };
+        told("sku,name\rA,x\rB,y\r", "carriage return");
+        told("\"sku\",\"na\rme\"\rA,x", "carriage return");
+        told("s\0k\0u\0", "UTF-16");
+        told("[{\"sku\":\"A\"}]", "JSON array");
+        told("[\n  {\"sku\":\"A\"}\n]", "JSON array");
+        for file in [
+            "sku,name\r\nA,x\r\n",
+            "sku,name\r",
+            "sku,name\r\r\nA,x",
+            "sku,\"na\rme\"\nA,x",
+            "[sku],name\nA,x",
+            "sku,name\nA,\"x\ry\"",
+        ] {
+            assert!(rows(file).iter().all(|(_, row)| row.is_ok()), "{file:?}: {:?}", rows(file));
+        }
     }
 
     #[test]

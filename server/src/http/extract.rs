@@ -10,7 +10,7 @@ use std::time::Duration;
 use anaquel_engine::event::IdempotencyKey;
 use anaquel_engine::ids::Name;
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, RawPathParams, Request};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use http::request::Parts;
 use http::{HeaderMap, Method, Version, header};
 use http_body_util::BodyExt;
@@ -310,14 +310,15 @@ pub fn trace(headers: &HeaderMap) -> Option<String> {
 
 /// The idempotency key, bare or quoted.
 pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Problem::invalid("Idempotency-Key", "is there more than once; send one"));
+    }
     let text = value.to_str();
-    let text = text.map_err(|_| {
-        Problem::invalid(
-            "Idempotency-Key",
-            "has characters that are not ASCII; use ASCII \
-        only",
-        )
+    let text = text.ok().filter(|text| !text.contains('\t'));
+    let text = text.ok_or_else(|| {
+        Problem::invalid("Idempotency-Key", "has characters that are not printable ASCII; use printable ASCII only")
     })?;
     read_key("Idempotency-Key", text).map(Some)
 }
@@ -467,11 +468,26 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // An id that is not even UTF-8 names nothing.
-        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| Problem::not_found("thing"))?;
+        // What cannot be read names nothing, and is no id that something new could have.
+        let is_given = parts.method == Method::PUT
+            && parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().ends_with('}'));
+        let unreadable = || match is_given {
+            true => Problem::invalid("path", "is not percent-encoded UTF-8; a percent sign itself is written %25"),
+            false => Problem::not_found("thing"),
+        };
+        if !is_percent_encoded(parts.uri.path()) {
+            return Err(unreadable());
+        }
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| unreadable())?;
         let id = params.iter().next().map(|(_, value)| value.to_owned());
-        id.map(PathId).ok_or_else(|| Problem::not_found("thing"))
+        id.map(PathId).ok_or_else(unreadable)
     }
+}
+
+/// Whether two hexadecimal digits stand behind each percent sign.
+fn is_percent_encoded(path: &str) -> bool {
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    path.split('%').skip(1).all(is_escape)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use crate::command::{Command, Queued};
 use crate::decide::draft::{Answer, Decided, Draft};
-use crate::decide::{Decide, KeptAlive, scope_of};
+use crate::decide::{Decide, Decision, KeptAlive, scope_of};
 use crate::engine::counters::Counters;
 use crate::engine::fold::Folder;
 use crate::engine::watch::Watch;
@@ -42,13 +42,13 @@ use crate::event::{Event, Record};
 use crate::ids::{Seq, Timestamp};
 use crate::journal::{AppendError, Journal, JournalReader};
 use crate::kernel::asked::Asked;
+use crate::kernel::cause::Cause;
 use crate::kernel::clock::Anchors;
 use crate::kernel::few::Few;
 use crate::outcome::Outcome;
 use crate::refusal::Failure;
 use crate::settings::Settings;
 use crate::state::State;
-use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
 
 /// Records folded under one hold of the sequence lock. A reader that meets a fold waits for at most this many.
 const FOLD_GROUP: usize = 64;
@@ -303,16 +303,7 @@ impl Sequencer {
         let admitted = command.admitted();
         let defined_so_far = self.draft.defined_so_far();
         let cx = &mut self.context();
-        let decision = match command {
-            Command::Reservations(command) => reservations::decide::decide(cx, command, &mut cause),
-            Command::Stock(command) => stock::decide::decide(cx, command, &mut cause),
-            Command::Catalogue(command) => catalogue::decide::decide(cx, command, &mut cause),
-            Command::Supply(command) => supply::decide::decide(cx, command, &mut cause),
-            Command::Rules(command) => rules::decide::decide(cx, command, &mut cause),
-            Command::Imports(command) => imports::decide::decide(cx, command, &mut cause),
-            Command::Demand(command) => demand::decide::decide(cx, command),
-            Command::Transfers(command) => crate::transfers::decide::decide(cx, command, &mut cause),
-        };
+        let decision = decide_by_subject(cx, command, &mut cause);
         match decision {
             Ok(answer) => {
                 // A key without a record had no effect: its repeat is decided again.
@@ -444,19 +435,30 @@ impl Sequencer {
     }
 }
 
-impl Outcome {
-    /// The outcome that the record of a movement, a count, an import, or a kept answer contains.
-    pub fn of_record(record: &Record) -> Option<Self> {
-        let seq = record.seq;
-        match &record.event {
-            Event::Stock(event) => event.outcome(seq),
-            Event::Supply(event) => event.outcome(seq),
-            Event::Imports(event) => Some(event.outcome(seq)),
-            Event::Told(event) => Some(event.outcome()),
-            // Repeats of these are answered by the kept answer, or by a reservation.
-            Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) | Event::Transfers(_) => {
-                None
+/// Decides a command, by its subject.
+macro_rules! decisions {
+    ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
+        fn decide_by_subject(cx: &mut Decide<'_>, command: Command, cause: &mut Option<Box<Cause>>) -> Decision {
+            match command { $(Command::$name(command) => crate::$module::decide::decide(cx, command, cause),)+ }
+        }
+    };
+}
+
+crate::subjects::commands!(decisions);
+
+/// The outcome that a record contains, by the subject of its event.
+macro_rules! outcomes {
+    (record: $($name:ident),*; elsewhere: $($silent:ident),*;) => {
+        impl Outcome {
+            /// The outcome that the record contains; `None` if a repeat is answered by an entity, or by a later record.
+            pub fn of_record(record: &Record) -> Option<Self> {
+                match &record.event {
+                    $(Event::$name(event) => event.outcome(record.seq),)*
+                    $(Event::$silent(_) => None,)*
+                }
             }
         }
-    }
+    };
 }
+
+crate::subjects::outcomes!(outcomes);

@@ -9,6 +9,7 @@ mod answers;
 mod records;
 pub mod words;
 
+use anaquel_engine::transfers::{Reason, TransferState};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -204,7 +205,7 @@ fn words() -> Map<String, Value> {
         (&json!({"minimum": 1, "maximum": 1000}), "limit"),
         (&json!({"minimum": 0, "maximum": 60}), "wait"),
         (
-            &json!({"minLength": 1, "maxLength": 255, "pattern": "^([!#-~]([ -~]*[!-~])?|\"[ -~]+\")$"}),
+            &json!({"minLength": 1, "maxLength": 257, "pattern": "^([!#-~]([ -~]{0,253}[!-~])?|\"[ -~]{1,255}\")$"}),
             "Idempotency-Key",
         ),
         (&json!({"minLength": 1, "pattern": r#"^(\*|"[0-9]{1,19}")$"#}), "If-Match"),
@@ -225,6 +226,12 @@ fn words() -> Map<String, Value> {
             ]}),
             "policy",
         ),
+        (&id, "TransferBody.from TransferBody.to /v1/transfers.from /v1/transfers.to"),
+        (&outside, "TransferBody.transfer /v1/transfers.run"),
+        (&rows, "TransferBody.lines[] ShipBody.lines[] ReceiveBody.lines[]"),
+        (&json!({"enum": Reason::ALL.map(Reason::as_str)}), "TransferBody.reason /v1/transfers.reason"),
+        (&json!({"enum": TransferState::ALL.map(TransferState::as_str)}), "/v1/transfers.state"),
+        (&json!({"enum": ["returned", "written_off"]}), "TransferCancelBody.units"),
         (&id, "/v1/replenishment/{policy}.policy RunBody.policies /v1/replenishment.after PolicyBody.from"),
         (&json!({"enum": ["min_max", "days_of_cover", "rebalance"]}), "PolicyBody.kind"),
         (&json!({"enum": ["propose", "ready"]}), "PolicyBody.mode"),
@@ -334,9 +341,10 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     properties.insert(id.to_owned(), json!({"type": "string", "description": "Its id"}));
     let seq = json!({"type": "integer", "minimum": 0, "description": "The `seq` of the change; after one"});
     properties.insert("seq".to_owned(), seq);
-    if matches!(name, "SkuBody" | "LocationBody") {
-        let declared = json!({"type": "boolean", "description": "False while only a movement or a count created it: \
-            declare it, or retire it"});
+    if matches!(name, "SkuBody" | "LocationBody" | "ChannelBody") {
+        let by = if name == "ChannelBody" { "a promise" } else { "a movement or a count" };
+        let what = format!("False while only {by} created it: declare it, or retire it");
+        let declared = json!({"type": "boolean", "description": what});
         properties.insert("declared".to_owned(), declared);
     }
     if name == "LocationBody" {

@@ -249,7 +249,8 @@ pub async fn get_sku(State(app): State<App>, headers: HeaderMap, PathId(id): Pat
         if this is the current version"),
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::SkuBody,
-    responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"), (status = 412, description = "stale-version"),
+    responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"),
+        (status = 409, description = "wrong-state: what keeps `tracked` as it is stands in `held_by`"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = Name::parse_sku(&id).map_err(|error| Problem::invalid("sku", error))?;
@@ -377,7 +378,8 @@ pub async fn delete_group(State(app): State<App>, PathId(id): PathId, request: R
 
 /// List channels.
 #[utoipa::path(get, path = "/v1/channels", tag = "catalogue", security(("key" = ["read"])),
-    params(("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
+    params(("declared" = Option<bool>, Query, description = "`false`: only names that promises created while no channel was declared; `true`: only the others"),
+           ("after" = Option<String>, Query, description = "`next` of the previous page"), ("limit" = Option<u32>, Query, description = "1 to 1,000")),
     responses((status = 200, description = "A page of channels")))]
 pub async fn list_channels(
     State(app): State<App>,
@@ -386,9 +388,12 @@ pub async fn list_channels(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let channels = &app.engine.state().catalogue.channels;
+    let mut params = Params::parse(uri.query().unwrap_or_default());
+    let ids = Ids::of(channels, &mut params)?;
     if let Some(principal) = caller.principal.filter(|principal| !principal.identity.channels.is_empty()) {
         // Only the caller's channels, numbered by themselves: their numbers among all channels stay hidden.
         let mut own: Vec<_> = principal.identity.channels.iter().filter_map(|name| channels.id(name)).collect();
+        own.retain(|id| ids.has(id.0));
         own.sort_unstable();
         own.dedup();
         let count = own.len() as u32;
@@ -396,13 +401,11 @@ pub async fn list_channels(
             own.get(at as usize).map(|id| views::channel(engine, *id).1).unwrap_or_default()
         };
         let is_there = |_: &Engine, _: u32| true;
-        let params = Params::parse(uri.query().unwrap_or_default());
         return list(&app, &payer, params, Ids::Below(count), is_there, item).await;
     }
     let is_there = |engine: &Engine, id: u32| engine.state().catalogue.channels.is_live(ChannelId(id));
     let item = |engine: &Engine, id: u32| views::channel(engine, ChannelId(id)).1;
-    let params = Params::parse(uri.query().unwrap_or_default());
-    list(&app, &payer, params, Ids::Below(channels.count()), is_there, item).await
+    list(&app, &payer, params, ids, is_there, item).await
 }
 
 /// Read a channel.

@@ -111,11 +111,12 @@ pub fn channel(engine: &Engine, id: ChannelId) -> (Version, Value) {
     let registry = &engine.state().catalogue.channels;
     let set = registry.details(id);
     let buffer = set.as_deref().map_or(0, |set| set.details.buffer);
-    (version(set.as_deref()), channel_item(engine, id, buffer))
+    (version(set.as_deref()), channel_item(engine, id, buffer, !registry.is_made_up(id)))
 }
 
-fn channel_item(engine: &Engine, id: ChannelId, buffer: u32) -> Value {
-    json!({"channel": engine.state().catalogue.channels.name(id).as_str(), "buffer": buffer})
+fn channel_item(engine: &Engine, id: ChannelId, buffer: u32, declared: bool) -> Value {
+    let name = engine.state().catalogue.channels.name(id);
+    json!({"channel": name.as_str(), "buffer": buffer, "declared": declared})
 }
 
 /// An item as it was at its record, restricted to what the caller may see. A bound caller gets no promises at risk
@@ -132,7 +133,7 @@ pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
             location_item(engine, *location, details, services, hours, groups)
         }
         Thing::Group(id, details) => group_item(engine, *id, &details.locations),
-        Thing::Channel(id, details) => channel_item(engine, *id, details.buffer),
+        Thing::Channel(id, details) => channel_item(engine, *id, details.buffer, true),
         Thing::Rule(standing) => crate::subjects::rules::views::standing(engine, standing).1,
         Thing::Transfers(told) => crate::subjects::transfers::views::told(engine, told),
         Thing::NoRule(name) => json!({"rule": name.as_str()}),

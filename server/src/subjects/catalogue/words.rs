@@ -11,7 +11,11 @@ pub static WORDS: Words = Words {
              its former settings.",
             &[("200", "Retired")],
         ),
-        ("GET /v1/channels", "The declared channels.", &[("200", "ChannelPage")]),
+        (
+            "GET /v1/channels",
+            "Channels, by id. `declared=false` lists those that promises created while none was declared, to be declared or retired.",
+            &[("200", "ChannelPage")],
+        ),
         ("GET /v1/channels/{channel}", "Send its `ETag` as `If-Match` of a change.", &[("200", "ChannelView")]),
         (
             "PUT /v1/channels/{channel}",

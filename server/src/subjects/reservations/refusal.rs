@@ -101,11 +101,14 @@ impl Looks {
             return Vec::new();
         }
         let near = location_of(line);
-        let locations = &engine.state().catalogue.locations;
+        let catalogue = &engine.state().catalogue;
         let is_bound = asked.caller.is_bound();
-        let may = |location: LocationId| {
-            !is_bound || asked.caller.may_use_location("location", Some(locations.name(location).as_str())).is_ok()
+        let is_its_own = |location: LocationId| {
+            let name = catalogue.locations.name(location);
+            !is_bound || asked.caller.may_use_location("location", Some(name.as_str())).is_ok()
         };
+        // What a movement made up is offered to nobody.
+        let may = |location: LocationId| !catalogue.is_made_up(location) && is_its_own(location);
         engine.state().alternatives(line.sku, near, line.quantity, self.channel, asked.purpose, TRIED, may)
     }
 }

@@ -211,7 +211,7 @@ pub async fn redraft(State(app): State<App>, PathId(id): PathId, request: Reques
 /// Reserve the units at the sender; from the same `seq` on, they are inbound supply of the receiver.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/ready", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = TransferReadyBody,
+    request_body = Option<TransferReadyBody>,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
         (status = 409, description = "insufficient-stock, or wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
@@ -224,9 +224,8 @@ pub async fn ready(State(app): State<App>, PathId(id): PathId, request: Request)
 
 /// Ship the units.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/ship", tag = "transfers", security(("key" = ["stock"])),
-    params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Required \
-        with `lines`")),
-    request_body = ShipBody,
+    params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Required with `lines`")),
+    request_body = Option<ShipBody>,
     responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request"), (status = 404, description = "not-found"),
         (status = 409, description = "wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn ship(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
@@ -259,9 +258,8 @@ pub async fn receive(State(app): State<App>, PathId(id): PathId, request: Reques
 /// Cancel the transfer, or its outstanding part.
 #[utoipa::path(post, path = "/v1/transfers/{transfer}/cancel", tag = "transfers", security(("key" = ["stock"])),
     params(("transfer" = String, Path, description = "The transfer"), ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = TransferCancelBody,
-    responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request: units is \
-        required while some are in transit"),
+    request_body = Option<TransferCancelBody>,
+    responses((status = 200, description = "The transfer"), (status = 400, description = "invalid-request: units is required while some are in transit"),
         (status = 404, description = "not-found"), (status = 409, description = "wrong-state"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn cancel(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     step(&app, &id, request, |_, known, body: TransferCancelBody| {

@@ -193,7 +193,7 @@ fn chosen(app: &App, named: Option<Vec<String>>) -> Result<Vec<(Name, Arc<Policy
 /// sender again.
 #[utoipa::path(post, path = "/v1/replenishment/run", tag = "transfers", security(("key" = ["stock"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
-    request_body = RunBody,
+    request_body = Option<RunBody>,
     responses((status = 200, description = "The result of the run"), (status = 400, description = "invalid-request, or more cells than replenishment.cells"),
         (status = 409, description = "wrong-state: another run is in progress"), (status = 422, description = "idempotency-mismatch")))]
 pub async fn run(State(app): State<App>, payer: Payer, request: Request) -> Result<Response, Problem> {
