@@ -120,10 +120,10 @@ pub enum Refusal {
         seconds: u64,
     },
     /// The pickup code is wrong.
-    #[error("the pickup code is not this reservation's")]
+    #[error("wrong pickup code for this reservation")]
     WrongPickupCode,
     /// The same idempotency key came with another body.
-    #[error("wrong pickup code for this reservation")]
+    #[error("the idempotency key was used with another body; use a new key")]
     IdempotencyMismatch,
     /// The request exceeds a limit of its channel or its caller.
     #[error("{field}: {asked} is more than {limit}, which is {most}")]

@@ -652,7 +652,7 @@ impl Catalogue {
     }
 
     fn digest_uncounted(&self, sku: SkuId) -> hash::Digest {
-        hash::content::digest(self, Part::Skus, self.skus.digest(sku), &"is untracked")
+        hash::content::digest(self, Part::Skus, self.skus.digest(sku), &"nobody counts it")
     }
 
     /// Journal thread only, inside a fold: a SKU is counted from here on, or is not.

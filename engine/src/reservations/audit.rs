@@ -189,7 +189,7 @@ fn reallocated(books: &mut Books, event: &Reallocated) -> Result<(), String> {
     let mut changes: BTreeMap<(SkuId, LocationId), (i64, Option<CellAfter>)> = BTreeMap::new();
     for moved in &event.moves {
         let (from, to) = ((moved.from.sku, moved.from.location), (moved.to.sku, moved.to.location));
-        let held = books.reservations.get_mut(&id).ok_or("the reservation has expired")?;
+        let held = books.reservations.get_mut(&id).ok_or("the reservation is unknown")?;
         let line = held.lines.get(usize::from(moved.line)).ok_or("it has no such line")?;
         let (line, units) = (*line, moved.quantity);
         if line.key != from || line.present() < units || from.0 != to.0 {
@@ -230,7 +230,7 @@ fn reallocated(books: &mut Books, event: &Reallocated) -> Result<(), String> {
             change.1 = Some(cell);
         }
     }
-    let held = books.reservations.get_mut(&id).ok_or("the reservation has expired")?;
+    let held = books.reservations.get_mut(&id).ok_or("the reservation is unknown")?;
     for line in &event.bound {
         let terms = held.terms.get_mut(usize::from(*line)).ok_or("a line without terms was bound")?;
         if !terms.is_unallocated() {

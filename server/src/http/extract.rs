@@ -313,7 +313,7 @@ pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all("idempotency-key").iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(Problem::invalid("Idempotency-Key", "is there more than once; send one"));
+        return Err(Problem::invalid("Idempotency-Key", "is sent more than once; send one"));
     }
     let text = value.to_str();
     let text = text.ok().filter(|text| !text.contains('\t'));

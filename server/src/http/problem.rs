@@ -188,7 +188,7 @@ impl Slug {
             Self::ReadOnly => (
                 "The server accepts no writes now: its disk is full or failed, or it is shutting down. Reads still \
                  work.",
-                "Try again after Retry-After seconds, with the same idempotency key. If outcome is unknown, the write was under way: the same key tells its result later.",
+                "Try again after Retry-After seconds, with the same idempotency key. If outcome is unknown, the write was in flight: a repeat with the same key returns its result later.",
                 &[("outcome", "unknown, if it is not known whether the write was done")],
             ),
             Self::Overloaded => (

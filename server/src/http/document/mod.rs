@@ -357,7 +357,7 @@ fn view(body: &Value, name: &str, id: &str) -> Option<(String, Value)> {
     if name == "RuleBody" {
         properties
             .insert("in_force".to_owned(), json!({"type": "boolean", "description": "Whether it is in force now"}));
-        let since = json!({"type": "integer", "minimum": 0, "description": "The `seq` since which `active` has its \
+        let since = json!({"type": "integer", "minimum": 0, "description": "The `seq` since which `in_force` has its \
             value"});
         properties.insert("since".to_owned(), since);
     }

@@ -250,7 +250,7 @@ pub async fn get_sku(State(app): State<App>, headers: HeaderMap, PathId(id): Pat
            ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat safe")),
     request_body = words::SkuBody,
     responses((status = 200, body = words::SkuBody), (status = 400, description = "invalid-request"),
-        (status = 409, description = "wrong-state: what keeps `tracked` as it is stands in `held_by`"), (status = 412, description = "stale-version"),
+        (status = 409, description = "wrong-state: `held_by` lists what prevents a change of `tracked`"), (status = 412, description = "stale-version"),
         (status = 422, description = "idempotency-mismatch")))]
 pub async fn put_sku(State(app): State<App>, PathId(id): PathId, request: Request) -> Result<Response, Problem> {
     let name = Name::parse_sku(&id).map_err(|error| Problem::invalid("sku", error))?;

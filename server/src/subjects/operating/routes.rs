@@ -65,7 +65,7 @@ fn warnings(app: &App) -> Vec<serde_json::Value> {
             "idempotency-nearly-full",
             format!(
                 "idempotency.bytes: the caller with the most idempotency keys uses {} of its {}, and all callers {} \
-                 of {}; a caller that has used up its share gets 429 for new keys; raise idempotency.bytes",
+                 of {}; new keys of a caller that has used up its share are refused; raise idempotency.bytes",
                 keys.fullest.keys, keys.fullest.most, keys.keys, keys.most
             ),
         );
