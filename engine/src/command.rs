@@ -1,7 +1,7 @@
-//! What callers ask for, by subject.
+//! Commands by subject.
 //!
-//! A command has passed the edge: its names are valid and, where they were known, interned; its numbers are in range.
-//! What it comes to is decided by the journal thread, in log order. Refusals are data: expected, counted, answered.
+//! The edge has validated a command: its names are valid and interned if known; its numbers are in range. The journal
+//! thread decides it in log order. Refusals are data: expected, counted, answered.
 
 pub use crate::catalogue::command::{ChannelFields, LocationFields, ServiceFields, Setting, SkuFields};
 pub use crate::imports::command::{Row, Rows};
@@ -34,10 +34,10 @@ use crate::state::DurableState;
 use crate::stock::command as stock;
 use crate::supply::command as supply;
 
-/// What is made of the list of subjects that have commands.
+/// Generates the match over all commands from the list of subjects with commands.
 macro_rules! all_commands {
     ($($(#[$doc:meta])* $name:ident($module:ident),)+) => {
-        /// Everything that can be asked of the journal thread, by subject.
+        /// All commands of the journal thread, by subject.
         #[derive(Debug)]
         pub enum Command { $($(#[$doc])* $name(crate::$module::command::Command),)+ }
 
@@ -91,12 +91,12 @@ impl Command {
         reservations::Command::Step(id, step).into()
     }
 
-    /// Counts.
+    /// A list of counts.
     pub fn count(counts: Vec<Count>) -> Self {
         stock::Command::Count(counts).into()
     }
 
-    /// Inbound supply.
+    /// A list of inbound supplies.
     pub fn supply(rows: Vec<SupplyFields>) -> Self {
         supply::Command::Set(rows).into()
     }
@@ -128,26 +128,27 @@ impl From<Put> for Command {
     }
 }
 
-/// A command on the queue.
+/// A command in the queue.
 pub struct Queued {
-    /// What is asked for.
+    /// The command.
     pub command: Command,
-    /// Who asks.
+    /// Its cause.
     pub cause: Option<Box<Cause>>,
-    /// Whom to tell.
+    /// The completion that receives the outcome.
     pub done: Completion,
 }
 
-/// One thing to set, if it still is what the caller saw. What is not said of it stays as it is; a rule is set whole.
+/// One item to set, if it still has the version that the caller saw. Fields that are left out stay; a rule is set
+/// whole.
 #[derive(Debug, Clone)]
 pub struct Put {
-    /// What.
+    /// The item.
     pub what: PutWhat,
-    /// What must hold of it before.
+    /// The precondition.
     pub precondition: Precondition,
 }
 
-/// What to set.
+/// The new content.
 #[derive(Debug, Clone)]
 pub enum PutWhat {
     /// A SKU.
@@ -160,6 +161,6 @@ pub enum PutWhat {
     Channel(Name, ChannelFields),
     /// A rule; `None` removes it.
     Rule(Name, Option<Box<RuleFields>>),
-    /// Something that is no more.
+    /// An item to retire.
     Retire(ThingKind, Name),
 }

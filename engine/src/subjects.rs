@@ -1,9 +1,9 @@
-//! The subjects, each listed once in each list that concerns it.
+//! The lists of subjects: each subject is in every list that concerns it, once.
 //!
-//! A file that is about all subjects says what is made of a list, with a macro whose name it passes: the enum of events,
-//! the enum of commands, which decision a command gets, the durable view, the fold, the draft, the auditor, the checkpoint.
+//! A file that handles all subjects generates code from a list, with a macro whose name it passes: the enum of events,
+//! the enum of commands, the decision of a command, the durable view, the fold, the draft, the auditor, the checkpoint.
 
-/// Passes the subjects that have events to a macro, those of the most frequent events first.
+/// Passes the subjects with events to a macro, those with the most frequent events first.
 macro_rules! events {
     ($make:ident) => {
         $make! {
@@ -17,11 +17,11 @@ macro_rules! events {
             Supply(supply),
             /// Of rules.
             Rules(rules),
-            /// Of demand that was refused.
+            /// Of refused demand.
             Demand(demand),
             /// Of imports.
             Imports(imports),
-            /// Of the answers that keyed requests keep.
+            /// Of kept answers.
             Answers(answers),
             /// Of transfers and of replenishment.
             Transfers(transfers),
@@ -29,7 +29,7 @@ macro_rules! events {
     };
 }
 
-/// Passes the subjects that have commands to a macro.
+/// Passes the subjects with commands to a macro.
 macro_rules! commands {
     ($make:ident) => {
         $make! {
@@ -45,7 +45,7 @@ macro_rules! commands {
             Rules(rules),
             /// Of imports.
             Imports(imports),
-            /// Of demand that was refused.
+            /// Of refused demand.
             Demand(demand),
             /// Of transfers and of replenishment.
             Transfers(transfers),
@@ -53,8 +53,8 @@ macro_rules! commands {
     };
 }
 
-/// Passes to a macro which subjects have records that tell the outcome of their request, and which have not: repeats of
-/// those are answered by an entity, or by what was told.
+/// Passes two lists to a macro: subjects whose records contain the outcome of their request, and the others, whose
+/// repeats are answered by an entity, or by a kept answer.
 macro_rules! outcomes {
     ($make:ident) => {
         $make! {
@@ -64,8 +64,8 @@ macro_rules! outcomes {
     };
 }
 
-/// Passes to a macro which subjects have events that are effects alone, and which keep a store of their own: what nobody
-/// else changes, in the durable view, in the draft, with the auditor and in a checkpoint.
+/// Passes two lists to a macro: subjects whose events are effects alone, and those with their own store, which no other
+/// subject changes: in the durable view, in the draft, in the auditor's books and in a checkpoint.
 macro_rules! stores {
     ($make:ident) => {
         $make! {

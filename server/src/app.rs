@@ -283,8 +283,8 @@ impl App {
                     Begin::Full(share) => {
                         let Share { keys, most, in_flight } = share;
                         let reason = format!(
-                            "idempotency.bytes: this caller keeps {keys} idempotency keys, and has room for {most}; \
-                             a request without a key is taken, or one with a key when older ones are forgotten"
+                            "idempotency.bytes: this caller keeps {keys} idempotency keys, and at most {most} are \
+                             allowed; send the request without a key, or wait until older keys expire"
                         );
                         // Those in flight may yet come to nothing; those that are kept are so for long.
                         let seconds = match keys - in_flight < most {
@@ -297,7 +297,7 @@ impl App {
                         return Err(Failure::Forgotten { seq, oldest });
                     }
                     Begin::Unreadable(seq, error) => {
-                        tracing::error!(seq, %error, "a key's record cannot be read");
+                        tracing::error!(seq, %error, "the record of a key is unreadable");
                         return Err(Failure::Replayed(seq));
                     }
                 }
@@ -306,7 +306,7 @@ impl App {
         let (tx, rx) = oneshot::channel();
         submit(&self.engine, caller.cause(), Box::new(PendingReply(tx)));
         let outcome =
-            traces::write(rx).await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread ended".into())))?;
+            traces::write(rx).await.unwrap_or_else(|_| Err(Failure::Unknown("the journal thread has ended".into())))?;
         Ok(Executed { outcome, replayed: false })
     }
 

@@ -1,4 +1,4 @@
-//! What the caller of a command that sets something is told.
+//! Kept answers of commands that set something.
 
 pub mod event;
 

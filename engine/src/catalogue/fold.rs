@@ -1,4 +1,4 @@
-//! Folding names and what is said of things into the durable view.
+//! Folds names and details into the durable view.
 
 use super::Catalogue;
 use super::details::SkuDetails;
@@ -85,7 +85,7 @@ pub(crate) fn described(writer: &mut Writer, state: &DurableState, at: At<'_>, d
     }
 }
 
-/// A SKU is counted from here on, or is not: a checkpoint may know of it already.
+/// `tracked` changed; a checkpoint may contain the change already.
 fn tracking(writer: &mut Writer, state: &DurableState, seq: Seq, sku: SkuId, tracked: bool) {
     let was = state.catalogue.is_tracked(sku);
     if was && !tracked {
@@ -98,7 +98,7 @@ fn tracking(writer: &mut Writer, state: &DurableState, seq: Seq, sku: SkuId, tra
     state.matrix.row(sku).iter().for_each(|(_, cell)| state.movements.fold_begun(sku, cell.location(), seq));
 }
 
-/// A checkpoint may know of it already.
+/// A checkpoint may contain it already.
 fn retired(writer: &mut Writer, state: &DurableState, seq: Seq, names: &Definitions) {
     let Catalogue { skus, locations, .. } = &state.catalogue;
     for (sku, _) in names.skus.iter().filter(|(sku, _)| !skus.is_retired(*sku)) {

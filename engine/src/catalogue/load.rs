@@ -1,4 +1,4 @@
-//! Loading rows of locations, groups, SKUs, prices and channels.
+//! Loads rows of locations, groups, SKUs, prices and channels.
 
 use std::collections::BTreeMap;
 
@@ -103,7 +103,7 @@ pub(crate) fn skus(
         }
     }
     events.extend(chunks(set, sku_weight, CatalogueEvent::SkusSet));
-    // What a row took back after another is as it was.
+    // A row that restores what an earlier row changed is unchanged.
     tracking.retain(|sku, tracked| *tracked != cx.state.catalogue.is_tracked(*sku));
     events.extend(chunks(tracking.into_iter().collect(), |_| 8, CatalogueEvent::TrackingSet));
 }
@@ -113,7 +113,7 @@ pub(crate) fn prices(cx: &mut Decide<'_>, rows: Vec<(u64, Name, Price)>, loaded:
     let mut set: BTreeMap<SkuId, Vec<Price>> = BTreeMap::new();
     for (line, sku, price) in rows {
         match cx.draft.known_sku(&sku) {
-            // What a price says already stays as it is, also where its channel was never declared.
+            // A price that does not change is accepted, also if its channel was never declared.
             Some(sku) if has_price(cx, sku, &price, &set) => loaded.count::<()>(None),
             Some(sku) => match check_channel(cx, price.channel.as_ref()) {
                 Ok(()) => loaded.count(set_price(cx, sku, price, &mut set)),
@@ -148,7 +148,7 @@ pub(crate) fn channels(
     events.extend(chunks(set.into_iter().collect(), |_| 64, CatalogueEvent::ChannelsSet));
 }
 
-/// Whether a price may be one of a channel; of none, it holds for all.
+/// Whether a price may name this channel; without a channel, it applies to all.
 fn check_channel(cx: &Decide<'_>, channel: Option<&Name>) -> Result<(), Failure> {
     let Some(name) = channel else { return Ok(()) };
     match cx.draft.takes_channel(cx.draft.known_channel(name)) {
@@ -164,7 +164,7 @@ fn has_price(cx: &Decide<'_>, sku: SkuId, price: &Price, set: &BTreeMap<SkuId, V
     }
 }
 
-/// Adds a price, or replaces the one for the same currency, channel and location.
+/// Adds a price, or replaces the one with the same currency, channel and location.
 fn set_price(cx: &Decide<'_>, sku: SkuId, price: Price, set: &mut BTreeMap<SkuId, Vec<Price>>) -> Option<()> {
     let mut prices = set.get(&sku).cloned().unwrap_or_else(|| cx.draft.prices(sku));
     let same = |known: &&mut Price| {
@@ -180,7 +180,7 @@ fn set_price(cx: &Decide<'_>, sku: SkuId, price: Price, set: &mut BTreeMap<SkuId
     Some(())
 }
 
-/// Bytes, roughly, that the hours of a location take in a record.
+/// The approximate size of a location's hours in a record, in bytes.
 fn hours_weight((_, hours): &(LocationId, LocationHours)) -> usize {
     64 + 4 * hours.weekly.iter().flatten().count()
         + hours.special.iter().map(|(_, spans)| 16 + 4 * spans.len()).sum::<usize>()

@@ -1,4 +1,4 @@
-//! Where things are and when people work there: what questions about distance and time need, looked up beforehand.
+//! Locations with position and hours, compiled for questions about distance and time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,20 +12,20 @@ use crate::catalogue::{Catalogue, LocationHours, ServiceDetails};
 use crate::ids::{GroupId, LocationId, Timestamp};
 use crate::reservations::promise::Purpose;
 
-/// A location as questions about distance and time see it.
+/// A location for questions about distance and time.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Where it is, if that is known.
+    /// Its position, if known.
     pub point: Option<Point>,
-    /// Whether customers may fetch orders here.
+    /// Whether customers may pick up orders here.
     pub pickup: bool,
     /// Whether orders are shipped from here.
     pub ship: bool,
-    /// Its clock; UTC where none is known.
+    /// Its time zone; UTC if unknown.
     pub timezone: TimeZone,
-    /// How long people take, and from where they have brought what they lack.
+    /// Its service times, and the source of missing units.
     pub services: Arc<ServiceDetails>,
-    /// When people work.
+    /// Its opening hours.
     pub hours: Arc<BusinessHours>,
 }
 
@@ -35,7 +35,7 @@ pub struct Places {
     by_location: Vec<Place>,
 }
 
-/// The places of now, compiled anew when locations change.
+/// The current locations, compiled again after a change.
 #[derive(Debug, Default)]
 pub struct PlaceTable {
     places: ArcSwap<Places>,
@@ -43,17 +43,17 @@ pub struct PlaceTable {
 }
 
 impl PlaceTable {
-    /// The places of now. Exact at one `seq` when taken inside the durable view.
+    /// The current locations. Exact at one `seq` if read inside the durable view.
     pub fn load(&self) -> Arc<Places> {
         self.places.load_full()
     }
 
-    /// Journal thread only, inside a fold: locations changed.
+    /// Journal thread only, inside a fold: marks that locations changed.
     pub(crate) fn fold(&self) {
         self.stale.store(true, Relaxed);
     }
 
-    /// Journal thread only, at the end of a fold.
+    /// Journal thread only, at the end of a fold: compiles them again.
     pub(crate) fn refresh(&self, catalogue: &Catalogue) {
         if self.stale.swap(false, Relaxed) {
             self.places.store(Arc::new(Places::compile(catalogue)));
@@ -83,13 +83,13 @@ impl Places {
         Self { by_location: (0..catalogue.locations.count()).map(LocationId).map(place).collect() }
     }
 
-    /// One of them.
+    /// One location.
     pub fn get(&self, location: LocationId) -> Option<&Place> {
         self.by_location.get(location.0 as usize)
     }
 
-    /// The day of a location, in its own time, on which people take up an order that comes at `now`: days since
-    /// 1970-01-01. `None` where nobody works there within 31 days.
+    /// The day of a location, in its own time, on which work on an order that arrives at `now` begins: days since
+    /// 1970-01-01. `None` if the location does not open within 31 days.
     pub fn day_of_work(&self, location: LocationId, now: Timestamp) -> Option<i32> {
         match self.get(location) {
             Some(place) => place.hours.day_of_work(&place.timezone, now),
@@ -97,25 +97,25 @@ impl Places {
         }
     }
 
-    /// How many there are.
+    /// The number of locations.
     pub fn count(&self) -> usize {
         self.by_location.len()
     }
 
-    /// All of them, by the order in which they were declared.
+    /// All locations, in the order of their declaration.
     pub fn iter(&self) -> impl Iterator<Item = (LocationId, &Place)> {
         (0..).map(LocationId).zip(&self.by_location)
     }
 }
 
 impl Place {
-    /// When an order that comes at `now` is ready to be fetched: people work on it while they are there, in the store's
-    /// own time. `None` where it would not be ready within 31 days.
+    /// When an order that arrives at `now` is ready for pickup, by the store's own hours. `None` if it would not be
+    /// ready within 31 days.
     pub fn ready_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.hours.after_work(&self.timezone, now, self.services.pickup_minutes)
     }
 
-    /// From where the store may have what it lacks brought, and how many minutes that takes.
+    /// The locations that may send missing units to the store, and the minutes until they arrive.
     pub fn brought_from(&self) -> Option<(GroupId, u32)> {
         self.services.brought_from.map(|brought| (brought.from, brought.minutes))
     }

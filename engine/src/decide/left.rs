@@ -9,7 +9,7 @@ pub(crate) const CHANNELS_MAX: u32 = 1 << 16;
 
 /// A refusal of a name for which no id is left.
 pub(crate) fn no_ids_left(field: &str, limit: u32) -> Failure {
-    Refusal::invalid(field, format!("there are {limit} of these, which is as many as there can be")).into()
+    Refusal::invalid(field, format!("there are {limit} of these, which is the maximum")).into()
 }
 
 pub(crate) fn channels(field: &str) -> Failure {

@@ -1,14 +1,14 @@
-//! The commands of demand that was refused.
+//! The commands of refused demand.
 
 use super::lost_demand::LostDemand;
 use crate::kernel::asked::Asked;
 use crate::reservations::promise::Purpose;
 use crate::state::DurableState;
 
-/// What the engine itself notes of demand.
+/// A command that the engine itself submits.
 #[derive(Debug)]
 pub enum Command {
-    /// Note what was asked for and refused.
+    /// Log refused demand.
     Note(Vec<(Purpose, LostDemand)>),
 }
 

@@ -1,4 +1,4 @@
-//! Noting demand that was refused.
+//! Logs refused demand.
 
 use super::command::Command;
 use super::event::Event;
@@ -15,7 +15,7 @@ pub(crate) fn decide(cx: &mut Decide<'_>, command: Command, _cause: &mut Option<
     }
 }
 
-/// What was asked for and refused becomes part of the log, but for what was asked for through a channel that is gone.
+/// Logs the collected demand, except for channels that no longer exist.
 fn note_lost(cx: &mut Decide<'_>, mut rows: Vec<(Purpose, LostDemand)>) -> Answer {
     let channels = &cx.state.catalogue.channels;
     rows.retain(|(_, row)| channels.is_retired(row.channel) || channels.is_live(row.channel));

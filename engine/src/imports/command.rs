@@ -11,16 +11,16 @@ use crate::state::DurableState;
 use crate::stock::command::Count;
 use crate::supply::command::SupplyFields;
 
-/// What can be asked of imports.
+/// A command of imports.
 #[derive(Debug)]
 pub enum Command {
     /// Load rows of an import. Each chunk is one command; an atomic import is one chunk.
     Load {
         /// The rows.
         rows: Rows,
-        /// Whether one bad row refuses all.
+        /// Whether one wrong row rejects all.
         atomic: bool,
-        /// The end of the import, where this is its last chunk.
+        /// The end of the import, if this is its last chunk.
         finish: Option<Box<Imported>>,
     },
 }
@@ -77,16 +77,16 @@ pub enum Rows {
     Prices(Vec<(u64, Name, Price)>),
     /// Rules.
     Rules(Vec<(u64, Name, RuleFields)>),
-    /// What is to come.
+    /// Inbound supply.
     Supply(Vec<SupplyFields>),
-    /// Channels with their buffers; `None` keeps what is there.
+    /// Channels with their buffers; `None` keeps the current value.
     Channels(Vec<(u64, Name, Option<u32>)>),
-    /// None: the file ended.
+    /// No rows: the file ended.
     None(ImportKind),
 }
 
 impl Rows {
-    /// How many.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         match self {
             Self::Locations(rows) => rows.len(),
@@ -101,25 +101,25 @@ impl Rows {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// One row: its line, what it names, and what it says of it.
+/// One row: its line, the name, and its content.
 #[derive(Debug, Clone)]
 pub struct Row<I, F> {
     /// Line of the file, from 1.
     pub line: u64,
-    /// What it names.
+    /// The name.
     pub id: NameRef<I>,
-    /// What it says.
+    /// The content.
     pub fields: F,
 }
 
 impl Rows {
-    /// Whether SKUs come to be counted by them, or no longer are.
+    /// Whether the rows change `tracked` of a SKU.
     fn set_tracking(&self, state: &DurableState) -> bool {
         let Self::Skus(rows) = self else { return false };
         rows.iter().any(|row| {

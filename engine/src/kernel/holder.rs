@@ -1,20 +1,20 @@
-//! What holds a thing, so that it cannot be retired, or be counted otherwise.
+//! What holds an item, so that it cannot be retired, or its `tracked` cannot change.
 
 use std::fmt;
 
 use crate::ids::ReservationId;
 
-/// Things that are told by name.
+/// The maximum number of names in a list.
 pub(crate) const TOLD_MAX: usize = 20;
 
-/// What holds something: how many of a kind, and some of them by name.
+/// The holders of one kind: their number, and some names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// What they are: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations` or `prices`.
+    /// Their kind: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations` or `prices`.
     pub what: &'static str,
-    /// How many: cells with stock, reservations that are open, supplies that are to come, and so on.
+    /// Their number: cells with stock, open reservations, inbound supplies, and so on.
     pub count: u64,
-    /// Some of them, by name; of cells with stock and supplies, where they are.
+    /// Some names; for cells with stock and supplies, their locations.
     pub some: Vec<String>,
     /// Some of the reservations.
     pub reservations: Vec<ReservationId>,
@@ -26,7 +26,7 @@ impl fmt::Display for Holder {
             "stock" => ("cell with stock", "cells with stock"),
             "quarantine" => ("cell with stock in its quarantine", "cells with stock in its quarantine"),
             "reservations" => ("open reservation", "open reservations"),
-            "supplies" => ("cell to which something is to come", "cells to which something is to come"),
+            "supplies" => ("cell with inbound supply", "cells with inbound supply"),
             other => (other.trim_end_matches('s'), other),
         };
         write!(f, "{} {}", self.count, if self.count == 1 { one } else { many })?;
@@ -39,7 +39,7 @@ impl fmt::Display for Holder {
 }
 
 impl Holder {
-    /// All of them in a sentence.
+    /// All holders in one sentence.
     pub fn all(holders: &[Self]) -> String {
         holders.iter().map(Self::to_string).collect::<Vec<_>>().join(" and ")
     }

@@ -1,4 +1,4 @@
-//! Folding promises and their steps into the durable view.
+//! Folds promises and their steps into the durable view.
 
 use super::deadlines::Deadlines;
 use super::ledger::Shift;
@@ -8,17 +8,17 @@ use crate::hash::{self, Part};
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::state::DurableState;
 
-/// The one writer of reservations, with what it alone needs to know.
+/// The single writer of reservations, with its own state.
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     pub deadlines: Deadlines,
-    /// What the record being folded changes in the ledger.
+    /// Changes of the ledger by the current record.
     shift: Shift,
-    /// Reservations closed since some were last forgotten.
+    /// Reservations closed since the last clean-up.
     closed: usize,
-    /// By channel, the last promise through it since the start; 0 for none.
+    /// For each channel, the last promise through it since the start; 0 for none.
     pub promised_at: Vec<Seq>,
-    /// Whether it is known of any reservation who made it.
+    /// Whether the caller of any reservation is known.
     pub has_owners: bool,
 }
 
@@ -81,14 +81,15 @@ impl Writer {
         state.reservations.insert(reservation);
     }
 
-    /// Forgets closed reservations that have outlived their retention, or are too many,
-    /// a bounded number at a time: some more than were closed meanwhile, so that none pile up.
+    /// Drops closed reservations after their retention or beyond their limit, a bounded number at a time: some more
+    /// than were closed meanwhile, so that they do not accumulate.
     pub(crate) fn forget(&mut self, state: &DurableState, now: Timestamp, closed_before: Timestamp) {
         const AT_A_TIME: usize = 1024;
         if self.closed > 0 {
             state.reservations.leave_to_log();
         }
-        // Bound: a batch closes at most as many as it has commands and expiries. Each costs the same, whatever is kept.
+        // Bound: a batch closes at most as many as it has commands and expiries. Each costs the same, however many are
+        // kept.
         let many = AT_A_TIME + 2 * std::mem::take(&mut self.closed);
         for _ in 0..many {
             if !state.reservations.forget_one(closed_before, now) {
@@ -97,7 +98,7 @@ impl Writer {
         }
     }
 
-    /// Puts back a reservation from a checkpoint. What quotas count comes by itself.
+    /// Restores a reservation from a checkpoint. Quota counts are restored separately.
     pub(crate) fn restore_reservation(&mut self, state: &DurableState, reservation: Reservation) {
         if state.reservations.is_known(reservation.id) {
             return;
@@ -125,7 +126,7 @@ impl Writer {
     }
 }
 
-/// Puts back what a checkpoint knows of a closed reservation.
+/// Restores a closed reservation from a checkpoint.
 pub(crate) fn restore_closed(state: &DurableState, closed: &Closed) {
     if !closed.orders.is_empty() && !state.reservations.is_known(closed.id) {
         state.change_ledger(|ledger| ledger.reopen(&Shift::of_orders(&closed.orders)));

@@ -1,4 +1,4 @@
-//! Why a rule is in force for a cell, and why another is not; found out rule by rule, without the book.
+//! Explains why a rule is in force for a cell, and why another is not; evaluated rule by rule, without the book.
 
 use std::sync::Arc;
 
@@ -8,30 +8,30 @@ use super::rule::OWN_CONDITIONS;
 use crate::ids::{ChannelId, LocationId, SkuId};
 use crate::state::DurableState;
 
-/// A rule that holds for a cell and a channel, and what becomes of it.
+/// A rule that applies to a cell and a channel, and its verdict.
 #[derive(Debug, Clone)]
 pub struct Explained {
     /// The rule.
     pub standing: Arc<StandingRule>,
-    /// What becomes of it.
+    /// Its verdict.
     pub fate: Fate,
 }
 
-/// What becomes of a rule.
+/// The verdict of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It is in force.
     InForce,
-    /// Another comes before it.
+    /// Another rule precedes it.
     LosesTo(Arc<str>),
-    /// The safety stock of the cell's own stock row comes before it.
+    /// The safety stock of the cell's own stock row precedes it.
     LosesToOwn,
-    /// Its date has not come, or is over.
+    /// Its start is in the future, or its end in the past.
     NotNow,
 }
 
 impl DurableState {
-    /// The rules that hold for `channel` in the cell of `sku` at `location`, kind by kind, best first.
+    /// The rules that apply to `channel` in the cell of `sku` at `location`, by kind, best first.
     ///
     /// Exact at one `seq` inside the durable view.
     pub fn explain(&self, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> Vec<Explained> {
@@ -40,7 +40,7 @@ impl DurableState {
         explain(rules, own, |standing| self.holds(standing, sku, location, channel))
     }
 
-    /// Whether the conditions of a rule hold.
+    /// Whether the conditions of a rule match.
     fn holds(&self, standing: &StandingRule, sku: SkuId, location: LocationId, channel: Option<ChannelId>) -> bool {
         let conditions = &standing.rule.conditions;
         let catalogue = &self.catalogue;

@@ -1,4 +1,4 @@
-//! Folding rules into the durable view.
+//! Folds rules into the durable view.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ fn digest_all(state: &DurableState, ids: &BTreeSet<RuleId>) -> Sums {
     sums
 }
 
-/// Folds what changes rules.
+/// Folds a change of rules.
 fn rehash(state: &DurableState, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
     let before = digest_all(state, ids);
     fold();
@@ -48,7 +48,7 @@ fn rehash(state: &DurableState, ids: &BTreeSet<RuleId>, fold: impl FnOnce()) {
     }
 }
 
-/// Puts back a rule from a checkpoint.
+/// Restores a rule from a checkpoint.
 pub(crate) fn restore(state: &DurableState, id: RuleId, standing: Option<StandingRule>) {
     rehash(state, &BTreeSet::from([id]), || state.rules.restore(id, standing));
 }

@@ -39,7 +39,7 @@ pub(crate) fn all_known(
         Some((told, rest)) if !rest.is_empty() => format!(", and so are {} and more", told.join(", ")),
         _ => format!(", and so are {}", others.join(", ")),
     };
-    let reason = format!("{name} is unknown{others}; a rule names what there is, so declare it first");
+    let reason = format!("{name} is unknown{others}; a rule can only name what exists, so declare it first");
     Err(Refusal::invalid(field, reason))
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn all_known(
 pub(crate) fn each_known<I>(field: &str, names: &[Name], id: impl Fn(&Name) -> Option<I>) -> Result<Vec<I>, Refusal> {
     let id = |(at, name): (usize, &Name)| {
         id(name).ok_or_else(|| {
-            let reason = format!("{name} is unknown; a rule names what there is, so declare it first");
+            let reason = format!("{name} is unknown; a rule can only name what exists, so declare it first");
             Refusal::invalid(format!("{field}[{at}]"), reason)
         })
     };

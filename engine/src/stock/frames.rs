@@ -1,4 +1,4 @@
-//! What a checkpoint holds of stock.
+//! The frames of stock in a checkpoint.
 
 use std::io;
 
@@ -12,21 +12,21 @@ use crate::matrix::CellId;
 use crate::state::DurableState;
 
 tagged! {
-    /// A piece of it.
+    /// A frame.
     pub enum Frame {
-        /// Cells, and when each was counted.
+        /// Cells, and the time of each one's last count.
         6 => Cells(Vec<(CellAfter, Timestamp)>),
-        /// Movements as formats 1 to 4 have them.
+        /// Movements in formats 1 to 4.
         7 => Movements(Vec<((SkuId, LocationId), RecentV1)>),
         /// Movements since the last counts.
         25 => Recent(Vec<((SkuId, LocationId), Recent)>),
     }
 }
 
-/// Saves cells and movements; tells how many cells there are.
+/// Saves cells and movements; returns the number of cells.
 ///
 /// # Errors
-/// What `put` said.
+/// An error of `put`.
 pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Result<()>) -> io::Result<u64> {
     let mut cells = 0;
     let mut pending = Vec::new();
@@ -36,7 +36,7 @@ pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Resul
             .read(|| state.matrix.row(sku).iter().map(|(id, cell)| (cell.location(), id)).collect::<Vec<_>>());
         ids.sort_unstable();
         for chunk in ids.chunks(ITEMS_PER_FRAME) {
-            // Each cell whole: its words belong together.
+            // Each cell as a whole: its words belong together.
             let (_, copied) = state.view.read(|| {
                 let copy = |(location, id): &(LocationId, CellId)| {
                     let cell = state.matrix.cell(*id);
@@ -57,7 +57,7 @@ pub(crate) fn save(state: &DurableState, put: &mut dyn FnMut(Frame) -> io::Resul
     Ok(cells)
 }
 
-/// Puts a piece back.
+/// Restores a frame.
 pub(crate) fn restore(writer: &mut Writer, state: &DurableState, frame: Frame) {
     match frame {
         Frame::Cells(cells) => {

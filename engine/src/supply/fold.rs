@@ -1,4 +1,4 @@
-//! Folding inbound supply into the durable view.
+//! Folds inbound supply into the durable view.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::hash::{self, Part};
 use crate::ids::{LocationId, Name, SkuId};
 use crate::state::DurableState;
 
-/// Folds what a record says of supply. Bounded by the supplies that it names.
+/// Folds the supplies of a record. Bounded by their number.
 pub(crate) fn inbound(state: &DurableState, at: At<'_>, inbound: Inbound<'_>) {
     let named: BTreeSet<(SkuId, LocationId, &Name)> = match inbound {
         Inbound::Set(rows) => rows.iter().map(|row| (row.cell.sku, row.cell.location, &row.name)).collect(),
@@ -31,7 +31,7 @@ pub(crate) fn digest(state: &DurableState, sku: SkuId, location: LocationId, sup
     hash::content::digest(&state.catalogue, Part::Supply, state.catalogue.place(sku, location).word(), supply)
 }
 
-/// Puts back a supply that a checkpoint holds.
+/// Restores a supply from a checkpoint.
 pub(crate) fn restore(state: &DurableState, sku: SkuId, location: LocationId, supplies: &[Supply]) {
     state.change_ledger(|ledger| ledger.restore_supply(sku, location, supplies));
     let digests = supplies.iter().map(|supply| digest(state, sku, location, supply));

@@ -1,4 +1,4 @@
-//! Reading what is to come: how much of it may be ordered, who waits for it, and which promises are at risk.
+//! Reads inbound supply: how many units may be ordered, the backorders, and the promises at risk.
 
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::RwLockReadGuard;
@@ -10,41 +10,41 @@ use crate::state::DurableState;
 use crate::stock::lens::CellView;
 use crate::supply::{Supply, SupplyOutlook, Waiting};
 
-/// Promises at risk that are told of one cell.
+/// The maximum number of listed promises at risk of one cell.
 pub const AT_RISK_TOLD_MAX: usize = 1000;
 
-/// Where a list of cells goes on, where it does.
+/// The next cell of a list, if there is one.
 pub type After = Option<(SkuId, LocationId)>;
 
-/// What is to come to a cell, as a channel sees it.
+/// The inbound supply of a cell, for a channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coming {
-    /// Units of dated supply, whoever waits for them.
+    /// Units of dated supply, backorders included.
     pub incoming: u64,
-    /// Units that the channel may be promised, sooner or later: available now, and what of supply and allowances nobody
-    /// waits for. As with `available`, quotas are told by the refusal alone.
+    /// Units that the channel may be promised, now or later: available units, plus supply and allowances without
+    /// backorders. As with `available`, only a refusal reports quotas.
     pub orderable: u64,
-    /// Whether it is not sold yet.
+    /// Whether sales have not begun.
     pub is_preorder: bool,
 }
 
-/// A cell to which something is to come, or for which somebody waits.
+/// A cell with inbound supply or backorders.
 #[derive(Debug, Clone)]
 pub struct Expected {
     /// The SKU.
     pub sku: SkuId,
-    /// Where.
+    /// The location.
     pub location: LocationId,
-    /// What is to come, the earliest first.
+    /// The supplies, the earliest first.
     pub supplies: Vec<Supply>,
-    /// Units that are waited for.
+    /// Units of backorders.
     pub waiting: u64,
-    /// Promises at risk, in the order in which they were made.
+    /// Promises at risk, in the order of their creation.
     pub at_risk: Vec<Waiting>,
 }
 
 impl DurableState {
-    /// What is to come to each of `cells`, as `channel` sees it at `now`; empty where nothing is to come anywhere.
+    /// The inbound supply of each of `cells`, for `channel` at `now`; empty if there is no inbound supply at all.
     ///
     /// Exact at one `seq` inside the durable view.
     pub fn coming(&self, cells: &[CellView], channel: Option<ChannelId>, now: Timestamp) -> Vec<Coming> {
@@ -58,7 +58,7 @@ impl DurableState {
         }
     }
 
-    /// What it takes to tell what is to come; none where nothing is to come anywhere.
+    /// The data for that; `None` if there is no inbound supply at all.
     ///
     /// Exact at one `seq` inside the durable view.
     pub(crate) fn prospects<'a>(
@@ -72,7 +72,7 @@ impl DurableState {
         (allows || has_outlooks).then_some(Prospects { state: self, book, channel, now, allows, has_outlooks })
     }
 
-    /// What is to come to one cell, and who waits for it; none where nothing is.
+    /// The inbound supply and the backorders of one cell; `None` if it has neither.
     pub fn expected_at(&self, sku: SkuId, location: LocationId) -> Option<Expected> {
         let ledger = self.ledger();
         ledger.outlook(sku, location).map(|outlook| Expected {
@@ -84,10 +84,9 @@ impl DurableState {
         })
     }
 
-    /// Up to `limit` cells to which something is to come or for which somebody waits, of a SKU and at a location where
-    /// those are named, from the one after `after`; and the last cell looked at where there may be more. Each cell is
-    /// exact by itself, and nothing that came after the `seq` is missing. Looks at [`OUTLOOKS_PER_PAGE`] cells at the
-    /// most, so a page may be short.
+    /// Up to `limit` cells with inbound supply or backorders, of a SKU and at a location if those are given, after the
+    /// cell `after`; and the last examined cell if there may be more. Each cell is exact, and the page includes
+    /// everything up to the `seq`. Examines at most [`OUTLOOKS_PER_PAGE`] cells, so a page may be short.
     pub fn expected(
         &self,
         sku: Option<SkuId>,
@@ -101,7 +100,7 @@ impl DurableState {
             return (seq, self.expected_at(sku, location).filter(|_| is_next).into_iter().collect(), None);
         }
         let (mut looks, mut found): (usize, Vec<Expected>) = (0, Vec::new());
-        // A SKU's cells stand together.
+        // The cells of a SKU are adjacent.
         let mut at = after.max(sku.and_then(|sku| Some((SkuId(sku.0.checked_sub(1)?), LocationId(u32::MAX)))));
         // Bound: `OUTLOOKS_PER_PAGE`.
         loop {
@@ -129,42 +128,42 @@ impl DurableState {
         }
     }
 
-    /// Up to `limit` cells with promises that wait and are at risk, in order, from the one after `after`.
+    /// Up to `limit` cells with backorders at risk, in order, after the cell `after`.
     pub(crate) fn risky_after(&self, after: After, limit: usize) -> Vec<(SkuId, LocationId)> {
         let from = (after.map_or(Unbounded, Excluded), Unbounded);
         self.ledger().risky().range(from).take(limit).copied().collect()
     }
 
-    /// Up to `limit` promises of a cell that wait and are at risk, in their order.
+    /// Up to `limit` backorders of a cell that are at risk, in queue order.
     pub(crate) fn waits_at_risk(&self, sku: SkuId, location: LocationId, limit: usize) -> Vec<Waiting> {
         self.ledger().outlook(sku, location).map(|outlook| risks(outlook, limit)).unwrap_or_default()
     }
 }
 
-/// What is to come, as a channel sees it.
+/// Inbound supply, for a channel.
 pub(crate) struct Prospects<'a> {
     state: &'a DurableState,
     book: &'a Book,
     channel: Option<ChannelId>,
     now: Timestamp,
-    /// Whether more than what is there may be ordered anywhere.
+    /// Whether more units than those on hand may be ordered anywhere.
     allows: bool,
     has_outlooks: bool,
 }
 
 impl<'a> Prospects<'a> {
-    /// The ledger, where anything in it is to come; a fold waits for whoever holds it.
+    /// The ledger, if it has inbound supply; a fold waits for its holder.
     pub fn ledger(&self) -> Option<RwLockReadGuard<'a, Ledger>> {
         self.has_outlooks.then(|| self.state.ledger())
     }
 
-    /// What is to come to a cell.
+    /// The inbound supply of a cell.
     pub fn of(&self, ledger: Option<&Ledger>, cell: &CellView) -> Coming {
         let Self { book, channel, now, .. } = *self;
         let catalogue = &self.state.catalogue;
         let (sku, location, available) = (cell.sku, cell.location, u64::from(cell.available));
         let outlook = ledger.and_then(|ledger| ledger.outlook(sku, location));
-        // Nothing is to come of what nobody counts, and nobody waits for it.
+        // An untracked SKU has neither inbound supply nor backorders.
         if (outlook.is_none() && !self.allows) || !cell.is_tracked() {
             return Coming { orderable: available, ..Coming::default() };
         }
@@ -182,14 +181,14 @@ impl<'a> Prospects<'a> {
 }
 
 impl Coming {
-    /// The same with what is to come to another location of a group.
+    /// The same, plus the inbound supply of another location of a group.
     pub(crate) fn and(self, other: Self) -> Self {
         let Self { incoming, orderable, is_preorder } = self;
         Self { incoming: incoming + other.incoming, orderable: orderable + other.orderable, is_preorder }
     }
 }
 
-/// Those at risk who wait for a cell, up to `limit`.
+/// The backorders of a cell that are at risk, up to `limit`.
 pub(crate) fn risks(outlook: &SupplyOutlook, limit: usize) -> Vec<Waiting> {
     match outlook.has_risks() {
         true => outlook.waits().map(|(_, waiting)| waiting).filter(|waiting| waiting.at_risk).take(limit).collect(),
@@ -197,8 +196,8 @@ pub(crate) fn risks(outlook: &SupplyOutlook, limit: usize) -> Vec<Waiting> {
     }
 }
 
-/// Cells looked at for one page.
+/// Cells examined for one page.
 pub const OUTLOOKS_PER_PAGE: usize = 65_536;
 
-/// Cells looked at under one hold of the ledger, for which a fold waits.
+/// Cells examined under one hold of the ledger, for which a fold waits.
 const OUTLOOKS_PER_HOLD: usize = 1024;

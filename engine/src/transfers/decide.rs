@@ -91,10 +91,12 @@ fn content(cx: &Decide<'_>, fields: &Fields) -> Result<Content, Failure> {
     let place = |field: &str, name: &Name| cx.draft.known_location(name).ok_or_else(|| unknown(field, name));
     let (from, to) = (place("from", &fields.from)?, place("to", &fields.to)?);
     if from == to {
-        return Err(Refusal::invalid("to", "is the place that it leaves").into());
+        return Err(Refusal::invalid("to", "is the location that it leaves; name another one").into());
     }
     if cx.draft.is_quarantine(to) {
-        return Err(Refusal::invalid("to", "is a quarantine: goods come to it by damage and returns").into());
+        return Err(
+            Refusal::invalid("to", "is a quarantine, which only damage and returns reach; name its location").into()
+        );
     }
     let mut seen = BTreeSet::new();
     let mut lines = Vec::with_capacity(fields.lines.len());
@@ -155,7 +157,7 @@ fn promise(
     cause: &Option<Box<Cause>>,
 ) -> Result<Readied, Failure> {
     if expected_at.is_some_and(|date| date <= cx.draft.now) {
-        return Err(Refusal::invalid("expected_at", "is not in the future").into());
+        return Err(Refusal::invalid("expected_at", "is not in the future; choose a later time").into());
     }
     for (at, (sku, _)) in content.lines.iter().enumerate() {
         cx.refuse_uncounted(*sku, &|field| format!("lines[{at}].{field}"))?;
@@ -260,7 +262,9 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
             let (Some(line), Some(units)) =
                 (number.and_then(|at| known.lines.get(at)), number.and_then(|at| leaves.get_mut(at)))
             else {
-                return Err(Refusal::invalid(format!("lines[{at}].sku"), "is not in this transfer").into());
+                return Err(
+                    Refusal::invalid(format!("lines[{at}].sku"), "is not in this transfer; leave it out").into()
+                );
             };
             if *units > 0 || *quantity > line.reserved {
                 let reason = format!("is more than the {} that are reserved; name each SKU once", line.reserved);
@@ -270,7 +274,7 @@ fn ship(cx: &mut Decide<'_>, asked: &Ship, cause: &mut Option<Box<Cause>>) -> De
         }
     }
     if leaves.iter().all(|units| *units == 0) {
-        return Err(Refusal::invalid("lines", "nothing leaves; cancel the transfer instead").into());
+        return Err(Refusal::invalid("lines", "selects no units; cancel the transfer instead").into());
     }
     // What a count made since knows to be gone moves no stock any more, and is only given back.
     let mut taken: Vec<(u16, u32)> = Vec::new();
@@ -359,7 +363,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         return Err(in_state(&known));
     }
     if asked.reference.is_some() && known.references.len() >= REFERENCES_MAX {
-        let reason = format!("is one more than the {REFERENCES_MAX} that a transfer keeps; close it");
+        let reason = format!("is one more than the {REFERENCES_MAX} references of a transfer; close it");
         return Err(Refusal::invalid("reference", reason).into());
     }
     let told_at = told_at(cx, asked.occurred_at)?;
@@ -370,12 +374,12 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         let sku = cx.draft.known_sku(name).ok_or_else(|| unknown(&field("sku"), name))?;
         cx.refuse_uncounted(sku, &field)?;
         if arrived.iter().any(|other| other.sku == sku) {
-            return Err(Refusal::invalid(field("sku"), "is named twice").into());
+            return Err(Refusal::invalid(field("sku"), "is named twice; name it once").into());
         }
         let others = arrived.iter().filter(|other| usize::from(other.line) >= known.lines.len()).count();
         let number = known.lines.iter().position(|line| line.sku == sku).unwrap_or(known.lines.len() + others);
         if number >= LINES_MAX {
-            let reason = format!("is one more than the {LINES_MAX} lines of a transfer");
+            let reason = format!("is one more than the {LINES_MAX} lines of a transfer; leave it out");
             return Err(Refusal::invalid(field("sku"), reason).into());
         }
         let line = known.lines.get(number);
@@ -384,7 +388,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         let surplus = came.saturating_sub(outstanding);
         // So the sums of a line stay what they are.
         if line.map_or(0, |line| line.surplus).saturating_add(surplus) > UNITS_MAX || came > 2 * UNITS_MAX {
-            return Err(Refusal::invalid(field("quantity"), "is more than a transfer can hold").into());
+            return Err(Refusal::invalid(field("quantity"), "is more than a transfer can hold; send less").into());
         }
         arrived.push(Arrived { line: number as u16, sku, received: *quantity, damaged: *damaged, surplus, missing: 0 });
     }
@@ -414,7 +418,7 @@ fn take_in(cx: &mut Decide<'_>, asked: &Receive, cause: &mut Option<Box<Cause>>)
         }
     }
     if arrived.is_empty() {
-        return Err(Refusal::invalid("lines", "nothing arrives; close it, or cancel the transfer").into());
+        return Err(Refusal::invalid("lines", "has no units; close the transfer, or cancel it").into());
     }
     let (receipt, wanted) = rows.receive(cx);
     // What is to come is what is outstanding: damaged units, and those that are given up, come no more.
@@ -473,7 +477,7 @@ fn cancel(cx: &mut Decide<'_>, name: &Name, units: Option<Units>, cause: &mut Op
         }
         TransferState::InTransit | TransferState::PartiallyReceived => {
             let units = units.ok_or_else(|| {
-                let reason = "is needed while units are on their way: \"returned\" or \"written_off\"";
+                let reason = "is required while units are in transit: \"returned\" or \"written_off\"";
                 Refusal::invalid("units", reason)
             })?;
             let supply = known.supply_name();

@@ -155,12 +155,12 @@ fn tills_note_it_and_nobody_books_stock_of_it() {
     }
     let back = shop.movement(MovementKind::ReturnDamaged, "GIFT", "s1", 1);
     let (field, reason) = refused(shop.try_move(vec![back]).unwrap_err());
-    assert!(field == "movements[0].condition" && reason.contains("leave condition out"), "{field}: {reason}");
+    assert!(field == "movements[0].condition" && reason.contains("must be left out"), "{field}: {reason}");
     assert_eq!(shop.level("TEE", "s1"), level(5, 0), "all or nothing");
     let (field, reason) = refused(shop.try_count("GIFT", "s1", 3, None).unwrap_err());
     assert_eq!(
         (field.as_str(), reason.as_str()),
-        ("counts[0].sku", "GIFT is not counted; set tracked to true to count it")
+        ("counts[0].sku", "GIFT is untracked; set tracked to true to count its units")
     );
     let (field, _) = refused(shop.try_supply("PO", "GIFT", "s1", 3, 60).unwrap_err());
     assert_eq!(field, "supplies[0].sku");

@@ -1,4 +1,4 @@
-//! What callers were told, and what came of holding it against the log.
+//! Answers of callers, and the result of comparing them with the log.
 
 /// SKU and location.
 pub type Cell = (String, String);
@@ -6,12 +6,12 @@ pub type Cell = (String, String);
 /// On hand and reserved.
 pub type Level = (i64, i64);
 
-/// What a caller was told.
+/// An answer.
 #[derive(Debug)]
 pub(crate) enum Answer {
     /// The cells at that `seq`.
     Read(u64, Vec<(Cell, Level)>),
-    /// A record of this kind, about this reservation, or about cells that are like this after it.
+    /// A record of this kind, about this reservation, or about cells with these levels after it.
     Wrote(u64, &'static str, Option<String>, Vec<(Cell, Level)>),
 }
 
@@ -24,13 +24,13 @@ impl Answer {
     }
 }
 
-/// What was held against the log.
+/// The result of the comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Findings {
     /// Records of the log.
     pub records: u64,
-    /// Writes that were answered, each with a record of its own.
+    /// Answered writes, each with its own record.
     pub writes: u64,
-    /// Reads that were the cells at their `seq`.
+    /// Reads that match the cells at their `seq`.
     pub reads: u64,
 }

@@ -1,5 +1,5 @@
-//! Many sockets, each tracking a few SKUs of many, while reservations go on: how long from acknowledgement to frame, what
-//! a socket costs, and how many frames a second there are when all track one SKU.
+//! Many sockets, each tracking a few SKUs of many, during reservations: the time from acknowledgement to frame, the
+//! cost of a socket, and the frames a second if all track one SKU.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::{resident, stock};
 use crate::server::Server;
 use anaquel_seeds::Numbers;
 
-/// What to measure.
+/// The parameters.
 #[derive(Debug, Clone, Copy)]
 pub struct FanoutPlan {
     /// Subscribers.
@@ -28,7 +28,7 @@ pub struct FanoutPlan {
 /// Measures, and prints a row of a table.
 ///
 /// # Errors
-/// The server, or a socket, did not do as it should.
+/// The server, or a socket, failed.
 pub fn run(binary: &Path, data: &Path, plan: FanoutPlan) -> anyhow::Result<()> {
     let server = Server::start(binary, data, &[])?;
     stock(&mut server.client(), plan.skus, 1, 1_000_000)?;
@@ -43,7 +43,7 @@ pub fn run(binary: &Path, data: &Path, plan: FanoutPlan) -> anyhow::Result<()> {
         .await?;
         let gathered = started.elapsed();
         let a_socket = (resident(server.pid())?.saturating_sub(before)) / plan.sockets as u64;
-        // The first seconds are not counted: threads wake up, caches fill.
+        // The first seconds do not count: threads wake up, caches fill.
         reserve_unrecorded(&server, plan).await?;
         let after_warm_up = reserved(&server, plan).await?;
         swarm.record();

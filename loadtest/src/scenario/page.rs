@@ -1,4 +1,4 @@
-//! The report as one page: no script, no style sheet, no picture from elsewhere.
+//! The report as one page without scripts, style sheets or images from elsewhere.
 
 use std::fmt::Write;
 
@@ -40,7 +40,7 @@ struct Series {
     points: Vec<(f64, f64)>,
 }
 
-/// Whether a plot's values are told by their magnitude.
+/// Whether a plot has a logarithmic scale.
 #[derive(Clone, Copy, PartialEq)]
 enum Scale {
     Linear,
@@ -110,7 +110,7 @@ fn table(rows: &[KindRow]) -> String {
     text
 }
 
-/// Lines over one axis, from nothing (or the power of ten below the least) to the most.
+/// Lines over one axis, from 0 (or the power of ten below the minimum) to the maximum.
 fn plot(title: &str, across: &str, scale: Scale, series: &[Series]) -> String {
     let points = || series.iter().flat_map(|of| &of.points);
     let last = points().map(|(x, _)| *x).fold(1.0, f64::max);

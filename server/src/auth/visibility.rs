@@ -1,5 +1,5 @@
-//! What a caller sees: the rules, channels and prices that concern them, and numbers only where one of their channels is
-//! told them.
+//! What a caller may see: the rules, channels and prices that concern the caller, and numbers only if one of the
+//! caller's channels gets numbers.
 
 use anaquel_engine::Engine;
 use anaquel_engine::event::CellAfter;
@@ -12,27 +12,27 @@ use serde_json::Value;
 use crate::auth::caller::Caller;
 use crate::http::problem::Problem;
 
-/// What somebody sees.
+/// What a caller may see.
 pub struct Sight<'a> {
     engine: &'a Engine,
-    /// The only channels that they speak for; any, if none.
+    /// The only channels of the caller; all, if empty.
     channels: Option<Vec<ChannelId>>,
-    /// The names of those.
+    /// The names of these channels.
     names: &'a [String],
-    /// The only locations that they act at; any, if none.
+    /// The only locations of the caller; all, if empty.
     locations: Option<Vec<LocationId>>,
-    /// As whom they look at stock; empty for those who keep it, and are told numbers.
+    /// The channels through which the caller looks at stock; empty for stock keepers, who get numbers.
     looks_as: Vec<Option<ChannelId>>,
 }
 
 impl<'a> Sight<'a> {
-    /// What a caller sees where no channel is named: who is bound to channels sees what those see.
+    /// The view of a caller that names no channel: a bound caller sees what its channels see.
     pub fn of(engine: &'a Engine, caller: &'a Caller) -> Self {
         let catalogue = &engine.state().catalogue;
         let identity = caller.principal.as_ref().map(|principal| principal.identity.as_ref());
         let names = identity.map_or(&[][..], |identity| &identity.channels);
         let places = identity.map_or(&[][..], |identity| &identity.locations);
-        // A name that nobody declared yet is bound to all the same: to nothing.
+        // A name that is not declared yet still binds: to nothing.
         let channels: Vec<_> = names.iter().filter_map(|name| catalogue.channels.id(name)).collect();
         let locations = places.iter().filter_map(|name| catalogue.locations.id(name)).collect();
         let looks_as = names.iter().map(|name| catalogue.channels.id(name)).collect();
@@ -45,28 +45,28 @@ impl<'a> Sight<'a> {
         }
     }
 
-    /// What is seen by a channel, or by nobody in particular.
+    /// The view of a channel, or without a channel.
     pub fn as_channel(engine: &'a Engine, channel: Option<ChannelId>) -> Self {
         Self { engine, channels: None, names: &[], locations: None, looks_as: vec![channel] }
     }
 
-    /// What is seen of everything.
+    /// The view without any restriction.
     pub fn everything(engine: &'a Engine) -> Self {
         Self { engine, channels: None, names: &[], locations: None, looks_as: Vec::new() }
     }
 
-    /// Whether everything is seen.
+    /// Whether the view has no restriction.
     pub fn is_free(&self) -> bool {
         self.channels.is_none() && self.locations.is_none()
     }
 
-    /// Whether a channel is the caller's own, or they are bound to none.
+    /// Whether the caller may use a channel.
     pub fn has_channel(&self, name: &str) -> bool {
         self.channels.is_none() || self.names.iter().any(|own| own == name)
     }
 
-    /// Whether a rule concerns the caller: it names one of their channels, or none; and it may hold at one of their
-    /// locations.
+    /// Whether a rule concerns the caller: the rule names one of the caller's channels, or none; and it can apply at
+    /// one of the caller's locations.
     pub fn concerns(&self, rule: &Rule) -> bool {
         let (conditions, catalogue) = (&rule.conditions, &self.engine.state().catalogue);
         let of_channel = |own: &Vec<ChannelId>| {
@@ -82,8 +82,7 @@ impl<'a> Sight<'a> {
         self.channels.as_ref().is_none_or(of_channel) && self.locations.as_ref().is_none_or(at_place)
     }
 
-    /// Takes out of a rule's answer what is not the caller's: the names of other channels that it holds for, too, and of a
-    /// rule that it loses to.
+    /// Removes from a rule's answer the names of other channels, also those of a rule that it loses to.
     pub fn trim(&self, mut item: Value) -> Value {
         if self.channels.is_some()
             && let Some(Value::Array(channels)) = item.get_mut("channels")
@@ -101,13 +100,13 @@ impl<'a> Sight<'a> {
         item
     }
 
-    /// Whether a band may be all that is told of some cell: of none, where no rule tells bands, or to who keeps stock.
+    /// Whether some cell may be shown only as a band; false if no rule shows bands, or for stock keepers.
     pub fn has_bands(&self) -> bool {
         !self.looks_as.is_empty() && self.engine.state().rules.book().has_bands()
     }
 
-    /// How much of a SKU there is at a location, for who is told that alone; none for who is told numbers. Of several
-    /// channels, the one that is told most counts.
+    /// The band of a SKU at a location, for a caller who gets only bands; `None` for a caller who gets numbers. Of
+    /// several channels, the one with the most detail counts.
     pub fn band_alone(&self, sku: SkuId, location: LocationId) -> Option<Band> {
         let state = self.engine.state();
         if !self.has_bands() {
@@ -127,7 +126,7 @@ impl<'a> Sight<'a> {
         band
     }
 
-    /// Leaves out of a refusal the rules that do not concern the caller.
+    /// Removes from a refusal the rules that do not concern the caller.
     pub fn hide_rules(&self, mut problem: Problem) -> Problem {
         if self.is_free() {
             return problem;
@@ -143,7 +142,7 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// Whether the channel of a reservation is told the numbers of all that it is for.
+/// Whether the channel of a reservation gets numbers for all its lines.
 pub fn tells_numbers(engine: &Engine, reservation: &Reservation) -> bool {
     let mut lines = reservation.lines.iter();
     lines.all(|line| engine.state().tells_numbers(line.sku, Some(reservation.channel)))

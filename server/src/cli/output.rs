@@ -1,14 +1,13 @@
-//! Standard output, as long as somebody reads it.
+//! Standard output; a closed pipe ends the process quietly.
 
 use std::io::{self, ErrorKind, Stdout, Write};
 
-/// What a program ends with that whoever read its output has left: 128 and SIGPIPE.
+/// The exit code if the reader of the output closed the pipe: 128 and SIGPIPE.
 const READER_LEFT: i32 = 141;
 
-/// Standard output; `anaquel export skus | head` ends with `head`, and says nothing of it.
+/// Standard output. `anaquel export skus | head` ends together with `head`, without a message.
 pub struct Output(Stdout);
 
-/// Standard output.
 pub fn output() -> Output {
     Output(io::stdout())
 }
@@ -30,7 +29,7 @@ impl Write for Output {
     }
 }
 
-/// The same for what is printed by `println!`, which panics.
+/// The same for `println!`, which panics if the pipe is closed.
 pub fn end_with_the_reader() {
     let tell = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

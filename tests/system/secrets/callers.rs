@@ -1,6 +1,7 @@
 //! What another caller has is not shown, and no host name reads anything that the server does not answer to.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use anaquel_loadtest::client::Client;

@@ -52,7 +52,12 @@ macro_rules! names {
             ///
             /// # Errors
             /// Names `field` and the limit: there are as many such names as there may be, or the caller has its share.
-            pub fn $make_up(&mut self, name: &NameRef<$id>, by: u64, field: &dyn Fn() -> String) -> Result<$id, Failure> {
+            pub fn $make_up(
+                &mut self,
+                name: &NameRef<$id>,
+                by: u64,
+                field: &dyn Fn() -> String,
+            ) -> Result<$id, Failure> {
                 let registry = &self.state.catalogue.$field;
                 let name = match name {
                     NameRef::Known(id) if stands(registry, *id) => return Ok(*id),
@@ -67,7 +72,11 @@ macro_rules! names {
                 let refuses: fn(&NameSettings) -> bool = $refuses;
                 if refuses(&self.names) {
                     let kind = stringify!($field);
-                    let reason = format!("{name} is not declared, and {kind}.undeclared is \"refuse\"; declare it ({})", $remedy);
+                    let reason = format!(
+                        "{name} is not declared, and {kind}.undeclared is \"refuse\"; declare it \
+                        ({})",
+                        $remedy
+                    );
                     return Err(Refusal::invalid(field(), reason).into());
                 }
                 let (all, own) = self.state.catalogue.$field.made_up(by);
@@ -79,8 +88,8 @@ macro_rules! names {
                 if left == 0 || (by != 0 && own >= left) {
                     let whose = if left == 0 { "all callers together have" } else { "this caller has its share of" };
                     let reason = format!(
-                        "{name} is not declared, and {whose} the {limit} names of limits.{} that may be made up; declare \
-                         it ({})",
+                        "{name} is not declared, and {whose} the {limit} undeclared names that limits.{} allows; \
+                         declare it ({})",
                         $setting, $remedy
                     );
                     return Err(Refusal::invalid(field(), reason).into());

@@ -44,7 +44,8 @@ pub(super) fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
                 Place::Group(group) => format!("in {group}"),
             };
             let reason = format!(
-                "the lines up to this one ask for {sum} of {} {place}; together they may ask for {LINE_QUANTITY_MAX} at most",
+                "the lines up to this one request {sum} of {} {place}; together they may request at most \
+                 {LINE_QUANTITY_MAX}",
                 line.sku
             );
             return Err(Refusal::invalid(format!("lines[{at}].quantity"), reason).into());
@@ -56,7 +57,7 @@ pub(super) fn check_sums(lines: &[LineRequest]) -> Result<(), Failure> {
 /// Refuses to replace more holds than one promise may.
 pub(super) fn check_supersedes(supersedes: &[ReservationId]) -> Result<(), Failure> {
     if supersedes.len() > SUPERSEDES_MAX {
-        let reason = format!("names {} holds; one promise replaces up to {SUPERSEDES_MAX}", supersedes.len());
+        let reason = format!("names {} holds; one reservation replaces at most {SUPERSEDES_MAX}", supersedes.len());
         return Err(Refusal::invalid("supersedes", reason).into());
     }
     Ok(())

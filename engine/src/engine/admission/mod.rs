@@ -71,7 +71,7 @@ impl DurableState {
         let fetched_at = match &request.fetched_at {
             Some(name) => {
                 let id = self.catalogue.locations.id(name.as_str());
-                Some(id.ok_or(Refusal::NotFound("location to fetch it at"))?)
+                Some(id.ok_or(Refusal::NotFound("location for the pickup"))?)
             }
             None => None,
         };

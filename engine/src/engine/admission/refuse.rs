@@ -81,8 +81,8 @@ impl DurableState {
         let (reach, limit) = (reserve.group_lines.iter().map(members).sum::<usize>(), self.bounds().group_cells);
         if reach > limit {
             let reason = format!(
-                "the groups that they name have {reach} locations together, and a promise reaches {limit} \
-                 (limits.reservation_group_cells); ask for fewer lines, or of smaller groups"
+                "the named groups have {reach} locations together, and at most {limit} are allowed \
+                 (limits.reservation_group_cells); request fewer lines, or smaller groups"
             );
             return Err(Refusal::invalid("lines", reason).into());
         }

@@ -1,11 +1,12 @@
-//! One subscriber's end: what to tell next, in which order, exact at which `seq`.
+//! One subscriber's end: decides what to send next, in which order, exact at which `seq`.
 //!
-//! A subscription goes through at most three phases. *Catching up* it reads the log after its cursor, not yet in the
-//! index, so that however long that takes nothing piles up. *Starting* it is in the index, and reads the cells that it
-//! selects at some `seq`; whatever is pending up to that `seq` is in what it read. *Live* it hands out what is pending.
+//! A subscription has up to three phases. *Catching up*, it reads the log after its cursor and is not in the index yet,
+//! so that nothing accumulates however long that takes. *Starting*, it is in the index, and reads the cells that it
+//! selects at some `seq`; pending changes up to that `seq` are part of what it read. *Live*, it returns pending
+//! changes.
 //!
-//! Whatever joins a live subscription (SKUs that are tracked, a location that joins a group, all cells when the buffer
-//! changes) is read at a `seq` of its own and becomes part of what the subscriber knows there: see [`Joining`].
+//! Cells that join a live subscription (tracked SKUs, a location that joins a group, all cells when the buffer changes)
+//! are read at their own `seq` and then become part of what the subscriber knows: see [`Joining`].
 //!
 //! # When is what is pending exact?
 //! The feed's position is stored after a round's changes were put in. A reader loads the position, then takes the lock;
@@ -48,18 +49,18 @@ enum Phase {
     Over,
 }
 
-/// Cells on their way into a live subscription, read at `cells.seq`. Lossless, they are told after every event up to
-/// there, and those events without them. Conflated, they are told as soon as the position has reached it, with what
-/// changed since.
+/// Cells that are joining a live subscription, read at `cells.seq`. Lossless: they are sent after every event up to
+/// there, and those events are sent without them. Conflated: they are sent once the position has reached that `seq`,
+/// with later changes.
 struct Joining {
     keys: FxHashSet<CellKey>,
     cells: Cells,
-    /// Where they were asked for and come as a snapshot: what that adds to the digest of what the subscriber knows.
+    /// For requested cells, which are sent as a snapshot: their part of the digest of what the subscriber knows.
     tracked: Option<u64>,
 }
 
 impl Joining {
-    /// Some cells do not join after all: what becomes of them from here on is told as of any other.
+    /// Some cells do not join after all: from now on their changes are handled like any other.
     fn let_go(&mut self, is_gone: impl Fn(SkuId, LocationId) -> bool) {
         let Self { keys, cells, .. } = self;
         cells.cells.retain(|cell| {
@@ -80,24 +81,24 @@ pub struct Subscription {
     registered: bool,
     phase: Phase,
     out: VecDeque<Pieces>,
-    /// The `seq` of the message before.
+    /// The `seq` of the previous message.
     prev_seq: Seq,
-    /// Everything up to here was told.
+    /// Everything up to here was sent.
     told: Seq,
-    /// Whether the subscriber knows all cells of the selection; not so between a reset and the end of the snapshot.
+    /// Whether the subscriber knows all cells of the selection; false between a reset and the end of the snapshot.
     knows: bool,
-    /// The digest of the selection that the subscriber knows the cells of: what it asked for since is not in it yet.
+    /// The digest of the selection whose cells the subscriber knows, without later requests.
     selection: u64,
-    /// What is pending up to here is known to the subscriber already.
+    /// The subscriber knows pending changes up to here already.
     base: Seq,
-    /// Where the cells are that were read at `base`, if the feed was behind: it may have other members of groups.
+    /// The groups of the cells that were read at `base`, if the feed was behind: groups may have had other members.
     read_ahead: FxHashSet<LocationId>,
-    /// How the subscription's channel sees cells, as it counts for what is told now.
+    /// The current lens of the subscription's channel.
     lens: Lens,
     joining: VecDeque<Joining>,
-    /// Cells that left, and have not been named yet.
+    /// Cells that left, and are not listed yet.
     untracked: Option<Untracked>,
-    /// Cells of its snapshots that count as on their way out.
+    /// Cells of its snapshots that count as being sent.
     counted: usize,
 }
 
@@ -151,7 +152,7 @@ impl Subscription {
         }
     }
 
-    /// The cursor behind everything that was told; none while a snapshot is due.
+    /// The cursor after everything that was sent; `None` while a snapshot is due.
     pub fn cursor(&self) -> Option<Cursor> {
         self.knows.then(|| self.position())
     }
@@ -160,17 +161,17 @@ impl Subscription {
         Cursor { epoch: self.shared.epoch, seq: self.told, selection: self.selection }
     }
 
-    /// Everything up to this record was told.
+    /// Everything up to this record was sent.
     pub fn told(&self) -> Seq {
         self.told
     }
 
-    /// How the subscription's channel sees cells, as it counts for what is told now.
+    /// The current lens of the subscription's channel.
     pub fn lens(&self) -> &Lens {
         &self.lens
     }
 
-    /// Names of the selection that nobody declared yet.
+    /// Undeclared names in the selection.
     pub fn unknown(&self) -> Vec<Name> {
         let filter = self.sub.lock_filter();
         let Filter { skus, locations, groups, .. } = &*filter;
@@ -189,8 +190,8 @@ impl Subscription {
         }
     }
 
-    /// Whether the next [`poll`](Self::poll) reads a stretch back from the log: what came after its cursor is not in
-    /// memory any more.
+    /// Whether the next [`poll`](Self::poll) reads a chunk from the log, because the entries after its cursor are no
+    /// longer in memory.
     pub fn reads_log(&self) -> bool {
         match self.phase {
             Phase::CatchingUp { at, .. } => self.out.is_empty() && self.shared.history.is_old(at),
@@ -198,25 +199,25 @@ impl Subscription {
         }
     }
 
-    /// Whether another [`poll`](Self::poll) is due although the last one came to nothing and nobody will wake.
+    /// Whether another [`poll`](Self::poll) is due although the last one returned nothing and no wake-up will follow.
     pub fn is_busy(&self) -> bool {
         matches!(self.phase, Phase::CatchingUp { waits: false, .. })
     }
 
-    /// Whether more of what was last told is on its way out.
+    /// Whether more pieces of the last message are to be sent.
     pub fn is_sending(&self) -> bool {
         !self.out.is_empty()
     }
 
-    /// What to tell next. `None`: nothing now; the subscriber will be woken, or, where snapshots of others take all the
-    /// room that there is for them, is to poll again after a while.
+    /// What to tell next message. `None` for nothing now: a wake-up will follow, or, if other snapshots use all the room, the
+    /// caller polls again after a while.
     pub fn poll(&mut self) -> Option<Message> {
         let message = self.poll_next();
         self.count_cells();
         message
     }
 
-    /// Counts what is on its way out.
+    /// Counts cells that are being sent.
     fn count_cells(&mut self) {
         if self.counted == 0 && self.out.is_empty() && self.joining.is_empty() {
             return;
@@ -251,7 +252,7 @@ impl Subscription {
                 Phase::CatchingUp { at, .. } => {
                     let message = self.catch_up(at);
                     if message.is_none() && self.out.is_empty() && !matches!(self.phase, Phase::Live) {
-                        // One stretch at a time: others have their turn.
+                        // One chunk at a time, so that others have their turn.
                         return None;
                     }
                     message
@@ -267,7 +268,7 @@ impl Subscription {
         }
     }
 
-    /// Reads what is selected, and is live from then on.
+    /// Reads the selection, and is live from then on.
     fn start(&mut self) -> Option<Message> {
         self.knows = false;
         let shared = &self.shared;
@@ -305,7 +306,7 @@ impl Subscription {
         }
     }
 
-    /// A delta is one message: what would be more is told as a snapshot.
+    /// A delta is one message: a larger change is sent as a snapshot.
     fn delta_cells_max(&self) -> usize {
         self.shared.settings.dirty_cells_max
     }
@@ -344,7 +345,7 @@ impl Subscription {
         gone
     }
 
-    /// Where SKUs that are counted again were told to be without a cell: that is over.
+    /// Places without a cell where a SKU was shown that is tracked now: they leave.
     fn without_cell(&self, skus: &[SkuId]) -> Vec<(SkuId, LocationId)> {
         if skus.is_empty() {
             return Vec::new();
@@ -358,11 +359,11 @@ impl Subscription {
         let mut cells = self.read(Part::Locations(&locations), limit)?;
         if !skus.is_empty() {
             let more = self.read(Part::Skus(&skus), limit)?;
-            // Read later: of a cell that is in both, this is the later word.
+            // Read later: for a cell in both, this is newer.
             let key = |cell: &CellView| (cell.sku, cell.location);
             let known: BTreeSet<_> = more.cells.iter().map(key).collect();
             cells.cells.retain(|cell| !known.contains(&key(cell)));
-            // What was read before is looked at anew, so that all is of one moment.
+            // Earlier cells are read again, so that all are exact at one moment.
             let (state, lens) = (&self.shared.state, &more.lens);
             let (seq, again) = state.view.read(|| {
                 let all = cells.cells.iter().chain(&more.cells);
@@ -375,7 +376,7 @@ impl Subscription {
     }
 
     fn live(&mut self) -> Option<LiveOutput> {
-        // Before the lock: what is put in up to here is there. See above.
+        // Before the lock: what was added up to here is visible. See above.
         let position = self.shared.position.load(Acquire);
         let sub = Arc::clone(&self.sub);
         let mut pending = sub.lock_pending();
@@ -451,10 +452,10 @@ impl Drop for Subscription {
     }
 }
 
-/// Something came out of a live subscription.
+/// A message is ready for a live subscription.
 enum LiveOutput {
     Message(Message),
-    /// It is on its way out, piece by piece.
+    /// It is being sent, piece by piece.
     Pieces,
 }
 

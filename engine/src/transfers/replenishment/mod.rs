@@ -35,7 +35,7 @@ pub const DRAFT_LAPSES_MS: u64 = 7 * 86_400_000;
 
 /// A plan would look at more cells than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {cells_max} cells would be looked at")]
+#[error("the run would read more than {cells_max} cells")]
 pub struct TooMany {
     /// Cells that it may look at.
     pub cells_max: usize,

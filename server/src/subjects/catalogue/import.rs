@@ -156,17 +156,17 @@ fn read_price(rows: &mut Rows, row: FileRow<'_>) -> Result<(), Wrong> {
             ("price", numbers.minor_units("price", &price, digits)?)
         }
         (Some(amount), None) => {
-            let hint = |(field, reason): Wrong| (field, format!("{reason}; in a column price, 19.99 is 1999"));
+            let hint = |(field, reason): Wrong| (field, format!("{reason}; the column price takes 19.99 for 1999"));
             let has_point = amount.contains(['.', ',']);
             let units = numbers.whole("amount", &amount);
             ("amount", if has_point { units.map_err(hint)? } else { units? })
         }
         (None, None) => {
-            return Err(wrong("amount", "is required and empty; a column price will do as well"));
+            return Err(wrong("amount", "is required and empty; write it, or use a column price"));
         }
     };
     if amount < 0 {
-        return Err(wrong(column, format!("{amount} minor units are negative; write what is asked for it")));
+        return Err(wrong(column, format!("{amount} minor units are negative; write an amount of at least 0")));
     }
     let optional = |cells: &mut Cells, column: &str| {
         cells.remove(column).map(|text| Name::parse(&text).map_err(|e| wrong(column, e))).transpose()
@@ -188,8 +188,8 @@ fn location_fields(cells: &mut Cells, numbers: &Numbers) -> Result<LocationField
         (Some(latitude), Some(longitude)) => {
             Some(coordinates(latitude, longitude).map_err(|(field, reason)| wrong(field, reason))?)
         }
-        (None, Some(_)) => return Err(wrong("latitude", "is needed beside longitude")),
-        (Some(_), None) => return Err(wrong("longitude", "is needed beside latitude")),
+        (None, Some(_)) => return Err(wrong("latitude", "is required beside longitude")),
+        (Some(_), None) => return Err(wrong("longitude", "is required beside latitude")),
     };
     let hours =
         cells.remove("hours").map(|text| hours::parse_text(&text).map_err(|r| wrong("hours", r))).transpose()?;
@@ -221,10 +221,13 @@ fn location_fields(cells: &mut Cells, numbers: &Numbers) -> Result<LocationField
 fn categories(text: &str) -> Result<Vec<String>, Wrong> {
     let categories = csv::unlist(text);
     if categories.len() > ATTRIBUTES_MAX {
-        return Err(wrong("categories", format!("has {} entries; up to {ATTRIBUTES_MAX} are taken", categories.len())));
+        return Err(wrong(
+            "categories",
+            format!("has {} entries; at most {ATTRIBUTES_MAX} are allowed", categories.len()),
+        ));
     }
     match categories.iter().any(|category| category.len() > TEXT_BYTES_MAX) {
-        true => Err(wrong("categories", format!("one is longer than {TEXT_BYTES_MAX} bytes"))),
+        true => Err(wrong("categories", format!("has an entry longer than {TEXT_BYTES_MAX} bytes; shorten it"))),
         false => Ok(categories),
     }
 }
@@ -245,7 +248,7 @@ fn sku_fields(mut cells: Cells, numbers: &Numbers) -> Result<SkuFields, Wrong> {
     };
     let attribute = |(column, value): (String, String)| {
         if value.len() > TEXT_BYTES_MAX {
-            return Err(wrong(&column, format!("is longer than {TEXT_BYTES_MAX} bytes")));
+            return Err(wrong(&column, format!("is longer than {TEXT_BYTES_MAX} bytes; shorten it")));
         }
         Ok((column.strip_prefix("attr.").unwrap_or(&column).to_owned(), value))
     };
@@ -257,11 +260,11 @@ fn export_locations(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::R
     writeln!(out, "{}", LOCATIONS.header())?;
     let mut rows = 0;
     for id in (0..catalogue.locations.count()).map(LocationId) {
-        // What nobody declared is not made a declared one by being loaded again.
+        // An undeclared name stays undeclared when its export is imported again.
         let Some(details) = catalogue.locations.details(id).map(|set| set.details.clone()) else { continue };
         let mut groups: Vec<_> =
             catalogue.groups_of(id).into_iter().map(|g| catalogue.groups.name(g).to_string()).collect();
-        // A set, in an order that does not depend on when each was made.
+        // A set, in an order independent of the order of creation.
         groups.sort_unstable();
         let services = catalogue.services(id).map(|set| set.details.clone()).unwrap_or_default();
         let worked = catalogue.hours(id).details;
@@ -345,7 +348,7 @@ fn export_channels(engine: &Engine, texts: Texts, out: &mut dyn Write) -> io::Re
     writeln!(out, "channel,buffer")?;
     let mut rows = 0;
     for id in (0..registry.count()).map(ChannelId).filter(|id| registry.is_live(*id)) {
-        // One that somebody used and nobody declared is not made a declared one by being loaded again.
+        // An undeclared channel stays undeclared when its export is imported again.
         let Some(set) = registry.details(id) else { continue };
         row(out, &[texts.cell(registry.name(id).as_str()), set.details.buffer.to_string()])?;
         rows += 1;

@@ -1,4 +1,4 @@
-//! What SKUs, locations, groups, channels and prices look like in JSON.
+//! JSON of SKUs, locations, groups, channels and prices.
 
 use anaquel_engine::Engine;
 use anaquel_engine::catalogue::{LocationDetails, LocationHours, Price, ServiceDetails, SkuDetails, Versioned};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::auth::visibility::Sight;
 use crate::subjects::catalogue::hours;
 
-/// The version of a thing; 0 where nobody declared it.
+/// The version of an item; 0 if it is not declared.
 fn version<D>(set: Option<&Versioned<D>>) -> Version {
     Version::new(set.map_or(0, |set| set.version))
 }
@@ -119,8 +119,8 @@ fn channel_item(engine: &Engine, id: ChannelId, buffer: u32, declared: bool) -> 
     json!({"channel": name.as_str(), "buffer": buffer, "declared": declared})
 }
 
-/// What was set, as it was from its record on, as far as it is seen. Who is bound is told of no promise at risk here: what
-/// is theirs may change, and a repeat is told what was told first.
+/// An item as it was at its record, restricted to what the caller may see. A bound caller gets no promises at risk
+/// here: they may change, and a repeat must get the first answer.
 pub fn thing(engine: &Engine, thing: &Thing, sight: &Sight) -> Value {
     match thing {
         Thing::Sku(id, details) => sku_item(engine, *id, details, true, true),

@@ -1,4 +1,4 @@
-//! What transfers look like in JSON.
+//! JSON of transfers.
 
 use anaquel_engine::Engine;
 use anaquel_engine::effect::Effect;
@@ -93,7 +93,7 @@ pub fn policy(engine: &Engine, name: &str, policy: &Policy) -> Value {
     })
 }
 
-/// What a run of replenishment came to.
+/// The result of a run of replenishment.
 pub fn run(engine: &Engine, run: &Run) -> Value {
     let catalogue = &engine.state().catalogue;
     let item = |item: &RunItem| {
@@ -112,7 +112,7 @@ pub fn run(engine: &Engine, run: &Run) -> Value {
     })
 }
 
-/// What was set, or went a step on.
+/// The kept answer of a change or a step.
 pub fn told(engine: &Engine, told: &TransferAnswer) -> Value {
     match told {
         TransferAnswer::Transfer(of) | TransferAnswer::Made(of) => transfer(engine, of),

@@ -1,4 +1,4 @@
-//! What the report of a replay looks like in JSON.
+//! JSON of the report of a replay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ fn tally(tally: &Tally) -> Value {
     })
 }
 
-/// What happened, and what would have.
+/// The actual and the computed result.
 pub fn report(engine: &Engine, report: &WhatIfReport) -> Value {
     let catalogue = &engine.state().catalogue;
     let (actual, replayed) = (WhatIfReport::sum(&report.actual), WhatIfReport::sum(&report.replayed));

@@ -10,10 +10,10 @@ use crate::rules::RuleId;
 use crate::supply::Grant;
 use crate::supply::decide::grant_to_come;
 
-/// What of a demand may be promised of what is to come, once what is there is.
+/// Inbound units that may be promised for a demand, after the units on hand.
 ///
 /// # Errors
-/// The quota that leaves less than is missing, with what it leaves.
+/// The quota that leaves fewer units than are missing, with its remainder.
 #[allow(clippy::type_complexity, reason = "a grant, and the date up to which it waits")]
 pub(super) fn wait_for(
     cx: &mut Decide<'_>,
@@ -24,7 +24,7 @@ pub(super) fn wait_for(
 ) -> Result<Option<(Grant, Timestamp)>, (RuleId, Option<(Grant, Timestamp)>)> {
     let (sku, location) = (demand.sku, demand.location);
     let missing = (demand.requested - demand.granted).min(demand.backordered);
-    // Two lines do not share a place.
+    // Two lines do not share a queue position.
     if demand.backordered_lines == 1
         && let Some(grant) = places.hand_on(sku, location, missing, latest)
     {

@@ -6,25 +6,25 @@ use crate::kernel::few::Few;
 use crate::reservations::command::Reserve;
 use crate::supply::Grant;
 
-/// What all lines together ask of one cell.
+/// The demand of all lines on one cell.
 pub(super) struct Demand {
     pub(super) sku: SkuId,
     pub(super) location: LocationId,
     pub(super) requested: u32,
     pub(super) granted: u32,
-    /// Units of it that are to come.
+    /// Inbound units of it.
     pub(super) to_come: Option<(Grant, Timestamp)>,
-    /// Units of the cell that the replaced holds give back.
+    /// Units of the cell that the replaced holds release.
     pub(super) released: u32,
-    /// Units that are to come by then will do, for all lines on the cell that wait at all.
+    /// The latest acceptable date of inbound units, over all lines on the cell that accept any.
     pub(super) latest: Option<Timestamp>,
-    /// Units asked for by lines that wait, and how many lines those are.
+    /// Units of lines that accept inbound units, and the number of those lines.
     pub(super) backordered: u32,
     pub(super) backordered_lines: u32,
 }
 
-/// Adds up what all lines ask of each cell: two lines on one cell are one demand. Bounded by the lines of the request,
-/// against each other, and by those of the replaced holds.
+/// Adds up the demand of all lines on each cell. Bounded by the square of the request's lines, and by those of the
+/// replaced holds.
 pub(super) fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand> {
     let mut demands: Few<Demand> = Few::new();
     let back = given_back(released);
@@ -32,7 +32,7 @@ pub(super) fn demands(reserve: &Reserve, released: &Few<Released>) -> Few<Demand
         let same = |demand: &&mut Demand| (demand.sku, demand.location) == (line.sku, line.location);
         match demands.iter_mut().find(same) {
             Some(demand) => {
-                // Admission keeps the sum within what one line may ask for.
+                // Admission keeps the sum within the limit of one line.
                 demand.requested += line.quantity;
                 demand.latest = [demand.latest, line.latest].into_iter().flatten().min();
                 demand.backordered += line.latest.map_or(0, |_| line.quantity);

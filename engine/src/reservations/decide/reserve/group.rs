@@ -15,8 +15,8 @@ use crate::reservations::promise::LineTerms;
 use crate::supply::Grant;
 use crate::supply::decide::grant_to_come;
 
-/// A line that names a group: units come from the location that fewest groups share, then from the next; where that
-/// is not enough, open promises make room.
+/// A group line: units come from the location that fewest groups share, then from the next; if that is not enough,
+/// unallocated promises move.
 pub(super) fn place_in_group(
     cx: &mut Decide<'_>,
     plan: &mut AllocationPlan,
@@ -64,7 +64,7 @@ pub(super) fn place_in_group(
     };
     match placed.get_mut(first) {
         Some(place) => place.requested += missing,
-        // Of a promise that takes what there is, the line stays, with nothing.
+        // A partial promise keeps the line, with 0 units.
         None => placed.extend(all.first().map(|location| {
             let terms = LineTerms { group: Some(line.group), ..LineTerms::default() };
             let (at, sku, requested) = (line.at, line.sku, line.quantity);
@@ -75,8 +75,8 @@ pub(super) fn place_in_group(
     shorts.push(Short { line: line.at, requested, available, constraint, rule, limit });
 }
 
-/// What of a group's line is missing is promised where it comes first; such units are in a place that everybody
-/// knows. Tells what is missing still.
+/// Missing units of a group line are promised at the location where they arrive first; such units are at a public
+/// location. Returns the units still missing.
 fn wait_in_group(
     cx: &mut Decide<'_>,
     plan: &mut AllocationPlan,

@@ -18,7 +18,7 @@ use crate::reservations::plan::{AllocationPlan, World};
 use crate::rules::RuleId;
 use crate::supply::Grant;
 
-/// Lines that name their location: added up cell by cell, each cell gives all that is asked of it or is short.
+/// Location lines: added up by cell, each cell gives all requested units or is short.
 pub(super) fn place_in_locations(
     cx: &mut Decide<'_>,
     plan: &mut AllocationPlan,
@@ -30,7 +30,7 @@ pub(super) fn place_in_locations(
 ) -> Vec<Placed> {
     let mut demands = demands(reserve, released);
     let mut terms = Vec::with_capacity(demands.len());
-    // Bounded by the lines of the request, each with the cells of its SKU where quotas are in force, as looks of the plan.
+    // Bounded by the lines of the request; with quotas, the cells of each SKU are looks of the plan.
     for demand in &mut demands {
         let granted = match full_day(cx, days, plan, demand.location) {
             _ if cx.state.is_barred(reserve, demand.location) => Err((Constraint::Access, 0, None)),
@@ -76,7 +76,7 @@ pub(super) fn place_in_locations(
         let charged = i64::from(to_come) + i64::from(demand.granted);
         terms.push(plan::charge(&*cx.draft, plan, demand.sku, demand.location, charged));
     }
-    // Whoever does not wait has what is there first.
+    // Lines that do not accept inbound units get units on hand first.
     let mut present: Vec<u32> = vec![0; reserve.lines.len()];
     for waits in [false, true] {
         for (line, present) in reserve.lines.iter().zip(&mut present).filter(|(line, _)| line.latest.is_some() == waits)
@@ -114,8 +114,7 @@ pub(super) fn place_in_locations(
     placed
 }
 
-/// Whether a cell can give what is asked of it, and if not, what was short, how many it can give, and the rule behind
-/// it.
+/// Whether a cell can give the demand, and if not, the constraint, the possible units, and the rule behind it.
 fn grant_cell(
     cx: &mut Decide<'_>,
     plan: &mut AllocationPlan,
@@ -134,7 +133,7 @@ fn grant_cell(
     if !may_be_there {
         return Err((Constraint::UnknownCell, 0, None));
     }
-    // What the replaced hold gives back is counted apart: it is there even where the cell is short.
+    // Units of the replaced hold are counted separately: they are there even if the cell is short.
     let back = i64::from(demand.released);
     let room = |draft: &Draft, plan: &AllocationPlan| Some(plan::own_room(draft, plan, sku, location)? - back);
     let mut free = room(&*cx.draft, plan);
@@ -158,13 +157,13 @@ fn grant_cell(
         return Err((Constraint::Group, available, None));
     }
     if !is_tracked && free.is_some() {
-        // The cell holds as many promises as it has room for.
+        // The cell has its maximum of promises.
         return Err((Constraint::Capacity, available, None));
     }
     let seen = plan::level_before_release(&*cx.draft, plan, sku, location);
     let book = Arc::clone(&plan.book);
     let gate = cx.draft.gate(&book, sku, location, plan.channel);
-    // What another line's promises came for may hold back more than the channel must leave.
+    // Promises of another line may have raised the floor above the channel's own.
     let constraint = gate.reserve(seen, net).err().unwrap_or(Constraint::Reserved);
     let terms = book.terms(&cx.state.catalogue, sku, location, Some(plan.channel));
     let own_safety_stock = cx.draft.cell(sku, location).safety_stock;

@@ -1,5 +1,4 @@
-//! Deciding a promise: all lines or none, netted against the holds that it replaces, in named locations or anywhere in a
-//! group.
+//! Decides a promise: all lines or none, minus the holds that it replaces, at named locations or anywhere in a group.
 
 mod backorder;
 mod demand;
@@ -30,10 +29,10 @@ use replaced::{Released, released_by};
 
 pub(crate) use replaced::LINES_MAX;
 
-/// Deadlines that are looked at to tell when there is room for another hold.
+/// Deadlines that are examined to find when another hold will be possible.
 const ENDS_LOOKED_AT: usize = 64;
 
-/// Promises units.
+/// Decides a promise.
 pub(crate) fn make_promise(cx: &mut Decide<'_>, reserve: Reserve, cause: &mut Option<Box<Cause>>) -> Decision {
     let channel = channel_of(cx, &reserve, cause)?;
     let event = promise(cx, reserve, channel, cause)?;
@@ -41,8 +40,8 @@ pub(crate) fn make_promise(cx: &mut Decide<'_>, reserve: Reserve, cause: &mut Op
     Ok(Answer::Reservation(ReservationId(seq), seq))
 }
 
-/// What a promise through `channel` comes to, with its cells changed in the draft: to be logged, by itself or within what it
-/// is a part of. What makes room for it is logged before.
+/// The promise through `channel`, with its cells changed in the draft: the caller logs it, by itself or in a larger
+/// event. Promises that make room for it are logged before.
 pub(crate) fn promise(
     cx: &mut Decide<'_>,
     reserve: Reserve,
@@ -64,7 +63,7 @@ pub(crate) fn promise(
     let (placed, orders) = match place_plainly(cx, &reserve, channel) {
         Some(line) => (vec![line], Vec::new()),
         None => {
-            // The holds that are replaced go away: their open promises make no room, and are not moved.
+            // The replaced holds are removed first: their unallocated promises make no room, and are not moved.
             let mut replaced = Vec::new();
             for (_, id) in reserve.replaced() {
                 replaced.extend(cx.draft.reservation(id).filter(|old| old.is_counted()).cloned());
@@ -82,7 +81,7 @@ pub(crate) fn promise(
         promise_units(cx, change.cell.sku, change.cell.location, promised.inverse());
     }
     for line in placed.iter().filter(|line| line.quantity > 0) {
-        // The first promise of what is to come makes its cell, and so does the first of what nobody counts.
+        // The first promise of inbound supply creates its cell, and so does the first of an untracked SKU.
         promise_units(cx, line.sku, line.location, cx.state.catalogue.promise(line.sku, line.present()));
     }
     let lines = placed.iter().map(|line| ReservedLine {
@@ -91,7 +90,7 @@ pub(crate) fn promise(
         cell: cx.draft.cell_after(line.sku, line.location),
     });
     let lines: Few<ReservedLine> = lines.collect();
-    // What belongs to one hold stands together.
+    // The lines of one hold are adjacent.
     let mut superseded = released.chunk_by(|one, next| one.reservation == next.reservation).map(|of_hold| {
         let lines = of_hold.iter().map(|Released { change, .. }| LineChange {
             cell: cx.draft.cell_after(change.cell.sku, change.cell.location),
@@ -137,7 +136,7 @@ pub(crate) fn promise(
     })
 }
 
-/// What is open beyond a limit ends by itself if it is among the first that do: then it is known when.
+/// If more is open than a limit allows, and the next deadlines bring it below the limit, the time is known.
 ///
 /// Bounded by `ENDS_LOOKED_AT`.
 fn until_some_end(cx: &Decide<'_>, failure: Failure, reserve: &Reserve, channel: ChannelId, caller: u64) -> Failure {
@@ -156,7 +155,7 @@ fn until_some_end(cx: &Decide<'_>, failure: Failure, reserve: &Reserve, channel:
     let mut ends = cx.deadlines.first(ENDS_LOOKED_AT).filter(counts);
     let enough = usize::try_from(asked - most).unwrap_or(usize::MAX);
     let end = ends.nth(enough.saturating_sub(1)).map(|(end, _)| end.0.saturating_sub(cx.draft.now.0));
-    // It is over for all once its end is in the log, a moment later.
+    // Only after its end is in the log, a moment later.
     let seconds = end.map(|ms| ms.div_ceil(1000) + 1);
     Refusal::Limited { field, limit, asked, most, passes: true, seconds }.into()
 }

@@ -22,8 +22,8 @@ use crate::reservations::plan::AllocationPlan;
 use crate::reservations::promise::{LineTerms, OrderDay, Purpose};
 use crate::rules::Kind;
 
-/// The common case, without a plan: one line in one cell that has enough, and nothing else has a say in it. `None`
-/// where it is another, or is refused.
+/// The common case, without a plan: one line on one cell that has enough, without rules or backorders. `None` for
+/// another case, or a refusal.
 pub(super) fn place_plainly(cx: &mut Decide<'_>, reserve: &Reserve, channel: ChannelId) -> Option<Placed> {
     let ([line], []) = (reserve.lines.as_slice(), reserve.supersedes.as_slice()) else { return None };
     let (sku, location, quantity) = (line.sku, line.location, line.quantity);
@@ -43,14 +43,14 @@ pub(super) fn place_plainly(cx: &mut Decide<'_>, reserve: &Reserve, channel: Cha
     Some(Placed { at: 0, sku, location, requested, quantity, to_come: None, terms })
 }
 
-/// Finds a place for every line, and moves what has to make room for them.
+/// Finds a location for every line, and moves the promises that must make room.
 pub(super) fn place_lines(
     cx: &mut Decide<'_>,
     reserve: &Reserve,
     channel: ChannelId,
     released: &Few<Released>,
 ) -> Result<(Vec<Placed>, Vec<OrderDay>), Failure> {
-    // What is brought to where it is fetched may come from anywhere.
+    // Units that are sent to the pickup location may come from anywhere.
     let purpose = if reserve.fetched_at.is_some() { Purpose::Cart } else { reserve.purpose };
     let mut plan = new_plan(cx, channel, purpose);
     let mut places = Places::of(released);
@@ -58,8 +58,8 @@ pub(super) fn place_lines(
     let mut shorts = Vec::new();
     let mut days = days_of(&plan, reserve);
     let mut placed = place_in_locations(cx, &mut plan, &mut days, reserve, released, &mut places, &mut shorts);
-    // Bounded by the lines of the request, whose groups have no more locations together than
-    // `reservation_group_cells_max`.
+    // Bounded by the lines of the request, whose groups have at most
+    // `reservation_group_cells_max` locations together.
     for line in &reserve.group_lines {
         place_in_group(cx, &mut plan, &mut days, line, &mut places, &mut placed, &mut shorts);
     }
@@ -71,13 +71,16 @@ pub(super) fn place_lines(
         return Err(Refusal::Insufficient(shorts).into());
     }
     placed.sort_by_key(|line| line.at);
-    // Every location of a group may come to have a line of its own.
+    // Every location of a group may get its own line.
     let reach: usize = reserve.group_lines.iter().map(|line| cx.draft.members_of(line.group).len()).sum();
     if placed.len() + reach > LINES_MAX {
-        let reason = format!("the groups have {reach} locations together; a reservation reaches {LINES_MAX}");
+        let reason = format!(
+            "the groups have {reach} locations together; a reservation reaches at most {LINES_MAX}; \
+                              use smaller groups"
+        );
         return Err(Refusal::invalid("lines", reason).into());
     }
-    // What moved to make room may have left less to quotas than when they were asked.
+    // Moves for room may have reduced what quotas leave since they were checked.
     if let Err((at, available, rule)) = plan::quotas_hold(&*cx.draft, &mut plan) {
         let requested = placed.iter().find(|line| line.at == at).map_or(available, |line| line.requested);
         let (constraint, rule) = (Constraint::Quota, Some(rule));
@@ -91,14 +94,14 @@ pub(super) fn place_lines(
     Ok((placed, orders))
 }
 
-/// Changes what is promised in a cell of the draft.
+/// Changes the promised units of a cell in the draft.
 pub(super) fn promise_units(cx: &mut Decide<'_>, sku: SkuId, location: LocationId, change: StockChange) {
     let level = cx.draft.cell(sku, location).level.checked_add(change);
     let level = level.expect("what is granted is free, and what is given back is among the reserved units");
     cx.draft.set_level(sku, location, level);
 }
 
-/// The units of the replaced holds are there for the new one, and count against no quota any more.
+/// The units of the replaced holds are available to the new one, and no longer count against quotas.
 fn plan_release(cx: &mut Decide<'_>, plan: &mut AllocationPlan, released: &[Released]) {
     for Released { reservation, change, present, .. } in released {
         plan::release(&*cx.draft, plan, change.cell.sku, change.cell.location, *present);

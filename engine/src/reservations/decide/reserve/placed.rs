@@ -4,27 +4,27 @@ use crate::ids::{LocationId, SkuId, Timestamp};
 use crate::reservations::promise::LineTerms;
 use crate::supply::Grant;
 
-/// A line of the promise to be, in the place that was found for it.
+/// A line of the new promise, at the location that was found for it.
 pub(super) struct Placed {
-    /// Which line of the request.
+    /// The line of the request.
     pub(super) at: usize,
     pub(super) sku: SkuId,
     pub(super) location: LocationId,
     pub(super) requested: u32,
-    /// Units promised, what is to come included.
+    /// Promised units, inbound ones included.
     pub(super) quantity: u32,
-    /// What of them is to come, and the latest that would do.
+    /// Inbound units of them, and the latest acceptable date.
     pub(super) to_come: Option<(Grant, Timestamp)>,
     pub(super) terms: LineTerms,
 }
 
 impl Placed {
-    /// Units that are there.
+    /// Units on hand.
     pub(super) fn present(&self) -> u32 {
         self.quantity - self.to_come()
     }
 
-    /// Units that are to come.
+    /// Inbound units.
     pub(super) fn to_come(&self) -> u32 {
         self.to_come.map_or(0, |(grant, _)| grant.units)
     }

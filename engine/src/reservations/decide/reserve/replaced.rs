@@ -11,21 +11,21 @@ use crate::reservations::promise::{LineChange, QueuePosition};
 use crate::reservations::{Backorder, ReservationState};
 use crate::supply::Grant;
 
-/// Lines that a reservation may come to have, far from what a record can hold.
+/// Lines that a reservation may get; a record could hold far more.
 pub(crate) const LINES_MAX: usize = 16_384;
 
-/// What a line of a replaced hold gives back.
+/// Units that a line of a replaced hold releases.
 pub(super) struct Released {
     pub(super) reservation: ReservationId,
-    /// All of it, what is to come included.
+    /// All of them, inbound units included.
     pub(super) change: LineChange,
-    /// Units of it that are there.
+    /// Units on hand.
     pub(super) present: u32,
-    /// What of it is to come, and its turn in line.
+    /// Inbound units, and their queue position.
     waited: Option<(QueuePosition, BackorderOf)>,
 }
 
-/// What a line of a replaced hold waited for.
+/// The backorder of a line of a replaced hold.
 #[derive(Clone, Copy)]
 struct BackorderOf {
     units: u32,
@@ -33,8 +33,8 @@ struct BackorderOf {
     on_allowance: bool,
 }
 
-/// The places in line of the holds that are replaced, cell by cell, the first in line first: nobody falls back behind
-/// others, or is refused, for their own holds.
+/// The queue positions of the replaced holds, by cell, first position first: a caller neither loses its position, nor
+/// is refused, because of its own holds.
 #[derive(Default)]
 pub(super) struct Places(FxHashMap<(SkuId, LocationId), Vec<(QueuePosition, BackorderOf)>>);
 
@@ -50,14 +50,15 @@ impl Places {
         places
     }
 
-    /// Units that wait there.
+    /// Units of backorders there.
     pub(super) fn units(&self, sku: SkuId, location: LocationId) -> u32 {
         let places = self.0.get(&(sku, location)).map_or(&[][..], Vec::as_slice);
         places.iter().fold(0, |sum: u32, (_, wait)| sum.saturating_add(wait.units))
     }
 
-    /// Hands on the place for a line that asks for no more of what is to come. Of several, it is the last of the first
-    /// that together waited for enough, for the latest of their dates: so nobody in between comes later than before.
+    /// Passes on the position for a line that asks for no more inbound units. Of several positions, it is the last of
+    /// the first ones that together had enough, for the latest of their dates: so nobody in between gets units later
+    /// than before.
     pub(super) fn hand_on(&mut self, sku: SkuId, location: LocationId, units: u32, latest: Timestamp) -> Option<Grant> {
         let places = self.0.get_mut(&(sku, location)).filter(|_| units > 0)?;
         let (mut waited, mut grant) =
@@ -79,15 +80,15 @@ impl Places {
     }
 }
 
-/// What the holds that are to be replaced give back, hold by hold. One that expired gives back nothing more; any other
-/// that is no longer held must not be replaced, since its units are somebody's order.
+/// The units that the replaced holds release, by hold. An expired one releases nothing more; any other that is no
+/// longer held must not be replaced, because it is an order.
 pub(super) fn released_by(
     cx: &mut Decide<'_>,
     reserve: &Reserve,
     channel: ChannelId,
 ) -> Result<Few<Released>, Failure> {
     let mut released = Few::new();
-    // Bounded by SUPERSEDES_MAX, and LINES_MAX lines of all.
+    // Bounded by SUPERSEDES_MAX, and LINES_MAX lines in total.
     for (at, id) in reserve.replaced() {
         let Some(old) = cx.draft.reservation(id) else {
             match cx.state.reservations.closed_state(id) {
@@ -107,7 +108,7 @@ pub(super) fn released_by(
                 format!("the holds have more than {LINES_MAX} lines together; replace fewer of them at a time");
             return Err(Refusal::invalid("supersedes", reason).into());
         }
-        // What one channel waited for is not for another to take over.
+        // A queue position belongs to its channel.
         let same_channel = old.channel == channel;
         let change = |(line, held): (u16, crate::reservations::Line)| {
             let cell = cx.draft.cell_after(held.sku, held.location);
@@ -123,7 +124,7 @@ pub(super) fn released_by(
     Ok(released)
 }
 
-/// What the replaced holds give back in each cell.
+/// The units that the replaced holds release in each cell.
 pub(super) fn given_back(released: &[Released]) -> FxHashMap<(SkuId, LocationId), u32> {
     let mut cells: FxHashMap<(SkuId, LocationId), u32> = FxHashMap::default();
     for Released { change, present, .. } in released {

@@ -1,4 +1,4 @@
-//! What callers were told, on the wire.
+//! Kept answers on the wire.
 
 use anaquel_engine::answers::event::Event;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Records of the log on the wire. What each event looks like stands in the file of its subject.
+//! Records of the log on the wire. The view of each event is in the file of its subject.
 
 mod answers;
 mod catalogue;
@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::wire::time;
 use lookup::{Described, Lookup};
 
-/// A record, whole.
+/// A complete record.
 pub fn record(engine: &Engine, record: &Record) -> Value {
     let (kind, body) = describe(Lookup(engine), &record.event);
     let mut item = Map::new();
