@@ -6,7 +6,7 @@ use anaquel_engine::ids::{ChannelId, GroupId, LocationId, ReservationId, SkuId, 
 use anaquel_engine::stock::confirmed::{CellSet, CountsConfirmed};
 use anaquel_engine::{answers, catalogue, demand, imports, reservation, stock};
 
-use super::{name, replaced};
+use super::{cell, name, replaced};
 
 /// What came with format 6: when people work in a location, what is told of one, other deadlines of orders, and for what
 /// refused units were asked; counts that found what the books say; imports of channels; promises in place of several

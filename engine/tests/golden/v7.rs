@@ -154,11 +154,11 @@ pub(super) fn events_of_v7() -> Vec<(Option<Box<Cause>>, Event)> {
         Of::RunMade(Box::new(run.clone())),
     ];
     let answers = [
-        told(transfers::Told::Transfer(transfer_of.clone())),
-        told(transfers::Told::Made(transfer_of)),
-        told(transfers::Told::Policy(name("tees"), Some(policy))),
-        told(transfers::Told::Policy(name("tees"), None)),
-        told(transfers::Told::Run(run)),
+        told(transfers::TransferAnswer::Transfer(transfer_of.clone())),
+        told(transfers::TransferAnswer::Made(transfer_of)),
+        told(transfers::TransferAnswer::Policy(name("tees"), Some(policy))),
+        told(transfers::TransferAnswer::Policy(name("tees"), None)),
+        told(transfers::TransferAnswer::Run(run)),
     ];
     of_transfers.into_iter().map(Event::Transfers).chain(answers).map(|event| (None, event)).collect()
 }
