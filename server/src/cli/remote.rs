@@ -312,7 +312,7 @@ mod tests {
         }
         let ca = Path::new("ca.pem");
         let told = |url| Remote::new(FLAGS, url, Some(ca)).err().map(|error| format!("{error:#}")).unwrap_or_default();
-        assert!(told("http://localhost").contains("--ca: is about https"));
+        assert!(told("http://localhost").contains("--ca: needs https"));
         assert!(told("localhost:7072").contains("--ca ca.pem"), "an address without a scheme is https with it");
     }
 }
