@@ -1,0 +1,29 @@
+//! Settings that are one of a few words.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::journal::Sync;
+use super::names::{Noted, Undeclared};
+use super::telemetry::LogFormat;
+
+/// Reads a setting that is one of some words, and says which there are.
+macro_rules! words {
+    ($($setting:ident { $($word:literal => $case:ident),+ })+) => {
+        $(impl<'de> Deserialize<'de> for $setting {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match String::deserialize(deserializer)?.as_str() {
+                    $($word => Ok(Self::$case),)+
+                    other => Err(D::Error::custom(format!("{other:?} is not {}", [$($word),+].join(" or ")))),
+                }
+            }
+        })+
+    };
+}
+
+words! {
+    Sync { "always" => Always, "interval" => Interval }
+    Undeclared { "refuse" => Refuse, "accept" => Accept }
+    Noted { "accept" => Accept, "refuse" => Refuse }
+    LogFormat { "auto" => Auto, "human" => Human, "json" => Json }
+}
