@@ -76,6 +76,11 @@ impl BareServer {
         }
         Ok(server)
     }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for BareServer {

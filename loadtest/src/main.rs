@@ -171,15 +171,18 @@ enum Command {
     },
     /// The same reservation against PostgreSQL and Redis, if they are installed, each durable before it answers.
     Peers {
-        /// The duration of one measurement.
+        /// Numbers of connections over HTTP, and to Redis.
+        #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
+        connections: Vec<usize>,
+        /// Length of one measurement.
         #[arg(long, default_value_t = 3)]
         seconds: u64,
         /// Interleaved measurements of each.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
-        /// Only contenders whose name contains this.
-        #[arg(long, default_value = "")]
-        only: String,
+        /// Only contenders whose name contains this; may be repeated.
+        #[arg(long)]
+        only: Vec<String>,
         /// Folder for RESULTS.md and results.svg; without it, results are only printed.
         #[arg(long)]
         out: Option<PathBuf>,
@@ -218,8 +221,8 @@ fn main() -> anyhow::Result<()> {
         Command::Run(plan) => scenario::run(&plan, server.as_deref()).map(drop),
         Command::Rate { connections, seconds, rounds } => rate::compare(&binary()?, &connections, seconds, rounds),
         Command::Connections { connections, seconds, rounds } => rate::curve(&binary()?, &connections, seconds, rounds),
-        Command::Peers { seconds, rounds, only, out } => {
-            peers::run(&peers::Plan { seconds, rounds, only, out }, &binary()?)
+        Command::Peers { connections, seconds, rounds, only, out } => {
+            peers::run(&peers::Plan { connections, seconds, rounds, only, out }, &binary()?)
         }
         Command::Attack(plan) => {
             let report = attack::run(&plan, server.as_deref())?;

@@ -11,6 +11,7 @@ pub mod console;
 pub mod demo;
 pub mod files;
 pub mod http;
+pub mod lanes;
 pub mod lock;
 pub mod serve;
 pub mod stream;

@@ -33,6 +33,7 @@ use crate::http::budget::watched::{Tracked, Watched};
 use crate::http::middleware::admission;
 use crate::http::problem::{Problem, Slug};
 use crate::http::router::router;
+use crate::lanes::{self, Entrances, Lanes};
 use crate::subjects::transfers::replenishment;
 use crate::telemetry::traces::Traces;
 use crate::watchdog::Watchdog;
@@ -89,10 +90,13 @@ pub fn open_engine(config: &Config, observer: Option<VisibleSeq>) -> anyhow::Res
 pub fn serve(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<()> {
     telemetry::log(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(config, with_demo, restored))
+    let lanes = Lanes::start(lanes::count())?;
+    let ended = runtime.block_on(run(config, lanes.entrances(), with_demo, restored));
+    lanes.end();
+    ended
 }
 
-async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<()> {
+async fn run(config: Config, entrances: Entrances, with_demo: bool, restored: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     // Checks everything that does not need a data directory first, before it creates one.
     let auth = Arc::new(Auth::open(&config)?);
@@ -141,13 +145,13 @@ async fn run(config: Config, with_demo: bool, restored: bool) -> anyhow::Result<
     tokio::spawn(Arc::clone(&auth).watch());
     tokio::spawn(Arc::clone(&app.links).watch());
     tokio::spawn(Arc::clone(&app.answers).watch_all());
-    tokio::spawn(Arc::clone(&app.pace).watch());
+    tokio::spawn(Arc::clone(&app.pace).watch(entrances.clone()));
     tokio::spawn(tell_old_log(engine.clone(), stopping.clone()));
     tokio::spawn(replenishment::schedule::watch(app.clone()));
     if let Some(tls) = &tls {
         tokio::spawn(Arc::clone(tls).watch());
     }
-    accept(listener, app, &config, tls, stop, signal).await;
+    accept(listener, app, &config, entrances, tls, stop, signal).await;
     tracing::info!("finishing requests in flight, then writing a last checkpoint");
     let closing = engine.clone();
     let mut closed = tokio::task::spawn_blocking(move || closing.close());
@@ -292,6 +296,7 @@ async fn accept(
     listener: TcpListener,
     app: App,
     config: &Config,
+    entrances: Entrances,
     tls: Option<Arc<Tls>>,
     stop: watch::Sender<bool>,
     mut signal: StopSignal,
@@ -328,9 +333,11 @@ async fn accept(
             }
         };
         let _ = stream.set_nodelay(true);
+        // Its reactor is that of the lane that it comes to.
+        let Ok(stream) = stream.into_std() else { continue };
         let place = app.links.enter_as(peer.ip(), app.auth.proxies.trust(peer.ip()));
         let acceptor = tls.as_ref().map(|tls| tls.acceptor());
-        tokio::spawn(Arc::clone(&entrance).serve(stream, peer, place, acceptor, graceful.watcher()));
+        entrances.put(Arc::clone(&entrance).serve(stream, peer, place, acceptor, graceful.watcher()));
     }
     tracing::info!("stopping: accepting no new connections");
     drop(listener);
@@ -364,12 +371,13 @@ impl Entrance {
     /// Serves a connection to its end.
     async fn serve(
         self: Arc<Self>,
-        stream: TcpStream,
+        stream: std::net::TcpStream,
         peer: SocketAddr,
         place: ConnectionSlot,
         acceptor: Option<TlsAcceptor>,
         watcher: Watcher,
     ) {
+        let Ok(stream) = TcpStream::from_std(stream) else { return };
         let link = &place.link;
         let mut stopping = self.app.stopping.clone();
         let opening = async {

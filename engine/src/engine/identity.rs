@@ -77,11 +77,13 @@ impl Identity {
             out.push_str(&id.0.to_string());
             return;
         }
-        let bits = cipher.encrypt(id.0.into());
-        for digit in (0..DIGITS).rev() {
-            let value = (bits >> (5 * digit)) as usize & 31;
-            out.push(CROCKFORD.get(value).copied().map_or('0', char::from));
+        let mut bits = cipher.encrypt(id.0.into());
+        let mut digits = [b'0'; DIGITS];
+        for digit in digits.iter_mut().rev() {
+            *digit = CROCKFORD.get(bits as usize & 31).copied().unwrap_or(b'0');
+            bits >>= 5;
         }
+        out.push_str(std::str::from_utf8(&digits).unwrap_or_default());
     }
 
     /// The public form of a reservation's id.

@@ -1,37 +1,54 @@
 //! The same reservation against what a team would use instead, each durable before it answers, on this machine, in this
-//! run: rounds are interleaved, so that whatever slows the machine down slows all of them.
+//! run: rounds are interleaved, so that whatever slows the machine down slows all of them. Beside what each answers a second
+//! stands what each spends on one: time on a core, context switches, system calls.
 //!
 //! Every contender takes one unit of one of 100,000 cells, or of one cell that all want, and writes down who has it.
-//! PostgreSQL and Redis are driven by their own load generators, which are written in C and cost less of the two cores
-//! than ours does.
+//! All but the socket are driven by load generators that are written in C and cost less of the two cores than ours does:
+//! HTTP by `wrk`, PostgreSQL and Redis by their own.
 
+mod calls;
+mod login;
+mod look;
 mod plan;
 mod postgres;
 mod redis;
 mod report;
+mod usage;
+mod wrk;
 
 use std::cell::Cell;
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use crate::bare::BareServer;
-use crate::http::{self, Ask};
+use crate::client::Client;
 use crate::interrupt::Interrupt;
 use crate::pipeline;
 use crate::server::{Server, verify};
 use crate::stock::{Demand, fill};
+use calls::Counter;
+use login::{House, Login};
+use look::{Look, Made, Seen};
 pub use plan::Plan;
 use postgres::Postgres;
 use redis::{Fsync, Redis};
 use report::{Report, Row};
+use wrk::Driver;
+
+/// Seconds of the round that counts system calls.
+const COUNTED_SECONDS: u64 = 1;
+
+/// Asks for so many seconds; what to look for meanwhile.
+type Asks<'a> = Box<dyn Fn(u64, &Look) -> anyhow::Result<(Made, Seen)> + 'a>;
 
 /// Whom to ask, for what, and how.
 struct Contender<'a> {
     who: String,
     how: String,
-    rate: Box<dyn Fn() -> anyhow::Result<f64> + 'a>,
+    ask: Asks<'a>,
 }
 
 /// Runs all that are installed and tells who did how much: at the end, when it is interrupted, and when one of them fails,
@@ -45,38 +62,55 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     // PostgreSQL runs as its own user, who must get through.
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    let data = folder.path().join("anaquel");
-    let server = Server::start(binary, &data, &[])?;
-    fill(server.client())?;
-    let (stocked, answers) = (seq(&server)?, Cell::new(0));
+    let driver = Driver::find(folder.path().join("reserve.lua"))?;
+    let counter = Counter::find();
+    if counter.is_none() {
+        eprintln!("neither perf nor strace may count system calls: apt-get install linux-perf strace");
+    }
+    let open = Ours::start(binary, folder.path().join("anaquel"), None)?;
+    let config = folder.path().join("locked.toml");
+    let house = House::make(binary, &folder.path().join("locked"), &config)?;
+    let locked = Ours::start(binary, folder.path().join("locked"), Some((&config, &house.operator)))?;
     let bare = BareServer::start()?;
     let always = Redis::start(&folder.path().join("redis-always"), Fsync::Always)?;
     let everysec = Redis::start(&folder.path().join("redis-everysec"), Fsync::EverySecond)?;
     let postgres = Postgres::start(&folder.path().join("postgres"))?;
 
-    let mut contenders = ours(plan.seconds, &server, &bare, &answers);
+    let nobody = Login::default();
+    let mut contenders = Vec::new();
+    for &connections in &plan.connections {
+        let http = |who, at, login| over_http(&driver, who, at, Demand::Spread, login, connections);
+        contenders.push(http(report::BARE, At::Bare(&bare), &nobody));
+        contenders.push(http(report::HTTP, At::Ours(&open), &nobody));
+        if driver.can_log_in() {
+            contenders.push(http(report::HTTP_KEY, At::Ours(&locked), &house.key));
+            contenders.push(http(report::HTTP_TOKEN, At::Ours(&locked), &house.token));
+        }
+    }
+    contenders.push(over_http(&driver, report::HTTP_HOT, At::Ours(&open), Demand::OneCell, &nobody, 256));
+    contenders.extend([64, 256].map(|window| over_sockets(&open, window)));
     match &always {
         Some(redis) => contenders.extend(of_redis(
-            plan.seconds,
             redis,
             "AOF always",
-            &[(25, 1), (50, 1), (200, 1), (16, 16), (50, 16), (16, 64)],
+            plan.connections.iter().map(|&connections| (connections, 1)).chain([(16, 16), (50, 16), (16, 64)]),
         )?),
         None => eprintln!("no Redis: apt-get install redis-server"),
     }
     if let Some(redis) = &everysec {
-        contenders.extend(of_redis(plan.seconds, redis, "AOF every second", &[(200, 1)])?);
+        contenders.extend(of_redis(redis, "AOF every second", [(200, 1)])?);
     }
     match &postgres {
-        Some(postgres) => contenders.extend(of_postgres(plan.seconds, postgres)?),
+        Some(postgres) => contenders.extend(of_postgres(postgres)?),
         None => eprintln!("no PostgreSQL: apt-get install postgresql"),
     }
 
-    contenders.retain(|contender| contender.who.contains(&plan.only));
+    contenders.retain(|of| plan.only.is_empty() || plan.only.iter().any(|only| of.who.contains(only)));
     ensure!(!contenders.is_empty(), "--only {:?}: nobody who is installed has that in their name", plan.only);
     let rows = contenders.iter().map(|of| Row::new(&of.who, &of.how)).collect();
-    let mut report = Report::new(rows, plan);
-    let failure = measure(plan, &contenders, &interrupt, &mut report);
+    let mut report = Report::new(rows, plan, driver.name(), counter);
+    let counted = counter.map(|counter| Look::Calls(counter, folder.path().join("calls")));
+    let failure = measure(plan, &contenders, counted.as_ref(), &interrupt, &mut report);
     drop(contenders);
     print!("{}", report.table());
     if let Err(error) = failure {
@@ -84,39 +118,38 @@ pub fn run(plan: &Plan, binary: &Path) -> anyhow::Result<()> {
         ensure!(interrupt.came(), error);
         return Ok(());
     }
-    let made = seq(&server)? - stocked;
-    ensure!(made >= answers.get(), "{} reservations were answered, and {made} are in the log", answers.get());
-    audit(server, binary, &data)
+    open.audit(binary)?;
+    locked.audit(binary)
 }
 
-/// Measures round by round into `report`, until it is interrupted.
+/// Measures round by round into `report`, until it is interrupted; system calls once, in the first.
 fn measure(
     plan: &Plan,
     contenders: &[Contender<'_>],
+    counted: Option<&Look>,
     interrupt: &Interrupt,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let mut failed = vec![None; contenders.len()];
-    'rounds: for round in 1..=plan.rounds {
+    for round in 1..=plan.rounds {
         for ((nth, contender), failed) in contenders.iter().enumerate().zip(&mut failed) {
-            let (who, how) = (&contender.who, &contender.how);
-            if interrupt.came() {
-                break 'rounds;
-            }
-            if failed.is_some() {
-                continue;
-            }
-            match (contender.rate)() {
-                Ok(rate) => {
-                    eprintln!("round {round} of {}: {who}, {how}: {rate:.0} a second", plan.rounds);
-                    report.measured(nth, rate);
-                    if let Some(folder) = &plan.out {
-                        report.write(folder)?;
-                    }
+            let looks = [Some((plan.seconds, &Look::Usage)), counted.map(|look| (COUNTED_SECONDS, look))];
+            for (seconds, look) in looks.into_iter().take(if round == 1 { 2 } else { 1 }).flatten() {
+                if interrupt.came() || failed.is_some() {
+                    break;
                 }
-                Err(error) => {
-                    eprintln!("round {round} of {}: {who}, {how}: {error:#}", plan.rounds);
-                    *failed = Some(format!("{who}, {how}: {error:#}"));
+                let told = (contender.ask)(seconds, look).and_then(|(made, seen)| {
+                    let told = report.measured(nth, made, seen);
+                    plan.out.as_deref().map(|folder| report.write(folder)).transpose()?;
+                    Ok(told)
+                });
+                let Contender { who, how, .. } = contender;
+                match told {
+                    Ok(told) => eprintln!("round {round} of {}: {who}, {how}: {told}", plan.rounds),
+                    Err(error) => {
+                        eprintln!("round {round} of {}: {who}, {how}: {error:#}", plan.rounds);
+                        *failed = Some(format!("{who}, {how}: {error:#}"));
+                    }
                 }
             }
         }
@@ -126,62 +159,129 @@ fn measure(
     Ok(())
 }
 
-/// The `seq` of the server's log.
-fn seq(server: &Server) -> anyhow::Result<u64> {
-    server.client().get("/v1/info")?.json().get("seq").and_then(Value::as_u64).context("the server tells its seq")
+/// A server of ours, and what it is held to.
+struct Ours {
+    server: Server,
+    data: PathBuf,
+    operator: Option<String>,
+    /// Its `seq` once it was filled.
+    stocked: u64,
+    /// Reservations that it answered since.
+    answers: Cell<u64>,
 }
 
-fn ours<'a>(seconds: u64, server: &'a Server, bare: &'a BareServer, answers: &'a Cell<u64>) -> Vec<Contender<'a>> {
-    let over_http = |who: &str, address, demand, connections: usize| {
-        let is_ours = who != report::BARE;
-        let rate = move || {
-            let measured = http::drive(address, Ask::Reserve(demand), connections, seconds)?;
-            answers.set(answers.get() + if is_ours { measured.answers } else { 0 });
-            Ok(measured.rate)
-        };
-        Contender { who: who.to_owned(), how: format!("{connections} connections"), rate: Box::new(rate) }
+impl Ours {
+    /// Starts it and fills it; `locked` has its settings, and the key that may fill it.
+    fn start(binary: &Path, data: PathBuf, locked: Option<(&Path, &str)>) -> anyhow::Result<Self> {
+        let config = locked.map(|(config, _)| config.to_str().context("a path that is text")).transpose()?;
+        let arguments: Vec<_> = config.iter().flat_map(|config| ["--config", config]).collect();
+        let server = Server::start(binary, &data, &arguments)?;
+        let operator = locked.map(|(_, key)| key.to_owned());
+        let mut ours = Self { server, data, operator, stocked: 0, answers: Cell::new(0) };
+        fill(ours.client())?;
+        ours.stocked = ours.seq()?;
+        Ok(ours)
+    }
+
+    fn client(&self) -> Client {
+        let client = self.server.client();
+        match &self.operator {
+            Some(key) => client.with_key(key),
+            None => client,
+        }
+    }
+
+    /// The `seq` of its log.
+    fn seq(&self) -> anyhow::Result<u64> {
+        self.client().get("/v1/info")?.json().get("seq").and_then(Value::as_u64).context("the server tells its seq")
+    }
+
+    /// Whether what it answered is in its log, and the log adds up.
+    fn audit(self, binary: &Path) -> anyhow::Result<()> {
+        let (made, answers) = (self.seq()? - self.stocked, self.answers.get());
+        ensure!(made >= answers, "{answers} reservations were answered, and {made} are in the log");
+        self.server.stop()?;
+        let hash = verify(binary, &self.data)?;
+        eprintln!("verify agrees with every promise: {hash}");
+        Ok(())
+    }
+}
+
+/// Who is asked over HTTP.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Bare(&'a BareServer),
+    Ours(&'a Ours),
+}
+
+impl At<'_> {
+    fn process(self) -> (u32, SocketAddr) {
+        match self {
+            Self::Bare(bare) => (bare.pid(), bare.address),
+            Self::Ours(ours) => (ours.server.pid(), ours.server.address),
+        }
+    }
+}
+
+fn over_http<'a>(
+    driver: &'a Driver,
+    who: &str,
+    at: At<'a>,
+    demand: Demand,
+    login: &'a Login,
+    connections: usize,
+) -> Contender<'a> {
+    let (pid, address) = at.process();
+    let ask = move |seconds, look: &Look| {
+        let (made, seen) = look.at(pid, || driver.drive(address, demand, login, connections, seconds))?;
+        if let At::Ours(ours) = at {
+            ours.answers.set(ours.answers.get() + made.made);
+        }
+        Ok((made, seen))
     };
-    let mut contenders = Vec::new();
-    for connections in [64, 256, 512] {
-        contenders.push(over_http(report::BARE, bare.address, Demand::Spread, connections));
-        contenders.push(over_http(report::HTTP, server.address, Demand::Spread, connections));
-    }
-    contenders.push(over_http(report::HTTP_HOT, server.address, Demand::OneCell, 256));
-    for window in [64, 256] {
-        let rate = move || {
-            let (rate, answered) = pipeline::drive(server.address, Demand::Spread, 16, window, seconds)?;
-            answers.set(answers.get() + answered);
-            Ok(rate)
-        };
-        let how = format!("16 sockets, {window} under way on each");
-        contenders.push(Contender { who: report::SOCKET.to_owned(), how, rate: Box::new(rate) });
-    }
-    contenders
+    Contender { who: who.to_owned(), how: connected(connections), ask: Box::new(ask) }
+}
+
+fn over_sockets(ours: &Ours, window: usize) -> Contender<'_> {
+    let ask = move |seconds, look: &Look| {
+        let (made, seen) = look.at(ours.server.pid(), || {
+            let (rate, made) = pipeline::drive(ours.server.address, Demand::Spread, 16, window, seconds)?;
+            Ok(Made { rate, made, p50: None })
+        })?;
+        ours.answers.set(ours.answers.get() + made.made);
+        Ok((made, seen))
+    };
+    let how = format!("16 sockets, {window} under way on each");
+    Contender { who: report::SOCKET.to_owned(), how, ask: Box::new(ask) }
+}
+
+/// How somebody is asked who has one request under way on each connection.
+fn connected(connections: usize) -> String {
+    format!("{connections} connection{}", if connections == 1 { "" } else { "s" })
 }
 
 fn of_redis<'a>(
-    seconds: u64,
     redis: &'a Redis,
     fsync: &str,
-    ways: &[(usize, usize)],
+    ways: impl IntoIterator<Item = (usize, usize)>,
 ) -> anyhow::Result<Vec<Contender<'a>>> {
     let version = redis.version()?;
-    let contender = |&(connections, pipeline): &(usize, usize)| {
+    let contender = |(connections, pipeline): (usize, usize)| {
         let pipelined = if pipeline > 1 { ", pipelined" } else { "" };
         Contender {
             who: format!("{version}, {fsync}{pipelined}"),
             how: if pipeline > 1 {
                 format!("{connections} connections, {pipeline} under way on each")
             } else {
-                format!("{connections} connections")
+                connected(connections)
             },
-            rate: Box::new(move || redis.rate(Demand::Spread, connections, pipeline, seconds)),
+            ask: Box::new(move |seconds, look| redis.ask_for(Demand::Spread, connections, pipeline, seconds, look)),
         }
     };
-    Ok(ways.iter().map(contender).collect())
+    Ok(ways.into_iter().map(contender).collect())
 }
 
-fn of_postgres(seconds: u64, postgres: &Postgres) -> anyhow::Result<Vec<Contender<'_>>> {
+fn of_postgres(postgres: &Postgres) -> anyhow::Result<Vec<Contender<'_>>> {
     let version = postgres.version()?;
     let ways = [
         (Demand::Spread, 8),
@@ -195,17 +295,9 @@ fn of_postgres(seconds: u64, postgres: &Postgres) -> anyhow::Result<Vec<Contende
         let hot = if demand == Demand::OneCell { ", one hot cell" } else { "" };
         Contender {
             who: format!("{version}{hot}"),
-            how: format!("{connections} connections"),
-            rate: Box::new(move || postgres.rate(demand, connections, seconds)),
+            how: connected(connections),
+            ask: Box::new(move |seconds, look| postgres.ask_for(demand, connections, seconds, look)),
         }
     };
     Ok(ways.into_iter().map(contender).collect())
-}
-
-/// Adds the server's own log up again.
-fn audit(server: Server, binary: &Path, data: &Path) -> anyhow::Result<()> {
-    server.stop()?;
-    let hash = verify(binary, data)?;
-    eprintln!("verify agrees with every promise: {hash}");
-    Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::look::{Look, Made, Seen};
 use crate::server::free_address;
 use crate::stock::{CELLS, Demand};
 
@@ -84,11 +85,17 @@ impl Postgres {
         Ok(format!("PostgreSQL {}", version.split(' ').next().unwrap_or("?")))
     }
 
-    /// Reservations a second through `connections`; every one of them must have left its row.
+    /// Reservations through `connections`; every one of them must have left its row.
     ///
     /// # Errors
     /// `pgbench` fails, or the books do not agree.
-    pub fn rate(&self, demand: Demand, connections: usize, seconds: u64) -> anyhow::Result<f64> {
+    pub fn ask_for(
+        &self,
+        demand: Demand,
+        connections: usize,
+        seconds: u64,
+        look: &Look,
+    ) -> anyhow::Result<(Made, Seen)> {
         let cell = match demand {
             Demand::Spread => format!("\\set cell random(0, {})", CELLS - 1),
             Demand::OneCell => "\\set cell 0".to_owned(),
@@ -97,24 +104,30 @@ impl Postgres {
         std::fs::write(&script, format!("{cell}\n{RESERVE}\n"))?;
         let count = "SELECT count(*) FROM reservations";
         let before: u64 = self.ask(count)?.parse()?;
+        let (told, seen) = look.at(self.child.id(), || self.run(&script, connections, seconds))?;
+        let books = self.ask("SELECT (SELECT sum(reserved) FROM cells) = (SELECT count(*) FROM reservations)")?;
+        ensure!(books == "t", "units reserved are not the reservations made");
+        let made = self.ask(count)?.parse::<u64>()? - before;
+        ensure!(made >= told.made, "{} reservations were told of, and {made} were made", told.made);
+        Ok((told, seen))
+    }
+
+    fn run(&self, script: &Path, connections: usize, seconds: u64) -> anyhow::Result<Made> {
         let connections = connections.to_string();
         let output = Command::new(self.programs.join("pgbench"))
             .args(["-n", "-M", "prepared", "-j", "2", "-h", "127.0.0.1", "-U", "bench", "-p", &self.port])
             .args(["-c", &connections, "-T", &seconds.to_string(), "-f"])
-            .arg(&script)
+            .arg(script)
             .arg("postgres")
             .output()
             .context("running pgbench")?;
         let said = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "pgbench: {}", String::from_utf8_lossy(&output.stderr));
-        let books = self.ask("SELECT (SELECT sum(reserved) FROM cells) = (SELECT count(*) FROM reservations)")?;
-        ensure!(books == "t", "units reserved are not the reservations made");
-        let made = self.ask(count)?.parse::<u64>()? - before;
-        let told = said.lines().find_map(|line| line.strip_prefix("number of transactions actually processed: "));
-        let told: u64 = told.and_then(|count| count.parse().ok()).with_context(|| format!("no count in: {said}"))?;
-        ensure!(made >= told, "{told} reservations were told of, and {made} were made");
-        let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-        rate.with_context(|| format!("no rate in: {said}"))
+        let after = |words: &str| said.lines().find_map(|line| line.strip_prefix(words)?.split(' ').next());
+        let made = after("number of transactions actually processed: ").and_then(|count| count.parse().ok());
+        let rate = after("tps = ").and_then(|rate| rate.parse().ok());
+        let (made, rate) = made.zip(rate).with_context(|| format!("neither count nor rate in: {said}"))?;
+        Ok(Made { rate, made, p50: None })
     }
 
     fn ask(&self, sql: &str) -> anyhow::Result<String> {

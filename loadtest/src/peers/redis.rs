@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use super::look::{Look, Made, Seen};
 use crate::server::free_address;
 use crate::stock::{CELLS, Demand};
 
@@ -77,47 +78,45 @@ impl Redis {
         Ok(format!("Redis {}", version.trim()))
     }
 
-    /// Reservations a second through `connections`, each with `pipeline` requests under way; every one of them must have
-    /// left its record.
+    /// Reservations through `connections`, each with `pipeline` requests under way; every one of them must have left its
+    /// record.
     ///
     /// # Errors
     /// `redis-benchmark` fails, or records are missing.
-    pub fn rate(&self, demand: Demand, connections: usize, pipeline: usize, seconds: u64) -> anyhow::Result<f64> {
+    pub fn ask_for(
+        &self,
+        demand: Demand,
+        connections: usize,
+        pipeline: usize,
+        seconds: u64,
+        look: &Look,
+    ) -> anyhow::Result<(Made, Seen)> {
         // It takes a count, not a time: a short run tells how many are a run of the wanted length.
-        let short = self.run(demand, connections, pipeline, 50_000)?;
-        self.run(demand, connections, pipeline, (short * seconds as f64) as u64)
+        let short = self.run(demand, connections, pipeline, 10_000)?;
+        let requests = (short.rate * seconds as f64) as u64;
+        look.at(self.child.id(), || self.run(demand, connections, pipeline, requests))
     }
 
-    fn run(&self, demand: Demand, connections: usize, pipeline: usize, requests: u64) -> anyhow::Result<f64> {
+    fn run(&self, demand: Demand, connections: usize, pipeline: usize, requests: u64) -> anyhow::Result<Made> {
         let before: u64 = self.ask(&["GET", "reservations"])?.parse().unwrap_or(0);
         let key = if demand == Demand::Spread { "cell:__rand_int__" } else { "cell:000000000000" };
         let [connections, pipeline, count, cells] =
             [connections as u64, pipeline as u64, requests, CELLS].map(|number| number.to_string());
         let output = Command::new("redis-benchmark")
-            .args([
-                "-h",
-                "127.0.0.1",
-                "-p",
-                &self.port,
-                "-c",
-                &connections,
-                "-P",
-                &pipeline,
-                "-n",
-                &count,
-                "-r",
-                &cells,
-            ])
-            .args(["--csv", "-e", "EVALSHA", &self.script, "1", key])
+            .args(["-h", "127.0.0.1", "-p", &self.port, "-c", &connections, "-P", &pipeline])
+            .args(["-n", &count, "-r", &cells, "--csv", "-e", "EVALSHA", &self.script, "1", key])
             .output()
             .context("running redis-benchmark")?;
         let said = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "redis-benchmark: {said}{}", String::from_utf8_lossy(&output.stderr));
         let made = self.ask(&["GET", "reservations"])?.parse::<u64>()? - before;
         ensure!(made >= requests, "{made} reservations of {requests} were made");
+        // The test, requests a second, and milliseconds: mean, least, median, and more.
         let last = said.lines().last().context("redis-benchmark says nothing")?;
-        let rate = last.trim_matches('"').split("\",\"").nth(1).and_then(|rate| rate.parse().ok());
-        rate.with_context(|| format!("no rate in: {last}"))
+        let fields: Vec<_> = last.trim_matches('"').split("\",\"").collect();
+        let number = |nth: usize| fields.get(nth).and_then(|field| field.parse::<f64>().ok());
+        let rate = number(1).with_context(|| format!("no rate in: {last}"))?;
+        Ok(Made { rate, made, p50: number(4) })
     }
 
     fn ask(&self, arguments: &[&str]) -> anyhow::Result<String> {

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::calls::{Calls, Counter};
+use super::look::{Made, Seen};
 use super::plan::Plan;
+use super::usage::{ByName, Spent};
 
 /// Where the section of `RESULTS.md` begins that is written anew by each run.
 const BEGIN: &str = "<!-- peers: written by the command below -->\n";
@@ -22,40 +25,106 @@ fn inserted(before: &str, section: &str) -> String {
 pub const BARE: &str = "bare axum handler, nothing done";
 /// Anaquel over HTTP.
 pub const HTTP: &str = "Anaquel, HTTP";
+/// The same, locked: an API key, and a fresh `Idempotency-Key` each.
+pub const HTTP_KEY: &str = "Anaquel, HTTP, API key and Idempotency-Key";
+/// The same with a token in place of the key.
+pub const HTTP_TOKEN: &str = "Anaquel, HTTP, token and Idempotency-Key";
 /// The same, everybody wanting one cell.
 pub const HTTP_HOT: &str = "Anaquel, HTTP, one hot cell";
 /// Anaquel over the socket.
 pub const SOCKET: &str = "Anaquel, socket, pipelined";
+
+/// How our names begin.
+const OURS: &str = "Anaquel";
+
+/// How the name of Redis ends that flushes before it answers.
+const ALWAYS: &str = "AOF always";
+
+/// One measurement, for each reservation.
+#[derive(Debug)]
+struct Measured {
+    rate: f64,
+    p50: Option<f64>,
+    spent: Spent,
+    by_name: ByName,
+}
 
 /// One contender in one setting.
 #[derive(Debug)]
 pub struct Row {
     who: String,
     how: String,
-    /// Reservations a second, round by round.
-    pub rates: Vec<f64>,
+    /// Round by round.
+    measured: Vec<Measured>,
+    /// System calls for each reservation.
+    calls: Option<Calls>,
 }
 
 impl Row {
     /// Nothing measured yet.
     pub fn new(who: &str, how: &str) -> Self {
-        Self { who: who.to_owned(), how: how.to_owned(), rates: Vec::new() }
+        Self { who: who.to_owned(), how: how.to_owned(), measured: Vec::new(), calls: None }
     }
 
-    fn sorted(&self) -> Vec<f64> {
-        let mut rates = self.rates.clone();
-        rates.sort_by(f64::total_cmp);
-        rates
+    fn sorted(&self, of: impl Fn(&Measured) -> Option<f64>) -> Vec<f64> {
+        let mut values: Vec<_> = self.measured.iter().filter_map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+
+    /// The median of what was measured; none where it never was.
+    fn median_of(&self, of: impl Fn(&Measured) -> Option<f64>) -> Option<f64> {
+        let values = self.sorted(of);
+        values.get(values.len() / 2).copied()
     }
 
     fn median(&self) -> f64 {
-        let rates = self.sorted();
-        rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+        self.median_of(|of| Some(of.rate)).unwrap_or(f64::NAN)
+    }
+
+    /// Microseconds on a core.
+    fn cpu(&self) -> f64 {
+        self.median_of(|of| Some(of.spent.cpu / 1000.0)).unwrap_or(f64::NAN)
     }
 
     fn spread(&self) -> (f64, f64) {
-        let rates = self.sorted();
+        let rates = self.sorted(|of| Some(of.rate));
         (rates.first().copied().unwrap_or(f64::NAN), rates.last().copied().unwrap_or(f64::NAN))
+    }
+
+    /// What one reservation cost: microseconds on a core and in the kernel, switches by itself and against its will, system
+    /// calls, futex calls, reservations a flush, the median of waiting.
+    fn costs(&self) -> [String; 8] {
+        let told =
+            |value: Option<f64>, digits: usize| value.map_or("–".to_owned(), |value| format!("{value:.digits$}"));
+        let of = |field: fn(&Spent) -> f64| self.median_of(|of| Some(field(&of.spent)));
+        let calls = |field: fn(&Calls) -> f64| self.calls.as_ref().map(field);
+        let a_flush = calls(|calls| calls.flushes).filter(|&flushes| flushes > 0.0).map(|flushes| 1.0 / flushes);
+        [
+            told(of(|spent| spent.cpu / 1000.0), 1),
+            told(of(|spent| spent.kernel / 1000.0), 1),
+            told(of(|spent| spent.waits), 2),
+            told(of(|spent| spent.preempted), 2),
+            told(calls(|calls| calls.all), 2),
+            told(calls(|calls| calls.futex), 2),
+            told(a_flush, 1),
+            told(self.median_of(|of| of.p50), 2),
+        ]
+    }
+
+    /// The threads by name, those that cost most first: microseconds and switches a reservation, in the round with the
+    /// median time.
+    fn threads(&self) -> Vec<(&str, f64, f64)> {
+        let mut rounds: Vec<_> = self.measured.iter().collect();
+        rounds.sort_by(|a, b| a.spent.cpu.total_cmp(&b.spent.cpu));
+        let Some(round) = rounds.get(rounds.len() / 2) else { return Vec::new() };
+        let told = round.by_name.iter().map(|(name, spent)| {
+            let switches = spent.waits + spent.preempted;
+            (name.as_str(), spent.cpu / 1000.0, switches)
+        });
+        let mut threads: Vec<_> = told.filter(|&(_, cpu, _)| cpu >= 0.05).collect();
+        threads.sort_by(|a, b| b.1.total_cmp(&a.1));
+        threads
     }
 }
 
@@ -67,34 +136,56 @@ pub struct Report {
     wanted: usize,
     conditions: String,
     command: String,
+    /// Who asks over HTTP.
+    driver: &'static str,
+    /// By what system calls were counted.
+    counter: Option<Counter>,
 }
 
 impl Report {
     /// Of the rows that `plan` made.
-    pub fn new(rows: Vec<Row>, plan: &Plan) -> Self {
+    pub fn new(rows: Vec<Row>, plan: &Plan, driver: &'static str, counter: Option<Counter>) -> Self {
         let conditions =
             format!("{}; {} interleaved rounds of {} s", crate::machine::describe(), plan.rounds, plan.seconds);
         let Plan { seconds, rounds, .. } = plan;
         let command = format!("anaquel-loadtest -- peers --seconds {seconds} --rounds {rounds} --out bench");
         let wanted = rows.len() * plan.rounds;
-        Self { rows, wanted, conditions, command }
+        Self { rows, wanted, conditions, command, driver, counter }
     }
 
-    /// One more rate of the `nth` row.
-    pub fn measured(&mut self, nth: usize, rate: f64) {
-        if let Some(row) = self.rows.get_mut(nth) {
-            row.rates.push(rate);
+    /// One more measurement of the `nth` row; what there is to say of it.
+    pub fn measured(&mut self, nth: usize, made: Made, seen: Seen) -> String {
+        let each = made.made as f64;
+        let Some(row) = self.rows.get_mut(nth) else { return String::new() };
+        match seen {
+            Seen::Calls(calls) => {
+                let calls = calls.each(each);
+                row.calls = Some(calls);
+                format!("{:.2} system calls each, {:.2} of them futex", calls.all, calls.futex)
+            }
+            Seen::Usage(by_name) => {
+                let by_name: ByName = by_name.into_iter().map(|(name, spent)| (name, spent.each(each))).collect();
+                let mut spent = Spent::default();
+                by_name.values().for_each(|of| spent.add(of));
+                row.measured.push(Measured { rate: made.rate, p50: made.p50, spent, by_name });
+                let switches = spent.waits + spent.preempted;
+                format!(
+                    "{:.0} a second, {:.1} µs of CPU and {switches:.2} switches each",
+                    made.rate,
+                    spent.cpu / 1000.0
+                )
+            }
         }
     }
 
     /// Those that were measured at least once.
     fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.rows.iter().filter(|row| !row.rates.is_empty())
+        self.rows.iter().filter(|row| !row.measured.is_empty())
     }
 
     /// What is missing, if it ended early.
     fn missing(&self) -> Option<String> {
-        let made: usize = self.rows.iter().map(|row| row.rates.len()).sum();
+        let made: usize = self.rows.iter().map(|row| row.measured.len()).sum();
         (made < self.wanted).then(|| format!("{made} of {} measurements; the rest was not made", self.wanted))
     }
 
@@ -114,7 +205,7 @@ impl Report {
     /// Best against best, where both were measured.
     fn ratios(&self) -> Vec<(String, f64)> {
         let best = self.best();
-        let is_redis = |row: &&&Row| row.who.ends_with("AOF always");
+        let is_redis = |row: &&&Row| row.who.ends_with(ALWAYS);
         let is_pipelined_redis = |row: &&&Row| row.who.contains("AOF always, pipelined");
         let is_postgres = |row: &&&Row| row.who.starts_with("PostgreSQL") && !row.who.ends_with("hot cell");
         let is_hot_postgres = |row: &&&Row| row.who.starts_with("PostgreSQL") && row.who.ends_with("hot cell");
@@ -132,6 +223,24 @@ impl Report {
         pairs.into_iter().filter_map(ratio).collect()
     }
 
+    /// Time on a core against whom it is to be compared with, at as many connections.
+    fn cpu_ratios(&self) -> Vec<(String, String, f64)> {
+        let is_bare: fn(&str) -> bool = |who| who == BARE;
+        let is_always: fn(&str) -> bool = |who| who.ends_with(ALWAYS);
+        let is_open: fn(&str) -> bool = |who| who == HTTP;
+        let pairs =
+            [(HTTP, is_bare), (HTTP, is_always), (HTTP_KEY, is_open), (HTTP_TOKEN, is_open), (HTTP_HOT, is_open)];
+        let mut ratios = Vec::new();
+        for (ours, is_theirs) in pairs {
+            for ours in self.rows().filter(|row| row.who == ours) {
+                let theirs = self.rows().find(|row| is_theirs(&row.who) && row.how == ours.how);
+                let told = |theirs: &Row| format!("{} against {}", ours.who, theirs.who);
+                ratios.extend(theirs.map(|theirs| (told(theirs), ours.how.clone(), ours.cpu() / theirs.cpu())));
+            }
+        }
+        ratios
+    }
+
     /// For the terminal.
     pub fn table(&self) -> String {
         let mut text = format!("durable reservations of one unit a second: {}\n", self.conditions);
@@ -143,6 +252,25 @@ impl Report {
         }
         for (what, ratio) in self.ratios() {
             let _ = writeln!(text, "  {what}: {ratio:.2} times");
+        }
+        let _ = writeln!(
+            text,
+            "each: µs of CPU, in the kernel; switches by itself, preempted; system calls, futex; a flush; median ms"
+        );
+        for row in self.rows() {
+            let _ = write!(text, "  {:<44} {:<36}", row.who, row.how);
+            for cost in row.costs() {
+                let _ = write!(text, " {cost:>7}");
+            }
+            text.push('\n');
+        }
+        for row in self.rows().filter(|row| row.who.starts_with(OURS)) {
+            let threads =
+                row.threads().into_iter().map(|(name, cpu, switches)| format!("{name} {cpu:.1} ({switches:.2})"));
+            let _ = writeln!(text, "  {}, {}: {}", row.who, row.how, threads.collect::<Vec<_>>().join(", "));
+        }
+        for (what, how, ratio) in self.cpu_ratios() {
+            let _ = writeln!(text, "  CPU of {what}, {how}: {ratio:.2} times");
         }
         text
     }
@@ -164,7 +292,8 @@ impl Report {
             "## Beside what a team would use instead\n\n\
              Written by `cargo run --release -p {}`: {}. The client shares the cores with \
              the servers. Every contender takes one unit of one of 100,000 cells (or of one that all want), keeps a record of \
-             who has it, and has flushed it to disk before it answers, unless the line says otherwise. PostgreSQL does both in \
+             who has it, and has flushed it to disk before it answers, unless the line says otherwise. HTTP is driven by {}, \
+             whoever answers. PostgreSQL does both in \
              one statement and is driven by `pgbench`, Redis in a Lua script and by `redis-benchmark`; all three were \
              asked afterwards whether every reservation that was answered is in their books, and `anaquel verify` added \
              Anaquel's log up again.\n\n\
@@ -172,6 +301,7 @@ impl Report {
              {}| who | how | a second, median | from | to |\n| --- | --- | ---: | ---: | ---: |\n",
             self.command,
             self.conditions,
+            self.driver,
             self.missing().map(|missing| format!("{missing}.\n\n")).unwrap_or_default()
         );
         for row in self.rows() {
@@ -182,7 +312,37 @@ impl Report {
         for (what, ratio) in self.ratios() {
             let _ = writeln!(text, "| {what} | {ratio:.2} |");
         }
+        self.costs(&mut text);
         text
+    }
+
+    /// What each spent on a reservation.
+    fn costs(&self, text: &mut String) {
+        let counted = match self.counter {
+            Some(counter) => format!("counted by `{}` in a round of its own", counter.name()),
+            None => "not counted, as neither `perf` nor `strace` may".to_owned(),
+        };
+        let _ = write!(
+            text,
+            "\n### What one reservation costs\n\n\
+             Of the server's process, with all its threads and children, for each reservation: medians. CPU and switches are \
+             read in `/proc`; system calls are {counted}. A flush is an `fsync` or `fdatasync`, whatever it is for.\n\n\
+             | who | how | CPU, µs | in the kernel | waits | preempted | system calls | futex calls | reservations a flush \
+             | median, ms |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        );
+        for row in self.rows() {
+            let _ = writeln!(text, "| {} | {} | {} |", row.who, row.how, row.costs().join(" | "));
+        }
+        text.push_str("\n| CPU | how | times |\n| --- | --- | ---: |\n");
+        for (what, how, ratio) in self.cpu_ratios() {
+            let _ = writeln!(text, "| {what} | {how} | {ratio:.2} |");
+        }
+        text.push_str("\n| whose threads | how | CPU, µs, and switches of each reservation |\n| --- | --- | --- |\n");
+        for row in self.rows().filter(|row| row.who.starts_with(OURS)) {
+            let threads =
+                row.threads().into_iter().map(|(name, cpu, switches)| format!("{name} {cpu:.1} ({switches:.2})"));
+            let _ = writeln!(text, "| {} | {} | {} |", row.who, row.how, threads.collect::<Vec<_>>().join(", "));
+        }
     }
 
     /// Bars of the best medians, on one scale.
@@ -200,7 +360,7 @@ impl Report {
         );
         for (nth, row) in best.iter().enumerate() {
             let (y, length) = (40.0 + STEP * nth as f64, WIDTH * row.median() / most);
-            let colour = if row.who.starts_with("Anaquel") { "#1f6f54" } else { "#9aa5ad" };
+            let colour = if row.who.starts_with(OURS) { "#1f6f54" } else { "#9aa5ad" };
             let _ = writeln!(
                 svg,
                 "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\
@@ -230,29 +390,52 @@ mod tests {
         assert_eq!(inserted(&format!("before\n{first}after\n"), "two\n"), format!("before\n{second}after\n"));
     }
 
+    /// A round of a second in which each reservation takes `cpu` microseconds of one thread.
+    fn usage(cpu: f64, made: u64) -> Seen {
+        let spent = Spent { cpu: cpu * 1000.0 * made as f64, kernel: 0.0, waits: made as f64, preempted: 0.0 };
+        Seen::Usage(ByName::from([("worker".to_owned(), spent)]))
+    }
+
+    fn report(rows: &[(&str, &str, &[f64])]) -> Report {
+        let plan = Plan { connections: vec![64], seconds: 1, rounds: 3, only: Vec::new(), out: None };
+        let named = rows.iter().map(|(who, how, _)| Row::new(who, how)).collect();
+        let mut report = Report::new(named, &plan, "wrk", Some(Counter::Perf));
+        for (nth, (.., rates)) in rows.iter().enumerate() {
+            for &rate in *rates {
+                let made = Made { rate, made: rate as u64, p50: None };
+                report.measured(nth, made, usage(1000.0 / rate, made.made));
+            }
+        }
+        report
+    }
+
     #[test]
     fn best_settings_are_compared() {
-        let row = |who: &str, how: &str, rates: &[f64]| Row { rates: rates.to_vec(), ..Row::new(who, how) };
-        let rows = vec![
-            row(BARE, "64", &[100.0, 300.0, 200.0]),
-            row(HTTP, "64", &[90.0, 80.0, 10.0]),
-            row(HTTP, "256", &[100.0, 110.0, 100.0]),
-            row("Redis 7, AOF always", "50", &[50.0]),
-            row("Redis 7, AOF always, pipelined", "50", &[20.0]),
-            row(SOCKET, "16", &[80.0]),
+        let rows: [(&str, &str, &[f64]); 6] = [
+            (BARE, "64", &[100.0, 300.0, 200.0]),
+            (HTTP, "64", &[90.0, 80.0, 10.0]),
+            (HTTP, "256", &[100.0, 110.0, 100.0]),
+            ("Redis 7, AOF always", "64", &[50.0]),
+            ("Redis 7, AOF always, pipelined", "50", &[20.0]),
+            (SOCKET, "16", &[80.0]),
         ];
-        let report = Report::new(rows, &Plan { seconds: 1, rounds: 3, only: String::new(), out: None });
+        let mut report = report(&rows);
         let ratios: Vec<_> = report.ratios().into_iter().map(|(_, ratio)| ratio).collect();
         assert_eq!(ratios, [0.5, 2.0, 4.0]);
         assert!(report.markdown().contains("| Anaquel, HTTP | 256 | 100 | 100 | 110 |"), "{}", report.markdown());
         assert_eq!(report.plot().matches("<rect").count(), 1 + 5);
+        let cpu: Vec<_> = report.cpu_ratios().into_iter().map(|(.., ratio)| (ratio * 100.0).round()).collect();
+        assert_eq!(cpu, [250.0, 63.0], "12.5 µs against 5 and 20");
+        let calls = Calls { all: 720.0, futex: 80.0, flushes: 8.0 };
+        report.measured(1, Made { rate: 80.0, made: 80, p50: None }, Seen::Calls(calls));
+        let row = "| Anaquel, HTTP | 64 | 12.5 | 0.0 | 1.00 | 0.00 | 9.00 | 1.00 | 10.0 | – |";
+        assert!(report.markdown().contains(row), "{}", report.markdown());
+        assert!(report.markdown().contains("| Anaquel, HTTP | 64 | worker 12.5 (1.00) |"), "{}", report.markdown());
     }
 
     #[test]
     fn what_was_measured_before_an_end_is_told_with_what_is_missing() {
-        let rows = vec![Row::new(BARE, "64"), Row::new(HTTP, "64")];
-        let mut report = Report::new(rows, &Plan { seconds: 1, rounds: 3, only: String::new(), out: None });
-        report.measured(0, 100.0);
+        let report = report(&[(BARE, "64", &[100.0]), (HTTP, "64", &[])]);
         for text in [report.table(), report.markdown()] {
             assert!(text.contains("1 of 6 measurements") && text.contains(BARE), "{text}");
             assert!(!text.contains("NaN") && !text.contains(&format!("| {HTTP} |")), "{text}");

@@ -3,6 +3,7 @@
 //! - [`identity`]: scopes, and the channels and locations that a caller is bound to
 //! - [`keys`]: API keys, hashed in a file that the command line changes and the server watches
 //! - [`tokens`]: JWTs, signed by a key of a JWKS file
+//! - `verified`: those that were found to be good, for as long as they are
 //! - [`failures`]: failed authentications, counted and logged
 //! - [`rates`]: limits of requests a second, by address and by key
 //! - [`hosts`]: which names the server answers to
@@ -28,6 +29,7 @@ pub mod proxies;
 pub(crate) mod rates;
 pub mod tls;
 mod tokens;
+mod verified;
 pub mod visibility;
 
 use std::net::IpAddr;
@@ -47,6 +49,7 @@ use crate::auth::principal::Principal;
 use crate::auth::proxies::Proxies;
 use crate::auth::rates::Rates;
 use crate::auth::tokens::Tokens;
+use crate::auth::verified::Verified;
 use crate::config::{AuthConfig, Config};
 use crate::http::problem::{Problem, Slug};
 
@@ -78,6 +81,8 @@ pub struct Auth {
 struct Known {
     keys: Option<KeyFile>,
     tokens: Option<Tokens>,
+    /// By what stands above.
+    verified: Verified,
 }
 
 impl Auth {
@@ -113,7 +118,7 @@ impl Auth {
     fn read(&self) -> anyhow::Result<Known> {
         let keys = KeyFile::read(&self.keys_path)?;
         let tokens = self.auth.jwks.as_deref().map(|path| Tokens::read(path, &self.auth)).transpose()?;
-        Ok(Known { keys, tokens })
+        Ok(Known { keys, tokens, verified: Verified::default() })
     }
 
     /// Whether callers must authenticate.
@@ -131,27 +136,26 @@ impl Auth {
     ///
     /// # Errors
     /// `unauthorized`, with a reason that reveals nothing about valid keys.
-    pub fn admit(&self, token: Option<&str>, address: Option<IpAddr>, route: &str) -> Result<Identity, Problem> {
+    pub fn admit(&self, token: Option<&str>, address: Option<IpAddr>, route: &str) -> Result<Arc<Identity>, Problem> {
         const UNKNOWN: &str = "the key is unknown, revoked or expired";
         let refuse = |reason, key: Option<&str>, told: &str| {
             self.failures.note(reason, address, route, key);
-            Err(unauthorized(told))
+            unauthorized(told)
         };
         let Some(token) = token else {
-            return refuse(Reason::NoKey, None, "Authorization: send Bearer and a key or a token");
+            return Err(refuse(Reason::NoKey, None, "Authorization: send Bearer and a key or a token"));
         };
         let known = self.known.load();
         let now = now_seconds();
-        match (&known.keys, &known.tokens) {
-            (Some(keys), _) if token.starts_with(TOKEN_PREFIX) => match keys.find(token, now) {
-                Some(identity) => Ok(identity),
-                None => refuse(Reason::BadKey, keys.id_in(token), UNKNOWN),
-            },
-            (_, Some(tokens)) if !token.starts_with(TOKEN_PREFIX) => {
-                tokens.identify(token).or_else(|told| refuse(Reason::BadToken, None, &told))
+        known.verified.identity(token, now, || match (&known.keys, &known.tokens) {
+            (Some(keys), _) if token.starts_with(TOKEN_PREFIX) => {
+                keys.find(token, now).ok_or_else(|| refuse(Reason::BadKey, keys.id_in(token), UNKNOWN))
             }
-            _ => refuse(Reason::BadKey, None, UNKNOWN),
-        }
+            (_, Some(tokens)) if !token.starts_with(TOKEN_PREFIX) => {
+                tokens.identify(token).map_err(|told| refuse(Reason::BadToken, None, &told))
+            }
+            _ => Err(refuse(Reason::BadKey, None, UNKNOWN)),
+        })
     }
 
     /// Counts a request against the rate limits.

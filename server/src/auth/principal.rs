@@ -7,6 +7,7 @@ use anaquel_engine::event::Origin;
 
 use crate::auth::identity::Identity;
 use crate::http::budget::link::Link;
+use crate::wire::put::put;
 
 /// The subprotocol of a browser's socket, and the prefix of the subprotocol that contains the key.
 pub const PROTOCOL: &str = "anaquel";
@@ -34,7 +35,28 @@ impl Principal {
 
     /// What the log stores of the sender.
     pub fn origin(&self) -> Origin {
-        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        let address = self.address.map(text_of).unwrap_or_default();
         Origin { key: self.identity.key.clone(), address, request: self.request.clone() }
+    }
+}
+
+/// An address as it is shown. Most are of the fourth version, which are written without the machinery of format strings.
+fn text_of(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let [a, b, c, d] = address.octets().map(u32::from);
+    let mut out = String::with_capacity("255.255.255.255".len());
+    put!(&mut out, a, ".", b, ".", c, ".", d);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_they_are_shown() {
+        for address in ["0.0.0.0", "127.0.0.1", "10.99.100.255", "255.255.255.255", "::1", "2001:db8::ffff"] {
+            assert_eq!(address.parse().map(text_of).as_deref(), Ok(address));
+        }
     }
 }

@@ -12,7 +12,7 @@ use anaquel_engine::ids::Name;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request};
 use http::request::Parts;
-use http::{HeaderMap, Method, Version, header};
+use http::{HeaderMap, HeaderName, Method, Version, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -27,6 +27,7 @@ use crate::http::budget::answers::{Held, SMALL_BYTES};
 use crate::http::encoding::{self, Encoding};
 use crate::http::problem::{Problem, Slug};
 use crate::wire::objects::{self, Objects};
+use crate::wire::said::said;
 use crate::wire::whole;
 
 /// How long a body may take to arrive.
@@ -37,6 +38,10 @@ const DISCARD_BYTES_MAX: usize = 64 << 20;
 
 /// How all that is packed with gzip begins.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Names of headers, ready to be looked up: to read them from a text takes longer than to look.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The longest idempotency key.
 const KEY_CHARACTERS_MAX: usize = 255;
@@ -72,25 +77,24 @@ pub async fn json_question<T: DeserializeOwned>(app: &App, request: Request) -> 
 
 /// Reads JSON, naming the field that is wrong.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    if let Err(error) = std::str::from_utf8(bytes) {
+    // Once for the whole body, and not again for each text in it.
+    let text = std::str::from_utf8(bytes).map_err(|error| {
         let hint = if bytes.starts_with(&GZIP_MAGIC) {
             "; a body that is compressed with gzip needs Content-Encoding: gzip"
         } else {
             ""
         };
-        return Err(Problem::new(
-            Slug::InvalidRequest,
-            format!("the body is not UTF-8 from byte {} on{hint}; send UTF-8", error.valid_up_to()),
-        ));
-    }
+        let detail = format!("the body is not UTF-8 from byte {} on{hint}; send UTF-8", error.valid_up_to());
+        Problem::new(Slug::InvalidRequest, detail)
+    })?;
     // Most bodies are right; only for one that is not, the way to what is wrong is kept.
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut json = serde_json::Deserializer::from_str(text);
     if let Ok(body) = objects::read(&mut json)
         && json.end().is_ok()
     {
         return Ok(body);
     }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let mut json = serde_json::Deserializer::from_str(text);
     let body = serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.into_inner().to_string();
@@ -303,14 +307,14 @@ pub fn address(parts: &Parts) -> Option<IpAddr> {
 
 /// `traceparent`, where it is one.
 pub fn trace(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get("traceparent")?.to_str().ok()?;
+    let text = headers.get(&TRACEPARENT)?.to_str().ok()?;
     let well_formed = text.len() == 55 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     well_formed.then(|| text.to_owned())
 }
 
 /// The idempotency key, bare or quoted.
 pub fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut values = headers.get_all("idempotency-key").iter();
+    let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(Problem::invalid("Idempotency-Key", "is sent more than once; send one"));
@@ -365,10 +369,7 @@ pub fn bind_key(
 /// another transport. What is no JSON counts byte by byte; it is refused anyway.
 fn fingerprint(body: &[u8]) -> blake3::Hash {
     let body = if body.is_empty() { b"{}" } else { body };
-    match serde_json::from_slice::<Value>(body) {
-        Ok(value) => fingerprint_of(&value),
-        Err(_) => blake3::hash(body),
-    }
+    said(body).map_or_else(|| blake3::hash(body), |said| blake3::hash(&said))
 }
 
 /// The same of JSON that was read already. Members are in the order of their names.

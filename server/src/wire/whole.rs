@@ -20,7 +20,7 @@ pub fn optional<'de, D: Deserializer<'de>, T: TryFrom<i128>>(deserializer: D) ->
 }
 
 /// The whole number of a floating-point value, if it is one.
-fn written_otherwise(number: &Number) -> Option<i64> {
+pub fn written_otherwise(number: &Number) -> Option<i64> {
     let float = number.as_f64().filter(|_| number.is_f64())?;
     (float.fract() == 0.0 && float.abs() <= EXACT_MAX).then_some(float as i64)
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::http::budget::payer::Who;
+use crate::lanes::Entrances;
 use crate::lock::lock;
 
 /// Who has more under way at once than this crowds.
@@ -144,7 +145,7 @@ impl Pace {
     }
 
     /// Looks after the distance for as long as the server runs.
-    pub async fn watch(self: Arc<Self>) {
+    pub async fn watch(self: Arc<Self>, entrances: Entrances) {
         let mut is_shared = false;
         loop {
             let mut late = 0;
@@ -152,7 +153,7 @@ impl Pace {
                 for _ in 0..LOOKS {
                     tokio::time::sleep(LOOK).await;
                     let asked = Instant::now();
-                    tokio::task::yield_now().await;
+                    entrances.come_round().await;
                     late += u32::from(asked.elapsed() > SOON);
                 }
             } else {

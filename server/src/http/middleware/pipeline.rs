@@ -237,12 +237,8 @@ struct Durations(HashMap<String, Vec<(&'static str, u16, metrics::Histogram)>>);
 
 impl Durations {
     fn record(&mut self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
-        if !self.0.contains_key(route) {
-            self.0.insert(route.to_owned(), Vec::new());
-        }
-        let Some(known) = self.0.get_mut(route) else { return };
-        let found = known.iter().find(|(m, s, _)| (*m, *s) == (method, status));
-        if let Some((_, _, histogram)) = found {
+        let known = self.0.get(route).map_or(&[][..], Vec::as_slice);
+        if let Some((_, _, histogram)) = known.iter().find(|(m, s, _)| (*m, *s) == (method, status)) {
             histogram.record(elapsed.as_secs_f64());
             return;
         }
@@ -253,7 +249,7 @@ impl Durations {
             "status" => status.to_string()
         );
         histogram.record(elapsed.as_secs_f64());
-        known.push((method, status, histogram));
+        self.0.entry(route.to_owned()).or_default().push((method, status, histogram));
     }
 }
 

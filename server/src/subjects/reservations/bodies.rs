@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::http::problem::Problem;
 use crate::subjects::reservations::supersedes::Supersedes;
-use crate::wire::{name, optional_name, parse_time, quantity, sku_name};
+use crate::wire::{name, name_at, optional_name, parse_time, quantity, quantity_at, sku_name, sku_name_at};
 
 /// The maximum number of lines of a reservation.
 pub const LINES_MAX: usize = 100;
@@ -229,8 +229,8 @@ impl ReserveBody {
         let supersedes = self.supersedes(engine)?;
         let line = |(at, body): (usize, LineBody)| {
             let place = match (&body.location, &body.group) {
-                (Some(location), None) => Place::Location(name(&format!("lines[{at}].location"), location)?),
-                (None, Some(group)) => Place::Group(name(&format!("lines[{at}].group"), group)?),
+                (Some(location), None) => Place::Location(name_at(format_args!("lines[{at}].location"), location)?),
+                (None, Some(group)) => Place::Group(name_at(format_args!("lines[{at}].group"), group)?),
                 (None, None) => {
                     return Err(Problem::invalid(
                         &format!("lines[{at}].location"),
@@ -246,9 +246,9 @@ impl ReserveBody {
                 }
             };
             Ok(LineRequest {
-                sku: sku_name(&format!("lines[{at}].sku"), &body.sku)?,
+                sku: sku_name_at(format_args!("lines[{at}].sku"), &body.sku)?,
                 place,
-                quantity: quantity(&format!("lines[{at}].quantity"), body.quantity)?,
+                quantity: quantity_at(format_args!("lines[{at}].quantity"), body.quantity)?,
                 latest: body.latest.map(|text| parse_time(&format!("lines[{at}].latest"), &text)).transpose()?,
             })
         };

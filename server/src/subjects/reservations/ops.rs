@@ -103,7 +103,10 @@ pub async fn reserve(app: &App, caller: &Caller, body: ReserveBody) -> Result<Re
     })?;
     let Outcome::Reservation(reservation) = &executed.outcome else { return Err(unexpected(&executed.outcome)) };
     let reply = Reply::new(StatusCode::CREATED, write_record(&app.engine, reservation)).replayed(executed.replayed);
-    Ok(reply.at(format!("/v1/reservations/{}", app.engine.reservation_id(reservation.id))))
+    let mut location = String::with_capacity("/v1/reservations/r-7K2M9-4W1Q0GZ6T3V8Y5B2N7C9D0E1F2".len());
+    location.push_str("/v1/reservations/");
+    app.engine.identity().write_reservation(reservation.id, &mut location);
+    Ok(reply.at(location))
 }
 
 /// A request for a step of a reservation.

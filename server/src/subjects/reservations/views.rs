@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::wire::put::{Id, put, write_array};
-use crate::wire::time;
+use crate::wire::{Time, time};
 
 /// The record of a reservation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,6 +57,13 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
             None => put!(out, r#"":null"#),
         }
     };
+    let moment = |out: &mut String, name: &str, at: Option<Timestamp>| {
+        put!(out, ",\"", name);
+        match at {
+            Some(at) => put!(out, r#"":""#, Time(at), "\""),
+            None => put!(out, r#"":null"#),
+        }
+    };
     let state = reservation.state;
     out.push_str(r#"{"id":""#);
     engine.identity().write_reservation(reservation.id, &mut out);
@@ -82,8 +89,8 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
                 true => put!(out, r#","waiting":"#, wait.units),
                 false => put!(out, r#","waiting":null"#),
             }
-            text(out, "promised_for", Some(&time(wait.promised_for)));
-            text(out, "expected_at", wait.expected_at.filter(|_| wait.units > 0).map(time).as_deref());
+            moment(out, "promised_for", Some(wait.promised_for));
+            moment(out, "expected_at", wait.expected_at.filter(|_| wait.units > 0));
             put!(out, r#","at_risk":"#, wait.at_risk());
         }
         out.push('}');
@@ -93,11 +100,11 @@ pub fn write_record(engine: &Engine, reservation: &Reservation) -> String {
     } else {
         write_array(&mut out, &reservation.lines, write_line);
     }
-    text(&mut out, "created_at", Some(&time(reservation.created_at)));
+    moment(&mut out, "created_at", Some(reservation.created_at));
     let was_held =
         !matches!(state, ReservationState::Confirmed | ReservationState::Ready | ReservationState::Collected);
-    text(&mut out, "expires_at", was_held.then(|| time(reservation.expires_at)).as_deref());
-    text(&mut out, "pickup_by", reservation.pickup_by.map(time).as_deref());
+    moment(&mut out, "expires_at", was_held.then_some(reservation.expires_at));
+    moment(&mut out, "pickup_by", reservation.pickup_by);
     text(&mut out, "pickup_code", reservation.pickup_code.as_deref());
     put!(&mut out, r#","seq":"#, reservation.version, "}");
     out
