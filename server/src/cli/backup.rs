@@ -69,7 +69,7 @@ fn backup_into(folder: &Path, args: &BackupArgs) -> anyhow::Result<ExitCode> {
         fs::remove_file(&unfinished)?;
         // Who is told so relies on those that are there.
         prove(&chain, head.seq, args.quick)?;
-        println!("nothing new since seq {}; state hash {}", head.seq, head.hash);
+        println!("no new records since seq {}; state hash {}", head.seq, head.hash);
         return Ok(ExitCode::SUCCESS);
     }
     chain.push(unfinished.clone());
