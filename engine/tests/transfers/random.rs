@@ -374,7 +374,8 @@ fn lives(seed: u64, folder: Option<&Path>, steps: u64, each: u64) {
     audit(&life.shop);
     let transfers = life.shop.engine.state().own.transfers.all().len();
     println!("{steps} steps, {transfers} transfers; done and refused: {:?}", life.done);
-    assert!(life.done.values().all(|(done, _)| *done > 0), "{:?}", life.done);
+    // In a short life a kind of step may happen never to be possible.
+    assert!(steps < 10_000 || life.done.values().all(|(done, _)| *done > 0), "{:?}", life.done);
 }
 
 /// `ANAQUEL_STEPS=n` takes n steps; 10,000 if nothing is said.

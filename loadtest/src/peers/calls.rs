@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::usage::family;
 
@@ -14,6 +14,9 @@ const ATTACHED: Duration = Duration::from_millis(1000);
 
 /// Until those have ended who did what came before: a counter refuses to look at a process that is gone.
 const ENDED: Duration = Duration::from_millis(300);
+
+/// Times that a counter is started, if a process that it should count ends meanwhile.
+const STARTS: usize = 5;
 
 /// By what system calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +102,25 @@ impl Counter {
         }
     }
 
-    /// Begins to count what a process and its children ask; `file` is what it is written to.
+    /// Begins to count the system calls of a process and its children, and writes them to `file`. A counter refuses to start
+    /// if one of the processes ends meanwhile: then it starts again with those that are left.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The counter cannot be started.
     pub fn start(self, pid: u32, file: PathBuf) -> anyhow::Result<Counting> {
         std::thread::sleep(ENDED);
+        for _ in 0..STARTS {
+            let child = self.attach(pid, &file)?;
+            let mut counting = Counting { counter: self, child, file: file.clone() };
+            std::thread::sleep(ATTACHED);
+            if counting.child.try_wait()?.is_none() {
+                return Ok(counting);
+            }
+        }
+        bail!("{} ended by itself, {STARTS} times", self.name())
+    }
+
+    fn attach(self, pid: u32, file: &Path) -> anyhow::Result<Child> {
         let pids = family(pid);
         let mut command = match self {
             Self::Perf => {
@@ -122,12 +138,8 @@ impl Counter {
                 command
             }
         };
-        let command = command.arg("-o").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().with_context(|| format!("starting {}", self.name()))?;
-        let mut counting = Counting { counter: self, child, file };
-        std::thread::sleep(ATTACHED);
-        ensure!(counting.child.try_wait()?.is_none(), "{} ended by itself", self.name());
-        Ok(counting)
+        let command = command.arg("-o").arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().with_context(|| format!("starting {}", self.name()))
     }
 }
 
