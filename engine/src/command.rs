@@ -29,6 +29,7 @@ use crate::kernel::patch::Patch;
 use crate::kernel::plain::Plain;
 use crate::level::StockChange;
 use crate::matrix::CellId;
+use crate::prices::command as prices;
 use crate::reservations::command as reservations;
 use crate::rules::command as rules;
 use crate::state::State;
@@ -102,6 +103,8 @@ subjects! {
     Demand(demand),
     /// Of transfers and of replenishment.
     Transfers(transfers),
+    /// Of prices.
+    Prices(prices),
 }
 
 impl Command {

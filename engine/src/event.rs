@@ -7,10 +7,11 @@
 //!
 //! Each subject has its own events; this file lists the subjects. Each event has a tag, given once in its subject's file,
 //! and what stands in the log is the tag and the body: what a version of the log's format has is frozen, and the golden
-//! files in `engine/tests/golden` hold it to that. The format is version 6: version 1 has the tags up to 17, version 2 those
+//! files in `engine/tests/golden` hold it to that. The format is version 8: version 1 has the tags up to 17, version 2 those
 //! up to 22, which came with rules, version 3 those up to 28, which came with supply, version 4 causes that say where a
 //! request came from, version 5 those up to 31, by which names come and go, and whose share a request counts against, and
-//! version 6 the rest, and imports of channels. A new event takes the next tag and makes a new version; a build that does
+//! version 6 those up to 40, and imports of channels, version 7 those up to 48, of
+//! transfers, and version 8 the rest, of prices. A new event takes the next tag and makes a new version; a build that does
 //! not know a tag refuses it by number.
 
 use std::fmt;
@@ -40,6 +41,7 @@ use crate::demand::event as demand;
 use crate::ids::{ReservationId, Seq, Timestamp};
 use crate::imports::event as imports;
 use crate::kernel::repeat::{EntityKind, Repeat};
+use crate::prices::event as prices;
 use crate::reservations::event as reservation;
 use crate::rules::event as rules;
 use crate::stock::event as stock;
@@ -156,6 +158,8 @@ subjects! {
     Told(told),
     /// Of transfers and of replenishment.
     Transfers(transfers),
+    /// Of prices.
+    Prices(prices),
 }
 
 impl<'de> Deserialize<'de> for Event {

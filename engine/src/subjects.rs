@@ -9,7 +9,7 @@ macro_rules! stores {
     ($make:ident) => {
         $make! {
             effects: Reservations, Stock, Catalogue, Supply, Rules, Demand, Imports, Told;
-            own: transfers Transfers,
+            own: transfers Transfers, prices Prices,
         }
     };
 }

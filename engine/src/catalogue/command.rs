@@ -71,7 +71,11 @@ impl Asked<State> for Command {
     fn ends_batch(&self, state: &State) -> bool {
         match self {
             Self::Put(setting, _) => match &**setting {
-                Setting::Sku(..) => state.rules.book().looks_at_traits() || self.begins_batch(state),
+                Setting::Sku(_, fields) => {
+                    !fields.tax_class.is_keep()
+                        || state.rules.book().looks_at_traits()
+                        || self.begins_batch(state)
+                }
                 Setting::Channel(..) => false,
                 Setting::Location(..) | Setting::Group(..) | Setting::Retire(..) => true,
             },
@@ -102,6 +106,8 @@ pub struct SkuFields {
     pub attributes: Vec<(String, String)>,
     /// Whether its units are counted; they are if nobody says.
     pub tracked: Patch<bool>,
+    /// Its tax class; the standard one if nobody says.
+    pub tax_class: Patch<Name>,
 }
 
 impl SkuFields {

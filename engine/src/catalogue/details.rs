@@ -126,16 +126,3 @@ pub struct ChannelDetails {
     /// Units of every cell that the channel must leave to others.
     pub buffer: u32,
 }
-
-/// A price of a SKU.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Price {
-    /// ISO 4217 code.
-    pub currency: String,
-    /// Only through this channel.
-    pub channel: Option<Name>,
-    /// Only at this location.
-    pub location: Option<Name>,
-    /// In minor units of the currency.
-    pub amount: i64,
-}

@@ -46,13 +46,10 @@ use crate::matrix::Arena;
 use crate::reservations::promise::Purpose;
 
 pub use details::{
-    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,
+    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, ServiceDetails,
     SkuDetails,
 };
 pub(crate) use undeclared::{RetiredNames, Undeclared};
-
-/// Names of channels and locations that prices are for, each with how many prices.
-type Priced = Map<Name, u32>;
 
 type Map<K, V> = DashMap<K, V, foldhash::fast::RandomState>;
 
@@ -455,7 +452,6 @@ pub struct Catalogue {
     pub groups: Registry<GroupId, GroupDetails>,
     /// Channels.
     pub channels: Registry<ChannelId, ChannelDetails>,
-    prices: Map<SkuId, Arc<Versioned<Vec<Price>>>>,
     services: Map<LocationId, Arc<Versioned<ServiceDetails>>>,
     hours: Map<LocationId, Arc<Versioned<LocationHours>>>,
     /// By location: what orders are not taken there.
@@ -476,24 +472,7 @@ pub struct Catalogue {
     quarantined: Map<LocationId, LocationId>,
     has_quarantines: AtomicBool,
     /// The state hash, of which this keeps the parts that are its own.
-    hash: Arc<StateHash>,
-    priced_channels: Priced,
-    priced_locations: Priced,
-}
-
-/// Counts the channels and locations that prices are for, one more or one less.
-fn count_priced(of: &Priced, name: &Option<Name>, more: bool) {
-    let Some(name) = name else { return };
-    if more {
-        *of.entry(name.clone()).or_default() += 1;
-    } else if let Some(mut count) = of.get_mut(name) {
-        *count = count.saturating_sub(1);
-        let is_none = *count == 0;
-        drop(count);
-        if is_none {
-            of.remove_if(name, |_, count| *count == 0);
-        }
-    }
+    pub(crate) hash: Arc<StateHash>,
 }
 
 impl Catalogue {
@@ -524,9 +503,6 @@ impl Catalogue {
             }
             if !self.is_tracked(id) {
                 put(Part::Skus, self.digest_uncounted(id));
-            }
-            if let Some(set) = self.prices(id).filter(|set| !set.details.is_empty()) {
-                put(Part::Prices, hash::content::digest(self, Part::Prices, key, &set.details));
             }
         }
         for id in (0..self.locations.count()).map(LocationId) {
@@ -712,16 +688,6 @@ impl Catalogue {
         names.channels.iter().for_each(|(id, _)| self.channels.fold_made_up(*id, *by));
     }
 
-    /// Prices that are for one channel.
-    pub fn prices_of_channel(&self, channel: &str) -> u32 {
-        self.priced_channels.get(channel).map_or(0, |count| *count)
-    }
-
-    /// Prices that are for one location.
-    pub fn prices_of_location(&self, location: &str) -> u32 {
-        self.priced_locations.get(location).map_or(0, |count| *count)
-    }
-
     /// Whether a channel was retired, and is not back.
     pub fn is_retired_channel(&self, name: &str) -> bool {
         self.channels.retired_id(name).is_some()
@@ -730,8 +696,6 @@ impl Catalogue {
     /// Journal thread only, inside a fold: names are retired, and nothing is said of them any more.
     pub(crate) fn fold_retired(&self, seq: Seq, names: &Definitions) {
         for (sku, _) in &names.skus {
-            self.fold_prices(*sku, seq, Vec::new());
-            self.prices.remove(sku);
             let known = self.skus.details(*sku);
             let known = known.as_deref().map(|set| &set.details);
             self.rehash(Part::Skus, self.skus.digest(*sku), known, None);
@@ -852,11 +816,6 @@ impl Catalogue {
         members
     }
 
-    /// The prices of a SKU.
-    pub fn prices(&self, sku: SkuId) -> Option<Arc<Versioned<Vec<Price>>>> {
-        self.prices.get(&sku).map(|prices| prices.clone())
-    }
-
     /// Whether a location takes reservations of a purpose: pickups where customers may fetch orders, deliveries where
     /// orders are shipped, and neither where only a movement or a count made the location up. Carts everywhere.
     #[inline]
@@ -970,21 +929,6 @@ impl Catalogue {
         let before = before.as_deref().map(|set| &set.details);
         self.rehash(Part::Channels, self.channels.digest(channel), before, Some(&details));
         self.channels.fold_details(channel, version, details);
-    }
-
-    pub(crate) fn fold_prices(&self, sku: SkuId, version: Seq, prices: Vec<Price>) {
-        let before = self.prices(sku);
-        let before = before.as_deref().map(|set| &set.details).filter(|prices| !prices.is_empty());
-        self.rehash(Part::Prices, self.skus.digest(sku), before, Some(&prices).filter(|prices| !prices.is_empty()));
-        let count = |prices: &[Price], more: bool| {
-            for price in prices {
-                count_priced(&self.priced_channels, &price.channel, more);
-                count_priced(&self.priced_locations, &price.location, more);
-            }
-        };
-        count(&prices, true);
-        count(before.map_or(&[][..], Vec::as_slice), false);
-        self.prices.insert(sku, Arc::new(Versioned { version, details: prices }));
     }
 }
 

@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::catalogue::holders::stands;
 use crate::catalogue::names::{Definitions, MadeUp};
-use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, Price, SkuDetails};
+use crate::catalogue::{ChannelDetails, GroupDetails, LocationDetails, SkuDetails};
 use crate::effect::{At, Described, Effect, Inbound, Step};
 use crate::event::{Event, Record};
 use crate::ids::{
@@ -272,7 +272,6 @@ pub(crate) struct Draft {
     locations: Fresh<LocationId, LocationDetails>,
     groups: Fresh<GroupId, GroupDetails>,
     channels: Fresh<ChannelId, ChannelDetails>,
-    prices: FxHashMap<SkuId, Vec<Price>>,
     undefined: Definitions,
     /// Retired names that come back, and that no record tells of yet.
     revived: Definitions,
@@ -346,7 +345,6 @@ impl Draft {
             locations: Fresh::default(),
             groups: Fresh::default(),
             channels: Fresh::default(),
-            prices: FxHashMap::default(),
             undefined: Definitions::default(),
             revived: Definitions::default(),
             log_from: 0,
@@ -408,13 +406,6 @@ impl Draft {
         self.locations.clear();
         self.groups.clear();
         self.channels.clear();
-        empty(&mut self.prices);
-    }
-
-    /// The prices of a SKU as the batch so far leaves them.
-    pub fn prices(&self, sku: SkuId) -> Vec<Price> {
-        let durable = || self.state.catalogue.prices(sku).map(|prices| prices.details.clone());
-        self.prices.get(&sku).cloned().or_else(durable).unwrap_or_default()
     }
 
     /// Logs an event, definitions that it rests on first, and lets the reservations in the draft know.
@@ -891,9 +882,6 @@ impl Draft {
                 }
                 Described::Channels(rows) => {
                     rows.iter().for_each(|(id, details)| self.set_channel_details(*id, seq, *details));
-                }
-                Described::Prices(rows) => {
-                    rows.iter().for_each(|(id, prices)| drop(self.prices.insert(*id, prices.clone())));
                 }
                 // A row that sets one of these is looked at against the durable view: its command ends the batch.
                 Described::Tracking(_) | Described::Services(_) | Described::Hours(_) => {}

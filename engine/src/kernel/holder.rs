@@ -10,7 +10,8 @@ pub(crate) const TOLD_MAX: usize = 20;
 /// What holds something: how many of a kind, and some of them by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// What they are: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations` or `prices`.
+    /// What they are: `stock`, `quarantine`, `reservations`, `supplies`, `rules`, `groups`, `locations`,
+    /// `prices`, `price_lists`, `tax_classes` or `skus`.
     pub what: &'static str,
     /// How many: cells with stock, reservations that are open, supplies that are to come, and so on.
     pub count: u64,
@@ -27,6 +28,9 @@ impl fmt::Display for Holder {
             "quarantine" => "cells with stock in its quarantine",
             "reservations" => "open reservations",
             "supplies" => "cells to which something is to come",
+            "price_lists" => "price lists",
+            "tax_classes" => "tax classes",
+            "skus" => "SKUs",
             other => other,
         };
         write!(f, "{} {what}", self.count)?;

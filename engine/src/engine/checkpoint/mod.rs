@@ -34,9 +34,9 @@ use frame::{Frame, own};
 pub use summary::Summary;
 
 const MAGIC: [u8; 8] = *b"ANAQUEL\0";
-/// The format that this build writes. Formats 1 to 5, which it reads, have fewer kinds of frames; 1 to 4 know less of
+/// The format that this build writes. Formats 1 to 6, which it reads, have fewer kinds of frames; 1 to 4 know less of
 /// movements; 1 to 3 hold keys and closed reservations with all that is known of them, and 1 and 2 simpler reservations.
-const FORMAT: u16 = 6;
+const FORMAT: u16 = 7;
 const OLDEST_FORMAT: u16 = 1;
 const HEADER: usize = 8 + 2 + 8 + 8;
 

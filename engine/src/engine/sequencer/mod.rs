@@ -48,7 +48,7 @@ use crate::outcome::Outcome;
 use crate::refusal::Failure;
 use crate::settings::Settings;
 use crate::state::State;
-use crate::{catalogue, demand, imports, reservations, rules, stock, supply};
+use crate::{catalogue, demand, imports, prices, reservations, rules, stock, supply};
 
 /// Records folded under one hold of the sequence lock. A reader that meets a fold waits for so many at the most.
 const FOLD_GROUP: usize = 64;
@@ -90,7 +90,7 @@ pub(crate) struct Sequencer {
     pub held_back_ms: u64,
     /// Where the log catches up with its clock.
     pub anchors: Anchors,
-    /// When the next rule begins or ends.
+    /// When the next rule or price list begins or ends.
     next_activation: Option<Timestamp>,
     /// What the plans of the batch looked at.
     looks: usize,
@@ -116,7 +116,7 @@ impl Sequencer {
             draft.holds.count(&reservation, state.owner(reservation.id));
         }
         // What turned while nobody was there is due at once.
-        let next_activation = state.rules.next_activation(Timestamp(0)).map(|_| Timestamp(0));
+        let next_activation = hooks::next_activation(&state, Timestamp(0)).map(|_| Timestamp(0));
         let reader = journal.reader();
         draft.log_from = reader.oldest();
         Self {
@@ -139,7 +139,7 @@ impl Sequencer {
         }
     }
 
-    /// When the next reservation dies, if the clock counts, or the next rule begins or ends.
+    /// When the next reservation dies, if the clock counts, or the next rule or price list begins or ends.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let expiry = self.folder.reservations.deadlines.next();
         let overdue = self.draft.ledger.next_overdue().map(|date| date.plus_millis(1)).filter(|_| !self.kept.frozen);
@@ -245,7 +245,7 @@ impl Sequencer {
         // A turn of rules that could not be written is still due; one of which nothing was due is over.
         if ended && (cycle.records > 0 || nothing_to_write) {
             self.draft.forget_members();
-            self.next_activation = self.state.rules.next_activation(now);
+            self.next_activation = hooks::next_activation(&self.state, now);
         }
         self.forget(now);
         cycle
@@ -312,6 +312,7 @@ impl Sequencer {
             Command::Imports(command) => imports::decide::decide(cx, command, &mut cause),
             Command::Demand(command) => demand::decide::decide(cx, command),
             Command::Transfers(command) => crate::transfers::decide::decide(cx, command, &mut cause),
+            Command::Prices(command) => prices::decide::decide(cx, command, &mut cause),
         };
         match decision {
             Ok(answer) => {
@@ -382,6 +383,7 @@ impl Sequencer {
                     }
                 }
                 state.rules.refresh(last_seq, &state.catalogue);
+                state.own.prices.refresh(last_seq, &state.catalogue);
                 state.places.refresh(&state.catalogue);
             });
             (rest, folded) = (after, unsettled);
@@ -454,9 +456,12 @@ impl Outcome {
             Event::Imports(event) => Some(event.outcome(seq)),
             Event::Told(event) => Some(event.outcome()),
             // Their repeats are answered by what was told, or by a reservation.
-            Event::Catalogue(_) | Event::Rules(_) | Event::Reservations(_) | Event::Demand(_) | Event::Transfers(_) => {
-                None
-            }
+            Event::Catalogue(_)
+            | Event::Rules(_)
+            | Event::Reservations(_)
+            | Event::Demand(_)
+            | Event::Transfers(_)
+            | Event::Prices(_) => None,
         }
     }
 }
