@@ -1,10 +1,10 @@
 //! The bytes of every format that was ever shipped can be read, and today's are what they were.
 //!
-//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v7.hex`
-//! what came with formats 2 to 7. They are never changed again; another format gets a file of its own.
+//! `engine/tests/golden/v1.hex` holds one part with a record of every kind of event of format 1, `v2.hex` to `v8.hex`
+//! what came with formats 2 to 8. They are never changed again; another format gets a file of its own.
 
 use anaquel_engine::catalogue::{
-    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, Price, ServiceDetails,
+    BroughtFrom, ChannelDetails, GroupDetails, LocationDetails, LocationHours, LocationKind, ServiceDetails,
     SkuDetails,
 };
 use anaquel_engine::event::*;
@@ -12,13 +12,18 @@ use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, ReservationId, S
 use anaquel_engine::journal::memory::{MemoryDisk, MemoryJournal};
 use anaquel_engine::journal::{self, Batch, BatchBuilder, Journal};
 use anaquel_engine::level::StockLevel;
+use anaquel_engine::prices::Price;
+use anaquel_engine::prices::event::{ListSet, SkuRows, TaxClassSet};
+use anaquel_engine::prices::list::{Currency, ListId, ListKind, PriceList};
+use anaquel_engine::prices::row::{RowKey, RowSet};
+use anaquel_engine::prices::tax::{Rate, TaxClass};
 use anaquel_engine::rules::{Amount, Conditions, Effect, Rule, RuleId, Standing};
 use anaquel_engine::stock::confirmed::{CellSet, CountsConfirmed};
 use anaquel_engine::supply::Supply;
 use anaquel_engine::transfers::event::Content;
 use anaquel_engine::transfers::policy::{Giver, Policy, PolicyKind, PolicySet, Run, RunItem};
 use anaquel_engine::transfers::{Reason, TransferId};
-use anaquel_engine::{catalogue, demand, imports, reservation, rules, stock, supply, told, transfers};
+use anaquel_engine::{catalogue, demand, imports, prices, reservation, rules, stock, supply, told, transfers};
 
 const V1: &str = include_str!("golden/v1.hex");
 const V2: &str = include_str!("golden/v2.hex");
@@ -27,6 +32,7 @@ const V4: &str = include_str!("golden/v4.hex");
 const V5: &str = include_str!("golden/v5.hex");
 const V6: &str = include_str!("golden/v6.hex");
 const V7: &str = include_str!("golden/v7.hex");
+const V8: &str = include_str!("golden/v8.hex");
 
 fn name(text: &str) -> Name {
     Name::parse_sku(text).unwrap()
@@ -604,7 +610,7 @@ fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
             GroupDetails { locations: vec![LocationId(3)] },
         )])),
         Event::Catalogue(catalogue::event::Event::ChannelsSet(vec![(ChannelId(0), ChannelDetails { buffer: 2 })])),
-        Event::Catalogue(catalogue::event::Event::PricesSet(vec![(SkuId(7), vec![price])])),
+        Event::Prices(prices::event::Event::BaseSet(vec![(SkuId(7), vec![price])])),
         Event::Stock(stock::event::Event::Moved(vec![moved])),
         Event::Stock(stock::event::Event::Counted(vec![counted])),
         Event::Reservations(reservation::event::Event::Reserved(Box::new(reserved))),
@@ -639,6 +645,66 @@ fn every_event() -> Vec<(Option<Box<Cause>>, Event)> {
     ];
     let mut cause = Some(Box::new(cause));
     events.into_iter().map(|event| (cause.take(), event)).collect()
+}
+
+/// What came with format 8: prices.
+fn events_of_v8() -> Vec<(Option<Box<Cause>>, Event)> {
+    use prices::event::Event as PriceEvent;
+
+    let key = RowKey {
+        channel: Some(name("web")),
+        location: Some(name("s1")),
+        min_quantity: 10,
+        starts_at: Some(Timestamp(5)),
+        ..RowKey::base(Currency(*b"EUR"))
+    };
+    let of_list = RowKey { list: ListId(1), ..RowKey::base(Currency(*b"MXN")) };
+    let rows = SkuRows {
+        sku: SkuId(7),
+        rows: vec![
+            RowSet { key, value: Some((1995, Some(Timestamp(9)))) },
+            RowSet { key: of_list, value: None },
+        ],
+        forgotten: Timestamp(3),
+    };
+    let list = PriceList {
+        name: Some("Sale".into()),
+        channels: vec![name("web")],
+        locations: vec![LocationId(3)],
+        groups: vec![GroupId(0)],
+        priority: -7,
+        starts_at: Some(Timestamp(1)),
+        ends_at: Some(Timestamp(2)),
+        ..PriceList::of(Currency(*b"MXN"), ListKind::Sale)
+    };
+    let rate = Rate { rate: 2100, locations: vec![LocationId(3)], groups: vec![GroupId(0)] };
+    let class = TaxClass { name: Some("Books".into()), rates: vec![rate] };
+    let told = |thing: prices::Told| {
+        Event::Told(told::event::Event::Told(Box::new(Told { seq: 4, thing: Thing::Prices(Box::new(thing)) })))
+    };
+    let taxed = Thing::Taxed(SkuId(7), SkuDetails::default(), true, name("books"));
+    let set = ListSet {
+        id: ListId(1),
+        name: name("sale"),
+        list: Some(list.clone()),
+        in_force: true,
+        forgotten: vec![ListId(9)],
+    };
+    let removed = ListSet { id: ListId(1), name: name("sale"), list: None, in_force: false, forgotten: Vec::new() };
+    let events = vec![
+        Event::Prices(PriceEvent::RowsSet(vec![rows])),
+        Event::Prices(PriceEvent::ListSet(Box::new(set))),
+        Event::Prices(PriceEvent::ListSet(Box::new(removed))),
+        Event::Prices(PriceEvent::ListsTurned(vec![(ListId(1), true), (ListId(2), false)])),
+        Event::Prices(PriceEvent::TaxClassSet(Box::new(TaxClassSet { name: name("books"), class: Some(class.clone()) }))),
+        Event::Prices(PriceEvent::TaxClassSet(Box::new(TaxClassSet { name: name("books"), class: None }))),
+        Event::Prices(PriceEvent::SkusTaxed(vec![(SkuId(7), Some(name("books"))), (SkuId(8), None)])),
+        told(prices::Told::List(name("sale"), Some(list), true)),
+        told(prices::Told::TaxClass(name("books"), Some(class))),
+        told(prices::Told::Rows { changed: 1, unchanged: 2 }),
+        Event::Told(told::event::Event::Told(Box::new(Told { seq: 5, thing: taxed }))),
+    ];
+    events.into_iter().map(|event| (None, event)).collect()
 }
 
 fn encoded(events: Vec<(Option<Box<Cause>>, Event)>) -> Vec<u8> {
@@ -687,6 +753,7 @@ fn every_format_is_read_as_it_was_written() {
     assert_eq!(events(V5), events_of_v5());
     assert_eq!(events(V6), events_of_v6());
     assert_eq!(events(V7), events_of_v7());
+    assert_eq!(events(V8), events_of_v8());
 }
 
 #[test]
@@ -699,12 +766,13 @@ fn records_are_written_as_they_were() {
         (V4, events_of_v4()),
         (V5, events_of_v5()),
         (V6, events_of_v6()),
+        (V7, events_of_v7()),
     ];
     for (old, events) in older {
         let (old, now) = (unhex(old), encoded(events));
         assert_eq!(old[ENVELOPE..], now[ENVELOPE..], "a change of a record needs a new version beside this one");
     }
-    assert_eq!(hex(&encoded(events_of_v7())), V7, "a change of the format needs a new version beside this one");
+    assert_eq!(hex(&encoded(events_of_v8())), V8, "a change of the format needs a new version beside this one");
 }
 
 #[test]
@@ -712,12 +780,12 @@ fn an_unknown_format_is_refused_by_number() {
     let mut bytes = unhex(V1);
     bytes[0] = 99;
     let refused = read(bytes).unwrap_err();
-    assert!(refused.contains("its format is 99, and this build reads formats 1 to 7"), "{refused}");
+    assert!(refused.contains("its format is 99, and this build reads formats 1 to 8"), "{refused}");
 }
 
 /// Writes the file of the current format, when a new one is made.
 #[test]
 #[ignore = "run by hand when a format is added: cargo test --workspace --test engine golden:: -- --ignored"]
 fn write_golden_file() {
-    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v7.hex"), hex(&encoded(events_of_v7()))).unwrap();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/v8.hex"), hex(&encoded(events_of_v8()))).unwrap();
 }

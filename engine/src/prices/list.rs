@@ -183,7 +183,10 @@ impl Standing {
     /// It begins or ends by date.
     pub(super) fn turn(&mut self, seq: Seq, now: Timestamp, in_force: bool) {
         self.end(now);
-        (self.in_force, self.since, self.version) = (in_force, now, seq);
+        // By its date, which came just before: nothing was logged between.
+        let began = self.list.as_ref().and_then(|list| list.starts_at).filter(|start| in_force && *start <= now);
+        let free = self.former.last().map_or(Timestamp(0), |former| former.until);
+        (self.in_force, self.since, self.version) = (in_force, began.unwrap_or(now).max(free), seq);
     }
 
     /// What it says holds no longer.
@@ -193,7 +196,8 @@ impl Standing {
             && self.since < now
             && let Some(list) = &self.list
         {
-            self.former.push(Former { list: list.clone(), from: self.since, until: now });
+            let until = list.ends_at.map_or(now, |end| end.min(now));
+            self.former.push(Former { list: list.clone(), from: self.since, until });
         }
         let surplus = self.former.len().saturating_sub(FORMER_MAX);
         self.former.drain(..surplus);

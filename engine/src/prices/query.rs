@@ -69,10 +69,11 @@ impl State {
             let mut until = Timestamp(u64::MAX);
             let mut told = Vec::with_capacity(lines.len());
             for (sku, quantity) in lines {
-                let prices = sku.and_then(|sku| store.get(sku));
+                let prices = sku.map(|sku| store.look(sku));
+                let prices = prices.as_ref().and_then(|prices| prices.as_deref());
                 told.push(prices.and_then(|prices| {
                     until = until.min(prices.next_turn(asked.at));
-                    reader.line(&prices, *quantity)
+                    reader.line(prices, *quantity)
                 }));
             }
             (told, until)
@@ -85,8 +86,8 @@ impl State {
         let book = self.own.prices.book();
         let reader = book.reader(asked);
         lines.iter().try_fold(0_u64, |sum, (sku, units)| {
-            let prices = self.own.prices.get(*sku)?;
-            let amount = reader.price(&prices, *units).0?.row.amount;
+            let prices = self.own.prices.look(*sku);
+            let amount = reader.price(prices.as_deref()?, *units).0?.row.amount;
             Some(sum.saturating_add(amount.saturating_mul((*units).into())))
         })
     }

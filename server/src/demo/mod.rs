@@ -3,16 +3,19 @@
 
 pub(crate) mod numbers;
 mod places;
+mod prices;
 mod products;
 
 use anaquel_engine::Engine;
 use anaquel_engine::business_time::DAY_MINUTES;
-use anaquel_engine::catalogue::{ChannelDetails, LocationKind, Price};
+use anaquel_engine::catalogue::{ChannelDetails, LocationKind};
 use anaquel_engine::command::{
     Command, Count, LocationFields, NameRef, Outcome, Precondition, Put, PutWhat, Row, Rows, ServiceFields,
 };
 use anaquel_engine::ids::Name;
 use anaquel_engine::patch::Patch;
+use anaquel_engine::prices::command::RowFields;
+use anaquel_engine::prices::list::Currency;
 use anyhow::Context;
 
 use crate::demo::numbers::Numbers;
@@ -43,8 +46,7 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
         let mut prices = Vec::new();
         for variant in chunk {
             for (currency, amount) in [("EUR", variant.cents), ("MXN", variant.cents * 20)] {
-                let price = Price { currency: currency.into(), channel: None, location: None, amount };
-                prices.push((0, sku(&variant.sku)?, price));
+                prices.push(RowFields::base(sku(&variant.sku)?, Currency::of(currency), amount.unsigned_abs()));
             }
         }
         run(engine, Rows::Prices(prices))?;
@@ -60,6 +62,7 @@ pub fn load(engine: &Engine) -> anyhow::Result<()> {
         };
         engine.run(|engine, done| engine.submit(Command::from(put), None, done))?;
     }
+    prices::load(engine, &variants)?;
     tracing::info!(
         locations = PLACES.len(),
         skus = variants.len(),

@@ -1,4 +1,4 @@
-//! SKUs, locations, groups, channels and prices on the wire.
+//! SKUs, locations, groups and channels on the wire.
 
 use std::collections::BTreeMap;
 
@@ -59,6 +59,10 @@ pub struct SkuBody {
     #[schema(value_type = Option<bool>)]
     #[serde(deserialize_with = "patch::said")]
     pub tracked: Said<bool>,
+    /// Its tax class; `standard` if nobody says.
+    #[schema(example = "standard", value_type = Option<String>)]
+    #[serde(deserialize_with = "patch::said")]
+    pub tax_class: Said<String>,
 }
 
 /// What is said of a location. A field that is left out stays as it is; `null` takes it out.
@@ -176,6 +180,7 @@ impl SkuBody {
             all_attributes: attributes,
             attributes: Vec::new(),
             tracked: Patch::said(self.tracked),
+            tax_class: Patch::said(self.tax_class).try_map(|class| name("tax_class", &class))?,
         })
     }
 }

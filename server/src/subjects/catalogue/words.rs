@@ -7,7 +7,7 @@ pub static WORDS: Words = Words {
     calls: &[
         (
             "DELETE /v1/channels/{channel}",
-            "The refusal says what holds it: open reservations, rules, prices. PUT brings it back, with nothing of what was said of it.",
+            "The refusal says what holds it: open reservations, rules, prices, price lists. PUT brings it back, with nothing of what was said of it.",
             &[("200", "Retired")],
         ),
         ("GET /v1/channels", "The channels that were declared.", &[("200", "ChannelPage")]),
@@ -19,7 +19,7 @@ pub static WORDS: Words = Words {
         ),
         (
             "DELETE /v1/groups/{group}",
-            "The refusal says what holds it: locations that are in it or have things brought from it, lines that were asked of it, rules.",
+            "The refusal says what holds it: locations that are in it or have things brought from it, lines that were asked of it, rules, price lists, tax classes.",
             &[("200", "Retired")],
         ),
         ("GET /v1/groups", "Groups of locations, by id.", &[("200", "GroupPage")]),
@@ -31,7 +31,7 @@ pub static WORDS: Words = Words {
         ),
         (
             "DELETE /v1/locations/{location}",
-            "The refusal says what holds it: stock, also in its quarantine, open reservations, supply, groups, rules, prices. Its empty \
+            "The refusal says what holds it: stock, also in its quarantine, open reservations, supply, groups, rules, prices, price lists, tax classes. Its empty \
          quarantine goes with it. PUT brings it back, with nothing of what was said of it.",
             &[("200", "Retired")],
         ),
@@ -50,7 +50,6 @@ pub static WORDS: Words = Words {
             "Declares a location, or changes it: a field that is left out keeps its value, and null takes it out.",
             &[("200", "LocationView")],
         ),
-        ("GET /v1/prices", "All prices of a SKU that the caller may see.", &[("200", "PricePage")]),
         (
             "DELETE /v1/skus/{sku}",
             "The refusal says what holds it: stock, open reservations, supply, rules. Its prices go with it. PUT brings it back, with \
@@ -83,18 +82,6 @@ pub static WORDS: Words = Words {
         ),
     ],
     records: &[
-        (
-            "Price",
-            "A price of a SKU.",
-            &[
-                ("sku", "text", "The SKU"),
-                ("amount", "int", "In minor units of the currency"),
-                ("currency", "text", "ISO 4217"),
-                ("channel", "text?", "The channel that it holds for; null for all"),
-                ("location", "text?", "The location that it holds for; null for all"),
-            ],
-        ),
-        ("PricePage", "Prices.", &[("items", "[Price]", "The prices"), ("next", "text?", NEXT)]),
         ("SkuPage", "SKUs.", &[("items", "[SkuView]", "The SKUs"), ("next", "text?", NEXT)]),
         ("LocationPage", "Locations.", &[("items", "[LocationView]", "The locations"), ("next", "text?", NEXT)]),
         ("GroupPage", "Groups.", &[("items", "[GroupView]", "The groups"), ("next", "text?", NEXT)]),
