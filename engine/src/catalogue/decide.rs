@@ -57,7 +57,7 @@ fn put_thing(
             let sku = cx.draft.intern_sku(&NameRef::New(name)).ok_or_else(|| left::others("sku"))?;
             let tracked = describe_tracking(cx, sku, &fields, &BTreeMap::new())?;
             let details = describe_sku(cx, sku, &fields)?;
-            taxed = describe_tax_class(cx, sku, &fields.tax_class);
+            taxed = describe_tax_class(cx, sku, &fields.tax_class, &BTreeMap::new());
             let class = match &taxed {
                 Some((_, class)) => class.clone(),
                 None => cx.state.own.prices.tax_class(sku).and_then(|taxed| taxed.1.clone()),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::business_time::{Span, SpecialDates};
-use crate::ids::{GroupId, LocationId, Name};
+use crate::ids::{GroupId, LocationId};
 
 /// What is known of a SKU.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

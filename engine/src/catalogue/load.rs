@@ -92,7 +92,7 @@ pub(crate) fn skus(
         let tracked = describe_tracking(cx, sku, &row.fields, &tracking);
         match tracked.and_then(|tracked| Ok((tracked, describe_sku(cx, sku, &row.fields)?))) {
             Ok((tracked, details)) => {
-                let class = describe_tax_class(cx, sku, &row.fields.tax_class);
+                let class = describe_tax_class(cx, sku, &row.fields.tax_class, &taxed);
                 let changed = tracked.is_some() || details.is_some() || class.is_some();
                 taxed.extend(class);
                 tracking.extend(tracked.map(|tracked| (sku, tracked)));

@@ -306,14 +306,21 @@ impl Changes {
     }
 }
 
-/// The tax class that a SKU comes to have, if it is not what it has; none for the standard one.
-pub(crate) fn describe_tax_class(cx: &Decide<'_>, sku: SkuId, said: &Patch<Name>) -> Option<(SkuId, Option<Name>)> {
+/// The tax class that a SKU comes to have, if it is not what it has, or what the rows before left it with; none for the
+/// standard one.
+pub(crate) fn describe_tax_class(
+    cx: &Decide<'_>,
+    sku: SkuId,
+    said: &Patch<Name>,
+    set: &BTreeMap<SkuId, Option<Name>>,
+) -> Option<(SkuId, Option<Name>)> {
     let class = match said {
         Patch::Keep => return None,
         Patch::Clear => None,
         Patch::Set(name) => Some(name.clone()).filter(|name| name.as_str() != STANDARD),
     };
-    let known = cx.state.own.prices.tax_class(sku).and_then(|taxed| taxed.1.clone());
+    let durable = || cx.state.own.prices.tax_class(sku).and_then(|taxed| taxed.1.clone());
+    let known = set.get(&sku).cloned().unwrap_or_else(durable);
     (known != class).then_some((sku, class))
 }
 

@@ -1,12 +1,9 @@
 //! What a SKU cost before: the price with which a reduction is compared.
 
 use super::book::{Reader, Winner, best, fits};
-use super::list::BASE;
+use super::list::{BASE, WINDOW_MS};
 use super::row::{Row, SkuPrices};
 use crate::ids::Timestamp;
-
-/// Milliseconds before a reduction in which the lowest price counts: 30 days.
-pub(super) const WINDOW_MS: u64 = 30 * 86_400_000;
 
 /// A reduction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,9 @@ pub const BASE_PRIORITY: i32 = -1;
 /// Milliseconds for which what no longer holds is kept.
 pub const KEPT_MS: u64 = 60 * 86_400_000;
 
+/// Milliseconds before a reduction in which the lowest price counts: 30 days.
+pub(super) const WINDOW_MS: u64 = 30 * 86_400_000;
+
 /// A list, in the log. A list that is made under the id of a removed one has another number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ListId(pub u32);

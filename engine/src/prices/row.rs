@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::list::{BASE, Currency, KEPT_MS, ListId};
+use super::list::{BASE, Currency, KEPT_MS, ListId, WINDOW_MS};
 use crate::ids::{Name, Seq, Timestamp};
 
 /// Rows of a SKU that are in force or to come.
@@ -178,7 +178,7 @@ impl SkuPrices {
             began = earlier;
         }
         if let Some(began) = began {
-            kept = kept.min(Timestamp(began.0.saturating_sub(super::history::WINDOW_MS)));
+            kept = kept.min(Timestamp(began.0.saturating_sub(WINDOW_MS)));
         }
         let mut ended: Vec<_> = self.rows.iter().map(Row::end).filter(|end| *end <= now).collect();
         if let Some(surplus) = ended.len().checked_sub(FORMER_MAX).filter(|surplus| *surplus > 0) {

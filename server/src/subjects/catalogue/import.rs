@@ -8,7 +8,7 @@ use anaquel_engine::event::ImportKind;
 use anaquel_engine::ids::{ChannelId, GroupId, LocationId, Name, SkuId};
 
 use crate::files::cells::{
-    Cells, Numbers, Wrong, flag as read_flag, held_back, name, names, required, sku, text as read_text, wrong,
+    Cells, Numbers, Wrong, flag as read_flag, held_back, name, names, sku, text as read_text, wrong,
 };
 use crate::files::csv;
 use crate::files::export::{Texts, row};

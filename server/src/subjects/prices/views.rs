@@ -9,7 +9,7 @@ use anaquel_engine::prices::list::{BASE_NAME, BASE_PRIORITY, ListId, ListKind, P
 use anaquel_engine::prices::query::LinePrice;
 use anaquel_engine::prices::row::{Row, RowSet};
 use anaquel_engine::prices::tax::{Rate, TaxClass};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::wire::time;
 
@@ -268,7 +268,7 @@ pub fn event(engine: &Engine, event: &Event) -> (&'static str, Value) {
 /// Members of one object put into another.
 pub fn joined(mut item: Value, more: Value) -> Value {
     if let (Value::Object(members), Value::Object(more)) = (&mut item, more) {
-        members.extend(more as Map<String, Value>);
+        members.extend(more);
     }
     item
 }
